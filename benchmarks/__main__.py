@@ -1,0 +1,14 @@
+"""All benchmarks, one after the other."""
+
+from __future__ import annotations
+
+from benchmarks import creates, fires, runs, size
+
+
+def main() -> None:
+    for benchmark in (fires, runs, creates, size):
+        benchmark.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""A real ``up`` as its own process, for benchmarks that speak HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CONFIG = """\
+data_dir: {data}
+http: {{bind: "127.0.0.1:{port}"}}
+handlers: {{builtin: [{{module: handlers.echo}}]}}
+governor:
+  default_plan: bench
+  plans:
+    bench: {{running: 20, rate: "10/s", runs_per_day: 20000, schedules: 1000000}}
+log: {{level: warning, format: console}}
+"""
+
+
+class Service(msgspec.Struct):
+    """Where it listens, how to speak to it, and how long it took to be ready."""
+
+    address: str
+    headers: dict[str, str]
+    ready_s: float
+    pid: int
+
+
+@contextlib.asynccontextmanager
+async def running_service(folder: Path) -> AsyncIterator[Service]:
+    """Start ``up``, wait until it is ready, and end it by its id."""
+    data, config, port = folder / "data", folder / "bench.yaml", _free_port()
+    config.write_text(CONFIG.format(data=data, port=port))
+    started = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "core.cli", "up", "--config", str(config), cwd=ROOT, env={**os.environ, "DISCORD_TOKEN": ""},
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        await _ready(address, process)
+        took = time.perf_counter() - started
+        token = (data / "api-token").read_text().strip()
+        yield Service(address, {"Authorization": f"Bearer {token}"}, took, process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+async def _ready(address: str, process: asyncio.subprocess.Process) -> None:
+    async with aiohttp.ClientSession() as session:
+        while process.returncode is None:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"{address}/ready") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.01)
+    raise RuntimeError(f"the service ended with {process.returncode}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

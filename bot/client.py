@@ -1,0 +1,150 @@
+"""The bot: a Discord client with our commands, that needs to know guilds and nothing else.
+
+It keeps no members and no messages, mentions nobody unless a message says so, and reads no text: one intent, guilds.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import discord
+
+from bot import endpoint, wire
+from bot.sync import TreeSync
+from bot.tree import Tree, load
+from cogs.buttons import CardButton
+from cogs.incidents import Incidents
+from cogs.undo import RecentUndos
+from schedule_zero.client import Client
+from schedule_zero.errors import ScheduleZeroError
+
+logger = logging.getLogger(__name__)
+
+RATE_LIMIT_WAIT: Final = 30.0
+"""Seconds the library may wait for a rate limit by itself; a longer one is raised, and the run waits in the core."""
+
+GUILDS_WAIT: Final = 1.0
+"""Seconds after the last guild that READY waits for another one; a guild that comes later is noted all the same."""
+
+
+class GatewayUnreachable(Exception):
+    """The gateway did not take a shard; a fresh client has to begin again."""
+
+
+class ScheduleZeroBot(discord.AutoShardedClient):
+    """The bot of one process.
+
+    Args:
+        core: the client to the core, allowed to speak for others.
+        sync: how Discord is told the commands.
+        shards: how many; None asks Discord.
+        elsewhere: talk to the Discord that ``DISCORD_API_BASE`` names, whose gateway must be asked for.
+        on_state: told of every READY and resumption (True), and when a shard's connection is lost (False).
+    """
+
+    def __init__(
+        self,
+        core: Client,
+        *,
+        sync: TreeSync,
+        shards: int | None = None,
+        elsewhere: bool = False,
+        incidents: Incidents | None = None,
+        undos: RecentUndos | None = None,
+        on_state: Callable[[ScheduleZeroBot, bool], None] | None = None,
+    ) -> None:
+        intents = discord.Intents.none()
+        intents.guilds = True
+        super().__init__(
+            intents=intents,
+            shard_count=shards,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_ratelimit_timeout=RATE_LIMIT_WAIT,
+            http_trace=wire.trace(),
+            guild_ready_timeout=GUILDS_WAIT,
+        )
+        self.core = core
+        self.incidents = incidents or Incidents()
+        self.undos = undos or RecentUndos()
+        self.tree: Tree = Tree(self)
+        self._sync = sync
+        self._elsewhere = elsewhere
+        self._on_state = on_state
+        self._launching: set[int] = set()
+
+    async def setup_hook(self) -> None:
+        """Before the gateway: the commands, all or none; the buttons; Discord told of changes; the way in."""
+        load(self.tree)
+        self.add_dynamic_items(CardButton)
+        await self._sync.sync(self.tree, whom=f"{self.application_id} at {endpoint.base()}")
+        if self._elsewhere or self.shard_count is None:
+            wanted = await endpoint.ask_gateway(self.http)
+            self.shard_count = self.shard_count or wanted
+
+    async def launch_shard(self, gateway: Any, shard_id: int, *, initial: bool = False) -> None:
+        """Launch a shard, once.
+
+        The library answers a failure by calling this again from inside itself, for ever, one frame deeper each time;
+        we let the failure out, and ``bot.main`` begins again with a fresh client.
+
+        Raises:
+            GatewayUnreachable: the gateway did not take it.
+        """
+        if shard_id in self._launching:
+            raise GatewayUnreachable(f"the gateway did not take shard {shard_id}")
+        self._launching.add(shard_id)
+        try:
+            await super().launch_shard(gateway, shard_id, initial=initial)
+        finally:
+            self._launching.discard(shard_id)
+
+    async def on_ready(self) -> None:
+        """At every READY (there may be several): messages can be sent."""
+        logger.info("connected to Discord as %s, in %d servers", self.user, len(self.guilds))
+        self._tell(connected=True)
+
+    async def on_shard_resumed(self, _shard_id: int) -> None:
+        """A lost gateway connection went on where it stopped."""
+        self._tell(connected=True)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """The gateway connection of a shard was lost; the library reconnects, and sending goes on meanwhile."""
+        if not self.is_closed():
+            logger.warning("shard %d lost its connection to Discord", shard_id)
+            self._tell(connected=False)
+
+    def _tell(self, *, connected: bool) -> None:
+        if self._on_state is not None:
+            self._on_state(self, connected)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        await self._note(guild, present=True)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self._note(guild, present=True)
+
+    async def on_guild_update(self, _before: discord.Guild, guild: discord.Guild) -> None:
+        await self._note(guild, present=True)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self._note(guild, present=False)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """An error in one of our event handlers: named and logged, the bot goes on."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            self.incidents.record(error, f"handling the event {event_method}")
+
+    async def _note(self, guild: discord.Guild, *, present: bool) -> None:
+        try:
+            await self.core.note_guild(str(guild.id), guild.name or "", present=present)
+        except ScheduleZeroError as error:
+            # The core learns of it at the next start at the latest; guilds are told then again.
+            logger.warning("the core did not take note of server %s: %s", guild.id, error.sentence)
+

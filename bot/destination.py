@@ -1,0 +1,93 @@
+"""Where a message goes: fetched before it is judged, of the run's own guild, and open to the bot.
+
+Not being cached says nothing about a channel (complaint 2 of the studies: items deleted because of a cache miss), so
+Discord is asked before anything is called gone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+
+from cogs.channels import missing_to_post, named
+from schedule_zero.errors import Reject, RetryAfter
+
+_GUILD_PAUSE: Final = 15.0
+
+GuildPlace = discord.TextChannel | discord.VoiceChannel | discord.Thread
+"""Announcement channels are text channels to the library; forum posts are threads."""
+
+
+class Destination:
+    """A channel one may send to, and what is possible there.
+
+    Attributes:
+        channel: where to send.
+        guild: its guild; None for a direct message.
+        readable: whether the bot could find its own messages there.
+        embeds: whether the bot may send embeds there.
+    """
+
+    __slots__ = ("channel", "embeds", "guild", "readable")
+
+    def __init__(
+        self, channel: GuildPlace | discord.DMChannel, guild: discord.Guild | None, *, readable: bool, embeds: bool
+    ) -> None:
+        self.channel = channel
+        self.guild = guild
+        self.readable = readable
+        self.embeds = embeds
+
+
+async def in_guild(bot: discord.Client, channel_id: int, guild_id: int | None) -> Destination:
+    """The channel of a guild's own schedule; ``guild_id`` None is the operator's, who may post wherever the bot may.
+
+    Raises:
+        Reject: it belongs elsewhere, is no place for messages, is locked, or the bot lacks rights there.
+        RetryAfter: Discord has not delivered the guild yet.
+        discord.DiscordException, OSError: Discord refused, or did not answer.
+    """
+    channel = bot.get_channel(channel_id) or await bot.fetch_channel(channel_id)
+    if isinstance(channel, discord.abc.PrivateChannel):
+        raise Reject("the channel is a direct message, not a channel of this server")
+    if guild_id is not None and channel.guild.id != guild_id:
+        raise Reject("the channel belongs to another server")
+    if not isinstance(channel, GuildPlace):
+        raise Reject(f"messages cannot be posted in a channel of the kind {channel.type.name.replace('_', ' ')}")
+    guild = bot.get_guild(channel.guild.id)
+    if guild is None or guild.unavailable:
+        raise RetryAfter(_GUILD_PAUSE, "Discord says the server is not available at the moment")
+    rights = await _rights(bot, channel, guild)
+    _require_post(channel, rights)
+    return Destination(
+        channel, guild, readable=rights.read_message_history and rights.view_channel, embeds=rights.embed_links
+    )
+
+
+async def direct(bot: discord.Client, user_id: int) -> Destination:
+    """The direct messages of a person.
+
+    Raises:
+        discord.DiscordException, OSError: Discord refused, or did not answer.
+    """
+    channel = await bot.create_dm(discord.Object(user_id))
+    return Destination(channel, None, readable=True, embeds=True)
+
+
+async def _rights(bot: discord.Client, channel: GuildPlace, guild: discord.Guild) -> discord.Permissions:
+    if isinstance(channel, discord.Thread) and channel.parent is None:
+        # The parent decides what is allowed in a thread; not cached, it is fetched and used for the question alone.
+        parent = await bot.fetch_channel(channel.parent_id)
+        if isinstance(parent, discord.abc.GuildChannel):
+            return parent.permissions_for(guild.me)
+    return channel.permissions_for(guild.me)
+
+
+def _require_post(channel: GuildPlace, rights: discord.Permissions) -> None:
+    missing = missing_to_post(rights, channel.type)
+    if missing:
+        raise Reject(f"the bot lacks {named(missing)} in #{channel.name}")
+    if isinstance(channel, discord.Thread) and channel.locked and not rights.manage_threads:
+        # Sending opens an archived thread again, a locked one only for somebody with Manage Threads.
+        raise Reject(f"the thread {channel.name} is locked")

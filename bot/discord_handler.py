@@ -1,0 +1,150 @@
+"""The ``discord`` handler: posts what schedules say, each run's message once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import discord
+
+from bot import destination, letters
+from bot.destination import Destination
+from bot.faults import NO_CONNECTION, judge
+from bot.link import Link
+from bot.nonce import nonce_of
+from bot.rights import AuthorRights, person
+from bot.sender import Letter, Sender
+from cogs.mentions import Mentions, UnreadableMention, parse
+from cogs.reminders import REMINDER, buttons_for
+from schedule_zero.errors import Reject, RetryAfter
+from schedule_zero.handler import Context, Handler, method
+
+_LINK_PAUSE: Final = 5.0
+_TIMEOUT: Final = 60.0
+"""Seconds: discord.py itself repeats a failing request for up to 25 s and waits for rate limits up to 30 s."""
+
+
+class DiscordHandler(Handler):
+    """Sends messages to channels and people. While Discord is away its runs wait and no attempt is used up."""
+
+    name = "discord"
+
+    def __init__(self, link: Link, sender: Sender, rights: AuthorRights | None = None) -> None:
+        self._link = link
+        self._sender = sender
+        self._rights = rights or AuthorRights()
+        link.on_change(self.set_available)
+
+    @method(timeout=_TIMEOUT)
+    async def send_message(
+        self, context: Context, channel_id: str, content: str, mentions: tuple[str, ...] = ()
+    ) -> dict[str, str]:
+        """Post a text in a channel of the schedule's guild.
+
+        Args:
+            context: the run.
+            channel_id: a text, announcement or voice channel, or a thread, of the run's own guild.
+            content: at most 2,000 characters.
+            mentions: who may be mentioned by the text: ``<@id>``, ``<@&id>``, ``@everyone``, ``@here``.
+        """
+        key = nonce_of(context.run_id, "message", [channel_id, content, list(mentions)])
+        asked = _read_mentions(mentions)
+        return await self._deliver(key, context, content, asked, channel_id=_read_id(channel_id, "channel_id"))
+
+    @method(timeout=_TIMEOUT)
+    async def send_dm(self, context: Context, user_id: str, content: str) -> dict[str, str]:
+        """Send a text to a person: to the one who asked for it, or, for the operator's schedules, to anybody.
+
+        Args:
+            context: the run.
+            user_id: the person.
+            content: at most 2,000 characters.
+        """
+        key = nonce_of(context.run_id, "dm", [user_id, content])
+        author = person(context.owner_id)
+        recipient = _read_id(user_id, "user_id")
+        if author is not None and author != recipient:
+            raise Reject("a direct message goes only to the person who asked for it")
+        return await self._deliver(key, context, content, Mentions(), user_id=recipient)
+
+    async def _deliver(
+        self,
+        key: str,
+        context: Context,
+        content: str,
+        mentions: Mentions,
+        *,
+        channel_id: int | None = None,
+        user_id: int | None = None,
+    ) -> dict[str, str]:
+        _require_text(content)
+        sent = self._sender.already_sent(key)
+        if sent is not None:
+            return {"message_id": str(sent)}
+        bot = self._link.bot
+        if bot is None:
+            raise RetryAfter(_LINK_PAUSE, "Discord is not connected")
+        try:
+            if user_id is not None:
+                to = await destination.direct(bot, user_id)
+            else:
+                to = await destination.in_guild(bot, channel_id or 0, _home(context))
+                await self._require_rights(context, to, mentions)
+        except (discord.DiscordException, *NO_CONNECTION) as error:
+            if isinstance(error, NO_CONNECTION):
+                self._link.broke()
+            raise judge(error) from error
+        message_id = await self._sender.send(key, to, _letter(context, content, mentions, to))
+        return {"message_id": str(message_id), "channel_id": str(to.channel.id)}
+
+    async def _require_rights(self, context: Context, to: Destination, mentions: Mentions) -> None:
+        await self._rights.require(context.owner_id, to, mentions, must_belong=_is_reminder(context))
+
+
+def _letter(context: Context, content: str, mentions: Mentions, to: Destination) -> Letter:
+    notes: list[str] = []
+    opening, view = "", None
+    if _is_reminder(context):
+        notes.append(letters.set_note(context.metadata.get("made"), context.metadata.get("origin")))
+        view = buttons_for(context.schedule_id)
+        author = person(context.owner_id)
+        if to.guild is not None and author is not None:
+            opening = f"<@{author}>"
+            mentions = Mentions((*mentions.users, author), mentions.roles, mentions.everyone)
+    late = letters.due_note(context.due, context.late_by)
+    if late is not None:
+        notes.append(late)
+    text, embed = letters.compose(content, opening, notes, embeds=to.embeds)
+    return Letter(content=text, embed=embed, view=view, mentions=mentions.allowed())
+
+
+def _is_reminder(context: Context) -> bool:
+    return bool(context.metadata.get("kind") == REMINDER)
+
+
+def _home(context: Context) -> int | None:
+    """The guild whose channels a run may use; a person's schedule without a guild may use none."""
+    if context.guild_id is not None:
+        return _read_id(context.guild_id, "guild_id")
+    if person(context.owner_id) is not None:
+        raise Reject("a schedule made in a direct message cannot post in a server's channel")
+    return None
+
+
+def _require_text(content: str) -> None:
+    if not content.strip():
+        raise Reject("the text is empty")
+    if len(content) > letters.CONTENT:
+        raise Reject(f"the text has {len(content):,} characters; a Discord message holds at most {letters.CONTENT:,}")
+
+
+def _read_id(text: str, field: str) -> int:
+    if not text.isdecimal():
+        raise Reject(f"{field} is {text[:40]!r}, which is no Discord id")
+    return int(text)
+
+
+def _read_mentions(tokens: Any) -> Mentions:
+    try:
+        return parse(tokens)
+    except UnreadableMention as error:
+        raise Reject(str(error)) from None

@@ -1,0 +1,123 @@
+"""The front: what of the bot outlives a single connection. Clients come and go, these parts stay.
+
+Outbox, sender and handler serve runs; the notices read the journal; each new bot is put on the same link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from bot.client import ScheduleZeroBot
+from bot.discord_handler import DiscordHandler
+from bot.link import Link
+from bot.notices import Notices
+from bot.outbox import Outbox
+from bot.sender import Sender
+from bot.sync import TreeSync
+from cogs.incidents import Incidents
+from cogs.undo import RecentUndos
+from schedule_zero.client import Client
+from schedule_zero.event import Event
+from schedule_zero.handler import Handler
+
+logger = logging.getLogger(__name__)
+
+wall_clock: Callable[[], float] = time.time
+"""What intents are dated with: it must mean the same after a restart."""
+
+OUTBOX: Final = "discord-outbox.jsonl"
+TREE: Final = "command-tree.json"
+SUBSCRIBER: Final = "discord.notices"
+PART: Final = "discord"
+SENDING_ENDS: Final = 5.0
+CLOSING_ENDS: Final = 5.0
+"""Seconds that messages under way, and then the connections, get to end."""
+
+
+class Host(Protocol):
+    """What the front needs of the service it runs beside. ``client`` may be used once the service runs."""
+
+    @property
+    def client(self) -> Client: ...
+
+    def serve(self, handler: Handler, /) -> None: ...
+
+    def subscribe(self, name: str, deliver: Callable[[Sequence[Event]], Awaitable[None]], /) -> None: ...
+
+    def report(self, part: str, *, ok: bool, detail: str) -> None: ...
+
+
+class Front:
+    """The lasting parts, built once per process.
+
+    Args:
+        data_dir: where outbox and command hash are kept; None keeps them in memory.
+        forgetful: the Discord beside it knows no commands at its start (the playground), so it is told every time.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        data_dir: Path | None,
+        *,
+        forgetful: bool = False,
+    ) -> None:
+        self._host = host
+        self._sync = TreeSync(None if forgetful or data_dir is None else data_dir / TREE)
+        self._incidents = Incidents()
+        self._undos = RecentUndos()
+        self.link = Link()
+        self.outbox = Outbox(None if data_dir is None else data_dir / OUTBOX, clock=wall_clock)
+        self.sender = Sender(self.link, self.outbox)
+        self.handler = DiscordHandler(self.link, self.sender)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Front]:
+        """Open the outbox, then serve runs and tell notices. The host must be running.
+
+        Raises:
+            OutboxError: the outbox cannot be used.
+        """
+        await self.outbox.open()
+        try:
+            self._host.serve(self.handler)
+            self._host.subscribe(SUBSCRIBER, Notices(self._host.client, self.link, self.sender).deliver)
+            yield self
+        finally:
+            await self.link.close()
+            await self.outbox.close()
+
+    def make_bot(self, *, shards: int | None = None, elsewhere: bool = False) -> ScheduleZeroBot:
+        """A fresh bot on this front; once it is ready, messages go through it."""
+        return ScheduleZeroBot(
+            self._host.client,
+            sync=self._sync,
+            shards=shards,
+            elsewhere=elsewhere,
+            incidents=self._incidents,
+            undos=self._undos,
+            on_state=self._heard,
+        )
+
+    def _heard(self, bot: ScheduleZeroBot, connected: bool) -> None:
+        if connected:
+            self.link.use(bot)
+            self._host.report(PART, ok=True, detail=f"connected as {bot.user}")
+        else:
+            self._host.report(PART, ok=False, detail="the gateway connection was lost; reconnecting")
+
+    async def close_bot(self, bot: ScheduleZeroBot) -> None:
+        """Take a bot off the link, let what it is sending be sent, and close its connections."""
+        self.link.drop(bot)
+        await self.sender.drain(SENDING_ENDS)
+        try:
+            async with asyncio.timeout(CLOSING_ENDS):
+                await bot.close()
+        except TimeoutError:
+            logger.warning("the connection to Discord did not close in time and was given up")

@@ -1,0 +1,75 @@
+"""What a schedule's author may still do when it fires (semantics, section 5).
+
+A person is fetched only when it matters (mentions that need a right, reminders posted in a channel) and remembered
+for ten minutes, since the bot keeps no member list.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import discord
+
+from bot.destination import Destination
+from cogs.channels import missing_to_post, named
+from cogs.mentions import Mentions, may_make
+from schedule_zero.errors import Reject
+
+_REMEMBERED: Final = 600.0
+_MOST: Final = 10_000
+
+
+def person(owner_id: str) -> int | None:
+    """The Discord id of an owner; None when the owner is no person there (an operator's token)."""
+    return int(owner_id) if owner_id.isdecimal() else None
+
+
+class AuthorRights:
+    """Judges what a message asks for by what its author may do in that channel now."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._members: OrderedDict[tuple[int, int], tuple[float, discord.Member | None]] = OrderedDict()
+
+    async def require(self, owner_id: str, to: Destination, mentions: Mentions, *, must_belong: bool) -> None:
+        """Let the message pass, or refuse it in the author's name.
+
+        Args:
+            must_belong: the author must still be in the guild and may write in that channel (a person's reminder).
+
+        Raises:
+            Reject: ``needs_owner`` when the author is gone, ``no_rights`` when the author may not do this.
+            discord.DiscordException, OSError: Discord refused, or did not answer.
+        """
+        author = person(owner_id)
+        if author is None or to.guild is None or not (must_belong or mentions.needs_rights):
+            return
+        member = await self._member(to.guild, author)
+        if member is None:
+            raise Reject("needs_owner: its author is no longer in this server")
+        rights = to.channel.permissions_for(member)
+        if must_belong:
+            missing = missing_to_post(rights, to.channel.type)
+            if missing:
+                raise Reject(f"no_rights: its author lacks {named(missing)} in this channel")
+        allowed, why = may_make(mentions, rights, to.guild)
+        if not allowed:
+            raise Reject(f"no_rights: {why}")
+
+    async def _member(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
+        key, now = (guild.id, user_id), self._clock()
+        known = self._members.get(key)
+        if known is not None and now - known[0] < _REMEMBERED:
+            return known[1]
+        try:
+            member = await guild.fetch_member(user_id)
+        except discord.NotFound:
+            member = None
+        self._members[key] = (now, member)
+        self._members.move_to_end(key)
+        while len(self._members) > _MOST:
+            self._members.popitem(last=False)
+        return member

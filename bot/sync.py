@@ -1,0 +1,76 @@
+"""Telling Discord the commands: only when they changed, once, globally.
+
+Discord allows 200 command creations a day, and two copies of a command (global and of a guild) show twice. What was
+told last is remembered by its hash, together with whom it was told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import discord
+from discord import app_commands
+
+logger = logging.getLogger(__name__)
+
+
+def hash_of(tree: app_commands.CommandTree[Any]) -> str:
+    """The hash of the whole tree as Discord would be told it."""
+    commands = sorted((command.to_dict(tree) for command in tree.get_commands()), key=lambda item: str(item["name"]))
+    canonical = json.dumps(commands, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class TreeSync:
+    """Syncs a tree when its hash changed. ``record`` None: every time (a Discord that forgets between starts)."""
+
+    def __init__(self, record: Path | None) -> None:
+        self._record = record
+
+    async def sync(self, tree: app_commands.CommandTree[Any], *, whom: str) -> bool:
+        """Tell Discord the tree if it does not know it yet; whether it was told.
+
+        Args:
+            whom: the application (and the Discord) the tree is for.
+
+        Raises:
+            discord.DiscordServerError, OSError: Discord did not answer; try again later.
+        """
+        told = {"whom": whom, "hash": hash_of(tree)}
+        if self._record is not None and await asyncio.to_thread(_read, self._record) == told:
+            return False
+        try:
+            await tree.sync()
+        except discord.DiscordServerError:
+            raise
+        except (discord.HTTPException, app_commands.AppCommandError) as error:
+            # Discord keeps the commands it knows; a bot with yesterday's commands is better than none.
+            logger.error("Discord refused the commands, so the old ones stay: %s", error)
+            return False
+        if self._record is not None:
+            await asyncio.to_thread(_write, self._record, told)
+        logger.info("told Discord the commands")
+        return True
+
+
+def _read(record: Path) -> Any:
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there yet, or damaged: then Discord is told once more
+        return None
+
+
+def _write(record: Path, told: dict[str, str]) -> None:
+    fresh = record.with_suffix(".new")
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(told), encoding="utf-8")
+        os.replace(fresh, record)
+    except OSError as error:
+        logger.warning("%s cannot be written, so Discord will be told the commands at every start: %s", record, error)

@@ -1,0 +1,63 @@
+"""The command tree: which modules it is made of, all or none, and one place where its errors end."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import discord
+from discord import app_commands
+
+from cogs.buttons import verbs
+from cogs.refusals import refuse
+
+COGS: Final = (
+    "cogs.remind",
+    "cogs.schedule.group",
+    "cogs.timezone",
+    "cogs.settings",
+    "cogs.status",
+    "cogs.help",
+    "cogs.reminders",
+    "cogs.presses",
+    "cogs.lists",
+)
+"""The modules with commands (``COMMANDS``) or with what buttons do; nothing is found by searching."""
+
+BUTTONS: Final = frozenset({"pause", "resume", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"})
+"""Every verb a button of ours may carry; each must be served by a module above."""
+
+
+class CogsFailed(Exception):
+    """The commands could not be loaded, so none is; the sentence names the module and the cause."""
+
+
+class Tree(app_commands.CommandTree[Any]):
+    """The tree with our way of telling errors."""
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
+        await refuse(interaction, error)
+
+
+def load(tree: app_commands.CommandTree[Any], modules: Iterable[str] = COGS) -> None:
+    """Add every module's commands to the tree, or none of them.
+
+    Raises:
+        CogsFailed: a module cannot be imported, two commands share a name, or a button would do nothing.
+    """
+    commands: list[app_commands.Command[Any, ..., Any] | app_commands.Group] = []
+    for name in modules:
+        try:
+            commands += getattr(importlib.import_module(name), "COMMANDS", ())
+        except Exception as error:  # whatever a module raises while it is imported
+            raise CogsFailed(f"the commands of {name} could not be loaded: {type(error).__name__}: {error}") from error
+    idle = BUTTONS - verbs()
+    if idle:
+        raise CogsFailed(f"no module says what these buttons do: {', '.join(sorted(idle))}")
+    try:
+        for command in commands:
+            tree.add_command(command)
+    except app_commands.AppCommandError as error:
+        tree.clear_commands(guild=None)
+        raise CogsFailed(f"the commands could not be put together: {error}") from error

@@ -1,0 +1,69 @@
+"""Answering an interaction: defer first, then one edit.
+
+Discord waits three seconds for the first answer, and whether it is for one person only is decided by it. So a command
+defers before it asks the core, and what comes of it replaces the placeholder.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import discord
+
+from cogs.front import Interaction
+
+_ANSWERED: Final = "answered"
+_PUBLIC: Final = "public"
+
+
+async def defer(interaction: Interaction, *, public: bool = False) -> None:
+    """Say that the answer is on its way. For a button: the card it sits on will change."""
+    if interaction.response.is_done():
+        return
+    if interaction.type is discord.InteractionType.component:
+        await interaction.response.defer()
+    else:
+        interaction.extras[_PUBLIC] = public
+        await interaction.response.defer(ephemeral=not public, thinking=True)
+
+
+async def show(interaction: Interaction, card: discord.ui.LayoutView, *, public: bool = False) -> None:
+    """Show a card: in place of the placeholder, or of the card whose button was pressed.
+
+    A message that is no card (a notice, a reminder) cannot become one; then the card comes beside it, to the person
+    alone.
+    """
+    interaction.extras[_ANSWERED] = True
+    if not interaction.response.is_done():
+        await interaction.response.send_message(view=card, ephemeral=not public)
+    elif _sits_on_text(interaction):
+        await add(interaction, card)
+    else:
+        await interaction.edit_original_response(view=card)
+
+
+async def add(interaction: Interaction, card: discord.ui.LayoutView) -> None:
+    """Show one more card, to the person alone."""
+    await interaction.followup.send(view=card, ephemeral=True)
+
+
+async def tell(interaction: Interaction, text: str) -> None:
+    """Say a sentence to the person alone; a card that is there stays."""
+    if not interaction.response.is_done():
+        await interaction.response.send_message(text, ephemeral=True)
+    elif interaction.type is discord.InteractionType.component or interaction.extras.get(_ANSWERED):
+        await interaction.followup.send(text, ephemeral=True)
+    elif interaction.extras.get(_PUBLIC):
+        # The first message after a placeholder takes its place and its publicity, so it is filled before it goes.
+        await interaction.edit_original_response(content="Not done.")
+        await interaction.followup.send(text, ephemeral=True)
+        await interaction.delete_original_response()
+    else:
+        interaction.extras[_ANSWERED] = True
+        await interaction.edit_original_response(content=text)
+
+
+def _sits_on_text(interaction: Interaction) -> bool:
+    message = interaction.message
+    is_press = interaction.type is discord.InteractionType.component
+    return is_press and message is not None and not message.flags.components_v2

@@ -1,0 +1,151 @@
+"""Cards: how a schedule, a list and a preview look, with the buttons that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from discord import ButtonStyle, ui
+
+from cogs.buttons import CardButton
+from cogs.texts import (
+    CARD_TEXT,
+    fit,
+    list_of,
+    moment,
+    one_line,
+    owner_of,
+    place_of,
+    quote,
+    rule_of,
+    stamp,
+    state_of,
+    title_of,
+)
+from schedule_zero import instant
+from schedule_zero.run import Run
+from schedule_zero.schedule import Schedule
+from schedule_zero.views import Fire, PreviewView
+
+NEXT_SHOWN: Final = 5
+QUOTED: Final = 600
+_BUTTONS_IN_ROW: Final = 5
+
+
+def card(heading: str, *blocks: str, buttons: Sequence[CardButton | ui.Button[Any]] = ()) -> ui.LayoutView:
+    """A card: a heading, blocks of text with rules between them, buttons below. Empty blocks are left out.
+
+    All text together stays within Discord's limit: later blocks are cut first.
+    """
+    container: ui.Container[Any] = ui.Container()
+    left = CARD_TEXT
+    for text in (f"### {one_line(heading, 200)}", *blocks):
+        if not text or left <= 1:
+            continue
+        shown = text if len(text) <= left else fit(text.split("\n"), left)
+        left -= len(shown)
+        container.add_item(ui.TextDisplay(shown))
+    for start in range(0, len(buttons), _BUTTONS_IN_ROW):
+        container.add_item(ui.ActionRow(*buttons[start : start + _BUTTONS_IN_ROW]))
+    layout = ui.LayoutView(timeout=None)
+    layout.add_item(container)
+    return layout
+
+
+def schedule_card(schedule: Schedule, heading: str, *, notes: Iterable[str] = (), runs: Sequence[Run] = ()) -> ui.LayoutView:
+    """A schedule: what it says, its rule, its next five times, notes, and what can be done with it."""
+    facts = [f"**When**: {rule_of(schedule)}"]
+    place = place_of(schedule.args)
+    if place:
+        facts.append(f"**Where**: {place}")
+    if schedule.state != "active":
+        facts.append(f"**State**: {state_of(schedule)}")
+    content = str(schedule.args.get("content", ""))
+    small = f"-# `{schedule.id}` · revision {schedule.revision} · {owner_of(schedule)}"
+    return card(
+        f"{heading}: {title_of(schedule)}",
+        quote(content, QUOTED) if content else "",
+        "\n".join(facts),
+        _next_times(schedule),
+        _notes([*schedule.notes, *notes]),
+        _last_runs(runs),
+        small,
+        buttons=schedule_buttons(schedule),
+    )
+
+
+def schedule_buttons(schedule: Schedule) -> list[CardButton]:
+    """What can be done with a schedule in its state, and the way back."""
+    revision = schedule.revision
+    buttons: list[CardButton] = []
+    if schedule.state == "active":
+        buttons.append(CardButton("Pause", "pause", schedule.id, revision))
+    elif schedule.state in {"paused", "blocked", "needs_owner"}:
+        buttons.append(CardButton("Resume", "resume", schedule.id, revision, style=ButtonStyle.success))
+    if schedule.state != "deleted":
+        buttons.append(CardButton("Preview", "preview", schedule.id, revision))
+        buttons.append(CardButton("Refresh", "refresh", schedule.id, revision))
+        buttons.append(CardButton("Delete", "delete", schedule.id, revision, style=ButtonStyle.danger))
+    if schedule.undo is not None:
+        buttons.append(CardButton("Undo", "undo", schedule.undo.token, style=ButtonStyle.primary))
+    return buttons
+
+
+def preview_card(heading: str, words: str, timezone: str, fires: Sequence[Fire], notes: Sequence[str]) -> ui.LayoutView:
+    """The due times to come as a table: local time, UTC, how far away, and what is odd about each."""
+    rows = [_fire_row(fire) for fire in fires] or ["Nothing is due any more."]
+    table = fit(rows, CARD_TEXT - 800)
+    return card(heading, f"**When**: {words} · {timezone}", table, _notes(notes))
+
+
+def fires_of(view: PreviewView, heading: str) -> ui.LayoutView:
+    """A preview as the core answered it."""
+    return preview_card(heading, view.words, view.timezone, view.fires, view.notes)
+
+
+def notes_card(heading: str, *blocks: str) -> ui.LayoutView:
+    """A card without buttons."""
+    return card(heading, *blocks)
+
+
+def run_line(run: Run) -> str:
+    """A run in one line: how it ended, when it was due, and why if it did not go well."""
+    line = f"{run.state.value.replace('_', ' ')} · due {stamp(run.due, 'f')}"
+    if run.missed is not None:
+        line += f" · {run.missed.count} due times until {stamp(run.missed.end, 'f')} were missed"
+    error = next((attempt.error for attempt in reversed(run.attempts) if attempt.error), None)
+    reason = error or run.reason
+    if reason and run.state.value not in {"succeeded", "skipped"}:
+        line += f" · {one_line(reason, 120)}"
+    elif run.reason and run.missed is None:
+        line += f" · {one_line(run.reason, 120)}"
+    if run.why is not None:
+        line += f" · waits for {run.why.scope} {run.why.limit} ({run.why.used:g} of {run.why.allowed:g})"
+        line += f", free {stamp(run.why.until, 'R')}" if run.why.until else ""
+    return line
+
+
+def _next_times(schedule: Schedule) -> str:
+    times = schedule.next_fire_times[:NEXT_SHOWN]
+    if not times:
+        return ""
+    return "**Next**\n" + list_of(moment(at) for at in times)
+
+
+def _last_runs(runs: Sequence[Run]) -> str:
+    return "**Last runs**\n" + list_of(run_line(run) for run in runs) if runs else ""
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return "\n".join(f"-# {one_line(note, 300)}" for note in dict.fromkeys(notes))
+
+
+def _fire_row(fire: Fire) -> str:
+    at = instant.to_datetime(instant.parse(fire.at))
+    local = datetime.fromisoformat(fire.local)
+    clock = "%H:%M:%S" if local.second else "%H:%M"
+    same_day = at.date() == local.date()
+    utc = at.strftime(clock if same_day else f"%d %b {clock}") + "Z"
+    row = f"`{local.strftime(f'%a %Y-%m-%d {clock}')}` · `{utc}` · {stamp(fire.at, 'R')}"
+    return f"{row} · {one_line('; '.join(fire.notes), 120)}" if fire.notes else row

@@ -1,0 +1,182 @@
+"""From an option to something saved: the text asked for in a form, the time read, readings offered, the card shown.
+
+A draft is what somebody asked for, as typed. Nothing of it is lost on the way: an unclear time is answered with
+readings to press, and a text that was typed into a form comes back with any refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, Self
+
+import discord
+import msgspec
+from discord import ui
+
+from cogs.answers import defer, show
+from cogs.front import Interaction, actor_of, core_of
+from cogs.refusals import Refusal, offered, refuse
+from cogs.texts import CONTENT, list_of, shorten
+from schedule_zero.errors import Invalid, ReadingOffer
+from schedule_zero.views import ReadingView
+
+CHECK_BUDGET: Final = 1.5
+"""Seconds for reading the time before the form is shown; a form cannot be deferred."""
+READINGS_LIVE: Final = 600.0
+"""Seconds the readings can be pressed; the interaction they belong to lives 15 minutes."""
+
+TEXT_POLICY: Final[dict[str, Any]] = {"month_end": "clamp"}
+"""What words mean by the 31st of a short month (contract, section 4), also after they were turned into a rule."""
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked for. ``text`` None: a form will ask for it."""
+
+    when: str
+    repeat: str | None = None
+    until: str | None = None
+    tz: str | None = None
+    text: str | None = None
+    public: bool = False
+
+    def with_when(self, when: str) -> Self:
+        """The same with another time; a reading holds the whole rule."""
+        return msgspec.structs.replace(self, when=when, repeat=None)
+
+    def with_text(self, text: str) -> Self:
+        """The same with a text."""
+        return msgspec.structs.replace(self, text=text)
+
+    async def save(self, interaction: Interaction) -> ui.LayoutView:
+        """Save it, and return the card that shows what was saved."""
+        raise NotImplementedError
+
+
+async def read(interaction: Interaction, draft: Draft) -> ReadingView:
+    """What the draft's ``when`` and ``repeat`` mean where it was typed.
+
+    Raises:
+        Invalid: they cannot be read, or could mean several things.
+    """
+    actor = actor_of(interaction)
+    return await core_of(interaction).read_time(
+        draft.when, draft.repeat, timezone=draft.tz, guild_id=actor.guild_id, user_id=actor.id
+    )
+
+
+async def moment_of(interaction: Interaction, text: str, option: str, timezone: str | None) -> str:
+    """The one instant (RFC 3339) that an option such as ``until`` means.
+
+    Raises:
+        Invalid: it cannot be read.
+        Refusal: it is a rule, not a moment.
+    """
+    actor = actor_of(interaction)
+    reading = await core_of(interaction).read_time(text, timezone=timezone, guild_id=actor.guild_id, user_id=actor.id)
+    if reading.recurring or not reading.fires:
+        raise Refusal(f"`{option}` must be one moment, and {text!r} means {reading.words}.")
+    return reading.fires[0].at
+
+
+def require_text(text: str | None, option: str = "text") -> str:
+    """The text, with ``\\n`` typed in an option as the line break it stands for.
+
+    Raises:
+        Refusal: it is empty, or longer than a message may be.
+    """
+    text = (text or "").replace("\\n", "\n").strip()
+    if not text:
+        raise Refusal(f"`{option}` is empty.")
+    if len(text) > CONTENT:
+        raise Refusal(f"`{option}` has {len(text):,} characters; a Discord message holds at most {CONTENT:,}.")
+    return text
+
+
+async def begin(interaction: Interaction, draft: Draft) -> None:
+    """Start with what the options say: ask for the text if it is missing, else save."""
+    if draft.text is not None:
+        await finish(interaction, draft)
+        return
+    try:
+        async with asyncio.timeout(CHECK_BUDGET):
+            await read(interaction, draft)
+    except Invalid as error:
+        await _refuse_time(interaction, draft, error)
+        return
+    except TimeoutError:
+        pass  # the form matters more than an early warning; saving reads the time again
+    await interaction.response.send_modal(TextForm(draft))
+
+
+async def finish(interaction: Interaction, draft: Draft) -> None:
+    """Save a complete draft and show its card, or the readings when its time is unclear."""
+    await defer(interaction, public=draft.public)
+    try:
+        shown = await draft.save(interaction)
+    except Invalid as error:
+        await _refuse_time(interaction, draft, error)
+        return
+    await show(interaction, shown)
+
+
+async def _refuse_time(interaction: Interaction, draft: Draft, error: Invalid) -> None:
+    if not error.readings:
+        raise error
+    await show(interaction, Readings(interaction, draft, error))
+
+
+class TextForm(ui.Modal):
+    """The form for a text with line breaks, which options cannot hold."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(title="What should it say?", timeout=READINGS_LIVE)
+        self._draft = draft
+        self._text: ui.TextInput[Any] = ui.TextInput(style=discord.TextStyle.paragraph, max_length=CONTENT)
+        self.add_item(ui.Label(text="Text", description="Line breaks and markdown are kept.", component=self._text))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        text = self._text.value
+        try:
+            await finish(interaction, self._draft.with_text(text))
+        except Exception as error:  # noqa: BLE001  # told to the person with the text, logged if nobody foresaw it
+            await refuse(interaction, error, kept=text)
+
+
+class Readings(ui.LayoutView):
+    """An unclear time: what is wrong, and up to three readings to press."""
+
+    def __init__(self, interaction: Interaction, draft: Draft, error: Invalid) -> None:
+        super().__init__(timeout=READINGS_LIVE)
+        self._interaction = interaction
+        offers = error.readings[:3]
+        lines = [shorten(error.sentence, 1_000), "Did you mean:", list_of(offered(reading) for reading in offers)]
+        self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(draft, offer) for offer in offers))
+        self.add_item(ui.Container(ui.TextDisplay("\n".join(lines)), self._row))
+
+    async def on_timeout(self) -> None:
+        await self.switch_off()
+
+    async def switch_off(self) -> None:
+        """Leave the readings to be read, and nothing to be pressed."""
+        self.stop()
+        for button in self._row.children:
+            if isinstance(button, ui.Button):
+                button.disabled = True
+        try:
+            await self._interaction.edit_original_response(view=self)
+        except discord.HTTPException:
+            return  # the answer was dismissed, or its 15 minutes are over: nothing is left to switch off
+
+
+class _ReadingButton(ui.Button[Any]):
+    def __init__(self, draft: Draft, offer: ReadingOffer) -> None:
+        super().__init__(label=shorten(offer.words, 80), style=discord.ButtonStyle.primary)
+        self._draft = draft.with_when(offer.text)
+
+    async def callback(self, interaction: Interaction) -> None:
+        try:
+            await begin(interaction, self._draft)
+            if self._draft.text is None and isinstance(self.view, Readings):
+                await self.view.switch_off()  # the form answers with a card of its own
+        except Exception as error:  # noqa: BLE001  # told to the person, and logged if nobody foresaw it
+            await refuse(interaction, error, kept=self._draft.text)

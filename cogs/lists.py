@@ -1,0 +1,143 @@
+"""Lists of schedules, a page at a time; what is listed stands in the ids of the paging buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import msgspec
+from discord import ui
+
+from cogs.answers import defer, show
+from cogs.buttons import CardButton, on_press
+from cogs.cards import card
+from cogs.front import Interaction, actor_of, core_of, home_of
+from cogs.reminders import REMINDER
+from cogs.texts import STATES, one_line, place_of, stamp, title_of
+from schedule_zero.schedule import Schedule
+
+ROWS: Final = 10
+LONGEST_SEARCH: Final = 30
+"""Characters; the search must fit into a button's id beside everything else."""
+_FETCHED: Final = 50
+_LOOKED_THROUGH: Final = 2_000
+
+_STATES: Final = ("", *STATES)
+LIVE: Final = ("active", "paused", "blocked", "needs_owner", "pending")
+"""The states a list shows, in this order, when none is asked for: what is done or deleted would hide the rest."""
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is listed.
+
+    Attributes:
+        reminders: the person's own reminders; else the guild's schedules.
+        here: of reminders, only those made in this guild (or, in a direct message, in none).
+        state: only those in it; None for all that are neither done nor deleted.
+        search, channel_id, owner_id: only those; empty for any.
+        page: from 1.
+    """
+
+    reminders: bool = False
+    here: bool = False
+    state: str | None = None
+    search: str = ""
+    channel_id: str = ""
+    owner_id: str = ""
+    page: int = 1
+
+    def spell(self) -> tuple[str, str]:
+        """Subject and detail of a button that leads here."""
+        flags = f"{'r' if self.reminders else 's'}{'h' if self.here else 'a'}{_STATES.index(self.state or '')}"
+        return f"{flags}.{self.page}", f"{self.channel_id}.{self.owner_id}.{self.search}"
+
+    @classmethod
+    def parse(cls, subject: str, detail: str) -> Self:
+        """The listing a button leads to."""
+        flags, _, page = subject.partition(".")
+        channel_id, owner_id, search = detail.split(".", 2)
+        return cls(
+            reminders=flags[0] == "r",
+            here=flags[1] == "h",
+            state=_STATES[int(flags[2:])] or None,
+            search=search,
+            channel_id=channel_id,
+            owner_id=owner_id,
+            page=int(page),
+        )
+
+
+@on_press("list")
+async def turn(interaction: Interaction, subject: str, detail: str) -> None:
+    """Show another page."""
+    await defer(interaction)
+    await show(interaction, await listing_card(interaction, Listing.parse(subject, detail)))
+
+
+async def listing_card(interaction: Interaction, listing: Listing) -> ui.LayoutView:
+    """The page that is asked for; the last one if there are fewer."""
+    rows, more = await _rows(interaction, listing, listing.page * ROWS + 1)
+    page = min(listing.page, max(1, (len(rows) + ROWS - 1) // ROWS))
+    shown = rows[(page - 1) * ROWS : page * ROWS]
+    more = more or len(rows) > page * ROWS
+    what = "reminders" if listing.reminders else "schedules"
+    if not shown:
+        hint = "/remind me sets one." if listing.reminders else "/schedule message makes one."
+        return card(f"No {what} here", f"Nothing fits. {hint}")
+    buttons = [
+        _page_button("◀ Back", listing, page - 1, disabled=page == 1),
+        _page_button("Next ▶", listing, page + 1, disabled=not more),
+    ]
+    heading = f"{'Your reminders' if listing.reminders else 'Schedules'}, page {page}"
+    return card(heading, "\n".join(_row(schedule) for schedule in shown), buttons=buttons if more or page > 1 else ())
+
+
+def _page_button(label: str, listing: Listing, page: int, *, disabled: bool) -> CardButton:
+    subject, detail = msgspec.structs.replace(listing, page=page).spell()
+    return CardButton(label, "list", subject, detail, disabled=disabled)
+
+
+async def _rows(interaction: Interaction, listing: Listing, wanted: int) -> tuple[Sequence[Schedule], bool]:
+    """The first rows that fit, and whether there may be more."""
+    core, filters = core_of(interaction), _filters(interaction, listing)
+    rows: list[Schedule] = []
+    for state in LIVE if listing.state is None else (listing.state,):
+        cursor: str | None = None
+        for _ in range(_LOOKED_THROUGH // _FETCHED):
+            page = await core.list_schedules(**filters, state=state, limit=_FETCHED, cursor=cursor)
+            rows += [schedule for schedule in page.items if _fits(schedule, listing)]
+            if len(rows) >= wanted:
+                return rows[:wanted], True
+            cursor = page.next
+            if cursor is None:
+                break
+    return rows, False
+
+
+def _filters(interaction: Interaction, listing: Listing) -> dict[str, Any]:
+    home = home_of(interaction)
+    filters: dict[str, Any] = {"q": listing.search or None}
+    if listing.reminders:
+        everywhere = not listing.here
+        filters |= {"owner_id": actor_of(interaction).id, "metadata": {"kind": REMINDER}, "any_guild": everywhere}
+        return filters | {"guild_id": None if everywhere else home}
+    return filters | {"guild_id": home, "owner_id": listing.owner_id or None}
+
+
+def _fits(schedule: Schedule, listing: Listing) -> bool:
+    if not listing.reminders and schedule.metadata.get("kind") == REMINDER:
+        return False
+    return not listing.channel_id or schedule.args.get("channel_id") == listing.channel_id
+
+
+def _row(schedule: Schedule) -> str:
+    parts = [f"**{title_of(schedule)}**"]
+    if schedule.state == "active" and schedule.next_fire_times:
+        parts.append(stamp(schedule.next_fire_times[0], "R"))
+    else:
+        parts.append(STATES[schedule.state])
+    parts.append(one_line(schedule.words, 80))
+    place = place_of(schedule.args)
+    if place:
+        parts.append(place)
+    return f"- {' · '.join(parts)} · `{schedule.id}`"

@@ -1,0 +1,202 @@
+"""The options commands share: what they accept, and what they offer while somebody types.
+
+A transformer only tidies and bounds: meaning is the core's business, asked after the command deferred. Suggestions
+come from the core within a quarter of a second, or not at all; an error there is nobody's business but the log's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any, Final
+
+import discord
+from discord import app_commands
+
+from cogs.channels import POSTABLE
+from cogs.front import Interaction, actor_of, core_of, front_of, home_of
+from cogs.refusals import Refusal
+from cogs.texts import shorten, unix
+from schedule_zero import instant
+from schedule_zero.ids import is_id
+from schedule_zero.views import Suggestions
+
+logger = logging.getLogger(__name__)
+
+TIME_TEXT: Final = 200
+CHOICES: Final = 25
+CHOICE_TEXT: Final = 100
+BUDGET: Final = 0.25
+"""Seconds a suggestion may take; Discord shows nothing at all when an answer comes too late."""
+
+Choices = list[app_commands.Choice[str]]
+
+
+async def suggestions(asked: Awaitable[Suggestions], doing: str) -> Choices:
+    """The core's suggestions as Discord wants them; none when the core is slow or in trouble."""
+    try:
+        async with asyncio.timeout(BUDGET):
+            found = await asked
+    except TimeoutError:
+        logger.info("no suggestions for %s within %.2f s", doing, BUDGET)
+        return []
+    except Exception:  # an autocompletion cannot tell of errors; the command itself will
+        logger.warning("no suggestions for %s", doing, exc_info=True)
+        return []
+    return [
+        app_commands.Choice(name=shorten(item.name, CHOICE_TEXT), value=item.value)
+        for item in found.items[:CHOICES]
+        if 0 < len(item.value) <= CHOICE_TEXT
+    ]
+
+
+class _Text(app_commands.Transformer):
+    """A text that is tidied and bounded."""
+
+    option: str = "text"
+
+    async def transform(self, interaction: Interaction, value: Any, /) -> str:
+        text = " ".join(str(value).split())
+        if not text:
+            raise Refusal(f"`{self.option}` is empty.")
+        if len(text) > TIME_TEXT:
+            raise Refusal(f"`{self.option}` has {len(text)} characters; at most {TIME_TEXT} can be read.")
+        return text
+
+
+class _Time(_Text):
+    """A time in words, with readings while typing."""
+
+    field = "when"
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        actor = actor_of(interaction)
+        timezone = getattr(interaction.namespace, "tz", None) or None
+        asked = core_of(interaction).suggest_times(
+            self.field,
+            str(value)[:TIME_TEXT],
+            timezone=timezone,
+            guild_id=actor.guild_id,
+            user_id=actor.id,
+        )
+        return await suggestions(asked, self.option)
+
+
+class When(_Time):
+    """``when``: a moment, or a rule."""
+
+    option = "when"
+
+
+class Until(_Time):
+    """``until``: the end of a series."""
+
+    option = "until"
+
+
+class From(_Time):
+    """``from``: where a preview begins."""
+
+    option = "from"
+
+
+class Repeat(_Time):
+    """``repeat``: a rule."""
+
+    option = "repeat"
+    field = "repeat"
+
+
+class Zone(_Text):
+    """``tz``: a time zone, by its name or a city's."""
+
+    option = "tz"
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        return await suggestions(core_of(interaction).suggest_zones(str(value)[:TIME_TEXT]), self.option)
+
+
+class _Item(_Text):
+    option = "item"
+    reminders = False
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        asked = core_of(interaction).suggest_schedules(
+            str(value)[:TIME_TEXT],
+            guild_id=home_of(interaction),
+            reminders=self.reminders,
+        )
+        return await suggestions(asked, self.option)
+
+
+class Item(_Item):
+    """``item``: a schedule of this guild."""
+
+
+class Reminder(_Item):
+    """``item``: one of the person's own reminders."""
+
+    reminders = True
+
+
+class UndoToken(_Text):
+    """``token``: a change that can still be taken back."""
+
+    option = "token"
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        now = unix(discord.utils.utcnow()) * instant.SECOND
+        recent = front_of(interaction).undos.of(interaction.user.id, str(value), now)
+        return [
+            app_commands.Choice(name=shorten(undo.label, CHOICE_TEXT), value=undo.token)
+            for undo in recent[:CHOICES]
+            if len(undo.token) <= CHOICE_TEXT
+        ]
+
+
+class PostableChannel(app_commands.Transformer):
+    """``channel``: a place for messages. It is taken as Discord resolved it, with the caller's rights, cached or not."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        return list(POSTABLE)
+
+    async def transform(self, interaction: Interaction, value: Any, /) -> Place:
+        if not isinstance(value, Place):
+            raise Refusal("`channel` is no channel that messages can be posted in.")
+        return value
+
+
+Place = app_commands.AppCommandChannel | app_commands.AppCommandThread
+
+WhenText = app_commands.Transform[str, When]
+UntilText = app_commands.Transform[str, Until]
+FromText = app_commands.Transform[str, From]
+RepeatText = app_commands.Transform[str, Repeat]
+ZoneText = app_commands.Transform[str, Zone]
+ItemText = app_commands.Transform[str, Item]
+ReminderText = app_commands.Transform[str, Reminder]
+TokenText = app_commands.Transform[str, UndoToken]
+ChannelPlace = app_commands.Transform[Place, PostableChannel]
+
+
+async def resolve_item(interaction: Interaction, text: str, *, reminders: bool = False) -> str:
+    """The id that ``item`` means: an id is taken as it is, a name when it fits exactly one schedule.
+
+    Raises:
+        Refusal: nothing fits, or several do.
+    """
+    if is_id(text, "sch"):
+        return text
+    found = await core_of(interaction).suggest_schedules(text, guild_id=home_of(interaction), reminders=reminders)
+    what = "reminder" if reminders else "schedule"
+    if not found.items:
+        raise Refusal(f"No {what} fits {text!r}. Pick one from the suggestions of `item`.")
+    if len(found.items) > 1:
+        raise Refusal(f"{len(found.items)} {what}s fit {text!r}. Pick one from the suggestions of `item`.")
+    return found.items[0].value

@@ -1,0 +1,88 @@
+"""What the buttons of a schedule's card do. A card that shows an older revision is refreshed instead of obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from cogs.answers import add, defer, show, tell
+from cogs.buttons import on_press
+from cogs.cards import fires_of, run_line, schedule_card
+from cogs.front import Interaction, core_of, front_of
+from cogs.texts import title_of
+from schedule_zero.client import Client
+from schedule_zero.schedule import Schedule
+
+STALE: Final = "This card was older than the schedule, so nothing was done; it shows the schedule as it is now."
+
+Change = Callable[[Client, Schedule], Awaitable[Schedule]]
+
+
+async def _change(interaction: Interaction, schedule_id: str, revision: str, heading: str, change: Change) -> None:
+    await defer(interaction)
+    core = core_of(interaction)
+    schedule = await core.get_schedule(schedule_id)
+    if str(schedule.revision) != revision:
+        await show(interaction, schedule_card(schedule, "Schedule"))
+        await tell(interaction, STALE)
+        return
+    changed = await change(core, schedule)
+    front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {title_of(changed)}")
+    await show(interaction, schedule_card(changed, heading))
+
+
+@on_press("pause")
+async def pause(interaction: Interaction, schedule_id: str, revision: str) -> None:
+    """Pause until somebody resumes it."""
+    await _change(interaction, schedule_id, revision, "Paused", lambda core, seen: core.pause_schedule(seen.id))
+
+
+@on_press("resume")
+async def resume(interaction: Interaction, schedule_id: str, revision: str) -> None:
+    """Resume a paused or blocked schedule."""
+    await _change(interaction, schedule_id, revision, "Resumed", lambda core, seen: core.resume_schedule(seen.id))
+
+
+@on_press("delete")
+async def delete(interaction: Interaction, schedule_id: str, revision: str) -> None:
+    """Delete, with the way back on the card."""
+    await _change(
+        interaction,
+        schedule_id,
+        revision,
+        "Deleted",
+        lambda core, seen: core.delete_schedule(seen.id, revision=seen.revision),
+    )
+
+
+@on_press("refresh")
+async def refresh(interaction: Interaction, schedule_id: str, _revision: str) -> None:
+    """Show the schedule as it is now."""
+    await defer(interaction)
+    await show(interaction, schedule_card(await core_of(interaction).get_schedule(schedule_id), "Schedule"))
+
+
+@on_press("preview")
+async def preview(interaction: Interaction, schedule_id: str, _revision: str) -> None:
+    """Show the next ten due times on a card of their own."""
+    await defer(interaction)
+    core = core_of(interaction)
+    schedule = await core.get_schedule(schedule_id)
+    await add(interaction, fires_of(await core.preview_schedule(schedule_id), f"Preview: {title_of(schedule)}"))
+
+
+@on_press("undo")
+async def undo(interaction: Interaction, token: str, _detail: str) -> None:
+    """Take the change back that the card reports."""
+    await defer(interaction)
+    schedule = await core_of(interaction).undo(token)
+    await show(interaction, schedule_card(schedule, "Taken back"))
+
+
+@on_press("again")
+async def again(interaction: Interaction, run_id: str, _detail: str) -> None:
+    """Post a message again whose fate is unknown. However often it is pressed, it is one new run."""
+    await defer(interaction)
+    run = await core_of(interaction).retry_run(run_id, key=f"again:{run_id}")
+    await interaction.edit_original_response(view=None)
+    await tell(interaction, f"It is posted again: {run_line(run)}")

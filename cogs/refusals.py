@@ -1,0 +1,123 @@
+"""Errors as people read them: one table, one way to answer.
+
+What is foreseen gets its sentence; everything else gets a code that the operator finds in the log, never a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+import discord
+from discord import app_commands
+
+from cogs.answers import tell
+from cogs.front import Interaction, front_of
+from cogs.texts import CONTENT, list_of, shorten, stamp, unix
+from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
+
+UNKNOWN_INTERACTION: Final = 10062
+_KEPT_TEXT: Final = 1_500
+
+
+class Refusal(Exception):
+    """A command cannot be carried out; the sentence says what is wrong and what to do."""
+
+
+def sentence_of(error: Exception) -> str | None:
+    """What to tell a person about an error; None if nobody foresaw it."""
+    if isinstance(error, app_commands.CommandInvokeError | app_commands.TransformerError) and _cause(error) is not None:
+        return sentence_of(_cause(error) or error)
+    if _is_discord_away(error):
+        return "Discord does not answer the bot at the moment, and nothing was changed. Try again in a minute."
+    for kind, say in _TABLE:
+        if isinstance(error, kind):
+            return shorten(say(error), CONTENT)
+    return None
+
+
+async def refuse(interaction: Interaction, error: Exception, *, kept: str | None = None) -> None:
+    """Answer an interaction with an error.
+
+    Args:
+        kept: a text the person typed, given back so that it is not lost.
+    """
+    cause = _cause(error) or error
+    if isinstance(cause, discord.NotFound) and cause.code == UNKNOWN_INTERACTION:
+        front_of(interaction).incidents.record(cause, "answering an interaction that Discord had given up")
+        return
+    sentence = sentence_of(error)
+    if sentence is None:
+        code = front_of(interaction).incidents.record(cause, _doing(interaction))
+        sentence = f"Something went wrong here; look before you try again. The operator finds it as `{code}`."
+    if kept:
+        quoted = shorten(kept, _KEPT_TEXT).replace("```", "'''")
+        sentence = f"{shorten(sentence, CONTENT - len(quoted) - 40)}\nYour text:\n```\n{quoted}\n```"
+    try:
+        await tell(interaction, sentence)
+    except (discord.HTTPException, aiohttp.ClientError) as trouble:
+        front_of(interaction).incidents.record(trouble, f"telling somebody: {shorten(sentence, 200)}")
+
+
+def offered(reading: ReadingOffer) -> str:
+    """One reading of an unclear time: what to write, and when that would be."""
+    return f"`{reading.text}`: {reading.words}" + (f", next {stamp(reading.next)}" if reading.next else "")
+
+
+def _is_discord_away(error: Exception) -> bool:
+    if isinstance(error, discord.HTTPException):
+        return error.status >= 500 or error.status == 429
+    return isinstance(error, discord.RateLimited | aiohttp.ClientError)
+
+
+def _cause(error: BaseException) -> Exception | None:
+    original = getattr(error, "original", None) or error.__cause__
+    return original if isinstance(original, Exception) else None
+
+
+def _doing(interaction: Interaction) -> str:
+    command = interaction.command
+    if command is not None:
+        return f"carrying out /{command.qualified_name}"
+    data: Any = interaction.data or {}
+    return f"handling {data.get('custom_id', 'an interaction')!r}"
+
+
+def _invalid(error: Invalid) -> str:
+    details = [f"{item.field}: {item.message}" for item in error.errors if item.message not in error.sentence]
+    lines = [error.sentence]
+    if details:
+        lines.append(list_of(details))
+    if error.readings:
+        lines += ["Did you mean:", list_of(offered(reading) for reading in error.readings[:3])]
+    return "\n".join(lines)
+
+
+def _quota(error: QuotaExceeded) -> str:
+    if error.retry_after is None:
+        return error.sentence
+    free = unix(discord.utils.utcnow()) + int(error.retry_after) + 1
+    return f"{error.sentence} Free again <t:{free}:R>."
+
+
+def _stale_commands(_: Exception) -> str:
+    return "The commands were updated just now. Reload Discord (or wait a minute), then try again."
+
+
+def _option(error: app_commands.TransformerError) -> str:
+    return f"{shorten(str(error.value), 80)!r} cannot be used here."
+
+
+_TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
+    (Refusal, str),
+    (Invalid, _invalid),
+    (QuotaExceeded, _quota),
+    (ScheduleZeroError, lambda error: error.sentence),
+    (TimeoutError, lambda _: "That took too long, and nothing was changed. Try again."),
+    (app_commands.CommandNotFound, _stale_commands),
+    (app_commands.CommandSignatureMismatch, _stale_commands),
+    (app_commands.NoPrivateMessage, lambda _: "This command works in servers only."),
+    (app_commands.MissingPermissions, lambda _: "You lack the rights for this command here."),
+    (app_commands.TransformerError, _option),
+)

@@ -1,0 +1,158 @@
+"""``/schedule message``: a text, posted in a channel when its time comes."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands, ui
+
+from cogs.cards import schedule_card
+from cogs.channels import missing_to_post, named
+from cogs.drafts import TEXT_POLICY, Draft, begin, moment_of, read, require_text
+from cogs.front import Interaction, core_of, front_of, home_of
+from cogs.mentions import UnreadableMention, may_make, parse, split
+from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
+from cogs.refusals import Refusal
+from cogs.texts import title_of
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.views import ReadingView
+
+
+class MessageDraft(Draft, frozen=True, kw_only=True):
+    """A scheduled message as somebody asked for it."""
+
+    channel_id: int
+    name: str | None = None
+    count: int | None = None
+    mentions: tuple[str, ...] = ()
+
+    async def save(self, interaction: Interaction) -> ui.LayoutView:
+        text = require_text(self.text)
+        await _require_bot_rights(interaction, self.channel_id)
+        reading = await read(interaction, self)
+        until = reading.until
+        if self.until is not None:
+            until = await moment_of(interaction, self.until, "until", reading.timezone)
+        saved = await core_of(interaction).create_schedule(
+            self._spec(interaction, text, reading, until), idempotency_key=f"interaction:{interaction.id}"
+        )
+        front_of(interaction).undos.remember(interaction.user.id, saved, f"Scheduled: {title_of(saved)}")
+        return schedule_card(saved, "Scheduled")
+
+    def _spec(self, interaction: Interaction, text: str, reading: ReadingView, until: str | None) -> ScheduleSpec:
+        args: dict[str, object] = {"channel_id": str(self.channel_id), "content": text}
+        if self.mentions:
+            args["mentions"] = list(self.mentions)
+        return ScheduleSpec(
+            handler="discord",
+            method="send_message",
+            args=args,
+            guild_id=home_of(interaction),
+            name=self.name,
+            owner_id=str(interaction.user.id),
+            trigger=reading.trigger,
+            timezone=reading.timezone,
+            start=reading.start,
+            until=until,
+            count=self.count if self.count is not None else reading.count,
+            policy=TEXT_POLICY,
+        )
+
+
+@app_commands.command(name="message", description="Post a text in a channel, once or again and again")
+@app_commands.describe(
+    when="When: tomorrow at 9, every weekday at 9, every 2nd friday at 18:00, a date, a cron line",
+    channel="Where it is posted",
+    text="What it says; left out, a form asks for it",
+    name="What the schedule is called here",
+    repeat="How it repeats, if when is only the start",
+    until="When the series ends",
+    count="After how many times the series ends",
+    tz="Time zone to read the times in; default: yours, then the server's",
+    mentions="People and roles the text may mention",
+)
+async def message(
+    interaction: Interaction,
+    when: WhenText,
+    channel: ChannelPlace,
+    text: str | None = None,
+    name: app_commands.Range[str, 1, 80] | None = None,
+    repeat: RepeatText | None = None,
+    until: UntilText | None = None,
+    count: app_commands.Range[int, 1, 10_000] | None = None,
+    tz: ZoneText | None = None,
+    mentions: str | None = None,
+) -> None:
+    """Schedule a message."""
+    _require_caller_rights(interaction, channel)
+    draft = MessageDraft(
+        when=when,
+        repeat=repeat,
+        until=until,
+        tz=tz,
+        text=text if text is None else require_text(text),
+        channel_id=channel.id,
+        name=name,
+        count=count,
+        mentions=_read_mentions(interaction, channel, mentions),
+    )
+    await begin(interaction, draft)
+
+
+def _require_caller_rights(interaction: Interaction, channel: Place) -> None:
+    """The caller must be able to write there, too: nobody gains a channel by scheduling.
+
+    Raises:
+        Refusal: the channel is not of this guild, or a right is missing.
+    """
+    if home_of(interaction) is None:
+        raise Refusal("`/schedule` works in servers the bot is in.")
+    if channel.guild_id != interaction.guild_id:
+        raise Refusal("`channel` belongs to another server; pick one of this server.")
+    missing = missing_to_post(channel.permissions, channel.type)
+    if missing:
+        raise Refusal(f"You lack {named(missing)} in <#{channel.id}>; pick a channel you may write in.")
+
+
+async def _require_bot_rights(interaction: Interaction, channel_id: int) -> None:
+    """The bot must be able to post there. Discord is asked when the channel is not cached.
+
+    Raises:
+        Refusal: the channel is gone, hidden, or a right is missing.
+    """
+    client = interaction.client
+    guild = client.get_guild(interaction.guild_id or 0)
+    try:
+        channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+    except discord.NotFound:
+        raise Refusal("`channel` was deleted meanwhile; pick another one.") from None
+    except discord.Forbidden:
+        raise Refusal(f"The bot lacks View Channel in <#{channel_id}>; allow it there, or pick another one.") from None
+    if guild is None or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        raise Refusal("`channel` is no channel of this server.")
+    if isinstance(channel, discord.Thread) and channel.parent is None:
+        return  # the parent is not cached, so its rights are not known; the handler asks when it posts
+    rights = channel.permissions_for(guild.me)
+    missing = missing_to_post(rights, channel.type)
+    if missing:
+        raise Refusal(f"The bot lacks {named(missing)} in <#{channel_id}>; allow it there, or pick another one.")
+    if isinstance(channel, discord.Thread) and channel.locked and not rights.manage_threads:
+        raise Refusal(f"The thread <#{channel_id}> is locked; unlock it, or pick another one.")
+
+
+def _read_mentions(interaction: Interaction, channel: Place, text: str | None) -> tuple[str, ...]:
+    """The mentions the caller may make.
+
+    Raises:
+        Refusal: one is unreadable, or needs a right the caller lacks.
+    """
+    if not text:
+        return ()
+    try:
+        tokens = split(text)
+    except UnreadableMention as error:
+        raise Refusal(str(error)) from None
+    guild = interaction.client.get_guild(interaction.guild_id or 0)
+    allowed, why = may_make(parse(tokens), channel.permissions, guild)
+    if not allowed:
+        raise Refusal(f"`mentions`: {why}, which you lack in <#{channel.id}>.")
+    return tokens

@@ -1,0 +1,117 @@
+"""``/schedule list``, ``show`` and ``preview``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import discord
+from discord import app_commands
+
+from cogs.answers import defer
+from cogs.answers import show as show_card
+from cogs.cards import fires_of, schedule_card
+from cogs.drafts import TEXT_POLICY, moment_of
+from cogs.front import Interaction, actor_of, core_of
+from cogs.lists import LONGEST_SEARCH, Listing, listing_card
+from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText, resolve_item
+from cogs.refusals import Refusal
+from cogs.texts import title_of
+
+State = Literal["active", "paused", "blocked", "needs_owner", "done"]
+MOST_FIRES: int = 50
+
+
+@app_commands.command(name="list", description="List this server's schedules")
+@app_commands.describe(
+    channel="Only those that post here",
+    owner="Only those of this person",
+    state="Only those in this state",
+    search="Only those with this in their name or text",
+    page="Which page",
+)
+async def list_schedules(
+    interaction: Interaction,
+    channel: ChannelPlace | None = None,
+    owner: discord.User | None = None,
+    state: State | None = None,
+    search: app_commands.Range[str, 1, LONGEST_SEARCH] | None = None,
+    page: app_commands.Range[int, 1, 100] = 1,
+) -> None:
+    """List the guild's schedules."""
+    await defer(interaction)
+    listing = Listing(
+        state=state,
+        search=search or "",
+        channel_id=str(channel.id) if channel is not None else "",
+        owner_id=str(owner.id) if owner is not None else "",
+        page=page,
+    )
+    await show_card(interaction, await listing_card(interaction, listing))
+
+
+@app_commands.command(name="show", description="Show a schedule: rule, next times, last runs")
+@app_commands.describe(item="Which schedule")
+async def show(interaction: Interaction, item: ItemText) -> None:
+    """Show a schedule with its last runs."""
+    await defer(interaction)
+    core = core_of(interaction)
+    id = await resolve_item(interaction, item)
+    schedule = await core.get_schedule(id)
+    runs = await core.list_runs(guild_id=schedule.guild_id, schedule_id=id, limit=5)
+    await show_card(interaction, schedule_card(schedule, "Schedule", runs=runs.items))
+
+
+@app_commands.command(name="preview", description="Show when something will be due, saved or not")
+@app_commands.rename(start="from")
+@app_commands.describe(
+    item="Which schedule; or leave it out and write a time",
+    when="When: every weekday at 9, a date, a cron line",
+    repeat="How it repeats, if when is only the start",
+    tz="Time zone to read the times in; default: yours, then the server's",
+    n="How many times to show",
+    start="Show what is due after this moment",
+)
+async def preview(
+    interaction: Interaction,
+    item: ItemText | None = None,
+    when: WhenText | None = None,
+    repeat: RepeatText | None = None,
+    tz: ZoneText | None = None,
+    n: app_commands.Range[int, 1, MOST_FIRES] = 10,
+    start: FromText | None = None,
+) -> None:
+    """Preview a saved schedule, or words about time."""
+    await defer(interaction)
+    if item is not None:
+        await _preview_item(interaction, item, n, start, tz)
+    elif when is not None or repeat is not None:
+        await _preview_words(interaction, when or repeat or "", repeat if when else None, tz, n, start)
+    else:
+        raise Refusal("Give `item`, or a time in `when` or `repeat`.")
+
+
+async def _preview_item(interaction: Interaction, item: str, n: int, start: str | None, tz: str | None) -> None:
+    core = core_of(interaction)
+    id = await resolve_item(interaction, item)
+    schedule = await core.get_schedule(id)
+    after = None if start is None else await moment_of(interaction, start, "from", tz or schedule.timezone)
+    view = await core.preview_schedule(id, n=n, after=after)
+    await show_card(interaction, fires_of(view, f"Preview: {title_of(schedule)}"))
+
+
+async def _preview_words(
+    interaction: Interaction, when: str, repeat: str | None, tz: str | None, n: int, start: str | None
+) -> None:
+    core, actor = core_of(interaction), actor_of(interaction)
+    reading = await core.read_time(when, repeat, timezone=tz, guild_id=actor.guild_id, user_id=actor.id)
+    after = None if start is None else await moment_of(interaction, start, "from", reading.timezone)
+    view = await core.preview(
+        reading.trigger,
+        timezone=reading.timezone,
+        n=n,
+        after=after,
+        start=reading.start,
+        until=reading.until,
+        policy=TEXT_POLICY,
+    )
+    await show_card(interaction, fires_of(view, "Preview"))

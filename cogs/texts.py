@@ -1,0 +1,120 @@
+"""Wording that several cards share, so that the same thing is always said in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import discord
+
+from schedule_zero import instant
+from schedule_zero.schedule import Schedule
+
+CARD_TEXT: Final = 4_000
+"""The most characters all texts of a Components V2 message may have together (Discord documentation)."""
+CONTENT: Final = 2_000
+"""The most characters of a classic message."""
+
+STATES: Final[dict[str, str]] = {
+    "active": "active",
+    "paused": "paused",
+    "blocked": "blocked",
+    "needs_owner": "needs a new owner",
+    "pending": "waits for approval",
+    "done": "done",
+    "deleted": "deleted",
+}
+
+
+def seconds(at: str) -> int:
+    """Unix seconds of an RFC 3339 instant."""
+    return instant.parse(at) // instant.SECOND
+
+
+def stamp(at: str, style: str = "F") -> str:
+    """An instant as Discord shows it in everybody's own zone."""
+    return f"<t:{seconds(at)}:{style}>"
+
+
+def moment(at: str) -> str:
+    """An instant as date and as distance."""
+    return f"{stamp(at)} ({stamp(at, 'R')})"
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` characters; what was cut is shown by an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def one_line(text: str, limit: int) -> str:
+    """The beginning of a text on one line, without markdown of its own."""
+    return shorten(discord.utils.escape_markdown(" ".join(text.split())), limit)
+
+
+def quote(text: str, limit: int) -> str:
+    """A text as a block quote, cut at ``limit`` characters."""
+    return "\n".join(f"> {line}" for line in shorten(text, limit).splitlines()) or "> "
+
+
+def fit(lines: Sequence[str], limit: int, more: str = "… and {count} more") -> str:
+    """As many whole lines as fit into ``limit`` characters, and how many did not."""
+    kept: list[str] = []
+    used = 0
+    for index, line in enumerate(lines):
+        rest = len(lines) - index - 1
+        reserve = len(more.format(count=rest)) + 1 if rest else 0
+        if used + len(line) + reserve > limit:
+            return "\n".join([*kept, more.format(count=rest + 1)])[:limit]
+        kept.append(line)
+        used += len(line) + 1
+    return "\n".join(kept)
+
+
+def title_of(schedule: Schedule) -> str:
+    """What a schedule is called: its name, else the beginning of its text, else what it does."""
+    text = schedule.name or str(schedule.args.get("content", "")) or f"{schedule.handler}.{schedule.method}"
+    return one_line(text, 80)
+
+
+def place_of(args: dict[str, Any]) -> str:
+    """Where a schedule's message goes."""
+    channel = args.get("channel_id")
+    if isinstance(channel, str) and channel.isdecimal():
+        return f"<#{channel}>"
+    return "direct message" if "user_id" in args else ""
+
+
+def owner_of(schedule: Schedule) -> str:
+    """Whose schedule it is."""
+    return f"<@{schedule.owner_id}>" if schedule.owner_id.isdecimal() else one_line(schedule.owner_id, 60)
+
+
+def rule_of(schedule: Schedule) -> str:
+    """The rule in words, with the zone by name: a timestamp cannot say "9:00 Berlin"."""
+    parts = [f"{schedule.words} · {schedule.timezone}"]
+    if schedule.until is not None:
+        parts.append(f"until {stamp(schedule.until)}")
+    if schedule.count is not None:
+        parts.append(f"{schedule.count} times")
+    return ", ".join(parts)
+
+
+def state_of(schedule: Schedule) -> str:
+    """The state in words, with its reason and end."""
+    text = STATES[schedule.state]
+    if schedule.paused_until is not None:
+        text += f" until {moment(schedule.paused_until)}"
+    if schedule.note:
+        text += f": {one_line(schedule.note, 200)}"
+    return text
+
+
+def list_of(items: Iterable[str]) -> str:
+    """Items as a bulleted list."""
+    return "\n".join(f"- {item}" for item in items)
+
+
+def unix(now: datetime) -> int:
+    """Unix seconds of an aware datetime."""
+    return int(now.timestamp())

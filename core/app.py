@@ -1,0 +1,163 @@
+"""The composition root: builds the parts, runs them, stops them in order. The only place that names them all.
+
+Order of start: ledger, engine (recovered), service, handlers, doors. Order of stop: doors close, running work ends or
+is handed back, outcomes are committed, the ledger closes. Whatever fails inside ends the whole process; what was
+acknowledged is in the ledger and the next start goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from core.engine.engine import Engine
+from core.engine.janitor import Retention
+from core.engine.ports import Clock, Pace, SystemClock
+from core.governor.settings import GovernorSettings
+from core.ledger.open import open_ledger
+from core.ledger.port import Ledger, StoreError, Transaction
+from core.ledger.rows import EventRow
+from core.ledger.settings import StoreSettings
+from core.local import LocalClient
+from core.service.service import Service
+from schedule_zero.event import Event, EventKind
+from schedule_zero.handler import Handler
+from schedule_zero.ids import IdMaker
+from schedule_zero.views import Part
+
+log = structlog.get_logger("schedule_zero.app")
+
+Deliver = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+class App:
+    """A core: ledger, engine, service, and the handlers and subscribers of this process."""
+
+    def __init__(
+        self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
+        clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
+        ids: IdMaker | None = None,
+    ) -> None:  # fmt: skip
+        self._data_dir = data_dir
+        self._retention = retention
+        self._clock = clock or SystemClock()
+        self._pace = pace
+        self._governor = governor
+        self._handlers: list[Handler] = []
+        self._subscribers: list[tuple[str, Deliver]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._parts: dict[str, Part] = {}
+        self.stop_requested = asyncio.Event()
+        self.ledger: Ledger = ledger or open_ledger(store, data_dir, auto_upgrade=True)
+        self._ids = ids
+        self.engine: Engine
+        self.service: Service
+        self.client: LocalClient
+
+    def serve(self, handler: Handler) -> None:
+        """Serve a handler in this process; before or after the start."""
+        self._handlers.append(handler)
+        if self._tasks:
+            self.engine.serve(handler)
+
+    def subscribe(self, name: str, deliver: Deliver) -> None:
+        """Deliver the journal to a durable subscriber, from where it stood; before or after the start."""
+        self._subscribers.append((name, deliver))
+        if self._tasks:
+            self._attach(name, deliver)
+
+    def report(self, part: str, *, ok: bool, detail: str) -> None:
+        """How a part outside the engine is doing, for status."""
+        self._parts[part] = Part(ok=ok, detail=detail)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[App]:
+        """Start, and stop in order on leaving. Raises StoreError with a sentence when the store cannot be used."""
+        await self.ledger.open()
+        try:
+            await self._start()
+            yield self
+        finally:
+            await self._stop()
+
+    async def wait(self) -> None:
+        """Until somebody asks to stop. Raises what ended a part: then the process must end."""
+        asked = asyncio.create_task(self.stop_requested.wait(), name="stop requested")
+        try:
+            done, _ = await asyncio.wait([asked, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if task is not asked:
+                    task.result()
+                    raise StoreError(f"{task.get_name()} ended by itself")
+        finally:
+            asked.cancel()
+
+    async def _start(self) -> None:
+        self.engine = Engine(
+            ledger=self.ledger,
+            clock=self._clock,
+            governor=self._governor,
+            retention=self._retention,
+            pace=self._pace,
+            ids=self._ids,
+        )
+        self.service = Service(self.engine, self._governor, self._all_parts)
+        self.client = LocalClient(self.service)
+        for handler in self._handlers:
+            await handler.start()
+            self.engine.serve(handler)
+        await self.service.guilds.load_zones()
+        await self.engine.recover()
+        await self._note(EventKind.CORE_STARTED)
+        self._tasks = [
+            asyncio.create_task(self.engine.run(), name="the engine"),
+            asyncio.create_task(_raise_when_failed(self.ledger), name="the store"),
+        ]
+        for name, deliver in self._subscribers:
+            self._attach(name, deliver)
+
+    async def _stop(self) -> None:
+        failed = any(task.done() for task in self._tasks)
+        if self._tasks and not failed:
+            await self.engine.drain()
+            with contextlib.suppress(StoreError):
+                await self._note(EventKind.CORE_STOPPED)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self.ledger.close()
+
+    def _attach(self, name: str, deliver: Deliver) -> None:
+        serving = self.engine.publisher.serve(name, _Sink(deliver))
+        self._tasks.append(asyncio.create_task(serving, name=f"subscriber {name}"))
+
+    def _all_parts(self) -> dict[str, Part]:
+        return {"store": Part(ok=True), **self._parts}
+
+    async def _note(self, kind: EventKind) -> None:
+        event = EventRow(at=self._clock.now(), kind=kind)
+
+        async def unit(tx: Transaction) -> None:
+            await tx.journal.append([event])
+
+        await self.ledger.write_essential(unit)
+
+
+class _Sink:
+    """A plain function as an EventSink."""
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        await self._deliver(events)
+
+
+async def _raise_when_failed(ledger: Ledger) -> None:
+    raise StoreError(f"the store failed: {await ledger.failed}")

@@ -1,0 +1,1 @@
+"""What the commands of ``schedule-zero`` do; ``core.cli`` declares them."""

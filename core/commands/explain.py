@@ -1,0 +1,53 @@
+"""Errors as the command line says them: lines for standard error, and the exit code."""
+
+from __future__ import annotations
+
+import click
+
+from core.config import ConfigErrors
+from core.ledger.port import StoreError
+from core.web.door import CannotListen
+from schedule_zero.errors import Invalid, ReadingOffer, ScheduleZeroError
+
+FAILED = 1
+WRONG_INPUT = 2
+
+
+class Failed(Exception):
+    """A command cannot do what it was asked to; the sentence says why and what to do."""
+
+
+class WrongInput(Exception):
+    """What was written on the command line, or in a file it names, is wrong."""
+
+
+def explain(error: Exception) -> tuple[list[str], int] | None:
+    """What to say about an error, and how to exit; None for one that nobody foresaw."""
+    if isinstance(error, click.ClickException):
+        return _usage(error), error.exit_code
+    if isinstance(error, ConfigErrors):
+        return [str(mistake) for mistake in error.mistakes], WRONG_INPUT
+    if isinstance(error, Invalid):
+        return [error.sentence, *(_offer(reading) for reading in error.readings)], WRONG_INPUT
+    if isinstance(error, ScheduleZeroError):
+        return [error.sentence], WRONG_INPUT if error.status == 400 else FAILED
+    if isinstance(error, WrongInput):
+        return [str(error)], WRONG_INPUT
+    if isinstance(error, (Failed, StoreError, CannotListen)):
+        return [str(error)], FAILED
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return [f"{place}{error.strerror.lower()}"], FAILED
+    return None
+
+
+def _usage(error: click.ClickException) -> list[str]:
+    sentence = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return [f"{sentence} (see '{context.command_path} --help')" if context is not None else sentence]
+
+
+def _offer(reading: ReadingOffer) -> str:
+    following = f", next {reading.next}" if reading.next else ""
+    words = f": {reading.words}" if reading.words != reading.text else ""
+    return f"  {reading.text}{words}{following}"

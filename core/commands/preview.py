@@ -1,0 +1,98 @@
+"""``schedule-zero preview``: when words are due, computed here and now by the function that fires them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import click
+import msgspec
+
+from core.commands.explain import WrongInput
+from core.commands.output import say_json
+from core.timing.compile import compile_rule
+from core.timing.preview import preview
+from core.timing.reading import Reading, Unreadable, read
+from core.timing.rule import Rule
+from core.timing.zones import zone
+from schedule_zero import instant
+from schedule_zero.errors import FieldError, Invalid, ReadingOffer
+from schedule_zero.trigger import CronTrigger, Trigger
+
+_DEFAULT_TIME: Final = "09:00"  # what a day without a time of day means, unless a guild has set another
+
+
+class Preview(msgspec.Struct):
+    """What ``--json`` prints (contract of the command line)."""
+
+    trigger: Trigger
+    timezone: str
+    fires: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def show(text: str, *, timezone: str, count: int, after: str | None, dst: str, as_json: bool) -> None:
+    """Print the next due times of a text.
+
+    Raises:
+        Invalid: the text cannot be read; ``readings`` offers what it could mean.
+        WrongInput: zone or instant cannot be read, or nothing is due any more.
+    """
+    now = _instant(after)
+    try:
+        name = zone(timezone).key
+        reading = read(text, now=now, timezone=name, default_time=_DEFAULT_TIME, hour24=True)
+        rule = _rule(reading, name, now, dst, _month_end(text, reading.trigger))
+    except Unreadable as error:
+        offers = tuple(_offer(each, timezone, now, dst) for each in error.readings)
+        raise Invalid(str(error), (FieldError("text", str(error)),), offers) from None
+    except ValueError as error:
+        raise WrongInput(str(error)) from None
+    fires = preview(rule, after=now, n=count if reading.count is None else min(count, reading.count))
+    if not fires:
+        raise WrongInput(f"{reading.words}: nothing is due after {instant.spell(now, rule.zone)}")
+    defaulted = (f"no time of day was said, so {_DEFAULT_TIME} is taken",) if reading.defaulted_time else ()
+    notes = defaulted + tuple(f"{fire.local}: {note}" for fire in fires for note in fire.notes)
+    found = Preview(reading.trigger, rule.zone.key, tuple(fire.local for fire in fires), notes)
+    if as_json:
+        say_json(found)
+    else:
+        _say(found, reading.words)
+
+
+def _say(found: Preview, words: str) -> None:
+    click.echo(f"{words} ({found.timezone})")
+    for fire in found.fires:
+        click.echo(f"  {fire}")
+    for note in found.notes:
+        click.echo(f"note: {note}")
+
+
+def _instant(after: str | None) -> int:
+    if after is None:
+        return time.time_ns() // 1000
+    try:
+        return instant.parse(after)
+    except ValueError:
+        raise WrongInput(f"--after takes an instant such as 2026-03-28T09:00:00+01:00, not {after!r}") from None
+
+
+def _month_end(text: str, trigger: Trigger) -> str:
+    """What a day means that a month does not have: words mean its last day; cron and RRULE skip it, as they specify."""
+    written = text.strip().upper()
+    spelled_out = isinstance(trigger, CronTrigger) and written == trigger.expression.upper()
+    return "skip" if spelled_out or written.startswith(("RRULE:", "FREQ=")) else "clamp"
+
+
+def _rule(reading: Reading, timezone: str, now: int, dst: str, month_end: str) -> Rule:
+    return compile_rule(
+        reading.trigger, timezone=timezone, anchor=now, dst=dst, month_end=month_end, start=reading.start,
+        until=reading.until,
+    )  # fmt: skip
+
+
+def _offer(reading: Reading, timezone: str, now: int, dst: str) -> ReadingOffer:
+    trigger: Any = msgspec.to_builtins(reading.trigger)
+    rule = _rule(reading, timezone, now, dst, _month_end(reading.text, reading.trigger))
+    due = rule.next_after(now)
+    return ReadingOffer(reading.text, trigger, reading.words, None if due is None else instant.spell(due, rule.zone))

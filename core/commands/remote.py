@@ -1,0 +1,63 @@
+"""The core a command talks to: where it is, and the token that opens it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+from core.commands.explain import Failed, WrongInput
+from core.config import Config
+from core.web.settings import address_of
+from core.web.token import FILE, read_token
+from schedule_zero.client import Client
+from schedule_zero.http import HttpClient
+
+TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a variable
+T = TypeVar("T")
+
+
+def ask(config: Config, environ: Mapping[str, str], work: Callable[[Client], Awaitable[T]]) -> T:
+    """Do some work with a client of the configured core, and let go of it."""
+    client = HttpClient(address(config), token(config, environ))
+
+    async def working() -> T:
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(working())
+
+
+def address(config: Config) -> str:
+    """Where the core is: ``core.address``, else this machine's HTTP door.
+
+    Raises:
+        WrongInput: the address cannot be used by a command.
+    """
+    if config.core.address is None:
+        if config.http.port == 0:
+            raise WrongInput("http.bind takes a free port, which only the core knows; set core.address to its address")
+        return address_of(config.http.host, config.http.port)
+    if not config.core.address.startswith("http"):
+        raise WrongInput(f"core.address is {config.core.address}; commands reach a core over http:// or https://")
+    return config.core.address
+
+
+def token(config: Config, environ: Mapping[str, str]) -> str:
+    """The API token: ``$SCHEDULE_ZERO_TOKEN``, else the file in the data folder.
+
+    Raises:
+        Failed: there is none.
+    """
+    given = environ.get(TOKEN_VARIABLE)
+    if given:
+        return given
+    try:
+        return read_token(config.data_path)
+    except FileNotFoundError:
+        place = config.data_path / FILE
+        raise Failed(f"there is no API token: {place} is made when a core starts; or set {TOKEN_VARIABLE}") from None
+    except ValueError as error:
+        raise Failed(str(error)) from None

@@ -1,0 +1,93 @@
+"""``schedule-zero runs``: runs of a running core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from core.commands.output import say_card, say_json, say_table
+from core.commands.remote import ask
+from core.config import Config
+from schedule_zero.run import Attempt, Run
+
+_TITLES = ("id", "schedule", "guild", "state", "due", "attempt", "reason")
+
+
+class Runs:
+    """The commands over one core; arguments as for ``Schedules``."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
+        self._config = config
+        self._environ = environ
+        self._as_json = as_json
+
+    def show_list(self, **filters: Any) -> None:
+        """Print a page of runs, newest first, and how to get the next one."""
+        page = ask(self._config, self._environ, lambda client: client.list_runs(**filters))
+        if self._as_json:
+            say_json(page)
+            return
+        say_table(_TITLES, (_row(each) for each in page.items), "no runs")
+        if page.next is not None:
+            click.echo(f"more with --cursor {page.next}")
+
+    def show(self, id: str) -> None:
+        """Print one run with its attempts."""
+        self._say(ask(self._config, self._environ, lambda client: client.get_run(id)))
+
+    def cancel(self, id: str) -> None:
+        """Cancel a run and print it."""
+        self._say(ask(self._config, self._environ, lambda client: client.cancel_run(id)))
+
+    def retry(self, id: str) -> None:
+        """Run again what ended, and print the new run."""
+        self._say(ask(self._config, self._environ, lambda client: client.retry_run(id)))
+
+    def _say(self, run: Run) -> None:
+        if self._as_json:
+            say_json(run)
+        else:
+            say_card(_facts(run))
+
+
+def _row(run: Run) -> tuple[str, ...]:
+    return (
+        run.id, run.schedule_id, run.guild_id or "-", run.state, run.due, str(run.attempt), run.reason or _waits(run) or "-",
+    )  # fmt: skip
+
+
+def _waits(run: Run) -> str | None:
+    why = run.why
+    if why is None:
+        return None
+    until = f" until {why.until}" if why.until else ""
+    return f"waits for {why.scope} {why.limit} ({why.used:g} of {why.allowed:g}){until}"
+
+
+def _facts(run: Run) -> list[tuple[str, Any]]:
+    missed = run.missed
+    return [
+        ("id", run.id),
+        ("schedule", run.schedule_id),
+        ("guild", run.guild_id),
+        ("state", run.state),
+        ("reason", run.reason),
+        ("waits", _waits(run)),
+        ("due", run.due),
+        ("late by", run.late_by),
+        ("start before", run.start_before),
+        ("missed", f"{missed.count} due times from {missed.start} to {missed.end}" if missed is not None else None),
+        ("what", f"{run.handler}.{run.method}"),
+        *(("attempts" if place == 0 else "", _attempt(each)) for place, each in enumerate(run.attempts)),
+        ("result", msgspec.json.encode(run.result).decode() if run.result is not None else None),
+        ("trace", run.trace_id),
+    ]
+
+
+def _attempt(attempt: Attempt) -> str:
+    ended = f", {attempt.outcome} {attempt.ended}" if attempt.ended else ""
+    error = f": {attempt.error}" if attempt.error else ""
+    return f"{attempt.attempt} on {attempt.handler} ({attempt.instance}), sent {attempt.sent}{ended}{error}"

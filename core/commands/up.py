@@ -1,0 +1,162 @@
+"""``schedule-zero up``: everything in one process, from the first byte of the log to the last commit.
+
+The core comes up first and answers; only then the Discord side is imported, in a thread, because it is heavy and due
+runs do not wait. Stopping goes the other way round: the HTTP door closes, running work ends, and the Discord side
+leaves last, because running work may still have to say something there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+import structlog
+
+from core.app import App
+from core.commands.builtin import load_builtin
+from core.config import Config
+from core.engine.janitor import Retention
+from core.governor.settings import GovernorSettings
+from core.logs import configure
+from core.web.app import Web, build_web
+from core.web.server import HttpServer
+from core.web.token import FILE, TokenHolder, ensure_token
+from schedule_zero.instant import parse_duration
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_VERIFIED: Final = "verified"
+_log = structlog.get_logger(__name__)
+
+
+class Up:
+    """The running service, as the Discord side sees it."""
+
+    def __init__(self, config: Config, app: App, web: Web, server: HttpServer) -> None:
+        self.config = config
+        self.app = app
+        self.web = web
+        self.server = server
+
+    @property
+    def discord_token(self) -> str | None:
+        """The bot's token; without one the playground opens."""
+        token = self.config.discord.token
+        return token.reveal() if token is not None else None
+
+    def say_address(self, what: str, path: str) -> None:
+        """Print an address to open."""
+        click.echo(f"  {what:<11} {self.server.address}{path}")
+
+
+Front = Callable[[Up], Coroutine[Any, Any, None]]
+
+
+def serve(config: Config, front: Front) -> None:
+    """Serve until a signal asks to stop.
+
+    Raises:
+        StoreError, CannotListen, OSError, WrongInput: it cannot start, or cannot go on; the sentence says why.
+    """
+    sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
+    token = ensure_token(config.data_path)
+    configure(config.log, secrets=_secrets(config, token))
+    asyncio.run(_serve(config, token, front))
+
+
+async def _serve(config: Config, token: str, front: Front) -> None:
+    app = App(
+        store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config)
+    )
+    for handler in load_builtin(config.handlers.builtin):
+        app.serve(handler)
+    _stop_on_signals(app)
+    async with contextlib.AsyncExitStack() as leaving:
+        sides: list[asyncio.Task[None]] = []
+        leaving.push_async_callback(_end, sides)
+        await leaving.enter_async_context(app.running())
+        up = await _open_http(config, token, app, leaving)
+        sides.append(asyncio.create_task(front(up), name="the Discord side"))
+        await _until_stopped(app, up, sides[0])
+        _log.info("stopping")
+
+
+async def _open_http(config: Config, token: str, app: App, leaving: contextlib.AsyncExitStack) -> Up:
+    status = await app.client.status()
+    web = build_web(
+        app.service, config.http, TokenHolder(token), version=status.version,
+        with_metrics=config.reporting.metrics.enabled,
+    )  # fmt: skip
+    server = HttpServer(web, config.http)
+    await server.start()
+    leaving.push_async_callback(server.stop)
+    up = Up(config, app, web, server)
+    click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
+    up.say_address("API", "/api/v1")
+    click.echo(f"  {'token in':<11} {config.data_path / FILE}")
+    return up
+
+
+async def _until_stopped(app: App, up: Up, side: asyncio.Task[None]) -> None:
+    """Until somebody asks to stop. A part that fails ends the process; a Discord side that gives up does not."""
+    waits = {asyncio.create_task(app.wait()), asyncio.create_task(up.server.wait())}
+    try:
+        await asyncio.wait({*waits, side}, return_when=asyncio.FIRST_COMPLETED)
+        if side.done():
+            side.result()
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            if wait.done():
+                wait.result()
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _end(sides: list[asyncio.Task[None]]) -> None:
+    for side in sides:
+        side.cancel()
+    await asyncio.gather(*sides, return_exceptions=True)
+
+
+def _stop_on_signals(app: App) -> None:
+    """The first signal asks; whoever sends a second one means it, and gets what the system does by itself."""
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int) -> None:
+        loop.remove_signal_handler(number)
+        app.stop_requested.set()
+
+    for number in _SIGNALS:
+        try:
+            loop.add_signal_handler(number, ask, number)
+        except NotImplementedError:  # Windows: a plain handler, which wakes the loop by itself
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(app.stop_requested.set))
+
+
+def governor_of(config: Config) -> GovernorSettings:
+    """The limits. Where nobody could verify a guild (no operators' guild, or the playground), all count as verified."""
+    settings = config.governor
+    alone = config.discord.operator_guild_id is None or config.discord.token is None
+    if settings.default_plan is None and alone and _VERIFIED in settings.plans:
+        return msgspec.structs.replace(settings, default_plan=_VERIFIED)
+    return settings
+
+
+def retention_of(config: Config) -> Retention:
+    """How long what is over is kept."""
+    kept = config.reporting.retention
+    return Retention(
+        runs=parse_duration(kept.runs), events=parse_duration(kept.events), audit=parse_duration(kept.audit)
+    )
+
+
+def _secrets(config: Config, token: str) -> list[str]:
+    held = (config.discord.token, config.http.oauth.client_secret, config.core.key)
+    return [token, *(secret.reveal() for secret in held if secret is not None)]

@@ -1,0 +1,1 @@
+"""What moves: due schedules become runs, runs become attempts, answers become outcomes."""

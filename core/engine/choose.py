@@ -1,0 +1,50 @@
+"""Choose: which waiting runs start now, and where. Pure over the queue, the governor and the fleet's load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from core.engine.waiting import Place
+from core.governor.fairness import FairQueue, Waiting
+from core.governor.governor import Governor
+from core.governor.verdict import Wait
+
+AVAILABLE: Final = "available"
+
+Candidates = Callable[[str, str], Sequence[str]]
+
+
+class Chosen(msgspec.Struct, gc=False):
+    """A run that may start now, and the instance that gets it. What it took is held until it ends or is given back."""
+
+    entry: Waiting
+    place: Place
+    instance: str
+
+
+def choose(
+    queue: FairQueue, governor: Governor, candidates: Candidates, taken: Callable[[str, str], None], now: float,
+    limit: int,
+) -> list[Chosen]:  # fmt: skip
+    """Up to ``limit`` runs in fair order. One that is refused is parked with the refusal, which ``why`` then tells."""
+    chosen: list[Chosen] = []
+    while len(chosen) < limit:
+        entry = queue.next(now)
+        if entry is None:
+            break
+        place: Place = entry.payload
+        able = candidates(place.handler, place.method)
+        if not able:
+            queue.park(entry, Wait(scope=f"handler:{place.handler}", limit=AVAILABLE, used=0, allowed=0, until=None))
+            continue
+        verdict = governor.take(entry.guild, entry.method, able, now)
+        if isinstance(verdict, Wait):
+            queue.park(entry, verdict)
+            continue
+        queue.started(entry)
+        taken(verdict.handler, place.handler)
+        chosen.append(Chosen(entry, place, verdict.handler))
+    return chosen

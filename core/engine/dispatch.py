@@ -1,0 +1,235 @@
+"""Dispatch: waiting runs become attempts. Choose, commit attempt and lease, then send; never send before the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from core.engine.choose import Chosen, choose
+from core.engine.fleet import Fleet
+from core.engine.flights import Flight
+from core.engine.plan import Terms, TermsBook
+from core.engine.ports import LEASE_S, Clock, Order
+from core.engine.waiting import WaitingRoom
+from core.governor.fairness import FairQueue
+from core.governor.governor import Governor
+from core.ledger.port import Ledger, ReadyRun, StoreClosed, StoreError, Transaction
+from core.ledger.rows import AttemptRow, EventRow, LeaseRow, Move, RunRow
+from schedule_zero.event import EventKind
+from schedule_zero.run import RunState
+
+log = structlog.get_logger("schedule_zero.dispatch")
+
+BATCH: Final = 512
+REFUSED_PAUSE_S: Final = 1.0
+RATE: Final = "rate"
+RATE_WORTH_KEEPING_S: Final = 1.0
+
+
+class Consequences(Protocol):
+    """What the engine does around a dispatch."""
+
+    async def expire(self, run_ids: Sequence[str]) -> None: ...
+    async def refill(self) -> None: ...
+    def begun(self, flights: Sequence[Flight]) -> None: ...
+    def not_begun(self, chosen: Sequence[Chosen]) -> None: ...
+    def overtaken(self, chosen: Sequence[Chosen], still_waiting: Sequence[RunRow]) -> None: ...
+
+
+class Dispatcher:
+    """Gives out runs as capacity allows."""
+
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
+        terms: TermsBook, longest_sleep_s: float, consequences: Consequences,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._ledger = ledger
+        self._room = room
+        self._queue = queue
+        self._governor = governor
+        self._fleet = fleet
+        self._terms = terms
+        self._longest_sleep_s = longest_sleep_s
+        self._consequences = consequences
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._kept_rates: set[str] = set()
+        self._paused = False
+
+    def restore_rates(self, stored: dict[str, str]) -> None:
+        """Go on from the rate state the last process kept; at start."""
+        self._kept_rates = set(stored)
+        state = {scope: float(ahead) for scope, ahead in stored.items()}
+        self._governor.restore_rates(state, self._clock.monotonic())
+
+    def wake(self) -> None:
+        """Something changed that may let a run start."""
+        self._wake.set()
+
+    async def pause(self) -> None:
+        """Give out nothing more. On return everything given out so far has reached its link."""
+        self._paused = True
+        async with self._turn:
+            return
+
+    async def run(self) -> None:
+        """Give out runs until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                async with self._turn:
+                    await self._look_after_waiting()
+                    chosen = self._choose()
+                    if chosen:
+                        await self._begin(chosen)
+            except StoreClosed:
+                raise
+            except StoreError as error:
+                log.warning("the store refused; dispatch waits", error=str(error))
+                await asyncio.sleep(REFUSED_PAUSE_S)
+                continue
+            if not chosen:
+                await self._sleep()
+
+    async def _look_after_waiting(self) -> None:
+        self._room.mature(self._clock.monotonic())
+        expired = self._room.expired(self._clock.now())
+        if expired:
+            try:
+                await self._consequences.expire(expired)
+            except StoreError:
+                self._room.expect_again(expired)
+                raise
+        if self._room.has_room():
+            await self._consequences.refill()
+
+    def _choose(self) -> list[Chosen]:
+        if self._paused:
+            return []
+        now = self._clock.monotonic()
+        return choose(self._queue, self._governor, self._fleet.candidates, self._fleet.taken, now, BATCH)
+
+    async def _sleep(self) -> None:
+        now = self._clock.monotonic()
+        times = [at for at in (self._room.wake_at(), self._queue.wake_at(now)) if at is not None]
+        deadline = self._room.soonest_deadline()
+        if deadline is not None:
+            times.append(now + (deadline - self._clock.now()) / 1e6 + 0.001)
+        seconds = min([self._longest_sleep_s, *(max(0.0, at - now) for at in times)])
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _begin(self, chosen: list[Chosen]) -> None:
+        """Commit attempts and leases, then send what was committed."""
+        rates = self._rates()
+        try:
+            flights, waiting = await self._ledger.write(self._unit(chosen, rates))
+        except StoreError:
+            self._consequences.not_begun(chosen)
+            raise
+        log.debug("attempts committed", count=len(flights))
+        begun = {flight.order.run_id for flight in flights}
+        for item in chosen:
+            if item.place.run_id in begun:
+                self._room.leave(item.place.run_id)
+        if len(begun) < len(chosen):
+            self._consequences.overtaken([item for item in chosen if item.place.run_id not in begun], waiting)
+        self._consequences.begun(flights)
+        self._send(flights)
+
+    def _send(self, flights: Sequence[Flight]) -> None:
+        by_link: dict[str, list[Order]] = {}
+        for flight in flights:
+            by_link.setdefault(flight.instance, []).append(flight.order)
+        for instance, orders in by_link.items():
+            link = self._fleet.link(instance)
+            if link is not None:  # else it left during the commit; the lease runs out and the attempt is lost
+                link.send(orders)
+
+    def _rates(self) -> dict[str, str | None]:
+        """Rate state to keep with these attempts: only what a restart, which takes a second, would still notice."""
+        changed = self._governor.changed(self._clock.monotonic())
+        kept = {scope: repr(ahead) for scope, ahead in changed.items() if ahead > RATE_WORTH_KEEPING_S}
+        gone = {scope: None for scope in changed if scope in self._kept_rates and scope not in kept}
+        self._kept_rates = (self._kept_rates | kept.keys()) - gone.keys()
+        return {**kept, **gone}
+
+    def _unit(
+        self, chosen: list[Chosen], rates: dict[str, str | None]
+    ) -> Callable[[Transaction], Awaitable[tuple[list[Flight], list[RunRow]]]]:
+        """The attempts begun, and runs that still wait but at another attempt than the room believed."""
+
+        async def unit(tx: Transaction) -> tuple[list[Flight], list[RunRow]]:
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            ready = await tx.runs.ready([item.place.run_id for item in chosen])
+            flights: list[Flight] = []
+            waiting: list[RunRow] = []
+            for item in chosen:
+                run = ready.get(item.place.run_id)
+                if run is None or run.run.state is not RunState.WAITING:
+                    continue
+                if run.run.attempt == item.place.attempt:
+                    flights.append(self._flight(item, run, now, monotonic))
+                else:
+                    waiting.append(run.run)
+            await self._write(tx, flights, now)
+            if flights and rates:
+                await tx.notes.put(RATE, rates)
+            return flights, waiting
+
+        return unit
+
+    async def _write(self, tx: Transaction, flights: list[Flight], now: int) -> None:
+        moves, attempts, leases, events = [], [], [], []
+        for flight in flights:
+            order = flight.order
+            moves.append(
+                Move(run_id=order.run_id, before=RunState.WAITING, before_attempt=order.attempt - 1,
+                     after=RunState.DISPATCHED, attempt=order.attempt, at=now, args=order.args, lost=flight.lost)
+            )  # fmt: skip
+            attempts.append(
+                AttemptRow(run_id=order.run_id, attempt=order.attempt, handler=order.handler,
+                           instance=order.instance, sent=now)
+            )  # fmt: skip
+            leases.append(
+                LeaseRow(run_id=order.run_id, attempt=order.attempt, instance=order.instance,
+                         remaining=int(flight.lease_s * 1e6), at_most_once=int(flight.at_most_once))
+            )  # fmt: skip
+            events.append(
+                EventRow(at=now, kind=EventKind.RUN_DISPATCHED, guild_id=order.guild_id,
+                         schedule_id=order.schedule_id, run_id=order.run_id, data=f'{{"attempt":{order.attempt}}}')
+            )  # fmt: skip
+        if flights:
+            await tx.runs.move(moves)
+            await tx.runs.begin(attempts, leases)
+            await tx.journal.append(events)
+
+    def _flight(self, item: Chosen, ready: ReadyRun, now: int, monotonic: float) -> Flight:
+        run, terms = ready.run, self._terms.of(ready.policy)
+        info = self._fleet.method(run.handler, run.method)
+        timeout_s = info.timeout if info is not None and info.timeout is not None else terms.timeout_s
+        late_by = now - run.due
+        order = Order(
+            run_id=run.id, attempt=run.attempt + 1, schedule_id=run.schedule_id, guild_id=run.guild_id,
+            owner_id=ready.owner_id, handler=run.handler, method=run.method, instance=item.instance, due=run.due,
+            late_by=max(0, late_by), deadline=now + int(timeout_s * 1e6), timeout_s=timeout_s, args=ready.args,
+            metadata=ready.metadata,
+        )  # fmt: skip
+        return Flight(
+            order=order, terms=terms, start_before=run.start_before, instance=item.instance, sent_at=monotonic,
+            sent=now, lease_s=LEASE_S, lease_until=monotonic + LEASE_S, timeout_at=monotonic + timeout_s,
+            revision=ready.revision, failures=ready.failures, lost=run.lost,
+            at_most_once=_at_most_once(terms, info is not None and info.at_most_once),
+        )  # fmt: skip
+
+
+def _at_most_once(terms: Terms, declared: bool) -> bool:
+    """The stricter of the schedule's policy and the method's own word."""
+    return declared or terms.policy.delivery == "at_most_once"

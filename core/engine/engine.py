@@ -1,0 +1,296 @@
+"""The engine: its parts put together, and what each part's commit means for the others.
+
+One firing, through this package: ``scheduler`` and ``tick`` make the run, ``waiting`` and ``choose`` decide when it
+starts, ``dispatch`` commits and sends the attempt, a link brings the answer, ``settle`` commits the outcome,
+``publisher`` tells. ``docs/architecture.md`` has the picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Final
+
+import structlog
+
+from core.engine.choose import Chosen
+from core.engine.dispatch import RATE, Dispatcher
+from core.engine.entitle import Entitler
+from core.engine.fleet import Fleet
+from core.engine.flights import Flight, Flights
+from core.engine.horizon import Horizon
+from core.engine.inprocess import InProcessLink
+from core.engine.janitor import Janitor, Retention
+from core.engine.leases import LeaseKeeper
+from core.engine.outcome import Outcome
+from core.engine.plan import PlanBook
+from core.engine.ports import Answer, Clock, EventSink, Pace
+from core.engine.publisher import Publisher
+from core.engine.recovery import Recovery
+from core.engine.scheduler import Scheduler
+from core.engine.settle import Settler
+from core.engine.tick import Tick
+from core.engine.waiting import WaitingRoom
+from core.governor.fairness import SLOTS, FairQueue
+from core.governor.governor import Governor
+from core.governor.settings import GovernorSettings
+from core.ledger.port import Ledger, Transaction
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
+from schedule_zero.event import EventKind
+from schedule_zero.handler import Handler
+from schedule_zero.ids import IdMaker
+from schedule_zero.instant import HOUR
+from schedule_zero.run import RunState, SkipReason
+
+log = structlog.get_logger("schedule_zero.engine")
+
+HORIZON_CAPACITY: Final = 20_000
+WINDOW: Final = HOUR
+DRAIN_S: Final = 5.0
+
+
+class Engine:
+    """Everything that moves. Made once per process; ``run`` serves until cancelled, ``drain`` comes before."""
+
+    def __init__(
+        self, *, ledger: Ledger, clock: Clock, governor: GovernorSettings, ids: IdMaker | None = None,
+        retention: Retention | None = None, pace: Pace | None = None,
+    ) -> None:  # fmt: skip
+        pace = pace or Pace()
+        self.clock = clock
+        self.ledger = ledger
+        self.ids = ids or IdMaker()
+        self.book = PlanBook()
+        self.fleet = Fleet()
+        self.flights = Flights()
+        self.queue = FairQueue(governor.global_.running or SLOTS, weight_of=lambda id: governor.quota_of(id).weight)
+        self.governor = Governor(governor)
+        self.entitler = Entitler(governor)
+        self.room = WaitingRoom(self.queue)
+        self.publisher = Publisher(ledger)
+        self.incarnation = self.ids.make("core", clock.now())
+        self.tick = Tick(
+            clock=clock, ledger=ledger, book=self.book, horizon=Horizon(WINDOW, HORIZON_CAPACITY),
+            entitler=self.entitler, ids=self.ids, consequences=self,
+        )  # fmt: skip
+        self.scheduler = Scheduler(self.tick, clock, pace.longest_sleep_s)
+        self.settler = Settler(clock=clock, ledger=ledger, flights=self.flights, consequences=self)
+        self.dispatcher = Dispatcher(
+            clock=clock, ledger=ledger, room=self.room, queue=self.queue, governor=self.governor, fleet=self.fleet,
+            terms=self.book.terms, longest_sleep_s=pace.dispatch_s, consequences=self,
+        )  # fmt: skip
+        self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
+        self.janitor = Janitor(
+            clock=clock, ledger=ledger, terms=self.book.terms, ids=self.ids, retention=retention or Retention(),
+            turn_s=pace.janitor_s, changed=self.schedules_changed,
+        )  # fmt: skip
+        self._local: dict[str, InProcessLink] = {}
+
+    # life
+
+    async def recover(self) -> None:
+        """Take up what the last end left open; before ``run``."""
+        recovery = Recovery(
+            clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
+            died=self._died, end=self._bury,
+        )  # fmt: skip
+        self.dispatcher.restore_rates(await self.ledger.reader.notes.all(RATE))
+        await recovery.open_runs()
+        for flight in self.flights:
+            self._count(flight)
+        await self.settler.drain()
+        await recovery.waiting_runs()
+
+    async def run(self) -> None:
+        """Serve until cancelled. A part that fails ends all: the ledger holds the truth and a restart is cheap."""
+        self.leases.begun()
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self.scheduler.run(), name="scheduler")
+            parts.create_task(self.dispatcher.run(), name="dispatcher")
+            parts.create_task(self.settler.run(), name="settler")
+            parts.create_task(self.leases.run(), name="leases")
+            parts.create_task(self.janitor.run(), name="janitor")
+
+    async def drain(self) -> None:
+        """Give out nothing new, let running work end (or hand it back), commit what was answered."""
+        await self.dispatcher.pause()
+        await self.tick.idle()
+        await asyncio.gather(*(link.close(DRAIN_S) for link in self.fleet.links()))
+        await self.settler.drain()
+
+    # handlers
+
+    def serve(self, handler: Handler) -> InProcessLink:
+        """Serve a handler inside this process."""
+        link = InProcessLink(handler, self, self.clock, self.incarnation)
+        self._local[link.instance.name] = link
+        self.fleet.join(link.instance, link, link.methods)
+        self.fleet_changed()
+        return link
+
+    def subscribe(self, name: str, sink: EventSink) -> Awaitable[None]:
+        """Deliver the journal to a durable subscriber until cancelled."""
+        return self.publisher.serve(name, sink)
+
+    # AnswerSink: what links bring
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        self.settler.take(answers)
+
+    def beat(self, instance: str, running: Sequence[tuple[str, int]]) -> None:
+        now = self.clock.monotonic()
+        fresh: list[Answer] = []
+        for run_id, attempt in running:
+            if self.flights.extend(instance, run_id, attempt, now):
+                flight = self.flights.current(run_id)
+                if flight is not None and not flight.started:
+                    fresh.append(Answer(run_id=run_id, attempt=attempt, kind="started"))
+        if fresh:
+            self.settler.take(fresh)
+
+    def fleet_changed(self) -> None:
+        for handler in self.fleet.handlers():
+            self.queue.released(f"handler:{handler}")
+        self.dispatcher.wake()
+
+    # consequences of a tick, and of the service's own changes
+
+    def runs_created(self, runs: Sequence[RunRow]) -> None:
+        """Committed waiting runs enter the waiting room."""
+        wall, now = self.clock.now(), self.clock.monotonic()
+        for run in runs:
+            self.room.offer(run, wall=wall, now=now)
+        if runs:
+            self.dispatcher.wake()
+
+    def runs_withdrawn(self, run_ids: Sequence[str]) -> None:
+        """Runs ended while they waited."""
+        if run_ids:
+            self.room.withdraw(run_ids)
+            self.dispatcher.wake()
+
+    def cancel_open(self, run_ids: Sequence[str]) -> None:
+        """Runs under way shall stop."""
+        for run_id in run_ids:
+            flight = self.flights.current(run_id)
+            if flight is not None:
+                self.leases.stop(flight, "cancelled")
+
+    async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None:
+        """Committed schedules that are new or different."""
+        await self.scheduler.note(rows)
+
+    # consequences of a dispatch
+
+    def begun(self, flights: Sequence[Flight]) -> None:
+        for flight in flights:
+            self.flights.add(flight)
+        self.leases.begun()
+
+    def not_begun(self, chosen: Sequence[Chosen]) -> None:
+        """The attempt was not committed: what was taken is given back; a run that still waits queues again."""
+        for item in chosen:
+            self.governor.give_back(item.entry.guild, item.entry.method, item.instance)
+            self.fleet.given_back(item.instance, item.place.handler)
+            self.queue.finished(item.entry, 0.0)
+            if item.place.run_id in self.room:
+                self.queue.put(item.entry)
+
+    def overtaken(self, chosen: Sequence[Chosen], still_waiting: Sequence[RunRow]) -> None:
+        """Between choice and commit the runs were cancelled or moved on: the room follows the ledger."""
+        self.room.withdraw([item.place.run_id for item in chosen])
+        self.not_begun(chosen)
+        self.runs_created(still_waiting)
+
+    async def expire(self, run_ids: Sequence[str]) -> None:
+        """Runs whose time to start has passed while they waited."""
+        now = self.clock.now()
+
+        async def unit(tx: Transaction) -> list[str]:
+            rows = await tx.runs.get_many(list(run_ids))
+            moves, events = [], []
+            for row in rows.values():
+                if row.state is not RunState.WAITING:
+                    continue
+                move = _expiry(row, now)
+                moves.append(move)
+                kind = EventKind.RUN_SKIPPED if move.after is RunState.SKIPPED else EventKind.RUN_FAILED
+                events.append(
+                    EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.schedule_id, run_id=row.id,
+                             data=f'{{"reason":"{move.reason}"}}')
+                )  # fmt: skip
+            if moves:
+                await tx.runs.move(moves)
+                await tx.journal.append(events)
+                unused = [row for row in rows.values() if row.attempt == 0 and row.state is RunState.WAITING]
+                await self.entitler.give_back(tx, [(row.guild_id, row.charged) for row in unused])
+            return [move.run_id for move in moves]
+
+        self.runs_withdrawn(await self.ledger.write(unit))
+
+    async def refill(self) -> None:
+        """There is room again for runs that were left in the ledger."""
+        recovery = Recovery(
+            clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
+            died=self._died, end=self.settler.end,
+        )  # fmt: skip
+        await recovery.waiting_runs()
+
+    # consequences of an outcome
+
+    def settled(self, flight: Flight, outcome: Outcome) -> None:
+        """An outcome is committed: capacity is free again, and the run ends or waits for its next try."""
+        order = flight.order
+        seat_s = max(0.0, self.clock.monotonic() - flight.sent_at)
+        now = self.clock.monotonic()
+        for scope in self.governor.release(order.guild_id, _method(flight), flight.instance, seat_s, now):
+            self.queue.released(scope)
+        self.fleet.given_back(flight.instance, order.handler)
+        self.queue.finished_run(order.run_id, order.guild_id, _method(flight), seat_s)
+        link = self.fleet.link(flight.instance)
+        if link is not None:
+            link.acknowledge([(order.run_id, order.attempt)])
+        if outcome.state is RunState.WAITING:
+            self._wait_again(flight, outcome)
+        else:
+            self.room.ended(order.schedule_id, order.run_id)
+        self.dispatcher.wake()
+
+    def late(self, run_id: str, attempt: int) -> None:
+        """A late answer is committed, so whoever sent it may forget it."""
+        for link in self.fleet.links():
+            link.acknowledge([(run_id, attempt)])
+
+    def _wait_again(self, flight: Flight, outcome: Outcome) -> None:
+        order, terms = flight.order, flight.terms
+        self.room.retry(
+            order, start_before=flight.start_before, priority=terms.priority, not_before=outcome.not_before,
+            wall=self.clock.now(), now=self.clock.monotonic(),
+        )  # fmt: skip
+
+    def _count(self, flight: Flight) -> None:
+        self.governor.restore_running(flight.order.guild_id, _method(flight), flight.instance)
+
+    def _bury(self, flight: Flight, outcome: Outcome) -> None:
+        """End an attempt that died with the last process. It is counted first, as every end is counted off."""
+        self._count(flight)
+        self.settler.end(flight, outcome)
+
+    def _died(self, instance: str) -> bool:
+        """An in-process instance of an earlier incarnation is gone for good."""
+        _, _, incarnation = instance.partition("@")
+        return incarnation.startswith("core_") and incarnation != self.incarnation
+
+
+def _method(flight: Flight) -> str:
+    return f"{flight.order.handler}.{flight.order.method}"
+
+
+def _expiry(row: RunRow, now: int) -> Move:
+    tried = row.attempt > 0
+    return Move(
+        run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt,
+        after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
+        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost,
+    )  # fmt: skip
+

@@ -1,0 +1,91 @@
+"""The horizon: the due times near enough to keep in memory, so that memory does not grow with the store.
+
+Everything due until ``until`` is in the heap; later schedules are read from the ledger when the horizon moves on.
+A heap entry is only a hint: what is really due is decided in the tick's transaction, by revision and due time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from core.ledger.rows import ScheduleRow
+
+
+class Horizon:
+    """Due times by schedule, soonest first."""
+
+    def __init__(self, window: int, capacity: int) -> None:
+        """``window``: how far ahead (microseconds) to keep; ``capacity``: how many due times at the most."""
+        self.window = window
+        self.capacity = capacity
+        self.until = -1
+        self._heap: list[tuple[int, str]] = []
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def put(self, id: str, revision: int, due: int | None) -> bool:
+        """Note a schedule's next due time (None: it has none). Whether it became the soonest of all.
+
+        Older news about the same revision is ignored: within a revision due times only move forward.
+        """
+        known = self._known.get(id)
+        if known is not None:
+            if known[0] > revision or (known[0] == revision and due is not None and due <= known[1]):
+                return False
+            if due is None or due > self.until:
+                del self._known[id]
+                return False
+        elif due is None or due > self.until:
+            return False
+        self._known[id] = (revision, due)
+        heapq.heappush(self._heap, (due, id))
+        return self._heap[0][1] == id
+
+    def extend(self, rows: Iterable[ScheduleRow], until: int) -> None:
+        """The ledger's answer to "what is due until then": from now on the heap knows everything up to ``until``.
+
+        Rows beyond it are kept as well: where more schedules share one instant than the heap has room for, it knows
+        only some of that instant, and the rest is read when those are gone.
+        """
+        found = list(rows)
+        self.until = max([until, *(row.next_due for row in found if row.next_due is not None)])
+        for row in found:
+            self.put(row.id, row.revision, row.next_due)
+        self.until = until
+
+    def pop_due(self, now: int, limit: int) -> list[tuple[str, int]]:
+        """Take up to ``limit`` due entries out: (schedule, due), soonest first."""
+        due: list[tuple[str, int]] = []
+        heap, known = self._heap, self._known
+        while heap and heap[0][0] <= now and len(due) < limit:
+            instant, id = heapq.heappop(heap)
+            entry = known.get(id)
+            if entry is not None and entry[1] == instant:  # else a later word about this schedule made it void
+                del known[id]
+                due.append((id, instant))
+        return due
+
+    def soonest(self) -> int | None:
+        """The earliest due time in the heap."""
+        heap, known = self._heap, self._known
+        while heap:
+            instant, id = heap[0]
+            entry = known.get(id)
+            if entry is not None and entry[1] == instant:
+                return instant
+            heapq.heappop(heap)
+        return None
+
+    def count_until(self, instant: int) -> int:
+        """How many due times are <= an instant."""
+        soonest = self.soonest()
+        if soonest is None or soonest > instant:
+            return 0
+        return sum(1 for _, due in self._known.values() if due <= instant)
+
+    def needs_more(self, now: int) -> bool:
+        """Whether the ledger should be asked: half the window is used up, and the heap has room for what it answers."""
+        return self.until < now + self.window // 2 and len(self._known) <= self.capacity // 4

@@ -1,0 +1,158 @@
+"""The janitor: what time alone makes necessary. Paused schedules resume, old rows go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from core.engine.admit import Decision, events_of, missed_row
+from core.engine.plan import Plan, TermsBook, rule_of
+from core.engine.ports import Clock
+from core.ledger.port import Ledger, StoreError, Transaction
+from core.ledger.rows import Advance, EventRow, RunRow, ScheduleRow
+from core.timing.rule import EARLIEST
+from schedule_zero.event import EventKind
+from schedule_zero.ids import IdMaker
+from schedule_zero.instant import DAY, to_datetime
+
+log = structlog.get_logger("schedule_zero.janitor")
+
+SWEEP_S: Final = 300.0
+PAGE: Final = 1000
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long what is over is kept, in microseconds."""
+
+    runs: int = 30 * DAY
+    events: int = 30 * DAY
+    audit: int = 365 * DAY
+    deleted: int = DAY
+
+
+class Resumption(msgspec.Struct):
+    """What a pause that is over leaves: the schedule as it is from now on, and what is told of it."""
+
+    row: ScheduleRow
+    runs: list[RunRow]
+    events: list[EventRow]
+
+
+Changed = Callable[[Sequence[ScheduleRow]], Awaitable[None]]
+
+
+class Janitor:
+    """Keeps the ledger in order."""
+
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, terms: TermsBook, ids: IdMaker, retention: Retention, turn_s: float,
+        changed: Changed,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._ledger = ledger
+        self._terms = terms
+        self._ids = ids
+        self._retention = retention
+        self._turn_s = turn_s
+        self._changed = changed
+
+    async def run(self) -> None:
+        """Look every turn, sweep every few minutes, until cancelled."""
+        swept_at: float | None = None
+        while True:
+            try:
+                await self.resume_due()
+                now = self._clock.monotonic()
+                if swept_at is None or now - swept_at >= SWEEP_S:
+                    await self.sweep()
+                    swept_at = now
+            except StoreError as error:
+                log.warning("the store refused; trying again later", error=str(error))
+            await asyncio.sleep(self._turn_s)
+
+    async def resume_due(self) -> None:
+        """Resume schedules that were paused until now."""
+        now = self._clock.now()
+        found = [self._resume(row, now) for row in await self._ledger.reader.schedules.resumable(now, PAGE)]
+        if not found:
+            return
+
+        async def unit(tx: Transaction) -> list[ScheduleRow]:
+            resumed = [each for each in found if await tx.schedules.replace(each.row, expected=each.row.revision - 1)]
+            await tx.runs.insert([run for each in resumed for run in each.runs])
+            await tx.journal.append([event for each in resumed for event in each.events])
+            return [each.row for each in resumed]
+
+        await self._changed(await self._ledger.write(unit))
+
+    def _resume(self, row: ScheduleRow, now: int) -> Resumption:
+        try:
+            terms = self._terms.of(row.policy)
+            plan = Plan(row, rule_of(row, terms.policy), terms)
+            fresh = resumed_row(row, plan.rule.next_after, now)
+        except Exception as error:  # any fault in one stored schedule must not end what serves them all
+            log.exception("rule cannot be computed", schedule_id=row.id)
+            return _blocked(row, str(error), now)
+        resumed = EventRow(at=now, kind=EventKind.SCHEDULE_RESUMED, guild_id=row.guild_id, schedule_id=row.id)
+        if fresh.state == "active":
+            return Resumption(fresh, [], [resumed])
+        swallowed = _swallowed(plan, now)
+        runs = [] if swallowed is None else [missed_row(plan, swallowed, now, self._ids.make("run", now))]
+        last = row.last_due if swallowed is None else swallowed[1]
+        end = Decision(Advance(row.id, row.revision, now, None, last or now, row.fired, "done"), runs, [], [])
+        return Resumption(msgspec.structs.replace(fresh, last_due=last), runs, [resumed, *events_of(end, plan, now)])
+
+    async def sweep(self) -> None:
+        """Remove what is older than its retention, page by page so that nobody waits long."""
+        now, keep = self._clock.now(), self._retention
+
+        async def pages(tx: Transaction) -> int:
+            removed = await tx.runs.purge(now - keep.runs, PAGE)
+            removed += await tx.journal.purge(now - keep.events, PAGE)
+            removed += await tx.schedules.purge(now - keep.deleted, PAGE)
+            return removed
+
+        async def rest(tx: Transaction) -> None:
+            await tx.notes.purge(now=now, audit_before=now - keep.audit)
+            await tx.usage.purge(to_datetime(now - 62 * DAY).date().isoformat())
+
+        while await self._ledger.write(pages):  # noqa: ASYNC110 - page after page, others first
+            await asyncio.sleep(0)
+        await self._ledger.write(rest)
+
+
+def _swallowed(plan: Plan, now: int) -> tuple[int, int, int] | None:
+    """The due times a pause took from a schedule that has none left: first, last and how many. None: not one."""
+    rule, row = plan.rule, plan.row
+    since = row.last_due if row.last_due is not None else (row.created if rule.recurring else EARLIEST)
+    first, last = rule.next_after(since), rule.last_until(now)
+    if first is None or last is None or first > last:
+        return None
+    return first, last, 1 + rule.count_between(first, last)
+
+
+def _blocked(row: ScheduleRow, reason: str, now: int) -> Resumption:
+    data = msgspec.json.encode({"reason": "trigger", "error": reason}).decode()
+    event = EventRow(
+        at=now, kind=EventKind.SCHEDULE_BLOCKED, guild_id=row.guild_id, schedule_id=row.id, data=data
+    )  # fmt: skip
+    return Resumption(
+        msgspec.structs.replace(
+            row, state="blocked", next_due=None, paused_until=None, note=reason, revision=row.revision + 1, updated=now
+        ),
+        [],
+        [event],
+    )
+
+
+def resumed_row(row: ScheduleRow, next_after: Callable[[int], int | None], now: int) -> ScheduleRow:
+    """A schedule as it is after resuming: what was missed while it was paused is not made up for."""
+    due = next_after(max(now, row.last_due or 0))
+    return msgspec.structs.replace(
+        row, state="active" if due is not None else "done", next_due=due, paused_until=None, note=None, failures=0,
+        revision=row.revision + 1, updated=now,
+    )  # fmt: skip

@@ -1,0 +1,84 @@
+"""Leases: attempts that nobody answers for come back, and those that take too long are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from core.engine.fleet import Fleet
+from core.engine.flights import Flight, Flights
+from core.engine.outcome import Outcome, conclude, vanish
+from core.engine.ports import BEAT_S, Answer, Clock
+
+log = structlog.get_logger("schedule_zero.leases")
+
+LONGEST_SLEEP_S: Final = BEAT_S / 2
+
+
+class Ends(Protocol):
+    """Where attempts that ended without an answer go."""
+
+    def end(self, flight: Flight, outcome: Outcome) -> None: ...
+
+
+class LeaseKeeper:
+    """Watches every attempt under way."""
+
+    def __init__(self, *, clock: Clock, flights: Flights, fleet: Fleet, ends: Ends) -> None:
+        self._clock = clock
+        self._flights = flights
+        self._fleet = fleet
+        self._ends = ends
+        self._last_turn = clock.monotonic()
+        self._busy = asyncio.Event()
+
+    def begun(self) -> None:
+        """There are attempts to watch."""
+        self._busy.set()
+
+    async def run(self) -> None:
+        """Judge leases and time-outs until cancelled; asleep while nothing is under way."""
+        while True:
+            if not len(self._flights):
+                self._busy.clear()
+                await self._busy.wait()
+                self._last_turn = self._clock.monotonic()
+            await asyncio.sleep(self._pause())
+            self.turn()
+
+    def turn(self) -> None:
+        """One look. A process that itself stood still (suspended, stopped) first grants everybody the gap."""
+        now = self._clock.monotonic()
+        gap = now - self._last_turn
+        self._last_turn = now
+        if gap > LONGEST_SLEEP_S + BEAT_S:
+            log.warning("the process stood still; leases are moved", seconds=round(gap, 1))
+            self._flights.shift(gap)
+        for flight in self._flights.overdue(now):
+            self._judge(flight, now)
+
+    def _pause(self) -> float:
+        soonest = self._flights.look_at()
+        if soonest is None:
+            return LONGEST_SLEEP_S
+        return min(LONGEST_SLEEP_S, max(0.001, soonest - self._clock.monotonic()))
+
+    def _judge(self, flight: Flight, now: float) -> None:
+        wall = self._clock.now()
+        if flight.stop_by is not None and flight.stop_by <= now:
+            gone = Answer(run_id=flight.order.run_id, attempt=flight.order.attempt, kind="cancelled")
+            self._ends.end(flight, conclude(flight, gone, wall))
+        elif flight.lease_until <= now:
+            self._ends.end(flight, vanish(flight, wall, ours=False))
+        else:
+            self.stop(flight, "timed_out")
+            self._flights.watch_again(flight)
+
+    def stop(self, flight: Flight, reason: str) -> None:
+        """Ask the handler to stop; after a grace the attempt is closed without it."""
+        self._flights.stop(flight, reason, self._clock.monotonic())
+        link = self._fleet.link(flight.instance)
+        if link is not None:
+            link.cancel(flight.order.run_id, flight.order.attempt)

@@ -1,0 +1,108 @@
+"""Outcome: what an answer makes of its run. Pure; ``settle`` carries it out.
+
+The rules are those of semantics section 2: lasting causes end the run, passing ones are tried again, at most once is
+never tried again, and attempts that our own crash took do not count.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from core.engine.flights import Flight
+from core.engine.plan import Terms
+from core.engine.ports import Answer
+from schedule_zero.run import Cause, RunState
+
+ATTEMPT_CAP: Final = 20
+LONGEST_DELAY_S: Final = 366 * 86_400.0
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What becomes of a run after one attempt.
+
+    Attributes:
+        state: the run's next state; ``waiting`` for another try, then ``not_before`` (wall microseconds) is set.
+        outcome: the attempt's own end, in the words of run states, or ``lost``.
+        lasting: True counts a lasting failure, False clears the count, None leaves it.
+        lost: attempts that do not count, after this one.
+    """
+
+    state: RunState
+    outcome: str
+    cause: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    result: str | None = None
+    not_before: int | None = None
+    lasting: bool | None = None
+    lost: int = 0
+
+
+def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
+    """The outcome of an attempt that was answered."""
+    if answer.kind == "succeeded":
+        return Outcome(
+            state=RunState.SUCCEEDED, outcome="succeeded", result=answer.value, lasting=False, lost=flight.lost
+        )
+    if flight.stopping == "cancelled":
+        return Outcome(state=RunState.CANCELLED, outcome="cancelled", error=answer.error, lost=flight.lost)
+    if flight.stopping == "timed_out":
+        return _again(flight, now, ended=RunState.TIMED_OUT, outcome="timed_out", cause=Cause.PASSING,
+                      reason="timed_out", error=f"took longer than {flight.order.timeout_s:g} s")  # fmt: skip
+    if answer.kind == "cancelled":
+        return vanish(flight, now, ours=True)
+    if answer.cause is Cause.LASTING:
+        return Outcome(
+            state=RunState.FAILED, outcome="failed", cause=Cause.LASTING, reason=reason_in(answer.error),
+            error=answer.error, lasting=True, lost=flight.lost,
+        )  # fmt: skip
+    return _again(flight, now, ended=RunState.FAILED, outcome="failed", cause=answer.cause or Cause.UNKNOWN,
+                  reason="error", error=answer.error, asked_s=answer.retry_after_s)  # fmt: skip
+
+
+def vanish(flight: Flight, now: int, *, ours: bool) -> Outcome:
+    """The outcome of an attempt nobody will answer: its lease ran out, or (``ours``) our own process went down."""
+    return _again(flight, now, ended=RunState.FAILED, outcome="lost", cause=Cause.PASSING, reason="lost",
+                  error="the handler went away before it answered", asked_s=0.0 if ours else None)  # fmt: skip
+
+
+def _again(
+    flight: Flight, now: int, *, ended: RunState, outcome: str, cause: Cause, reason: str, error: str | None,
+    asked_s: float | None = None,
+) -> Outcome:  # fmt: skip
+    """Another try if the rules allow one, else the end. A try somebody asked for (``asked_s``) is not counted."""
+    lost = flight.lost + (asked_s is not None)
+    attempt = flight.order.attempt
+    allowed = attempt < ATTEMPT_CAP and attempt - lost < flight.terms.policy.retry.max_attempts
+    delay = backoff(flight.terms, flight.order.run_id, attempt - flight.lost) if asked_s is None else asked_s
+    not_before = now + int(min(delay, LONGEST_DELAY_S) * 1e6)
+    in_time = flight.start_before is None or not_before <= flight.start_before
+    if flight.stopping == "cancelled":
+        return Outcome(state=RunState.CANCELLED, outcome=outcome, cause=cause, error=error, lost=lost)
+    if allowed and in_time and not flight.at_most_once:
+        return Outcome(
+            state=RunState.WAITING, outcome=outcome, cause=cause, error=error, not_before=not_before, lost=lost
+        )
+    return Outcome(state=ended, outcome=outcome, cause=cause, reason=reason, error=error, lost=lost)
+
+
+def backoff(terms: Terms, run_id: str, tried: int) -> float:
+    """Seconds before the next try, after ``tried`` counted ones. The jitter is the run's own, so it repeats."""
+    retry = terms.policy.retry
+    if retry.backoff == "list" and terms.retry_delays_s:
+        delay = terms.retry_delays_s[min(tried, len(terms.retry_delays_s)) - 1]
+    elif retry.backoff == "fixed":
+        delay = terms.retry_initial_s
+    else:
+        delay = min(terms.retry_maximum_s, terms.retry_initial_s * 2 ** min(max(0, tried - 1), 40))
+    share = int.from_bytes(blake2b(f"{run_id}/{tried}".encode(), digest_size=4).digest(), "big") / 0xFFFFFFFF
+    return max(0.0, delay * (1 + retry.jitter * (2 * share - 1)))
+
+
+def reason_in(error: str | None) -> str:
+    """The machine word at the head of a rejection (``no_rights: …``), else ``rejected``."""
+    head = (error or "").partition(":")[0]
+    return head if head.isidentifier() and head.islower() else "rejected"

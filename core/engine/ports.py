@@ -1,0 +1,157 @@
+"""What the engine asks of the world: time, handlers, and somebody who listens.
+
+``inprocess`` holds the forms for one process; the gateway will bring the same over ZeroMQ. The engine cannot tell.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from schedule_zero.event import Event
+from schedule_zero.handler import MethodInfo
+from schedule_zero.run import Cause
+
+BEAT_S = 2.0
+LEASE_S = 3 * BEAT_S
+ADOPTION_S = 15.0
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the engine looks up although nothing woke it.
+
+    Attributes:
+        longest_sleep_s: the scheduler's bound on a sleep, so that no lost wake-up or set clock can last longer.
+        dispatch_s: the dispatcher's bound on a sleep.
+        janitor_s: between two looks of the janitor.
+    """
+
+    longest_sleep_s: float = 0.5
+    dispatch_s: float = 5.0
+    janitor_s: float = 1.0
+
+
+class Clock(Protocol):
+    """The two times: wall time for due instants, monotonic time for leases, rates and back-off."""
+
+    def now(self) -> int:
+        """The wall clock, microseconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only ever go forward."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Order(msgspec.Struct, kw_only=True, gc=False):
+    """One attempt, as a handler is asked for it. ``args`` and ``metadata`` are JSON text.
+
+    ``timeout_s`` is what this attempt may take; ``late_by`` how many microseconds after ``due`` it was given out.
+    """
+
+    run_id: str
+    attempt: int
+    schedule_id: str
+    guild_id: str | None
+    owner_id: str
+    handler: str
+    method: str
+    instance: str
+    due: int
+    late_by: int
+    deadline: int
+    timeout_s: float
+    args: str
+    metadata: str
+
+
+AnswerKind = Literal["started", "progress", "succeeded", "failed", "cancelled"]
+
+
+class Answer(msgspec.Struct, kw_only=True, gc=False):
+    """What a handler says of one attempt. (run_id, attempt) is the fence: an answer for another attempt is late.
+
+    Attributes:
+        value: JSON text of the result.
+        cause: of a failure; None otherwise.
+        retry_after_s: the handler asks for another try that late; it uses up no attempt.
+    """
+
+    run_id: str
+    attempt: int
+    kind: AnswerKind
+    value: str | None = None
+    cause: Cause | None = None
+    error: str | None = None
+    retry_after_s: float | None = None
+    fraction: float | None = None
+    note: str = ""
+
+
+class AnswerSink(Protocol):
+    """Where links bring answers and beats. Called on the loop; must not block."""
+
+    def answer(self, answers: Sequence[Answer]) -> None: ...
+
+    def beat(self, instance: str, running: Sequence[tuple[str, int]]) -> None:
+        """These attempts are alive (running, or answered and not yet acknowledged): their leases are extended."""
+        ...
+
+    def fleet_changed(self) -> None:
+        """A handler came, went, or changed what it can take."""
+        ...
+
+
+class Instance(msgspec.Struct, kw_only=True):
+    """One process, or in-process object, that serves a handler's name."""
+
+    name: str
+    handler: str
+    methods: dict[str, MethodInfo]
+    available: bool = True
+    draining: bool = False
+    in_flight: int = 0
+    credit: int = 512
+
+
+class HandlerLink(Protocol):
+    """The way to one or more instances."""
+
+    def send(self, orders: Sequence[Order]) -> None:
+        """Give out attempts that are already committed. Never raises; what cannot be sent is answered as lost."""
+        ...
+
+    def cancel(self, run_id: str, attempt: int) -> None:
+        """Ask to stop an attempt."""
+        ...
+
+    def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
+        """These answers are committed; the link may forget them."""
+        ...
+
+    async def close(self, grace_s: float) -> None:
+        """Take nothing more; wait so long for what is running, then cancel it."""
+        ...
+
+
+class EventSink(Protocol):
+    """Somebody who gets events, in order, at least once."""
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Take a page. Returning acknowledges it; raising repeats it later."""
+        ...
+
+

@@ -1,0 +1,85 @@
+"""Recovery: what a start makes of what the last end left open.
+
+Attempts of handlers that lived in the old process died with it: they are lost at once, and do not count against the
+run. Attempts of handlers elsewhere keep a lease for a while, so that a handler which comes back is adopted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from core.engine.flights import Flight, Flights
+from core.engine.outcome import Outcome, vanish
+from core.engine.plan import TermsBook
+from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
+from core.engine.waiting import WaitingRoom
+from core.ledger.port import Ledger, ReadyRun
+from core.ledger.rows import AttemptRow, LeaseRow, RunRow
+from schedule_zero.run import RunState
+
+log = structlog.get_logger("schedule_zero.recovery")
+
+PAGE = 5000
+
+
+class Recovery:
+    """Brings memory into line with the ledger, once, before anything new starts."""
+
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, flights: Flights, room: WaitingRoom, terms: TermsBook,
+        died: Callable[[str], bool], end: Callable[[Flight, Outcome], None],
+    ) -> None:  # fmt: skip
+        """``died``: whether an instance cannot come back, because it lived in a process that is gone."""
+        self._clock = clock
+        self._ledger = ledger
+        self._flights = flights
+        self._room = room
+        self._terms = terms
+        self._died = died
+        self._end = end
+
+    async def open_runs(self) -> int:
+        """Take up every dispatched or running run; how many there were."""
+        found = await self._ledger.reader.runs.open()
+        ready = await self._ledger.reader.runs.ready([run.id for run, _, _ in found])
+        for run, attempt, lease in found:
+            self._room.under_way(run.schedule_id, run.id)
+            flight = self._flight(run, attempt, lease, ready[run.id])
+            self._flights.add(flight)
+            if self._died(attempt.instance):
+                self._end(flight, vanish(flight, self._clock.now(), ours=True))
+        if found:
+            log.info("runs were open at the last end", count=len(found))
+        return len(found)
+
+    async def waiting_runs(self) -> int:
+        """Fill the waiting room, as far as it goes; how many came in."""
+        count, after = 0, None
+        wall, now = self._clock.now(), self._clock.monotonic()
+        self._room.overflowed = False
+        while not self._room.overflowed:
+            page = await self._ledger.reader.runs.waiting(after, PAGE)
+            for run in page:
+                self._room.offer(run, wall=wall, now=now)
+            count += len(page)
+            if len(page) < PAGE:
+                break
+            after = (page[-1].due, page[-1].id)
+        return count
+
+    def _flight(self, run: RunRow, attempt: AttemptRow, lease: LeaseRow, ready: ReadyRun) -> Flight:
+        terms, now = self._terms.of(ready.policy), self._clock.monotonic()
+        order = Order(
+            run_id=run.id, attempt=run.attempt, schedule_id=run.schedule_id, guild_id=run.guild_id,
+            owner_id=ready.owner_id, handler=run.handler, method=run.method, instance=attempt.instance, due=run.due,
+            late_by=0, deadline=self._clock.now() + int(terms.timeout_s * 1e6), timeout_s=terms.timeout_s,
+            args=ready.args, metadata=ready.metadata,
+        )  # fmt: skip
+        return Flight(
+            order=order, terms=terms, start_before=run.start_before, instance=attempt.instance, sent_at=now,
+            sent=attempt.sent, lease_s=LEASE_S, lease_until=now + ADOPTION_S, timeout_at=now + terms.timeout_s,
+            revision=ready.revision, failures=ready.failures, lost=run.lost,
+            at_most_once=bool(lease.at_most_once), started=run.state is RunState.RUNNING,
+        )  # fmt: skip

@@ -1,0 +1,272 @@
+"""Settle: answers become outcomes, a batch in one transaction.
+
+Every answer is checked against the fence (run, attempt) inside the transaction. One that comes too late is kept on
+its attempt, acknowledged, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from core.engine.flights import Flight, Flights
+from core.engine.outcome import Outcome, conclude
+from core.engine.ports import Answer, Clock
+from core.ledger.port import Ledger, StoreClosed, StoreError, Transaction
+from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow
+from schedule_zero.event import EventKind
+from schedule_zero.run import OPEN, TERMINAL, RunState
+
+log = structlog.get_logger("schedule_zero.settle")
+
+BATCH: Final = 1000
+REFUSED_PAUSE_S: Final = 1.0
+_KINDS: Final = {
+    RunState.SUCCEEDED: str(EventKind.RUN_SUCCEEDED),
+    RunState.FAILED: str(EventKind.RUN_FAILED),
+    RunState.TIMED_OUT: str(EventKind.RUN_TIMED_OUT),
+    RunState.CANCELLED: str(EventKind.RUN_CANCELLED),
+    RunState.WAITING: str(EventKind.RUN_WAITING),
+}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Consequences(Protocol):
+    """What the engine does with a committed outcome."""
+
+    def settled(self, flight: Flight, outcome: Outcome) -> None: ...
+    def late(self, run_id: str, attempt: int) -> None: ...
+    async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None: ...
+
+
+class Verdict(msgspec.Struct, gc=False):
+    """An attempt's end, decided and on its way into the ledger."""
+
+    flight: Flight
+    outcome: Outcome
+
+
+class Settler:
+    """Collects answers and commits what they mean."""
+
+    def __init__(self, *, clock: Clock, ledger: Ledger, flights: Flights, consequences: Consequences) -> None:
+        self._clock = clock
+        self._ledger = ledger
+        self._flights = flights
+        self._consequences = consequences
+        self._ended: list[Verdict] = []
+        self._started: list[Flight] = []
+        self._late: list[AttemptRow] = []
+        self._wake = asyncio.Event()
+        self.executed = 0
+
+    def take(self, answers: Sequence[Answer]) -> None:
+        """Answers came in. An end takes its flight out of the air at once, so a second answer is a late one."""
+        now = self._clock.now()
+        for answer in answers:
+            flight = self._flights.get(answer.run_id, answer.attempt)
+            if answer.kind in {"progress", "started"}:
+                self._note(flight, answer)
+            elif flight is None:
+                self._late.append(_late_row(answer, now))
+            else:
+                self.end(flight, conclude(flight, answer, now))
+        self._wake.set()
+
+    def end(self, flight: Flight, outcome: Outcome) -> None:
+        """An attempt ended, by an answer or without one. Only its first end counts."""
+        if self._flights.remove(flight.order.run_id, flight.order.attempt) is None:
+            return
+        self._ended.append(Verdict(flight, outcome))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit outcomes as they come, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._ended or self._started or self._late:
+                await self._commit()
+
+    async def drain(self) -> None:
+        """Commit what is at hand."""
+        while self._ended or self._started or self._late:
+            await self._commit()
+
+    def pending(self) -> int:
+        """Outcomes not yet committed."""
+        return len(self._ended)
+
+    def _note(self, flight: Flight | None, answer: Answer) -> None:
+        if flight is None:
+            return
+        if answer.fraction is not None:
+            flight.fraction = answer.fraction
+        if not flight.started:
+            flight.started = True
+            self._started.append(flight)
+
+    async def _commit(self) -> None:
+        ended, self._ended = self._ended[:BATCH], self._ended[BATCH:]
+        started, self._started = [f for f in self._started if self._in_air(f)], []
+        late, self._late = self._late, []
+        log.debug("outcomes commit", ended=len(ended), started=len(started), late=len(late))
+        try:
+            blocked = await self._ledger.write_essential(self._unit(ended, started, late))
+        except StoreClosed:
+            raise
+        except StoreError as error:  # nothing is lost: outcomes wait here, and their attempts stay open in the ledger
+            self._ended, self._started, self._late = ended + self._ended, started + self._started, late + self._late
+            log.warning("the store refused; outcomes wait", count=len(self._ended), error=str(error))
+            await asyncio.sleep(REFUSED_PAUSE_S)
+            return
+        log.debug("outcomes committed", ended=len(ended), started=len(started), late=len(late))
+        self.executed += sum(1 for verdict in ended if verdict.outcome.state in TERMINAL)
+        for verdict in ended:
+            self._consequences.settled(verdict.flight, verdict.outcome)
+        for row in late:
+            self._consequences.late(row.run_id, row.attempt)
+        if blocked:
+            await self._consequences.schedules_changed(blocked)
+
+    def _in_air(self, flight: Flight) -> bool:
+        return self._flights.get(flight.order.run_id, flight.order.attempt) is flight
+
+    def _unit(
+        self, ended: list[Verdict], started: list[Flight], late: list[AttemptRow]
+    ) -> Callable[[Transaction], Awaitable[list[ScheduleRow]]]:
+        now = self._clock.now()
+
+        async def unit(tx: Transaction) -> list[ScheduleRow]:
+            ids = [verdict.flight.order.run_id for verdict in ended] + [flight.order.run_id for flight in started]
+            standing = await tx.runs.standing(ids)
+            valid, stale = _fence(ended, standing)
+            begun = [f for f in started if standing.get(f.order.run_id) == (RunState.DISPATCHED, f.order.attempt)]
+            events: list[EventRow] = []
+            await _write_starts(tx, begun, now, events)
+            await _write_ends(tx, valid, standing, now, events)
+            blocked = await _count_failures(tx, valid, now, events)
+            if late or stale:
+                await tx.runs.note_late(late + [_attempt_row(verdict, now) for verdict in stale])
+            if events:
+                await tx.journal.append(events)
+            return blocked
+
+        return unit
+
+
+def _fence(
+    ended: list[Verdict], standing: dict[str, tuple[RunState, int]]
+) -> tuple[list[Verdict], list[Verdict]]:
+    """Those whose (run, attempt) still stands, and those that come too late."""
+    valid: list[Verdict] = []
+    stale: list[Verdict] = []
+    for verdict in ended:
+        state, attempt = standing.get(verdict.flight.order.run_id, (RunState.SKIPPED, 0))
+        fits = state in OPEN and attempt == verdict.flight.order.attempt
+        (valid if fits else stale).append(verdict)
+    return valid, stale
+
+
+async def _write_starts(tx: Transaction, begun: list[Flight], now: int, events: list[EventRow]) -> None:
+    if not begun:
+        return
+    moves = [
+        Move(run_id=f.order.run_id, before=RunState.DISPATCHED, before_attempt=f.order.attempt,
+             after=RunState.RUNNING, attempt=f.order.attempt, at=now, lost=f.lost)
+        for f in begun
+    ]  # fmt: skip
+    await tx.runs.move(moves)
+    await tx.runs.started([(f.order.run_id, f.order.attempt, f.sent) for f in begun])
+    events += [_event(f, EventKind.RUN_STARTED, now, f'{{"attempt":{f.order.attempt}}}') for f in begun]
+
+
+async def _write_ends(
+    tx: Transaction, valid: list[Verdict], standing: dict[str, tuple[RunState, int]], now: int,
+    events: list[EventRow],
+) -> None:  # fmt: skip
+    if not valid:
+        return
+    moves = []
+    for verdict in valid:
+        order, outcome = verdict.flight.order, verdict.outcome
+        moves.append(
+            Move(run_id=order.run_id, before=standing[order.run_id][0], before_attempt=order.attempt, after=outcome.state,
+                 attempt=order.attempt, at=now, not_before=outcome.not_before, result=outcome.result,
+                 reason=outcome.reason, error=outcome.error, lost=outcome.lost)
+        )  # fmt: skip
+    await tx.runs.move(moves)
+    await tx.runs.finish([_attempt_row(verdict, now) for verdict in valid])
+    events += [_event(v.flight, _KINDS[v.outcome.state], now, _end_data(v)) for v in valid]
+
+
+def _end_data(verdict: Verdict) -> str:
+    outcome, attempt = verdict.outcome, verdict.flight.order.attempt
+    if outcome.state is RunState.SUCCEEDED:
+        return f'{{"attempt":{attempt}}}'
+    facts = {
+        "attempt": attempt, "outcome": outcome.outcome, "cause": outcome.cause, "reason": outcome.reason,
+        "error": outcome.error, "not_before": outcome.not_before,
+    }  # fmt: skip
+    return _encode({name: value for name, value in facts.items() if value is not None}).decode()
+
+
+async def _count_failures(
+    tx: Transaction, valid: list[Verdict], now: int, events: list[EventRow]
+) -> list[ScheduleRow]:
+    """Count lasting failures in a row; a schedule that reaches its threshold is blocked, never deleted."""
+    telling = [v for v in valid if v.outcome.lasting or (v.outcome.lasting is False and v.flight.failures)]
+    if not telling:
+        return []
+    rows = await tx.schedules.get_many([v.flight.order.schedule_id for v in telling])
+    counts: dict[str, int] = {}
+    blocked: list[ScheduleRow] = []
+    for verdict in telling:
+        row = rows.get(verdict.flight.order.schedule_id)
+        if row is None:
+            continue
+        row.failures = counts[row.id] = row.failures + 1 if verdict.outcome.lasting else 0
+        threshold = verdict.flight.terms.policy.failure_threshold
+        state = "needs_owner" if verdict.outcome.reason == "needs_owner" else "blocked"
+        if row.state == "active" and (row.failures >= threshold or state == "needs_owner"):
+            await _block(tx, row, state, verdict, now)
+            blocked.append(row)
+            facts = {"failures": row.failures, "reason": verdict.outcome.reason, "error": verdict.outcome.error}
+            events.append(_event(verdict.flight, EventKind.SCHEDULE_BLOCKED, now, _encode(facts).decode()))
+    await tx.schedules.count_failures({id: n for id, n in counts.items() if not any(b.id == id for b in blocked)})
+    return blocked
+
+
+async def _block(tx: Transaction, row: ScheduleRow, state: str, verdict: Verdict, now: int) -> None:
+    expected = row.revision
+    row.state = "needs_owner" if state == "needs_owner" else "blocked"
+    row.note = verdict.outcome.error
+    row.next_due, row.revision, row.updated = None, expected + 1, now
+    await tx.schedules.replace(row, expected=expected)
+
+
+def _event(flight: Flight, kind: str, now: int, data: str) -> EventRow:
+    order = flight.order
+    return EventRow(
+        at=now, kind=kind, guild_id=order.guild_id, schedule_id=order.schedule_id, run_id=order.run_id, data=data
+    )
+
+
+def _attempt_row(verdict: Verdict, now: int) -> AttemptRow:
+    order, outcome = verdict.flight.order, verdict.outcome
+    return AttemptRow(
+        run_id=order.run_id, attempt=order.attempt, handler=order.handler, instance=order.instance,
+        sent=verdict.flight.sent, started=verdict.flight.sent, ended=now, outcome=outcome.outcome,
+        cause=outcome.cause, error=outcome.error,
+    )  # fmt: skip
+
+
+def _late_row(answer: Answer, now: int) -> AttemptRow:
+    return AttemptRow(
+        run_id=answer.run_id, attempt=answer.attempt, handler="", instance="", sent=0, ended=now,
+        outcome=f"late: {answer.kind}", cause=answer.cause, error=answer.error,
+    )  # fmt: skip

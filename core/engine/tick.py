@@ -1,0 +1,294 @@
+"""The tick: due schedules become runs, all in one transaction.
+
+``scheduler`` drives it through APScheduler's DataStore: take (what is due), look (per schedule, the next time), fire
+(per schedule, buffered), commit (one unit: schedules advance, runs, entitlements, events). A crash before the commit
+leaves everything due as it was; after it, everything is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from core.engine.admit import Decision, Firing, decide, events_of, look
+from core.engine.entitle import Charges, Entitler
+from core.engine.horizon import Horizon
+from core.engine.plan import Plan, PlanBook
+from core.engine.ports import Clock
+from core.ledger.port import ActiveRun, Ledger, OccurrenceTaken, StoreClosed, StoreError, Transaction
+from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
+from schedule_zero.event import EventKind
+from schedule_zero.ids import IdMaker
+from schedule_zero.run import RunState
+
+log = structlog.get_logger("schedule_zero.tick")
+
+REFUSED_PAUSE_S: Final = 1.0
+
+
+class Consequences(Protocol):
+    """What the engine does with a committed tick."""
+
+    def runs_created(self, runs: Sequence[RunRow]) -> None: ...
+    def runs_withdrawn(self, run_ids: Sequence[str]) -> None: ...
+    def cancel_open(self, run_ids: Sequence[str]) -> None: ...
+    async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None: ...
+
+
+class Committed:
+    """What one tick's transaction did; filled by the unit, read after the commit."""
+
+    __slots__ = ("advances", "cancel", "refused", "runs", "withdrawn")
+
+    def __init__(self) -> None:
+        self.advances: list[Advance] = []
+        self.runs: list[RunRow] = []
+        self.withdrawn: list[str] = []
+        self.cancel: list[str] = []
+        self.refused: set[str] = set()
+
+
+class Tick:
+    """Takes due schedules out of the horizon and commits what they turn into."""
+
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, book: PlanBook, horizon: Horizon, entitler: Entitler, ids: IdMaker,
+        consequences: Consequences,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._ledger = ledger
+        self._book = book
+        self._horizon = horizon
+        self._entitler = entitler
+        self._ids = ids
+        self._consequences = consequences
+        self._taken: dict[str, tuple[Plan, int]] = {}
+        self._firings: list[Firing] = []
+        self._looked: dict[str, Firing] = {}
+        self._committing: asyncio.Task[None] | None = None
+        self._soonest_committing: int | None = None
+        self.now = clock.now()
+        self.last_commit: int | None = None
+        self.fired = 0
+
+    async def take(self, limit: int) -> list[tuple[Plan, int]]:
+        """Up to ``limit`` due schedules, each with its due instant. Reads further ahead when the horizon is used up."""
+        self.now = self._clock.now()
+        if self._horizon.needs_more(self.now):
+            await self.refill()
+        due = self._horizon.pop_due(self.now, limit)
+        missing = [id for id, _ in due if self._book.known(id) is None]
+        if missing:
+            for row in (await self._ledger.reader.schedules.get_many(missing)).values():
+                await self._compile(row)
+        taken = [(plan, instant) for id, instant in due if (plan := self._book.known(id)) is not None]
+        self._taken = {plan.row.id: (plan, instant) for plan, instant in taken}
+        self._firings, self._looked = [], {}
+        return taken
+
+    async def refill(self) -> None:
+        """Move the horizon on. The horizon is widened first, so that schedules saved meanwhile are not overlooked."""
+        until = self.now + self._horizon.window
+        self._horizon.until = until
+        rows = await self._ledger.reader.schedules.due_until(until, self._horizon.capacity)
+        if len(rows) == self._horizon.capacity and rows[-1].next_due is not None:
+            until = rows[-1].next_due - 1
+        self._horizon.extend(rows, until)
+
+    def look(self, id: str) -> int | None:
+        """The next due time after now, and what lies behind; computed once per tick."""
+        plan, due = self._taken[id]
+        if id not in self._looked:
+            self._looked[id] = look(plan, due, self.now)
+        return self._looked[id].next_due
+
+    def fire(self, id: str) -> None:
+        """This schedule fires in this tick."""
+        self._firings.append(self._looked[id])
+
+    async def commit(self) -> None:
+        """Hand the tick to the ledger. Waits for the tick before, not for this one, so that computing the next one
+        and committing this one overlap; what is in a tick is in no other one until it is committed."""
+        if self._committing is not None:
+            await self._committing
+            self._committing = None
+        firings, self._firings = self._firings, []
+        if firings:
+            self._soonest_committing = min((f.next_due for f in firings if f.next_due is not None), default=None)
+            self._committing = asyncio.create_task(self._settle(firings), name="tick commit")
+
+    async def idle(self) -> None:
+        """Wait until everything handed over is committed."""
+        if self._committing is not None:
+            await self._committing
+
+    def note(self, row: ScheduleRow) -> bool:
+        """A schedule was saved or changed. Whether its due time is now the soonest of all."""
+        self._book.drop(row.id)
+        due = row.next_due if row.state == "active" else None
+        return self._horizon.put(row.id, row.revision, due)
+
+    def soonest(self) -> int | None:
+        """The next instant at which something is due, as far as the horizon sees.
+
+        What is being committed is in no heap until it is, and may be due again before anything else is.
+        """
+        soonest = self._horizon.soonest()
+        if self._committing is None or self._committing.done() or self._soonest_committing is None:
+            return soonest
+        return self._soonest_committing if soonest is None else min(soonest, self._soonest_committing)
+
+    def overdue(self, now: int) -> int:
+        """How many known due times lie behind now: the backlog of the tick."""
+        return self._horizon.count_until(now)
+
+    async def _settle(self, firings: list[Firing], *, some_known: bool = False) -> None:
+        now = self.now
+        log.debug("tick commits", schedules=len(firings))
+        try:
+            done = await self._ledger.write(self._unit(firings, now, some_known))
+        except StoreClosed:
+            raise
+        except StoreError as error:
+            log.warning("the store refused; due schedules wait", error=str(error))
+            await asyncio.sleep(REFUSED_PAUSE_S)
+            self._put_back(firings)
+            return
+        except OccurrenceTaken:  # the clock went back and the schedule was edited: what has its run gets no second
+            log.warning("an occurrence exists already", schedules=len(firings))
+            for firing in firings:
+                await self._settle([firing], some_known=True)
+            return
+        log.debug("tick committed", runs=len(done.runs))
+        self._after(firings, done)
+        if done.refused:
+            await self._reread(done.refused)
+
+    def _unit(
+        self, firings: list[Firing], now: int, some_known: bool
+    ) -> Callable[[Transaction], Awaitable[Committed]]:
+        async def unit(tx: Transaction) -> Committed:
+            done = Committed()
+            recurring = [f.plan.row.id for f in firings if f.plan.rule.recurring]
+            active = await tx.runs.active(recurring) if recurring else {}
+            decisions = [decide(f, now, active.get(f.plan.row.id, ()), self._make_id) for f in firings]
+            done.advances = [d.advance for d in decisions]
+            if some_known:
+                await _leave_out_known(tx, decisions)
+            done.refused = await tx.schedules.advance([d.advance for d in decisions])
+            pairs = [(f, d) for f, d in zip(firings, decisions, strict=True) if d.advance.id not in done.refused]
+            await self._give_back(tx, pairs, active)
+            charges = await self._entitler.charge(tx, [(f.plan, d) for f, d in pairs], now)
+            await self._write(tx, pairs, charges, now, done)
+            return done
+
+        return unit
+
+    async def _write(
+        self, tx: Transaction, pairs: list[tuple[Firing, Decision]], charges: Charges, now: int, done: Committed
+    ) -> None:
+        runs: list[RunRow] = []
+        moves: list[Move] = []
+        events: list[EventRow] = []
+        for firing, decision in pairs:
+            runs += decision.runs
+            moves += decision.moves
+            events += events_of(decision, firing.plan, now)
+            done.cancel += decision.cancel
+        await tx.runs.insert(runs)
+        if moves:
+            await tx.runs.move(moves)
+        if charges.events:
+            events += charges.events
+        await tx.journal.append(events)
+        done.runs = [run for run in runs if run.state is RunState.WAITING]
+        done.withdrawn = [move.run_id for move in moves]
+
+    async def _give_back(
+        self, tx: Transaction, pairs: list[tuple[Firing, Decision]], active: Mapping[str, Sequence[ActiveRun]]
+    ) -> None:
+        """What superseded runs had been charged is free again before the new ones are charged: they take their place."""
+        untried = {move.run_id for _, decision in pairs for move in decision.moves if move.attempt == 0}
+        if untried:
+            await self._entitler.give_back(tx, [
+                (firing.plan.row.guild_id, run.charged)
+                for firing, _ in pairs
+                for run in active.get(firing.plan.row.id, ())
+                if run.id in untried
+            ])  # fmt: skip
+
+    def _make_id(self) -> str:
+        return self._ids.make("run", self.now)
+
+    def _after(self, firings: list[Firing], done: Committed) -> None:
+        for firing, step in zip(firings, done.advances, strict=True):
+            row = firing.plan.row
+            if row.id in done.refused:
+                continue
+            self._horizon.put(row.id, row.revision, firing.next_due)
+            row.fired, row.last_due, row.next_due = step.fired, step.last_due, step.next_due
+            if firing.next_due is None:
+                self._book.drop(row.id)
+        self.fired += len(firings) - len(done.refused)
+        self.last_commit = self._clock.now()
+        self._consequences.runs_withdrawn(done.withdrawn)
+        self._consequences.runs_created(done.runs)
+        self._consequences.cancel_open(done.cancel)
+
+    async def _reread(self, ids: set[str]) -> None:
+        """Edited, paused or deleted while it was being ticked: what stands in the ledger now is what counts."""
+        await self._consequences.schedules_changed(
+            list((await self._ledger.reader.schedules.get_many(list(ids))).values())
+        )
+
+    def _put_back(self, firings: list[Firing]) -> None:
+        for firing in firings:
+            self._horizon.put(firing.plan.row.id, firing.plan.row.revision, firing.due)
+
+    async def _compile(self, row: ScheduleRow) -> None:
+        """Compile a plan; a schedule whose rule cannot be computed any more is blocked, not lost and not retried."""
+        try:
+            self._book.add(row)
+        except Exception as error:  # any fault in one stored schedule must not end the loop that serves all
+            log.exception("rule cannot be computed", schedule_id=row.id)
+            await self.block(row, str(error))
+
+    async def block(self, row: ScheduleRow, reason: str) -> None:
+        """Block one schedule with an event, so that its owner hears of it."""
+        now = self._clock.now()
+        self._book.drop(row.id)
+
+        async def unit(tx: Transaction) -> None:
+            current = await tx.schedules.get(row.id)
+            if current is None or current.revision != row.revision:
+                return
+            expected = current.revision
+            current.state, current.next_due, current.note = "blocked", None, reason
+            current.revision, current.updated = expected + 1, now
+            await tx.schedules.replace(current, expected=expected)
+            data = msgspec.json.encode({"reason": "trigger", "error": reason}).decode()
+            kind = EventKind.SCHEDULE_BLOCKED
+            await tx.journal.append(
+                [EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=data)]
+            )
+
+        try:
+            await self._ledger.write(unit)
+        except StoreClosed:
+            raise
+        except StoreError as error:
+            log.warning("the store refused; the schedule is blocked later", schedule_id=row.id, error=str(error))
+            await asyncio.sleep(REFUSED_PAUSE_S)
+            self._horizon.put(row.id, row.revision, row.next_due)
+
+
+async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:
+    """Drop new runs whose occurrence has a row already."""
+    for decision in decisions:
+        decision.runs = [
+            run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None
+        ]

@@ -1,0 +1,196 @@
+"""The waiting room: the runs that wait, each where its reason to wait puts it.
+
+A run waits for its time (a retry's back-off, jitter), then behind the runs of its own schedule (overlap), then in the
+fair queue for capacity. Memory is bounded: what does not fit stays in the ledger and is read when there is room.
+Nothing here decides anything durable; the ledger's rows do.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from core.engine.ports import Order
+from core.governor.fairness import FairQueue, Waiting
+from core.ledger.rows import RunRow
+
+FEW: Final = 1024
+
+
+class Place(msgspec.Struct, gc=False):
+    """What the room knows of one waiting run; the fair queue carries it as payload."""
+
+    run_id: str
+    schedule_id: str
+    attempt: int
+    line: int
+    due: int
+    start_before: int | None
+    guild_id: str | None
+    handler: str
+    method: str
+    priority: int
+
+
+class WaitingRoom:
+    """Every waiting run that fits into memory."""
+
+    def __init__(self, queue: FairQueue, capacity: int = 50_000) -> None:
+        self._queue = queue
+        self._capacity = capacity
+        self._places: dict[str, Place] = {}
+        self._delayed: list[tuple[float, str]] = []
+        self._deadlines: list[tuple[int, str]] = []
+        self._under_way: dict[str, set[str]] = {}
+        self._lines: dict[str, deque[Place]] = {}
+        self.overflowed = False
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, run_id: object) -> bool:
+        return run_id in self._places
+
+    def has_room(self) -> bool:
+        """Whether runs left in the ledger may be read again."""
+        return self.overflowed and len(self._places) < self._capacity // 2
+
+    def offer(self, run: RunRow, *, wall: int, now: float) -> None:
+        """A committed waiting run comes in. ``wall`` and ``now``: the two clocks (microseconds, seconds)."""
+        if run.id in self._places:
+            return
+        if len(self._places) >= self._capacity:
+            self.overflowed = True
+            return
+        place = Place(
+            run.id, run.schedule_id, run.attempt, run.line, run.due, run.start_before, run.guild_id, run.handler,
+            run.method, run.priority,
+        )  # fmt: skip
+        if run.attempt:  # it has begun before, so those behind it in its schedule's line still wait for its end
+            self.under_way(run.schedule_id, run.id)
+        self._seat(place, run.not_before, wall, now)
+
+    def retry(
+        self, order: Order, *, start_before: int | None, priority: int, not_before: int | None, wall: int, now: float
+    ) -> None:
+        """A run comes back for another try. It keeps its place before the others of its schedule."""
+        place = Place(
+            order.run_id, order.schedule_id, order.attempt, 0, order.due, start_before, order.guild_id, order.handler,
+            order.method, priority,
+        )  # fmt: skip
+        self._seat(place, not_before, wall, now)
+
+    def _seat(self, place: Place, not_before: int | None, wall: int, now: float) -> None:
+        self._places[place.run_id] = place
+        if place.start_before is not None:
+            self.expect(place.start_before, place.run_id)
+        if not_before is not None and not_before > wall:
+            heapq.heappush(self._delayed, (now + (not_before - wall) / 1e6, place.run_id))
+            if len(self._delayed) > FEW and len(self._delayed) > 2 * len(self._places):
+                self._delayed = [item for item in self._delayed if item[1] in self._places]
+                heapq.heapify(self._delayed)
+        else:
+            self._enter(place)
+
+    def expect(self, start_before: int, run_id: str) -> None:
+        """Watch for the instant after which a run may not start. Runs that left long before theirs are forgotten."""
+        heapq.heappush(self._deadlines, (start_before, run_id))
+        if len(self._deadlines) > FEW and len(self._deadlines) > 2 * len(self._places):
+            self._deadlines = [item for item in self._deadlines if item[1] in self._places]
+            heapq.heapify(self._deadlines)
+
+    def mature(self, now: float) -> None:
+        """Let in those whose time has come."""
+        while self._delayed and self._delayed[0][0] <= now:
+            place = self._places.get(heapq.heappop(self._delayed)[1])
+            if place is not None:
+                self._enter(place)
+
+    def expect_again(self, run_ids: Iterable[str]) -> None:
+        """These were named as expired and could not be ended yet: name them again."""
+        for run_id in run_ids:
+            place = self._places.get(run_id)
+            if place is not None and place.start_before is not None:
+                self.expect(place.start_before, run_id)
+
+    def expired(self, wall: int) -> list[str]:
+        """Runs whose ``start_before`` has passed; they stay until withdrawn."""
+        late: list[str] = []
+        while self._deadlines and self._deadlines[0][0] < wall:
+            run_id = heapq.heappop(self._deadlines)[1]
+            if run_id in self._places:
+                late.append(run_id)
+        return late
+
+    def leave(self, run_id: str) -> Place | None:
+        """The run is given out: it no longer waits, but keeps its place in its schedule's line."""
+        return self._places.pop(run_id, None)
+
+    def withdraw(self, run_ids: Iterable[str]) -> None:
+        """These runs ended while they waited."""
+        for run_id in run_ids:
+            place = self._places.pop(run_id, None)
+            if place is not None:
+                self._queue.withdraw(run_id)
+                self.ended(place.schedule_id, run_id)
+
+    def under_way(self, schedule_id: str, run_id: str) -> None:
+        """A run found open at start holds its place in the line."""
+        self._under_way.setdefault(schedule_id, set()).add(run_id)
+
+    def ended(self, schedule_id: str, run_id: str) -> None:
+        """A run reached its end; the next of its schedule may enter."""
+        entered = self._under_way.get(schedule_id)
+        if entered is None:
+            return
+        entered.discard(run_id)
+        line = self._lines.get(schedule_id)
+        while line:
+            place = line[0]
+            if place.run_id not in self._places:
+                line.popleft()
+                continue
+            if 0 < place.line <= len(entered):
+                break
+            line.popleft()
+            self._into_queue(place)
+        if not line:
+            self._lines.pop(schedule_id, None)
+        if not entered:
+            self._under_way.pop(schedule_id, None)
+
+    def wake_at(self) -> float | None:
+        """When the next delayed run matures (monotonic seconds)."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def soonest_deadline(self) -> int | None:
+        """The next ``start_before`` to watch (wall microseconds)."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def in_line(self, run_id: str) -> tuple[int, int] | None:
+        """(runs under way, runs allowed) for a run that waits behind others of its schedule."""
+        place = self._places.get(run_id)
+        if place is None or not place.line:
+            return None
+        entered = self._under_way.get(place.schedule_id, set())
+        return None if run_id in entered or len(entered) < place.line else (len(entered), place.line)
+
+    def _enter(self, place: Place) -> None:
+        entered = self._under_way.get(place.schedule_id)
+        if entered is not None and place.line and place.run_id not in entered and len(entered) >= place.line:
+            self._lines.setdefault(place.schedule_id, deque()).append(place)
+        else:
+            self._into_queue(place)
+
+    def _into_queue(self, place: Place) -> None:
+        self._under_way.setdefault(place.schedule_id, set()).add(place.run_id)
+        self._queue.put(
+            Waiting(
+                run_id=place.run_id, guild=place.guild_id, method=f"{place.handler}.{place.method}",
+                handler=place.handler, priority=place.priority, due=place.due, payload=place,
+            )
+        )  # fmt: skip

@@ -1,0 +1,90 @@
+"""Gates: every limit that refused, who waits behind it, and when it opens. Nothing is polled."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from core.governor.lanes import QUANTUM_S, Gate, Lane, Share
+from core.governor.verdict import Wait
+
+
+class Gates:
+    """The gates by scope, and an alarm for each that opens by time."""
+
+    def __init__(self, places: Iterator[int]) -> None:
+        self._places = places
+        self._by_scope: dict[str, dict[tuple[str, str, int], Gate]] = {}
+        self._alarms: list[tuple[float, int, Gate]] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether any limit has refused yet."""
+        return bool(self._by_scope)
+
+    def refuse(
+        self, waiter: Share | Lane, scope: str, wait: Wait, *, method: str = "", until: float | None,
+        releasable: bool,
+    ) -> None:  # fmt: skip
+        """Hold a waiter back behind the gate of a scope's limit.
+
+        Args:
+            scope: under which name a release opens the gate.
+            wait: what ``why`` tells.
+            method: tells apart the gates of one handler, whose methods may run on different processes.
+            until: monotonic seconds at which it opens by itself.
+            releasable: whether a release opens it.
+        """
+        share = waiter.share if isinstance(waiter, Lane) else waiter
+        limit = "" if method else wait.limit
+        key = (limit, method, share.band.priority)
+        gates = self._by_scope.setdefault(scope, {})
+        gate = gates.get(key)
+        if gate is None:
+            gate = gates[key] = Gate(share.band, method, wait, self._places)
+        gate.wait, gate.until, gate.releasable = wait, until, releasable
+        gate.hold(waiter, int(share.served / QUANTUM_S))
+        if until is not None and (gate.armed is None or gate.armed > until):
+            self._arm(gate, until)
+
+    def release(self, scope: str, method: str = "") -> None:
+        """Open the gates of a scope that a release opens; of a handler's, only those of one method if it is given."""
+        for gate in self._by_scope.get(scope, {}).values():
+            if gate.releasable and (not method or gate.method == method):
+                gate.open()
+
+    def open_all(self) -> None:
+        """Open every gate: anything may have changed."""
+        for gates in self._by_scope.values():
+            for gate in gates.values():
+                gate.open()
+
+    def open_due(self, now: float) -> None:
+        """Open the gates whose time has come."""
+        while (at := self.next_alarm()) is not None and at <= now:
+            gate = heapq.heappop(self._alarms)[2]
+            gate.armed = None
+            gate.open()
+
+    def next_alarm(self) -> float | None:
+        """When the next gate opens by time. Alarms that mean nothing any more fall out, early ones move."""
+        while self._alarms:
+            at, _, gate = self._alarms[0]
+            if gate.armed == at and not gate.place and gate.waiters.size and gate.until is not None:
+                if gate.until <= at:
+                    return at
+                heapq.heappop(self._alarms)
+                self._arm(gate, gate.until)
+            else:
+                heapq.heappop(self._alarms)
+                if gate.armed == at:
+                    gate.armed = None
+        return None
+
+    def forget(self, scope: str) -> None:
+        """Nobody waits for this scope any more, and nobody is likely to."""
+        self._by_scope.pop(scope, None)
+
+    def _arm(self, gate: Gate, at: float) -> None:
+        gate.armed = at
+        heapq.heappush(self._alarms, (at, next(self._places), gate))

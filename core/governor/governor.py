@@ -1,0 +1,243 @@
+"""The quota governor: may this run start now, and on which handler?
+
+Scopes are asked from the outside in: global → plan → guild → method → handler. All are checked before any is charged,
+so a refusal costs nothing. Time is always the caller's monotonic seconds; nothing here reads a clock or waits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from core.governor.limits import RateLimit, Scope
+from core.governor.settings import GovernorSettings, Limits, MethodQuota, Quota
+from core.governor.verdict import Admit, Wait, scope_of
+
+HANDLERS_KEPT: Final = 64
+_NO_LIMITS: Final = Limits()
+_NO_QUOTA: Final = MethodQuota()
+
+
+class _Method:
+    """A method's own scope, and one for each handler that has run it."""
+
+    __slots__ = ("handlers", "name", "quota", "scope")
+
+    def __init__(self, name: str, quota: MethodQuota, scope: Scope) -> None:
+        self.name = name
+        self.quota = quota
+        self.scope = scope
+        self.handlers: dict[str, Scope] = {}
+
+
+class _Path:
+    """What one guild's runs of one method pass through, with the calls laid out that each start and end makes."""
+
+    __slots__ = ("checks", "method", "releases", "scopes", "takes")
+
+    def __init__(self, scopes: Sequence[Scope], method: _Method) -> None:
+        self.scopes = tuple(scopes)
+        self.method = method
+        self.checks = tuple(check for scope in scopes for check in scope.checks)
+        self.takes = tuple(limit.take for scope in scopes for limit in scope.limits)
+        self.releases = tuple(scope.running.release for scope in scopes)
+
+
+class Governor:
+    """Admits runs, and knows what is in use. One per core."""
+
+    def __init__(self, settings: GovernorSettings) -> None:
+        self._settings = settings
+        self._dirty: dict[str, RateLimit] = {}
+        self._kept: dict[str, float] = {}
+        self._paths: dict[str | None, dict[str, _Path]] = {}
+        self._global = Scope("global", settings.global_, self._dirty)
+        self._guilds: dict[str, Scope] = {}
+        self._plans = self._new_plans({}, 0.0)
+        self._methods: dict[str, _Method] = {}
+
+    # one run
+
+    def take(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+        """Charge one start to every scope on its way, if all of them have room.
+
+        Args:
+            guild: whose run it is; None: the operator's own, which has no plan and no guild limits.
+            method: ``handler.method``.
+            candidates: instances of the handler that could do it, best first.
+            now: monotonic seconds.
+
+        Returns:
+            Admit with the first candidate that has room, or the outermost refusal, with nothing charged.
+        """
+        path = self._path(guild, method)
+        handler = self._check(path, candidates, now)
+        if isinstance(handler, Wait):
+            return handler
+        for take in path.takes:
+            take(now)
+        for limit in path.method.handlers[handler].limits:
+            limit.take(now)
+        return Admit(handler)
+
+    def explain(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+        """What ``take`` would answer, taking nothing."""
+        handler = self._check(self._path(guild, method), candidates, now)
+        return handler if isinstance(handler, Wait) else Admit(handler)
+
+    def give_back(self, guild: str | None, method: str, handler: str, taken_at: float | None = None) -> None:
+        """The attempt was not committed: its start never happened.
+
+        Args:
+            taken_at: the ``now`` of its ``take``; without it, rates stay charged.
+        """
+        for scope in self._scopes_of(guild, method, handler):
+            for limit in scope.limits:
+                limit.undo(taken_at)
+
+    def release(self, guild: str | None, method: str, handler: str, seat_seconds: float, now: float) -> list[str]:
+        """An attempt ended after so many seconds. Returns the scopes that were full: who waits for them may try again."""
+        path = self._path(guild, method)
+        freed = [name for release in path.releases if (name := release(seat_seconds, now)) is not None]
+        scope = path.method.handlers.get(handler)
+        if scope is not None and (name := scope.running.release(seat_seconds, now)) is not None:
+            freed.append(name)
+        return freed
+
+    # across a restart
+
+    def restore_running(self, guild: str | None, method: str, handler: str) -> None:
+        """Count an attempt that the ledger holds open from before a restart."""
+        for scope in self._scopes_of(guild, method, handler):
+            scope.running.used += 1
+
+    def changed(self, now: float) -> dict[str, float]:
+        """Rate state that changed since the last call, to be stored with the attempts of that transaction.
+
+        Key: the scope. Value: the seconds that are spoken for; 0: nothing, the row may go.
+        """
+        rows = {scope: max(0.0, limit.tat - now) for scope, limit in self._dirty.items()}
+        self._dirty.clear()
+        return rows
+
+    def rate_state(self, now: float) -> dict[str, float]:
+        """All rate state that is not at rest, as ``changed`` has it."""
+        state = {scope: tat - now for scope, tat in self._kept.items() if tat > now}
+        for scope in self._scopes():
+            if scope.rate is not None and scope.rate.tat > now:
+                state[scope.name] = scope.rate.tat - now
+        return state
+
+    def restore_rates(self, state: Mapping[str, float], now: float) -> None:
+        """Go on from stored rate state; for a start, before anything is taken."""
+        self._kept = {scope: now + remaining for scope, remaining in state.items()}
+        for scope in self._scopes():
+            self._resume(scope)
+
+    # settings
+
+    def reconfigure(self, settings: GovernorSettings, now: float) -> None:
+        """Go on under other settings. What runs stays counted, what is in use of a rate's burst stays in use."""
+        self._settings = settings
+        self._paths.clear()
+        self._dirty.clear()
+        self._global = self._new_scope("global", settings.global_, self._global, now)
+        for guild, old in self._guilds.items():
+            self._guilds[guild] = self._new_scope(old.name, settings.quota_of(guild), old, now)
+        self._plans = self._new_plans(self._plans, now)
+        for name, method in self._methods.items():
+            quota = settings.methods.get(name, _NO_QUOTA)
+            fresh = _Method(name, quota, self._new_scope(method.scope.name, quota, method.scope, now))
+            limits = quota.per_handler or _NO_LIMITS
+            for handler, old in method.handlers.items():
+                fresh.handlers[handler] = self._new_scope(old.name, limits, old, now)
+            self._methods[name] = fresh
+
+    # the tree
+
+    def _path(self, guild: str | None, method: str) -> _Path:
+        try:
+            return self._paths[guild][method]
+        except KeyError:
+            path = self._paths.setdefault(guild, {})[method] = self._new_path(guild, method)
+            return path
+
+    def _new_path(self, guild: str | None, name: str) -> _Path:
+        method = self._methods.get(name)
+        if method is None:
+            quota = self._settings.methods.get(name, _NO_QUOTA)
+            method = self._methods[name] = _Method(name, quota, self._new_scope(f"method:{name}", quota))
+        scopes = [self._global]
+        if guild is not None:
+            plan = self._plans.get(self._settings.plan_of(guild))
+            if plan is not None:
+                scopes.append(plan)
+            if guild not in self._guilds:
+                self._guilds[guild] = self._new_scope(scope_of(guild), self._settings.quota_of(guild))
+            scopes.append(self._guilds[guild])
+        return _Path([*scopes, method.scope], method)
+
+    def _new_plans(self, old: Mapping[str, Scope], now: float) -> dict[str, Scope]:
+        """A scope for every plan whose guilds share limits; it counts what they run now, whatever plan they had."""
+        plans = {
+            name: self._new_scope(f"plan:{name}", plan.shared, old.get(name), now)
+            for name, plan in self._settings.plans.items()
+            if plan.shared is not None
+        }
+        for name, scope in plans.items():
+            runs = (each.running.used for guild, each in self._guilds.items() if self._settings.plan_of(guild) == name)
+            scope.running.used = sum(runs)
+        return plans
+
+    def _new_scope(self, name: str, limits: Limits | Quota, old: Scope | None = None, now: float = 0.0) -> Scope:
+        scope = Scope(name, limits, self._dirty)
+        if old is not None:
+            scope.follow(old, now)
+        self._resume(scope)
+        return scope
+
+    def _resume(self, scope: Scope) -> None:
+        if scope.rate is not None and scope.name in self._kept:
+            scope.rate.resume(self._kept.pop(scope.name))
+
+    def _scopes_of(self, guild: str | None, method: str, handler: str) -> tuple[Scope, ...]:
+        path = self._path(guild, method)
+        scope = path.method.handlers.get(handler) or self._new_handler(path.method, handler, math.inf)
+        return (*path.scopes, scope)
+
+    def _check(self, path: _Path, candidates: Sequence[str], now: float) -> str | Wait:
+        """The first candidate with room. Else the outermost refusal; of the handlers' ones that which ends soonest."""
+        for check in path.checks:
+            wait = check(now)
+            if wait is not None:
+                return wait
+        method, refusals = path.method, []
+        for name in candidates:
+            scope = method.handlers.get(name) or self._new_handler(method, name, now)
+            for check in scope.checks:
+                wait = check(now)
+                if wait is not None:
+                    refusals.append(wait)
+                    break
+            else:
+                return name
+        if not refusals:
+            return Wait(method.scope.name, "handlers", 0, 0)
+        return min(refusals, key=lambda wait: math.inf if wait.until is None else wait.until)
+
+    def _new_handler(self, method: _Method, name: str, now: float) -> Scope:
+        """A handler's scope. Handlers come and go under new names, so those at rest make room."""
+        if len(method.handlers) >= HANDLERS_KEPT:
+            method.handlers = {name: scope for name, scope in method.handlers.items() if not scope.at_rest(now)}
+        limits = method.quota.per_handler or _NO_LIMITS
+        scope = method.handlers[name] = self._new_scope(f"handler:{name}/{method.name}", limits)
+        return scope
+
+    def _scopes(self) -> Iterator[Scope]:
+        yield self._global
+        yield from self._plans.values()
+        yield from self._guilds.values()
+        for method in self._methods.values():
+            yield method.scope
+            yield from method.handlers.values()

@@ -1,0 +1,284 @@
+"""What the fair queue is made of: waiting runs stand in lanes, lanes make up a guild's share, gates hold them back.
+
+band (high, normal, low)
+  share     one guild in one band; stands in the band's ring while it has a lane that may be tried
+    lane    its runs of one method, by (due, id)
+  gate      a limit that refused; shares or lanes stand in its own ring until it opens, and then it stands in the
+            band's ring for them, so that they are tried one after the other and not all at once
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Any, Final
+
+from core.governor.ring import SMALL, Member, Ring
+from core.governor.verdict import Wait, scope_of
+
+QUANTUM_S: Final = 0.01
+LEAD_S: Final = 1.0
+DEBT_S: Final = 30.0
+
+
+class Waiting:
+    """A run that waits for its start.
+
+    Attributes:
+        guild: whose it is; None: the operator's own.
+        method: ``handler.method``.
+        handler: the name of the handler it is addressed to.
+        priority: the band: 0 high, 1 normal, 2 low.
+        due: its due instant, which orders the runs of a guild.
+        payload: whatever the caller wants back with it.
+    """
+
+    __slots__ = ("charge", "due", "guild", "handler", "lane", "method", "payload", "place", "priority", "run_id")
+    lane: Lane
+
+    def __init__(
+        self, run_id: str, guild: str | None, method: str, handler: str, priority: int, due: int, payload: Any = None
+    ) -> None:
+        self.run_id = run_id
+        self.guild = guild
+        self.method = method
+        self.handler = handler
+        self.priority = priority
+        self.due = due
+        self.payload = payload
+        self.place = 0
+        self.charge = 0.0
+
+    def __repr__(self) -> str:
+        return f"Waiting({self.run_id!r}, guild={self.guild!r}, method={self.method!r}, due={self.due})"
+
+
+class Account:
+    """One guild: what it holds and what waits, over all bands."""
+
+    __slots__ = ("guild", "held", "scope", "shares", "waiting", "weight")
+
+    def __init__(self, guild: str | None, weight: float) -> None:
+        self.guild = guild
+        self.scope = scope_of(guild)
+        self.weight = weight
+        self.held = 0
+        self.waiting = 0
+        self.shares: dict[int, Share] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything of it waits or runs."""
+        return self.waiting > 0 or self.held > 0
+
+
+class Waiter(Member):
+    """What a gate can hold back: a share or a lane. ``drawn``: the gate it was let out of to be tried, and its place."""
+
+    __slots__ = ("drawn", "gate", "waiting")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+        self.gate: Gate | None = None
+        self.drawn: tuple[Gate, int, int] | None = None
+
+
+class Share(Waiter):
+    """One guild in one band. ``served``: the run time it was charged, divided by its weight."""
+
+    __slots__ = ("account", "band", "lanes", "ready", "served")
+
+    def __init__(self, account: Account, band: Band) -> None:
+        super().__init__()
+        self.account = account
+        self.band = band
+        self.lanes: dict[str, Lane] = {}
+        self.ready: list[Lane] = []
+        self.served = 0.0
+
+    def enter(self) -> None:
+        """Stand in the band's ring, if there is a lane to be tried and no gate before it.
+
+        Who comes back has earned nothing while it was away, and a long debt is forgiven.
+        """
+        if self.gate is None and not self.place and self.ready:
+            level = self.band.level
+            self.served = min(max(self.served, level), level + DEBT_S)
+            self.band.ring.enter(self, int(self.served / QUANTUM_S))
+
+    def step_out(self) -> None:
+        """Leave the band's ring."""
+        self.band.ring.leave(self)
+
+    def serve(self, seconds: float) -> None:
+        """Charge service (or, negative, give it back), and take the turn that follows from it."""
+        self.served += seconds
+        if self.place and self.gate is None:
+            turn = int(self.served / QUANTUM_S)
+            if turn != self.turn:
+                self.band.ring.enter(self, turn)
+
+    def correct(self, seconds: float) -> None:
+        """As ``serve``, for a charge that proved wrong: no guild gets further ahead or behind by it than is bearable."""
+        level = self.band.level
+        self.serve(min(max(self.served + seconds, level - LEAD_S), level + DEBT_S) - self.served)
+
+    def earliest(self) -> Lane | None:
+        """The lane, of those that may be tried, whose first run is due first."""
+        ready = self.ready
+        if len(ready) == 1:
+            return ready[0]
+        return min(ready, key=Lane.first_key) if ready else None
+
+
+class Lane(Waiter):
+    """One guild's waiting runs of one method in one band. ``scopes``: what each of them takes a place in."""
+
+    __slots__ = ("heap", "method", "scopes", "share")
+
+    def __init__(self, share: Share, method: str, handler: str) -> None:
+        super().__init__()
+        self.share = share
+        self.method = method
+        self.scopes = (share.account.scope, f"method:{method}", f"handler:{handler}")
+        self.heap: list[tuple[int, str, int, Waiting]] = []
+
+    def enter(self) -> None:
+        """May be tried, as far as it goes by itself."""
+        self.share.ready.append(self)
+        self.share.enter()
+
+    def step_out(self) -> None:
+        """May not be tried any more."""
+        share = self.share
+        share.ready.remove(self)
+        if not share.ready and share.gate is None:
+            share.step_out()
+
+    def push(self, entry: Waiting, place: int) -> None:
+        """Let a run stand in line at (due, id)."""
+        entry.place = place
+        heapq.heappush(self.heap, (entry.due, entry.run_id, place, entry))
+        self.waiting += 1
+        self.share.waiting += 1
+        if self.waiting == 1 and self.gate is None:
+            self.enter()
+
+    def pop(self) -> Waiting:
+        """Take out the first run. Only while one waits and no gate holds the lane."""
+        while True:
+            _, _, place, entry = heapq.heappop(self.heap)
+            if entry.place == place:
+                break
+        entry.place = 0
+        self.waiting -= 1
+        self.share.waiting -= 1
+        if not self.waiting:
+            self.step_out()
+        return entry
+
+    def drop(self, entry: Waiting) -> None:
+        """Take out any run; its item stays in the heap until it would be first, or until there are many such."""
+        entry.place = 0
+        self.waiting -= 1
+        self.share.waiting -= 1
+        if not self.waiting:
+            self._emptied()
+        elif len(self.heap) > SMALL and len(self.heap) > 2 * self.waiting:
+            self.heap = [item for item in self.heap if item[3].place == item[2]]
+            heapq.heapify(self.heap)
+
+    def first_key(self) -> tuple[int, str]:
+        """(due, id) of the first run. Only while one waits."""
+        heap = self.heap
+        while heap[0][3].place != heap[0][2]:
+            heapq.heappop(heap)
+        return heap[0][0], heap[0][1]
+
+    def _emptied(self) -> None:
+        """What waits no more is held back no more."""
+        self.heap.clear()
+        if self.gate is None:
+            self.step_out()
+        else:
+            self.gate.let_go(self)
+        share = self.share
+        if share.gate is not None and not share.waiting:
+            share.gate.let_go(share)
+
+
+class Gate(Member):
+    """A limit that refused, for one band. While it stands in the band's ring it is open.
+
+    Attributes:
+        wait: the last refusal.
+        until: monotonic seconds at which it opens by itself, or None.
+        releasable: whether a release opens it; a rate frees by time alone.
+        armed: the time for which an alarm is set.
+    """
+
+    __slots__ = ("armed", "band", "method", "releasable", "until", "wait", "waiters")
+
+    def __init__(self, band: Band, method: str, wait: Wait, places: Iterator[int]) -> None:
+        super().__init__()
+        self.band = band
+        self.method = method
+        self.wait = wait
+        self.until: float | None = None
+        self.releasable = True
+        self.armed: float | None = None
+        self.waiters: Ring[Share | Lane] = Ring(places)
+
+    def hold(self, waiter: Share | Lane, turn: int) -> None:
+        """Close, and hold a waiter back. One that was let out to be tried, in vain, has its old place again."""
+        self.band.ring.leave(self)
+        if waiter.gate is None:
+            waiter.step_out()
+            place = 0
+            if waiter.drawn is not None and waiter.drawn[0] is self:
+                _, turn, place = waiter.drawn
+            waiter.gate, waiter.drawn = self, None
+            self.waiters.enter(waiter, turn, place)
+
+    def open(self) -> None:
+        """Stand in the band's ring for those who wait here."""
+        first = self.waiters.first()
+        if first is not None and not self.place:
+            self.band.ring.enter(self, first.turn)
+
+    def draw(self) -> Share | Lane | None:
+        """Let the first one out to be tried. The gate stays open for the next until one is refused."""
+        waiter = self.waiters.first()
+        if waiter is None:
+            self.band.ring.leave(self)
+            return None
+        drawn = (self, waiter.turn, waiter.place)
+        self.let_go(waiter)
+        following = self.waiters.first()
+        if following is None:
+            self.band.ring.leave(self)
+        else:
+            self.band.ring.enter(self, following.turn)
+        waiter.enter()
+        waiter.drawn = drawn
+        return waiter
+
+    def let_go(self, waiter: Share | Lane) -> None:
+        """Hold this one back no longer."""
+        self.waiters.leave(waiter)
+        waiter.gate = None
+
+
+class Band:
+    """One priority. ``level``: where service stands; ``passed``: how often others went first while it was ready."""
+
+    __slots__ = ("before", "level", "lower", "passed", "priority", "ring")
+
+    def __init__(self, priority: int, lower: tuple[Band, ...], places: Iterator[int]) -> None:
+        self.priority = priority
+        self.lower = lower
+        self.ring: Ring[Share | Gate] = Ring(places)
+        self.level = 0.0
+        self.passed = 0
+        self.before = 0

@@ -1,0 +1,48 @@
+"""Verdicts: what the governor answers. Admit, or Wait until when and why; Exhausted for calendar quotas.
+
+Scopes are named ``global``, ``plan:verified``, ``guild:123``, ``method:webhook.post``, ``handler:NAME`` and
+``handler:NAME/METHOD``; ``guild:-`` is the operator's own work, which belongs to no guild.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Admit(msgspec.Struct, frozen=True, gc=False):
+    """The run may start now, on this handler; what that takes has been taken."""
+
+    handler: str
+
+
+class Wait(msgspec.Struct, frozen=True, gc=False):
+    """The run may not start now; nothing has been taken.
+
+    Attributes:
+        scope: the scope that refused.
+        limit: which of its limits: ``running``, ``rate``, ``handlers``, ``share`` …
+        used: how much of it is in use.
+        allowed: how much there is.
+        until: monotonic seconds at which it frees by itself; None: as soon as something of it is released.
+    """
+
+    scope: str
+    limit: str
+    used: float
+    allowed: float
+    until: float | None = None
+
+
+class Exhausted(msgspec.Struct, frozen=True, gc=False):
+    """A calendar quota has no room in its current period. ``until``: when that ends, microseconds since 1970."""
+
+    scope: str
+    limit: str
+    used: int
+    allowed: int
+    until: int
+
+
+def scope_of(guild: str | None) -> str:
+    """The name of a guild's scope; the operator's own work counts as the guild ``-``."""
+    return "guild:-" if guild is None else f"guild:{guild}"

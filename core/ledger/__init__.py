@@ -1,0 +1,1 @@
+"""The durable truth: tables, migrations, the group-commit writer, the journal."""

@@ -1,0 +1,188 @@
+"""What the ledger needs of a database: to run steps, one after another, in one visit.
+
+``Connection`` is all a driver has to be, and all a simulation has to wrap. ``Session`` is what the tables' rooms
+(schedules, runs, journal, ...) talk to: it keeps writes nobody waits for until the next question and sends both at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from core.ledger.port import StoreError
+from core.ledger.statement import Insert, Query, Statement
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Mark(Enum):
+    """The borders of transactions."""
+
+    BEGIN = "BEGIN"
+    COMMIT = "COMMIT"
+    ROLLBACK = "ROLLBACK"
+    SAVE = "SAVEPOINT unit"
+    KEEP = "RELEASE unit"
+    REVERT = "ROLLBACK TO unit"
+
+
+class Step(NamedTuple):
+    """One statement with what it is given. ``expect``: how many rows it must touch, else ``otherwise`` is raised."""
+
+    statement: Statement | Mark
+    given: Sequence[Any] = ()
+    expect: int | None = None
+    otherwise: Callable[[], Exception] = StoreError
+
+
+class Connection(Protocol):
+    """One connection to a database, used by one caller at a time."""
+
+    async def run(self, steps: Sequence[Step]) -> list[Any]:
+        """Run steps in order and answer each: rows of a Query, number of touched rows otherwise.
+
+        Raises:
+            StepFailed: a step failed; the ones before it stand, the ones after it were not tried.
+            Exception: anything else means that the connection cannot be trusted any more.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Fault(StoreError):
+    """Why a step failed, in the ledger's words; each driver translates its database's."""
+
+
+class Violation(Fault):
+    """A row breaks a constraint; ``about`` holds the constraint's name or its columns, as the database gives them."""
+
+    def __init__(self, about: str) -> None:
+        super().__init__(f"the store refused a row: {about}")
+        self.about = about
+
+
+class NoRoom(Fault):
+    """The disk is full."""
+
+
+class Locked(Fault):
+    """Somebody else holds the database; later it may work."""
+
+
+class Lost(Fault):
+    """The database failed us (I/O error, damage, dead connection): nothing more can be promised."""
+
+
+class StepFailed(Exception):
+    """The step at ``index`` failed with ``error``."""
+
+    def __init__(self, index: int, error: Exception) -> None:
+        super().__init__(f"step {index}: {error}")
+        self.index = index
+        self.error = error
+
+
+class Reading(Protocol):
+    """Whatever can be asked: an open transaction, or a reader beside it."""
+
+    async def fetch(self, query: Query[T], *given: Any) -> list[T]: ...
+
+
+class Session:
+    """The writer's conversation with its connection, across the units of one batch.
+
+    Attributes:
+        spoiled: the error after which what the transaction holds can no longer be told; it must be rolled back.
+        written: rows written, or kept to be, since the transaction began.
+        told: whether an event was appended since the transaction began.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._kept: list[Step] = []
+        self._own_kept = 0
+        self._own_sent = 0
+        self.spoiled: Exception | None = None
+        self.written = 0
+        self.told = False
+
+    async def fetch(self, query: Query[T], *given: Any) -> list[T]:
+        """Ask, after everything kept back was written."""
+        answers: list[T] = (await self._run([Step(query, given)]))[0]
+        return answers
+
+    async def fetch_all(self, *steps: Step) -> list[list[Any]]:
+        """Ask several questions in one visit."""
+        return await self._run(list(steps))
+
+    async def change(self, *steps: Step) -> int:
+        """Write and wait: how many rows the last step touched. A Violation by the first step leaves nothing written."""
+        touched: int = (await self._run(list(steps), writes=len(steps)))[-1]
+        self.written += sum(_weight(step) for step in steps)
+        return touched
+
+    def later(self, step: Step) -> None:
+        """Write before the next question or the end of the unit, whichever comes first."""
+        self._kept.append(step)
+        self._own_kept += 1
+        self.written += _weight(step)
+
+    def mark(self, mark: Mark) -> None:
+        """Set a border of the transaction, at the next visit."""
+        self._kept.append(Step(mark))
+
+    async def flush(self) -> None:
+        """Write everything kept back."""
+        if self._kept:
+            await self._run([])
+
+    def begin_unit(self) -> None:
+        """From here on writes are the next unit's."""
+        self._own_kept = self._own_sent = 0
+
+    def forget_unit(self) -> bool:
+        """Drop what the unit kept back; whether that undid all of it (else some was sent already)."""
+        if self._own_kept:
+            del self._kept[-self._own_kept :]
+        return self._own_sent == 0 and self.spoiled is None
+
+    def recover(self) -> None:
+        """Forget the unit's error and what it kept back: it is about to be undone."""
+        self._kept.clear()
+        self.spoiled = None
+
+    def reset(self) -> None:
+        """Forget everything kept back and every error: the transaction is over, or about to be rolled back."""
+        self._kept.clear()
+        self.begin_unit()
+        self.spoiled = None
+        self.written = 0
+        self.told = False
+
+    async def _run(self, asked: list[Step], writes: int = 0) -> list[Any]:
+        if self.spoiled is not None:
+            raise self.spoiled
+        kept, self._kept = self._kept, []
+        self._own_sent += self._own_kept
+        self._own_kept = 0
+        try:
+            answers = await self._connection.run([*kept, *asked])
+        except StepFailed as failure:
+            if failure.index != len(kept) or not isinstance(failure.error, Violation):
+                self.spoiled = failure.error
+            raise failure.error from failure
+        except Exception as error:  # whatever else a driver raises: the transaction's state is unknown
+            self.spoiled = Lost(f"the store's connection failed: {error}")
+            raise self.spoiled from error
+        self._own_sent += writes
+        return answers[len(kept) :]
+
+
+def _weight(step: Step) -> int:
+    if isinstance(step.statement, Insert):
+        return len(step.given)
+    rows = step.given[0] if step.given else ()
+    return len(rows) if isinstance(rows, (list, tuple)) else 1

@@ -1,0 +1,138 @@
+"""The journal: events in the order they were committed, and how far each subscriber has read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import astuple
+from sqlalchemy import ColumnElement, bindparam, column, delete, func, literal_column, select, table
+
+from core.ledger.connection import Reading, Session, Step
+from core.ledger.rows import EventRow
+from core.ledger.statement import Change, Insert, Query, fields_of, given
+from core.ledger.tables import cursors, facts, journal
+from schedule_zero.event import Event
+from schedule_zero.instant import spell
+
+_HEAD_TABLE: Final = table("journal_head", column("seq"))
+_HEAD: Final[Query[int]] = Query(select(_HEAD_TABLE.c.seq), int)
+_TAIL: Final[Query[int | None]] = Query(select(func.min(journal.c.seq)), int | None)
+_EPOCH: Final[Query[str]] = Query(select(facts.c.value).where(facts.c.name == literal_column("'epoch'")), str)
+_CURSOR: Final[Query[tuple[int, int]]] = Query(
+    select(cursors.c.epoch, cursors.c.seq).where(cursors.c.subscriber == bindparam("subscriber")),
+    tuple[int, int],
+    "subscriber",
+)
+_KINDS: Final = given("kind", parameter="kinds")
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_Stored = tuple[int, int, str, str | None, str | None, str | None, str]
+
+
+async def read_epoch(reading: Reading) -> int:
+    """The epoch of this database: a restored backup starts a new one."""
+    return int((await reading.fetch(_EPOCH))[0])
+
+
+class Journal:
+    """Reading events, beside the writer or inside a transaction."""
+
+    def __init__(self, reading: Reading, epoch: int) -> None:
+        self._reading = reading
+        self._epoch = epoch
+
+    async def after(
+        self, seq: int, limit: int, *, kinds: Sequence[str] = (), guild_id: str | None = None
+    ) -> list[Event]:
+        """The next events after a place, oldest first; of some kinds, of one guild."""
+        asked = [part for part in (guild_id, list(kinds)) if part]
+        rows = await self._reading.fetch(_after(bool(kinds), bool(guild_id)), seq, *asked, limit)
+        return [self._event(row) for row in rows]
+
+    async def head(self) -> tuple[int, int]:
+        """(epoch, the newest number ever given)."""
+        found = await self._reading.fetch(_HEAD)
+        return self._epoch, found[0] if found else 0
+
+    async def tail(self) -> int:
+        """The oldest number still kept, or 0."""
+        return (await self._reading.fetch(_TAIL))[0] or 0
+
+    async def cursor(self, subscriber: str) -> tuple[int, int] | None:
+        """Where a subscriber stands."""
+        found = await self._reading.fetch(_CURSOR, subscriber)
+        return found[0] if found else None
+
+    def _event(self, row: _Stored) -> Event:
+        seq, at, kind, guild_id, schedule_id, run_id, data = row
+        return Event(
+            epoch=self._epoch, seq=seq, at=spell(at), kind=kind, guild_id=guild_id, schedule_id=schedule_id,
+            run_id=run_id, data=_decode(data) if data != "{}" else {},
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def _after(by_kind: bool, by_guild: bool) -> Query[_Stored]:
+    where = [journal.c.seq > bindparam("seq")]
+    names = ["seq"]
+    if by_guild:
+        where.append(journal.c.guild_id == bindparam("guild_id"))
+        names.append("guild_id")
+    if by_kind:
+        where.append(journal.c.kind.in_(select(_KINDS.c.kind)))
+        names.append("kinds")
+    statement = select(*journal.columns).where(*where).order_by(journal.c.seq).limit(bindparam("limit"))
+    return Query(statement, _Stored, *names, "limit")
+
+
+# ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_APPEND: Final = Insert(journal, fields_of(EventRow))
+_ACKNOWLEDGE: Final = Insert(
+    cursors,
+    ("subscriber", "epoch", "seq"),
+    changing={"epoch": literal_column("excluded.epoch"), "seq": literal_column("excluded.seq")},
+)
+_BEYOND: Final[ColumnElement[int]] = literal_column(str(2**63 - 1))
+_FIRST_KEPT: Final = select(func.min(journal.c.seq)).where(journal.c.at >= bindparam("before")).scalar_subquery()
+_PURGEABLE: Final = (
+    select(journal.c.seq)
+    .where(journal.c.seq < func.coalesce(_FIRST_KEPT, _BEYOND))
+    .order_by(journal.c.seq)
+    .limit(bindparam("limit"))
+)
+_PURGE: Final = Change(delete(journal).where(journal.c.seq.in_(_PURGEABLE)), "before", "limit")
+# The oldest event a cursor may still ask for; where nothing is kept, the one to come.
+_OLDEST: Final = func.coalesce(
+    select(func.min(journal.c.seq)).scalar_subquery(),
+    select(_HEAD_TABLE.c.seq).scalar_subquery() + literal_column("1"),
+    literal_column("0"),
+)
+_PURGE_CURSORS: Final = Change(delete(cursors).where(cursors.c.seq + literal_column("1") < _OLDEST))
+
+
+class JournalChanges(Journal):
+    """Appending events, inside a transaction."""
+
+    def __init__(self, session: Session, epoch: int) -> None:
+        super().__init__(session, epoch)
+        self._session = session
+
+    async def append(self, events: Sequence[EventRow]) -> None:
+        """Add events behind all others."""
+        if events:
+            self._session.later(Step(_APPEND, [astuple(event) for event in events]))
+            self._session.told = True
+
+    async def acknowledge(self, subscriber: str, epoch: int, seq: int) -> None:
+        """Move a subscriber's cursor."""
+        self._session.later(Step(_ACKNOWLEDGE, [(subscriber, epoch, seq)]))
+
+    async def purge(self, before: int, limit: int) -> int:
+        """Remove events older than an instant, and the cursors that pointed before what is left: nobody moved them
+        although there was something to read."""
+        removed = await self._session.change(Step(_PURGE, (before, limit)))
+        self._session.later(Step(_PURGE_CURSORS))
+        return removed

@@ -1,0 +1,152 @@
+"""The ledger over any driver: readers beside one group-commit writer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from core.ledger.connection import Connection, Reading, Session
+from core.ledger.journal import Journal, JournalChanges, read_epoch
+from core.ledger.notes import NoteChanges, Notes
+from core.ledger.port import StoreClosed, StoreFull, Unit
+from core.ledger.runs import RunChanges, Runs
+from core.ledger.schedules import ScheduleChanges, Schedules
+from core.ledger.usage import Usage, UsageChanges
+from core.ledger.writer import GroupCommit, Room
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class OpenTransaction:
+    """The open transaction as units see it."""
+
+    def __init__(self, session: Session, epoch: int) -> None:
+        self.schedules = ScheduleChanges(session)
+        self.runs = RunChanges(session)
+        self.journal = JournalChanges(session, epoch)
+        self.usage = UsageChanges(session)
+        self.notes = NoteChanges(session)
+
+
+class CommittedTruth:
+    """What is committed, as readers see it."""
+
+    def __init__(self, reading: Reading, epoch: int) -> None:
+        self.schedules = Schedules(reading)
+        self.runs = Runs(reading)
+        self.journal = Journal(reading, epoch)
+        self.usage = Usage(reading)
+        self.notes = Notes(reading)
+
+
+class WatchedRoom(Room, Protocol):
+    """Room that says whether new work may come in."""
+
+    @property
+    def ok(self) -> bool: ...
+
+
+class Driver(Protocol):
+    """A database: opened once, with one connection to write and a way to read beside it."""
+
+    async def open(self) -> Connection:
+        """Check, create or migrate the database and give the writer's connection. Raises StoreError."""
+        ...
+
+    def reading(self, open_transaction: asyncio.Lock) -> Reading:
+        """How committed rows are read; ``open_transaction`` is held while the writer is inside a transaction."""
+        ...
+
+    @property
+    def room(self) -> WatchedRoom: ...
+
+    async def close(self) -> None:
+        """Close everything but the writer's connection, which is closed already."""
+        ...
+
+
+class StoredLedger:
+    """``core.ledger.port.Ledger`` over a driver."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._callbacks: list[Callable[[], None]] = []
+        self._connection: Connection | None = None
+        self._writer: GroupCommit | None = None
+        self._reader: CommittedTruth | None = None
+
+    @property
+    def reader(self) -> CommittedTruth:
+        """The committed truth. Raises StoreClosed before ``open``."""
+        if self._reader is None:
+            raise StoreClosed("the store is not open")
+        return self._reader
+
+    @property
+    def space_ok(self) -> bool:
+        """Whether the disk had room for new work when it was last looked at, at most a second before the last write."""
+        return self._driver.room.ok
+
+    async def open(self) -> None:
+        """Open the store. Raises StoreError with a sentence."""
+        connection = await self._driver.open()
+        try:
+            session = Session(connection)
+            epoch = await read_epoch(session)
+        except BaseException:
+            await connection.close()
+            await self._driver.close()
+            raise
+        self._connection = connection
+        self._writer = GroupCommit(session, OpenTransaction(session, epoch), self._driver.room, self._committed)
+        self._reader = CommittedTruth(self._driver.reading(self._writer.open_transaction), epoch)
+        await self._driver.room.look()
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit in the next group commit; see the port."""
+        writer = self._open_writer()
+        if not self._driver.room.ok:
+            await self._driver.room.look()
+            if not self._driver.room.ok:
+                raise StoreFull("the disk is nearly full: nothing new can be saved until there is room again")
+        return await writer.submit(unit, essential=False)
+
+    async def write_essential(self, unit: Unit[T]) -> T:
+        """As ``write``, for outcomes of work already done."""
+        return await self._open_writer().submit(unit, essential=True)
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call back after every commit that appended events."""
+        self._callbacks.append(callback)
+
+    @property
+    def failed(self) -> Awaitable[BaseException]:
+        """Resolves with the error after which nothing can be saved any more."""
+        return asyncio.shield(self._open_writer().failed)
+
+    async def close(self) -> None:
+        """Commit what is pending, then close. Closing twice is the same as once."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._writer is not None:
+            await self._writer.close()
+        try:
+            await connection.close()
+        finally:
+            await self._driver.close()
+
+    def _open_writer(self) -> GroupCommit:
+        if self._writer is None:
+            raise StoreClosed("the store is not open")
+        return self._writer
+
+    def _committed(self) -> None:
+        for callback in self._callbacks:
+            try:
+                callback()
+            except Exception:  # a listener's fault must not end the writer: it is logged, and the others are told
+                log.exception("a listener to commits failed")

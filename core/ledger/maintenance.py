@@ -1,0 +1,107 @@
+"""Looking after a database file from outside: checking it, and copying it while a core uses it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from core.ledger.migrate import schema_state
+from core.ledger.port import StoreError
+from core.ledger.sqlite import explained
+
+_MOST_FINDINGS: Final = 100
+
+# What must hold between tables: a sentence, and a query for the ids that break it.
+_FACTS: Final = {
+    "run {} is out but has no attempt to show for it": """
+        SELECT id FROM runs WHERE state IN ('dispatched', 'running') AND NOT EXISTS (
+            SELECT 1 FROM attempts
+            WHERE attempts.run_id = runs.id AND attempts.attempt = runs.attempt AND attempts.ended IS NULL)""",
+    "run {} is out but nobody holds a lease on it": """
+        SELECT id FROM runs WHERE state IN ('dispatched', 'running') AND NOT EXISTS (
+            SELECT 1 FROM leases WHERE leases.run_id = runs.id AND leases.attempt = runs.attempt)""",
+    "a lease is held on run {}, which is not out": """
+        SELECT run_id FROM leases WHERE NOT EXISTS (
+            SELECT 1 FROM runs
+            WHERE runs.id = leases.run_id AND runs.attempt = leases.attempt AND state IN ('dispatched', 'running'))""",
+    "run {} has ended but does not say when, or the other way round": """
+        SELECT id FROM runs WHERE (ended IS NULL) != (state IN ('waiting', 'dispatched', 'running'))""",
+    "run {} belongs to a schedule that does not exist": """
+        SELECT id FROM runs WHERE schedule_id NOT IN (SELECT id FROM schedules)""",
+    "an attempt belongs to run {}, which does not exist": """
+        SELECT DISTINCT run_id FROM attempts WHERE run_id NOT IN (SELECT id FROM runs)""",
+    "schedule {} has a definition but does not say where it stands": """
+        SELECT id FROM schedules WHERE id NOT IN (SELECT id FROM standings)""",
+    "schedule {} says where it stands but has no definition": """
+        SELECT id FROM standings WHERE id NOT IN (SELECT id FROM schedules)""",
+    "schedule {} holds its name although it is over, or does not hold it although it is not": """
+        SELECT schedules.id FROM schedules JOIN standings ON standings.id = schedules.id
+        WHERE (live = 1) != (state NOT IN ('done', 'deleted'))""",
+    "schedule {} is not active but has a due time": """
+        SELECT id FROM standings WHERE state != 'active' AND next_due IS NOT NULL""",
+    "the journal has a gap before event {}": """
+        SELECT seq FROM journal WHERE seq > (SELECT min(seq) FROM journal) AND seq - 1 NOT IN (SELECT seq FROM journal)""",
+    "the counter of {} is below zero": """
+        SELECT scope || ' ' || "limit" || ' ' || period FROM usage WHERE used < 0""",
+}
+
+
+def check(path: Path) -> list[str]:
+    """What is wrong with a database file, a sentence each; empty when it is sound. A core may have it open.
+
+    Raises:
+        StoreError: the file cannot be read, is no database of ours, or has another schema.
+    """
+    state = schema_state(path)
+    if state == "new":
+        raise StoreError(f"{path} does not exist or is empty")
+    if state != "current":
+        raise StoreError(f"{path} was written by an {state} version of ScheduleZero; only the same version checks it")
+    with explained(path), closing(_read_only(path)) as database:
+        findings = [text for (text,) in database.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})") if text != "ok"]
+        if findings:
+            return findings
+        database.execute("BEGIN")  # one snapshot for every question, while a core goes on writing
+        for sentence, query in _FACTS.items():
+            rows = database.execute(f"{query} LIMIT {_MOST_FINDINGS}")
+            findings += [sentence.format(id) for (id,) in rows]
+    return findings
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy a database, also while a core writes it; what was committed when the copy ends is in it.
+
+    The copy appears under its name only when it is whole and on the disk.
+
+    Raises:
+        StoreError: the source is no database, or the target exists or cannot be written.
+    """
+    if target.exists():
+        raise StoreError(f"{target} exists already; name a file that does not")
+    if not path.exists():
+        raise StoreError(f"{path} does not exist")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with explained(target):
+            part.unlink(missing_ok=True)
+            with explained(path), closing(_read_only(path)) as source, closing(sqlite3.connect(part)) as copy:
+                source.backup(copy)
+            _to_disk(part)
+            os.link(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _to_disk(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)

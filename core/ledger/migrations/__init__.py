@@ -1,0 +1,1 @@
+"""Migrations of the schema: what turns an older database into ``core.ledger.tables``."""

@@ -1,0 +1,375 @@
+"""The store port: what the core asks of its durable truth. SQLite answers it today; every store must, alike.
+
+A *unit* is one change with its event: an async function that gets a Transaction. ``Ledger.write`` runs it inside the
+open group-commit batch and returns its result after the commit, when it is durable. A unit reads what it needs,
+decides, writes; it must not await anything but its transaction, must not send, and may be run twice (a batch that
+fails is replayed unit by unit), so it must not change anything outside before it returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from core.ledger.rows import (
+    Advance,
+    AnswerRow,
+    AttemptRow,
+    AuditRow,
+    EventRow,
+    LeaseRow,
+    Move,
+    RunRow,
+    ScheduleRow,
+    UndoRow,
+    UsageKey,
+)
+from schedule_zero.event import Event
+from schedule_zero.run import RunState
+
+T = TypeVar("T")
+
+
+class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
+    """Which schedules a listing wants; newest last, keyed by id. ``guild_id`` None with ``any_guild`` False: no guild."""
+
+    guild_id: str | None = None
+    any_guild: bool = False
+    state: str | None = None
+    handler: str | None = None
+    owner_id: str | None = None
+    text: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
+    """Which runs a listing wants; newest first, keyed by id."""
+
+    guild_id: str | None = None
+    any_guild: bool = False
+    schedule_id: str | None = None
+    state: str | None = None
+    since: int | None = None
+
+
+class ActiveRun(msgspec.Struct, frozen=True, gc=False):
+    """A run that has not ended, as overlap and catch-up need it."""
+
+    id: str
+    schedule_id: str
+    state: RunState
+    attempt: int
+    due: int
+    charged: int | None = None
+
+
+class ReadyRun(msgspec.Struct, gc=False):
+    """What an attempt needs of a run and its schedule. ``args``: the run's own, else the schedule's newest."""
+
+    run: RunRow
+    args: str
+    owner_id: str
+    metadata: str
+    policy: str
+    revision: int
+    schedule_state: str
+    failures: int
+
+
+class ScheduleReads(Protocol):
+    """Reading schedules."""
+
+    async def get(self, id: str) -> ScheduleRow | None: ...
+    async def get_many(self, ids: Sequence[str]) -> dict[str, ScheduleRow]: ...
+    async def by_name(self, guild_id: str | None, name: str) -> ScheduleRow | None: ...
+    async def page(self, filter: ScheduleFilter, after: str | None, limit: int) -> list[ScheduleRow]: ...
+    async def due_until(self, until: int, limit: int) -> list[ScheduleRow]:
+        """Active schedules whose next due is <= ``until``, soonest first."""
+        ...
+
+    async def next_due_after(self, instant: int) -> int | None:
+        """The soonest next due > ``instant`` among active schedules."""
+        ...
+
+    async def resumable(self, until: int, limit: int) -> list[ScheduleRow]:
+        """Paused schedules whose ``paused_until`` is <= ``until``."""
+        ...
+
+    async def count(self, guild_id: str | None) -> int:
+        """How many schedules of a guild are neither done nor deleted."""
+        ...
+
+    async def total(self) -> int:
+        """How many schedules are active."""
+        ...
+
+
+class ScheduleWrites(ScheduleReads, Protocol):
+    """Changing schedules."""
+
+    async def insert(self, rows: Sequence[ScheduleRow]) -> None:
+        """Raises NameTaken when a guild has that name already (deleted and done schedules free theirs)."""
+        ...
+
+    async def replace(self, row: ScheduleRow, *, expected: int) -> bool:
+        """Write the whole row if the stored revision is ``expected``; whether it was."""
+        ...
+
+    async def advance(self, steps: Sequence[Advance]) -> set[str]:
+        """Step schedules forward; the ids whose revision or next due no longer stands, or that are not active, are left
+        alone and returned."""
+        ...
+
+    async def count_failures(self, outcomes: Mapping[str, int]) -> None:
+        """Set ``failures`` of schedules (lasting failures in a row)."""
+        ...
+
+    async def purge(self, before: int, limit: int) -> int:
+        """Remove deleted schedules last updated before an instant that no run refers to; how many."""
+        ...
+
+
+class RunReads(Protocol):
+    """Reading runs."""
+
+    async def get(self, id: str) -> RunRow | None: ...
+    async def get_many(self, ids: Sequence[str]) -> dict[str, RunRow]: ...
+    async def standing(self, ids: Sequence[str]) -> dict[str, tuple[RunState, int]]:
+        """(state, attempt) of runs: what an answer's fence is checked against."""
+        ...
+
+    async def by_occurrence(self, schedule_id: str, occurrence: str) -> RunRow | None: ...
+    async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]: ...
+    async def attempts(self, run_ids: Sequence[str]) -> dict[str, list[AttemptRow]]: ...
+    async def newest(self, schedule_ids: Sequence[str]) -> dict[str, RunRow]:
+        """The newest run of each schedule that has any."""
+        ...
+
+    async def active(self, schedule_ids: Sequence[str]) -> dict[str, list[ActiveRun]]:
+        """Waiting, dispatched and running runs of these schedules, oldest due first."""
+        ...
+
+    async def ready(self, run_ids: Sequence[str]) -> dict[str, ReadyRun]:
+        """Runs with what an attempt needs of their schedules."""
+        ...
+
+    async def waiting(self, after: tuple[int, str] | None, limit: int) -> list[RunRow]:
+        """All waiting runs by (due, id), a page after a key; for filling the queue at start and after overflow."""
+        ...
+
+    async def open(self) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
+        """Every dispatched or running run with its current attempt and lease; for recovery at start."""
+        ...
+
+    async def counts(self) -> dict[RunState, int]:
+        """How many runs stand in each active state."""
+        ...
+
+
+class RunWrites(RunReads, Protocol):
+    """Changing runs. The table of transitions is checked here and nowhere else."""
+
+    async def insert(self, rows: Sequence[RunRow]) -> None:
+        """Raises OccurrenceTaken when (schedule, occurrence) exists."""
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Apply transitions. Raises ForbiddenTransition when one is not in the table, and StaleMove when a run is not
+        (any more) in ``before``/``before_attempt``: the unit read it in this transaction, so that is a defect."""
+        ...
+
+    async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
+        """Write new attempts with their leases."""
+        ...
+
+    async def started(self, starts: Sequence[tuple[str, int, int]]) -> None:
+        """Set ``started`` of attempts: (run, attempt, instant)."""
+        ...
+
+    async def finish(self, ended: Sequence[AttemptRow]) -> None:
+        """Write the end of attempts (``ended`` … ``error``) and drop their leases."""
+        ...
+
+    async def note_late(self, answers: Sequence[AttemptRow]) -> None:
+        """Keep a late answer's outcome on its attempt if nothing stands there yet; nothing else changes."""
+        ...
+
+    async def extend(self, leases: Sequence[LeaseRow]) -> None:
+        """Persist remaining lease times."""
+        ...
+
+    async def purge(self, before: int, limit: int) -> int:
+        """Remove runs that ended before an instant, with their attempts; how many."""
+        ...
+
+
+class JournalReads(Protocol):
+    """Reading events."""
+
+    async def after(
+        self, seq: int, limit: int, *, kinds: Sequence[str] = (), guild_id: str | None = None
+    ) -> list[Event]: ...
+
+    async def head(self) -> tuple[int, int]:
+        """(epoch, newest seq)."""
+        ...
+
+    async def tail(self) -> int:
+        """The oldest seq still kept, or 0."""
+        ...
+
+    async def cursor(self, subscriber: str) -> tuple[int, int] | None:
+        """Where a durable subscriber stands: (epoch, seq); None if it is new."""
+        ...
+
+
+class JournalWrites(JournalReads, Protocol):
+    """Appending events, in the same unit as the change they tell of."""
+
+    async def append(self, events: Sequence[EventRow]) -> None: ...
+    async def acknowledge(self, subscriber: str, epoch: int, seq: int) -> None: ...
+    async def purge(self, before: int, limit: int) -> int:
+        """Remove events older than an instant, and cursors nobody has moved since then; how many events."""
+        ...
+
+
+class UsageReads(Protocol):
+    """Reading what calendar quotas have counted."""
+
+    async def used(self, keys: Iterable[UsageKey]) -> dict[UsageKey, int]: ...
+
+
+class UsageWrites(UsageReads, Protocol):
+    """Charging and giving back."""
+
+    async def charge(self, amounts: Mapping[UsageKey, int]) -> None:
+        """Add (or, negative, give back) to counters; none goes below zero."""
+        ...
+
+    async def purge(self, before_period: str) -> None:
+        """Drop counters of periods that sort before this one."""
+        ...
+
+
+class NoteReads(Protocol):
+    """Reading small durable facts: documents by (kind, key) as JSON text (guild settings, user zones, rate state)."""
+
+    async def get(self, kind: str, key: str) -> str | None: ...
+    async def all(self, kind: str) -> dict[str, str]: ...
+    async def undo(self, token: str) -> UndoRow | None: ...
+    async def answer(self, key: str) -> AnswerRow | None: ...
+
+
+class NoteWrites(NoteReads, Protocol):
+    """Writing small durable facts, audit lines, undo tokens and remembered answers."""
+
+    async def put(self, kind: str, documents: Mapping[str, str | None]) -> None:
+        """Write documents; None removes one."""
+        ...
+
+    async def audit(self, rows: Sequence[AuditRow]) -> None: ...
+    async def remember_undo(self, rows: Sequence[UndoRow]) -> None: ...
+    async def forget_undo(self, token: str) -> None: ...
+    async def remember_answer(self, row: AnswerRow) -> None: ...
+    async def purge(self, *, now: int, audit_before: int) -> None:
+        """Drop undo tokens and answers that ran out, and audit lines older than an instant."""
+        ...
+
+
+class Reader(Protocol):
+    """The committed truth, read beside the writer."""
+
+    @property
+    def schedules(self) -> ScheduleReads: ...
+    @property
+    def runs(self) -> RunReads: ...
+    @property
+    def journal(self) -> JournalReads: ...
+    @property
+    def usage(self) -> UsageReads: ...
+    @property
+    def notes(self) -> NoteReads: ...
+
+
+class Transaction(Protocol):
+    """The open transaction, as a unit sees it: its own writes included."""
+
+    @property
+    def schedules(self) -> ScheduleWrites: ...
+    @property
+    def runs(self) -> RunWrites: ...
+    @property
+    def journal(self) -> JournalWrites: ...
+    @property
+    def usage(self) -> UsageWrites: ...
+    @property
+    def notes(self) -> NoteWrites: ...
+
+
+Unit = Callable[[Transaction], Awaitable[T]]
+
+
+class Ledger(Protocol):
+    """The store: opened once per process, one writer, readers beside it."""
+
+    @property
+    def reader(self) -> Reader: ...
+
+    async def open(self) -> None:
+        """Open and check the store. Raises StoreError with a sentence: locked, read-only, damaged, newer schema."""
+        ...
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit in the next group commit; its result once durable, or its own exception with nothing written.
+
+        Cancelling the caller does not cancel the unit. Raises StoreFull while the disk has no room (units marked
+        ``essential`` by ``write_essential`` still get the ballast's), StoreClosed after ``close`` or a fatal failure.
+        """
+        ...
+
+    async def write_essential(self, unit: Unit[T]) -> T:
+        """As ``write``, for outcomes of work already done: may use the room the ballast file kept."""
+        ...
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call back on the loop after every commit that appended events; must not block."""
+        ...
+
+    @property
+    def failed(self) -> Awaitable[BaseException]:
+        """Resolves when the store can no longer be trusted (I/O error, failed fsync, dead writer): exit with 1."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what is pending, then close."""
+        ...
+
+
+class StoreError(Exception):
+    """The store cannot be used; the sentence says why and what to do."""
+
+
+class StoreClosed(StoreError):
+    """The store was closed, or failed, before this could be written."""
+
+
+class StoreFull(StoreError):
+    """The disk has no room for new work."""
+
+
+class NameTaken(Exception):
+    """A schedule of that guild has this name already."""
+
+
+class OccurrenceTaken(Exception):
+    """This schedule already has a run for that occurrence."""
+
+
+class ForbiddenTransition(Exception):
+    """The table of transitions does not hold this change."""
+
+
+class StaleMove(Exception):
+    """The run was not in the state the move starts from."""

@@ -1,0 +1,204 @@
+"""The ledger's rows as the rest of the core sees them: plain records, instants in microseconds, JSON as text.
+
+A row knows nothing of SQL. Field order is column order, so a row turns into statement parameters in one C call.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schedule_zero.run import RunState
+from schedule_zero.schedule import ScheduleState
+
+
+class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
+    """A schedule as stored.
+
+    Attributes:
+        revision: counts definition changes; a tick leaves it alone.
+        trigger, args, policy, calendar, active_hours, after, metadata: JSON text.
+        timezone: the zone the trigger is read in when it names none.
+        anchor: instant (us) that interval and wall-time rules are anchored at.
+        next_due: nominal due instant to come; None while paused, blocked, done or deleted.
+        last_due: the newest nominal due instant a tick has dealt with.
+        fired: how many due times have become runs or were missed, for ``count``.
+        failures: lasting failures in a row.
+        paused_until: instant at which a paused schedule resumes by itself.
+        origin: where it was made, JSON (``{"kind": "reminder", "channel_id": ...}``) or None.
+    """
+
+    id: str
+    revision: int
+    guild_id: str | None
+    name: str | None
+    owner_id: str
+    handler: str
+    method: str
+    args: str
+    trigger: str
+    timezone: str
+    words: str
+    anchor: int
+    start: int | None
+    until: int | None
+    count: int | None
+    calendar: str | None
+    active_hours: str | None
+    policy: str
+    after: str
+    metadata: str
+    state: ScheduleState
+    paused_until: int | None
+    note: str | None
+    next_due: int | None
+    last_due: int | None
+    fired: int
+    failures: int
+    created: int
+    updated: int
+
+
+class RunRow(msgspec.Struct, kw_only=True, gc=False):
+    """A run as stored. ``occurrence`` is ``t:<us>``, ``m:<request>``, ``c:<run>`` or ``e:<event>``.
+
+    ``args`` stays None until the first attempt, when the run takes the schedule's newest arguments and keeps them;
+    a run made with arguments of its own has them from the start. ``missed``: JSON of one outage's swallowed times.
+    ``line``: how many runs of the schedule may be under way at once for this one to start; 0: any number.
+    ``charged``: the instant whose calendar periods the run was charged to; None when nothing was charged.
+    """
+
+    id: str
+    schedule_id: str
+    occurrence: str
+    guild_id: str | None
+    handler: str
+    method: str
+    priority: int
+    due: int
+    start_before: int | None
+    state: RunState
+    attempt: int
+    not_before: int | None
+    args: str | None
+    result: str | None
+    reason: str | None
+    error: str | None
+    missed: str | None
+    created: int
+    ended: int | None
+    lost: int
+    line: int = 1
+    charged: int | None = None
+
+
+class Advance(msgspec.Struct, gc=False):
+    """A schedule's step past a due time, valid only while ``revision`` and ``due`` (its next due) still stand."""
+
+    id: str
+    revision: int
+    due: int
+    next_due: int | None
+    last_due: int
+    fired: int
+    state: ScheduleState
+
+
+class Move(msgspec.Struct, kw_only=True, gc=False):
+    """One transition of a run: from what it is now to what it becomes.
+
+    ``attempt`` is the number after the move; ``lost`` counts attempts our own crash took, which do not count
+    against ``max_attempts``. ``args`` None keeps what is there.
+    """
+
+    run_id: str
+    before: RunState
+    before_attempt: int
+    after: RunState
+    attempt: int
+    at: int
+    not_before: int | None = None
+    args: str | None = None
+    result: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    lost: int = 0
+
+
+class AttemptRow(msgspec.Struct, kw_only=True, gc=False):
+    """One try. ``instance`` names the process (and incarnation) that was asked."""
+
+    run_id: str
+    attempt: int
+    handler: str
+    instance: str
+    sent: int
+    started: int | None = None
+    ended: int | None = None
+    outcome: str | None = None
+    cause: str | None = None
+    error: str | None = None
+
+
+class LeaseRow(msgspec.Struct, kw_only=True, gc=False):
+    """The right to finish an attempt; ``remaining`` in microseconds, counted anew from every start.
+
+    ``at_most_once``: 1 when the attempt must not be repeated if nobody answers for it, as policy or method said then.
+    """
+
+    run_id: str
+    attempt: int
+    instance: str
+    remaining: int
+    at_most_once: int = 0
+
+
+class EventRow(msgspec.Struct, kw_only=True, gc=False):
+    """An event not yet numbered. ``data``: JSON text."""
+
+    at: int
+    kind: str
+    guild_id: str | None = None
+    schedule_id: str | None = None
+    run_id: str | None = None
+    data: str = "{}"
+
+
+class UsageKey(msgspec.Struct, frozen=True, gc=False):
+    """What a calendar quota counts: a scope (``guild:1``), a limit (``runs_per_day``), a period (``2026-11-21``)."""
+
+    scope: str
+    limit: str
+    period: str
+
+
+class AuditRow(msgspec.Struct, kw_only=True, gc=False):
+    """Who changed what: JSON before and after."""
+
+    at: int
+    guild_id: str | None
+    actor: str
+    action: str
+    target: str
+    before: str | None
+    after: str | None
+
+
+class UndoRow(msgspec.Struct, kw_only=True, gc=False):
+    """How to take a change back: the schedule as it was before (JSON of a ScheduleRow; None: it did not exist)."""
+
+    token: str
+    schedule_id: str
+    guild_id: str | None
+    actor: str
+    revision: int
+    before: str | None
+    until: int
+
+
+class AnswerRow(msgspec.Struct, kw_only=True, gc=False):
+    """The answer an idempotency key got: digest of the request, JSON of the view."""
+
+    key: str
+    digest: str
+    answer: str
+    until: int

@@ -1,0 +1,261 @@
+"""The tables: one schema for statements, reading, creation and migrations.
+
+Columns carry the names of the row Structs in ``rows``. A schedule is kept in two tables, because a tick rewrites a few
+numbers of thousands of schedules whose definitions are long and stay as they are: measured 12 µs instead of 22 µs a
+schedule, and a quarter of the pages written.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    literal_column,
+    text,
+)
+
+metadata: Final = MetaData()
+
+# Conditions of partial indexes. A database uses such an index only for a statement that says the same words.
+# A run is active as long as it has no end; moves between active states then leave the index alone.
+RUN_ACTIVE: Final = "ended IS NULL"
+SCHEDULE_ACTIVE: Final = "state = 'active'"
+SCHEDULE_PAUSED: Final = "state = 'paused'"
+SCHEDULE_LIVE: Final = "live = 1"
+SCHEDULE_DEAD: Final = "live = 0"
+# A guild of None is a place of its own, and two NULLs would not clash.
+NO_GUILD: Final[ColumnElement[str]] = literal_column("''")
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _number(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _partial(name: str, *columns: Column[str] | Column[int], where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+# ── schedules ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+# What people defined. ``live``: neither done nor deleted, so its name is taken and it counts.
+schedules: Final = Table(
+    "schedules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("guild_id", null=True),
+    _text("name", null=True),
+    _text("owner_id"),
+    _text("handler"),
+    _text("method"),
+    _text("args"),
+    _text("trigger"),
+    _text("timezone"),
+    _text("words"),
+    _number("anchor"),
+    _number("start", null=True),
+    _number("until", null=True),
+    _number("count", null=True),
+    _text("calendar", null=True),
+    _text("active_hours", null=True),
+    _text("policy"),
+    _text("after"),
+    _text("metadata"),
+    _text("note", null=True),
+    _number("created"),
+    _number("updated"),
+    Column("live", Integer, nullable=False),
+)
+Index("schedules_guild", schedules.c.guild_id, schedules.c.id)
+Index("schedules_owner", schedules.c.owner_id, schedules.c.id)
+_partial("schedules_live", schedules.c.guild_id, where=SCHEDULE_LIVE)
+_partial("schedules_dead", schedules.c.updated, where=SCHEDULE_DEAD)
+Index(
+    "schedules_name",
+    func.coalesce(schedules.c.guild_id, NO_GUILD),
+    schedules.c.name,
+    unique=True,
+    sqlite_where=text(f"name IS NOT NULL AND {SCHEDULE_LIVE}"),
+    postgresql_where=text(f"name IS NOT NULL AND {SCHEDULE_LIVE}"),
+)
+
+# Where a schedule stands: what ticks and outcomes rewrite.
+standings: Final = Table(
+    "standings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("revision"),
+    _text("state"),
+    _number("paused_until", null=True),
+    _number("next_due", null=True),
+    _number("last_due", null=True),
+    _number("fired"),
+    _number("failures"),
+    sqlite_with_rowid=False,
+)
+_partial("standings_due", standings.c.next_due, where=SCHEDULE_ACTIVE)
+_partial("standings_paused", standings.c.paused_until, where=SCHEDULE_PAUSED)
+
+# ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("schedule_id"),
+    _text("occurrence"),
+    _text("guild_id", null=True),
+    _text("handler"),
+    _text("method"),
+    Column("priority", Integer, nullable=False),
+    _number("due"),
+    _number("start_before", null=True),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    _number("not_before", null=True),
+    _text("args", null=True),
+    _text("result", null=True),
+    _text("reason", null=True),
+    _text("error", null=True),
+    _text("missed", null=True),
+    _number("created"),
+    _number("ended", null=True),
+    Column("lost", Integer, nullable=False, server_default=text("0")),
+    Column("line", Integer, nullable=False),
+    _number("charged", null=True),
+)
+Index("runs_occurrence", runs.c.schedule_id, runs.c.occurrence, unique=True)
+Index("runs_schedule", runs.c.schedule_id, runs.c.id)
+Index("runs_guild", runs.c.guild_id, runs.c.id)
+_partial("runs_active", runs.c.schedule_id, where=RUN_ACTIVE)
+
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    _text("handler"),
+    _text("instance"),
+    _number("sent"),
+    _number("started", null=True),
+    _number("ended", null=True),
+    _text("outcome", null=True),
+    _text("cause", null=True),
+    _text("error", null=True),
+    sqlite_with_rowid=False,
+)
+
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    _text("instance"),
+    _number("remaining"),
+    Column("at_most_once", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# AUTOINCREMENT: without it SQLite would count from 1 again once retention has emptied the table.
+journal: Final = Table(
+    "journal",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _number("at"),
+    _text("kind"),
+    _text("guild_id", null=True),
+    _text("schedule_id", null=True),
+    _text("run_id", null=True),
+    _text("data"),
+    sqlite_autoincrement=True,
+)
+
+# The newest number ever given, kept even when every event is gone; SQLite keeps it in a table of its own.
+JOURNAL_HEAD: Final = "CREATE VIEW journal_head AS SELECT seq FROM sqlite_sequence WHERE name = 'journal'"
+
+cursors: Final = Table(
+    "cursors",
+    metadata,
+    Column("subscriber", Text, primary_key=True),
+    _number("epoch"),
+    _number("seq"),
+    sqlite_with_rowid=False,
+)
+
+# ── quotas and small facts ─────────────────────────────────────────────────────────────────────────────────────
+
+usage: Final = Table(
+    "usage",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("limit", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    _number("used"),
+    sqlite_with_rowid=False,
+)
+
+notes: Final = Table(
+    "notes",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _text("document"),
+)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _number("at"),
+    _text("guild_id", null=True),
+    _text("actor"),
+    _text("action"),
+    _text("target"),
+    _text("before", null=True),
+    _text("after", null=True),
+)
+
+undos: Final = Table(
+    "undos",
+    metadata,
+    Column("token", Text, primary_key=True),
+    _text("schedule_id"),
+    _text("guild_id", null=True),
+    _text("actor"),
+    _number("revision"),
+    _text("before", null=True),
+    _number("until"),
+)
+Index("undos_until", undos.c.until)
+
+answers: Final = Table(
+    "answers",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("digest"),
+    _text("answer"),
+    _number("until"),
+)
+Index("answers_until", answers.c.until)
+
+# Facts about the file itself; ``epoch`` is one of them.
+facts: Final = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("value"),
+)

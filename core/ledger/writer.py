@@ -1,0 +1,253 @@
+"""Group commit: everything that waits goes into the next transaction; the next one starts when the last has ended.
+
+There is no timer. A slow disk makes bigger groups, not longer queues. Units of a group run one after another on one
+connection. When a group cannot be committed because of one of them, it is rolled back and played again unit by unit,
+each under a savepoint, and only the culprit gets the error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from core.ledger.connection import Fault, Locked, Mark, NoRoom, Session, Violation
+from core.ledger.port import StoreClosed, StoreError, StoreFull, Transaction, Unit
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+MOST_UNITS: Final = 1024
+MOST_ROWS: Final = 16_384
+
+
+class Room(Protocol):
+    """What the writer asks of the disk's free space."""
+
+    def filled(self) -> None:
+        """The disk refused a write."""
+        ...
+
+    def give_up_ballast(self) -> bool:
+        """Free the room kept for essential writes; whether there was any."""
+        ...
+
+    async def look(self) -> None:
+        """Measure again if the last measure is old."""
+        ...
+
+
+class Pending:
+    """A unit on its way, and what became of it."""
+
+    __slots__ = ("error", "essential", "future", "result", "unit")
+
+    def __init__(self, unit: Unit[Any], essential: bool, future: asyncio.Future[Any]) -> None:
+        self.unit = unit
+        self.essential = essential
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def settle(self) -> None:
+        """Tell the caller, unless it was cancelled meanwhile."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+    def refuse(self, error: Exception) -> None:
+        """Tell the caller that nothing was written."""
+        self.error = error
+        self.settle()
+
+
+class GroupCommit:
+    """The one writer of a ledger. ``failed`` resolves with the error after which it writes nothing more."""
+
+    def __init__(self, session: Session, transaction: Transaction, room: Room, committed: Callable[[], None]) -> None:
+        self._session = session
+        self._transaction = transaction
+        self._room = room
+        self._committed = committed
+        self._queue: deque[Pending] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._wake: asyncio.Future[None] | None = None
+        self._closing = False
+        self.failed: asyncio.Future[BaseException] = self._loop.create_future()
+        self.open_transaction = asyncio.Lock()
+        self._task = asyncio.create_task(self._work(), name="ledger writer")
+
+    def submit(self, unit: Unit[T], *, essential: bool) -> asyncio.Future[T]:
+        """Put a unit into the next group. Cancelling the future leaves the unit where it is.
+
+        Raises:
+            StoreClosed: the writer was closed, or failed.
+        """
+        if self.failed.done():
+            raise StoreClosed(f"nothing can be saved any more: {self.failed.result()}")
+        if self._closing:
+            raise StoreClosed("the store is closed")
+        pending = Pending(unit, essential, self._loop.create_future())
+        self._queue.append(pending)
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+        return pending.future
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        self._closing = True
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+        await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        try:
+            while self._queue or not self._closing:
+                if self._queue:
+                    async with self.open_transaction:
+                        await self._write_group()
+                    await self._room.look()
+                else:
+                    self._wake = self._loop.create_future()
+                    await self._wake
+        except BaseException as error:
+            # Whatever ends the writer ends the store: what is on disk is the truth, the process starts anew.
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _fail(self, error: BaseException) -> None:
+        log.critical("the store failed: %s", error)
+        if not self.failed.done():
+            self.failed.set_result(error)
+        while self._queue:
+            self._queue.popleft().refuse(StoreClosed(f"nothing can be saved any more: {error}"))
+
+    # ── one group ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write_group(self) -> None:
+        group: list[Pending] = []
+        try:
+            await self._write_or_refuse(group)
+        except BaseException as error:
+            self._refuse(group, StoreClosed(f"nothing can be saved any more: {error}"))
+            raise
+
+    async def _write_or_refuse(self, group: list[Pending]) -> None:
+        try:
+            try:
+                await self._write_together(group)
+            except Spoiled:
+                await self._roll_back()
+                await self._write_apart(group)
+        except NoRoom:
+            await self._roll_back()
+            await self._write_into_ballast(group)
+        except Locked as error:
+            await self._roll_back()
+            self._refuse(group, StoreError(str(error)))
+
+    async def _write_together(self, group: list[Pending]) -> None:
+        """All units in one go; the common case. Raises Spoiled when the group must be played again."""
+        session = self._session
+        session.reset()
+        session.mark(Mark.BEGIN)
+        waiting = min(len(self._queue), MOST_UNITS)
+        while len(group) < waiting and session.written < MOST_ROWS:
+            group.append(self._queue.popleft())
+            session.begin_unit()
+            await self._run(group[-1])
+            whole = group[-1].error is None or session.forget_unit()
+            if session.spoiled is not None or not whole:
+                raise _worse(session.spoiled)
+        session.mark(Mark.COMMIT)
+        try:
+            await session.flush()
+        except Exception as error:
+            raise _worse(session.spoiled) from error
+        self._tell(group)
+
+    async def _write_apart(self, group: list[Pending]) -> None:
+        """The same units, each under a savepoint, so that one that fails leaves the others alone."""
+        session = self._session
+        session.reset()
+        session.mark(Mark.BEGIN)
+        for pending in group:
+            session.mark(Mark.SAVE)
+            session.begin_unit()
+            await self._run(pending)
+            if pending.error is None:
+                await self._flush(pending)
+            if pending.error is not None and not session.forget_unit():
+                _worse(session.spoiled)
+                session.recover()
+                session.mark(Mark.REVERT)
+            session.mark(Mark.KEEP)
+        session.mark(Mark.COMMIT)
+        await session.flush()
+        self._tell(group)
+
+    async def _run(self, pending: Pending) -> None:
+        pending.result, pending.error = None, None
+        try:
+            pending.result = await pending.unit(self._transaction)
+        except Exception as error:  # noqa: BLE001 - it is the unit's own: its caller gets it
+            pending.error = error
+
+    async def _flush(self, pending: Pending) -> None:
+        try:
+            await self._session.flush()
+        except Exception as error:  # noqa: BLE001 - one of the unit's writes failed: its caller gets it
+            pending.error = error
+
+    def _tell(self, group: list[Pending]) -> None:
+        """It is durable: everybody gets what became of their unit."""
+        told = self._session.told
+        self._session.reset()
+        for pending in group:
+            pending.settle()
+        if told:
+            self._committed()
+
+    async def _write_into_ballast(self, group: list[Pending]) -> None:
+        """The disk is full: essential units get what the ballast file kept, the others are refused."""
+        self._room.filled()
+        full = StoreFull("the disk is full: nothing new can be saved until there is room again")
+        essential = [pending for pending in group if pending.essential]
+        self._refuse([pending for pending in group if not pending.essential], full)
+        if not essential:
+            return
+        if not self._room.give_up_ballast():
+            self._refuse(essential, full)
+            return
+        try:
+            await self._write_apart(essential)
+        except NoRoom:
+            await self._roll_back()
+            self._refuse(essential, full)
+
+    async def _roll_back(self) -> None:
+        self._session.reset()
+        self._session.mark(Mark.ROLLBACK)
+        await self._session.flush()
+
+    @staticmethod
+    def _refuse(group: list[Pending], error: Exception) -> None:
+        for pending in group:
+            pending.refuse(error)
+
+
+class Spoiled(Exception):
+    """The group must be rolled back and played again, unit by unit."""
+
+
+def _worse(error: Exception | None) -> Spoiled:
+    """Raises what is no unit's fault; anything else means: play the group again."""
+    if isinstance(error, Fault) and not isinstance(error, Violation) and type(error) is not Fault:
+        raise error
+    return Spoiled()

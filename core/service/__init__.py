@@ -1,0 +1,1 @@
+"""Use cases by noun, behind one ``handle(actor, request)``."""

@@ -1,0 +1,100 @@
+"""Access: who may see and change what. Pure; every use case asks here, and nowhere else is it decided.
+
+An operator may do everything. A member sees the schedules of the guild they speak in and their own; changes their
+own; and, with Discord's Manage Messages, everybody's in that guild. What one may not see does not exist for one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.ledger.rows import RunRow, ScheduleRow
+from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
+from schedule_zero.errors import Forbidden, NotFound
+from schedule_zero.schedule import ScheduleSpec
+
+REMINDER: Final = "reminder"
+
+
+def is_reminder(metadata: dict[str, str]) -> bool:
+    """Whether a schedule is somebody's own reminder."""
+    return metadata.get("kind") == REMINDER
+
+
+def may_see(actor: Actor, guild_id: str | None, owner_id: str | None = None) -> bool:
+    """Whether the actor may know of something that belongs to this guild, or to this owner."""
+    if actor.kind != "member":
+        return True
+    return (guild_id is not None and guild_id == actor.guild_id) or owner_id == actor.id
+
+
+def require_schedule(actor: Actor, row: ScheduleRow | None, id: str) -> ScheduleRow:
+    """The schedule, if it exists for the actor.
+
+    Raises:
+        NotFound: it does not, or the actor may not know of it.
+    """
+    if row is None or not may_see(actor, row.guild_id, row.owner_id):
+        raise NotFound(f"There is no schedule {id!r}; /schedule list and GET /schedules show what there is.")
+    return row
+
+
+def require_run(actor: Actor, row: RunRow | None, owner_id: str | None, id: str) -> RunRow:
+    """The run, if it exists for the actor. Raises NotFound."""
+    if row is None or not may_see(actor, row.guild_id, owner_id):
+        raise NotFound(f"There is no run {id!r}; the runs of a schedule are listed with it.")
+    return row
+
+
+def require_change(actor: Actor, row: ScheduleRow) -> None:
+    """Raises Forbidden unless the actor may change this schedule."""
+    if actor.kind != "member" or row.owner_id == actor.id:
+        return
+    if row.guild_id != actor.guild_id or not actor.has(MANAGE_MESSAGES):
+        raise Forbidden("This schedule is somebody else's; changing it takes the permission Manage Messages here.")
+
+
+def require_create(actor: Actor, spec: ScheduleSpec) -> None:
+    """Raises Forbidden unless the actor may create this schedule."""
+    if actor.kind != "member":
+        return
+    if spec.guild_id != actor.guild_id:
+        raise Forbidden("A schedule can only be made in the server it is asked for in.")
+    if spec.owner_id not in (None, actor.id):
+        raise Forbidden("A schedule can only be made in one's own name.")
+    if is_reminder(spec.metadata):
+        _require_own_reminder(actor, spec)
+    elif spec.handler != "discord":
+        _require(actor, MANAGE_GUILD, "Work for other programs takes the permission Manage Server.")
+    else:
+        _require(actor, MANAGE_MESSAGES, "Scheduling messages takes the permission Manage Messages.")
+
+
+def require_guild(actor: Actor, guild_id: str, *, change: bool) -> None:
+    """Raises NotFound or Forbidden unless the actor may see (or change) a guild's settings."""
+    if actor.kind != "member":
+        return
+    if guild_id != actor.guild_id:
+        raise NotFound(f"There is no server {guild_id!r} here.")
+    if change:
+        _require(actor, MANAGE_GUILD, "Changing the server's settings takes the permission Manage Server.")
+
+
+def require_user(actor: Actor, user_id: str) -> None:
+    """Raises Forbidden unless the actor may change this person's own settings."""
+    if actor.kind == "member" and actor.id != user_id:
+        raise Forbidden("Everybody sets their own time zone.")
+
+
+def _require_own_reminder(actor: Actor, spec: ScheduleSpec) -> None:
+    if spec.handler != "discord" or spec.method not in ("send_dm", "send_message"):
+        raise Forbidden("A reminder is a message; other work is made with /schedule or /job.")
+    if spec.method == "send_dm" and spec.args.get("user_id") != actor.id:
+        raise Forbidden("A reminder goes to the person who sets it.")
+    if spec.method == "send_message" and spec.args.get("mentions"):
+        raise Forbidden("A reminder mentions nobody; /schedule message can, for those who may.")
+
+
+def _require(actor: Actor, bit: int, sentence: str) -> None:
+    if not actor.has(bit):
+        raise Forbidden(sentence)

@@ -1,0 +1,164 @@
+"""Drafts: from what a client asked for to a schedule that can be saved. Every mistake is named with its field.
+
+No transaction here: a draft reads settings and asks handlers for their argument check, and decides. What only the
+transaction can know (is the name free, is there quota left) is checked there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from core.engine.fleet import Fleet
+from core.engine.plan import rule_of
+from core.governor.settings import Quota
+from core.ledger.rows import ScheduleRow
+from core.service.policy import Mistakes, merged_policy
+from core.service.times import refuse_reading, trigger_of
+from core.timing.rule import Rule
+from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
+from schedule_zero.instant import MINUTE, parse, parse_duration, spell_duration
+from schedule_zero.schedule import Policy, ScheduleSpec
+from schedule_zero.trigger import DateTrigger, IntervalTrigger, TextTrigger
+from schedule_zero.views import GuildSettings
+
+NAME_LENGTH: Final = 100
+PAST_GRACE: Final = MINUTE
+INTERVAL_PROBES: Final = 10
+
+
+class Draft(msgspec.Struct):
+    """A schedule ready to be saved, with its compiled rule."""
+
+    row: ScheduleRow
+    rule: Rule
+
+
+def draft(
+    spec: ScheduleSpec, *, id: str, owner_id: str, timezone: str, settings: GuildSettings, quota: Quota, fleet: Fleet,
+    now: int, before: ScheduleRow | None = None,
+) -> Draft:  # fmt: skip
+    """Check a spec and turn it into a row. ``before`` is the schedule it changes, if it does.
+
+    Raises:
+        Invalid: fields are wrong, or the time cannot be read; with readings where something else could be meant.
+        QuotaExceeded: the schedule itself is beyond what the guild's plan allows.
+    """
+    mistakes = Mistakes()
+    _check_plain(spec, mistakes)
+    args = _check_args(spec, fleet, quota, mistakes)
+    mistakes.raise_any()
+    read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
+    months = isinstance(spec.trigger, TextTrigger) or _steps_months(read.trigger)
+    policy_changes = dict(spec.policy)
+    if isinstance(read.trigger, DateTrigger):
+        policy_changes.setdefault("catchup_window", None)
+    policy = merged_policy(policy_changes, months=months)
+    anchor = before.anchor if before is not None else now
+    row = ScheduleRow(
+        id=id, revision=1 if before is None else before.revision + 1, guild_id=spec.guild_id, name=_name(spec),
+        owner_id=owner_id, handler=spec.handler, method=spec.method, args=args,
+        trigger=msgspec.json.encode(read.trigger).decode(), timezone=timezone, words=read.words, anchor=anchor,
+        start=_instant(spec.start, "start") if spec.start else read.start,
+        until=_instant(spec.until, "until") if spec.until else read.until,
+        count=spec.count if spec.count is not None else read.count, calendar=None, active_hours=None,
+        policy=msgspec.json.encode(policy).decode(), after="[]",
+        metadata=msgspec.json.encode(spec.metadata).decode(), state="active", paused_until=None, note=None,
+        next_due=None, last_due=before.last_due if before else None, fired=before.fired if before else 0, failures=0,
+        created=before.created if before else now, updated=now,
+    )  # fmt: skip
+    rule = _compile(row, policy)
+    row.next_due = _first_due(row, rule, read.trigger, now, settings)
+    _check_pace(rule, row, quota)
+    return Draft(row, rule)
+
+
+def _check_plain(spec: ScheduleSpec, mistakes: Mistakes) -> None:
+    if spec.name is not None and not 0 < len(spec.name.strip()) <= NAME_LENGTH:
+        mistakes.add("name", f"must have 1 to {NAME_LENGTH} characters")
+    if spec.count is not None and not 1 <= spec.count <= 1_000_000:
+        mistakes.add("count", "must lie between 1 and 1,000,000")
+    for field in ("calendar", "active_hours"):
+        if getattr(spec, field) is not None:
+            mistakes.add(field, "this version keeps no calendars and active hours; leave it out")
+    if spec.after:
+        mistakes.add("after", "this version has no chains; leave it out")
+    if len(spec.metadata) > 50 or any(len(k) > 100 or len(v) > 1000 for k, v in spec.metadata.items()):
+        mistakes.add("metadata", "takes at most 50 entries, keys of 100 and values of 1,000 characters")
+
+
+def _check_args(spec: ScheduleSpec, fleet: Fleet, quota: Quota, mistakes: Mistakes) -> str:
+    if quota.handlers is not None and spec.handler not in quota.handlers:
+        mistakes.add("handler", f"this server's plan allows {', '.join(quota.handlers)} only")
+        return "{}"
+    known = fleet.handlers()
+    if spec.handler not in known:
+        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(known) or 'none'}")
+        return "{}"
+    if fleet.method(spec.handler, spec.method) is None:
+        names = sorted({name for instance in known[spec.handler] for name in instance.methods})
+        mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
+        return "{}"
+    check = fleet.check(spec.handler, spec.method)
+    if check is not None:
+        try:
+            check.check(spec.args)
+        except Invalid as error:
+            mistakes.errors += error.errors
+    args = msgspec.json.encode(spec.args).decode()
+    if quota.payload_bytes is not None and len(args.encode()) > quota.payload_bytes:
+        mistakes.add("args", f"take {len(args.encode())} bytes; this server's plan allows {quota.payload_bytes}")
+    return args
+
+
+def _name(spec: ScheduleSpec) -> str | None:
+    return None if spec.name is None else spec.name.strip()
+
+
+def _instant(text: str, field: str) -> int:
+    try:
+        return parse(text)
+    except ValueError:
+        message = f"{text!r} is no instant; write it as 2026-03-29T09:00:00+02:00"
+        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+
+
+def _steps_months(trigger: object) -> bool:
+    return isinstance(trigger, IntervalTrigger) and any(unit in trigger.every.partition("T")[0] for unit in "YM")
+
+
+def _compile(row: ScheduleRow, policy: Policy) -> Rule:
+    try:
+        return rule_of(row, policy)
+    except ValueError as error:
+        field = getattr(error, "place", "trigger")
+        message = getattr(error, "message", str(error))
+        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+
+
+def _first_due(row: ScheduleRow, rule: Rule, trigger: object, now: int, settings: GuildSettings) -> int:
+    after = now - PAST_GRACE if isinstance(trigger, DateTrigger) else max(now, row.last_due or 0)
+    due = rule.next_after(after)
+    if due is None:
+        raise refuse_reading(trigger, rule, now, row.timezone, settings)
+    return due
+
+
+def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
+    """Refuse a rule that comes round faster than the plan's ``min_interval``."""
+    if quota.min_interval is None or not rule.recurring or row.next_due is None:
+        return
+    least = parse_duration(quota.min_interval)
+    due = row.next_due
+    for _ in range(INTERVAL_PROBES):
+        following = rule.next_after(due)
+        if following is None:
+            return
+        if following - due < least:
+            pace, allowed = spell_duration(following - due), quota.min_interval
+            raise QuotaExceeded(
+                f"This repeats after {pace}; the shortest interval this server's plan allows is {allowed}.",
+                scope=f"guild:{row.guild_id}", limit="min_interval", used=(following - due) / 1e6, allowed=least / 1e6,
+            )  # fmt: skip
+        due = following

@@ -1,0 +1,149 @@
+"""The use cases about guilds and people: settings, zones, who is here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from core.ledger.port import Transaction
+from core.ledger.rows import AuditRow, EventRow
+from core.service import access
+from core.service.desk import GUILD, USER, Desk, Effects, settings_of
+from core.timing.zones import zone
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import FieldError, Invalid
+from schedule_zero.event import EventKind
+from schedule_zero.views import Done, GuildSettings, UserTimezone
+
+_FIXED: Final = frozenset({"guild_id", "defaults"})
+_Hour = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class _Changes(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What may be set of a guild; UNSET: left alone, None: back to the default."""
+
+    timezone: str | None | msgspec.UnsetType = msgspec.UNSET
+    locale: str | None | msgspec.UnsetType = msgspec.UNSET
+    hour24: bool | None | msgspec.UnsetType = msgspec.UNSET
+    default_time: str | None | msgspec.UnsetType = msgspec.UNSET
+    channels: dict[str, str | None] | None | msgspec.UnsetType = msgspec.UNSET
+    mentions_everyone: bool | None | msgspec.UnsetType = msgspec.UNSET
+    mention_roles: tuple[str, ...] | None | msgspec.UnsetType = msgspec.UNSET
+    ephemeral: bool | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class Guilds:
+    """Settings of guilds and people."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def load_zones(self) -> None:
+        """Tell the engine where every guild's days begin; at start."""
+        for guild_id, text in (await self._desk.reader.notes.all(GUILD)).items():
+            self._desk.engine.entitler.set_zone(guild_id, zone(settings_of(guild_id, text).timezone))
+
+    async def get(self, actor: Actor, request: ask.GetGuildSettings) -> GuildSettings:
+        access.require_guild(actor, request.guild_id, change=False)
+        return await self._desk.guild_settings(request.guild_id)
+
+    async def put(self, actor: Actor, request: ask.PutGuildSettings) -> GuildSettings:
+        access.require_guild(actor, request.guild_id, change=True)
+        changes = _changes(request.changes)
+
+        async def work(tx: Transaction, effects: Effects) -> GuildSettings:
+            old = await tx.notes.get(GUILD, request.guild_id)
+            stored = {} if old is None else msgspec.json.decode(old, type=dict[str, Any])
+            new = msgspec.json.encode(_merged(stored, changes)).decode()
+            settings = settings_of(request.guild_id, new)
+            await tx.notes.put(GUILD, {request.guild_id: new})
+            await tx.notes.audit(
+                [AuditRow(at=self._desk.clock.now(), guild_id=request.guild_id, actor=f"{actor.kind}:{actor.id}",
+                          action="guild.settings", target=request.guild_id, before=old, after=new)]
+            )  # fmt: skip
+            return settings
+
+        settings = await self._desk.change(actor, request, GuildSettings, work)
+        self._desk.engine.entitler.set_zone(request.guild_id, zone(settings.timezone))
+        return settings
+
+    async def note(self, actor: Actor, request: ask.NoteGuild) -> Done:
+        """The bot is in a guild, or no longer. An event only when that is news."""
+        now = self._desk.clock.now()
+
+        async def work(tx: Transaction, effects: Effects) -> Done:
+            old = await tx.notes.get(GUILD, request.guild_id)
+            stored = {} if old is None else msgspec.json.decode(old, type=dict[str, Any])
+            if stored.get("present") == request.present and stored.get("name") == request.name:
+                return Done()
+            news = stored.get("present") != request.present
+            stored |= {"present": request.present, "name": request.name}
+            await tx.notes.put(GUILD, {request.guild_id: msgspec.json.encode(stored).decode()})
+            if news:
+                kind = EventKind.GUILD_JOINED if request.present else EventKind.GUILD_LEFT
+                await tx.journal.append([EventRow(at=now, kind=kind, guild_id=request.guild_id)])
+            return Done()
+
+        return await self._desk.change(actor, request, Done, work)
+
+    async def get_user_zone(self, actor: Actor, request: ask.GetUserTimezone) -> UserTimezone:
+        return UserTimezone(user_id=request.user_id, timezone=await self._desk.user_zone(request.user_id))
+
+    async def put_user_zone(self, actor: Actor, request: ask.PutUserTimezone) -> UserTimezone:
+        access.require_user(actor, request.user_id)
+        name = None if request.timezone is None else _zone_name(request.timezone, "timezone")
+
+        async def work(tx: Transaction, effects: Effects) -> UserTimezone:
+            text = None if name is None else msgspec.json.encode(name).decode()
+            await tx.notes.put(USER, {request.user_id: text})
+            return UserTimezone(user_id=request.user_id, timezone=name)
+
+        return await self._desk.change(actor, request, UserTimezone, work)
+
+
+def _zone_name(text: str, field: str) -> str:
+    try:
+        return zone(text).key
+    except ValueError as error:
+        message = getattr(error, "message", str(error))
+        raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
+
+
+def _changes(sent: dict[str, Any]) -> _Changes:
+    """The changes, checked. Fields that a client may only read are ignored, so that what was read can be sent back."""
+    try:
+        changes = msgspec.convert({k: v for k, v in sent.items() if k not in _FIXED}, _Changes)
+    except msgspec.ValidationError as error:
+        place = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else "settings"
+        raise Invalid(f"{place}: {error}", (FieldError(place, str(error)),)) from None
+    if isinstance(changes.timezone, str):
+        changes.timezone = _zone_name(changes.timezone, "timezone")
+    if isinstance(changes.default_time, str):
+        try:
+            changes.default_time = msgspec.convert(changes.default_time, _Hour)
+        except msgspec.ValidationError:
+            message = f"{changes.default_time!r} is no time of day; write it as 09:00"
+            raise Invalid(f"default_time: {message}", (FieldError("default_time", message),)) from None
+    if isinstance(changes.channels, dict):
+        unknown = sorted(set(changes.channels) - {"default", "log", "review", "failures"})
+        if unknown:
+            field = f"channels.{unknown[0]}"
+            raise Invalid(f"{field}: there is no such channel setting", (FieldError(field, "unknown"),))
+    return changes
+
+
+def _merged(stored: dict[str, Any], changes: _Changes) -> dict[str, Any]:
+    merged = dict(stored)
+    for name in _Changes.__struct_fields__:
+        value = getattr(changes, name)
+        if value is msgspec.UNSET:
+            continue
+        if name == "channels" and isinstance(value, dict):
+            value = {**stored.get("channels", {}), **value}
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = value
+    return merged

@@ -1,0 +1,92 @@
+"""Render: rows into views. Instants become RFC 3339 in the schedule's zone, JSON becomes values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from core.engine.plan import rule_of
+from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
+from core.timing.preview import preview
+from core.timing.rule import Rule
+from core.timing.zones import zone
+from schedule_zero.instant import spell, spell_duration
+from schedule_zero.run import Attempt, Missed, Run, Why
+from schedule_zero.schedule import Policy, RunSummary, Schedule
+from schedule_zero.trigger import Trigger
+
+NEXT_FIRES: Final = 5
+
+_trigger: Final = msgspec.json.Decoder(Trigger).decode
+_policy: Final = msgspec.json.Decoder(Policy).decode
+_strings: Final = msgspec.json.Decoder(dict[str, str]).decode
+_anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_missed: Final = msgspec.json.Decoder(Missed).decode
+
+
+def schedule_view(row: ScheduleRow, *, now: int, rule: Rule | None = None, newest: RunRow | None = None) -> Schedule:
+    """A schedule as answered, with the next fires where it is active."""
+    policy = _policy(row.policy)
+    place = zone(row.timezone) if rule is None else rule.zone
+    times: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    if row.state == "active" and row.next_due is not None:
+        rule = rule or rule_of(row, policy)
+        place = rule.zone
+        left = NEXT_FIRES if row.count is None else min(NEXT_FIRES, max(0, row.count - row.fired))
+        coming = preview(rule, after=row.next_due - 1, n=left)
+        times = tuple(fire.local for fire in coming)
+        notes = tuple(note for fire in coming for note in fire.notes)
+    return Schedule(
+        id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
+        handler=row.handler, method=row.method, args=_anything(row.args), trigger=_trigger(row.trigger),
+        timezone=row.timezone, words=row.words, start=_spelled(row.start, place), until=_spelled(row.until, place),
+        count=row.count, calendar=None, active_hours=None, policy=policy, after=(), state=row.state,
+        next_fire_times=times, notes=notes, created_at=spell(row.created, place),
+        last_run=None if newest is None else _summary(newest, place), metadata=_strings(row.metadata),
+        paused_until=_spelled(row.paused_until, place), note=row.note,
+    )  # fmt: skip
+
+
+def run_view(
+    row: RunRow, attempts: Sequence[AttemptRow], *, timezone: str, why: Why | None = None,
+    progress: float | None = None,
+) -> Run:  # fmt: skip
+    """A run as answered, with its attempts."""
+    place = zone(timezone)
+    first = attempts[0].sent if attempts else None
+    return Run(
+        id=row.id, schedule_id=row.schedule_id, guild_id=row.guild_id, handler=row.handler, method=row.method,
+        occurrence=_occurrence(row.occurrence, place), due=spell(row.due, place),
+        start_before=_spelled(row.start_before, place), state=row.state, attempt=row.attempt,
+        attempts=tuple(_attempt(attempt, place) for attempt in attempts),
+        result=None if row.result is None else msgspec.json.decode(row.result), reason=row.reason, why=why,
+        late_by=None if first is None else spell_duration(max(0, first - row.due)), trace_id=row.id.partition("_")[2],
+        missed=None if row.missed is None else _missed(row.missed), progress=progress,
+    )  # fmt: skip
+
+
+def _attempt(row: AttemptRow, place: ZoneInfo) -> Attempt:
+    return Attempt(
+        attempt=row.attempt, handler=row.handler, instance=row.instance, sent=spell(row.sent, place),
+        started=_spelled(row.started, place), ended=_spelled(row.ended, place), outcome=row.outcome, cause=row.cause,
+        error=row.error,
+    )  # fmt: skip
+
+
+def _summary(row: RunRow, place: ZoneInfo) -> RunSummary:
+    return RunSummary(
+        id=row.id, state=row.state, due=spell(row.due, place), ended=_spelled(row.ended, place), reason=row.reason
+    )
+
+
+def _occurrence(stored: str, place: ZoneInfo) -> str:
+    kind, _, rest = stored.partition(":")
+    return f"t:{spell(int(rest), place)}" if kind == "t" else stored
+
+
+def _spelled(instant: int | None, place: ZoneInfo) -> str | None:
+    return None if instant is None else spell(instant, place)

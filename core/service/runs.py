@@ -1,0 +1,186 @@
+"""The use cases about runs: run now, list, look at, cancel, retry."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from core.engine.admit import line_of
+from core.engine.plan import PRIORITIES
+from core.governor.explain import why_of
+from core.ledger.port import RunFilter, Transaction
+from core.ledger.rows import Move, RunRow, ScheduleRow
+from core.service import access
+from core.service.desk import Desk, Effects
+from core.service.render import run_view
+from core.service.times import instant_in
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict
+from schedule_zero.event import EventKind
+from schedule_zero.instant import spell
+from schedule_zero.run import TERMINAL, Run, RunState, Why
+from schedule_zero.schedule import Policy
+from schedule_zero.views import RunPage
+
+LONGEST_PAGE: Final = 200
+_RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
+
+
+class Runs:
+    """Everything about runs that people ask for."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run_now(self, actor: Actor, request: ask.RunSchedule) -> Run:
+        """One run outside the rule: obeys quota and overlap, never moves the anchor, works while paused."""
+        row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
+        access.require_change(actor, row)
+        if row.state in ("blocked", "deleted", "needs_owner"):
+            raise Conflict(f"This schedule is {row.state}; resume it first, then it can run.")
+        args = None
+        if request.args:
+            args = msgspec.json.encode({**msgspec.json.decode(row.args), **request.args}).decode()
+            self._check(row, args)
+        run = self._new_run(row, request.idempotency_key, args)
+        return await self._create(actor, request, row, run)
+
+    async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
+        limit = max(1, min(request.limit, LONGEST_PAGE))
+        since = instant_in(request.since, "since", 0) if request.since else None
+        wanted = RunFilter(
+            guild_id=request.guild_id, any_guild=request.any_guild or request.schedule_id is not None,
+            schedule_id=request.schedule_id, state=request.state, since=since,
+        )  # fmt: skip
+        if request.schedule_id is not None:
+            schedule = await self._desk.reader.schedules.get(request.schedule_id)
+            access.require_schedule(actor, schedule, request.schedule_id)
+        elif actor.kind == "member":
+            wanted = msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+        rows = await self._desk.reader.runs.page(wanted, request.cursor, limit + 1)
+        items = await self._views(rows[:limit])
+        return RunPage(items=items, next=rows[limit - 1].id if len(rows) > limit else None)
+
+    async def get(self, actor: Actor, request: ask.GetRun) -> Run:
+        row = await self._existing(actor, request.id, change=False)
+        return (await self._views([row]))[0]
+
+    async def cancel(self, actor: Actor, request: ask.CancelRun) -> Run:
+        """A waiting run is cancelled at once; one under way is asked to stop and ends when it does."""
+        row = await self._existing(actor, request.id, change=True)
+
+        async def work(tx: Transaction, effects: Effects) -> Run:
+            current = await tx.runs.get(row.id)
+            if current is None or current.state in TERMINAL:
+                raise Conflict(f"This run has ended ({row.state}); there is nothing to cancel.")
+            if current.state is not RunState.WAITING:
+                effects.cancel.append(row.id)
+                return (await self._views([current], tx))[0]
+            await self._cancel_waiting(tx, effects, current)
+            return (await self._views([await tx.runs.get(row.id) or current], tx))[0]
+
+        return await self._desk.change(actor, request, Run, work)
+
+    async def retry(self, actor: Actor, request: ask.RetryRun) -> Run:
+        """A new run of the same schedule, with the arguments the old one had."""
+        old = await self._existing(actor, request.id, change=True)
+        if old.state not in _RETRIABLE:
+            raise Conflict(f"This run is {old.state}; only one that failed, was skipped or cancelled can be retried.")
+        row = await self._desk.reader.schedules.get(old.schedule_id)
+        if row is None or row.state == "deleted":
+            raise Conflict("The schedule of this run is deleted; bring it back first.")
+        run = self._new_run(row, request.idempotency_key, old.args)
+        return await self._create(actor, request, row, run)
+
+    async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
+        policy = msgspec.json.decode(row.policy, type=Policy)
+
+        async def work(tx: Transaction, effects: Effects) -> Run:
+            fresh = msgspec.structs.replace(run)
+            known = await tx.runs.by_occurrence(row.id, fresh.occurrence)
+            if known is not None:
+                return (await self._views([known], tx))[0]
+            now = self._desk.clock.now()
+            charges = await self._desk.engine.entitler.charge_one(tx, fresh, now, wait=policy.on_quota == "wait")
+            await tx.runs.insert([fresh])
+            kind = EventKind.RUN_CREATED if fresh.state is RunState.WAITING else EventKind.RUN_SKIPPED
+            facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
+            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *charges.events])
+            if fresh.state is RunState.WAITING:
+                effects.runs.append(fresh)
+            return run_view(fresh, (), timezone=row.timezone)
+
+        return await self._desk.change(actor, request, Run, work)
+
+    def _new_run(self, row: ScheduleRow, key: str | None, args: str | None) -> RunRow:
+        now = self._desk.clock.now()
+        id = self._desk.ids.make("run", now)
+        policy = msgspec.json.decode(row.policy, type=Policy)
+        return RunRow(
+            id=id, schedule_id=row.id, occurrence=f"m:{key or id}", guild_id=row.guild_id, handler=row.handler,
+            method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
+            state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
+            missed=None, created=now, ended=None, lost=0, line=line_of(policy),
+        )  # fmt: skip
+
+    def _check(self, row: ScheduleRow, args: str) -> None:
+        method = self._desk.engine.fleet.check(row.handler, row.method)
+        if method is not None:
+            method.check(msgspec.json.decode(args, type=dict[str, Any]))
+
+    async def _existing(self, actor: Actor, id: str, *, change: bool) -> RunRow:
+        row = await self._desk.reader.runs.get(id)
+        schedule = None if row is None else await self._desk.reader.schedules.get(row.schedule_id)
+        found = access.require_run(actor, row, None if schedule is None else schedule.owner_id, id)
+        if change and schedule is not None:
+            access.require_change(actor, schedule)
+        return found
+
+    async def _cancel_waiting(self, tx: Transaction, effects: Effects, run: RunRow) -> None:
+        now = self._desk.clock.now()
+        await tx.runs.move(
+            [Move(run_id=run.id, before=RunState.WAITING, before_attempt=run.attempt, after=RunState.CANCELLED,
+                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost)]
+        )  # fmt: skip
+        if run.attempt == 0:
+            await self._desk.engine.entitler.give_back(tx, [(run.guild_id, run.charged)])
+        schedule = await tx.schedules.get(run.schedule_id)
+        if schedule is not None:
+            event = self._desk.run_event(EventKind.RUN_CANCELLED, schedule, run.id, {"reason": "cancelled"})
+            await tx.journal.append([event])
+        effects.withdrawn.append(run.id)
+
+    async def _views(self, rows: list[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
+        source = self._desk.reader if tx is None else tx
+        attempts = await source.runs.attempts([row.id for row in rows])
+        schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))
+        views = []
+        for row in rows:
+            schedule = schedules.get(row.schedule_id)
+            flight = self._desk.engine.flights.current(row.id)
+            views.append(
+                run_view(
+                    row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
+                    why=self._why(row) if row.state is RunState.WAITING else None,
+                    progress=flight.fraction if flight is not None else None,
+                )
+            )  # fmt: skip
+        return tuple(views)
+
+    def _why(self, row: RunRow) -> Why | None:
+        """What a waiting run waits for, from wherever it waits."""
+        engine, now = self._desk.engine, self._desk.clock.now()
+        if row.not_before is not None and row.not_before > now:
+            limit = "runs_per_day" if row.reason == "quota" else ("retry" if row.attempt else "due")
+            scope = f"guild:{row.guild_id}" if row.reason == "quota" else f"schedule:{row.schedule_id}"
+            return Why(scope=scope, limit=limit, used=row.attempt, allowed=0, until=spell(row.not_before))
+        behind = engine.room.in_line(row.id)
+        if behind is not None:
+            return Why(scope=f"schedule:{row.schedule_id}", limit="overlap", used=behind[0], allowed=behind[1])
+        wait = engine.queue.why(row.id)
+        if wait is None:
+            return None
+        return msgspec.convert(why_of(wait, now=now, monotonic=self._desk.clock.monotonic()), Why)
+

@@ -1,0 +1,88 @@
+"""The service: every request of every door, judged and answered by its use case.
+
+``handle`` is the one entrance: HTTP, the wire, the embedded mode and the cogs all come through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from core.engine.engine import Engine
+from core.governor.settings import GovernorSettings
+from core.service.desk import Desk
+from core.service.guilds import Guilds
+from core.service.runs import Runs
+from core.service.schedules import Schedules
+from core.service.status import Statuses
+from core.service.times import Times
+from core.service.undo import Undoing
+from core.service.watching import Watching
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Malformed
+from schedule_zero.event import Event
+from schedule_zero.views import Part, View
+
+UseCase = Callable[[Actor, Any], Awaitable[Any]]
+
+
+class Service:
+    """Use cases by noun, behind one method."""
+
+    def __init__(self, engine: Engine, governor: GovernorSettings, parts: Callable[[], dict[str, Part]]) -> None:
+        """``parts``: how the parts outside the engine are doing, for status."""
+        desk = Desk(engine)
+        times = Times(desk)
+        schedules = Schedules(desk, governor, times)
+        runs, undoing = Runs(desk), Undoing(desk)
+        self.guilds = Guilds(desk)
+        self._watching = Watching(desk)
+        self._statuses = Statuses(desk, parts)
+        self._use_cases: dict[type, UseCase] = {
+            ask.CreateSchedule: schedules.create,
+            ask.CreateSchedules: schedules.create_batch,
+            ask.GetSchedule: schedules.get,
+            ask.ListSchedules: schedules.page,
+            ask.PatchSchedule: schedules.patch,
+            ask.DeleteSchedule: schedules.delete,
+            ask.PauseSchedule: schedules.pause,
+            ask.ResumeSchedule: schedules.resume,
+            ask.PreviewSchedule: schedules.preview,
+            ask.SuggestSchedules: schedules.suggest,
+            ask.RunSchedule: runs.run_now,
+            ask.ListRuns: runs.page,
+            ask.GetRun: runs.get,
+            ask.CancelRun: runs.cancel,
+            ask.RetryRun: runs.retry,
+            ask.PreviewTrigger: times.preview,
+            ask.ReadTime: times.read,
+            ask.SuggestTimes: times.suggest,
+            ask.SuggestZones: times.zones,
+            ask.Undo: undoing.undo,
+            ask.ListEvents: self._watching.page,
+            ask.GetGuildSettings: self.guilds.get,
+            ask.PutGuildSettings: self.guilds.put,
+            ask.NoteGuild: self.guilds.note,
+            ask.GetUserTimezone: self.guilds.get_user_zone,
+            ask.PutUserTimezone: self.guilds.put_user_zone,
+            ask.GetStatus: self._statuses.status,
+        }
+
+    async def handle(self, actor: Actor, request: ask.Request) -> View:
+        """Answer one request.
+
+        Raises:
+            schedule_zero.errors.ScheduleZeroError: the refusal, with its sentence.
+        """
+        use_case = self._use_cases.get(type(request))
+        if use_case is None:
+            raise Malformed(f"There is no request {type(request).__name__}.")
+        view: View = await use_case(actor, request)
+        return view
+
+    def follow(
+        self, actor: Actor, after: str | None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None
+    ) -> AsyncIterator[Event]:
+        """The journal as it grows, for ever."""
+        return self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id)

@@ -1,0 +1,47 @@
+"""Status: whether the core accepts and fires, and how it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from core.service.desk import Desk
+from schedule_zero.actor import Actor
+from schedule_zero.instant import SECOND, spell, spell_duration
+from schedule_zero.requests import GetStatus
+from schedule_zero.views import Part, Status
+
+OPTIONAL = frozenset({"discord", "playground"})
+LAG_LIMIT = 30 * SECOND
+
+
+class Statuses:
+    """Puts the parts' words together."""
+
+    def __init__(self, desk: Desk, parts: Callable[[], dict[str, Part]]) -> None:
+        self._desk = desk
+        self._parts = parts
+
+    async def status(self, actor: Actor, request: GetStatus) -> Status:
+        """The parts that must work decide ``running``; Discord being away does not."""
+        engine, now = self._desk.engine, self._desk.clock.now()
+        soonest = engine.tick.soonest()
+        lag = max(0, now - soonest) if soonest is not None else 0
+        parts = dict(self._parts())
+        parts["scheduler"] = Part(
+            ok=lag < LAG_LIMIT, detail="ok" if lag < LAG_LIMIT else f"{spell_duration(lag)} behind"
+        )
+        running = all(part.ok for name, part in parts.items() if name not in OPTIONAL)
+        return Status(
+            running=running, version=_version(),
+            last_tick=None if engine.tick.last_commit is None else spell(engine.tick.last_commit),
+            schedules=await self._desk.reader.schedules.total(), due=engine.tick.overdue(now),
+            waiting=len(engine.room), runs_executed=engine.settler.executed, lag=spell_duration(lag), parts=parts,
+        )  # fmt: skip
+
+
+def _version() -> str:
+    try:
+        return version("schedule-zero")
+    except PackageNotFoundError:
+        return "source"

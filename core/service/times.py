@@ -1,0 +1,233 @@
+"""Times: reading what people write, offering readings, previewing rules. All through ``core.timing``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from core.engine.plan import rule_of, terms_of
+from core.ledger.rows import ScheduleRow
+from core.service.desk import Desk
+from core.service.policy import merged_policy
+from core.timing import preview as previews
+from core.timing.combine import combine
+from core.timing.compile import compile_rule
+from core.timing.reading import Reading, Unreadable, read, readings, suggest_repeat, words
+from core.timing.rule import Rule
+from core.timing.zones import search_zones, zone
+from schedule_zero.actor import Actor
+from schedule_zero.errors import FieldError, Invalid, ReadingOffer
+from schedule_zero.instant import parse, spell
+from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestTimes, SuggestZones
+from schedule_zero.schedule import Policy
+from schedule_zero.trigger import DateTrigger, TextTrigger, Trigger
+from schedule_zero.views import (
+    Fire,
+    GuildSettings,
+    PreviewView,
+    ReadingView,
+    Suggestion,
+    Suggestions,
+)
+
+MOST_FIRES: Final = 1000
+CHOICE_LENGTH: Final = 100
+
+
+class Understood(msgspec.Struct):
+    """A trigger in one of the stored forms, said back in words, with the bounds the words gave."""
+
+    trigger: Trigger
+    words: str
+    start: int | None = None
+    until: int | None = None
+    count: int | None = None
+
+
+def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
+    """A trigger as sent, in stored form: text is read, the others are taken as they are.
+
+    Raises:
+        Invalid: the text cannot be read, with the readings it could have.
+    """
+    if not isinstance(trigger, TextTrigger):
+        try:
+            return Understood(trigger, words(trigger, timezone=timezone, hour24=settings.hour24))
+        except ValueError as error:
+            raise _invalid(error) from None
+    try:
+        reading = read(
+            trigger.text, now=now, timezone=trigger.timezone or timezone, default_time=settings.default_time,
+            hour24=settings.hour24,
+        )  # fmt: skip
+    except Unreadable as error:
+        raise unreadable(error, "trigger.text", now, timezone) from None
+    except ValueError as error:
+        raise _invalid(error) from None
+    return Understood(reading.trigger, reading.words, reading.start, reading.until, reading.count)
+
+
+def unreadable(error: Unreadable, field: str, now: int, timezone: str) -> Invalid:
+    """The refusal of a text, with what it could have meant."""
+    offers = tuple(offer(reading, now, timezone) for reading in error.readings)
+    message = str(error)
+    return Invalid(message, errors=(FieldError(field, message),), readings=offers)
+
+
+def offer(reading: Reading, now: int, timezone: str) -> ReadingOffer:
+    """A reading as it is offered: what to write to mean it, and when it would be due next."""
+    rule = _rule(reading.trigger, timezone, now, Policy(month_end="clamp"), reading.start, reading.until)
+    due = rule.next_after(now)
+    return ReadingOffer(
+        text=reading.text,
+        trigger=msgspec.to_builtins(reading.trigger),
+        words=reading.words,
+        next=None if due is None else spell(due, rule.zone),
+    )
+
+
+def refuse_reading(trigger: object, rule: Rule, now: int, timezone: str, settings: GuildSettings) -> Invalid:
+    """The refusal of a rule that is never due again."""
+    if isinstance(trigger, DateTrigger):
+        past = rule.last_until(now)
+        when = "never comes" if past is None else f"lies in the past ({spell(past, rule.zone)})"
+        message = f"this time {when}; choose one that is still to come"
+    else:
+        message = "this rule is never due again; check its dates, its end and its day of the month"
+    return Invalid(f"trigger: {message}", errors=(FieldError("trigger", message),))
+
+
+def fires(rule: Rule, after: int, n: int) -> tuple[Fire, ...]:
+    """The next ``n`` due times with their notes."""
+    return tuple(
+        Fire(at=spell(fire.at), local=fire.local, notes=fire.notes) for fire in previews.preview(rule, after=after, n=n)
+    )
+
+
+def _invalid(error: ValueError) -> Invalid:
+    field, message = getattr(error, "place", "trigger"), getattr(error, "message", str(error))
+    return Invalid(f"{field}: {message}", errors=(FieldError(field, message),))
+
+
+def _rule(
+    trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None
+) -> Rule:
+    try:
+        return compile_rule(
+            trigger, timezone=timezone, anchor=anchor, dst=policy.dst, month_end=policy.month_end, start=start,
+            until=until,
+        )  # fmt: skip
+    except ValueError as error:
+        raise _invalid(error) from None
+
+
+def instant_in(text: str | None, field: str, default: int) -> int:
+    """An RFC 3339 instant sent in a field. Raises Invalid."""
+    if text is None:
+        return default
+    try:
+        return parse(text)
+    except ValueError:
+        message = f"{text!r} is no instant; write it as 2026-03-29T09:00:00+02:00"
+        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+
+
+def require_n(n: int) -> int:
+    """How many fires were asked for. Raises Invalid outside 1 to 1,000."""
+    if not 1 <= n <= MOST_FIRES:
+        raise Invalid(f"n: must lie between 1 and {MOST_FIRES:,}", errors=(FieldError("n", "out of range"),))
+    return n
+
+
+class Times:
+    """The use cases about time."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def preview(self, actor: Actor, request: PreviewTrigger) -> PreviewView:
+        """What a trigger would do, without saving anything."""
+        now = instant_in(request.after, "after", self._desk.clock.now())
+        timezone = self._zone(request.timezone)
+        settings = GuildSettings(guild_id="")
+        understood = trigger_of(request.trigger, now=now, timezone=timezone, settings=settings)
+        policy = merged_policy(request.policy, months=isinstance(request.trigger, TextTrigger))
+        start = instant_in(request.start, "start", 0) if request.start else understood.start
+        until = instant_in(request.until, "until", 0) if request.until else understood.until
+        rule = _rule(understood.trigger, timezone, now, policy, start, until)
+        n = require_n(request.n)
+        if understood.count is not None:
+            n = min(n, understood.count)
+        return PreviewView(
+            fires=fires(rule, now, n), trigger=understood.trigger, timezone=rule.zone.key, words=understood.words
+        )
+
+    def preview_row(self, row: ScheduleRow, n: int, after: int) -> PreviewView:
+        """What a saved schedule will do."""
+        policy = terms_of(msgspec.json.decode(row.policy, type=Policy)).policy
+        rule = rule_of(row, policy)
+        left = n if row.count is None else min(n, max(0, row.count - row.fired))
+        trigger = msgspec.json.decode(row.trigger, type=Trigger)
+        due = fires(rule, after, require_n(n))[:left]
+        return PreviewView(fires=due, trigger=trigger, timezone=rule.zone.key, words=row.words)
+
+    async def read(self, actor: Actor, request: ReadTime) -> ReadingView:
+        """What words mean, in the zone that applies."""
+        now = self._desk.clock.now()
+        settings = await self._desk.guild_settings(request.guild_id)
+        timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
+        field = "when"
+        try:
+            when = read(request.when, now=now, timezone=timezone, default_time=settings.default_time,
+                        hour24=settings.hour24)  # fmt: skip
+            field = "repeat"
+            repeat = None if request.repeat is None else read(
+                request.repeat, now=now, timezone=timezone, default_time=settings.default_time, hour24=settings.hour24
+            )  # fmt: skip
+            reading = combine(when, repeat)
+        except Unreadable as error:
+            raise unreadable(error, field, now, timezone) from None
+        except ValueError as error:
+            raise _invalid(error) from None
+        rule = _rule(reading.trigger, timezone, now, Policy(month_end="clamp"), reading.start, reading.until)
+        return ReadingView(
+            trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
+            fires=fires(rule, now, 5), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
+            count=reading.count,
+        )  # fmt: skip
+
+    async def suggest(self, actor: Actor, request: SuggestTimes) -> Suggestions:
+        """Readings of half-typed text, for autocompletion. Never refuses."""
+        now = self._desk.clock.now()
+        settings = await self._desk.guild_settings(request.guild_id)
+        timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
+        options: dict[str, Any] = {"now": now, "timezone": timezone, "default_time": settings.default_time,
+                                   "hour24": settings.hour24}  # fmt: skip
+        found = suggest_repeat(request.text, **options) if request.field == "repeat" else readings(
+            request.text, **options
+        )  # fmt: skip
+        items = []
+        for reading in found:
+            made = offer(reading, now, timezone)
+            label = reading.words if made.next is None else f"{reading.words} · next {made.next[:16].replace('T', ' ')}"
+            items.append(Suggestion(name=_short(label), value=_short(reading.text)))
+        return Suggestions(items=tuple(items[:25]))
+
+    async def zones(self, actor: Actor, request: SuggestZones) -> Suggestions:
+        """Time zones by half-typed name."""
+        return Suggestions(items=tuple(Suggestion(name=name, value=name) for name in search_zones(request.text)))
+
+    def _zone(self, name: str) -> str:
+        try:
+            return zone(name).key
+        except ValueError as error:
+            raise _invalid(error) from None
+
+
+def _spelled(instant: int | None, rule: Rule) -> str | None:
+    return None if instant is None else spell(instant, rule.zone)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= CHOICE_LENGTH else text[: CHOICE_LENGTH - 1] + "…"

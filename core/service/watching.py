@@ -1,0 +1,70 @@
+"""Watching: the journal, by the page and as it grows, for those who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from core.service.desk import Desk
+from schedule_zero.actor import Actor
+from schedule_zero.errors import FieldError, Forbidden, Invalid
+from schedule_zero.event import Event
+from schedule_zero.requests import ListEvents
+from schedule_zero.views import EventPage
+
+LONGEST_PAGE: Final = 1000
+
+
+class Watching:
+    """Reading events."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def page(self, actor: Actor, request: ListEvents) -> EventPage:
+        """Events after a place; ``next`` is the place to go on from."""
+        guild_id = _scope(actor, request.guild_id)
+        journal = self._desk.reader.journal
+        epoch, _ = await journal.head()
+        seq = place_of(request.after, epoch) or 0
+        limit = max(1, min(request.limit, LONGEST_PAGE))
+        items = await journal.after(seq, limit, kinds=request.kinds, guild_id=guild_id)
+        last = items[-1].seq if items else seq
+        return EventPage(items=tuple(items), next=f"{epoch}-{last}")
+
+    async def follow(
+        self, actor: Actor, after: str | None, *, kinds: tuple[str, ...], guild_id: str | None
+    ) -> AsyncIterator[Event]:
+        """Wanted events after a place, or from now on."""
+        scope = _scope(actor, guild_id)
+        epoch, _ = await self._desk.reader.journal.head()
+        seq = place_of(after, epoch)
+
+        def wanted(event: Event) -> bool:
+            return (not kinds or event.kind in kinds) and (scope is None or event.guild_id == scope)
+
+        async for event in self._desk.engine.publisher.follow(seq, wanted):
+            yield event
+
+
+def place_of(text: str | None, epoch: int) -> int | None:
+    """A place in the journal: a bare seq, or ``epoch-seq``; one of another epoch starts this epoch over.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    if text is None:
+        return None
+    head, _, tail = text.rpartition("-")
+    if not tail.isdecimal() or len(tail) > 18 or (head and not head.isdecimal()):
+        message = f"{text!r} is no place in the journal; write a number, or epoch-number as in an event's id"
+        raise Invalid(f"after: {message}", (FieldError("after", message),))
+    return int(tail) if not head or int(head) == epoch else 0
+
+
+def _scope(actor: Actor, guild_id: str | None) -> str | None:
+    if actor.kind != "member":
+        return guild_id
+    if actor.guild_id is None or guild_id not in (None, actor.guild_id):
+        raise Forbidden("Events are told to the server they belong to.")
+    return actor.guild_id

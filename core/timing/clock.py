@@ -1,0 +1,147 @@
+"""The wall clock of one zone, in whole numbers: which wall an instant shows, and when a wall is shown.
+
+A zone is read once per stretch of about thirteen months and kept as spans of constant offset, so that a clock change
+costs a comparison instead of datetime arithmetic. All quantities are microseconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from core.timing.rule import EARLIEST, LATEST
+from schedule_zero.instant import DAY, HOUR, SECOND
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STRETCH_BITS: Final = 45  # 2**45 µs are 407 days
+_STRETCH: Final = 1 << _STRETCH_BITS
+_KEPT: Final = 512  # stretches per zone; five centuries
+_NEVER: Final = -(1 << 62)
+
+REACH: Final = 26 * HOUR
+"""No zone's wall is farther from UTC than this, and no clock change moves it farther (Apia 2011: 24 hours)."""
+
+
+class Span(NamedTuple):
+    """A time of constant offset. A span also ends where a stretch ends, so neighbours may share an offset."""
+
+    start: int
+    """First instant."""
+    end: int
+    """First instant that no longer belongs to it."""
+    offset: int
+    """Wall minus instant."""
+    seen: int
+    """The latest wall shown before ``start``: above the span's own first wall when the clock was turned back."""
+
+
+class Clock:
+    """The wall clock of a zone. One per zone, shared by all rules (``clock_of``)."""
+
+    __slots__ = ("_stretches", "zone")
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self._stretches: dict[int, tuple[Span, ...]] = {}
+
+    def span(self, instant: int) -> Span:
+        """The span that holds the instant."""
+        number = instant >> _STRETCH_BITS
+        stretch = self._stretches.get(number)
+        if stretch is None:
+            stretch = self._read(number)
+        for span in stretch:
+            if instant < span.end:
+                return span
+        return stretch[-1]
+
+    def wall(self, instant: int) -> int:
+        """What the clock shows at the instant."""
+        return instant + self.span(instant).offset
+
+    def highest(self, instant: int) -> int:
+        """The latest wall shown up to the instant; more than ``wall`` while an hour is lived a second time."""
+        span = self.span(instant)
+        return max(instant + span.offset, span.seen)
+
+    def first(self, wall: int) -> int:
+        """The first instant that shows this wall or, where the clock jumped over it, the first one after the gap."""
+        span = self.span(wall - REACH)
+        while wall - span.offset >= span.end:
+            span = self.span(span.end)
+        return max(span.start, wall - span.offset)
+
+    def instants(self, wall: int) -> tuple[int, ...]:
+        """All instants that show this wall: none in a gap, two where the clock was turned back, else one."""
+        found = []
+        span = self.span(wall - REACH)
+        while span.start <= wall + REACH:
+            if span.start <= wall - span.offset < span.end:
+                found.append(wall - span.offset)
+            span = self.span(span.end)
+        return tuple(found)
+
+    def change_after(self, instant: int, until: int) -> tuple[Span, Span] | None:
+        """The spans before and after the first clock change in (instant, until], or None."""
+        before = self.span(instant)
+        while before.end <= until:
+            after = self.span(before.end)
+            if after.offset != before.offset:
+                return before, after
+            before = after
+        return None
+
+    def _offset(self, instant: int) -> int:
+        moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(self.zone)
+        return (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) - instant
+
+    def _read(self, number: int) -> tuple[Span, ...]:
+        """Read one stretch of the zone by looking at every day, and at seconds where a day changed the offset.
+
+        Reading starts two days early, so that an hour repeated across the border is still known as repeated.
+        """
+        begin, end = number << _STRETCH_BITS, (number + 1) << _STRETCH_BITS
+        instant = begin - 2 * DAY
+        start, offset, seen = begin, self._offset(instant), _NEVER
+        spans: list[Span] = []
+        while instant < end:
+            following = min(instant + DAY, end)
+            if self._offset(following) == offset:
+                instant = following
+                continue
+            change = self._change(instant, following, offset)
+            if change >= end:
+                break
+            if change > begin:
+                spans.append(Span(start, change, offset, seen))
+            start, seen, offset = max(change, begin), change + offset - 1, self._offset(change)
+            instant = change
+        spans.append(Span(start, end, offset, seen))
+        if len(self._stretches) >= _KEPT:
+            self._stretches.clear()
+        self._stretches[number] = tuple(spans)
+        return self._stretches[number]
+
+    def _change(self, low: int, high: int, offset: int) -> int:
+        """The first instant in (low, high] at which the offset is no longer ``offset``; zones change on seconds."""
+        low, high = low // SECOND, -(-high // SECOND)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._offset(middle * SECOND) == offset:
+                low = middle
+            else:
+                high = middle
+        return high * SECOND
+
+
+@lru_cache(maxsize=1024)
+def clock_of(zone: ZoneInfo) -> Clock:
+    """The one clock of a zone."""
+    return Clock(zone)
+
+
+def inside(instant: int) -> int:
+    """The instant, moved into the time in which rules are asked."""
+    return min(max(instant, EARLIEST), LATEST)

@@ -1,0 +1,270 @@
+"""Cron expressions as patterns on the wall: five fields, six with seconds in front, or an ``@`` name.
+
+Fields, names, lists, ranges, steps, ``L``, ``LW`` and ``#`` are read by cronsim, which follows Debian's cron(8); like
+there, day of month and day of week must both match when one of them starts with a star, else either will do. The
+search is our own: it counts on the wall, so that no clock change can lose or double a day.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from calendar import monthrange
+from datetime import date
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from cronsim.cronsim import CronSim, CronSimError, Field, SpecItem
+
+from core.timing.rule import BadPattern
+from schedule_zero.instant import SECOND
+
+NAMES: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_DAY_SECONDS: Final = 86_400
+_MONTHS_SEARCHED: Final = 50 * 12  # a 29 February that must be a Monday comes again after 40 years at the latest
+_MONTHS_KEPT: Final = 120
+_FIELDS: Final = (
+    (Field.SECOND, "second", "0-59"),
+    (Field.MINUTE, "minute", "0-59"),
+    (Field.HOUR, "hour", "0-23"),
+    (Field.DAY, "day of the month", "1-31"),
+    (Field.MONTH, "month", "1-12 or JAN-DEC"),
+    (Field.DOW, "day of the week", "0-7 or SUN-SAT"),
+)
+
+
+class Fields(NamedTuple):
+    """A cron expression, read. Days keep cronsim's marks for ``L``, ``LW`` and ``#``."""
+
+    seconds: tuple[int, ...]
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: frozenset[SpecItem]
+    months: frozenset[int]
+    weekdays: frozenset[SpecItem]
+    both_days: bool
+    """Day of month and day of week must both match."""
+    hour_by_hour: bool
+    """Minute or hour starts with a star: Debian lets such a job follow the clock instead of settling it."""
+
+
+class CronPattern:
+    """The walls of one cron expression. Equal expressions share one (``cron_pattern``)."""
+
+    __slots__ = ("_clamp", "_days_of", "_f", "_per_day")
+
+    def __init__(self, fields: Fields, *, clamp: bool) -> None:
+        self._f = fields
+        self._clamp = clamp
+        self._per_day = len(fields.seconds) * len(fields.minutes) * len(fields.hours)
+        self._days_of: dict[int, tuple[int, ...]] = {}
+
+    @property
+    def hour_by_hour(self) -> bool:
+        return self._f.hour_by_hour
+
+    def next_after(self, wall: int) -> int | None:
+        day, second = divmod(wall // SECOND + 1, _DAY_SECONDS)
+        matching = self._day_from(day)
+        if matching == day:
+            time = self._time_from(second)
+            if time is not None:
+                return (day * _DAY_SECONDS + time) * SECOND
+            matching = self._day_from(day + 1)
+        if matching is None:
+            return None
+        f = self._f
+        return (matching * _DAY_SECONDS + f.hours[0] * 3600 + f.minutes[0] * 60 + f.seconds[0]) * SECOND
+
+    def last_until(self, wall: int) -> int | None:
+        day, second = divmod(wall // SECOND, _DAY_SECONDS)
+        matching = self._day_until(day)
+        if matching == day:
+            time = self._time_until(second)
+            if time is not None:
+                return (day * _DAY_SECONDS + time) * SECOND
+            matching = self._day_until(day - 1)
+        if matching is None:
+            return None
+        f = self._f
+        return (matching * _DAY_SECONDS + f.hours[-1] * 3600 + f.minutes[-1] * 60 + f.seconds[-1]) * SECOND
+
+    def count_between(self, after: int, until: int, limit: int) -> int:
+        """Counts days, not walls."""
+        low, low_second = divmod(after // SECOND, _DAY_SECONDS)
+        high, high_second = divmod(until // SECOND, _DAY_SECONDS)
+        count = self._rank(high_second) if self._day_from(high) == high else 0
+        count -= self._rank(low_second) if self._day_from(low) == low else 0
+        month = date.fromordinal(low + _EPOCH_DAY).replace(day=1)
+        while (first := month.toordinal() - _EPOCH_DAY) < high and count < limit:
+            days = self._days(month.year, month.month)
+            count += self._per_day * (bisect_left(days, high - first + 1) - bisect_left(days, low - first + 1))
+            month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+        return min(count, limit)
+
+    def _day_from(self, day: int) -> int | None:
+        """The first matching day at or after this one, both counted from 1970-01-01."""
+        start = date.fromordinal(day + _EPOCH_DAY)
+        year, month, first = start.year, start.month, start.day
+        for _ in range(_MONTHS_SEARCHED):
+            days = self._days(year, month)
+            place = bisect_left(days, first)
+            if place < len(days):
+                return date(year, month, days[place]).toordinal() - _EPOCH_DAY
+            year, month, first = year + month // 12, month % 12 + 1, 1
+        return None
+
+    def _day_until(self, day: int) -> int | None:
+        start = date.fromordinal(day + _EPOCH_DAY)
+        year, month, last = start.year, start.month, start.day
+        for _ in range(_MONTHS_SEARCHED):
+            days = self._days(year, month)
+            place = bisect_right(days, last)
+            if place:
+                return date(year, month, days[place - 1]).toordinal() - _EPOCH_DAY
+            year, month, last = (year, month - 1, 31) if month > 1 else (year - 1, 12, 31)
+        return None
+
+    def _days(self, year: int, month: int) -> tuple[int, ...]:
+        """The matching days of a month, in order."""
+        if month not in self._f.months:
+            return ()
+        known = self._days_of.get(year * 12 + month)
+        if known is None:
+            if len(self._days_of) >= _MONTHS_KEPT:
+                self._days_of.clear()
+            known = self._days_of[year * 12 + month] = _days_of_month(self._f, year, month, clamp=self._clamp)
+        return known
+
+    def _time_from(self, second: int) -> int | None:
+        """The first matching second of the day at or after this one."""
+        f = self._f
+        hour, rest = divmod(second, 3600)
+        minute, second = divmod(rest, 60)
+        h = bisect_left(f.hours, hour)
+        if h == len(f.hours):
+            return None
+        if f.hours[h] == hour:
+            m = bisect_left(f.minutes, minute)
+            if m < len(f.minutes) and f.minutes[m] == minute:
+                s = bisect_left(f.seconds, second)
+                if s < len(f.seconds):
+                    return hour * 3600 + minute * 60 + f.seconds[s]
+                m += 1
+            if m < len(f.minutes):
+                return hour * 3600 + f.minutes[m] * 60 + f.seconds[0]
+            h += 1
+        return f.hours[h] * 3600 + f.minutes[0] * 60 + f.seconds[0] if h < len(f.hours) else None
+
+    def _time_until(self, second: int) -> int | None:
+        """The last matching second of the day at or before this one."""
+        f = self._f
+        rank = self._rank(second) - 1
+        if rank < 0:
+            return None
+        rest, s = divmod(rank, len(f.seconds))
+        h, m = divmod(rest, len(f.minutes))
+        return f.hours[h] * 3600 + f.minutes[m] * 60 + f.seconds[s]
+
+    def _rank(self, second: int) -> int:
+        """How many matching seconds the day has up to and with this one."""
+        f = self._f
+        hour, rest = divmod(second, 3600)
+        minute, second = divmod(rest, 60)
+        h = bisect_left(f.hours, hour)
+        rank = h * len(f.minutes)
+        if h < len(f.hours) and f.hours[h] == hour:
+            m = bisect_left(f.minutes, minute)
+            rank += m
+            if m < len(f.minutes) and f.minutes[m] == minute:
+                return rank * len(f.seconds) + bisect_right(f.seconds, second)
+        return rank * len(f.seconds)
+
+
+@lru_cache(maxsize=2048)
+def cron_pattern(expression: str, *, clamp: bool = False) -> CronPattern:
+    """Read an expression; with ``clamp`` days 29 to 31 become the last day of shorter months.
+
+    Raises:
+        BadPattern: the expression has the wrong number of fields, a field cannot be read, or no day ever matches.
+    """
+    pattern = CronPattern(read_fields(expression), clamp=clamp)
+    if pattern.next_after(0) is None:
+        raise BadPattern(f"no date ever matches {expression!r}: the day does not exist in those months")
+    return pattern
+
+
+def read_fields(expression: str) -> Fields:
+    """Read an expression into its fields.
+
+    Raises:
+        BadPattern: the number of fields is wrong, or one of them cannot be read.
+    """
+    text = expression.strip()
+    if text.startswith("@"):
+        name = text.lower()
+        if name not in NAMES:
+            raise BadPattern(f"{text!r} is none of {', '.join(NAMES)}")
+        text = NAMES[name]
+    parts = text.upper().split()
+    if len(parts) == 5:
+        parts.insert(0, "0")
+    if len(parts) != 6:
+        raise BadPattern(f"a cron expression has 5 fields, or 6 with seconds first; {expression!r} has {len(parts)}")
+    seconds, minutes, hours, days, months, weekdays = (
+        _read_field(field, name, allowed, part) for (field, name, allowed), part in zip(_FIELDS, parts, strict=True)
+    )
+    return Fields(
+        seconds=_numbers(seconds),
+        minutes=_numbers(minutes),
+        hours=_numbers(hours),
+        days=days,
+        months=frozenset(_numbers(months)),
+        weekdays=weekdays,
+        both_days=parts[3].startswith("*") or parts[5].startswith("*"),
+        hour_by_hour=parts[1].startswith("*") or parts[2].startswith("*"),
+    )
+
+
+def _read_field(field: Field, name: str, allowed: str, part: str) -> frozenset[SpecItem]:
+    try:
+        return frozenset(field.parse(part))
+    except (CronSimError, ValueError, IndexError, AssertionError) as why:
+        # Besides its own error, cronsim lets those of int() and of an `assert` escape on odd input such as "L-3".
+        raise BadPattern(f"the {name} field {part!r} is no value, list, range or step of {allowed}") from why
+
+
+def _numbers(items: frozenset[SpecItem]) -> tuple[int, ...]:
+    return tuple(sorted(item for item in items if isinstance(item, int)))
+
+
+def _days_of_month(fields: Fields, year: int, month: int, *, clamp: bool) -> tuple[int, ...]:
+    first, length = monthrange(year, month)
+    by_day = {item for item in fields.days if isinstance(item, int) and 0 < item <= length}
+    if CronSim.LAST in fields.days or (clamp and any(isinstance(i, int) and i > length for i in fields.days)):
+        by_day.add(length)
+    if CronSim.LAST_WEEKDAY in fields.days:
+        by_day.add(length - max(0, (first + length - 1) % 7 - 4))
+    by_weekday = {
+        day for day in range(1, length + 1) if _weekday_matches(fields.weekdays, (first + day) % 7, day, length)
+    }
+    return tuple(sorted(by_day & by_weekday if fields.both_days else by_day | by_weekday))
+
+
+def _weekday_matches(weekdays: frozenset[SpecItem], weekday: int, day: int, length: int) -> bool:
+    """Whether a day of the month is wanted; ``weekday`` counts from Sunday, and Sunday is 0 and 7."""
+    for spelled in (weekday, 7) if weekday == 0 else (weekday,):
+        if spelled in weekdays or (spelled, (day + 6) // 7) in weekdays:
+            return True
+        if day + 7 > length and (spelled, CronSim.LAST) in weekdays:
+            return True
+    return False

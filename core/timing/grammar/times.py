@@ -1,0 +1,251 @@
+"""Times of day and lengths of time, as people write them."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from core.timing.grammar.tokens import Cursor, Refused
+from core.timing.grammar.vocabulary import UNIT_DAYS, UNIT_MONTHS, UNIT_SECONDS, UNITS
+
+DAY_SECONDS: Final = 86_400
+_HALF_DAY: Final = 12 * 3600
+_ONE: Final = 1000  # amounts are counted in thousandths
+_MOST_DAYS: Final = 36_600
+
+
+class Time(NamedTuple):
+    """A time of day: seconds, and whether only half of the day was said."""
+
+    second: int
+    bare: bool = False
+    """Written as an hour of 1 to 12 and nothing else: 9 may be morning or evening."""
+    midnight: bool = False
+    """Said as "midnight", which belongs to the day before as much as to the day after."""
+    either: bool = False
+    """Said in a way that no 24-hour clock knows (half past nine, 9 o'clock): morning or evening on any day."""
+
+
+class Length(NamedTuple):
+    """A length of time in the three kinds that cannot be turned into one another."""
+
+    months: int = 0
+    days: int = 0
+    seconds: int = 0
+
+    @property
+    def absolute(self) -> bool:
+        """Only hours, minutes and seconds: counted in real time, not on the calendar."""
+        return not (self.months or self.days)
+
+
+def time_of_day(cursor: Cursor, *, led: bool = False) -> Time | None:
+    """Read a time, with or without ``at`` before it and ``in the evening`` behind it.
+
+    With ``led`` something before it already said that a time follows, so that a lone number is one.
+
+    Raises:
+        Refused: it is written like a time and is none, such as 25:00 or 13pm.
+    """
+    start = cursor.place
+    led = cursor.among(("at", "@", "by")) is not None or led
+    time = _named(cursor) or _past_the_hour(cursor) or _written(cursor, led)
+    if time is None:
+        cursor.place = start
+        return None
+    period = _period_behind(cursor)
+    return time if period is None else in_period(time, period)
+
+
+def in_period(time: Time, period: str) -> Time:
+    """The time, when the part of the day is known: 8 in the evening is 20:00.
+
+    Raises:
+        Refused: the two contradict each other (17:00 in the morning).
+    """
+    hour = time.second // 3600
+    if period == "morning":
+        if hour >= 12 and not (time.bare and hour == 12):
+            raise Refused(f"{_hand(time.second)} is not in the morning")
+        return Time(time.second % _HALF_DAY)
+    if hour > 12 or time.midnight:
+        return Time(time.second, midnight=time.midnight)
+    if period == "afternoon":
+        return Time(time.second % _HALF_DAY + _HALF_DAY)
+    if hour == 12:
+        return Time(time.second % _HALF_DAY, midnight=True)
+    if period == "night" and hour < 5:
+        return Time(time.second)
+    return Time(time.second % _HALF_DAY + _HALF_DAY)
+
+
+def length(cursor: Cursor) -> Length | None:
+    """Read a length such as ``2 hours``, ``1h30m``, ``an hour and a half``, ``a fortnight``.
+
+    Raises:
+        Refused: a fraction of something that has no halves, or more than a hundred years.
+    """
+    total = [0, 0, 0]
+    unit: str | None = None
+    while (part := _part(cursor, unit)) is not None:
+        amount, unit = part
+        _add(total, amount, unit)
+    return None if unit is None else _whole(total)
+
+
+def _part(cursor: Cursor, before: str | None) -> tuple[int, str] | None:
+    """One amount with its unit; in 1h30 the unit is left out and minutes are meant."""
+    start = cursor.place
+    if before is not None:
+        cursor.among(("and", ","))
+    amount = _amount(cursor)
+    unit = UNITS.get(cursor.peek().text) if cursor.peek().kind == "word" else None
+    if amount is not None and unit is not None:
+        cursor.place += 1
+        return (amount + _ONE // 2 if cursor.phrase("and a half") else amount), unit
+    if amount is not None and before == "hour" and cursor.place == start + 1 and cursor.peek(-2).text == "h":
+        return amount, "minute"
+    cursor.place = start
+    return None
+
+
+def _whole(total: list[int]) -> Length:
+    months, days, seconds = total
+    if days % _ONE:  # half a day is twelve hours; half a month is nothing that a calendar knows
+        days, seconds = 0, seconds + days * DAY_SECONDS
+    if months % _ONE or seconds % _ONE:
+        raise Refused("that length of time cannot be counted exactly; use whole months and whole seconds")
+    span = Length(months // _ONE, days // _ONE, seconds // _ONE)
+    if span.months * 30 + span.days + span.seconds // DAY_SECONDS > _MOST_DAYS:
+        raise Refused("that is more than a hundred years")
+    return span
+
+
+def _add(total: list[int], amount: int, unit: str) -> None:
+    """Add to [months, days, seconds], all in thousandths."""
+    if unit in UNIT_MONTHS:
+        total[0] += amount * UNIT_MONTHS[unit]
+    elif unit in UNIT_DAYS:
+        total[1] += amount * UNIT_DAYS[unit]
+    else:
+        total[2] += amount * UNIT_SECONDS[unit]
+
+
+def _amount(cursor: Cursor) -> int | None:
+    """A number before a unit, in thousandths: 2, 1.5, two and a half, a, an, half an, a couple of."""
+    if cursor.phrase("half an", "half a", "half"):
+        return _ONE // 2
+    if cursor.phrase("a couple of", "couple of"):
+        return 2 * _ONE
+    token = cursor.take("number", "decimal")
+    if token is not None:
+        whole, _, thousandths = token.text.partition(".")
+        amount = int(whole) * _ONE + int(thousandths.ljust(3, "0"))
+        following = cursor.peek()
+        if token.text in ("20", "30", "40", "50") and following.text == "-":  # twenty-five
+            tens = cursor.place
+            cursor.place += 1
+            ones = cursor.take("number")
+            if ones is not None and ones.number < 10:
+                return amount + ones.number * _ONE
+            cursor.place = tens
+        return amount + _ONE // 2 if cursor.phrase("and a half") else amount
+    return _ONE if cursor.among(("a", "an")) else None
+
+
+def _named(cursor: Cursor) -> Time | None:
+    if cursor.among(("noon", "midday", "noontime")):
+        return Time(_HALF_DAY)
+    return Time(0, midnight=True) if cursor.among(("midnight",)) else None
+
+
+def _past_the_hour(cursor: Cursor) -> Time | None:
+    """Half past nine, quarter to five, ten past 8, 20 minutes to 6."""
+    start = cursor.place
+    if cursor.peek(1).text == "quarter":
+        cursor.among(("a",))
+    minutes = {"half": 30, "quarter": 15}.get(cursor.peek().text)
+    if minutes is not None:
+        cursor.place += 1
+    else:
+        token = cursor.take("number")
+        minutes = token.number if token is not None else 0
+        cursor.among(("minutes", "minute"))
+    way = cursor.among(("past", "after", "to", "before")) if 0 < minutes < 60 else None
+    hour = cursor.take("number") if way else None
+    if hour is None or hour.number > 23:
+        cursor.place = start
+        return None
+    shift = minutes if way in ("past", "after") else -minutes
+    return _either(_with_meridiem(cursor, hour.number, 0, 0, shift * 60))
+
+
+def _either(time: Time) -> Time:
+    return time._replace(either=time.bare)
+
+
+def _written(cursor: Cursor, led: bool) -> Time | None:
+    start = cursor.place
+    token = cursor.take("clock")
+    if token is not None:
+        hour, minute, second = (*map(int, token.text.split(":")), 0)[:3]
+        return _with_meridiem(cursor, hour, minute, second, 0, exact=True)
+    token = cursor.take("decimal")
+    if token is not None and cursor.peek().text in ("am", "pm"):
+        hour, minute = map(int, token.text.split("."))
+        return _with_meridiem(cursor, hour, minute, 0, 0)
+    token = cursor.take("number") if token is None else None
+    if token is None:
+        cursor.place = start
+        return None
+    return _from_number(cursor, token.text, led, start)
+
+
+def _from_number(cursor: Cursor, digits: str, led: bool, start: int) -> Time | None:
+    """A time that begins with a plain number: 9am, 18h30, 9 oclock, 1830 and, where a time was announced, 9."""
+    if cursor.peek().text in ("am", "pm"):
+        if len(digits) in (3, 4):
+            return _with_meridiem(cursor, int(digits[:-2]), int(digits[-2:]), 0, 0)
+        return _with_meridiem(cursor, int(digits), 0, 0, 0)
+    if cursor.phrase("oclock"):
+        return _either(_with_meridiem(cursor, int(digits), 0, 0, 0))
+    if led and cursor.among(("h", "hrs", "hours")):
+        minute = cursor.take("number") if cursor.peek(-1).text == "h" else None
+        if len(digits) == 4 and minute is None:
+            return _checked(int(digits[:2]), int(digits[2:]), 0)
+        return _checked(int(digits), minute.number if minute else 0, 0)
+    if led and len(digits) == 4:
+        return _checked(int(digits[:2]), int(digits[2:]), 0)
+    if len(digits) <= 2 and (led or (cursor.peek().text, cursor.peek(1).text) in (("in", "the"), ("at", "night"))):
+        return _with_meridiem(cursor, int(digits), 0, 0, 0)
+    cursor.place = start
+    return None
+
+
+def _with_meridiem(cursor: Cursor, hour: int, minute: int, second: int, shift: int, *, exact: bool = False) -> Time:
+    """Finish a time: read am or pm, check it, move it by ``shift`` seconds (a quarter to five)."""
+    half = cursor.among(("am", "pm"))
+    time = _checked(hour, minute, second)
+    if half is not None:
+        if not 1 <= hour <= 12:
+            raise Refused(f"{hour}{half} is no time: with {half} the hour is 1 to 12")
+        moment = time.second % _HALF_DAY + _HALF_DAY * (half == "pm")
+        return Time((moment + shift) % DAY_SECONDS)
+    return Time((time.second + shift) % DAY_SECONDS, bare=not exact and 1 <= hour <= 12)
+
+
+def _checked(hour: int, minute: int, second: int) -> Time:
+    if hour > 23 or minute > 59 or second > 59:
+        written = f"{hour}:{minute:02}" + (f":{second:02}" if second else "")
+        raise Refused(f"{written} is no time of day; the last one is 23:59")
+    return Time(hour * 3600 + minute * 60 + second)
+
+
+def _period_behind(cursor: Cursor) -> str | None:
+    for period in ("morning", "afternoon", "evening"):
+        if cursor.phrase(f"in the {period}"):
+            return period
+    return "night" if cursor.phrase("at night") else None
+
+
+def _hand(second: int) -> str:
+    return f"{second // 3600:02}:{second % 3600 // 60:02}"

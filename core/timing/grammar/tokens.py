@@ -1,0 +1,132 @@
+"""Text into tokens, and the cursor that every part of the grammar reads them with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from core.timing.grammar.vocabulary import NUMBERS, ORDINALS
+
+_PATTERN: Final = re.compile(
+    r"(?P<iso>\d{4}-\d{1,2}-\d{1,2})(?!\d)"
+    r"|(?P<slashes>\d{1,4}/\d{1,2}(?:/\d{2,4})?)(?![\d/])"
+    r"|(?P<dots>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})?)(?!\d)"
+    r"|(?P<clock>\d{1,2}:\d{2}(?::\d{2})?)(?![\d:])"
+    r"|(?P<ordinal>\d{1,2})(?:st|nd|rd|th)(?![a-z])"
+    r"|(?P<decimal>\d{1,6}\.\d{1,3})(?![\d.])"
+    r"|(?P<number>\d{1,12})(?!\d)"
+    r"|(?P<word>[a-z]+)"
+    r"|(?P<mark>[,&@()-])"
+    r"|(?P<space>\s+)"
+)
+_DOTTED_DATE: Final = re.compile(r"\d\.\d{1,2}\.$")
+_HABITS: Final = (
+    (re.compile(r"[‘’`]"), "'"),
+    (re.compile(r"[–—]"), "-"),
+    (re.compile(r"\b([ap])\.?\s?m\.?(?=[\s,]|$)"), r"\1m"),
+    (re.compile(r"(?<=\d)([ap])\.?\s?m\.?(?=[\s,]|$)"), r"\1m"),
+    (re.compile(r"\bo\s?'\s?clock\b"), "oclock"),
+    (re.compile(r"'s\b|(?<=s)'(?=\s|$)"), ""),
+    (re.compile(r"\s+"), " "),
+)
+
+
+class Refused(ValueError):
+    """The words mean nothing that can be done: one sentence that says why, and words that may be meant instead."""
+
+    def __init__(self, sentence: str, instead: tuple[str, ...] = ()) -> None:
+        self.instead = instead
+        super().__init__(sentence)
+
+
+class Token(NamedTuple):
+    """One word, number, clock time, date or mark; ``text`` as it was written, in lower case."""
+
+    kind: str
+    text: str
+
+    @property
+    def number(self) -> int:
+        return int(self.text)
+
+
+def tidied(text: str) -> str:
+    """Lower case, plain quotes and dashes, ``am`` for ``a.m.``, single spaces, nothing that only ends a sentence."""
+    text = text.lower()
+    for pattern, plain in _HABITS:
+        text = pattern.sub(plain, text)
+    text = text.strip().rstrip("!?; ")
+    return text if _DOTTED_DATE.search(text) else text.rstrip(". ")
+
+
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """Split tidied text.
+
+    Raises:
+        Refused: a character that has no place in words about time.
+    """
+    found, place = [], 0
+    while place < len(text):
+        match = _PATTERN.match(text, place)
+        if match is None:
+            raise Refused(f"{text[place : place + 12]!r} has no place in words about time")
+        place = match.end()
+        kind = match.lastgroup or ""
+        if kind != "space":
+            found.append(_token(kind, match.group(kind)))
+    return tuple(found)
+
+
+def _token(kind: str, text: str) -> Token:
+    if kind == "word" and text in NUMBERS:
+        return Token("number", str(NUMBERS[text]))
+    if kind == "word" and text in ORDINALS:
+        return Token("ordinal", str(ORDINALS[text]))
+    return Token(kind, text)
+
+
+class Cursor:
+    """A place in the tokens. Parts of the grammar move it on success and leave it where it was on failure."""
+
+    __slots__ = ("place", "tokens")
+
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        self.tokens = tokens
+        self.place = 0
+
+    @property
+    def done(self) -> bool:
+        return self.place >= len(self.tokens)
+
+    def peek(self, ahead: int = 0) -> Token:
+        """The token at hand, or one further on; past the end a token that equals nothing."""
+        place = self.place + ahead
+        return self.tokens[place] if place < len(self.tokens) else Token("end", "")
+
+    def take(self, *kinds: str) -> Token | None:
+        """The next token, if it is of one of these kinds."""
+        if self.peek().kind in kinds:
+            self.place += 1
+            return self.tokens[self.place - 1]
+        return None
+
+    def among(self, words: Collection[str]) -> str | None:
+        """The next word or mark, if it is one of these."""
+        if self.peek().kind in ("word", "mark") and self.peek().text in words:
+            self.place += 1
+            return self.tokens[self.place - 1].text
+        return None
+
+    def phrase(self, *phrases: str) -> bool:
+        """Whether one of these phrases stands here; the first that does is read."""
+        for phrase in phrases:
+            words = phrase.split()
+            if all(self.peek(ahead).text == word for ahead, word in enumerate(words)):
+                self.place += len(words)
+                return True
+        return False
+
+    def rest(self) -> str:
+        """What is still unread, for people."""
+        return " ".join(token.text for token in self.tokens[self.place :])

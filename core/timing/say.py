@@ -1,0 +1,188 @@
+"""Triggers said back in words, in such a way that the words mean the trigger when they are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from core.timing.clock import Clock, clock_of
+from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, ordinal
+from core.timing.series import Series, evenly, series_of
+from core.timing.zones import zone
+from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
+from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
+
+_DAY_SECONDS: Final = 86_400
+_ORDINALS: Final = {-1: "last", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+_PARTS: Final = ((_DAY_SECONDS // 24, "hour"), (60, "minute"), (1, "second"))
+
+
+def say(trigger: Trigger, *, timezone: str, hour24: bool) -> str:
+    """A trigger in words.
+
+    Raises:
+        ValueError: the trigger itself makes no sense.
+    """
+    if isinstance(trigger, DateTrigger):
+        return say_wall(_wall(trigger.at, trigger.timezone or timezone), hour24=hour24)
+    if isinstance(trigger, TextTrigger):
+        return trigger.text
+    series = series_of(trigger)
+    if series is not None:
+        return say_series(series, hour24=hour24)
+    if isinstance(trigger, CronTrigger):
+        return _explained(trigger.expression)
+    if isinstance(trigger, IntervalTrigger):
+        return f"every {trigger.every}"
+    assert isinstance(trigger, RRuleTrigger)
+    return f"by the rule {trigger.rule.strip().upper().removeprefix('RRULE:')}"
+
+
+def say_bounded(
+    trigger: Trigger,
+    clock: Clock,
+    *,
+    hour24: bool,
+    start: int | None = None,
+    until: int | None = None,
+    count: int | None = None,
+) -> str:
+    """A trigger in words with the bounds it does not hold itself (instants)."""
+    said = say(trigger, timezone=clock.zone.key, hour24=hour24)
+    if start is not None and ", starting " not in said:
+        said += f", starting {_say_bound(clock.wall(start), 0, hour24)}"
+    if until is not None:
+        said += f", until {_say_bound(clock.wall(until), _DAY_SECONDS - 1, hour24)}"
+    return said + (f", {count} times" if count is not None else "")
+
+
+def say_wall(wall: int, *, hour24: bool) -> str:
+    """A wall as a date with its weekday, and the time of day."""
+    return f"{_say_date(wall)} at {say_time(wall % DAY // SECOND, hour24=hour24)}"
+
+
+def _say_date(wall: int) -> str:
+    moment = to_datetime(wall)
+    return f"{DAY_NAMES[moment.weekday()]} {moment.day} {MONTH_NAMES[moment.month - 1]} {moment.year}"
+
+
+def _say_bound(wall: int, plain: int, hour24: bool) -> str:
+    """A start or an end; its time of day only where it is not the ``plain`` one that a date alone stands for."""
+    return _say_date(wall) if wall % DAY // SECOND == plain else say_wall(wall, hour24=hour24)
+
+
+def say_time(second: int, *, hour24: bool) -> str:
+    """A time of day: 18:30, or 6:30pm."""
+    hour, minute, rest = second // 3600, second // 60 % 60, second % 60
+    seconds = f":{rest:02}" if rest else ""
+    if hour24:
+        return f"{hour:02}:{minute:02}{seconds}"
+    minutes = f":{minute:02}{seconds}" if minute or rest else ""
+    return f"{(hour + 11) % 12 + 1}{minutes}{'am' if hour < 12 else 'pm'}"
+
+
+def say_length(seconds: int) -> str:
+    """15 minutes, 1 hour 30 minutes."""
+    said = []
+    for size, unit in _PARTS:
+        number, seconds = divmod(seconds, size)
+        if number:
+            said.append(f"{number} {unit}{'s' * (number > 1)}")
+    return " ".join(said)
+
+
+def say_series(series: Series, *, hour24: bool) -> str:
+    """A series as a phrase that begins with "every"."""
+    start = "" if series.start is None or series.every == 1 else f", starting {say_wall(series.start, hour24=hour24)}"
+    if series.unit == "second":
+        since = "" if series.start is None else f", starting {say_wall(series.start, hour24=hour24)}"
+        return f"every {_counted(series.every)}{since}"
+    step = evenly(series.times)
+    if step is not None and series.unit == "day" and series.every == 1:
+        return _say_window(series, step, hour24)
+    times = _joined(say_time(second, hour24=hour24) for second in series.times)
+    return f"every {_say_days(series)} at {times}{start}"
+
+
+def _say_window(series: Series, step: int, hour24: bool) -> str:
+    first, last = series.times[0], series.times[-1]
+    days = f" on {_weekdays(series.weekdays)}" if series.weekdays else ""
+    if first == 0 and last + step == _DAY_SECONDS:
+        return f"every {_counted(step)}{days or ' on the clock'}"
+    between = f" between {say_time(first, hour24=hour24)} and {say_time(last, hour24=hour24)}"
+    return f"every {_counted(step)}{between}{days}"
+
+
+def _counted(seconds: int) -> str:
+    """A length behind "every": the number one is left out."""
+    said = say_length(seconds)
+    return said.removeprefix("1 ") if said in ("1 hour", "1 minute", "1 second") else said
+
+
+def _say_days(series: Series) -> str:
+    unit, every = series.unit, series.every
+    if unit == "day" and series.weekdays:
+        missing = [DAY_NAMES[number] for number in range(7) if number not in series.weekdays]
+        if len(missing) == 1:
+            return f"day except {missing[0]}"
+        return "weekday" if series.weekdays == (0, 1, 2, 3, 4) else _weekdays(series.weekdays)
+    if unit == "week" and every == 2 and len(series.weekdays) == 1:
+        return f"other {DAY_NAMES[series.weekdays[0]]}"
+    steps = unit if every == 1 else f"{every} {unit}s"
+    return f"{steps}{_say_day_of(series)}"
+
+
+def _say_day_of(series: Series) -> str:
+    if series.unit == "week":
+        return f" on {_weekdays(series.weekdays)}"
+    if series.month is not None and series.month_days:
+        return f" on {series.month_days[0]} {MONTH_NAMES[series.month - 1]}"
+    of_month = "" if series.month is None else f" of {MONTH_NAMES[series.month - 1]}"
+    if series.nth:
+        return f" on the {_nth(series.nth)}{of_month}"
+    if series.last_weekday:
+        return f" on the last weekday{of_month}"
+    if series.month_days == (-1,):
+        return " on the last day"
+    if not series.month_days:
+        return ""
+    clamped = ", or the last day," if max(series.month_days) > 28 else ""
+    return f" on the {_joined('last day' if day == -1 else ordinal(day) for day in series.month_days)}{clamped}"
+
+
+def _nth(nth: tuple[tuple[int, int], ...]) -> str:
+    """First and third Monday; first Monday and second Friday."""
+    weekdays = {number for _, number in nth}
+    if len(weekdays) == 1:
+        return f"{_joined(_ORDINALS[n] for n, _ in nth)} {DAY_NAMES[nth[0][1]]}"
+    return _joined(f"{_ORDINALS[n]} {DAY_NAMES[number]}" for n, number in nth)
+
+
+def _weekdays(weekdays: tuple[int, ...]) -> str:
+    return "weekdays" if weekdays == (0, 1, 2, 3, 4) else _joined(DAY_NAMES[number] for number in weekdays)
+
+
+def _joined(items: Iterable[str]) -> str:
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _explained(expression: str) -> str:
+    """A cron expression that people would not say, in cronsim's words."""
+    # Imported when such an expression turns up; firing needs none of it.
+    from cronsim.explain import Expression  # noqa: PLC0415
+
+    from core.timing.cron import NAMES, read_fields  # noqa: PLC0415
+
+    read_fields(expression)
+    parts = NAMES.get(expression.strip().lower(), expression).upper().split()
+    text = Expression(parts if len(parts) == 6 else ["0", *parts]).explain()
+    return text[:1].lower() + text[1:]
+
+
+def _wall(text: str, timezone: str) -> int:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        return from_datetime(moment.replace(tzinfo=UTC))
+    return clock_of(zone(timezone)).wall(from_datetime(moment))

@@ -1,0 +1,1 @@
+"""The HTTP door: bytes into a Request, a View into bytes, nothing else."""

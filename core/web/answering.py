@@ -1,0 +1,93 @@
+"""A View, or an error, into an HTTP response."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+
+from schedule_zero.errors import QuotaExceeded, ScheduleZeroError, Unauthorized
+from schedule_zero.routes import PREFIX, Route
+from schedule_zero.schedule import Schedule
+from schedule_zero.views import Problem, View, problem_details
+
+JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
+LARGEST_BODY: Final = 1 << 20
+
+_SENTENCES: Final = {
+    404: "Nothing is at this address; /api/openapi.json lists what there is.",
+    405: "This address does not answer that method.",
+    413: "The body is larger than 1 MiB; send less, or several requests.",
+}
+_log = structlog.get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+def answer(route: Route, view: View) -> ASGIResponse:
+    """The response a view makes."""
+    headers: dict[str, str] = {}
+    if isinstance(view, Schedule):
+        headers["etag"] = f'"{view.revision}"'
+        if route.status == HTTPStatus.CREATED:
+            headers["location"] = f"{PREFIX}/schedules/{view.id}"
+    return document(_encode(view), status=route.status, headers=headers)
+
+
+def document(
+    body: bytes, *, status: int = 200, media_type: str = JSON, headers: dict[str, str] | None = None
+) -> ASGIResponse:
+    """A response whose bytes are made already."""
+    return ASGIResponse(body=body, status_code=status, media_type=media_type, headers=headers)
+
+
+def refused(_request: Request[Any, Any, Any], error: ScheduleZeroError) -> Response[bytes]:
+    """The problem document of one of our errors."""
+    headers: dict[str, str] = {}
+    if isinstance(error, QuotaExceeded) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    elif isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return _problem(problem_details(error), headers)
+
+
+def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """The problem document of what the framework refused: no such address, no such method, a body too large."""
+    status = error.status_code
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return broken(request, error)
+    phrase = HTTPStatus(status).phrase.lower()
+    problem = Problem(
+        type=f"urn:schedule-zero:problem:{_code(status, phrase)}",
+        title=phrase,
+        status=status,
+        detail=_SENTENCES.get(status, error.detail or phrase),
+    )
+    allowed = (error.headers or {}).get("allow")
+    return _problem(problem, {"Allow": allowed} if allowed else {})
+
+
+def broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The problem document of a defect. The log has the whole story, the answer does not."""
+    _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    problem = Problem(
+        type="urn:schedule-zero:problem:error",
+        title="error",
+        status=500,
+        detail="Something went wrong in the core; its log says what.",
+    )
+    return _problem(problem, {})
+
+
+def _problem(problem: Problem, headers: dict[str, str]) -> Response[bytes]:
+    return Response(_encode(problem), status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _code(status: int, phrase: str) -> str:
+    return "too-large" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else phrase.replace(" ", "-")

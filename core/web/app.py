@@ -1,0 +1,216 @@
+"""The HTTP application: one handler per row of the table of routes, and the few addresses that are not requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+import structlog
+from litestar import HttpMethod, Litestar, Request, route
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from core.web.answering import LARGEST_BODY, answer, broken, document, refused, unrouted
+from core.web.door import AsgiApp, Door, TokenCheck
+from core.web.front import Front
+from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
+from core.web.openapi import describe
+from core.web.reading import Reading
+from core.web.settings import HttpSettings
+from core.web.stream import EVENT_STREAM, stream
+from schedule_zero.actor import CORE, Actor
+from schedule_zero.errors import ScheduleZeroError, Unauthorized
+from schedule_zero.requests import GetStatus, ListEvents
+from schedule_zero.routes import (
+    HEALTH_PATHS,
+    METRICS_PATHS,
+    OPENAPI_PATH,
+    PREFIX,
+    READY_PATHS,
+    ROUTES,
+    Route,
+)
+from schedule_zero.views import Part, Status
+
+_STATUS_PATIENCE: Final = 2.0  # seconds; a core that cannot say how it is by then is not well
+_log = structlog.get_logger(__name__)
+
+_Handle = Callable[[Request[Any, Any, Any]], Awaitable[ASGIResponse]]
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """Whether the process can do its work, and the parts that fail."""
+
+    ok: bool
+    failing: dict[str, str]
+
+
+class Web:
+    """The HTTP application, and what is needed around it.
+
+    Attributes:
+        app: the ASGI application a server runs.
+        closing: set when the door closes; every open stream ends then.
+    """
+
+    def __init__(self, front: Front, closing: asyncio.Event) -> None:
+        self._front = front
+        self.app: AsgiApp = front
+        self.closing = closing
+
+    def mount(self, prefix: str, app: AsgiApp) -> None:
+        """Answer everything under a prefix by another application, from now on; it sees the prefix as ``root_path``.
+
+        It guards itself, except that foreign hosts and pages of other sites are kept out here.
+        """
+        self._front.mount(prefix, app)
+
+
+def build_web(
+    door: Door,
+    settings: HttpSettings,
+    token_check: TokenCheck,
+    *,
+    version: str = "0",
+    with_metrics: bool = True,
+) -> Web:
+    """Build the HTTP application.
+
+    Args:
+        door: the use cases.
+        settings: names the hosts that are ours.
+        token_check: who holds a token.
+        version: the version the API's description names.
+        with_metrics: whether ``/metrics`` answers.
+    """
+    closing = asyncio.Event()
+    readings = [Reading(row) for row in ROUTES]
+    parts = _Parts(door, token_check, closing)
+    own_metrics = CollectorRegistry()
+    handlers = [_handler(reading.route, parts.answering(reading)) for reading in readings]
+    handlers += _probes(parts)
+    handlers.append(_described(describe(readings, Health, version)))
+    if with_metrics:
+        handlers.append(_measured(parts, (REGISTRY, own_metrics)))
+    api = Litestar(
+        handlers,
+        exception_handlers={ScheduleZeroError: refused, HTTPException: unrouted, Exception: broken},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=LARGEST_BODY,
+    )
+    return Web(Front(api, settings, RequestMetrics(own_metrics)), closing)
+
+
+class _Parts:
+    """What the handlers share."""
+
+    def __init__(self, door: Door, token_check: TokenCheck, closing: asyncio.Event) -> None:
+        self.door = door
+        self.closing = closing
+        self._check = token_check
+
+    def actor(self, headers: Mapping[bytes, bytes]) -> Actor:
+        """Who asks. Raises Unauthorized."""
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
+        if not token:
+            raise Unauthorized(
+                "Send the API token as 'Authorization: Bearer TOKEN'; it is in the file api-token of the data folder."
+            )
+        actor = self._check(token.strip()) if scheme.lower() == "bearer" else None
+        if actor is None:
+            raise Unauthorized(
+                "This is not the API token of this core; it is in the file api-token of the data folder."
+            )
+        return actor
+
+    def answering(self, reading: Reading) -> _Handle:
+        """Bytes to Request, Request to View, View to bytes."""
+
+        async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+            scope: Any = request.scope
+            headers = dict(scope["headers"])
+            actor = self.actor(headers)
+            body = await request.body() if reading.has_body else b""
+            asked = reading.request(headers, scope["path_params"], scope["query_string"], body)
+            if isinstance(asked, ListEvents) and EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
+                return await self._streaming(actor, asked, headers)
+            return answer(reading.route, await self.door.handle(actor, asked))
+
+        return handle
+
+    async def _streaming(self, actor: Actor, asked: ListEvents, headers: Mapping[bytes, bytes]) -> ASGIResponse:
+        last = headers.get(b"last-event-id", b"").decode("latin-1") or asked.after
+        # A page first: a wrong place or a missing right is refused in words while that is still possible.
+        await self.door.handle(actor, msgspec.structs.replace(asked, after=last, limit=1))
+        events = self.door.follow(actor, last, kinds=asked.kinds, guild_id=asked.guild_id)
+        return ASGIStreamingResponse(
+            iterator=stream(events, self.closing),
+            media_type=EVENT_STREAM,
+            # nginx would otherwise hold the stream back until a buffer is full.
+            headers={"x-accel-buffering": "no"},
+        )
+
+    async def status(self) -> Status:
+        """The core's account of itself; one that says so if it cannot give any."""
+        try:
+            async with asyncio.timeout(_STATUS_PATIENCE):
+                view = await self.door.handle(CORE, GetStatus())
+        except TimeoutError:
+            return _unwell("did not say how it is within two seconds")
+        except ScheduleZeroError as error:
+            return _unwell(error.sentence)
+        except Exception as error:  # noqa: BLE001  # a probe answers whatever is wrong; the log keeps the defect
+            _log.exception("status failed")
+            return _unwell(f"failed with {type(error).__name__}")
+        return cast("Status", view)
+
+
+def _unwell(words: str) -> Status:
+    return Status(
+        running=False, version="", last_tick=None, schedules=0, due=0, waiting=0, runs_executed=0, lag="PT0S",
+        parts={"core": Part(ok=False, detail=words)},
+    )  # fmt: skip
+
+
+def _handler(row: Route, handle: _Handle) -> HTTPRouteHandler:
+    path = PREFIX + row.path.replace("}", ":str}")
+    return route(path, http_method=[HttpMethod(row.method)], status_code=row.status)(handle)
+
+
+def _probes(parts: _Parts) -> list[HTTPRouteHandler]:
+    both = [HttpMethod.GET, HttpMethod.HEAD]
+
+    async def health(request: Request[Any, Any, Any]) -> ASGIResponse:  # noqa: ARG001  # Litestar's form
+        status = await parts.status()
+        failing = {name: part.detail for name, part in status.parts.items() if not part.ok}
+        # A core that answers can do its work, even if it does not fire at the moment: restarting it would not help.
+        ok = "core" not in failing
+        return document(msgspec.json.encode(Health(ok=ok, failing=failing)), status=200 if ok else 503)
+
+    async def ready(request: Request[Any, Any, Any]) -> ASGIResponse:  # noqa: ARG001  # Litestar's form
+        status = await parts.status()
+        return document(msgspec.json.encode(status), status=200 if status.running else 503)
+
+    return [route(list(HEALTH_PATHS), http_method=both)(health), route(list(READY_PATHS), http_method=both)(ready)]
+
+
+def _described(body: bytes) -> HTTPRouteHandler:
+    async def openapi(request: Request[Any, Any, Any]) -> ASGIResponse:  # noqa: ARG001  # Litestar's form
+        return document(body)
+
+    return route(OPENAPI_PATH, http_method=[HttpMethod.GET])(openapi)
+
+
+def _measured(parts: _Parts, registries: Sequence[CollectorRegistry]) -> HTTPRouteHandler:
+    async def measured(request: Request[Any, Any, Any]) -> ASGIResponse:
+        scope: Any = request.scope
+        parts.actor(dict(scope["headers"]))
+        return document(exposition(registries, await parts.status()), media_type=CONTENT_TYPE)
+
+    return route(list(METRICS_PATHS), http_method=[HttpMethod.GET])(measured)

@@ -1,0 +1,1 @@
+"""Built-in handlers, written with the public kit."""

@@ -1,0 +1,41 @@
+"""ScheduleZero: scheduled work that fires once, for Discord communities and for programs.
+
+The public face: ``from schedule_zero import ScheduleZero, Handler, method, Context, Client``. Everything here but
+``ScheduleZero`` needs only this package; the embedded mode needs the whole application and is loaded when asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schedule_zero.client import Client
+from schedule_zero.errors import Reject, RetryAfter
+from schedule_zero.handler import Context, Handler, method
+
+if TYPE_CHECKING:
+    from core.embedded import ScheduleZero
+
+__all__ = ["Client", "Context", "Handler", "Reject", "RetryAfter", "ScheduleZero", "method"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "ScheduleZero":
+        raise AttributeError(f"module 'schedule_zero' has no attribute {name!r}")
+    try:
+        from core.embedded import ScheduleZero
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] == "core":
+            raise ImportError(_explain()) from error
+        raise
+    return ScheduleZero
+
+
+def _explain() -> str:
+    """Why the embedded mode is not there: not installed, or hidden by another package named core."""
+    import importlib.util
+
+    found = importlib.util.find_spec("core")
+    if found is None:
+        return "the embedded mode needs the whole application: install the distribution schedule-zero"
+    place = found.origin or (list(found.submodule_search_locations or ["?"])[0])
+    return f"the embedded mode needs ScheduleZero's package 'core', but another one hides it: {place}"

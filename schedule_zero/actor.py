@@ -1,0 +1,39 @@
+"""Actors: who asks. Every request is judged for its actor, and every change remembers one."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+ActorKind = Literal["operator", "member", "core"]
+
+# Discord's permission bits that our own checks ask for (Discord documentation, "Permissions").
+ADMINISTRATOR: Final = 1 << 3
+MANAGE_GUILD: Final = 1 << 5
+MANAGE_MESSAGES: Final = 1 << 13
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who asks.
+
+    Attributes:
+        kind: ``operator`` holds an API token or owns the process; ``member`` speaks through Discord; ``core`` is the
+            service itself.
+        id: the token's name, or the Discord user's id.
+        guild_id: where a member speaks; None in a direct message.
+        permissions: the member's Discord permission bits in that place.
+    """
+
+    kind: ActorKind
+    id: str
+    guild_id: str | None = None
+    permissions: int = 0
+
+    def has(self, bit: int) -> bool:
+        """Whether the member holds that Discord permission (administrators hold all, operators need none)."""
+        return self.kind != "member" or bool(self.permissions & (bit | ADMINISTRATOR))
+
+
+OPERATOR: Final = Actor(kind="operator", id="operator")
+CORE: Final = Actor(kind="core", id="core")

@@ -1,0 +1,129 @@
+"""The client: one coroutine per request, the same names and types whatever carries them.
+
+``Client`` itself knows no transport. ``core.local`` carries requests inside one process, ``schedule_zero.http``
+over HTTP; ``connect`` picks by address. A cog, a command and a stranger's program are written against this class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+from schedule_zero import requests as ask
+from schedule_zero import views
+from schedule_zero.actor import Actor
+from schedule_zero.event import Event
+from schedule_zero.run import Run
+from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.trigger import Trigger
+
+T = TypeVar("T")
+
+
+class Client(ABC):
+    """Asks the core. Every method may raise the errors of ``schedule_zero.errors``."""
+
+    @abstractmethod
+    async def send(self, request: ask.Request) -> views.View:
+        """Carry one request to the core and bring its view back."""
+
+    @abstractmethod
+    def events(self, after: str | None = None, *, kinds: tuple[str, ...] = ()) -> AsyncIterator[Event]:
+        """Every event after a place in the journal (``epoch-seq``), for ever; None starts with the next one."""
+
+    @abstractmethod
+    def acting_as(self, actor: Actor) -> Client:
+        """The same client, speaking for somebody else. Only a client that may name actors is believed."""
+
+    async def close(self) -> None:
+        """Let go of the connection, if there is one."""
+
+    async def _ask(self, request: ask.Request, answer: type[T]) -> T:
+        view = await self.send(request)
+        assert isinstance(view, answer), f"{type(request).__name__} was answered by {type(view).__name__}"
+        return view
+
+    async def create_schedule(self, spec: ScheduleSpec, *, idempotency_key: str | None = None) -> Schedule:
+        return await self._ask(ask.CreateSchedule(spec=spec, idempotency_key=idempotency_key), Schedule)
+
+    async def create_schedules(self, items: list[dict[str, Any]]) -> views.BatchView:
+        return await self._ask(ask.CreateSchedules(items=tuple(items)), views.BatchView)
+
+    async def get_schedule(self, id: str) -> Schedule:
+        return await self._ask(ask.GetSchedule(id=id), Schedule)
+
+    async def list_schedules(self, **filters: Any) -> views.SchedulePage:
+        return await self._ask(ask.ListSchedules(**filters), views.SchedulePage)
+
+    async def patch_schedule(self, id: str, changes: dict[str, Any], *, revision: int | None = None) -> Schedule:
+        return await self._ask(ask.PatchSchedule(id=id, changes=changes, revision=revision), Schedule)
+
+    async def delete_schedule(self, id: str, *, revision: int | None = None) -> Schedule:
+        return await self._ask(ask.DeleteSchedule(id=id, revision=revision), Schedule)
+
+    async def pause_schedule(self, id: str, *, until: str | None = None, note: str | None = None) -> Schedule:
+        return await self._ask(ask.PauseSchedule(id=id, until=until, note=note), Schedule)
+
+    async def resume_schedule(self, id: str) -> Schedule:
+        return await self._ask(ask.ResumeSchedule(id=id), Schedule)
+
+    async def run_schedule(self, id: str, *, args: dict[str, Any] | None = None, key: str | None = None) -> Run:
+        return await self._ask(ask.RunSchedule(id=id, args=args or {}, idempotency_key=key), Run)
+
+    async def preview_schedule(self, id: str, *, n: int = 10, after: str | None = None) -> views.PreviewView:
+        return await self._ask(ask.PreviewSchedule(id=id, n=n, after=after), views.PreviewView)
+
+    async def preview(self, trigger: Trigger, **options: Any) -> views.PreviewView:
+        return await self._ask(ask.PreviewTrigger(trigger=trigger, **options), views.PreviewView)
+
+    async def read_time(self, when: str, repeat: str | None = None, **context: Any) -> views.ReadingView:
+        return await self._ask(ask.ReadTime(when=when, repeat=repeat, **context), views.ReadingView)
+
+    async def suggest_times(self, field: str, text: str, **context: Any) -> views.Suggestions:
+        return await self._ask(ask.SuggestTimes(field=field, text=text, **context), views.Suggestions)
+
+    async def suggest_zones(self, text: str) -> views.Suggestions:
+        return await self._ask(ask.SuggestZones(text=text), views.Suggestions)
+
+    async def suggest_schedules(
+        self, text: str, *, guild_id: str | None = None, reminders: bool = False
+    ) -> views.Suggestions:
+        request = ask.SuggestSchedules(text=text, guild_id=guild_id, reminders=reminders)
+        return await self._ask(request, views.Suggestions)
+
+    async def undo(self, token: str) -> Schedule:
+        return await self._ask(ask.Undo(token=token), Schedule)
+
+    async def list_runs(self, **filters: Any) -> views.RunPage:
+        return await self._ask(ask.ListRuns(**filters), views.RunPage)
+
+    async def get_run(self, id: str) -> Run:
+        return await self._ask(ask.GetRun(id=id), Run)
+
+    async def cancel_run(self, id: str) -> Run:
+        return await self._ask(ask.CancelRun(id=id), Run)
+
+    async def retry_run(self, id: str, *, key: str | None = None) -> Run:
+        return await self._ask(ask.RetryRun(id=id, idempotency_key=key), Run)
+
+    async def list_events(self, **filters: Any) -> views.EventPage:
+        return await self._ask(ask.ListEvents(**filters), views.EventPage)
+
+    async def guild_settings(self, guild_id: str) -> views.GuildSettings:
+        return await self._ask(ask.GetGuildSettings(guild_id=guild_id), views.GuildSettings)
+
+    async def change_guild_settings(self, guild_id: str, changes: dict[str, Any]) -> views.GuildSettings:
+        return await self._ask(ask.PutGuildSettings(guild_id=guild_id, changes=changes), views.GuildSettings)
+
+    async def note_guild(self, guild_id: str, name: str, *, present: bool = True) -> views.Done:
+        return await self._ask(ask.NoteGuild(guild_id=guild_id, name=name, present=present), views.Done)
+
+    async def user_timezone(self, user_id: str) -> views.UserTimezone:
+        return await self._ask(ask.GetUserTimezone(user_id=user_id), views.UserTimezone)
+
+    async def set_user_timezone(self, user_id: str, timezone: str | None) -> views.UserTimezone:
+        return await self._ask(ask.PutUserTimezone(user_id=user_id, timezone=timezone), views.UserTimezone)
+
+    async def status(self) -> views.Status:
+        return await self._ask(ask.GetStatus(), views.Status)

@@ -1,0 +1,204 @@
+"""Handlers: programs that do work. A class with methods, or a function; the kit does the rest.
+
+::
+
+    class Reports(Handler):
+        @method(timeout=30)
+        async def build(self, ctx: Context, day: date, rows: int = 100) -> dict: ...
+
+Argument types become a JSON Schema; the core checks a schedule's arguments against it before it saves them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from schedule_zero import instant
+from schedule_zero.errors import FieldError, Invalid
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MARK = "__schedule_zero_method__"
+
+
+class Context:
+    """What a method knows about the run it works for.
+
+    Attributes:
+        run_id: identifies the run across attempts; the key for doing something once.
+        attempt: which try this is, from 1.
+        due: the due instant, microseconds since the epoch.
+        guild_id: the guild the run belongs to; None for the operator's own.
+        schedule_id: the schedule that fired.
+        deadline: the instant at which this attempt times out.
+        cancelled: whether the core has asked to stop.
+        metadata: the schedule's metadata.
+        owner_id: who the schedule belongs to.
+        late_by: how late the run started, in microseconds; 0 when it was on time.
+    """
+
+    __slots__ = (
+        "_note", "attempt", "cancelled", "deadline", "due", "guild_id", "late_by", "metadata", "owner_id",
+        "run_id", "schedule_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        attempt: int,
+        due: int,
+        deadline: int,
+        schedule_id: str,
+        guild_id: str | None = None,
+        owner_id: str = "",
+        metadata: dict[str, str] | None = None,
+        late_by: int = 0,
+        note: Callable[[str, float | None, str], None] | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.attempt = attempt
+        self.due = due
+        self.deadline = deadline
+        self.schedule_id = schedule_id
+        self.guild_id = guild_id
+        self.owner_id = owner_id
+        self.metadata = metadata or {}
+        self.late_by = late_by
+        self.cancelled = False
+        self._note = note
+
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Tell how far the work is, from 0 to 1. Progress may be thinned out on its way."""
+        if self._note is not None:
+            self._note("progress", min(1.0, max(0.0, fraction)), note)
+
+    def log(self, text: str) -> None:
+        """Add a line to the run's log."""
+        if self._note is not None:
+            self._note("log", None, text)
+
+
+class MethodInfo(msgspec.Struct, kw_only=True, frozen=True):
+    """What a method declares about itself."""
+
+    name: str
+    doc: str
+    timeout: float | None
+    at_most_once: bool
+    schema: dict[str, Any]
+
+
+class Method:
+    """One callable of a handler: its declaration, its argument check and the call itself."""
+
+    __slots__ = ("_arguments", "_call", "_context", "info", "is_async")
+
+    def __init__(
+        self, call: Callable[..., Any], name: str, *, timeout: float | None = None, at_most_once: bool = False
+    ) -> None:
+        self._call = call
+        self.is_async = inspect.iscoroutinefunction(call)
+        hints = get_type_hints(call)
+        fields: list[Any] = []
+        self._context: str | None = None
+        for parameter in inspect.signature(call).parameters.values():
+            kind = hints.get(parameter.name, Any)
+            if kind is Context:
+                self._context = parameter.name
+            elif parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                raise TypeError(f"{name}: *{parameter.name} has no schema; name each argument")
+            elif parameter.default is parameter.empty:
+                fields.append((parameter.name, kind))
+            else:
+                fields.append((parameter.name, kind, parameter.default))
+        self._arguments = msgspec.defstruct(
+            f"{name}_arguments", fields, forbid_unknown_fields=True, kw_only=True, module=__name__
+        )
+        self.info = MethodInfo(
+            name=name,
+            doc=inspect.getdoc(call) or "",
+            timeout=timeout,
+            at_most_once=at_most_once,
+            schema=msgspec.json.schema(self._arguments),
+        )
+
+    def check(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The arguments, converted to the types the method declares.
+
+        Raises:
+            Invalid: an argument is missing, unknown or of the wrong type; the sentence names it.
+        """
+        try:
+            ready = msgspec.convert(args, self._arguments)
+        except msgspec.ValidationError as error:
+            message = str(error)
+            place = message.rpartition("`$")[2].rstrip("`").lstrip(".") if "`$" in message else ""
+            field = f"args.{place}" if place else "args"
+            raise Invalid(f"{self.info.name}: {message}", errors=(FieldError(field, message),)) from None
+        return {name: getattr(ready, name) for name in self._arguments.__struct_fields__}
+
+    def __call__(self, context: Context, args: dict[str, Any]) -> Any | Awaitable[Any]:
+        """Call with checked arguments."""
+        if self._context is not None:
+            args = {self._context: context, **args}
+        return self._call(**args)
+
+
+def method(*, timeout: float | None = None, at_most_once: bool = False) -> Callable[[F], F]:
+    """Declare a method of a Handler.
+
+    Args:
+        timeout: seconds one attempt may take; None leaves it to the schedule's policy.
+        at_most_once: a lost attempt is not tried again, whatever the schedule says.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, {"timeout": timeout, "at_most_once": at_most_once})
+        return function
+
+    return mark
+
+
+class Handler:
+    """Base of handlers. ``start`` and ``stop`` surround its life; only ``@method`` functions are callable."""
+
+    name: str = ""
+    available: bool = True
+    _on_change: Callable[[], None] | None = None
+
+    def set_available(self, available: bool) -> None:
+        """Say whether work can be done at all at the moment; while it can not, runs wait and no attempt is used up."""
+        if self.available != available:
+            self.available = available
+            if self._on_change is not None:
+                self._on_change()
+
+    async def start(self) -> None:
+        """Called once before the first run."""
+
+    async def stop(self) -> None:
+        """Called once after the last run."""
+
+
+def methods_of(handler: Handler) -> dict[str, Method]:
+    """The declared methods of a handler, by name."""
+    found: dict[str, Method] = {}
+    for name, member in inspect.getmembers(handler, callable):
+        declared = getattr(member, _MARK, None)
+        if declared is not None:
+            found[name] = Method(member, name, **declared)
+    return found
+
+
+def name_of(handler: Handler) -> str:
+    """The name schedules address: the handler's own, else its class name in lower case."""
+    return handler.name or type(handler).__name__.lower()
+
+
+def deadline_after(now: int, seconds: float) -> int:
+    """The instant that many seconds after ``now``."""
+    return now + int(seconds * instant.SECOND)

@@ -1,0 +1,257 @@
+"""Requests: everything a client may ask of the core, one record each, carried alike by HTTP, wire and local client.
+
+The tag is ``noun.verb``. Each record's docstring names the View that answers it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import Trigger
+
+
+class _Request(msgspec.Struct, tag_field="request", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What all requests share. ``idempotency_key``: the same key gets the same answer for 24 hours."""
+
+    idempotency_key: str | None = None
+
+
+class CreateSchedule(_Request, tag="schedule.create", frozen=True):
+    """Answers Schedule."""
+
+    spec: ScheduleSpec
+
+
+class CreateSchedules(_Request, tag="schedule.create_batch", frozen=True):
+    """Answers BatchView. ``items`` are raw, so that one wrong item does not refuse the others."""
+
+    items: tuple[Any, ...]
+
+
+class GetSchedule(_Request, tag="schedule.get", frozen=True):
+    """Answers Schedule; a deleted one too, while its undo token lives."""
+
+    id: str
+
+
+class ListSchedules(_Request, tag="schedule.list", frozen=True):
+    """Answers SchedulePage. ``q`` searches name, id and text arguments; ``owner_id`` keeps one person's."""
+
+    guild_id: str | None = None
+    any_guild: bool = False
+    state: str | None = None
+    handler: str | None = None
+    owner_id: str | None = None
+    q: str | None = None
+    metadata: dict[str, str] = {}
+    limit: int = 50
+    cursor: str | None = None
+
+
+class PatchSchedule(_Request, tag="schedule.patch", frozen=True):
+    """Answers Schedule. ``changes`` holds the fields of a spec that change; ``revision`` guards against lost edits."""
+
+    id: str
+    changes: dict[str, Any]
+    revision: int | None = None
+
+
+class DeleteSchedule(_Request, tag="schedule.delete", frozen=True):
+    """Answers Schedule (state ``deleted``)."""
+
+    id: str
+    revision: int | None = None
+
+
+class PauseSchedule(_Request, tag="schedule.pause", frozen=True):
+    """Answers Schedule. ``until`` is an instant or text; at that time it resumes by itself."""
+
+    id: str
+    until: str | None = None
+    note: str | None = None
+
+
+class ResumeSchedule(_Request, tag="schedule.resume", frozen=True):
+    """Answers Schedule. Also resumes a blocked one; missed times are not made up for."""
+
+    id: str
+
+
+class RunSchedule(_Request, tag="schedule.run", frozen=True):
+    """Answers Run. ``args`` replace single arguments for this run only."""
+
+    id: str
+    args: dict[str, Any] = {}
+
+
+class PreviewSchedule(_Request, tag="schedule.preview", frozen=True):
+    """Answers PreviewView of a saved schedule."""
+
+    id: str
+    n: int = 10
+    after: str | None = None
+
+
+class PreviewTrigger(_Request, tag="time.preview", frozen=True):
+    """Answers PreviewView of a trigger that need not be saved."""
+
+    trigger: Trigger
+    timezone: str = "UTC"
+    n: int = 10
+    after: str | None = None
+    policy: dict[str, Any] = {}
+    start: str | None = None
+    until: str | None = None
+
+
+class ReadTime(_Request, tag="time.read", frozen=True):
+    """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user."""
+
+    when: str
+    repeat: str | None = None
+    timezone: str | None = None
+    guild_id: str | None = None
+    user_id: str | None = None
+
+
+class SuggestTimes(_Request, tag="time.suggest", frozen=True):
+    """Answers Suggestions for a half-typed ``when`` or ``repeat`` (``field``), with readings."""
+
+    field: str
+    text: str
+    timezone: str | None = None
+    guild_id: str | None = None
+    user_id: str | None = None
+
+
+class SuggestZones(_Request, tag="time.zones", frozen=True):
+    """Answers Suggestions of time zones for half-typed text; popular ones for none."""
+
+    text: str
+
+
+class SuggestSchedules(_Request, tag="schedule.suggest", frozen=True):
+    """Answers Suggestions of schedules the actor may act on, for the option ``item``.
+
+    ``reminders`` keeps to the actor's own reminders, wherever they were made."""
+
+    text: str
+    guild_id: str | None = None
+    reminders: bool = False
+
+
+class Undo(_Request, tag="undo", frozen=True):
+    """Answers Schedule as it is after the change was taken back."""
+
+    token: str
+
+
+class ListRuns(_Request, tag="run.list", frozen=True):
+    """Answers RunPage, newest first."""
+
+    guild_id: str | None = None
+    any_guild: bool = False
+    schedule_id: str | None = None
+    state: str | None = None
+    since: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+class GetRun(_Request, tag="run.get", frozen=True):
+    """Answers Run."""
+
+    id: str
+
+
+class CancelRun(_Request, tag="run.cancel", frozen=True):
+    """Answers Run."""
+
+    id: str
+
+
+class RetryRun(_Request, tag="run.retry", frozen=True):
+    """Answers Run: a new one, with the arguments the old one had."""
+
+    id: str
+
+
+class ListEvents(_Request, tag="event.list", frozen=True):
+    """Answers EventPage: the journal after ``after`` (a seq, or ``epoch-seq``)."""
+
+    after: str | None = None
+    kinds: tuple[str, ...] = ()
+    guild_id: str | None = None
+    limit: int = 100
+
+
+class GetGuildSettings(_Request, tag="guild.settings.get", frozen=True):
+    """Answers GuildSettings, defaults filled in."""
+
+    guild_id: str
+
+
+class PutGuildSettings(_Request, tag="guild.settings.put", frozen=True):
+    """Answers GuildSettings. ``changes`` may name a part of the fields."""
+
+    guild_id: str
+    changes: dict[str, Any]
+
+
+class NoteGuild(_Request, tag="guild.note", frozen=True):
+    """Answers Done. The bot tells which guild it joined (or still is in), or left."""
+
+    guild_id: str
+    name: str
+    present: bool = True
+
+
+class GetUserTimezone(_Request, tag="user.timezone.get", frozen=True):
+    """Answers UserTimezone."""
+
+    user_id: str
+
+
+class PutUserTimezone(_Request, tag="user.timezone.put", frozen=True):
+    """Answers UserTimezone; ``timezone`` None forgets it."""
+
+    user_id: str
+    timezone: str | None
+
+
+class GetStatus(_Request, tag="status", frozen=True):
+    """Answers Status: whether the core accepts and fires, and how it is doing."""
+
+
+Request = (
+    CreateSchedule
+    | CreateSchedules
+    | GetSchedule
+    | ListSchedules
+    | PatchSchedule
+    | DeleteSchedule
+    | PauseSchedule
+    | ResumeSchedule
+    | RunSchedule
+    | PreviewSchedule
+    | PreviewTrigger
+    | ReadTime
+    | SuggestTimes
+    | SuggestZones
+    | SuggestSchedules
+    | Undo
+    | ListRuns
+    | GetRun
+    | CancelRun
+    | RetryRun
+    | ListEvents
+    | GetGuildSettings
+    | PutGuildSettings
+    | NoteGuild
+    | GetUserTimezone
+    | PutUserTimezone
+    | GetStatus
+)

@@ -1,0 +1,122 @@
+"""How each request travels over HTTP: one table for the server, the client and the API's description.
+
+A field of a request is carried by the path if the path names it, by ``If-Match`` (``revision``), by
+``Idempotency-Key``, else by the query string where there is no body, else by the body.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from schedule_zero import requests as ask
+from schedule_zero import views
+from schedule_zero.run import Run
+from schedule_zero.schedule import Schedule
+
+PREFIX: Final = "/api/v1"
+NO_GUILD: Final = "null"  # guild_id=null asks for the operator's own; without guild_id a listing spans all guilds
+
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_HEADER_FIELDS: Final = frozenset({"idempotency_key", "revision", "any_guild"})
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One request's way.
+
+    Attributes:
+        request: the record it becomes.
+        method: the HTTP method.
+        path: below ``/api/v1``, with ``{field}`` for fields of the request.
+        answer: the view that comes back.
+        summary: one line for the API's description.
+        status: the status of success.
+        whole: the field that is the whole body, where the body is not a mapping of fields.
+    """
+
+    request: type[msgspec.Struct]
+    method: str
+    path: str
+    answer: type[msgspec.Struct]
+    summary: str
+    status: int = 200
+    whole: str | None = None
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The fields the path carries."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request has a body."""
+        return self.method in _BODY_METHODS
+
+    @property
+    def fields(self) -> tuple[msgspec.structs.FieldInfo, ...]:
+        """The fields the query string or the body carries."""
+        elsewhere = _HEADER_FIELDS | set(self.path_fields)
+        return tuple(field for field in msgspec.structs.fields(self.request) if field.name not in elsewhere)
+
+    @property
+    def spans_guilds(self) -> bool:
+        """Whether leaving ``guild_id`` out means every guild."""
+        return self.takes("any_guild")
+
+    def takes(self, name: str) -> bool:
+        """Whether the request has a field of that name."""
+        return name in self.request.__struct_fields__
+
+
+def _route(request: Any, way: str, answer: Any, summary: str, **more: Any) -> Route:
+    method, path = way.split(" ")
+    return Route(request=request, method=method, path=path, answer=answer, summary=summary, **more)
+
+
+ROUTES: Final = (
+    _route(ask.CreateSchedule, "POST /schedules", Schedule, "Create a schedule", status=201, whole="spec"),
+    _route(ask.CreateSchedules, "POST /schedules/batch", views.BatchView, "Create up to 1,000 schedules"),
+    _route(ask.ListSchedules, "GET /schedules", views.SchedulePage, "List schedules"),
+    _route(ask.SuggestSchedules, "GET /schedules/suggest", views.Suggestions, "Complete a half-typed schedule"),
+    _route(ask.GetSchedule, "GET /schedules/{id}", Schedule, "Show a schedule"),
+    _route(ask.PatchSchedule, "PATCH /schedules/{id}", Schedule, "Change fields of a schedule", whole="changes"),
+    _route(ask.DeleteSchedule, "DELETE /schedules/{id}", Schedule, "Delete a schedule"),
+    _route(ask.PauseSchedule, "POST /schedules/{id}/pause", Schedule, "Pause a schedule"),
+    _route(ask.ResumeSchedule, "POST /schedules/{id}/resume", Schedule, "Resume a paused or blocked schedule"),
+    _route(ask.RunSchedule, "POST /schedules/{id}/run", Run, "Run a schedule now", status=202),
+    _route(ask.PreviewSchedule, "GET /schedules/{id}/preview", views.PreviewView, "Due times of a schedule to come"),
+    _route(ask.ListRuns, "GET /schedules/{schedule_id}/runs", views.RunPage, "List the runs of a schedule"),
+    _route(ask.PreviewTrigger, "POST /preview", views.PreviewView, "Due times of a trigger that is not saved"),
+    _route(ask.Undo, "POST /undo", Schedule, "Take a change back"),
+    _route(ask.ListRuns, "GET /runs", views.RunPage, "List runs, newest first"),
+    _route(ask.GetRun, "GET /runs/{id}", Run, "Show a run with its attempts"),
+    _route(ask.CancelRun, "POST /runs/{id}/cancel", Run, "Cancel a run"),
+    _route(ask.RetryRun, "POST /runs/{id}/retry", Run, "Run again what ended, as a new run"),
+    _route(ask.ListEvents, "GET /events", views.EventPage, "A page of the journal, or a stream of it"),
+    _route(ask.GetGuildSettings, "GET /guilds/{guild_id}/settings", views.GuildSettings, "Show a guild's settings"),
+    _route(
+        ask.PutGuildSettings, "PUT /guilds/{guild_id}/settings", views.GuildSettings, "Change a guild's settings",
+        whole="changes",
+    ),
+    _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
+    _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
+    _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),
+    _route(ask.ReadTime, "POST /times/read", views.ReadingView, "What words about time mean"),
+    _route(ask.SuggestTimes, "GET /times/suggest", views.Suggestions, "Complete a half-typed time"),
+    _route(ask.SuggestZones, "GET /times/zones", views.Suggestions, "Complete a half-typed time zone"),
+)  # fmt: skip
+
+# Probes and scrapers look at the root; the API has the same under its prefix.
+HEALTH_PATHS: Final = (f"{PREFIX}/health", "/health")
+READY_PATHS: Final = (f"{PREFIX}/ready", "/ready")
+METRICS_PATHS: Final = (f"{PREFIX}/metrics", "/metrics")
+EVENTS_PATH: Final = f"{PREFIX}/events"
+OPENAPI_PATH: Final = "/api/openapi.json"
+
+
+def route_of(request: msgspec.Struct) -> Route | None:
+    """The way of a request: the longest path whose fields the request has set (a schedule's runs before all runs)."""
+    ways = [route for route in ROUTES if type(request) is route.request]
+    fitting = [way for way in ways if all(getattr(request, name) is not None for name in way.path_fields)]
+    return max(fitting, key=lambda way: len(way.path_fields), default=None)

@@ -1,0 +1,117 @@
+"""A run: one firing of a schedule. Its states, the table of transitions, attempts and causes.
+
+The table is normative (``docs/guarantees.md`` draws it); ``core.ledger`` refuses every change it does not hold.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    WAITING = "waiting"
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+OPEN: Final = frozenset({RunState.DISPATCHED, RunState.RUNNING})
+ACTIVE: Final = OPEN | {RunState.WAITING}
+TERMINAL: Final = frozenset(RunState) - ACTIVE
+
+_ENDED: Final = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
+TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
+    # Failed without an attempt: nothing may be tried any more (at most once lost, a message whose fate is unknown).
+    RunState.WAITING: frozenset({RunState.DISPATCHED, RunState.SKIPPED, RunState.CANCELLED, RunState.FAILED}),
+    # An answer may overtake the acknowledgement of the start, so a dispatched run may end directly.
+    RunState.DISPATCHED: frozenset({RunState.RUNNING, RunState.WAITING}) | _ENDED,
+    RunState.RUNNING: frozenset({RunState.WAITING}) | _ENDED,
+    RunState.SUCCEEDED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.TIMED_OUT: frozenset(),
+    RunState.CANCELLED: frozenset(),
+    RunState.SKIPPED: frozenset(),
+}
+
+
+class Cause(StrEnum):
+    """Why an attempt failed: whether the same again could succeed."""
+
+    LASTING = "lasting"
+    PASSING = "passing"
+    UNKNOWN = "unknown"
+
+
+class SkipReason(StrEnum):
+    """Why a run was never tried."""
+
+    MISSED = "missed"
+    SUPERSEDED = "superseded"
+    OVERLAP = "overlap"
+    QUOTA = "quota"
+    EXPIRED = "expired"
+    CHAIN = "chain"
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """What a waiting run waits for: the scope and limit that refused it, and when to look again."""
+
+    scope: str
+    limit: str
+    used: float
+    allowed: float
+    until: str | None = None
+
+
+class Missed(msgspec.Struct, frozen=True, kw_only=True):
+    """The due times one outage swallowed, as one row: first, last and how many."""
+
+    start: str = msgspec.field(name="from")
+    end: str = msgspec.field(name="to")
+    count: int
+
+
+class Attempt(msgspec.Struct, kw_only=True):
+    """One try of a run on one handler."""
+
+    attempt: int
+    handler: str
+    instance: str
+    sent: str
+    started: str | None = None
+    ended: str | None = None
+    outcome: str | None = None
+    cause: str | None = None
+    error: str | None = None
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """A run as the core answers it."""
+
+    id: str
+    schedule_id: str
+    guild_id: str | None
+    handler: str
+    method: str
+    occurrence: str
+    due: str
+    start_before: str | None
+    state: RunState
+    attempt: int
+    attempts: tuple[Attempt, ...]
+    result: Any
+    reason: str | None
+    why: Why | None
+    late_by: str | None
+    trace_id: str
+    missed: Missed | None = None
+    progress: float | None = None

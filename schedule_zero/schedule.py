@@ -1,0 +1,153 @@
+"""A schedule: what is to be done, when, for which guild, and by which rules.
+
+``ScheduleSpec`` is what a client sends; ``Schedule`` is what the core answers. The policy words are the same in
+commands, HTTP, YAML and the ledger. Field meanings: contract, section 4.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from schedule_zero.trigger import Trigger
+
+Catchup = Literal["skip", "once", "all"]
+Overlap = Literal["queue", "skip", "cancel_previous", "allow"]
+OnQuota = Literal["wait", "skip"]
+ClockChange = Literal["debian", "literal"]
+MonthEnd = Literal["clamp", "skip", "last"]
+Priority = Literal["high", "normal", "low"]
+Delivery = Literal["at_least_once", "at_most_once"]
+Backoff = Literal["exponential", "fixed", "list"]
+ScheduleState = Literal["active", "paused", "blocked", "needs_owner", "pending", "done", "deleted"]
+AfterWhen = Literal["success", "failure", "any", "all"]
+OnClash = Literal["skip", "later", "earlier"]
+
+Count = msgspec.Meta(ge=1, le=1_000_000)
+
+
+class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How a run that failed for a passing cause is tried again; durations are ISO 8601."""
+
+    max_attempts: int = 3
+    backoff: Backoff = "exponential"
+    initial: str = "PT1S"
+    maximum: str = "PT5M"
+    jitter: float = 0.2
+    delays: tuple[str, ...] = ()
+
+
+class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The rules a schedule's runs follow; what a client leaves out keeps these defaults."""
+
+    catchup: Catchup = "once"
+    catchup_limit: int = 10
+    catchup_window: str | None = "PT1H"
+    overlap: Overlap = "queue"
+    overlap_limit: int = 1
+    on_quota: OnQuota = "wait"
+    jitter: str = "PT0S"
+    dst: ClockChange = "debian"
+    month_end: MonthEnd = "skip"
+    timeout: str = "PT30S"
+    priority: Priority = "normal"
+    delivery: Delivery = "at_least_once"
+    failure_threshold: int = 10
+    retry: Retry = Retry()
+
+
+class Calendar(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Days on which a schedule is not due: a named calendar of the guild, or dates and a country's holidays."""
+
+    name: str | None = None
+    dates: tuple[str, ...] = ()
+    country: str | None = None
+    on_clash: OnClash = "skip"
+
+
+class ActiveHours(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Hours outside which a schedule is not due: named hours of the guild, or windows written here."""
+
+    name: str | None = None
+    windows: tuple[str, ...] = ()
+    timezone: str | None = None
+    outside: OnClash = "skip"
+
+
+class After(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A chain link: run after another schedule's run ended that way."""
+
+    schedule: str
+    when: AfterWhen = "success"
+    delay: str = "PT0S"
+
+
+class ScheduleSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A schedule as a client asks for it. ``policy`` is merged over the defaults, so it stays a mapping here."""
+
+    handler: str
+    method: str
+    trigger: Trigger
+    guild_id: str | None = None
+    name: str | None = None
+    owner_id: str | None = None
+    args: dict[str, Any] = {}
+    timezone: str | None = None
+    start: str | None = None
+    until: str | None = None
+    count: int | None = None
+    calendar: str | Calendar | None = None
+    active_hours: str | ActiveHours | None = None
+    policy: dict[str, Any] = {}
+    after: tuple[After, ...] = ()
+    metadata: dict[str, str] = {}
+
+
+class UndoToken(msgspec.Struct, frozen=True):
+    """The right to take a change back, until an instant (RFC 3339)."""
+
+    token: str
+    until: str
+
+
+class Schedule(msgspec.Struct, kw_only=True):
+    """A schedule as the core answers it; instants are RFC 3339 in the schedule's zone."""
+
+    id: str
+    revision: int
+    guild_id: str | None
+    name: str | None
+    owner_id: str
+    handler: str
+    method: str
+    args: dict[str, Any]
+    trigger: Trigger
+    timezone: str
+    words: str
+    start: str | None
+    until: str | None
+    count: int | None
+    calendar: Calendar | None
+    active_hours: ActiveHours | None
+    policy: Policy
+    after: tuple[After, ...]
+    state: ScheduleState
+    next_fire_times: tuple[str, ...]
+    notes: tuple[str, ...]
+    created_at: str
+    last_run: RunSummary | None = None
+    metadata: dict[str, str] = {}
+    paused_until: str | None = None
+    note: str | None = None
+    undo: UndoToken | None = None
+
+
+class RunSummary(msgspec.Struct, kw_only=True, frozen=True):
+    """The newest run of a schedule, in one line."""
+
+    id: str
+    state: str
+    due: str
+    ended: str | None = None
+    reason: str | None = None

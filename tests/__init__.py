@@ -1,0 +1,1 @@
+"""Promises of the whole project, one folder or file per room."""

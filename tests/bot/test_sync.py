@@ -1,0 +1,88 @@
+"""Discord is told the commands when they changed, once, globally."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.sync import TreeSync, hash_of
+from bot.tree import Tree, load
+from tests.bot.fake_core import World
+from tests.cogs.stage import make_bot
+
+
+class Told(Tree):
+    """A tree that counts how often Discord was told."""
+
+    times = 0
+    trouble: Exception | None = None
+
+    async def sync(self, *, guild: Any = None) -> list[app_commands.AppCommand]:
+        assert guild is None
+        self.times += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return []
+
+
+@pytest.fixture
+async def tree() -> Told:
+    bot = make_bot(World())
+    # A client has one tree; this one replaces it before anything was loaded.
+    bot._connection._command_tree = None
+    tree = Told(bot)
+    load(tree)
+    return tree
+
+
+async def test_a_second_start_tells_nothing(tree: Told, tmp_path: Path) -> None:
+    record = tmp_path / "command-tree.json"
+    assert await TreeSync(record).sync(tree, whom="1 at x")
+    assert not await TreeSync(record).sync(tree, whom="1 at x")
+    assert tree.times == 1
+
+
+async def test_a_changed_command_and_another_application_are_told(tree: Told, tmp_path: Path) -> None:
+    record = tmp_path / "command-tree.json"
+    await TreeSync(record).sync(tree, whom="1 at x")
+    assert await TreeSync(record).sync(tree, whom="2 at x")
+    before = hash_of(tree)
+    tree.remove_command("status")
+    assert hash_of(tree) != before
+    assert await TreeSync(record).sync(tree, whom="2 at x")
+
+
+async def test_a_damaged_record_tells_once_more(tree: Told, tmp_path: Path) -> None:
+    record = tmp_path / "command-tree.json"
+    record.write_text("{")
+    assert await TreeSync(record).sync(tree, whom="1 at x")
+    assert not await TreeSync(record).sync(tree, whom="1 at x")
+
+
+async def test_a_discord_that_forgets_is_told_every_time(tree: Told) -> None:
+    sync = TreeSync(None)
+    assert await sync.sync(tree, whom="1 at x")
+    assert await sync.sync(tree, whom="1 at x")
+
+
+async def test_a_refusal_keeps_the_bot_running_with_the_old_commands(
+    tree: Told, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    response: Any = SimpleNamespace(status=400, reason="Bad Request")
+    tree.trouble = discord.HTTPException(response, "no")
+    assert not await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x")
+    assert "Discord refused the commands" in caplog.text
+    tree.trouble = None
+    assert await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x")
+
+
+async def test_a_server_error_is_for_another_try(tree: Told, tmp_path: Path) -> None:
+    response: Any = SimpleNamespace(status=503, reason="Unavailable")
+    tree.trouble = discord.DiscordServerError(response, "later")
+    with pytest.raises(discord.DiscordServerError):
+        await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x")

@@ -1,0 +1,103 @@
+"""``preview``: the contract's JSON, and refusals that say what could have been meant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_json_is_trigger_zone_fires_and_notes(command: Command) -> None:
+    said = command(
+        "preview", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "2", "--after", "2026-03-28T12:00:00+01:00", "--json"
+    )
+    assert said.code == 0
+    found = json.loads(said.out)
+    assert list(found) == ["trigger", "timezone", "fires", "notes"]
+    assert found["trigger"] == {"type": "cron", "expression": "30 2 * * *", "timezone": "Europe/Berlin"}
+    assert found["timezone"] == "Europe/Berlin"
+    assert found["fires"] == ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]
+    assert found["notes"]
+
+
+def test_the_rule_for_clock_changes_can_be_chosen(command: Command) -> None:
+    arguments = ("preview", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "1", "--after", "2026-03-28T12:00:00+01:00")
+    assert "2026-03-29T03:00:00+02:00" in command(*arguments).out
+    assert "2026-03-30T02:30:00+02:00" in command(*arguments, "--dst", "literal").out
+
+
+def test_after_is_the_now_that_words_are_read_from(command: Command) -> None:
+    said = command("preview", "in 2 hours", "--after", "2030-01-01T10:00:00Z", "--json")
+    assert json.loads(said.out)["fires"] == ["2030-01-01T12:00:00+00:00"]
+
+
+def test_people_read_words_first(command: Command) -> None:
+    lines = command(
+        "preview", "every weekday at 9", "--tz", "Europe/Berlin", "-n", "3", "--after", "2026-11-21T12:00:00Z"
+    ).out
+    head, *fires = lines.splitlines()
+    assert head.endswith("(Europe/Berlin)")
+    assert [fire.strip() for fire in fires] == [f"2026-11-{day}T09:00:00+01:00" for day in (23, 24, 25)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("preview", "gibberish"), ("preview", ""), ("preview", "2020-01-01 10:00"), ("preview", "x" * 300),
+        ("preview", "daily at 9", "--tz", "Europe/Berln"), ("preview", "daily at 9", "--after", "yesterday"),
+        ("preview", "daily at 9", "--after", "2026-01-01T00:00:00"), ("preview", "0 0 31 2 *"), ("preview", "61 * * * *"),
+        ("preview", "RRULE:FREQ=SECONDLY"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:40],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_wrong_input(command: Command, arguments: tuple[str, ...]) -> None:
+    said = command(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err
+    assert "unforeseen" not in said.err
+
+
+def test_a_day_that_a_month_does_not_have_is_skipped_by_cron_and_clamped_by_words(command: Command) -> None:
+    arguments = ("--after", "2026-01-31T12:00:00Z", "-n", "1", "--json")
+    assert json.loads(command("preview", "0 9 31 * *", *arguments).out)["fires"] == ["2026-03-31T09:00:00+00:00"]
+    words = json.loads(command("preview", "every month on the 31st at 9:00", *arguments).out)
+    assert words["fires"] == ["2026-02-28T09:00:00+00:00"]
+
+
+def test_a_time_of_day_that_was_not_said_is_noted(command: Command) -> None:
+    assert "09:00 is taken" in command("preview", "every monday").out
+    assert "09:00 is taken" not in command("preview", "every monday at 9").out
+
+
+def test_an_unclear_text_lists_its_readings(command: Command) -> None:
+    said = command("preview", "at 5")
+    assert said.code == 2
+    sentence, *readings = said.err.splitlines()
+    assert sentence
+    assert len(readings) >= 2
+    assert all(reading.startswith("  ") for reading in readings)
+
+
+def test_it_needs_no_server_and_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from core.cli import run; assert run(['preview', 'every weekday at 9']) == 0;"
+        "heavy = {'litestar', 'sqlalchemy', 'apscheduler', 'discord', 'aiosqlite'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,173 @@
+"""``schedules`` and ``runs``: every option reaches the core as what it means, and the answer can be read."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from schedule_zero import requests as ask
+from schedule_zero import views
+from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, ReadingOffer
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import TextTrigger
+from tests.cli.conftest import TOKEN, Command, Core
+from tests.web.fake import RUN, SCHEDULE
+
+WHAT = ("--handler", "echo", "--method", "say")
+SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="daily"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("schedules", "list"), ask.ListSchedules(any_guild=True)),
+        (
+            ("schedules", "list", "--guild", "12", "--state", "active", "--handler", "h", "--owner", "o", "-q", "t",
+             "--metadata", "a=1", "--metadata", "b==", "--limit", "5", "--cursor", "c"),
+            ask.ListSchedules(guild_id="12", state="active", handler="h", owner_id="o", q="t", limit=5, cursor="c",
+                              metadata={"a": "1", "b": "="}),
+        ),
+        (("schedules", "list", "--guild", "null"), ask.ListSchedules()),
+        (("schedules", "show", "sch_1"), ask.GetSchedule(id="sch_1")),
+        (("schedules", "create", "daily", *WHAT), ask.CreateSchedule(spec=SPEC)),
+        (
+            ("schedules", "create", "daily", *WHAT, "--args", '{"text": "ü"}', "--name", "n", "--guild", "12", "--owner", "o",
+             "--tz", "Europe/Rome", "--start", "tomorrow", "--until", "2027", "--count", "3", "--policy", '{"dst": "literal"}',
+             "--metadata", "team=ops"),
+            ask.CreateSchedule(spec=ScheduleSpec(
+                handler="echo", method="say", trigger=TextTrigger(text="daily", timezone="Europe/Rome"), guild_id="12",
+                name="n", owner_id="o", args={"text": "ü"}, timezone="Europe/Rome", start="tomorrow", until="2027", count=3,
+                policy={"dst": "literal"}, metadata={"team": "ops"})),
+        ),
+        (("schedules", "pause", "s", "--until", "friday", "--note", "n"), ask.PauseSchedule(id="s", until="friday", note="n")),
+        (("schedules", "resume", "s"), ask.ResumeSchedule(id="s")),
+        (("schedules", "run", "s", "--args", '{"a": 1}'), ask.RunSchedule(id="s", args={"a": 1})),
+        (("schedules", "delete", "s", "--revision", "4"), ask.DeleteSchedule(id="s", revision=4)),
+        (("runs", "list", "--schedule", "s", "--state", "failed", "--since", "2026-01-01T00:00:00Z"),
+         ask.ListRuns(any_guild=True, schedule_id="s", state="failed", since="2026-01-01T00:00:00Z")),
+        (("runs", "list", "--guild", "12"), ask.ListRuns(guild_id="12")),
+        (("runs", "show", "r"), ask.GetRun(id="r")),
+        (("runs", "cancel", "r"), ask.CancelRun(id="r")),
+        (("runs", "retry", "r"), ask.RetryRun(id="r")),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_a_command_asks_what_it_says(command: Command, core: Core, arguments: tuple[str, ...], expected: Any) -> None:
+    said = command(*arguments)
+    assert (said.code, said.err) == (0, "")
+    assert core.door.last == expected
+    as_json = command(*arguments, "--json")
+    assert as_json.code == 0
+    assert json.loads(as_json.out)
+
+
+def test_a_list_is_a_table_with_the_way_to_the_next_page(command: Command, core: Core) -> None:
+    said = command("schedules", "list")
+    head, row, more = said.out.splitlines()
+    assert head.split() == ["id", "name", "guild", "state", "next", "what", "when"]
+    assert row.split()[:4] == [SCHEDULE.id, "standup", "123", "active"]
+    assert more == "more with --cursor more"
+    core.door.answers[ask.ListRuns] = views.RunPage(items=())
+    assert command("runs", "list").out == "no runs\n"
+
+
+def test_a_card_shows_what_matters(command: Command, core: Core) -> None:
+    text = command("schedules", "show", "s").out
+    for words in (SCHEDULE.id, "standup", "discord.send_message", SCHEDULE.words, SCHEDULE.next_fire_times[0]):
+        assert words in text
+    text = command("runs", "show", "r").out
+    for words in (RUN.id, "waits for guild:123 rate (30 of 30)", "discord@1", RUN.trace_id):
+        assert words in text
+
+
+def test_a_name_cannot_steer_the_terminal(command: Command, core: Core) -> None:
+    evil = msgspec.structs.replace(SCHEDULE, name="\x1b[31mred[bold]x[/bold]\nnext")
+    core.door.answers[ask.GetSchedule] = evil
+    core.door.answers[ask.ListSchedules] = views.SchedulePage(items=(evil,))
+    for arguments in (("show", "s"), ("list",)):
+        out = command("schedules", *arguments).out
+        assert "\x1b" not in out
+        assert "[bold]x[/bold]\N{REPLACEMENT CHARACTER}next" in out
+
+
+def test_a_file_holds_one_schedule_or_many(command: Command, core: Core, tmp_path: Path) -> None:
+    one = {"handler": "echo", "method": "say", "trigger": {"type": "text", "text": "daily"}}
+    (tmp_path / "one.json").write_text(json.dumps(one))
+    assert command("schedules", "create", "--file", "one.json").code == 0
+    assert core.door.last == ask.CreateSchedule(spec=SPEC)
+    (tmp_path / "many.json").write_text(json.dumps([one, one]))
+    refused = views.Problem(type="t", title="t", status=409, detail="The name is taken.")
+    items = (views.BatchItem(status=201, schedule=SCHEDULE), views.BatchItem(status=409, problem=refused))
+    core.door.answers[ask.CreateSchedules] = views.BatchView(items=items)
+    said = command("schedules", "create", "--file", "many.json")
+    assert core.door.last == ask.CreateSchedules(items=(one, one))
+    assert (said.code, said.out) == (1, f"{SCHEDULE.id}\n")
+    assert said.err == "item 1: The name is taken.\n1 of 2 schedules were refused\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("{", "is not JSON"), ('{"handlr": 1}', "did you mean handler?"), ("3", "mapping")]
+)
+def test_a_wrong_file_is_wrong_input(command: Command, core: Core, tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "wrong.json").write_text(content)
+    said = command("schedules", "create", "--file", "wrong.json")
+    assert said.code == 2
+    assert words in said.err
+    assert not core.door.asked
+
+
+def test_what_the_core_refuses_is_said_with_the_right_code(command: Command, core: Core) -> None:
+    core.door.answers[ask.GetSchedule] = NotFound("There is no schedule 's'.")
+    said = command("schedules", "show", "s")
+    assert (said.code, said.out, said.err) == (1, "", "There is no schedule 's'.\n")
+    core.door.answers[ask.ResumeSchedule] = Conflict("It is done.")
+    assert command("schedules", "resume", "s").code == 1
+    offer = ReadingOffer(text="5 pm", trigger=None, words="today at 17:00", next="2026-11-21T17:00:00Z")
+    core.door.answers[ask.CreateSchedule] = Invalid("Unclear.", (FieldError("trigger", "unclear"),), (offer,))
+    said = command("schedules", "create", "5", *WHAT)
+    assert said.code == 2
+    assert said.err == "Unclear.\n  5 pm: today at 17:00, next 2026-11-21T17:00:00Z\n"
+
+
+def test_the_token_of_the_environment_wins(command: Command, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", "another")
+    said = command("runs", "list")
+    assert said.code == 1
+    assert "not the API token" in said.err
+    monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", TOKEN)
+    assert command("runs", "list").code == 0
+
+
+def test_without_a_token_it_says_where_one_comes_from(command: Command, core: Core, tmp_path: Path) -> None:
+    (tmp_path / "data" / "api-token").unlink()
+    said = command("runs", "list")
+    assert said.code == 1
+    assert "data/api-token" in said.err
+    assert "SCHEDULE_ZERO_TOKEN" in said.err
+
+
+def test_a_core_that_is_not_there_is_one_sentence(
+    command: Command, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("SCHEDULE_ZERO__CORE__ADDRESS", address)
+        said = command("runs", "list")
+    assert (said.code, said.err) == (1, f"no core answers at {address} (connection refused); is it running?\n")
+
+
+@pytest.mark.parametrize("setting", [("CORE__ADDRESS", "tcp://127.0.0.1:4243"), ("HTTP__BIND", "127.0.0.1:0")])
+def test_an_address_that_a_command_cannot_use_is_wrong_input(
+    command: Command, core: Core, monkeypatch: pytest.MonkeyPatch, setting: tuple[str, str]
+) -> None:
+    monkeypatch.delenv("SCHEDULE_ZERO__CORE__ADDRESS")
+    monkeypatch.setenv(f"SCHEDULE_ZERO__{setting[0]}", setting[1])
+    said = command("runs", "list")
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1

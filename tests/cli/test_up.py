@@ -1,0 +1,210 @@
+"""``up`` as a process: it comes up and says where, fires, stops in order, and fails with one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from core.web.token import FILE, read_token
+from schedule_zero.http import HttpClient
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import TextTrigger
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+OWN = """
+from schedule_zero import Handler, method
+
+async def note(text: str) -> str:
+    return text.upper()
+
+class Keeper(Handler):
+    def __init__(self, shelf: str) -> None:
+        self.shelf = shelf
+
+    @method()
+    async def keep(self, what: str) -> str:
+        return f"{what} on {self.shelf}"
+"""
+CONFIG = """
+handlers:
+  builtin:
+    - {module: own, methods: [note]}
+    - {module: own, options: {shelf: top}}
+"""
+
+
+class Process:
+    """One ``up`` in a folder."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))
+        }
+        environment |= {"PYTHONPATH": str(ROOT), "SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0", **environ}
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "core.cli", "up"], cwd=folder, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.address = ""
+
+    @property
+    def out(self) -> IO[str]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def came_up(self) -> Process:
+        """Wait until it says where it answers."""
+        for line in self.out:
+            match = re.match(r"  API +(http://\S+)/api/v1$", line)
+            if match:
+                self.address = match[1]
+                return self
+        raise AssertionError(f"it did not come up: {self.ended()}")
+
+    def client(self) -> HttpClient:
+        return HttpClient(self.address, read_token(self.folder / "data"))
+
+    def ended(self, number: int | None = None) -> tuple[int, str]:
+        """Send a signal, if one is given; the exit code and what stands on standard error."""
+        if number is not None:
+            self.process.send_signal(number)
+        _, err = self.process.communicate(timeout=30)
+        return self.process.returncode, err
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[list[Process]]:
+    """Processes that a test starts; none survives it."""
+    processes: list[Process] = []
+    yield processes
+    for each in processes:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.communicate()
+
+
+def up(started: list[Process], folder: Path, **environ: str) -> Process:
+    started.append(Process(folder, **environ))
+    return started[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_in_order_with_code_0(started: list[Process], tmp_path: Path, number: int) -> None:
+    service = up(started, tmp_path).came_up()
+    code, err = service.ended(number)
+    assert code == 0, err
+    assert "Traceback" not in err
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(service.address.rpartition(":")[2]))) != 0
+
+
+async def test_it_runs_the_handlers_of_the_configuration(started: list[Process], tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "schedule-zero.yaml").write_text(CONFIG)
+    service = up(started, tmp_path).came_up()
+    client = service.client()
+    results = []
+    for handler, method, args in (("local", "note", {"text": "tea"}), ("keeper", "keep", {"what": "tea"})):
+        place = (await client.list_events(limit=1000)).next
+        await client.create_schedule(
+            ScheduleSpec(handler=handler, method=method, args=args, trigger=TextTrigger(text="in 1 second"))
+        )
+        events = client.events(place, kinds=("run.succeeded",))
+        event = await asyncio.wait_for(anext(events), 15)
+        await events.aclose()  # type: ignore[attr-defined]
+        assert event.run_id is not None
+        results.append((await client.get_run(event.run_id)).result)
+    await client.close()
+    assert results == ["TEA", "tea on top"]
+    assert service.ended(signal.SIGTERM)[0] == 0
+
+
+async def test_after_kill_9_it_goes_on_with_the_same_token_and_schedules(
+    started: list[Process], tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "schedule-zero.yaml").write_text(CONFIG)
+    first = up(started, tmp_path).came_up()
+    client = first.client()
+    spec = ScheduleSpec(handler="local", method="note", args={"text": "x"}, trigger=TextTrigger(text="every day at 9"))
+    made = await client.create_schedule(spec)
+    await client.close()
+    token = read_token(tmp_path / "data")
+    first.ended(signal.SIGKILL)
+    second = up(started, tmp_path).came_up()
+    assert read_token(tmp_path / "data") == token
+    client = second.client()
+    assert (await client.get_schedule(made.id)).next_fire_times == made.next_fire_times
+    await client.close()
+
+
+def test_a_port_in_use_is_one_sentence(started: list[Process], tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, err = up(started, tmp_path, SCHEDULE_ZERO__HTTP__BIND=f"127.0.0.1:{port}").ended()
+    assert code == 1
+    assert f"port {port} is in use" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_two_on_one_data_folder_are_refused(started: list[Process], tmp_path: Path) -> None:
+    up(started, tmp_path).came_up()
+    code, err = up(started, tmp_path).ended()
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "schedule-zero.sqlite3" in err
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(started: list[Process], tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    code, err = up(started, tmp_path).ended()
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "data" in err
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{module: nowhere}", "nowhere cannot be imported"),
+        ("{module: own}", "does not take them"),
+        ("{module: own, methods: [missing]}", "has no function missing"),
+        ("{module: 'own:note'}", "has no Handler class note"),
+        ("{module: json}", "defines no Handler class"),
+        ("{module: own, methods: [note, note]}", "served already"),
+    ],
+)
+def test_a_handler_that_cannot_be_loaded_is_named(
+    started: list[Process], tmp_path: Path, entry: str, words: str
+) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "schedule-zero.yaml").write_text(f"handlers: {{builtin: [{entry}]}}\n")
+    code, err = up(started, tmp_path).ended()
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert words in err
+    assert err.startswith("handlers.builtin[0].")
+
+
+def test_secrets_and_data_are_for_their_owner_and_appear_nowhere(started: list[Process], tmp_path: Path) -> None:
+    service = up(started, tmp_path, SCHEDULE_ZERO__LOG__LEVEL="debug").came_up()
+    token = read_token(tmp_path / "data")
+    assert stat.S_IMODE((tmp_path / "data" / FILE).stat().st_mode) == 0o600
+    service.process.send_signal(signal.SIGTERM)
+    out, err = service.process.communicate(timeout=30)
+    assert token not in out + err

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import simcord
+
+from cogs.refusals import sentence_of
+from tests.bot.fake_core import World
+from tests.cogs.stage import Stage, make_bot
+
+
+@pytest.fixture
+async def simcord_env() -> AsyncIterator[simcord.Env]:
+    """The bot in SimCord. Errors with a sentence are answers; any other fails the test, unless it looked at it."""
+    env = simcord.Env(make_bot(World()), check_errors=False)
+    await env.start()
+    seen = env.error_cursor
+    try:
+        yield env
+    finally:
+        await env.shutdown()
+        for error in env.errors_since(max(seen, env._errors_acknowledged)):
+            if not isinstance(error, Exception) or sentence_of(error) is None:
+                raise error
+
+
+@pytest.fixture
+def stage(simcord_env: simcord.Env) -> Stage:
+    return Stage(simcord_env)

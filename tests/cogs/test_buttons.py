@@ -1,0 +1,175 @@
+"""Buttons under cards and reminders: they outlive the process, and never act on what the card no longer shows."""
+
+from __future__ import annotations
+
+import discord
+import msgspec
+import simcord
+
+from cogs.buttons import CardButton
+from cogs.cards import card as make_card
+from cogs.reminders import buttons_for
+from schedule_zero import requests as ask
+from schedule_zero.errors import NotFound
+from schedule_zero.trigger import DateTrigger
+from tests.cogs.stage import Stage, labels, make_bot, texts
+
+FIRST = "sch_00000000000000000001"
+
+
+async def _reminder(stage: Stage) -> simcord.ResponseMessage:
+    result = await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea")
+    assert result.response is not None
+    return result.response
+
+
+async def test_pause_resume_delete_and_undo_are_one_press_each(stage: Stage) -> None:
+    card = await _reminder(stage)
+    for label, state in (("Pause", "paused"), ("Resume", "active"), ("Delete", "deleted"), ("Undo", "active")):
+        result = await stage.bob.click(card, label=label)
+        assert result.followups == []
+        assert stage.world.schedules[FIRST].state == state
+    assert "Taken back: tea" in texts(card)
+
+
+async def test_preview_comes_beside_the_card(stage: Stage) -> None:
+    card = await _reminder(stage)
+    result = await stage.bob.click(card, label="Preview")
+    assert "Preview: tea" in texts(result.followups[0])
+    assert "Reminder set: tea" in texts(card)
+
+
+async def test_a_stale_press_refreshes_the_card_and_changes_nothing(stage: Stage) -> None:
+    card = await _reminder(stage)
+    await stage.bob.slash(stage.general, "remind delete", item=FIRST)
+    before = stage.world.schedules[FIRST]
+    result = await stage.bob.click(card, label="Pause")
+    assert stage.world.schedules[FIRST] == before
+    assert "**State**: deleted" in texts(card)
+    assert [note.content for note in result.followups] == [
+        "This card was older than the schedule, so nothing was done; it shows the schedule as it is now."
+    ]
+
+
+async def test_buttons_work_after_a_restart(stage: Stage) -> None:
+    # Complaint 18: buttons dead after a restart.
+    card = await _reminder(stage)
+    await stage.env.restart_bot(make_bot(stage.world))
+    await stage.bob.click(card, label="Pause")
+    assert stage.world.schedules[FIRST].state == "paused"
+
+
+async def test_somebody_elses_press_is_refused_to_them_alone(stage: Stage) -> None:
+    # Complaint 15: anyone can delete any item.
+    result = await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea", public=True)
+    assert result.response is not None
+    carol = stage.guild.add_member(stage.env.create_user("carol"))
+    pressed = await carol.click(result.response, label="Delete")
+    assert [(note.content, note.ephemeral) for note in pressed.followups] == [
+        ("This schedule is somebody else's.", True)
+    ]
+    assert stage.world.schedules[FIRST].state == "active"
+    await stage.alice.click(result.response, label="Delete")
+    assert stage.world.schedules[FIRST].state == "deleted"
+
+
+async def test_a_button_of_another_version_says_so(stage: Stage) -> None:
+    sent = await stage.post(view=make_card("Old", buttons=[CardButton("Pause", "pause", FIRST, 1, version="0")]))
+    pressed = await stage.bob.click(sent, label="Pause")
+    assert pressed.response is not None
+    assert pressed.response.content == "This button comes from another version of the bot; use the command instead."
+
+
+async def test_what_nobody_foresaw_is_answered_with_a_code_and_logged(stage: Stage) -> None:
+    card = await _reminder(stage)
+    stage.world.refuse[ask.GetSchedule] = ZeroDivisionError("secret detail")
+    pressed = await stage.bob.click(card, label="Refresh")
+    (_, code) = stage.bot.incidents.recent[-1]
+    assert pressed.followups[0].content == (
+        f"Something went wrong here; look before you try again. The operator finds it as `{code}`."
+    )
+    assert "secret" not in pressed.followups[0].content
+
+
+# ── under a reminder that came ───────────────────────────────────────────────────────────────────────────────
+
+
+async def _delivered(stage: Stage) -> discord.Message:
+    await _reminder(stage)
+    return await stage.post(f"<@{stage.bob.id}> tea", view=buttons_for(FIRST))
+
+
+async def test_done_takes_the_buttons_away_and_leaves_the_series_alone(stage: Stage) -> None:
+    message = await _delivered(stage)
+    await stage.bob.click(message, label="Done")
+    shown = stage.general.last_message
+    assert shown is not None
+    assert shown.components == []
+    assert shown.content.startswith(f"<@{stage.bob.id}> tea\n-# Done <t:")
+    assert stage.world.schedules[FIRST].state == "active"
+
+
+async def test_snooze_makes_a_linked_one_shot_and_leaves_the_series_alone(stage: Stage) -> None:
+    # Complaint 14: snooze without disturbing the series.
+    message = await _delivered(stage)
+    result = await stage.bob.click(message, label="20 min")
+    original, snoozed = stage.world.of(ask.CreateSchedule)
+    assert isinstance(snoozed.spec.trigger, DateTrigger)
+    assert snoozed.spec.trigger.at == "2026-01-01T00:20:00+00:00"
+    assert (snoozed.spec.args, snoozed.spec.owner_id) == (original.spec.args, str(stage.bob.id))
+    assert snoozed.spec.metadata["snooze_of"] == FIRST
+    assert stage.world.schedules[FIRST].revision == 1
+    assert "Snoozed: tea" in texts(result.followups[0])
+    assert labels(result.followups[0])[-1] == "Undo"
+    shown = stage.general.last_message
+    assert shown is not None
+
+
+async def test_pressing_snooze_twice_makes_one(stage: Stage) -> None:
+    message = await _delivered(stage)
+    await stage.bob.click(message, label="1 h")
+    await message.edit(view=buttons_for(FIRST))
+    await stage.bob.click(message, label="1 h")
+    assert len(stage.world.schedules) == 2
+
+
+async def test_only_the_person_who_set_a_reminder_may_press(stage: Stage) -> None:
+    message = await _delivered(stage)
+    pressed = await stage.alice.click(message, label="Done")
+    assert pressed.followups[0].content == f"Only <@{stage.bob.id}>, who set this reminder, can do that."
+    stage.world.refuse[ask.GetSchedule] = NotFound("There is no schedule.")
+    pressed = await stage.alice.click(message, label="Done")
+    assert pressed.followups[0].content == "Only the person who set this reminder can do that."
+
+
+async def test_done_works_when_the_reminder_is_no_longer_kept(stage: Stage) -> None:
+    message = await _delivered(stage)
+    stage.world.refuse[ask.GetSchedule] = NotFound("There is no schedule.")
+    snoozed = await stage.bob.click(message, label="1 h")
+    assert "no longer kept" in snoozed.followups[0].content
+    await stage.bob.click(message, label="Done")
+    shown = stage.general.last_message
+    assert shown is not None
+    assert "Done <t:" in shown.content
+
+
+async def test_resume_on_a_notice_answers_beside_it(stage: Stage) -> None:
+    await _reminder(stage)
+    blocked = msgspec.structs.replace(stage.world.schedules[FIRST], state="blocked", revision=4)
+    stage.world.schedules[FIRST] = blocked
+    view = discord.ui.View(timeout=None)
+    view.add_item(CardButton("Resume", "resume", FIRST, 4))
+    notice = await stage.post("tea is blocked", view=view)
+    pressed = await stage.bob.click(notice, label="Resume")
+    assert "Resumed: tea" in texts(pressed.followups[0])
+    assert stage.world.schedules[FIRST].state == "active"
+
+
+async def test_post_again_is_one_new_run_however_often_it_is_pressed(stage: Stage) -> None:
+    for _ in range(2):
+        view = discord.ui.View(timeout=None)
+        view.add_item(CardButton("Post again", "again", "run_00000000000000000007"))
+        notice = await stage.post("fate unknown", view=view)
+        pressed = await stage.alice.click(notice, label="Post again")
+        assert pressed.followups[0].content.startswith("It is posted again: waiting")
+    assert len(stage.world.runs) == 1

@@ -1,0 +1,167 @@
+"""The command tree as Discord is told it: its fixed names, its permissions, Discord's limits, and its documentation."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.tree import COGS, CogsFailed, Tree, load
+from tests.bot.fake_core import World
+from tests.cogs.stage import make_bot
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "commands.md"
+
+# Names are fixed: scripts and people rely on them. `*` is required, `?` completes itself.
+SURFACE = {
+    "remind me": "when*? text repeat? until? tz? deliver public",
+    "remind list": "filter search scope page",
+    "remind show": "item*?",
+    "remind delete": "item*?",
+    "schedule message": "when*? channel* text name repeat? until? count tz? mentions",
+    "schedule list": "channel owner state search page",
+    "schedule show": "item*?",
+    "schedule preview": "item? when? repeat? tz? n from?",
+    "schedule pause": "item*? until?",
+    "schedule resume": "item*?",
+    "schedule run_now": "item*?",
+    "schedule delete": "item*?",
+    "schedule undo": "token*?",
+    "timezone set": "tz*?",
+    "timezone show": "",
+    "settings show": "",
+    "settings timezone": "tz*?",
+    "settings channels": "default log review failures",
+    "status": "",
+    "help": "topic?",
+}
+PERMISSIONS = {"schedule": "manage_messages", "settings": "manage_guild"}
+GUILD_ONLY = {"schedule", "settings"}
+
+
+@pytest.fixture
+async def tree() -> Tree:
+    bot = make_bot(World())
+    load(bot.tree)
+    return bot.tree
+
+
+def _leaves(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+    for command in tree.get_commands():
+        payload: dict[str, Any] = dict(command.to_dict(tree))
+        inner = [option for option in payload["options"] if option["type"] == 1]
+        yield from ((f"{payload['name']} {option['name']}", option) for option in inner)
+        if not inner:
+            yield payload["name"], payload
+
+
+async def test_the_names_are_the_fixed_ones(tree: Tree) -> None:
+    surface = {}
+    for name, payload in _leaves(tree):
+        surface[name] = " ".join(
+            option["name"] + "*" * option["required"] + "?" * bool(option.get("autocomplete"))
+            for option in payload.get("options", [])
+        )
+    assert surface == SURFACE
+
+
+async def test_who_may_use_a_group_and_where_is_declared_on_the_group(tree: Tree) -> None:
+    for command in tree.get_commands():
+        payload: dict[str, Any] = dict(command.to_dict(tree))
+        needed = payload["default_member_permissions"]
+        named = None if needed is None else discord.Permissions(int(needed))
+        wanted = PERMISSIONS.get(payload["name"])
+        assert named == (None if wanted is None else discord.Permissions(**{wanted: True}))
+        assert sorted(payload["contexts"]) == ([0] if payload["name"] in GUILD_ONLY else [0, 1, 2])
+        assert sorted(payload["integration_types"]) == ([0] if payload["name"] in GUILD_ONLY else [0, 1])
+
+
+async def test_discords_limits_hold(tree: Tree) -> None:
+    for command in tree.get_commands():
+        payload: dict[str, Any] = dict(command.to_dict(tree))
+        assert _characters(payload) <= 8_000
+        for part in _parts(payload):
+            assert re.fullmatch(r"[a-z_\-]{1,32}", part["name"])
+            assert 1 <= len(part["description"]) <= 100
+            assert len(part.get("options", [])) <= 25
+            assert len(part.get("choices", [])) <= 25
+
+
+async def test_required_options_come_first(tree: Tree) -> None:
+    for name, payload in _leaves(tree):
+        required = [option["required"] for option in payload.get("options", [])]
+        assert required == sorted(required, reverse=True), name
+
+
+async def test_every_option_says_what_it_is(tree: Tree) -> None:
+    for name, payload in _leaves(tree):
+        for option in payload.get("options", []):
+            assert option["description"] != "…", f"{name} {option['name']}"
+
+
+def _parts(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield payload
+    for option in payload.get("options", []):
+        yield from _parts(option)
+
+
+def _characters(payload: dict[str, Any]) -> int:
+    own = len(payload["name"]) + len(payload["description"])
+    choices = sum(len(choice["name"]) + len(str(choice["value"])) for choice in payload.get("choices", []))
+    return own + choices + sum(_characters(option) for option in payload.get("options", []))
+
+
+# ── loading ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_if_one_module_fails_none_is_loaded() -> None:
+    bot = make_bot(World())
+    with pytest.raises(CogsFailed, match=r"the commands of cogs\.nowhere could not be loaded: ModuleNotFoundError"):
+        load(bot.tree, [*COGS, "cogs.nowhere"])
+    assert bot.tree.get_commands() == []
+
+
+async def test_two_commands_of_one_name_are_refused_and_none_is_loaded() -> None:
+    bot = make_bot(World())
+    bot.tree.add_command(app_commands.Group(name="remind", description="somebody else's"))
+    with pytest.raises(CogsFailed, match="could not be put together"):
+        load(bot.tree)
+    assert bot.tree.get_commands() == []
+
+
+# ── documentation ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_documentation_names_every_command_and_option_and_no_other(tree: Tree) -> None:
+    documented: dict[str, list[tuple[str, bool]]] = {}
+    command = ""
+    for line in DOCUMENTATION.read_text(encoding="utf-8").splitlines():
+        heading = re.fullmatch(r"### `/([a-z_ ]+)`", line)
+        row = re.match(r"\| `([a-z_]+)` \| (yes|no) \| \S", line)
+        if heading:
+            command = heading[1]
+            documented[command] = []
+        elif row:
+            documented[command].append((row[1], row[2] == "yes"))
+    real = {
+        name: [(option["name"], option["required"]) for option in payload.get("options", [])]
+        for name, payload in _leaves(tree)
+    }
+    assert documented == real
+
+
+async def test_the_serialised_tree_is_the_same_whoever_serialises_it() -> None:
+    first, second = make_bot(World()), make_bot(World())
+    load(first.tree)
+    load(second.tree)
+    spelled = [
+        json.dumps([command.to_dict(bot.tree) for command in bot.tree.get_commands()], sort_keys=True, default=str)
+        for bot in (first, second)
+    ]
+    assert spelled[0] == spelled[1]

@@ -1,0 +1,1 @@
+"""The engine: pure decisions first, then its parts on a real ledger."""

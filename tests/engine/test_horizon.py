@@ -1,0 +1,77 @@
+"""The due times kept in memory."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.engine.horizon import Horizon
+from schedule_zero.instant import HOUR
+from tests.engine.rows import T0, schedule_row
+
+
+def horizon() -> Horizon:
+    made = Horizon(window=HOUR, capacity=1000)
+    made.until = T0 + HOUR
+    return made
+
+
+def test_due_schedules_come_out_soonest_first_and_once() -> None:
+    made = horizon()
+    for number, due in enumerate([T0 + 3, T0 + 1, T0 + 2, T0 + HOUR]):
+        made.put(f"s{number}", 1, due)
+    assert made.pop_due(T0 + 10, 2) == [("s1", T0 + 1), ("s2", T0 + 2)]
+    assert made.pop_due(T0 + 10, 9) == [("s0", T0 + 3)]
+    assert made.pop_due(T0 + 10, 9) == []
+    assert made.soonest() == T0 + HOUR
+
+
+def test_what_lies_beyond_the_horizon_takes_no_memory() -> None:
+    made = horizon()
+    made.put("far", 1, T0 + HOUR + 1)
+    assert len(made) == 0
+
+
+def test_a_newer_revision_replaces_and_an_older_one_is_ignored() -> None:
+    made = horizon()
+    made.put("s", 2, T0 + 50)
+    made.put("s", 1, T0 + 10)
+    assert made.soonest() == T0 + 50
+    made.put("s", 3, T0 + 20)
+    assert made.pop_due(T0 + 99, 9) == [("s", T0 + 20)]
+
+
+def test_old_news_of_the_same_revision_does_not_bring_a_due_time_back() -> None:
+    made = horizon()
+    made.put("s", 1, T0 + 50)
+    made.put("s", 1, T0 + 10)
+    assert made.pop_due(T0 + 99, 9) == [("s", T0 + 50)]
+
+
+def test_a_schedule_without_a_due_time_leaves() -> None:
+    made = horizon()
+    made.put("s", 1, T0 + 50)
+    made.put("s", 2, None)
+    assert (made.soonest(), len(made)) == (None, 0)
+
+
+def test_it_asks_for_more_before_it_runs_dry() -> None:
+    made = Horizon(window=HOUR, capacity=1000)
+    assert made.needs_more(T0)
+    made.extend([schedule_row(id="a", next_due=T0 + 5)], T0 + HOUR)
+    assert not made.needs_more(T0)
+    assert made.needs_more(T0 + HOUR)
+    assert made.soonest() == T0 + 5
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 5), st.integers(0, 1000)), max_size=60))
+def test_it_agrees_with_a_plain_table(puts: list[tuple[str, int, int]]) -> None:
+    made, table = horizon(), dict[str, tuple[int, int]]()
+    for id, revision, offset in puts:
+        made.put(id, revision, T0 + offset)
+        known = table.get(id)
+        if known is None or revision > known[0] or (revision == known[0] and T0 + offset > known[1]):
+            table[id] = (revision, T0 + offset)
+    popped = made.pop_due(T0 + 1000, 99)
+    assert sorted(popped) == sorted((id, due) for id, (_, due) in table.items())
+    assert [due for _, due in popped] == sorted(due for _, due in popped)

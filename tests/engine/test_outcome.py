@@ -1,0 +1,92 @@
+"""What an answer makes of its run."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.engine.outcome import ATTEMPT_CAP, backoff, conclude, reason_in, vanish
+from core.engine.plan import terms_of
+from core.engine.ports import Answer
+from schedule_zero.instant import SECOND
+from schedule_zero.run import Cause, RunState
+from schedule_zero.schedule import Policy, Retry
+from tests.engine.rows import T0, flight
+
+
+def failed(cause: Cause, error: str = "no", retry_after_s: float | None = None) -> Answer:
+    return Answer(run_id="run_1", attempt=1, kind="failed", cause=cause, error=error, retry_after_s=retry_after_s)
+
+
+def test_success_ends_the_run_and_clears_the_count_of_failures() -> None:
+    outcome = conclude(flight(), Answer(run_id="run_1", attempt=1, kind="succeeded", value="1"), T0)
+    assert (outcome.state, outcome.result, outcome.lasting) == (RunState.SUCCEEDED, "1", False)
+
+
+def test_a_lasting_cause_ends_the_run_at_once_and_counts() -> None:
+    outcome = conclude(flight(), failed(Cause.LASTING, "no_rights: may not write there"), T0)
+    assert (outcome.state, outcome.reason, outcome.lasting) == (RunState.FAILED, "no_rights", True)
+
+
+@pytest.mark.parametrize("cause", [Cause.PASSING, Cause.UNKNOWN])
+def test_a_passing_cause_is_tried_again_until_the_attempts_are_used_up(cause: Cause) -> None:
+    assert conclude(flight(attempt=1), failed(cause), T0).state is RunState.WAITING
+    assert conclude(flight(attempt=2), failed(cause), T0).state is RunState.WAITING
+    assert conclude(flight(attempt=3), failed(cause), T0).state is RunState.FAILED
+
+
+def test_attempts_our_own_crash_took_do_not_count() -> None:
+    outcome = vanish(flight(attempt=3, lost=2), T0, ours=True)
+    assert (outcome.state, outcome.lost, outcome.not_before) == (RunState.WAITING, 3, T0)
+    assert conclude(flight(attempt=5, lost=3), failed(Cause.PASSING), T0).state is RunState.WAITING
+
+
+def test_nothing_is_tried_more_often_than_the_cap() -> None:
+    assert vanish(flight(attempt=ATTEMPT_CAP, lost=ATTEMPT_CAP - 1), T0, ours=True).state is RunState.FAILED
+
+
+def test_a_handler_that_asks_for_later_uses_up_no_attempt() -> None:
+    outcome = conclude(flight(attempt=3), failed(Cause.PASSING, retry_after_s=7.0), T0)
+    assert (outcome.state, outcome.not_before, outcome.lost) == (RunState.WAITING, T0 + 7 * SECOND, 1)
+
+
+def test_at_most_once_is_never_tried_again() -> None:
+    careful = flight(at_most_once=True)
+    assert vanish(careful, T0, ours=True).state is RunState.FAILED
+    assert vanish(careful, T0, ours=True).reason == "lost"
+    assert conclude(careful, failed(Cause.PASSING, retry_after_s=1.0), T0).state is RunState.FAILED
+
+
+def test_no_try_begins_after_start_before() -> None:
+    assert conclude(flight(start_before=T0), failed(Cause.PASSING), T0).state is RunState.FAILED
+
+
+def test_a_time_out_is_tried_again_and_then_ends_as_timed_out() -> None:
+    gone = Answer(run_id="run_1", attempt=1, kind="cancelled")
+    assert conclude(flight(stopping="timed_out"), gone, T0).state is RunState.WAITING
+    assert conclude(flight(stopping="timed_out", attempt=3), gone, T0).state is RunState.TIMED_OUT
+
+
+def test_a_cancelled_run_that_succeeds_after_all_has_succeeded() -> None:
+    done = Answer(run_id="run_1", attempt=1, kind="succeeded", value="1")
+    gone = Answer(run_id="run_1", attempt=1, kind="cancelled")
+    assert conclude(flight(stopping="cancelled"), done, T0).state is RunState.SUCCEEDED
+    assert conclude(flight(stopping="cancelled"), gone, T0).state is RunState.CANCELLED
+
+
+def test_backoff_doubles_to_its_maximum_within_its_jitter() -> None:
+    terms = terms_of(Policy(retry=Retry(initial="PT1S", maximum="PT8S", jitter=0.2)))
+    for tried, exact in enumerate([1, 2, 4, 8, 8], 1):
+        assert exact * 0.8 <= backoff(terms, "run_1", tried) <= exact * 1.2
+
+
+def test_backoff_lists_and_fixed_delays_are_followed() -> None:
+    listed = terms_of(Policy(retry=Retry(backoff="list", delays=("PT3S", "PT9S"), jitter=0)))
+    fixed = terms_of(Policy(retry=Retry(backoff="fixed", initial="PT5S", jitter=0)))
+    assert [backoff(listed, "run_1", n) for n in (1, 2, 3)] == [3, 9, 9]
+    assert [backoff(fixed, "run_1", n) for n in (1, 2)] == [5, 5]
+
+
+def test_the_word_at_the_head_of_a_rejection_is_its_reason() -> None:
+    assert reason_in("no_rights: the author may not write there") == "no_rights"
+    assert reason_in("Something Went Wrong: x") == "rejected"
+    assert reason_in(None) == "rejected"

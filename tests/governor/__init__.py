@@ -1,0 +1,1 @@
+"""Whether now: the promises of ``core.governor``."""

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.governor.entitlement import entitle, periods
+from core.governor.settings import Quota
+from core.governor.verdict import Exhausted
+from schedule_zero.instant import HOUR, from_datetime, parse, to_datetime
+
+ALL = Quota(runs_per_hour=5, runs_per_day=10, runs_per_month=20)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_each_quota_has_its_period_in_the_zone_of_the_guild() -> None:
+    found = periods(ALL, parse("2026-11-21T23:30:00+00:00"), BERLIN)
+    assert [(each.limit, each.key, each.allowed) for each in found] == [
+        ("runs_per_hour", "2026-11-22T00+0100", 5),
+        ("runs_per_day", "2026-11-22", 10),
+        ("runs_per_month", "2026-11", 20),
+    ]
+    assert [each.until for each in found] == [
+        parse("2026-11-22T01:00:00+01:00"), parse("2026-11-23T00:00:00+01:00"), parse("2026-12-01T00:00:00+01:00"),
+    ]  # fmt: skip
+
+
+def test_what_is_not_limited_has_no_period() -> None:
+    assert periods(Quota(), 0, UTC) == []
+    assert [each.limit for each in periods(Quota(runs_per_day=1), 0, UTC)] == ["runs_per_day"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "until"),
+    [
+        ("Europe/Berlin", "2026-03-29T00:30:00+01:00", "2026-03-30T00:00:00+02:00"),  # a day of 23 hours
+        ("Europe/Berlin", "2026-10-25T00:30:00+02:00", "2026-10-26T00:00:00+01:00"),  # a day of 25 hours
+        ("America/Santiago", "2026-09-05T20:00:00-04:00", "2026-09-06T01:00:00-03:00"),  # midnight is left out
+        ("America/Havana", "2026-10-31T20:00:00-04:00", "2026-11-01T00:00:00-04:00"),  # midnight comes twice
+        ("Pacific/Apia", "2011-12-29T12:00:00-10:00", "2011-12-31T00:00:00+14:00"),  # a day is left out
+    ],
+)
+def test_a_day_ends_where_the_clocks_of_the_zone_begin_the_next(zone: str, at: str, until: str) -> None:
+    (day,) = periods(Quota(runs_per_day=1), parse(at), ZoneInfo(zone))
+    assert day.until == parse(until)
+
+
+def test_an_hour_that_the_clocks_show_twice_is_two_periods() -> None:
+    first, second = (
+        periods(Quota(runs_per_hour=1), parse(at), BERLIN)[0]
+        for at in ("2026-10-25T02:10:00+02:00", "2026-10-25T02:10:00+01:00")
+    )
+    assert first.key != second.key
+    assert second.until - first.until == HOUR
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)),  # noqa: DTZ001 - hypothesis wants plain bounds
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Havana",
+                     "America/St_Johns", "Asia/Kathmandu", "America/Santiago", "Africa/Cairo"]),
+)  # fmt: skip
+def test_the_key_holds_until_the_period_ends_and_changes_then(moment: datetime, name: str) -> None:
+    zone, instant = ZoneInfo(name), from_datetime(moment.replace(tzinfo=UTC))
+    for period in periods(ALL, instant, zone):
+        assert period.until > instant
+        just_before, after = (
+            {each.limit: each.key for each in periods(ALL, at, zone)} for at in (period.until - 1, period.until)
+        )
+        assert after[period.limit] != period.key
+        if period.limit != "runs_per_hour":  # an hour may end early, by a change of half an hour
+            assert just_before[period.limit] == period.key
+
+
+def test_runs_are_entitled_up_to_the_tightest_quota_and_the_refusal_names_it() -> None:
+    now = parse("2026-11-21T10:15:00+00:00")
+    usage = {("runs_per_hour", "2026-11-21T10+0000"): 1, ("runs_per_day", "2026-11-21"): 9}
+    answer = entitle(ALL, usage, 3, now, UTC, guild="7")
+    assert answer.granted == 1
+    assert answer.refused == Exhausted("guild:7", "runs_per_day", 10, 10, parse("2026-11-22T00:00:00+00:00"))
+
+
+def test_everything_within_the_quotas_is_entitled() -> None:
+    assert entitle(ALL, {}, 5, 0, UTC, guild="7").granted == 5
+    assert entitle(ALL, {}, 5, 0, UTC, guild="7").refused is None
+    assert entitle(Quota(), {}, 10**6, 0, UTC, guild="7").granted == 10**6
+
+
+def test_of_two_that_are_used_up_the_one_that_ends_last_is_named() -> None:
+    now = parse("2026-11-21T10:15:00+00:00")
+    usage = {("runs_per_hour", "2026-11-21T10+0000"): 5, ("runs_per_month", "2026-11"): 20}
+    answer = entitle(ALL, usage, 1, now, UTC, guild="7")
+    assert answer.granted == 0
+    assert answer.refused is not None
+    assert answer.refused.limit == "runs_per_month"
+    assert to_datetime(answer.refused.until) == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def test_a_limit_lowered_below_its_use_grants_nothing_and_tells_the_use() -> None:
+    answer = entitle(Quota(runs_per_day=3), {("runs_per_day", "1970-01-01"): 8}, 1, 0, UTC, guild="7")
+    assert answer.granted == 0
+    assert answer.refused == Exhausted("guild:7", "runs_per_day", 8, 3, int(timedelta(days=1).total_seconds() * 1e6))

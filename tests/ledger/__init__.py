@@ -1,0 +1,1 @@
+"""The ledger's promises, held by every store alike."""

@@ -1,0 +1,42 @@
+"""A ledger for every test, once in a file and once in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from core.ledger.connection import Connection
+from core.ledger.file import FileDriver
+from core.ledger.ledger import StoredLedger
+from core.ledger.memory import MemoryDatabase, MemoryDriver
+
+Wrap = Callable[[Connection], Connection]
+Opening = Callable[[Wrap | None], StoredLedger]
+
+
+@pytest.fixture(params=["file", "memory"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
+    """Makes ledgers over the same rows: what one left, the next one finds."""
+    database = MemoryDatabase()
+    request.addfinalizer(database.close)
+
+    def make(wrap: Wrap | None = None) -> StoredLedger:
+        if request.param == "file":
+            return StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", wrap=wrap))
+        return StoredLedger(MemoryDriver(lambda: (wrap or _as_it_is)(database.connect())))
+
+    return make
+
+
+def _as_it_is(connection: Connection) -> Connection:
+    return connection
+
+
+@pytest.fixture
+async def ledger(opening: Opening) -> AsyncIterator[StoredLedger]:
+    opened = opening(None)
+    await opened.open()
+    yield opened
+    await opened.close()

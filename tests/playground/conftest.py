@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.playground.playground import Playground
+from tests.playground.tiny_bot import TinyBot
+
+Start = Callable[[], Awaitable["Started"]]
+
+
+class Started:
+    """A running playground and its bot."""
+
+    def __init__(self, playground: Playground, bot: TinyBot) -> None:
+        self.playground = playground
+        self.bot = bot
+        self.site = playground.asgi
+
+    def channel(self, name: str, guild: str = "Playground") -> int:
+        """A channel's id by its name."""
+        found = next(each for each in self.bot.guilds if each.name == guild)
+        return next(channel.id for channel in found.channels if channel.name == name)
+
+    async def post(self, text: str, channel: str = "general", **options: object) -> int:
+        """Let the bot post; the message's id."""
+        sent = await self.bot.get_partial_messageable(self.channel(channel)).send(text, **options)  # type: ignore[call-overload]
+        return int(sent.id)
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Start a playground in this test's data folder, any number of times one after the other."""
+    running: list[Started] = []
+
+    async def begin() -> Started:
+        if running:
+            await running.pop().playground.close()
+        bot = TinyBot()
+        playground = Playground(bot, tmp_path)
+        await playground.start()
+        running.append(Started(playground, bot))
+        return running[0]
+
+    yield begin
+    for started in running:
+        await started.playground.close()
+
+
+@pytest.fixture
+async def started(start: Start) -> Started:
+    return await start()

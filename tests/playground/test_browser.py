@@ -1,0 +1,160 @@
+"""The whole way once, in a real browser, on a playground in a process of its own that is killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SHOWN_WITHIN = 1_000.0
+"""Milliseconds after which a post is on an open page."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
+
+
+class Served:
+    """The process, and how to make its bot post by itself."""
+
+    def __init__(self, process: Process, address: str) -> None:
+        self._process = process
+        self.address = address
+
+    def post(self, text: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{text}\n".encode())
+
+
+@contextlib.asynccontextmanager
+async def serving(data_dir: Path, port: int) -> AsyncIterator[Served]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.playground.serve", str(data_dir), str(port), cwd=ROOT, stdin=PIPE, stdout=PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        async with asyncio.timeout(30):
+            line = await process.stdout.readline()
+        yield Served(process, line.decode().strip())
+        process.stdin.close()
+        process.terminate()
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def browsing(profile: Path) -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page, and everything that went wrong on it."""
+    wrong: list[str] = []
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=ARGUMENTS, timezone_id="Europe/Berlin"
+        )
+        page = context.pages[0]
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("response", lambda response: wrong.append(response.url) if response.status >= 400 else None)
+        yield page, wrong
+        await context.close()
+
+
+async def see(page: Page, text: str, *, within: float = 10_000) -> None:
+    await expect(page.locator("#channel-message-list article", has_text=text).last).to_be_in_viewport(timeout=within)
+
+
+async def type_command(page: Page, name: str) -> None:
+    """Type a command as far as the picker needs it, and take it."""
+    await page.fill("#channel-composer-input", name)
+    await page.locator(".command-entry", has_text=name).first.wait_for()
+    await page.press("#channel-composer-input", "Enter")
+
+
+async def test_somebody_plays(tmp_path: Path) -> None:
+    async with browsing(tmp_path / "profile") as (page, wrong):
+        async with serving(tmp_path, 0) as first:
+            address = first.address
+            await page.goto(address.partition("/general")[0])
+            await page.wait_for_function("() => window.simcordPreview?.ready")
+            assert page.url == address
+
+            await type_command(page, "/note")
+            await page.locator(".command-suggestion", has_text="coffee at noon").wait_for()  # before the first letter
+            await page.get_by_role("combobox", name="when").press_sequentially("tea", delay=30)
+            await page.locator(".command-suggestion", has_text="tea tomorrow at 9").click()
+            await page.get_by_role("combobox", name="when").press("Enter")
+            await see(page, "noted: tea tomorrow at 9")
+
+            loads: list[str] = []
+            page.on("framenavigated", lambda frame: loads.append(frame.url))
+            first.post("posted by itself")
+            await see(page, "posted by itself", within=SHOWN_WITHIN)
+            assert loads == []
+
+            await type_command(page, "/panel")
+            await page.locator(".command-chip").press("Enter")
+            await page.get_by_role("button", name="Press").click()
+            await see(page, "pressed")
+            ids = await shown_ids(page)
+            assert wrong == []
+
+        async with serving(tmp_path, int(address.split("/")[2].partition(":")[2])) as second:
+            assert second.address == address
+            # The page noticed that its process was gone, and opens itself again.
+            await page.wait_for_function(
+                "() => performance.now() < 20000 && window.simcordPreview?.ready", timeout=30_000
+            )
+            await see(page, "pressed")
+            assert await shown_ids(page) == ids
+
+            wrong.clear()
+            await page.get_by_role("button", name="Write").click()
+            await page.locator("#modal-root input, #modal-root textarea").fill("from the form")
+            await page.get_by_role("button", name="Submit").click()
+            await see(page, "written: from the form")
+
+            await page.select_option("#viewer-picker", label="Kim")
+            await page.click(".playground-places a:has-text('#announcements')")
+            await page.wait_for_function("() => window.simcordPreview?.ready")
+            await expect(page.locator("#viewer-picker option:checked")).to_have_text("Kim")
+            assert wrong == []
+
+
+async def shown_ids(page: Page) -> dict[str, object]:
+    """The ids the page knows that have to outlive the process: channel, people, messages everybody sees."""
+    ids: dict[str, object] = await page.evaluate(
+        """async () => {
+            const token = location.hash.slice(1), headers = { "X-Simcord-Capability": token };
+            const opened = await fetch("api/pages", { method: "POST", headers, body: "{}" });
+            const page = await opened.json();
+            headers["X-Simcord-Context"] = page.context.id;
+            const commands = await (await fetch("api/commands", { headers })).json();
+            return {
+                channel: page.channelId,
+                people: page.viewers.map((person) => person.id),
+                commands: commands.entries.map((entry) => entry.commandId),
+                messages: page.timeline.filter((id) => !page.messages[id].content.startsWith("noted")),
+            };
+        }"""
+    )
+    return ids

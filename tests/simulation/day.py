@@ -1,0 +1,143 @@
+"""One simulated day: a core that is stopped dead again and again, people who use it, and a world that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import gc
+import logging
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apscheduler._schedulers.async_ as aps
+import msgspec
+import structlog
+
+from core.app import App
+from core.engine.ports import Pace
+from core.governor.settings import GovernorSettings, Plan
+from core.ledger.port import StoreError
+from core.ledger.settings import StoreSettings
+from schedule_zero.errors import ScheduleZeroError
+from schedule_zero.ids import IdMaker
+from tests.simulation.disk import Disk, simulated_ledger
+from tests.simulation.people import People
+from tests.simulation.virtual import START, Deadlock, VirtualClock, VirtualLoop
+from tests.simulation.world import Guards, World, WorldLink
+
+DAY_S = 86_400.0
+CALM_S = 3_600.0  # the last hour has no faults, so that everything under way can end
+LIMITS = GovernorSettings(
+    default_plan="day", plans={"day": Plan(running=3, rate="20/min", runs_per_hour=60, schedules=50)}
+)
+PACE = Pace(longest_sleep_s=900.0, dispatch_s=900.0, janitor_s=300.0)
+
+
+class Story(msgspec.Struct):
+    """What a day leaves: the disk, the world, what people were told, and how often the core was stopped."""
+
+    seed: int
+    disk: Disk
+    world: World
+    people: People
+    stops: int
+    steps: int
+    end: int
+
+
+class _Now(dt.datetime):
+    """APScheduler reads the wall clock by itself; here it reads the simulated one."""
+
+    clock: VirtualClock
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
+        return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=cls.clock.now())
+
+
+def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500) -> Story:
+    """Simulate one day. ``stop_every``: about how many steps the core takes between two stops."""
+    rng = random.Random(f"day {seed}")
+    world = World(seed, guards or Guards())
+    disk = Disk(random.Random(f"disk {seed}"))
+    people = People(random.Random(f"people {seed}"))
+    now, skew, stops, steps, life = 0.0, 0, 0, 0, 0
+    with _quiet():
+        while now < DAY_S:
+            calm = now >= DAY_S - CALM_S
+            stop_at = None if calm else 1 + int(rng.expovariate(1 / stop_every))
+            until = DAY_S if calm else min(DAY_S - CALM_S, now + rng.uniform(600, 20_000))
+            loop = VirtualLoop(now, stop_at)
+            clock = _Now.clock = VirtualClock(loop, skew)
+            entropy = random.Random(f"{seed}/{life}")
+            disk.calm, life = calm, life + 1
+            _run(loop, _core(disk, world, people, clock, entropy, until, calm, life))
+            now, steps, stops = loop.time(), steps + loop.steps, stops + loop.frozen
+            if not calm and now < DAY_S - CALM_S:
+                now = min(DAY_S - CALM_S, now + rng.choice([1.0, 5.0, 60.0, rng.uniform(60, 7200)]))
+                skew += rng.choice([0, 0, 0, rng.randint(-30, 30) * 1_000_000])
+    return Story(seed, disk, world, people, stops, steps, START + int(now * 1e6) + skew)
+
+
+async def _core(
+    disk: Disk, world: World, people: People, clock: VirtualClock, entropy: random.Random, until: float, calm: bool,
+    life: int,
+) -> None:  # fmt: skip
+    """One life of the core: start, serve, and end when it is told to, or when its store fails."""
+    app = App(
+        store=StoreSettings(url="memory"), data_dir=Path("unused"), governor=LIMITS, clock=clock,
+        pace=PACE, ledger=simulated_ledger(disk), ids=IdMaker(entropy.randbytes),
+    )  # fmt: skip
+    with contextlib.suppress(StoreError):
+        async with app.running():
+            link = WorldLink(world, app.engine, calm, app.engine.incarnation)
+            app.engine.fleet.join(link.instance, link)
+            app.engine.fleet_changed()
+            busy = asyncio.create_task(people.use(app.client, clock, calm=calm))
+            stop = asyncio.get_running_loop().call_at(until, app.stop_requested.set)
+            try:
+                await app.wait()
+            finally:
+                stop.cancel()
+                busy.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ScheduleZeroError):
+                    await busy
+
+
+def _run(loop: VirtualLoop, life: Any) -> None:
+    """Run one life to its end, or to the step at which everything freezes."""
+    asyncio.set_event_loop(loop)
+    task = loop.create_task(life)
+    task.add_done_callback(lambda _: loop.stop())
+    try:
+        loop.run_forever()
+        if not loop.frozen:
+            task.result()
+    except Deadlock:
+        raise AssertionError("every task waits and no timer is set: a wake-up was lost") from None
+    finally:
+        asyncio.set_event_loop(None)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """A frozen life leaves coroutines that complain when they are collected; that is no news here."""
+    hook, real = sys.unraisablehook, aps.datetime
+    sys.unraisablehook = lambda _: None
+    aps.datetime = _Now  # type: ignore[misc,assignment]
+    gc.disable()
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        gc.enable()
+        aps.datetime = real  # type: ignore[misc]
+        gc.collect()
+        structlog.reset_defaults()
+        logging.disable(logging.NOTSET)
+        sys.unraisablehook = hook

@@ -1,0 +1,1 @@
+"""The HTTP door, against a door that answers from memory."""

@@ -1,0 +1,152 @@
+"""A door that remembers what it was asked, and the records it answers with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from schedule_zero import requests as ask
+from schedule_zero import views
+from schedule_zero.actor import Actor
+from schedule_zero.event import Event
+from schedule_zero.run import Attempt, Run, RunState, Why
+from schedule_zero.schedule import Policy, Schedule
+from schedule_zero.trigger import CronTrigger
+
+SCHEDULE: Final = Schedule(
+    id="sch_00000000000000000001",
+    revision=3,
+    guild_id="123",
+    name="standup",
+    owner_id="456",
+    handler="discord",
+    method="send_message",
+    args={"channel_id": "789", "content": "Standup!"},
+    trigger=CronTrigger(expression="0 9 * * MON-FRI", timezone="Europe/Berlin"),
+    timezone="Europe/Berlin",
+    words="at 09:00 on every weekday",
+    start=None,
+    until=None,
+    count=None,
+    calendar=None,
+    active_hours=None,
+    policy=Policy(),
+    after=(),
+    state="active",
+    next_fire_times=("2026-11-23T09:00:00+01:00",),
+    notes=(),
+    created_at="2026-11-21T12:00:00+01:00",
+)
+RUN: Final = Run(
+    id="run_00000000000000000001",
+    schedule_id=SCHEDULE.id,
+    guild_id="123",
+    handler="discord",
+    method="send_message",
+    occurrence="t:2026-11-21T09:00:00+01:00",
+    due="2026-11-21T09:00:00+01:00",
+    start_before="2026-11-21T10:00:00+01:00",
+    state=RunState.WAITING,
+    attempt=1,
+    attempts=(Attempt(attempt=1, handler="discord", instance="discord@1", sent="2026-11-21T09:00:00+01:00"),),
+    result=None,
+    reason=None,
+    why=Why(scope="guild:123", limit="rate", used=30, allowed=30),
+    late_by=None,
+    trace_id="0123456789abcdef0123456789abcdef",
+)
+STATUS: Final = views.Status(
+    running=True, version="1.2.3", last_tick="2026-11-21T09:00:00+00:00", schedules=2, due=0, waiting=1,
+    runs_executed=40, lag="PT0.5S", parts={"store": views.Part(ok=True), "discord": views.Part(ok=False, detail="away")},
+)  # fmt: skip
+PREVIEW: Final = views.PreviewView(fires=(), trigger=SCHEDULE.trigger, timezone="UTC", words="daily")
+
+_ANSWERS: Final[dict[type, Any]] = {
+    ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
+    ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
+    ask.SuggestSchedules: views.Suggestions(items=()),
+    ask.SuggestTimes: views.Suggestions(items=(views.Suggestion(name="in 2 hours", value="in 2 hours"),)),
+    ask.SuggestZones: views.Suggestions(items=()),
+    ask.ReadTime: views.ReadingView(trigger=SCHEDULE.trigger, timezone="UTC", words="daily", recurring=True, fires=()),
+    ask.PreviewSchedule: PREVIEW,
+    ask.PreviewTrigger: PREVIEW,
+    ask.RunSchedule: RUN,
+    ask.ListRuns: views.RunPage(items=(RUN,)),
+    ask.GetRun: RUN,
+    ask.CancelRun: RUN,
+    ask.RetryRun: RUN,
+    ask.ListEvents: views.EventPage(items=(), next="1-0"),
+    ask.GetGuildSettings: views.GuildSettings(guild_id="123"),
+    ask.PutGuildSettings: views.GuildSettings(guild_id="123"),
+    ask.NoteGuild: views.Done(),
+    ask.GetUserTimezone: views.UserTimezone(user_id="456", timezone="Europe/Berlin"),
+    ask.PutUserTimezone: views.UserTimezone(user_id="456", timezone=None),
+    ask.GetStatus: STATUS,
+}
+
+
+def event(seq: int, kind: str = "run.created") -> Event:
+    """An event of epoch 1."""
+    return Event(epoch=1, seq=seq, at="2026-11-21T09:00:00+00:00", kind=kind, guild_id="123")
+
+
+class FakeDoor:
+    """Answers every request with a fixed view of the right kind, or with what a test puts in.
+
+    Attributes:
+        asked: every request so far, with its actor.
+        answers: by request type; an exception is raised.
+        journal: what ``follow`` brings; ``tell`` adds to it.
+        following: how many streams are open; ``left`` is set when the last one is closed.
+    """
+
+    def __init__(self) -> None:
+        self.following = 0
+        self.left = asyncio.Event()
+        self._told = asyncio.Condition()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was asked and put in."""
+        self.asked: list[tuple[Actor, Any]] = []
+        self.answers: dict[type, Any] = dict(_ANSWERS)
+        self.journal: list[Event] = []
+
+    @property
+    def last(self) -> Any:
+        """The newest request."""
+        return self.asked[-1][1]
+
+    async def handle(self, actor: Actor, request: Any) -> Any:
+        self.asked.append((actor, request))
+        answer = self.answers.get(type(request), SCHEDULE)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def tell(self, *events: Event) -> None:
+        """Append to the journal."""
+        async with self._told:
+            self.journal.extend(events)
+            self._told.notify_all()
+
+    async def follow(
+        self, actor: Actor, after: str | None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None
+    ) -> AsyncIterator[Event]:
+        place = len(self.journal) if after is None else int(after.rpartition("-")[2])
+        self.following += 1
+        self.left.clear()
+        try:
+            while True:
+                async with self._told:
+                    while len(self.journal) <= place:
+                        await self._told.wait()
+                    upcoming = self.journal[place]
+                place += 1
+                if not kinds or upcoming.kind in kinds:
+                    yield upcoming
+        finally:
+            self.following -= 1
+            if self.following == 0:
+                self.left.set()
