@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import resource
 import statistics
@@ -11,6 +12,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+import msgspec
+import structlog
 
 from core.app import App
 from core.governor.settings import GovernorSettings
@@ -25,11 +29,11 @@ WIDE = {
 
 Figures = dict[str, float]
 
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
 
 def limited(*, guild_running: int = 20, wide: bool = False) -> GovernorSettings:
     """Limits on global, plan, guild and method: the defaults, or (``wide``) as many limits that do not bind."""
-    import msgspec
-
     plan = dict(WIDE) if wide else {"running": guild_running, "rate": "10/s", "runs_per_day": 20_000}
     plan["shared"] = {"running": 100_000, "rate": "1000000/s", "burst": 1_000_000}
     plan["schedules"] = 1_000_000

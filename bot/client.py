@@ -18,7 +18,7 @@ from bot.tree import Tree, load
 from cogs.buttons import CardButton
 from cogs.incidents import Incidents
 from cogs.undo import RecentUndos
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.errors import ScheduleZeroError
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
 
     def __init__(
         self,
-        core: Client,
+        core: CoreClient,
         *,
         sync: TreeSync,
         shards: int | None = None,
@@ -147,4 +147,3 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         except ScheduleZeroError as error:
             # The core learns of it at the next start at the latest; guilds are told then again.
             logger.warning("the core did not take note of server %s: %s", guild.id, error.sentence)
-

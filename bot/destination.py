@@ -25,17 +25,25 @@ class Destination:
     Attributes:
         channel: where to send.
         guild: its guild; None for a direct message.
+        me: the bot's own id.
         readable: whether the bot could find its own messages there.
         embeds: whether the bot may send embeds there.
     """
 
-    __slots__ = ("channel", "embeds", "guild", "readable")
+    __slots__ = ("channel", "embeds", "guild", "me", "readable")
 
     def __init__(
-        self, channel: GuildPlace | discord.DMChannel, guild: discord.Guild | None, *, readable: bool, embeds: bool
+        self,
+        channel: GuildPlace | discord.DMChannel,
+        guild: discord.Guild | None,
+        me: int,
+        *,
+        readable: bool,
+        embeds: bool,
     ) -> None:
         self.channel = channel
         self.guild = guild
+        self.me = me
         self.readable = readable
         self.embeds = embeds
 
@@ -60,9 +68,8 @@ async def in_guild(bot: discord.Client, channel_id: int, guild_id: int | None) -
         raise RetryAfter(_GUILD_PAUSE, "Discord says the server is not available at the moment")
     rights = await _rights(bot, channel, guild)
     _require_post(channel, rights)
-    return Destination(
-        channel, guild, readable=rights.read_message_history and rights.view_channel, embeds=rights.embed_links
-    )
+    readable = rights.read_message_history and rights.view_channel
+    return Destination(channel, guild, guild.me.id, readable=readable, embeds=rights.embed_links)
 
 
 async def direct(bot: discord.Client, user_id: int) -> Destination:
@@ -72,7 +79,7 @@ async def direct(bot: discord.Client, user_id: int) -> Destination:
         discord.DiscordException, OSError: Discord refused, or did not answer.
     """
     channel = await bot.create_dm(discord.Object(user_id))
-    return Destination(channel, None, readable=True, embeds=True)
+    return Destination(channel, None, channel.me.id, readable=True, embeds=True)
 
 
 async def _rights(bot: discord.Client, channel: GuildPlace, guild: discord.Guild) -> discord.Permissions:

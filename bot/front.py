@@ -22,7 +22,7 @@ from bot.sender import Sender
 from bot.sync import TreeSync
 from cogs.incidents import Incidents
 from cogs.undo import RecentUndos
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
 from schedule_zero.handler import Handler
 
@@ -44,7 +44,7 @@ class Host(Protocol):
     """What the front needs of the service it runs beside. ``client`` may be used once the service runs."""
 
     @property
-    def client(self) -> Client: ...
+    def client(self) -> CoreClient: ...
 
     def serve(self, handler: Handler, /) -> None: ...
 

@@ -118,7 +118,9 @@ async def _start(bot: ScheduleZeroBot, token: str) -> None:
     except discord.LoginFailure:
         raise Hopeless("Discord refused the token; set DISCORD_TOKEN to the bot's token and start again") from None
     except discord.PrivilegedIntentsRequired:
-        raise Hopeless("Discord refused the intents, although only `guilds` is asked for; check the application") from None
+        raise Hopeless(
+            "Discord refused the intents, although only `guilds` is asked for; check the application"
+        ) from None
     except discord.ConnectionClosed as error:
         if error.code == _BAD_TOKEN:
             raise Hopeless("Discord no longer accepts the token; set DISCORD_TOKEN anew and start again") from None

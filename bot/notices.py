@@ -24,7 +24,7 @@ from bot.rights import person
 from bot.sender import Letter, Sender
 from cogs.buttons import CardButton
 from cogs.texts import CONTENT, fit, moment, one_line, title_of
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound, Reject, RetryAfter, ScheduleZeroError
 from schedule_zero.event import Event, EventKind
 from schedule_zero.schedule import Schedule
@@ -61,7 +61,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Notices:
     """Reads the journal and tells."""
 
-    def __init__(self, core: Client, link: Link, sender: Sender, *, sleep: Sleep | None = None) -> None:
+    def __init__(self, core: CoreClient, link: Link, sender: Sender, *, sleep: Sleep | None = None) -> None:
         self._core = core
         self._link = link
         self._sender = sender
@@ -128,7 +128,8 @@ class Notices:
                 except Reject as error:
                     logger.info("notice %s: %s; trying the next place", covers[0], error.reason)
                     break
-        logger.warning("nobody could be told: %s", "; ".join(notice.line for notice in notices))
+        if notices[0].purpose == "failures":
+            logger.warning("nobody could be told: %s", "; ".join(notice.line for notice in notices))
 
     async def _places(self, notice: Notice) -> list[Find]:
         """Where to tell it, best first: the chosen channel, the guild's default, then the owner in person."""

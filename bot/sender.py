@@ -175,7 +175,9 @@ class Sender:
                 if self._is_it(message, entry, to):
                     return message.id
         except discord.Forbidden as error:
-            raise FateUnknown("an earlier attempt may have posted this, and the history is closed to the bot") from error
+            raise FateUnknown(
+                "an earlier attempt may have posted this, and the history is closed to the bot"
+            ) from error
         except (discord.HTTPException, discord.RateLimited, *NO_CONNECTION) as error:
             raise judge(error) from error
         if seen >= _LOOKED_THROUGH:
@@ -183,8 +185,7 @@ class Sender:
         return None
 
     def _is_it(self, message: discord.Message, entry: Entry, to: Destination) -> bool:
-        me = to.guild.me.id if to.guild is not None else getattr(to.channel, "me", message.author).id
-        if message.author.id != me:
+        if message.author.id != to.me:
             return False
         if message.nonce is not None:
             return str(message.nonce) == entry.key

@@ -25,7 +25,9 @@ COGS: Final = (
 )
 """The modules with commands (``COMMANDS``) or with what buttons do; nothing is found by searching."""
 
-BUTTONS: Final = frozenset({"pause", "resume", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"})
+BUTTONS: Final = frozenset(
+    {"pause", "resume", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"}
+)
 """Every verb a button of ours may carry; each must be served by a module above."""
 
 

@@ -19,6 +19,7 @@ from cogs.texts import (
     place_of,
     quote,
     rule_of,
+    shorten,
     stamp,
     state_of,
     title_of,
@@ -34,13 +35,13 @@ _BUTTONS_IN_ROW: Final = 5
 
 
 def card(heading: str, *blocks: str, buttons: Sequence[CardButton | ui.Button[Any]] = ()) -> ui.LayoutView:
-    """A card: a heading, blocks of text with rules between them, buttons below. Empty blocks are left out.
+    """A card: a heading (without foreign markdown in it), blocks of text with rules between them, buttons below. Empty blocks are left out.
 
     All text together stays within Discord's limit: later blocks are cut first.
     """
     container: ui.Container[Any] = ui.Container()
     left = CARD_TEXT
-    for text in (f"### {one_line(heading, 200)}", *blocks):
+    for text in (f"### {shorten(heading, 200)}", *blocks):
         if not text or left <= 1:
             continue
         shown = text if len(text) <= left else fit(text.split("\n"), left)
@@ -53,7 +54,9 @@ def card(heading: str, *blocks: str, buttons: Sequence[CardButton | ui.Button[An
     return layout
 
 
-def schedule_card(schedule: Schedule, heading: str, *, notes: Iterable[str] = (), runs: Sequence[Run] = ()) -> ui.LayoutView:
+def schedule_card(
+    schedule: Schedule, heading: str, *, notes: Iterable[str] = (), runs: Sequence[Run] = ()
+) -> ui.LayoutView:
     """A schedule: what it says, its rule, its next five times, notes, and what can be done with it."""
     facts = [f"**When**: {rule_of(schedule)}"]
     place = place_of(schedule.args)

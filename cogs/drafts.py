@@ -16,7 +16,7 @@ from discord import ui
 from cogs.answers import defer, show
 from cogs.front import Interaction, actor_of, core_of
 from cogs.refusals import Refusal, offered, refuse
-from cogs.texts import CONTENT, list_of, shorten
+from cogs.texts import CONTENT, list_of, sentence_case, shorten
 from schedule_zero.errors import Invalid, ReadingOffer
 from schedule_zero.views import ReadingView
 
@@ -149,7 +149,11 @@ class Readings(ui.LayoutView):
         super().__init__(timeout=READINGS_LIVE)
         self._interaction = interaction
         offers = error.readings[:3]
-        lines = [shorten(error.sentence, 1_000), "Did you mean:", list_of(offered(reading) for reading in offers)]
+        lines = [
+            sentence_case(shorten(error.sentence, 1_000)),
+            "Did you mean:",
+            list_of(offered(reading) for reading in offers),
+        ]
         self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(draft, offer) for offer in offers))
         self.add_item(ui.Container(ui.TextDisplay("\n".join(lines)), self._row))
 

@@ -9,7 +9,7 @@ import discord
 from cogs.incidents import Incidents
 from cogs.undo import RecentUndos
 from schedule_zero.actor import Actor
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 
 Interaction = discord.Interaction[Any]
 
@@ -17,7 +17,7 @@ Interaction = discord.Interaction[Any]
 class Front(Protocol):
     """The part of the bot that commands rely on."""
 
-    core: Client
+    core: CoreClient
     incidents: Incidents
     undos: RecentUndos
 
@@ -46,6 +46,6 @@ def actor_of(interaction: Interaction) -> Actor:
     return Actor(kind="member", id=str(interaction.user.id), guild_id=home, permissions=permissions)
 
 
-def core_of(interaction: Interaction) -> Client:
+def core_of(interaction: Interaction) -> CoreClient:
     """The core, asked in the person's own name."""
     return front_of(interaction).core.acting_as(actor_of(interaction))

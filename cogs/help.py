@@ -36,6 +36,7 @@ because it failed: it is blocked, the server is told once, and one press resumes
 
 GUIDES: Final = {"times": _TIMES, "repeat": _REPEAT, "time zones": _ZONES, "undo": _UNDO}
 
+
 class Topic(app_commands.Transformer):
     """``topic``: a guide, or a command."""
 

@@ -156,7 +156,7 @@ class UndoToken(_Text):
 
 
 class PostableChannel(app_commands.Transformer):
-    """``channel``: a place for messages. It is taken as Discord resolved it, with the caller's rights, cached or not."""
+    """``channel``: a place for messages, taken as Discord resolved it, with the caller's rights, cached or not."""
 
     @property
     def type(self) -> discord.AppCommandOptionType:

@@ -10,12 +10,12 @@ from cogs.buttons import on_press
 from cogs.cards import fires_of, run_line, schedule_card
 from cogs.front import Interaction, core_of, front_of
 from cogs.texts import title_of
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.schedule import Schedule
 
 STALE: Final = "This card was older than the schedule, so nothing was done; it shows the schedule as it is now."
 
-Change = Callable[[Client, Schedule], Awaitable[Schedule]]
+Change = Callable[[CoreClient, Schedule], Awaitable[Schedule]]
 
 
 async def _change(interaction: Interaction, schedule_id: str, revision: str, heading: str, change: Change) -> None:

@@ -14,7 +14,7 @@ from discord import app_commands
 
 from cogs.answers import tell
 from cogs.front import Interaction, front_of
-from cogs.texts import CONTENT, list_of, shorten, stamp, unix
+from cogs.texts import CONTENT, list_of, sentence_case, shorten, stamp, unix
 from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 
 UNKNOWN_INTERACTION: Final = 10062
@@ -62,7 +62,8 @@ async def refuse(interaction: Interaction, error: Exception, *, kept: str | None
 
 def offered(reading: ReadingOffer) -> str:
     """One reading of an unclear time: what to write, and when that would be."""
-    return f"`{reading.text}`: {reading.words}" + (f", next {stamp(reading.next)}" if reading.next else "")
+    meaning = "" if reading.text == reading.words else f": {reading.words}"
+    return f"`{reading.text}`{meaning}" + (f", next {stamp(reading.next)}" if reading.next else "")
 
 
 def _is_discord_away(error: Exception) -> bool:
@@ -86,7 +87,7 @@ def _doing(interaction: Interaction) -> str:
 
 def _invalid(error: Invalid) -> str:
     details = [f"{item.field}: {item.message}" for item in error.errors if item.message not in error.sentence]
-    lines = [error.sentence]
+    lines = [sentence_case(error.sentence)]
     if details:
         lines.append(list_of(details))
     if error.readings:
@@ -113,7 +114,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
     (Refusal, str),
     (Invalid, _invalid),
     (QuotaExceeded, _quota),
-    (ScheduleZeroError, lambda error: error.sentence),
+    (ScheduleZeroError, lambda error: sentence_case(error.sentence)),
     (TimeoutError, lambda _: "That took too long, and nothing was changed. Try again."),
     (app_commands.CommandNotFound, _stale_commands),
     (app_commands.CommandSignatureMismatch, _stale_commands),

@@ -87,9 +87,7 @@ async def me(
     public: bool = False,
 ) -> None:
     """Set a reminder."""
-    draft = ReminderDraft(
-        when=when, repeat=repeat, until=until, tz=tz, text=text, deliver=deliver, public=public
-    )
+    draft = ReminderDraft(when=when, repeat=repeat, until=until, tz=tz, text=text, deliver=deliver, public=public)
     if text is not None:
         require_text(text)
     await begin(interaction, draft)

@@ -81,9 +81,7 @@ def _again(interaction: Interaction, reminder: Schedule, at: int) -> ScheduleSpe
         owner_id=actor.id,
         trigger=DateTrigger(at=instant.spell(at)),
         timezone=reminder.timezone,
-        metadata=metadata(
-            unix(discord.utils.utcnow()), int(origin) if origin else None, snooze_of=reminder.id
-        ),
+        metadata=metadata(unix(discord.utils.utcnow()), int(origin) if origin else None, snooze_of=reminder.id),
     )
 
 

@@ -39,9 +39,7 @@ def _core(core: Status) -> str:
 
 
 def _parts(core: Status) -> str:
-    return "\n".join(
-        f"{'✅' if part.ok else '⚠️'} {name}: {part.detail}" for name, part in sorted(core.parts.items())
-    )
+    return "\n".join(f"{'✅' if part.ok else '⚠️'} {name}: {part.detail}" for name, part in sorted(core.parts.items()))
 
 
 def _bot(interaction: Interaction) -> str:

@@ -47,6 +47,11 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def sentence_case(text: str) -> str:
+    """A sentence begins with a capital; one that begins with a quoted word stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def one_line(text: str, limit: int) -> str:
     """The beginning of a text on one line, without markdown of its own."""
     return shorten(discord.utils.escape_markdown(" ".join(text.split())), limit)

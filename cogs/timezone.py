@@ -28,7 +28,9 @@ async def set_timezone(interaction: Interaction, tz: ZoneText) -> None:
     await defer(interaction)
     saved = await core_of(interaction).set_user_timezone(actor_of(interaction).id, tz)
     now = discord.utils.utcnow()
-    note = f"Times you write are read in **{saved.timezone}** from now on. It is {discord.utils.format_dt(now, 't')} now."
+    note = (
+        f"Times you write are read in **{saved.timezone}** from now on. It is {discord.utils.format_dt(now, 't')} now."
+    )
     await show(interaction, notes_card("Time zone set", note, "-# What is scheduled already keeps its own zone."))
 
 

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
 from core.engine.engine import Engine
+from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Retention
 from core.engine.ports import Clock, Pace, SystemClock
 from core.governor.settings import GovernorSettings
@@ -51,6 +52,7 @@ class App:
         self._handlers: list[Handler] = []
         self._subscribers: list[tuple[str, Deliver]] = []
         self._tasks: list[asyncio.Task[Any]] = []
+        self._latecomers: set[asyncio.Task[None]] = set()
         self._parts: dict[str, Part] = {}
         self.stop_requested = asyncio.Event()
         self.ledger: Ledger = ledger or open_ledger(store, data_dir, auto_upgrade=True)
@@ -60,10 +62,17 @@ class App:
         self.client: LocalClient
 
     def serve(self, handler: Handler) -> None:
-        """Serve a handler in this process; before or after the start."""
+        """Serve a handler in this process; before or after the start.
+
+        One that comes later is known at once, and is given work once it has started.
+        """
         self._handlers.append(handler)
         if self._tasks:
-            self.engine.serve(handler)
+            link = self.engine.serve(handler)
+            link.instance.draining = True
+            task = asyncio.create_task(self._start_late(handler, link), name=f"start of {link.instance.name}")
+            self._latecomers.add(task)
+            task.add_done_callback(self._latecomers.discard)
 
     def subscribe(self, name: str, deliver: Deliver) -> None:
         """Deliver the journal to a durable subscriber, from where it stood; before or after the start."""
@@ -91,9 +100,8 @@ class App:
         try:
             done, _ = await asyncio.wait([asked, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if task is not asked:
-                    task.result()
-                    raise StoreError(f"{task.get_name()} ended by itself")
+                if task is not asked and not task.cancelled():
+                    _raise_end_of(task)
         finally:
             asked.cancel()
 
@@ -125,13 +133,22 @@ class App:
         failed = any(task.done() for task in self._tasks)
         if self._tasks and not failed:
             await self.engine.drain()
-            with contextlib.suppress(StoreError):
-                await self._note(EventKind.CORE_STOPPED)
-        for task in self._tasks:
+            await self._note(EventKind.CORE_STOPPED)
+        ending = [*self._tasks, *self._latecomers]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         self._tasks = []
         await self.ledger.close()
+
+    async def _start_late(self, handler: Handler, link: InProcessLink) -> None:
+        try:
+            await handler.start()
+        except Exception:  # a handler that comes later must not end those that are there
+            log.exception("handler failed to start", handler=link.instance.handler)
+            return
+        link.instance.draining = False
+        self.engine.fleet_changed()
 
     def _attach(self, name: str, deliver: Deliver) -> None:
         serving = self.engine.publisher.serve(name, _Sink(deliver))
@@ -141,12 +158,16 @@ class App:
         return {"store": Part(ok=True), **self._parts}
 
     async def _note(self, kind: EventKind) -> None:
+        """Tell of the core itself. Not worth failing for: a core with a full disk still starts, and still stops."""
         event = EventRow(at=self._clock.now(), kind=kind)
 
         async def unit(tx: Transaction) -> None:
             await tx.journal.append([event])
 
-        await self.ledger.write_essential(unit)
+        try:
+            await self.ledger.write_essential(unit)
+        except StoreError as error:
+            log.warning("the store refused an event", kind=kind, error=str(error))
 
 
 class _Sink:
@@ -161,3 +182,17 @@ class _Sink:
 
 async def _raise_when_failed(ledger: Ledger) -> None:
     raise StoreError(f"the store failed: {await ledger.failed}")
+
+
+def _raise_end_of(task: asyncio.Task[Any]) -> NoReturn:
+    """Raise what ended a part: the store's error where there is one, whichever part met it first."""
+    try:
+        task.result()
+    except BaseExceptionGroup as group:
+        found: BaseException | None = group.subgroup(StoreError)
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        if found is None:
+            raise
+        raise StoreError(str(found)) from group
+    raise StoreError(f"{task.get_name()} ended by itself")

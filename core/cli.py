@@ -7,6 +7,7 @@ file of the core that may start the bot (``up``).
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -75,6 +76,8 @@ def up(file: Path | None) -> None:
     from core.config import load_config
 
     config = load_config(file, os.environ)  # before the heavy imports: a mistake is said at once
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)  # until the loop can stop in order, there is nothing to stop
     from core.commands.up import serve
 
     serve(config, _front)
@@ -319,6 +322,10 @@ def runs_cancel(id: str, file: Path | None, as_json: bool) -> None:
 def runs_retry(id: str, file: Path | None, as_json: bool) -> None:
     """Run again what ended, as a new run."""
     _runs(file, as_json).retry(id)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 async def _front(service: Up) -> None:

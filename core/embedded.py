@@ -25,6 +25,7 @@ from core.engine.inprocess import Functions
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.local import LocalClient
+from schedule_zero.errors import Conflict
 from schedule_zero.handler import Handler
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import TextTrigger, Trigger
@@ -43,6 +44,7 @@ class ScheduleZero:
         self._handlers: list[Handler] = [self._functions]
         self._app: App | None = None
         self._life = contextlib.AsyncExitStack()
+        self._turn = asyncio.Lock()
 
     def handler(self, function: F) -> F:
         """Make a function schedulable under its own name. Its annotations become the check of the arguments."""
@@ -57,19 +59,23 @@ class ScheduleZero:
 
     async def start(self) -> LocalClient:
         """Open the store and begin to fire; ``stop`` ends it. Starting twice is the same as once."""
-        if self._app is None:
-            app = App(store=self._store, data_dir=self._data_dir, governor=GovernorSettings())
-            for handler in self._handlers:
-                app.serve(handler)
-            await self._life.enter_async_context(app.running())
-            self._app = app
-        return self._app.client
+        async with self._turn:
+            if self._app is None:
+                app = App(store=self._store, data_dir=self._data_dir, governor=GovernorSettings())
+                for handler in self._handlers:
+                    app.serve(handler)
+                await self._life.enter_async_context(app.running())
+                self._app = app
+            return self._app.client
 
     async def stop(self) -> None:
-        """Let running work end, commit, close."""
-        self._app = None
-        await self._life.aclose()
-        self._life = contextlib.AsyncExitStack()
+        """Let running work end, commit, close. ``run`` returns. Stopping twice is the same as once."""
+        if self._app is not None:
+            self._app.stop_requested.set()
+        async with self._turn:
+            self._app = None
+            await self._life.aclose()
+            self._life = contextlib.AsyncExitStack()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[LocalClient]:
@@ -93,17 +99,21 @@ class ScheduleZero:
         """
         client = await self.start()
         handler, _, method = what.rpartition(".")
-        if name is not None:
-            page = await client.list_schedules(q=name)
-            known = [found for found in page.items if found.name == name and found.state != "deleted"]
-            if known:
-                return known[0]
+        known = None if name is None else await _named(client, name)
+        if known is not None:
+            return known
         trigger = TextTrigger(text=when) if isinstance(when, str) else when
         spec = ScheduleSpec(
             handler=handler or self._functions.name, method=method, trigger=trigger, timezone=timezone,
             args=args or {}, name=name, policy=policy or {},
         )  # fmt: skip
-        return await client.create_schedule(spec)
+        try:
+            return await client.create_schedule(spec)
+        except Conflict:  # asked for twice at once: the other one was first
+            known = None if name is None else await _named(client, name)
+            if known is None:
+                raise
+            return known
 
     async def run(self) -> None:
         """Fire until SIGINT or SIGTERM, or until ``stop`` is called elsewhere."""
@@ -118,3 +128,22 @@ class ScheduleZero:
             await app.wait()
         finally:
             await self.stop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with contextlib.suppress(NotImplementedError, RuntimeError):
+                    loop.remove_signal_handler(number)
+
+
+async def _named(client: LocalClient, name: str) -> Schedule | None:
+    """The schedule of that name, if there is one; one that is over counts, so that a restart does not repeat it."""
+    cursor: str | None = None
+    over: Schedule | None = None
+    while True:
+        page = await client.list_schedules(q=name, limit=200, cursor=cursor)
+        for found in page.items:
+            if found.name == name.strip():
+                if found.state != "done":
+                    return found
+                over = found
+        cursor = page.next
+        if cursor is None:
+            return over

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 from core.service.service import Service
 from schedule_zero.actor import OPERATOR, Actor
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
 from schedule_zero.requests import Request
 from schedule_zero.views import View
 
 
-class LocalClient(Client):
+class LocalClient(CoreClient):
     """Speaks to a service in this process, for one actor."""
 
     def __init__(self, service: Service, actor: Actor = OPERATOR) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schedule_zero.client import Client
+from schedule_zero.connection import Client
 from schedule_zero.errors import Reject, RetryAfter
 from schedule_zero.handler import Context, Handler, method
 
@@ -37,5 +37,5 @@ def _explain() -> str:
     found = importlib.util.find_spec("core")
     if found is None:
         return "the embedded mode needs the whole application: install the distribution schedule-zero"
-    place = found.origin or (list(found.submodule_search_locations or ["?"])[0])
+    place = found.origin or (next(iter(found.submodule_search_locations or ["?"])))
     return f"the embedded mode needs ScheduleZero's package 'core', but another one hides it: {place}"

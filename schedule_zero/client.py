@@ -1,7 +1,7 @@
 """The client: one coroutine per request, the same names and types whatever carries them.
 
-``Client`` itself knows no transport. ``core.local`` carries requests inside one process, ``schedule_zero.http``
-over HTTP; ``connect`` picks by address. A cog, a command and a stranger's program are written against this class.
+``CoreClient`` knows no transport. ``core.local`` carries requests inside one process, ``schedule_zero.http`` over
+HTTP; ``schedule_zero.Client`` picks by address. Cogs, commands and strangers' programs are written against this class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from schedule_zero.trigger import Trigger
 T = TypeVar("T")
 
 
-class Client(ABC):
+class CoreClient(ABC):
     """Asks the core. Every method may raise the errors of ``schedule_zero.errors``."""
 
     @abstractmethod
@@ -33,7 +33,7 @@ class Client(ABC):
         """Every event after a place in the journal (``epoch-seq``), for ever; None starts with the next one."""
 
     @abstractmethod
-    def acting_as(self, actor: Actor) -> Client:
+    def acting_as(self, actor: Actor) -> CoreClient:
         """The same client, speaking for somebody else. Only a client that may name actors is believed."""
 
     async def close(self) -> None:

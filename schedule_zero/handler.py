@@ -102,7 +102,7 @@ class Method:
     ) -> None:
         self._call = call
         self.is_async = inspect.iscoroutinefunction(call)
-        hints = get_type_hints(call)
+        hints = get_type_hints(call, include_extras=True)
         fields: list[Any] = []
         self._context: str | None = None
         for parameter in inspect.signature(call).parameters.values():

@@ -21,7 +21,7 @@ import msgspec
 from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.actor import Actor
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.errors import (
     ERRORS,
     Forbidden,
@@ -42,7 +42,7 @@ _LOST: Final = "the core at {} did not answer ({}); whether it did what was aske
 _PATIENCE: Final = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to open the stream again
 
 
-class HttpClient(Client):
+class HttpClient(CoreClient):
     """Asks a core over HTTP.
 
     Args:
@@ -100,7 +100,7 @@ class HttpClient(Client):
             finally:
                 stream.close()
 
-    def acting_as(self, actor: Actor) -> Client:
+    def acting_as(self, actor: Actor) -> CoreClient:
         """Refused: over HTTP a token speaks for its own holder."""
         raise Forbidden(f"an API token cannot speak for {actor.kind} {actor.id}; connect with a key of role bot")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ def spell(instant: int, zone: tzinfo | ZoneInfo = UTC) -> str:
     return to_datetime(instant, zone).isoformat()
 
 
+@lru_cache(maxsize=4096)
 def parse_duration(text: str) -> int:
     """Read an ISO 8601 duration of fixed length (weeks to seconds) into microseconds.
 

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -53,6 +54,8 @@ class Playground:
         self._unsaved = asyncio.Event()
         self._running: _Running | None = None
         self._saving: asyncio.Task[None] | None = None
+        # One thread: a writing that was cancelled goes on in its thread, and the next one comes after it.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="playground")
         self.asgi = Site(prefix)
 
     def address(self, base_url: str) -> str:
@@ -91,7 +94,7 @@ class Playground:
         )
 
     async def close(self) -> None:
-        """Close pages and bot, and keep what was said. Does nothing when it is not open."""
+        """Close pages and bot, and keep what was said, for good. Harmless when it is not open."""
         running, self._running = self._running, None
         self.asgi.close()
         if self._saving is not None:
@@ -101,6 +104,7 @@ class Playground:
         if running is not None:
             await running.env.detach()
             await self._save(running)
+        self._writer.shutdown(wait=False)
 
     def _put_back(self, parts: _Parts, env: LiveEnv, kept: bytes) -> None:
         try:
@@ -118,8 +122,9 @@ class Playground:
     async def _save(self, running: _Running) -> None:
         self._unsaved.clear()
         content = running.parts.history.take(running.env.backend, self._nonces)
+        path = self._folder / keeping.HISTORY
         try:
-            await asyncio.to_thread(keeping.write_private, self._folder / keeping.HISTORY, content)
+            await asyncio.get_running_loop().run_in_executor(self._writer, keeping.write_private, path, content)
         except OSError as error:
             logger.warning("what was said in the playground cannot be kept: %s", error)
 

@@ -118,6 +118,7 @@ class LiveEnv(simcord.Env):
         )
         self._publishing: asyncio.Task[None] | None = None
         self._webhooks: AsyncWebhookAdapter | None = None
+        self._logged_in = False
 
     # SimCord keeps one preview per environment here; there is one per channel.
     _preview = property(lambda _self: None, lambda _self, _value: None)
@@ -138,14 +139,14 @@ class LiveEnv(simcord.Env):
             sdk.install_websocket(self.bot, router.websockets[0])
         else:
             sharded.shard_count = self._shard_count
+        self._logged_in = True
         await self.bot.login("playground")
         if sharded is not None:
             sdk.install_shards(sharded, dict(router.shards))
         for shard_id in self._shard_ids:
             router.identify(shard_id)
         for guild in self.backend.guilds.values():
-            # `unavailable: False` tells a guild the bot is in already from one it just joined.
-            router.feed("GUILD_CREATE", {**serializers.guild_create_payload(self.backend, guild), "unavailable": False})
+            router.feed("GUILD_CREATE", serializers.guild_create_payload(self.backend, guild))
 
         def feed(event: str, payload: Mapping[str, Any]) -> None:
             router.feed(event, payload)
@@ -162,8 +163,11 @@ class LiveEnv(simcord.Env):
         sdk.set_guild_ready_timeout(self.bot, 0.1)
         # Interactions look their adapter up in the context of whoever answers them, which may be any task of this
         # process; so the one that all contexts share is changed, instead of one put into a context.
-        self._webhooks = contextvars.Context().run(async_context.get)
-        vars(self._webhooks)["request"] = LiveWebhooks(self.backend, self._answered).request
+        webhooks = contextvars.Context().run(async_context.get)
+        if "request" in vars(webhooks):
+            raise RuntimeError("another playground is open in this process")
+        self._webhooks = webhooks
+        vars(webhooks)["request"] = LiveWebhooks(self.backend, self._answered).request
         state = sdk.get_state(self.bot)
         self._message_states.add(state)
         state.shard_count, state.shard_ids = self._shard_count, list(self._shard_ids)
@@ -178,7 +182,8 @@ class LiveEnv(simcord.Env):
             await preview.close()
         self.previews.clear()
         self.backend.subscribers.clear()
-        await self.bot.close()
+        if self._logged_in:  # a client that never was cannot be closed
+            await self.bot.close()
         if self._webhooks is not None:
             vars(self._webhooks).pop("request", None)
         self._started = False

@@ -13,7 +13,7 @@ from cogs.drafts import moment_of
 from cogs.front import Interaction, core_of, front_of
 from cogs.options import ItemText, TokenText, UntilText, resolve_item
 from cogs.texts import title_of
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.run import TERMINAL, Run
 from schedule_zero.schedule import Schedule
 
@@ -75,7 +75,7 @@ async def run_now(interaction: Interaction, item: ItemText) -> None:
     await show(interaction, card(f"Run now: {title_of(schedule)}", run_line(run), f"-# `{run.id}` of `{id}`"))
 
 
-async def _watch(core: Client, run: Run) -> Run:
+async def _watch(core: CoreClient, run: Run) -> Run:
     """The run once it ended, or as it stands after a few seconds."""
     waited = 0.0
     while run.state not in TERMINAL and waited < WATCHED:

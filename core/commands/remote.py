@@ -10,14 +10,14 @@ from core.commands.explain import Failed, WrongInput
 from core.config import Config
 from core.web.settings import address_of
 from core.web.token import FILE, read_token
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.http import HttpClient
 
 TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a variable
 T = TypeVar("T")
 
 
-def ask(config: Config, environ: Mapping[str, str], work: Callable[[Client], Awaitable[T]]) -> T:
+def ask(config: Config, environ: Mapping[str, str], work: Callable[[CoreClient], Awaitable[T]]) -> T:
     """Do some work with a client of the configured core, and let go of it."""
     client = HttpClient(address(config), token(config, environ))
 

@@ -121,10 +121,12 @@ def decide(firing: Firing, now: int, active: Sequence[ActiveRun], make_id: MakeI
     if late:
         swallowed = _join(swallowed, late)
     decision = Decision(_advance(firing), [], [], [])
+    # Listings go by id, and ids made in one millisecond sort at random: here they go by due time.
+    ids = iter(sorted(make_id() for _ in range(len(in_time) + (swallowed is not None))))
     if swallowed is not None:
-        decision.runs.append(missed_row(plan, swallowed, now, make_id()))
+        decision.runs.append(missed_row(plan, swallowed, now, next(ids)))
     for due in in_time:
-        decision.runs.append(_run_row(firing, due, now, make_id()))
+        decision.runs.append(_run_row(firing, due, now, next(ids)))
     _make_room(decision, plan, now, active)
     return decision
 

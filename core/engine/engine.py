@@ -56,7 +56,7 @@ class Engine:
         self, *, ledger: Ledger, clock: Clock, governor: GovernorSettings, ids: IdMaker | None = None,
         retention: Retention | None = None, pace: Pace | None = None,
     ) -> None:  # fmt: skip
-        pace = pace or Pace()
+        self.pace = pace = pace or Pace()
         self.clock = clock
         self.ledger = ledger
         self.ids = ids or IdMaker()
@@ -106,6 +106,7 @@ class Engine:
         self.leases.begun()
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self.scheduler.run(), name="scheduler")
+            parts.create_task(self.tick.look_ahead(self.pace.longest_sleep_s), name="look-ahead")
             parts.create_task(self.dispatcher.run(), name="dispatcher")
             parts.create_task(self.settler.run(), name="settler")
             parts.create_task(self.leases.run(), name="leases")

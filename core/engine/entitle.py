@@ -6,7 +6,7 @@ up waits for the next one that has room (and is charged to that), or is skipped,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from core.engine.admit import Decision
 from core.engine.plan import Plan
 from core.governor.entitlement import Period, periods
 from core.governor.settings import GovernorSettings, Quota
-from core.ledger.port import Transaction
+from core.ledger.port import Transaction, UsageReads
 from core.ledger.rows import EventRow, RunRow, UsageKey
 from schedule_zero.event import EventKind
 from schedule_zero.run import RunState, SkipReason
@@ -42,20 +42,20 @@ class Entitler:
         """The zone in which a guild's days begin."""
         self._zones[guild_id] = zone
 
+    async def standing(self, reads: UsageReads, guild: str, instant: int) -> list[tuple[Period, int]]:
+        """The periods that count at an instant, and how much of each is used."""
+        here = periods(self._settings.quota_of(guild), instant, self._zones.get(guild, _UTC))
+        used = await reads.used([_key(guild, period) for period in here])
+        return [(period, used.get(_key(guild, period), 0)) for period in here]
+
     async def charge(self, tx: Transaction, pairs: Sequence[tuple[Plan, Decision]], now: int) -> Charges:
         """Charge the new waiting runs of one tick, changing rows that must wait or are skipped."""
         charges = Charges([])
-        books: dict[str, _Book] = {}
+        books = await self._open_books(tx, {plan.row.guild_id for plan, _ in pairs}, now)
         for plan, decision in pairs:
-            guild = plan.row.guild_id
-            if guild is None:
-                continue
-            quota = self._settings.quota_of(guild)
-            if not limited(quota):
-                continue
-            book = books.get(guild)
+            book = books.get(plan.row.guild_id)
             if book is None:
-                book = books[guild] = _Book(guild, quota, self._zones.get(guild, _UTC), now)
+                continue
             for run in decision.runs:
                 if run.state is RunState.WAITING:
                     await book.charge(tx, run, wait=plan.terms.policy.on_quota == "wait")
@@ -66,6 +66,19 @@ class Entitler:
         if amounts:
             await tx.usage.charge(amounts)
         return charges
+
+    async def _open_books(self, tx: Transaction, guilds: set[str | None], now: int) -> dict[str | None, _Book]:
+        """The counters of every guild that has quotas, read with one question."""
+        books: dict[str | None, _Book] = {}
+        for guild in guilds:
+            if guild is not None and limited(quota := self._settings.quota_of(guild)):
+                books[guild] = _Book(guild, quota, self._zones.get(guild, _UTC), now)
+        keys = [key for book in books.values() for key in book.counters()]
+        if keys:
+            used = await tx.usage.used(keys)
+            for book in books.values():
+                book.note(used)
+        return books
 
     async def charge_one(self, tx: Transaction, run: RunRow, now: int, *, wait: bool) -> Charges:
         """Charge one run made outside a tick (run now, retry)."""
@@ -112,6 +125,15 @@ class _Book:
         self._current: list[Period] | None = None
         self.amounts: dict[UsageKey, int] = {}
         self.events: list[EventRow] = []
+
+    def counters(self) -> list[UsageKey]:
+        """The counters of the present periods."""
+        return [_key(self._guild, period) for period in self._periods(self._now)]
+
+    def note(self, used: Mapping[UsageKey, int]) -> None:
+        """What was read of them."""
+        for key in self.counters():
+            self._used[key] = used.get(key, 0)
 
     async def charge(self, tx: Transaction, run: RunRow, *, wait: bool) -> None:
         """Find the first period with room, from now on."""

@@ -79,6 +79,11 @@ class Horizon:
             heapq.heappop(heap)
         return None
 
+    def soon(self, until: int, limit: int) -> list[str]:
+        """Schedules due until an instant, soonest first, at most ``limit``."""
+        near = [(due, id) for id, (_, due) in self._known.items() if due <= until]
+        return [id for _, id in heapq.nsmallest(limit, near)]
+
     def count_until(self, instant: int) -> int:
         """How many due times are <= an instant."""
         soonest = self.soonest()

@@ -16,7 +16,10 @@ from core.engine.plan import Terms
 from core.engine.ports import Answer
 from schedule_zero.run import Cause, RunState
 
-ATTEMPT_CAP: Final = 20
+# However often our own process goes down: a run that takes it along every time must end some day.
+ATTEMPT_CAP: Final = 100
+# The word of a handler that cannot know whether its work was done, and must not do it again (semantics, section 5).
+UNKNOWN_FATE: Final = "unknown"
 LONGEST_DELAY_S: Final = 366 * 86_400.0
 
 
@@ -54,6 +57,11 @@ def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
                       reason="timed_out", error=f"took longer than {flight.order.timeout_s:g} s")  # fmt: skip
     if answer.kind == "cancelled":
         return vanish(flight, now, ours=True)
+    if answer.cause is Cause.LASTING and reason_in(answer.error) == UNKNOWN_FATE:
+        return Outcome(
+            state=RunState.FAILED, outcome="failed", cause=Cause.UNKNOWN, reason=UNKNOWN_FATE, error=answer.error,
+            lost=flight.lost,
+        )  # fmt: skip
     if answer.cause is Cause.LASTING:
         return Outcome(
             state=RunState.FAILED, outcome="failed", cause=Cause.LASTING, reason=reason_in(answer.error),
@@ -77,6 +85,7 @@ def _again(
     lost = flight.lost + (asked_s is not None)
     attempt = flight.order.attempt
     allowed = attempt < ATTEMPT_CAP and attempt - lost < flight.terms.policy.retry.max_attempts
+    allowed = allowed or (asked_s is not None and outcome != "lost")  # a handler may ask as often as it needs
     delay = backoff(flight.terms, flight.order.run_id, attempt - flight.lost) if asked_s is None else asked_s
     not_before = now + int(min(delay, LONGEST_DELAY_S) * 1e6)
     in_time = flight.start_before is None or not_before <= flight.start_before

@@ -100,7 +100,7 @@ class PlanBook:
     """The most recently used plans, by schedule and revision."""
 
     def __init__(self, capacity: int = 20_000) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self.terms = TermsBook()
 
@@ -116,7 +116,7 @@ class PlanBook:
         terms = self.terms.of(row.policy)
         plan = self._plans[row.id] = Plan(row, rule_of(row, terms.policy), terms)
         self._plans.move_to_end(row.id)
-        if len(self._plans) > self._capacity:
+        if len(self._plans) > self.capacity:
             self._plans.popitem(last=False)
         return plan
 

@@ -23,11 +23,14 @@ from core.ledger.port import ActiveRun, Ledger, OccurrenceTaken, StoreClosed, St
 from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
+from schedule_zero.instant import SECOND
 from schedule_zero.run import RunState
 
 log = structlog.get_logger("schedule_zero.tick")
 
 REFUSED_PAUSE_S: Final = 1.0
+FORESIGHT: Final = 30 * SECOND
+PREPARED_AT_ONCE: Final = 200
 
 
 class Consequences(Protocol):
@@ -81,7 +84,7 @@ class Tick:
         if self._horizon.needs_more(self.now):
             await self.refill()
         due = self._horizon.pop_due(self.now, limit)
-        missing = [id for id, _ in due if self._book.known(id) is None]
+        missing = [id for id, instant in due if not self._is_ready(id, instant)]
         if missing:
             for row in (await self._ledger.reader.schedules.get_many(missing)).values():
                 await self._compile(row)
@@ -89,6 +92,27 @@ class Tick:
         self._taken = {plan.row.id: (plan, instant) for plan, instant in taken}
         self._firings, self._looked = [], {}
         return taken
+
+    def _is_ready(self, id: str, due: int) -> bool:
+        """Whether the plan at hand knows the schedule as it stands at this due time."""
+        plan = self._book.known(id)
+        return plan is not None and plan.row.next_due == due
+
+    async def look_ahead(self, pause_s: float) -> None:
+        """Keep plans of what is due soon compiled, until cancelled."""
+        while True:
+            if not await self.prepare():
+                await asyncio.sleep(pause_s)
+
+    async def prepare(self) -> int:
+        """Compile plans of schedules that will be due soon, so that a storm finds them ready; how many."""
+        soon = self._horizon.soon(self._clock.now() + FORESIGHT, self._book.capacity // 2)
+        missing = [id for id in soon if self._book.known(id) is None][:PREPARED_AT_ONCE]
+        if missing:
+            for row in (await self._ledger.reader.schedules.get_many(missing)).values():
+                if self._book.known(row.id) is None:
+                    await self._compile(row)
+        return len(missing)
 
     async def refill(self) -> None:
         """Move the horizon on. The horizon is widened first, so that schedules saved meanwhile are not overlooked."""

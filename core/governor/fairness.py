@@ -105,8 +105,8 @@ class FairQueue:
             member = band.ring.first()
             if isinstance(member, Gate):
                 lane = self._let_out(member)
-            elif (lane := None if member is None else member.earliest()) is not None:
-                lane.drawn = lane.share.drawn = None  # its turn in the ring itself: no old place behind a gate
+            else:
+                lane = None if member is None else member.earliest()
             if lane is not None and (lane.share.account.held < self._cap or not self._over_share(lane.share, now)):
                 return self._hand_out(band, lane)
         return None
@@ -146,6 +146,8 @@ class FairQueue:
     def finished(self, entry: Waiting, seat_seconds: float) -> None:
         """A run's attempt ended, or was never begun. Its slot is free, and the charge for it is set right.
 
+        That lets go whom the cap or its handler's load held back; limits of the governor are ``released``.
+
         Args:
             seat_seconds: how long it held the slot; 0: never begun, which costs and teaches nothing.
         """
@@ -162,10 +164,9 @@ class FairQueue:
         if seat_seconds <= 0:
             self._open_all()  # its start was undone, so even a rate may have room before the time it named
             return
-        self.released("global")
         if self._gates.any:
-            for scope in entry.lane.scopes:
-                self._gates.release(scope)
+            self._gates.release(share.account.scope)
+            self._gates.release(f"handler:{entry.handler}")
 
     def finished_run(self, run_id: str, guild: str | None, method: str, seat_seconds: float) -> None:
         """As ``finished``, for who keeps only the run's id. A run not known here still teaches its method."""
@@ -327,7 +328,7 @@ class FairQueue:
         share = account.shares.get(entry.priority)
         if share is None:
             share = account.shares[entry.priority] = Share(account, self._bands[entry.priority])
-        lane = share.lanes[entry.method] = Lane(share, entry.method, entry.handler)
+        lane = share.lanes[entry.method] = Lane(share, entry.method)
         return lane
 
     def _forget(self, account: Account) -> None:

@@ -73,15 +73,14 @@ class Account:
 
 
 class Waiter(Member):
-    """What a gate can hold back: a share or a lane. ``drawn``: the gate it was let out of to be tried, and its place."""
+    """What a gate can hold back: a share or a lane, with so many runs waiting in it."""
 
-    __slots__ = ("drawn", "gate", "waiting")
+    __slots__ = ("gate", "waiting")
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting = 0
         self.gate: Gate | None = None
-        self.drawn: tuple[Gate, int, int] | None = None
 
 
 class Share(Waiter):
@@ -133,15 +132,14 @@ class Share(Waiter):
 
 
 class Lane(Waiter):
-    """One guild's waiting runs of one method in one band. ``scopes``: what each of them takes a place in."""
+    """One guild's waiting runs of one method in one band."""
 
-    __slots__ = ("heap", "method", "scopes", "share")
+    __slots__ = ("heap", "method", "share")
 
-    def __init__(self, share: Share, method: str, handler: str) -> None:
+    def __init__(self, share: Share, method: str) -> None:
         super().__init__()
         self.share = share
         self.method = method
-        self.scopes = (share.account.scope, f"method:{method}", f"handler:{handler}")
         self.heap: list[tuple[int, str, int, Waiting]] = []
 
     def enter(self) -> None:
@@ -231,15 +229,12 @@ class Gate(Member):
         self.waiters: Ring[Share | Lane] = Ring(places)
 
     def hold(self, waiter: Share | Lane, turn: int) -> None:
-        """Close, and hold a waiter back. One that was let out to be tried, in vain, has its old place again."""
+        """Close, and hold a waiter back at its turn."""
         self.band.ring.leave(self)
         if waiter.gate is None:
             waiter.step_out()
-            place = 0
-            if waiter.drawn is not None and waiter.drawn[0] is self:
-                _, turn, place = waiter.drawn
-            waiter.gate, waiter.drawn = self, None
-            self.waiters.enter(waiter, turn, place)
+            waiter.gate = self
+            self.waiters.enter(waiter, turn)
 
     def open(self) -> None:
         """Stand in the band's ring for those who wait here."""
@@ -253,7 +248,6 @@ class Gate(Member):
         if waiter is None:
             self.band.ring.leave(self)
             return None
-        drawn = (self, waiter.turn, waiter.place)
         self.let_go(waiter)
         following = self.waiters.first()
         if following is None:
@@ -261,7 +255,6 @@ class Gate(Member):
         else:
             self.band.ring.enter(self, following.turn)
         waiter.enter()
-        waiter.drawn = drawn
         return waiter
 
     def let_go(self, waiter: Share | Lane) -> None:

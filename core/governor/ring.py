@@ -47,11 +47,11 @@ class Ring(Generic[M]):
             heapq.heappop(heap)
         return None
 
-    def enter(self, member: M, turn: int, place: int = 0) -> None:
-        """Stand at ``turn``, behind those already there; who is in this ring moves. ``place``: an old one, resumed."""
+    def enter(self, member: M, turn: int) -> None:
+        """Stand at ``turn``, behind those already there; who is in this ring moves."""
         if not member.place:
             self.size += 1
-        member.turn, member.place = turn, place or next(self._places)
+        member.turn, member.place = turn, next(self._places)
         item = (turn, member.place, member)
         heap = self._heap
         if heap and heap[0][2] is member:

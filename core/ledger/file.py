@@ -8,6 +8,7 @@ time a question; through SQLAlchemy's async engine it was 470 µs].
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,17 +19,16 @@ import aiosqlite
 from core.ledger.connection import Connection, Step, StepFailed
 from core.ledger.lock import FileLock
 from core.ledger.migrate import bring_up_to_date
-from core.ledger.port import StoreClosed
+from core.ledger.port import StoreClosed, StoreError
 from core.ledger.space import DiskRoom
 from core.ledger.sqlite import explained, run_steps
 from core.ledger.statement import Query
 
 T = TypeVar("T")
 
-BUSY_MS: Final = 5_000
 READERS: Final = 4
-_EVERYBODY: Final = (f"busy_timeout = {BUSY_MS}", "temp_store = MEMORY")
 _WRITER: Final = (
+    "temp_store = MEMORY",
     "journal_mode = WAL",
     "foreign_keys = ON",
     "cache_size = -32768",
@@ -59,15 +59,20 @@ class ThreadConnection:
 
 
 class FileDriver:
-    """A database file. ``wrap`` lets a test stand between the ledger and the writer's connection."""
+    """A database file.
+
+    ``patience_s`` is how long to wait for another program that holds the file. ``wrap`` lets a test stand between the
+    ledger and the writer's connection.
+    """
 
     def __init__(
-        self, path: Path, *, synchronous: str = "full", auto_upgrade: bool = False, room: DiskRoom | None = None,
-        wrap: Callable[[Connection], Connection] | None = None,
+        self, path: Path, *, synchronous: str = "full", auto_upgrade: bool = False, patience_s: float = 5.0,
+        room: DiskRoom | None = None, wrap: Callable[[Connection], Connection] | None = None,
     ) -> None:  # fmt: skip
         self._path = path
         self._synchronous = synchronous
         self._auto_upgrade = auto_upgrade
+        self._patience_s = patience_s
         self._wrap = wrap
         self._lock = FileLock(path)
         self._readers: ReaderPool | None = None
@@ -85,7 +90,7 @@ class FileDriver:
 
     def reading(self, open_transaction: asyncio.Lock) -> ReaderPool:
         """Readers of their own: in WAL mode they see what is committed, and never wait for the writer."""
-        self._readers = ReaderPool(self._path)
+        self._readers = ReaderPool(self._path, self._patience_s)
         return self._readers
 
     async def close(self) -> None:
@@ -99,17 +104,22 @@ class FileDriver:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.take()
             try:
-                bring_up_to_date(self._path, auto_upgrade=self._auto_upgrade)
+                _may_write(self._path)
+                bring_up_to_date(self._path, auto_upgrade=self._auto_upgrade, patience_s=self._patience_s)
             except BaseException:
                 self._lock.release()
                 raise
 
     async def _connect(self) -> aiosqlite.Connection:
         with explained(self._path):
-            connection = await _connected(self._path, *_WRITER, f"synchronous = {self._synchronous}")
+            connection = await _connected(
+                self._path, self._patience_s, *_WRITER, f"synchronous = {self._synchronous}"
+            )
             try:
-                # Touch the file as every transaction will, so that one that cannot be written is refused now.
+                # Write and take it back, so that a file that cannot be written is refused now. The border alone would
+                # not tell: on a read-only file SQLite quietly begins to read.
                 await connection.execute_fetchall("BEGIN IMMEDIATE")
+                await connection.execute_fetchall("PRAGMA user_version = 0")
                 await connection.execute_fetchall("ROLLBACK")
             except BaseException:
                 await connection.close()
@@ -117,10 +127,17 @@ class FileDriver:
         return connection
 
 
-async def _connected(path: Path, *pragmas: str) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=512)
+def _may_write(path: Path) -> None:
+    """Asked before SQLite looks: on a read-only file it would leave a read-only log and index behind."""
+    effective = os.access in os.supports_effective_ids
+    if path.is_file() and not os.access(path, os.W_OK, effective_ids=effective):
+        raise StoreError(f"{path} cannot be written; check owner and permissions of the file and its folder")
+
+
+async def _connected(path: Path, patience_s: float, *pragmas: str) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, timeout=patience_s, isolation_level=None, cached_statements=512)
     try:
-        for pragma in (*_EVERYBODY, *pragmas):
+        for pragma in pragmas:
             await connection.execute_fetchall(f"PRAGMA {pragma}")
     except BaseException:
         await connection.close()
@@ -131,8 +148,9 @@ async def _connected(path: Path, *pragmas: str) -> aiosqlite.Connection:
 class ReaderPool:
     """Reads committed rows on connections that cannot write, opened as they are needed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float) -> None:
         self._path = path
+        self._patience_s = patience_s
         self._slots = asyncio.Semaphore(READERS)
         self._idle: list[ThreadConnection] = []
         self._closed = False
@@ -163,4 +181,4 @@ class ReaderPool:
 
     async def _open(self) -> ThreadConnection:
         with explained(self._path):
-            return ThreadConnection(await _connected(self._path, *_READER))
+            return ThreadConnection(await _connected(self._path, self._patience_s, *_READER))

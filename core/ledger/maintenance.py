@@ -10,7 +10,7 @@ from typing import Final
 
 from core.ledger.migrate import schema_state
 from core.ledger.port import StoreError
-from core.ledger.sqlite import explained
+from core.ledger.sqlite import explained, open_existing
 
 _MOST_FINDINGS: Final = 100
 
@@ -60,8 +60,8 @@ def check(path: Path) -> list[str]:
         raise StoreError(f"{path} does not exist or is empty")
     if state != "current":
         raise StoreError(f"{path} was written by an {state} version of ScheduleZero; only the same version checks it")
-    with explained(path), closing(_read_only(path)) as database:
-        findings = [text for (text,) in database.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})") if text != "ok"]
+    with explained(path), closing(open_existing(path)) as database:
+        findings = _damage(database)
         if findings:
             return findings
         database.execute("BEGIN")  # one snapshot for every question, while a core goes on writing
@@ -69,6 +69,14 @@ def check(path: Path) -> list[str]:
             rows = database.execute(f"{query} LIMIT {_MOST_FINDINGS}")
             findings += [sentence.format(id) for (id,) in rows]
     return findings
+
+
+def _damage(database: sqlite3.Connection) -> list[str]:
+    try:
+        rows = database.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})").fetchall()
+    except sqlite3.DatabaseError as error:  # damage so bad that the check itself cannot go on
+        return [f"the file is damaged: {error}"]
+    return [text for (text,) in rows if text != "ok"]
 
 
 def backup(path: Path, target: Path) -> None:
@@ -87,7 +95,7 @@ def backup(path: Path, target: Path) -> None:
     try:
         with explained(target):
             part.unlink(missing_ok=True)
-            with explained(path), closing(_read_only(path)) as source, closing(sqlite3.connect(part)) as copy:
+            with explained(path), closing(open_existing(path)) as source, closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
             _to_disk(part)
             os.link(part, target)
@@ -101,7 +109,3 @@ def _to_disk(file: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from core.ledger.connection import Connection, Lost, Step, StepFailed
+from core.ledger.connection import Connection, Step, StepFailed
+from core.ledger.port import StoreClosed
 from core.ledger.schema import create_schema
 from core.ledger.space import EndlessRoom
 from core.ledger.sqlite import run_steps
@@ -61,6 +62,7 @@ class MemoryDriver:
         self._own = MemoryDatabase() if connect is None else None
         self._connect = connect
         self._connection: Connection | None = None
+        self._reading: InlineReading | None = None
         self.room = EndlessRoom()
 
     async def open(self) -> Connection:
@@ -75,10 +77,13 @@ class MemoryDriver:
     def reading(self, open_transaction: asyncio.Lock) -> InlineReading:
         """Read on the writer's connection, between its transactions."""
         assert self._connection is not None, "opened first"
-        return InlineReading(self._connection, open_transaction)
+        self._reading = InlineReading(self._connection, open_transaction)
+        return self._reading
 
     async def close(self) -> None:
         """Forget the rows, unless somebody else keeps them."""
+        if self._reading is not None:
+            self._reading.close()
         if self._own is not None:
             self._own.close()
 
@@ -89,14 +94,19 @@ class InlineReading:
     def __init__(self, connection: Connection, open_transaction: asyncio.Lock) -> None:
         self._connection = connection
         self._open_transaction = open_transaction
+        self._closed = False
 
     async def fetch(self, query: Query[T], *given: Any) -> list[T]:
-        """See ``core.ledger.connection.Reading``."""
+        """See ``core.ledger.connection.Reading``. Raises StoreClosed after ``close``."""
         async with self._open_transaction:
+            if self._closed:
+                raise StoreClosed("the store is closed")
             try:
                 rows: list[T] = (await self._connection.run([Step(query, given)]))[0]
             except StepFailed as failure:
                 raise failure.error from failure
-            except sqlite3.ProgrammingError as error:
-                raise Lost(f"the database is gone: {error}") from error
         return rows
+
+    def close(self) -> None:
+        """Answer nothing more."""
+        self._closed = True

@@ -11,12 +11,12 @@ from typing import Literal
 from core.ledger.lock import FileLock
 from core.ledger.port import StoreError
 from core.ledger.schema import REVISIONS, create_schema
-from core.ledger.sqlite import explained
+from core.ledger.sqlite import explained, open_existing
 
 SchemaState = Literal["new", "current", "older", "newer"]
 
 
-def schema_state(path: Path) -> SchemaState:
+def schema_state(path: Path, patience_s: float = 5.0) -> SchemaState:
     """Which schema a file has, compared with this build's; ``new``: there is none yet.
 
     Raises:
@@ -27,7 +27,7 @@ def schema_state(path: Path) -> SchemaState:
             raise StoreError(f"{path} is a directory; store.url must name a database file")
         if not path.exists() or path.stat().st_size == 0:
             return "new"
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(open_existing(path, patience_s)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not tables:
                 return "new"
@@ -41,13 +41,13 @@ def schema_state(path: Path) -> SchemaState:
     return "current" if found[0] == REVISIONS[-1] else "older"
 
 
-def bring_up_to_date(path: Path, *, auto_upgrade: bool) -> None:
+def bring_up_to_date(path: Path, *, auto_upgrade: bool, patience_s: float = 5.0) -> None:
     """Make a file usable for this build; the caller holds its lock.
 
     Raises:
         StoreError: newer than this build, or older and ``auto_upgrade`` is not set.
     """
-    state = schema_state(path)
+    state = schema_state(path, patience_s)
     if state == "new":
         with explained(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
             create_schema(database)

@@ -105,6 +105,14 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def open_existing(path: Path, patience_s: float = 5.0) -> sqlite3.Connection:
+    """A connection for looking only. It opens the file as a writer would, because reading a log needs its index file
+    beside it to be made."""
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None)
+    database.execute("PRAGMA query_only = ON")
+    return database
+
+
 _SENTENCES: Final = {
     sqlite3.SQLITE_NOTADB: "{} is not a database, or its beginning is damaged; restore a backup, or name another file",
     sqlite3.SQLITE_CORRUPT: "{} is damaged ({}); restore a backup (`schedule-zero db check` lists what is broken)",

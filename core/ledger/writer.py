@@ -200,8 +200,10 @@ class GroupCommit:
             pending.error = error
 
     async def _flush(self, pending: Pending) -> None:
+        """Send what the unit kept back; what failed, even if the unit took no notice, is its own."""
         try:
             await self._session.flush()
+            pending.error = self._session.spoiled
         except Exception as error:  # noqa: BLE001 - one of the unit's writes failed: its caller gets it
             pending.error = error
 

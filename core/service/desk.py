@@ -6,6 +6,7 @@ idempotency key. What follows outside (waking the scheduler) happens after the c
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -13,24 +14,31 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from core.engine.engine import Engine
-from core.ledger.port import Ledger, Reader, StoreClosed, StoreFull, Transaction
-from core.ledger.rows import AnswerRow, AuditRow, EventRow, RunRow, ScheduleRow, UndoRow
+from core.governor.settings import GovernorSettings, Quota
+from core.ledger.port import Ledger, Reader, StoreClosed, StoreError, StoreFull, Transaction
+from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
 from core.timing.zones import zone
 from schedule_zero import views
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, StorageFull, Unavailable
+from schedule_zero.errors import Conflict, FieldError, Invalid, StorageFull, Unavailable
+from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import DAY, MINUTE, spell
 from schedule_zero.requests import Request
+from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule, UndoToken
 
 UNDO_FOR: Final = 15 * MINUTE
 REMEMBER_FOR: Final = DAY
+LONGEST_KEY: Final = 255
+FACTS_KEPT: Final = 10_000
 GUILD: Final = "guild"
 USER: Final = "user"
+NO_GUILD: Final = "-"
 
 V = TypeVar("V")
 _encode: Final = msgspec.json.Encoder().encode
+_canonical: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Effects:
@@ -41,18 +49,23 @@ class Effects:
         self.runs: list[RunRow] = []
         self.withdrawn: list[str] = []
         self.cancel: list[str] = []
+        self.facts: list[tuple[str, str]] = []
 
     def clear(self) -> None:
         """A unit may run twice; what it noted the first time does not count."""
-        for notes in (self.schedules, self.runs, self.withdrawn, self.cancel):
+        for notes in (self.schedules, self.runs, self.withdrawn, self.cancel, self.facts):
             notes.clear()
 
 
 class Desk:
     """Shared by all use cases."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, governor: GovernorSettings) -> None:
         self.engine = engine
+        self.governor = governor
+        self._changes: set[asyncio.Task[Any]] = set()
+        self._facts: dict[tuple[str, str], Any] = {}
+        self._forgotten = 0
         self.clock = engine.clock
         self.ids: IdMaker = engine.ids
         self.ledger: Ledger = engine.ledger
@@ -72,13 +85,13 @@ class Desk:
             StorageFull, Unavailable: the store cannot take it now.
         """
         effects = Effects()
-        key = None if request.idempotency_key is None else f"{actor.kind}:{actor.id}:{request.idempotency_key}"
-        digest = "" if key is None else hashlib.sha256(msgspec.msgpack.encode(request)).hexdigest()
+        key = _key_of(actor, request)
+        digest = "" if key is None else _digest(request)
 
         async def unit(tx: Transaction) -> V:
             effects.clear()
             if key is not None:
-                known = await self._known(tx, key, digest)
+                known = self._answer(await tx.notes.answer(key), digest)
                 if known is not None:
                     return msgspec.json.decode(known, type=answer)
             view = await work(tx, effects)
@@ -88,9 +101,34 @@ class Desk:
                 await tx.notes.remember_answer(AnswerRow(key=key, digest=digest, answer=text, until=until))
             return view
 
-        view = await self.write(unit)
-        await self._apply(effects)
-        return view
+        async def carry_out() -> V:
+            view = await self.write(unit)
+            await self._apply(effects)
+            return view
+
+        # Whoever asked may be gone by now; what is committed must reach the engine all the same.
+        task = asyncio.create_task(carry_out(), name="change")
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
+
+    async def known(self, actor: Actor, request: Request, answer: type[V]) -> V | None:
+        """What this request was answered before, under its idempotency key; so a late repetition is not judged anew.
+
+        Raises:
+            Conflict: the key was used for another request.
+            Invalid: the key is too long.
+        """
+        key = _key_of(actor, request)
+        if key is None:
+            return None
+        text = self._answer(await self.reader.notes.answer(key), _digest(request))
+        return None if text is None else msgspec.json.decode(text, type=answer)
+
+    def quota(self, actor: Actor, guild_id: str | None) -> Quota:
+        """What limits a schedule of this guild. A person's own, made outside any guild, are limited as in a new guild."""
+        alone = guild_id is None and actor.kind == "member"
+        return self.governor.quota_of(NO_GUILD if alone else guild_id)
 
     async def write(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
         """Run a unit, with the store's refusals in the client's words."""
@@ -103,6 +141,8 @@ class Desk:
             ) from None
         except StoreClosed as error:
             raise Unavailable(f"The service is stopping ({error}); try again in a moment.") from None
+        except StoreError as error:
+            raise Unavailable(f"The store cannot take this now ({error}); try again in a moment.") from None
 
     async def record(
         self, tx: Transaction, actor: Actor, kind: str, action: str, before: ScheduleRow | None, after: ScheduleRow,
@@ -150,24 +190,55 @@ class Desk:
             data=_encode(data).decode(),
         )  # fmt: skip
 
+    async def cancel_waiting(self, tx: Transaction, effects: Effects, row: ScheduleRow, reason: str) -> None:
+        """Cancel the runs of a schedule that have no attempt yet: what pausing and deleting do."""
+        now = self.clock.now()
+        active = (await tx.runs.active([row.id])).get(row.id, [])
+        unused = [run for run in active if run.state is RunState.WAITING and run.attempt == 0]
+        if not unused:
+            return
+        await tx.runs.move(
+            [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=RunState.CANCELLED, attempt=0, at=now,
+                  reason=reason) for run in unused]
+        )  # fmt: skip
+        await self.engine.entitler.give_back(tx, [(row.guild_id, run.charged) for run in unused])
+        await tx.journal.append(
+            [self.run_event(EventKind.RUN_CANCELLED, row, run.id, {"reason": reason}) for run in unused]
+        )
+        effects.withdrawn.extend(run.id for run in unused)
+
     async def guild_settings(self, guild_id: str | None) -> views.GuildSettings:
-        """What a guild has set, with defaults filled in."""
-        text = None if guild_id is None else await self.reader.notes.get(GUILD, guild_id)
-        return settings_of(guild_id or "", text)
+        """What a guild has set, with defaults filled in. Shared: not to be changed."""
+        if guild_id is None:
+            return _NO_SETTINGS
+        return await self._remembered(GUILD, guild_id, lambda text: settings_of(guild_id, text))
 
     async def user_zone(self, user_id: str | None) -> str | None:
         """A person's own zone."""
-        text = None if user_id is None else await self.reader.notes.get(USER, user_id)
-        return None if text is None else msgspec.json.decode(text, type=str)
+        if user_id is None:
+            return None
+        return await self._remembered(USER, user_id, _zone_in)
+
+    async def _remembered(self, kind: str, key: str, read: Callable[[str | None], V]) -> V:
+        """A small fact, kept in memory until a change to it is committed; every request asks for some."""
+        if (kind, key) in self._facts:
+            known: V = self._facts[kind, key]
+            return known
+        before = self._forgotten
+        value = read(await self.reader.notes.get(kind, key))
+        if before == self._forgotten:  # else it may have changed while it was read
+            if len(self._facts) >= FACTS_KEPT:
+                self._facts.clear()
+            self._facts[kind, key] = value
+        return value
 
     async def zone_for(self, given: str | None, guild_id: str | None, user_id: str | None) -> str:
-        """The zone that applies: the item's own, else the person's, else the guild's."""
+        """The zone that applies: the item's own, else the person's, else the guild's. Raises Invalid."""
         if given:
-            return zone(given).key
+            return zone_name(given, "timezone")
         return await self.user_zone(user_id) or (await self.guild_settings(guild_id)).timezone
 
-    async def _known(self, tx: Transaction, key: str, digest: str) -> str | None:
-        row = await tx.notes.answer(key)
+    def _answer(self, row: AnswerRow | None, digest: str) -> str | None:
         if row is None or row.until < self.clock.now():
             return None
         if row.digest != digest:
@@ -175,11 +246,38 @@ class Desk:
         return row.answer
 
     async def _apply(self, effects: Effects) -> None:
+        for fact in effects.facts:
+            self._forgotten += 1
+            self._facts.pop(fact, None)
         if effects.schedules:
             await self.engine.schedules_changed(effects.schedules)
         self.engine.runs_withdrawn(effects.withdrawn)
         self.engine.runs_created(effects.runs)
         self.engine.cancel_open(effects.cancel)
+
+
+def _key_of(actor: Actor, request: Request) -> str | None:
+    """Keys are everybody's own, and a member's count where they are used."""
+    key = request.idempotency_key
+    if key is None:
+        return None
+    if not 0 < len(key) <= LONGEST_KEY:
+        message = f"must have 1 to {LONGEST_KEY} characters"
+        raise Invalid(f"idempotency_key: {message}", (FieldError("idempotency_key", message),))
+    return f"{actor.kind}:{actor.id}:{actor.guild_id or ''}:{key}"
+
+
+def _digest(request: Request) -> str:
+    return hashlib.sha256(_canonical(request)).hexdigest()
+
+
+def zone_name(text: str, field: str) -> str:
+    """The full name of a zone as somebody wrote it. Raises Invalid."""
+    try:
+        return zone(text).key
+    except ValueError as error:
+        message = getattr(error, "message", str(error))
+        raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
 
 
 def settings_of(guild_id: str, text: str | None) -> views.GuildSettings:
@@ -198,3 +296,9 @@ def with_undo(schedule: Schedule, undo: UndoToken) -> Schedule:
     schedule.undo = undo
     return schedule
 
+
+def _zone_in(text: str | None) -> str | None:
+    return None if text is None else msgspec.json.decode(text, type=str)
+
+
+_NO_SETTINGS: Final = settings_of("", None)

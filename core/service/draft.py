@@ -14,25 +14,28 @@ from core.engine.fleet import Fleet
 from core.engine.plan import rule_of
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
-from core.service.policy import Mistakes, merged_policy
-from core.service.times import refuse_reading, trigger_of
+from core.service.policy import Mistakes, policy_for
+from core.service.times import Understood, instant_in, refuse_reading, trigger_of
 from core.timing.rule import Rule
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
-from schedule_zero.instant import MINUTE, parse, parse_duration, spell_duration
+from schedule_zero.instant import MINUTE, parse_duration, spell_duration
 from schedule_zero.schedule import Policy, ScheduleSpec
-from schedule_zero.trigger import DateTrigger, IntervalTrigger, TextTrigger
+from schedule_zero.trigger import DateTrigger
 from schedule_zero.views import GuildSettings
 
 NAME_LENGTH: Final = 100
 PAST_GRACE: Final = MINUTE
 INTERVAL_PROBES: Final = 10
+_RULE: Final = ("trigger", "timezone", "start", "until", "count")
+_WORK: Final = ("handler", "method", "args")
 
 
 class Draft(msgspec.Struct):
-    """A schedule ready to be saved, with its compiled rule."""
+    """A schedule ready to be saved, with its compiled rule. ``same_rule``: the schedule it changes is due as before."""
 
     row: ScheduleRow
     rule: Rule
+    same_rule: bool = False
 
 
 def draft(
@@ -47,31 +50,42 @@ def draft(
     """
     mistakes = Mistakes()
     _check_plain(spec, mistakes)
-    args = _check_args(spec, fleet, quota, mistakes)
+    args = msgspec.json.encode(spec.args).decode()
+    if before is None or (spec.handler, spec.method, args) != tuple(getattr(before, name) for name in _WORK):
+        check_work(spec, args, fleet, quota, mistakes)
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
-    months = isinstance(spec.trigger, TextTrigger) or _steps_months(read.trigger)
-    policy_changes = dict(spec.policy)
-    if isinstance(read.trigger, DateTrigger):
-        policy_changes.setdefault("catchup_window", None)
-    policy = merged_policy(policy_changes, months=months)
-    anchor = before.anchor if before is not None else now
-    row = ScheduleRow(
-        id=id, revision=1 if before is None else before.revision + 1, guild_id=spec.guild_id, name=_name(spec),
-        owner_id=owner_id, handler=spec.handler, method=spec.method, args=args,
-        trigger=msgspec.json.encode(read.trigger).decode(), timezone=timezone, words=read.words, anchor=anchor,
-        start=_instant(spec.start, "start") if spec.start else read.start,
-        until=_instant(spec.until, "until") if spec.until else read.until,
+    policy = policy_for(spec.policy, spec.trigger, read.trigger)
+    row = _row(spec, read, policy, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
+    rule = _compile(row, policy)
+    if before is not None and _same_rule(row, before):
+        row.words, row.next_due = before.words, before.next_due
+        return Draft(row, rule, same_rule=True)
+    _check_count(row)
+    row.next_due = _first_due(row, rule, read.trigger, now)
+    _check_pace(rule, row, quota)
+    return Draft(row, rule)
+
+
+def _row(
+    spec: ScheduleSpec, read: Understood, policy: Policy, args: str, *, id: str, owner_id: str, timezone: str, now: int,
+    before: ScheduleRow | None,
+) -> ScheduleRow:  # fmt: skip
+    trigger = msgspec.json.encode(read.trigger).decode()
+    fired = 0 if before is None or before.trigger != trigger else before.fired  # a new rule counts anew
+    return ScheduleRow(
+        id=id, revision=1 if before is None else before.revision + 1, guild_id=spec.guild_id,
+        name=None if spec.name is None else spec.name.strip(), owner_id=owner_id, handler=spec.handler,
+        method=spec.method, args=args, trigger=trigger, timezone=timezone, words=read.words,
+        anchor=now if before is None else before.anchor,
+        start=instant_in(spec.start, "start", 0) if spec.start else read.start,
+        until=instant_in(spec.until, "until", 0) if spec.until else read.until,
         count=spec.count if spec.count is not None else read.count, calendar=None, active_hours=None,
         policy=msgspec.json.encode(policy).decode(), after="[]",
         metadata=msgspec.json.encode(spec.metadata).decode(), state="active", paused_until=None, note=None,
-        next_due=None, last_due=before.last_due if before else None, fired=before.fired if before else 0, failures=0,
+        next_due=None, last_due=before.last_due if before else None, fired=fired, failures=0,
         created=before.created if before else now, updated=now,
     )  # fmt: skip
-    rule = _compile(row, policy)
-    row.next_due = _first_due(row, rule, read.trigger, now, settings)
-    _check_pace(rule, row, quota)
-    return Draft(row, rule)
 
 
 def _check_plain(spec: ScheduleSpec, mistakes: Mistakes) -> None:
@@ -88,44 +102,27 @@ def _check_plain(spec: ScheduleSpec, mistakes: Mistakes) -> None:
         mistakes.add("metadata", "takes at most 50 entries, keys of 100 and values of 1,000 characters")
 
 
-def _check_args(spec: ScheduleSpec, fleet: Fleet, quota: Quota, mistakes: Mistakes) -> str:
+def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistakes: Mistakes) -> None:
+    """Check what a schedule asks to be done: whether the plan allows it, and a handler has it and takes the arguments."""
     if quota.handlers is not None and spec.handler not in quota.handlers:
         mistakes.add("handler", f"this server's plan allows {', '.join(quota.handlers)} only")
-        return "{}"
+        return
     known = fleet.handlers()
     if spec.handler not in known:
         mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(known) or 'none'}")
-        return "{}"
+        return
     if fleet.method(spec.handler, spec.method) is None:
         names = sorted({name for instance in known[spec.handler] for name in instance.methods})
         mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
-        return "{}"
+        return
     check = fleet.check(spec.handler, spec.method)
     if check is not None:
         try:
             check.check(spec.args)
         except Invalid as error:
             mistakes.errors += error.errors
-    args = msgspec.json.encode(spec.args).decode()
     if quota.payload_bytes is not None and len(args.encode()) > quota.payload_bytes:
         mistakes.add("args", f"take {len(args.encode())} bytes; this server's plan allows {quota.payload_bytes}")
-    return args
-
-
-def _name(spec: ScheduleSpec) -> str | None:
-    return None if spec.name is None else spec.name.strip()
-
-
-def _instant(text: str, field: str) -> int:
-    try:
-        return parse(text)
-    except ValueError:
-        message = f"{text!r} is no instant; write it as 2026-03-29T09:00:00+02:00"
-        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
-
-
-def _steps_months(trigger: object) -> bool:
-    return isinstance(trigger, IntervalTrigger) and any(unit in trigger.every.partition("T")[0] for unit in "YM")
 
 
 def _compile(row: ScheduleRow, policy: Policy) -> Rule:
@@ -137,11 +134,25 @@ def _compile(row: ScheduleRow, policy: Policy) -> Rule:
         raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
 
 
-def _first_due(row: ScheduleRow, rule: Rule, trigger: object, now: int, settings: GuildSettings) -> int:
-    after = now - PAST_GRACE if isinstance(trigger, DateTrigger) else max(now, row.last_due or 0)
-    due = rule.next_after(after)
+def _same_rule(row: ScheduleRow, before: ScheduleRow) -> bool:
+    """Whether both are due at the same times."""
+    ours, theirs = (msgspec.json.decode(each.policy, type=Policy) for each in (row, before))
+    return all(getattr(row, name) == getattr(before, name) for name in _RULE) and (ours.dst, ours.month_end) == (
+        theirs.dst, theirs.month_end,
+    )  # fmt: skip
+
+
+def _check_count(row: ScheduleRow) -> None:
+    if row.count is not None and row.fired >= row.count:
+        message = f"{row.fired} times have been due already; ask for more, or delete the schedule"
+        raise Invalid(f"count: {message}", errors=(FieldError("count", message),))
+
+
+def _first_due(row: ScheduleRow, rule: Rule, trigger: object, now: int) -> int:
+    since = now - PAST_GRACE if isinstance(trigger, DateTrigger) else now
+    due = rule.next_after(max(since, row.last_due or 0))
     if due is None:
-        raise refuse_reading(trigger, rule, now, row.timezone, settings)
+        raise refuse_reading(trigger, rule, now)
     return due
 
 
@@ -159,6 +170,7 @@ def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
             pace, allowed = spell_duration(following - due), quota.min_interval
             raise QuotaExceeded(
                 f"This repeats after {pace}; the shortest interval this server's plan allows is {allowed}.",
-                scope=f"guild:{row.guild_id}", limit="min_interval", used=(following - due) / 1e6, allowed=least / 1e6,
+                scope=f"guild:{row.guild_id or '-'}", limit="min_interval", used=(following - due) / 1e6,
+                allowed=least / 1e6,
             )  # fmt: skip
         due = following

@@ -27,19 +27,24 @@ _anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _missed: Final = msgspec.json.Decoder(Missed).decode
 
 
-def schedule_view(row: ScheduleRow, *, now: int, rule: Rule | None = None, newest: RunRow | None = None) -> Schedule:
-    """A schedule as answered, with the next fires where it is active."""
+def schedule_view(row: ScheduleRow, *, rule: Rule | None = None, newest: RunRow | None = None) -> Schedule:
+    """A schedule as answered, with the next fires where it is active. One whose rule cannot be followed any more (a zone
+    that vanished) is still shown, and says so."""
     policy = _policy(row.policy)
-    place = zone(row.timezone) if rule is None else rule.zone
+    place = _place(row.timezone) if rule is None else rule.zone
     times: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     if row.state == "active" and row.next_due is not None:
-        rule = rule or rule_of(row, policy)
-        place = rule.zone
-        left = NEXT_FIRES if row.count is None else min(NEXT_FIRES, max(0, row.count - row.fired))
-        coming = preview(rule, after=row.next_due - 1, n=left)
-        times = tuple(fire.local for fire in coming)
-        notes = tuple(note for fire in coming for note in fire.notes)
+        try:
+            rule = rule or rule_of(row, policy)
+        except ValueError as error:
+            notes = (f"its rule cannot be followed any more: {error}",)
+        else:
+            place = rule.zone
+            left = NEXT_FIRES if row.count is None else min(NEXT_FIRES, max(0, row.count - row.fired))
+            coming = preview(rule, after=row.next_due - 1, n=left)
+            times = tuple(fire.local for fire in coming)
+            notes = tuple(note for fire in coming for note in fire.notes)
     return Schedule(
         id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
         handler=row.handler, method=row.method, args=_anything(row.args), trigger=_trigger(row.trigger),
@@ -56,7 +61,7 @@ def run_view(
     progress: float | None = None,
 ) -> Run:  # fmt: skip
     """A run as answered, with its attempts."""
-    place = zone(timezone)
+    place = _place(timezone)
     first = attempts[0].sent if attempts else None
     return Run(
         id=row.id, schedule_id=row.schedule_id, guild_id=row.guild_id, handler=row.handler, method=row.method,
@@ -67,6 +72,13 @@ def run_view(
         late_by=None if first is None else spell_duration(max(0, first - row.due)), trace_id=row.id.partition("_")[2],
         missed=None if row.missed is None else _missed(row.missed), progress=progress,
     )  # fmt: skip
+
+
+def _place(timezone: str) -> ZoneInfo:
+    try:
+        return zone(timezone)
+    except ValueError:
+        return ZoneInfo("UTC")
 
 
 def _attempt(row: AttemptRow, place: ZoneInfo) -> Attempt:

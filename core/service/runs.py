@@ -6,21 +6,24 @@ from typing import Any, Final
 
 import msgspec
 
-from core.engine.admit import line_of
+from core.engine.admit import collide, line_of
 from core.engine.plan import PRIORITIES
-from core.governor.explain import why_of
 from core.ledger.port import RunFilter, Transaction
-from core.ledger.rows import Move, RunRow, ScheduleRow
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects
+from core.service.draft import check_work
+from core.service.edit import spec_of
+from core.service.finding import cursor_in, page_length
+from core.service.policy import Mistakes
 from core.service.render import run_view
 from core.service.times import instant_in
+from core.service.why import why_waiting
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict
+from schedule_zero.errors import Conflict, Forbidden
 from schedule_zero.event import EventKind
-from schedule_zero.instant import spell
-from schedule_zero.run import TERMINAL, Run, RunState, Why
+from schedule_zero.run import TERMINAL, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
@@ -38,17 +41,16 @@ class Runs:
         """One run outside the rule: obeys quota and overlap, never moves the anchor, works while paused."""
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
         access.require_change(actor, row)
-        if row.state in ("blocked", "deleted", "needs_owner"):
+        if row.state == "deleted":
+            raise Conflict("This schedule is deleted; bring it back first, then it can run.")
+        if row.state in ("blocked", "needs_owner"):
             raise Conflict(f"This schedule is {row.state}; resume it first, then it can run.")
-        args = None
-        if request.args:
-            args = msgspec.json.encode({**msgspec.json.decode(row.args), **request.args}).decode()
-            self._check(row, args)
-        run = self._new_run(row, request.idempotency_key, args)
-        return await self._create(actor, request, row, run)
+        args = self._args(actor, row, request.args) if request.args else None
+        return await self._create(actor, request, row, self._new_run(row, args))
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
-        limit = max(1, min(request.limit, LONGEST_PAGE))
+        """A page of what the actor may see; it may be shorter than asked for although there is a next one."""
+        limit = page_length(request.limit, LONGEST_PAGE)
         since = instant_in(request.since, "since", 0) if request.since else None
         wanted = RunFilter(
             guild_id=request.guild_id, any_guild=request.any_guild or request.schedule_id is not None,
@@ -58,10 +60,15 @@ class Runs:
             schedule = await self._desk.reader.schedules.get(request.schedule_id)
             access.require_schedule(actor, schedule, request.schedule_id)
         elif actor.kind == "member":
+            if actor.guild_id is None:
+                raise Forbidden("Name the schedule whose runs you want to see.")
+            if request.guild_id is not None:
+                access.require_guild(actor, request.guild_id, change=False)
             wanted = msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
-        rows = await self._desk.reader.runs.page(wanted, request.cursor, limit + 1)
-        items = await self._views(rows[:limit])
-        return RunPage(items=items, next=rows[limit - 1].id if len(rows) > limit else None)
+        rows = await self._desk.reader.runs.page(wanted, cursor_in(request.cursor, "run"), limit + 1)
+        schedules = await self._desk.reader.schedules.get_many(list({row.schedule_id for row in rows}))
+        seen = [row for row in rows[:limit] if _visible(actor, schedules.get(row.schedule_id))]
+        return RunPage(items=await self._views(seen), next=rows[limit - 1].id if len(rows) > limit else None)
 
     async def get(self, actor: Actor, request: ask.GetRun) -> Run:
         row = await self._existing(actor, request.id, change=False)
@@ -74,7 +81,8 @@ class Runs:
         async def work(tx: Transaction, effects: Effects) -> Run:
             current = await tx.runs.get(row.id)
             if current is None or current.state in TERMINAL:
-                raise Conflict(f"This run has ended ({row.state}); there is nothing to cancel.")
+                state = row.state if current is None else current.state
+                raise Conflict(f"This run has ended ({state}); there is nothing to cancel.")
             if current.state is not RunState.WAITING:
                 effects.cancel.append(row.id)
                 return (await self._views([current], tx))[0]
@@ -91,49 +99,64 @@ class Runs:
         row = await self._desk.reader.schedules.get(old.schedule_id)
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        run = self._new_run(row, request.idempotency_key, old.args)
-        return await self._create(actor, request, row, run)
+        return await self._create(actor, request, row, self._new_run(row, old.args))
 
     async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
         policy = msgspec.json.decode(row.policy, type=Policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
             fresh = msgspec.structs.replace(run)
-            known = await tx.runs.by_occurrence(row.id, fresh.occurrence)
-            if known is not None:
-                return (await self._views([known], tx))[0]
             now = self._desk.clock.now()
-            charges = await self._desk.engine.entitler.charge_one(tx, fresh, now, wait=policy.on_quota == "wait")
+            met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
+            if met.skip:
+                fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
+            events = await self._charge(tx, fresh, policy, now)
             await tx.runs.insert([fresh])
+            await tx.runs.move(met.moves)
             kind = EventKind.RUN_CREATED if fresh.state is RunState.WAITING else EventKind.RUN_SKIPPED
             facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
-            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *charges.events])
+            stopped = [self._desk.run_event(EventKind.RUN_CANCELLED, row, move.run_id, {"reason": move.reason})
+                       for move in met.moves]  # fmt: skip
+            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events, *stopped])
             if fresh.state is RunState.WAITING:
                 effects.runs.append(fresh)
+            effects.cancel.extend(met.cancel)
+            effects.withdrawn.extend(move.run_id for move in met.moves)
             return run_view(fresh, (), timezone=row.timezone)
 
         return await self._desk.change(actor, request, Run, work)
 
-    def _new_run(self, row: ScheduleRow, key: str | None, args: str | None) -> RunRow:
+    async def _charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:
+        if run.state is not RunState.WAITING:
+            return []
+        wait = policy.on_quota == "wait"
+        return (await self._desk.engine.entitler.charge_one(tx, run, now, wait=wait)).events
+
+    def _new_run(self, row: ScheduleRow, args: str | None) -> RunRow:
         now = self._desk.clock.now()
         id = self._desk.ids.make("run", now)
         policy = msgspec.json.decode(row.policy, type=Policy)
         return RunRow(
-            id=id, schedule_id=row.id, occurrence=f"m:{key or id}", guild_id=row.guild_id, handler=row.handler,
+            id=id, schedule_id=row.id, occurrence=f"m:{id}", guild_id=row.guild_id, handler=row.handler,
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
             state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
             missed=None, created=now, ended=None, lost=0, line=line_of(policy),
         )  # fmt: skip
 
-    def _check(self, row: ScheduleRow, args: str) -> None:
-        method = self._desk.engine.fleet.check(row.handler, row.method)
-        if method is not None:
-            method.check(msgspec.json.decode(args, type=dict[str, Any]))
+    def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
+        """The schedule's arguments with some replaced for one run: judged as if the schedule were changed to them."""
+        spec = spec_of(row, {"args": {**msgspec.json.decode(row.args), **changes}})
+        access.require_edit(actor, row, spec)
+        args = msgspec.json.encode(spec.args).decode()
+        mistakes = Mistakes()
+        check_work(spec, args, self._desk.engine.fleet, self._desk.quota(actor, row.guild_id), mistakes)
+        mistakes.raise_any()
+        return args
 
     async def _existing(self, actor: Actor, id: str, *, change: bool) -> RunRow:
         row = await self._desk.reader.runs.get(id)
         schedule = None if row is None else await self._desk.reader.schedules.get(row.schedule_id)
-        found = access.require_run(actor, row, None if schedule is None else schedule.owner_id, id)
+        found = access.require_run(actor, row, schedule, id)
         if change and schedule is not None:
             access.require_change(actor, schedule)
         return found
@@ -163,24 +186,12 @@ class Runs:
             views.append(
                 run_view(
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
-                    why=self._why(row) if row.state is RunState.WAITING else None,
+                    why=await why_waiting(self._desk, row, schedule),
                     progress=flight.fraction if flight is not None else None,
                 )
             )  # fmt: skip
         return tuple(views)
 
-    def _why(self, row: RunRow) -> Why | None:
-        """What a waiting run waits for, from wherever it waits."""
-        engine, now = self._desk.engine, self._desk.clock.now()
-        if row.not_before is not None and row.not_before > now:
-            limit = "runs_per_day" if row.reason == "quota" else ("retry" if row.attempt else "due")
-            scope = f"guild:{row.guild_id}" if row.reason == "quota" else f"schedule:{row.schedule_id}"
-            return Why(scope=scope, limit=limit, used=row.attempt, allowed=0, until=spell(row.not_before))
-        behind = engine.room.in_line(row.id)
-        if behind is not None:
-            return Why(scope=f"schedule:{row.schedule_id}", limit="overlap", used=behind[0], allowed=behind[1])
-        wait = engine.queue.why(row.id)
-        if wait is None:
-            return None
-        return msgspec.convert(why_of(wait, now=now, monotonic=self._desk.clock.monotonic()), Why)
 
+def _visible(actor: Actor, schedule: ScheduleRow | None) -> bool:
+    return actor.kind != "member" or (schedule is not None and access.may_see(actor, schedule))

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
 from core.service.desk import Desk
+from core.service.finding import Finding
 from core.service.guilds import Guilds
+from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules
 from core.service.status import Statuses
@@ -22,9 +24,28 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Malformed
 from schedule_zero.event import Event
-from schedule_zero.views import Part, View
+from schedule_zero.run import Run
+from schedule_zero.schedule import Schedule
+from schedule_zero.views import BatchView, Done, GuildSettings, Part, UserTimezone, View
 
 UseCase = Callable[[Actor, Any], Awaitable[Any]]
+
+# What changes something, and the view that answers it: these remember their answer under an idempotency key.
+_CHANGES: Final[dict[type, type[Any]]] = {
+    ask.CreateSchedule: Schedule,
+    ask.CreateSchedules: BatchView,
+    ask.PatchSchedule: Schedule,
+    ask.DeleteSchedule: Schedule,
+    ask.PauseSchedule: Schedule,
+    ask.ResumeSchedule: Schedule,
+    ask.Undo: Schedule,
+    ask.RunSchedule: Run,
+    ask.CancelRun: Run,
+    ask.RetryRun: Run,
+    ask.PutGuildSettings: GuildSettings,
+    ask.PutUserTimezone: UserTimezone,
+    ask.NoteGuild: Done,
+}
 
 
 class Service:
@@ -32,10 +53,10 @@ class Service:
 
     def __init__(self, engine: Engine, governor: GovernorSettings, parts: Callable[[], dict[str, Part]]) -> None:
         """``parts``: how the parts outside the engine are doing, for status."""
-        desk = Desk(engine)
-        times = Times(desk)
-        schedules = Schedules(desk, governor, times)
-        runs, undoing = Runs(desk), Undoing(desk)
+        desk = self._desk = Desk(engine, governor)
+        times, room = Times(desk), Room(desk)
+        schedules, finding = Schedules(desk, room, times), Finding(desk)
+        runs, undoing = Runs(desk), Undoing(desk, room)
         self.guilds = Guilds(desk)
         self._watching = Watching(desk)
         self._statuses = Statuses(desk, parts)
@@ -43,13 +64,13 @@ class Service:
             ask.CreateSchedule: schedules.create,
             ask.CreateSchedules: schedules.create_batch,
             ask.GetSchedule: schedules.get,
-            ask.ListSchedules: schedules.page,
+            ask.ListSchedules: finding.page,
             ask.PatchSchedule: schedules.patch,
             ask.DeleteSchedule: schedules.delete,
             ask.PauseSchedule: schedules.pause,
             ask.ResumeSchedule: schedules.resume,
             ask.PreviewSchedule: schedules.preview,
-            ask.SuggestSchedules: schedules.suggest,
+            ask.SuggestSchedules: finding.suggest,
             ask.RunSchedule: runs.run_now,
             ask.ListRuns: runs.page,
             ask.GetRun: runs.get,
@@ -78,6 +99,11 @@ class Service:
         use_case = self._use_cases.get(type(request))
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
+        answer = _CHANGES.get(type(request))
+        if answer is not None and request.idempotency_key is not None:
+            known: View | None = await self._desk.known(actor, request, answer)
+            if known is not None:
+                return known
         view: View = await use_case(actor, request)
         return view
 

@@ -6,16 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
-from core.engine.plan import rule_of, terms_of
+from core.engine.plan import rule_of
 from core.ledger.rows import ScheduleRow
-from core.service.desk import Desk
-from core.service.policy import merged_policy
+from core.service import access
+from core.service.desk import Desk, zone_name
+from core.service.policy import month_end_of, policy_for
 from core.timing import preview as previews
 from core.timing.combine import combine
 from core.timing.compile import compile_rule
 from core.timing.reading import Reading, Unreadable, read, readings, suggest_repeat, words
-from core.timing.rule import Rule
-from core.timing.zones import search_zones, zone
+from core.timing.rule import EARLIEST, LATEST, Rule
+from core.timing.zones import search_zones
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
@@ -77,8 +78,7 @@ def unreadable(error: Unreadable, field: str, now: int, timezone: str) -> Invali
 
 def offer(reading: Reading, now: int, timezone: str) -> ReadingOffer:
     """A reading as it is offered: what to write to mean it, and when it would be due next."""
-    rule = _rule(reading.trigger, timezone, now, Policy(month_end="clamp"), reading.start, reading.until)
-    due = rule.next_after(now)
+    due = (rule := _rule_of(reading, now, timezone)).next_after(now)
     return ReadingOffer(
         text=reading.text,
         trigger=msgspec.to_builtins(reading.trigger),
@@ -87,7 +87,7 @@ def offer(reading: Reading, now: int, timezone: str) -> ReadingOffer:
     )
 
 
-def refuse_reading(trigger: object, rule: Rule, now: int, timezone: str, settings: GuildSettings) -> Invalid:
+def refuse_reading(trigger: object, rule: Rule, now: int) -> Invalid:
     """The refusal of a rule that is never due again."""
     if isinstance(trigger, DateTrigger):
         past = rule.last_until(now)
@@ -122,15 +122,46 @@ def _rule(
         raise _invalid(error) from None
 
 
+def _rule_of(reading: Reading, now: int, timezone: str) -> Rule:
+    """The rule of a reading, as it would be saved without a policy."""
+    month_end = month_end_of(TextTrigger(text=reading.text), reading.trigger)
+    policy = msgspec.convert({"month_end": month_end}, Policy)
+    return _rule(reading.trigger, timezone, now, policy, reading.start, reading.until)
+
+
 def instant_in(text: str | None, field: str, default: int) -> int:
     """An RFC 3339 instant sent in a field. Raises Invalid."""
     if text is None:
         return default
     try:
-        return parse(text)
-    except ValueError:
-        message = f"{text!r} is no instant; write it as 2026-03-29T09:00:00+02:00"
-        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+        instant = parse(text)
+    except (ValueError, OverflowError):
+        message = f"{text[:64]!r} is no instant; write it as 2026-03-29T09:00:00+02:00"
+    else:
+        if EARLIEST <= instant < LATEST:
+            return instant
+        message = f"{text!r} lies outside the years 1900 to 2999"
+    raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),))
+
+
+def moment_in(text: str, field: str, *, now: int, timezone: str, settings: GuildSettings) -> int:
+    """One moment to come, as an instant or in words. Raises Invalid."""
+    try:
+        at = parse(text)
+    except (ValueError, OverflowError):
+        try:
+            trigger = TextTrigger(text=text, timezone=timezone)
+            understood = trigger_of(trigger, now=now, timezone=timezone, settings=settings)
+        except Invalid as error:
+            raise Invalid(error.sentence, (FieldError(field, error.sentence),), error.readings) from None
+        due = _rule(understood.trigger, timezone, now, Policy(), understood.start, understood.until).next_after(now)
+        if isinstance(understood.trigger, DateTrigger) and due is not None:
+            return due
+        message = f"{text[:64]!r} means {understood.words}; one moment is needed here"
+        raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
+    if at <= now:
+        raise Invalid(f"{field}: lies in the past", (FieldError(field, "lies in the past"),))
+    return instant_in(text, field, 0)
 
 
 def require_n(n: int) -> int:
@@ -149,10 +180,10 @@ class Times:
     async def preview(self, actor: Actor, request: PreviewTrigger) -> PreviewView:
         """What a trigger would do, without saving anything."""
         now = instant_in(request.after, "after", self._desk.clock.now())
-        timezone = self._zone(request.timezone)
+        timezone = zone_name(request.timezone, "timezone")
         settings = GuildSettings(guild_id="")
         understood = trigger_of(request.trigger, now=now, timezone=timezone, settings=settings)
-        policy = merged_policy(request.policy, months=isinstance(request.trigger, TextTrigger))
+        policy = policy_for(request.policy, request.trigger, understood.trigger)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
         until = instant_in(request.until, "until", 0) if request.until else understood.until
         rule = _rule(understood.trigger, timezone, now, policy, start, until)
@@ -165,15 +196,19 @@ class Times:
 
     def preview_row(self, row: ScheduleRow, n: int, after: int) -> PreviewView:
         """What a saved schedule will do."""
-        policy = terms_of(msgspec.json.decode(row.policy, type=Policy)).policy
-        rule = rule_of(row, policy)
-        left = n if row.count is None else min(n, max(0, row.count - row.fired))
+        try:
+            rule = rule_of(row, msgspec.json.decode(row.policy, type=Policy))
+        except ValueError as error:
+            raise _invalid(error) from None
+        left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = msgspec.json.decode(row.trigger, type=Trigger)
-        due = fires(rule, after, require_n(n))[:left]
-        return PreviewView(fires=due, trigger=trigger, timezone=rule.zone.key, words=row.words)
+        return PreviewView(
+            fires=fires(rule, after, left), trigger=trigger, timezone=rule.zone.key, words=row.words
+        )
 
     async def read(self, actor: Actor, request: ReadTime) -> ReadingView:
         """What words mean, in the zone that applies."""
+        access.require_place(actor, request.guild_id, request.user_id)
         now = self._desk.clock.now()
         settings = await self._desk.guild_settings(request.guild_id)
         timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
@@ -190,7 +225,7 @@ class Times:
             raise unreadable(error, field, now, timezone) from None
         except ValueError as error:
             raise _invalid(error) from None
-        rule = _rule(reading.trigger, timezone, now, Policy(month_end="clamp"), reading.start, reading.until)
+        rule = _rule_of(reading, now, timezone)
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
             fires=fires(rule, now, 5), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
@@ -198,10 +233,14 @@ class Times:
         )  # fmt: skip
 
     async def suggest(self, actor: Actor, request: SuggestTimes) -> Suggestions:
-        """Readings of half-typed text, for autocompletion. Never refuses."""
+        """Readings of half-typed text, for autocompletion. Nothing half-typed makes it refuse, nor does an unknown zone."""
+        access.require_place(actor, request.guild_id, request.user_id)
         now = self._desk.clock.now()
         settings = await self._desk.guild_settings(request.guild_id)
-        timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
+        try:
+            timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
+        except Invalid:  # half-typed, too
+            timezone = await self._desk.zone_for(None, request.guild_id, request.user_id)
         options: dict[str, Any] = {"now": now, "timezone": timezone, "default_time": settings.default_time,
                                    "hour24": settings.hour24}  # fmt: skip
         found = suggest_repeat(request.text, **options) if request.field == "repeat" else readings(
@@ -217,13 +256,6 @@ class Times:
     async def zones(self, actor: Actor, request: SuggestZones) -> Suggestions:
         """Time zones by half-typed name."""
         return Suggestions(items=tuple(Suggestion(name=name, value=name) for name in search_zones(request.text)))
-
-    def _zone(self, name: str) -> str:
-        try:
-            return zone(name).key
-        except ValueError as error:
-            raise _invalid(error) from None
-
 
 def _spelled(instant: int | None, rule: Rule) -> str | None:
     return None if instant is None else spell(instant, rule.zone)

@@ -10,20 +10,23 @@ from core.ledger.rows import ScheduleRow, UndoRow
 from core.service import access
 from core.service.desk import Desk, Effects, with_undo
 from core.service.render import schedule_view
+from core.service.room import Room
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Gone
 from schedule_zero.event import EventKind
 from schedule_zero.requests import Undo
 from schedule_zero.schedule import Policy, Schedule
 
+_OVER = frozenset({"done", "deleted"})
 _row = msgspec.json.Decoder(ScheduleRow).decode
 
 
 class Undoing:
     """Takes changes back."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, room: Room) -> None:
         self._desk = desk
+        self._room = room
 
     async def undo(self, actor: Actor, request: Undo) -> Schedule:
         """The schedule as it was before the change; a created one becomes deleted.
@@ -31,6 +34,7 @@ class Undoing:
         Raises:
             Gone: the token ran out, was used, or never was.
             Conflict: the schedule has changed again since.
+            QuotaExceeded: there is no room any more to bring it back.
         """
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
@@ -40,6 +44,10 @@ class Undoing:
             if current.revision != undo.revision:
                 raise Conflict("The schedule has been changed again since then; undo the newer change first.")
             restored = self._restored(undo, current)
+            if current.state in _OVER and restored.state not in _OVER:
+                await self._room.require(tx, actor, restored)
+            if restored.state in ("deleted", "paused"):
+                await self._desk.cancel_waiting(tx, effects, current, restored.state)
             try:
                 await tx.schedules.replace(restored, expected=current.revision)
             except NameTaken:
@@ -48,7 +56,7 @@ class Undoing:
             kind = EventKind.SCHEDULE_DELETED if restored.state == "deleted" else EventKind.SCHEDULE_UPDATED
             again = await self._desk.record(tx, actor, kind, "schedule.undo", current, restored, {"undone": True})
             effects.schedules.append(restored)
-            return with_undo(schedule_view(restored, now=self._desk.clock.now()), again)
+            return with_undo(schedule_view(restored), again)
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -65,11 +73,24 @@ class Undoing:
         state = "deleted" if undo.before is None else old.state
         row = msgspec.structs.replace(
             old, state=state, revision=current.revision + 1, updated=now, last_due=current.last_due,
-            fired=current.fired, next_due=None,
+            fired=current.fired if old.trigger == current.trigger else old.fired, next_due=None,
         )  # fmt: skip
         if row.state == "active":
-            rule = rule_of(row, msgspec.json.decode(row.policy, type=Policy))
-            row.next_due = rule.next_after(max(now, row.last_due or 0))
+            row.next_due = _next_due(row, old.next_due, now)
             if row.next_due is None:
                 row.state = "done"
         return row
+
+
+def _next_due(row: ScheduleRow, pending: int | None, now: int) -> int | None:
+    """When it is due from now on. A last time that came meanwhile without its run is due still, as if nothing had been
+    changed; it was minutes ago at most, and without it the schedule would be over without a word."""
+    if row.count is not None and row.fired >= row.count:
+        return None
+    since = row.last_due or 0
+    try:
+        rule = rule_of(row, msgspec.json.decode(row.policy, type=Policy))
+    except ValueError as error:
+        raise Conflict(f"Its rule as it was cannot be followed any more: {error}.") from None
+    due = rule.next_after(max(now, since))
+    return pending if due is None and pending is not None and pending > since else due

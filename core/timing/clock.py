@@ -6,7 +6,7 @@ costs a comparison instead of datetime arithmetic. All quantities are microsecon
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 from core.timing.rule import EARLIEST, LATEST
 from schedule_zero.instant import DAY, HOUR, SECOND
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STRETCH_BITS: Final = 45  # 2**45 µs are 407 days
 _STRETCH: Final = 1 << _STRETCH_BITS
-_KEPT: Final = 512  # stretches per zone; five centuries
+_KEPT: Final = 400  # stretches per zone: more than there are between EARLIEST and LATEST
 _NEVER: Final = -(1 << 62)
 
 REACH: Final = 26 * HOUR
@@ -94,8 +93,8 @@ class Clock:
         return None
 
     def _offset(self, instant: int) -> int:
-        moment = (_EPOCH + timedelta(microseconds=instant)).astimezone(self.zone)
-        return (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) - instant
+        offset = datetime.fromtimestamp(instant // SECOND, self.zone).utcoffset()
+        return 0 if offset is None else (offset.days * 86_400 + offset.seconds) * SECOND
 
     def _read(self, number: int) -> tuple[Span, ...]:
         """Read one stretch of the zone by looking at every day, and at seconds where a day changed the offset.

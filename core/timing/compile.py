@@ -175,5 +175,5 @@ def _moment(place: str, text: str) -> datetime:
     if len(text.strip()) <= len("2026-03-29"):
         raise BadTrigger(place, f"{text!r} lacks the time of day; {example}")
     if not EARLIEST <= instant < LATEST:
-        raise BadTrigger(place, f"{text!r} lies outside the years 1900 to 2999")
+        raise BadTrigger(place, f"{text!r} lies outside the years 1900 to 2199")
     return moment

@@ -99,7 +99,7 @@ class MonthsPattern:
     def _at(self, step: int) -> int | None:
         """The wall of one step; None where its month has no such day and ``skip`` holds, or beyond the calendar."""
         year, month = divmod(self._anchor.year * 12 + self._anchor.month - 1 + step * self._months, 12)
-        if year > 9000:
+        if year > 2300:
             return None
         first = self._anchor.replace(year=year, month=month + 1, day=1)
         length = _length(first)

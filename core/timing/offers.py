@@ -28,6 +28,7 @@ _FOLLOWING: Final = {
     "first": ("monday of the month", "day of the month"),
     "last": ("day of the month", "friday of the month"),
 }
+_COUNTED: Final = ("minutes", "hours", "days")
 _MOST: Final = 40
 
 
@@ -54,15 +55,12 @@ def _continued(text: str) -> list[str]:
     if word:
         found += [stem + full for full in _WORDS if full.startswith(word) and full != word]
         found += [f"{text} {more}" for more in _FOLLOWING.get(word, ())]
-        digits = word.rstrip("abcdefghijklmnopqrstuvwxyz")
         if word.isdigit() and len(word) < 5:
-            found += [f"{text} {unit}" for unit in ("minutes", "hours", "days")]
-        elif digits.isdigit() and stem.strip().lower() in ("", "in", "every"):
-            found += [f"{stem}{digits} {unit}" for unit in ("minutes", "hours", "days") if unit[0] == word[len(digits)]]
+            found += [f"{text} {unit}" for unit in _COUNTED]
     else:
         before = text.rsplit(maxsplit=1)[-1].lower()
         found += [text + more for more in _FOLLOWING.get(before, ())]
         if before.isdigit():
-            found += [f"{text}{unit}" for unit in ("minutes", "hours", "days")]
+            found += [f"{text}{unit}" for unit in _COUNTED]
     # A word that was just completed may ask for another one behind it: "every o" becomes "every other day".
     return found + [f"{longer} {more}" for longer in found[:6] for more in _FOLLOWING.get(longer.split()[-1], ())]

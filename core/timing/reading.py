@@ -16,7 +16,7 @@ from core.timing.clock import clock_of
 from core.timing.compile import BadTrigger, compile_rule
 from core.timing.grammar.days import shifted
 from core.timing.grammar.foreign import foreign
-from core.timing.grammar.once import Moment, Now, Said, once
+from core.timing.grammar.once import Moment, Now, Said, once, written
 from core.timing.grammar.recurring import Recurring, recurring, recurs
 from core.timing.grammar.tokens import Cursor, Refused, tidied, tokens_of
 from core.timing.offers import completions, repeat_completions
@@ -113,13 +113,12 @@ class _Reader:
         return self._reading(text, trigger, defaulted_time=not (rule.byhour or by_hours))
 
     def _in_words(self, text: str, repeat: bool, foreign_dates: bool) -> Reading:
-        if not text.startswith("<"):
+        said = None if repeat else written(text, self._now)
+        if said is None:
             tokens = tokens_of(tidied(text))
             if repeat or recurs(tokens):
                 return self._series(text, recurring(Cursor(tokens), self._now, alone=repeat))
-            said = once(text, self._now) or (foreign(text, tokens, self._now) if foreign_dates else None)
-        else:
-            said = once(text, self._now)
+            said = once(tokens, self._now) or (foreign(text, tokens, self._now) if foreign_dates else None)
         if said is None:
             raise Refused(f"{text!r} is not a time I can read; try {_EXAMPLES}")
         return self._single(text, said)

@@ -19,10 +19,11 @@ from typing import Final
 import msgspec
 
 from core.timing.recurrence import Recurrence
+from core.timing.rule import LATEST
 from schedule_zero.instant import DAY, SECOND, to_datetime
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_LAST_DAY: Final = date(3000, 1, 1).toordinal() - _EPOCH_DAY
+_LAST_DAY: Final = LATEST // DAY
 _FIRST_DAY: Final = date(1890, 1, 1).toordinal() - _EPOCH_DAY
 _MONDAY: Final = -3  # 1969-12-29, in days since 1970-01-01
 _PERIODS_SEARCHED: Final = {"YEARLY": 400, "MONTHLY": 1_200, "WEEKLY": 5_300, "DAILY": 15_000}
@@ -134,7 +135,7 @@ class RRulePattern:
         if self._period == "WEEKLY":
             return index * 7 + _MONDAY + self._r.wkst
         year, month = (index, 0) if self._period == "YEARLY" else divmod(index, 12)
-        return _LAST_DAY + 1 if year > 3000 else date(year, month + 1, 1).toordinal() - _EPOCH_DAY
+        return _LAST_DAY + 1 if year > 2200 else date(year, month + 1, 1).toordinal() - _EPOCH_DAY
 
     def _walls(self, period: int) -> tuple[int, ...]:
         """All walls of one period in order; those before the start are still among them."""

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 EARLIEST: Final = -2_208_988_800_000_000
 """1900-01-01: before it, zones know only local mean time, and nothing is ever due."""
 
-LATEST: Final = 32_503_680_000_000_000
-"""3000-01-01: from here on nothing is due, so that no search runs to the end of the calendar."""
+LATEST: Final = 7_258_118_400_000_000
+"""2200-01-01: from here on nothing is due, so that no search runs to the end of the calendar."""
 
 
 class BadPattern(ValueError):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from core.timing.clock import Clock, clock_of
+from core.timing.cron import read_fields
 from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, ordinal
-from core.timing.series import Series, evenly, series_of
+from core.timing.series import ALL_DAYS, ALL_WEEKDAYS, Series, evenly, series_of
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
@@ -169,16 +170,16 @@ def _joined(items: Iterable[str]) -> str:
 
 
 def _explained(expression: str) -> str:
-    """A cron expression that people would not say, in cronsim's words."""
+    """A cron expression that people would not say, in cronsim's words, with the expression behind them."""
     # Imported when such an expression turns up; firing needs none of it.
     from cronsim.explain import Expression  # noqa: PLC0415
 
-    from core.timing.cron import NAMES, read_fields  # noqa: PLC0415
-
-    read_fields(expression)
-    parts = NAMES.get(expression.strip().lower(), expression).upper().split()
+    fields, parts = read_fields(expression), expression.upper().split()
+    if not fields.both_days and (fields.days == ALL_DAYS or fields.weekdays == ALL_WEEKDAYS):
+        # Either day field will do, and one holds every day: the other says nothing, which cronsim's words overlook.
+        parts[-3] = parts[-1] = "*"
     text = Expression(parts if len(parts) == 6 else ["0", *parts]).explain()
-    return text[:1].lower() + text[1:]
+    return f"{text[:1].lower()}{text[1:]} (cron {' '.join(expression.split())})"
 
 
 def _wall(text: str, timezone: str) -> int:

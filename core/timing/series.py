@@ -22,8 +22,8 @@ from core.timing.zones import zone
 from schedule_zero.instant import DAY, SECOND, from_datetime, spell_duration, to_datetime
 from schedule_zero.trigger import CronTrigger, IntervalTrigger, RRuleTrigger, Trigger
 
-_ALL_DAYS: Final = frozenset(range(1, 32))
-_ALL_WEEKDAYS: Final = frozenset(range(8))
+ALL_DAYS: Final = frozenset(range(1, 32))
+ALL_WEEKDAYS: Final = frozenset(range(8))
 _MOST_POSITIONS: Final = 366
 
 
@@ -177,7 +177,7 @@ def _minutes(minutes: list[int]) -> str:
 def _ranged(numbers: list[int]) -> str:
     """A cron field without a star: a range, with a step if need be, where that is shorter than a list."""
     step = numbers[1] - numbers[0] if len(numbers) > 2 else 0
-    if step and numbers == list(range(numbers[0], numbers[-1] + 1, step)):
+    if (step == 1 or (step and len(numbers) > 3)) and numbers == list(range(numbers[0], numbers[-1] + 1, step)):
         return f"{numbers[0]}-{numbers[-1]}" + (f"/{step}" if step > 1 else "")
     return ",".join(map(str, numbers))
 
@@ -254,8 +254,8 @@ def _wall(text: str | None, timezone: str | None) -> int | None:
 
 def _of_cron(expression: str) -> Series | None:
     fields = read_fields(expression)
-    every_day = fields.days == _ALL_DAYS
-    every_weekday = fields.weekdays == _ALL_WEEKDAYS
+    every_day = fields.days == ALL_DAYS
+    every_weekday = fields.weekdays == ALL_WEEKDAYS
     month = None if len(fields.months) == 12 else min(fields.months)
     if len(fields.seconds) > 1 or (month is not None and len(fields.months) > 1):
         return None
@@ -319,7 +319,8 @@ def _of_rrule(rule: Recurrence, start: int | None) -> Series | None:
         unit = "week" if rule.interval > 1 else "day"
         fits = bool(days) and not rule.bysetpos
         return msgspec.structs.replace(plain, unit=unit, weekdays=days) if fits else None
-    if nth and not days and not rule.bysetpos and not rule.bymonthday:
+    plainly = all(n in (-1, 1, 2, 3, 4, 5) for n, _ in nth) and not rule.bymonthday
+    if nth and plainly and not days and not rule.bysetpos:
         return msgspec.structs.replace(plain, unit="month", nth=nth)
     last = days == (0, 1, 2, 3, 4) and rule.bysetpos == (-1,) and not rule.bymonthday
     return msgspec.structs.replace(plain, unit="month", last_weekday=True) if last else None

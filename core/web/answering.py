@@ -19,12 +19,10 @@ from schedule_zero.views import Problem, View, problem_details
 
 JSON: Final = "application/json"
 PROBLEM_JSON: Final = "application/problem+json"
-LARGEST_BODY: Final = 1 << 20
 
 _SENTENCES: Final = {
     404: "Nothing is at this address; /api/openapi.json lists what there is.",
     405: "This address does not answer that method.",
-    413: "The body is larger than 1 MiB; send less, or several requests.",
 }
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -58,13 +56,13 @@ def refused(_request: Request[Any, Any, Any], error: ScheduleZeroError) -> Respo
 
 
 def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """The problem document of what the framework refused: no such address, no such method, a body too large."""
+    """The problem document of what the framework refused: no such address, no such method."""
     status = error.status_code
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return broken(request, error)
     phrase = HTTPStatus(status).phrase.lower()
     problem = Problem(
-        type=f"urn:schedule-zero:problem:{_code(status, phrase)}",
+        type=f"urn:schedule-zero:problem:{phrase.replace(' ', '-')}",
         title=phrase,
         status=status,
         detail=_SENTENCES.get(status, error.detail or phrase),
@@ -87,7 +85,3 @@ def broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 
 def _problem(problem: Problem, headers: dict[str, str]) -> Response[bytes]:
     return Response(_encode(problem), status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
-
-
-def _code(status: int, phrase: str) -> str:
-    return "too-large" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else phrase.replace(" ", "-")

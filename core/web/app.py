@@ -15,12 +15,12 @@ from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from core.web.answering import LARGEST_BODY, answer, broken, document, refused, unrouted
+from core.web.answering import answer, broken, document, refused, unrouted
 from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
 from core.web.openapi import describe
-from core.web.reading import Reading
+from core.web.reading import Reading, whole_body
 from core.web.settings import HttpSettings
 from core.web.stream import EVENT_STREAM, stream
 from schedule_zero.actor import CORE, Actor
@@ -102,7 +102,6 @@ def build_web(
         exception_handlers={ScheduleZeroError: refused, HTTPException: unrouted, Exception: broken},
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=LARGEST_BODY,
     )
     return Web(Front(api, settings, RequestMetrics(own_metrics)), closing)
 
@@ -134,9 +133,10 @@ class _Parts:
 
         async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             scope: Any = request.scope
+            receive: Any = request.receive
             headers = dict(scope["headers"])
             actor = self.actor(headers)
-            body = await request.body() if reading.has_body else b""
+            body = await whole_body(receive, headers) if reading.has_body else b""
             asked = reading.request(headers, scope["path_params"], scope["query_string"], body)
             if isinstance(asked, ListEvents) and EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
                 return await self._streaming(actor, asked, headers)

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from core.fields import check, nearest
-from schedule_zero.errors import FieldError, Invalid, Malformed
+from core.web.door import Receive
+from schedule_zero.errors import FieldError, Invalid, Malformed, TooLarge
 from schedule_zero.requests import Request
 from schedule_zero.routes import NO_GUILD, Route
 
@@ -24,6 +25,7 @@ Headers = Mapping[bytes, bytes]
 _DEEPEST: Final = 32
 _NO_REVISION: Final = -1  # a tag that is none of our revisions matches nothing
 _LONGEST_KEY: Final = 200
+_LARGEST_BODY: Final = 1 << 20
 _MOST_PARAMETERS: Final = 100
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _SWITCH: Final = {"true": True, "false": False}
@@ -106,6 +108,28 @@ class Reading:
         except msgspec.ValidationError as error:
             raise _invalid(check(form, self._form)[1], str(error)) from None
         values.update((name, getattr(read, name)) for name in self._names)
+
+
+async def whole_body(receive: Receive, headers: Headers) -> bytes:
+    """The body of a request, up to 1 MiB.
+
+    Raises:
+        TooLarge: there is more; nothing more is read.
+        Malformed: the connection ended before the body did.
+    """
+    announced = headers.get(b"content-length", b"0")
+    if not announced.isdigit() or int(announced[:20]) > _LARGEST_BODY:
+        raise TooLarge("The body is larger than 1 MiB; send less, or several requests.")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _LARGEST_BODY:
+            raise TooLarge("The body is larger than 1 MiB; send less, or several requests.")
+    if message["type"] != "http.request":
+        raise Malformed("The connection ended before the body did.")
+    return body
 
 
 def parameters(query: bytes) -> dict[str, list[str]]:

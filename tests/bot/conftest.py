@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import discord
 import pytest
 
 from bot import client, front, main
@@ -31,14 +29,3 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ShiftedClock:
     shifted = ShiftedClock()
     monkeypatch.setattr(front, "wall_clock", shifted)
     return shifted
-
-
-@pytest.fixture(autouse=True)
-def _mentions_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulated Discord reads ids in `allowed_mentions` as text only; the real one takes the library's numbers."""
-    spell = discord.AllowedMentions.to_dict
-
-    def as_text(self: discord.AllowedMentions) -> Any:
-        return {key: [str(id) for id in value] if isinstance(value, list) else value for key, value in spell(self).items()}
-
-    monkeypatch.setattr(discord.AllowedMentions, "to_dict", as_text)

@@ -12,7 +12,7 @@ import msgspec
 from schedule_zero import instant, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import OPERATOR, Actor
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.errors import FieldError, Forbidden, Gone, Invalid, NotFound, ReadingOffer
 from schedule_zero.event import Event
 from schedule_zero.run import Run, RunState
@@ -48,7 +48,7 @@ class World:
         return next(actor for actor, request in reversed(self.asked) if isinstance(request, kind))
 
 
-class FakeCore(Client):
+class FakeCore(CoreClient):
     """A client of that world, for one actor."""
 
     def __init__(self, world: World | None = None, actor: Actor = OPERATOR) -> None:
@@ -224,7 +224,13 @@ def _trigger(text: str) -> CronTrigger | DateTrigger:
         )
         message = "'at 5' could be morning or afternoon"
         raise Invalid(message, errors=(FieldError("when", message),), readings=offers)
-    known = {"in 10 seconds": 10, "in 2 hours": 7200, "tomorrow at 9": 86_400, "today at 17:00": 28_800, "in a year": 31_536_000}
+    known = {
+        "in 10 seconds": 10,
+        "in 2 hours": 7200,
+        "tomorrow at 9": 86_400,
+        "today at 17:00": 28_800,
+        "in a year": 31_536_000,
+    }
     if text not in known:
         message = f"{text!r} cannot be read as a time; write for example 'in 2 hours' or 'every weekday at 9'"
         raise Invalid(message, errors=(FieldError("when", message),))

@@ -86,6 +86,20 @@ async def test_voice_news_and_threads_take_messages(server: DiscordServer) -> No
     assert len(server.messages()) == 3
 
 
+async def test_an_archived_thread_is_opened_by_sending_and_a_locked_one_is_left_alone(server: DiscordServer) -> None:
+    async with connected(server, None) as host:
+        bot = host.handler._link.bot
+        assert bot is not None
+        thread = bot.get_channel(world.THREAD)
+        assert isinstance(thread, discord.Thread)
+        thread.archived = True
+        await host.send(channel_id=str(world.THREAD), content="tea")
+        thread.locked = True
+        with pytest.raises(Reject, match="the thread a thread is locked"):
+            await host.send(context=make_context("run_2"), channel_id=str(world.THREAD), content="tea")
+    assert len(server.messages()) == 1
+
+
 async def test_text_that_no_message_can_hold_is_rejected(server: DiscordServer) -> None:
     async with connected(server, None) as host:
         for content, words in (("x" * 2_001, "2,001 characters"), ("  ", "the text is empty")):

@@ -93,7 +93,9 @@ def _custom_id(components: list[dict[str, Any]], label: str) -> str:
     raise LookupError(label)
 
 
-async def _press(server: DiscordServer, message: dict[str, Any], label: str, user_id: int = world.MEMBER) -> Interaction:
+async def _press(
+    server: DiscordServer, message: dict[str, Any], label: str, user_id: int = world.MEMBER
+) -> Interaction:
     return await server.press(int(message["id"]), _custom_id(message["components"], label), user_id=user_id)
 
 
@@ -165,7 +167,9 @@ async def test_a_schedule_is_made_shown_run_paused_deleted_and_taken_back(server
         ("30 february at 9", "30 february"),
     ],
 )
-async def test_a_time_nobody_can_mean_changes_nothing(server: DiscordServer, app: Watched, when: str, words: str) -> None:
+async def test_a_time_nobody_can_mean_changes_nothing(
+    server: DiscordServer, app: Watched, when: str, words: str
+) -> None:
     answer = await server.invoke("remind me", {"when": when, "text": "tea"})
     assert words in _words(answer).lower()
     assert (await app.client.list_schedules(any_guild=True)).items == ()

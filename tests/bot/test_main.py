@@ -63,9 +63,7 @@ async def test_a_token_that_is_taken_away_later_is_one_sentence_too(
     server: DiscordServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host()
-    running = asyncio.create_task(
-        run_discord(host, BotSettings(server.api_url), server.settings.token, data_dir=None)
-    )
+    running = asyncio.create_task(run_discord(host, BotSettings(server.api_url), server.settings.token, data_dir=None))
     await host.wait_report("connected as")
     await server.disconnect(code=4004)
     await asyncio.wait_for(running, 10)
@@ -119,9 +117,11 @@ async def test_a_lost_gateway_is_reported_and_resumed_and_sending_goes_on(server
 
 @pytest.mark.usefixtures("_no_library_pauses")
 async def test_after_an_invalid_session_the_gateway_of_the_named_server_is_used(server: DiscordServer) -> None:
-    async with connected(server, None):
+    async with connected(server, None) as host:
+        host.reports.clear()
         await server.disconnect(forget=True)
         await server.wait_gateway("identified", 2, timeout=20)
+        await host.wait_report("connected as")
 
 
 async def test_shards_come_from_the_server_unless_they_are_set() -> None:
@@ -141,7 +141,7 @@ async def test_the_library_is_left_as_it_was_found(server: DiscordServer) -> Non
 
 
 async def test_an_address_that_is_none_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(WrongBase, match="'ftp://example.org'; it needs the form http://host:port/api/v10"):
+    with pytest.raises(WrongBase, match=r"'ftp://example\.org'; it needs the form http://host:port/api/v10"):
         await run_discord(Host(), BotSettings("ftp://example.org"), "token", data_dir=None)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bot import notices
 from bot.front import SUBSCRIBER
 from schedule_zero.event import Event, EventKind
 from schedule_zero.schedule import Policy, Schedule
@@ -86,7 +87,9 @@ async def test_after_an_outage_a_guild_gets_one_message(server: DiscordServer) -
         _channels(host, log=world.GENERAL)
         missed = {"from": AT, "to": AT, "count": 180}
         events = [
-            _event(EventKind.RUN_SKIPPED, _schedule(host, number, state="active"), number, reason="missed", missed=missed)
+            _event(
+                EventKind.RUN_SKIPPED, _schedule(host, number, state="active"), number, reason="missed", missed=missed
+            )
             for number in range(1, 61)
         ]
         await _tell(host, *events)
@@ -167,13 +170,20 @@ async def test_who_cannot_be_told_holds_nobody_else_up(server: DiscordServer) ->
     assert len(server.messages()) == 1
 
 
-async def test_while_discord_is_away_the_notice_waits(server: DiscordServer) -> None:
+async def test_while_discord_is_away_the_notice_waits(server: DiscordServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(notices, "_sleep", wait)
     async with connected(server, None) as host:
         _channels(host, default=world.GENERAL)
         away = server.fault(POST_MESSAGE, "status", status=503)
         telling = asyncio.create_task(_tell(host, _blocked(host)))
         await server.wait_fault(away.id)
         await telling
+    assert waited == [5.0]
     assert len(server.messages()) == 1
 
 

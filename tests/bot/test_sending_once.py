@@ -50,6 +50,7 @@ async def test_a_message_is_posted_with_a_nonce_of_its_run(server: DiscordServer
         assert len(entry.nonce) == 25
 
 
+# Complaint 4: sent twice.
 async def test_a_run_that_was_answered_is_answered_again_without_a_post(server: DiscordServer, tmp_path: Path) -> None:
     async with connected(server, tmp_path) as host:
         first = await host.send(channel_id=GENERAL, content="tea")
@@ -81,6 +82,23 @@ async def test_beyond_the_nonces_time_a_cut_off_post_is_looked_for(
         result = await host.send(channel_id=GENERAL, content="tea")
         assert result["message_id"] == server.history(world.GENERAL)[0]["id"]
     assert len(server.messages(contains="tea")) == 1
+
+
+async def test_a_direct_message_is_looked_for_as_well(
+    server: DiscordServer, tmp_path: Path, clock: ShiftedClock
+) -> None:
+    context = make_context(owner_id=str(world.MEMBER), guild_id=None)
+    async with connected(server, tmp_path) as host:
+        fault = server.fault(POST_MESSAGE, "hang", when="after")
+        attempt = asyncio.create_task(host.send("send_dm", context=context, user_id=str(world.MEMBER), content="tea"))
+        await server.wait_fault(fault.id)
+        attempt.cancel()
+        await asyncio.gather(attempt, return_exceptions=True)
+        server.clear_faults()
+    await _later(server, clock, 3_600)
+    async with connected(server, tmp_path) as host:
+        await host.send("send_dm", context=context, user_id=str(world.MEMBER), content="tea")
+    assert _shown(server, server.direct_messages(world.MEMBER)) == ["tea"]
 
 
 async def test_what_was_looked_for_in_vain_is_posted(

@@ -56,7 +56,7 @@ class Process:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "core.cli", "up"], cwd=folder, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.address = ""
 
@@ -109,6 +109,16 @@ def test_a_signal_stops_it_in_order_with_code_0(started: list[Process], tmp_path
     assert "Traceback" not in err
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(service.address.rpartition(":")[2]))) != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_ends_it_with_code_0(started: list[Process], tmp_path: Path, number: int) -> None:
+    (tmp_path / "slow.py").write_text("import sys\nprint('loading', flush=True)\nsys.stdin.read()\n")
+    (tmp_path / "schedule-zero.yaml").write_text("handlers: {builtin: [{module: slow}]}\n")
+    service = up(started, tmp_path)
+    assert service.out.readline() == "loading\n"
+    code, err = service.ended(number)
+    assert (code, err) == (0, "")
 
 
 async def test_it_runs_the_handlers_of_the_configuration(started: list[Process], tmp_path: Path) -> None:
@@ -176,29 +186,6 @@ def test_a_data_folder_that_cannot_be_used_is_one_sentence(started: list[Process
     assert code == 1
     assert len(err.splitlines()) == 1
     assert "data" in err
-
-
-@pytest.mark.parametrize(
-    ("entry", "words"),
-    [
-        ("{module: nowhere}", "nowhere cannot be imported"),
-        ("{module: own}", "does not take them"),
-        ("{module: own, methods: [missing]}", "has no function missing"),
-        ("{module: 'own:note'}", "has no Handler class note"),
-        ("{module: json}", "defines no Handler class"),
-        ("{module: own, methods: [note, note]}", "served already"),
-    ],
-)
-def test_a_handler_that_cannot_be_loaded_is_named(
-    started: list[Process], tmp_path: Path, entry: str, words: str
-) -> None:
-    (tmp_path / "own.py").write_text(OWN)
-    (tmp_path / "schedule-zero.yaml").write_text(f"handlers: {{builtin: [{entry}]}}\n")
-    code, err = up(started, tmp_path).ended()
-    assert code == 2
-    assert len(err.splitlines()) == 1
-    assert words in err
-    assert err.startswith("handlers.builtin[0].")
 
 
 def test_secrets_and_data_are_for_their_owner_and_appear_nowhere(started: list[Process], tmp_path: Path) -> None:

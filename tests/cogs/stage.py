@@ -27,7 +27,9 @@ class Stage:
         self.alice = self.guild.add_member(env.create_user("alice"), roles=[managers])
         self.bob = self.guild.add_member(env.create_user("bob"))
 
-    async def post(self, content: str = "", view: discord.ui.View | discord.ui.LayoutView | None = None) -> discord.Message:
+    async def post(
+        self, content: str = "", view: discord.ui.View | discord.ui.LayoutView | None = None
+    ) -> discord.Message:
         """A message of the bot's own in #general."""
         channel = self.bot.get_partial_messageable(self.general.id)
         if isinstance(view, discord.ui.LayoutView):

@@ -70,6 +70,11 @@ async def test_any_blocks_fit_on_a_card(blocks: list[str]) -> None:
     _require_limits(card("Heading", *blocks))
 
 
+async def test_a_persons_markdown_stays_text_in_headings_and_runs_loose_nowhere() -> None:
+    heading = _words(schedule_card(_schedule(name="# tea_time `x` @everyone"), "Reminder"))[0]
+    assert heading == "### Reminder: \\# tea\\_time \\`x\\` @everyone"
+
+
 async def test_fifty_due_times_are_all_shown() -> None:
     moments = [START + timedelta(days=number) for number in range(50)]
     fires = [Fire(at=moment.isoformat(), local=moment.isoformat()[:19]) for moment in moments]

@@ -6,6 +6,7 @@ import discord
 import pytest
 import simcord
 
+from cogs.schedule import changes
 from schedule_zero import requests as ask
 from schedule_zero.errors import Conflict
 from tests.cogs.stage import Stage, labels, texts
@@ -41,9 +42,7 @@ async def test_a_message_is_saved_for_the_guild_in_its_authors_name(stage: Stage
 
 
 async def test_without_text_a_form_asks_for_it(stage: Stage) -> None:
-    shown = await stage.alice.slash(
-        stage.general, "schedule message", when="every weekday at 9", channel=stage.general
-    )
+    shown = await stage.alice.slash(stage.general, "schedule message", when="every weekday at 9", channel=stage.general)
     assert shown.modal is not None
     field = shown.modal["components"][0]["component"]["custom_id"]
     result = await stage.alice.submit_modal(shown, {field: "Standup!"})
@@ -167,12 +166,12 @@ async def test_pause_until_resume_delete_and_undo(stage: Stage) -> None:
     assert _said(again) == "It is too late to undo this."
 
 
-async def test_run_now_tells_the_outcome_or_how_far_it_is(stage: Stage) -> None:
+async def test_run_now_tells_the_outcome_or_how_far_it_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "WATCHED", 0.5)
     await _scheduled(stage)
     assert "succeeded · due" in _said(await stage.alice.slash(stage.general, "schedule run_now", item=FIRST))
     stage.world.finish_runs = False
     running = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST)
-    await stage.env.advance_time(6)
     assert "waiting · due" in _said(running)
     stage.world.refuse[ask.RunSchedule] = Conflict("This schedule is blocked; resume it first.")
     blocked = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST)

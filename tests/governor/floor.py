@@ -12,6 +12,7 @@ from core.governor.governor import Governor
 from core.governor.verdict import Admit, Wait
 
 ACTIVE_S = 600.0
+CREDIT = 3
 
 
 class Queue(Protocol):
@@ -57,7 +58,12 @@ class Floor:
     last_work: dict[str | None, float] = field(default_factory=dict)
 
     def candidates(self, entry: Waiting) -> Sequence[str]:
-        return self.handlers.get(entry.handler, [])
+        """Processes of the handler that may be sent more, as a gateway's credit would have it."""
+        able = self.handlers.get(entry.handler, [])
+        return [name for name in able if self.load(entry.handler, name) < CREDIT]
+
+    def load(self, handler: str, name: str) -> int:
+        return sum((entry.handler, each) == (handler, name) for entry, each, _ in self.running.values())
 
     def put(self, entry: Waiting) -> None:
         self.waiting[entry.run_id] = entry

@@ -40,6 +40,8 @@ def test_what_is_not_limited_has_no_period() -> None:
         ("Europe/Berlin", "2026-10-25T00:30:00+02:00", "2026-10-26T00:00:00+01:00"),  # a day of 25 hours
         ("America/Santiago", "2026-09-05T20:00:00-04:00", "2026-09-06T01:00:00-03:00"),  # midnight is left out
         ("America/Havana", "2026-10-31T20:00:00-04:00", "2026-11-01T00:00:00-04:00"),  # midnight comes twice
+        ("America/St_Johns", "2010-11-06T23:30:00-02:30", "2010-11-07T00:00:00-02:30"),  # so does the hour before it,
+        ("America/St_Johns", "2010-11-06T23:30:00-03:30", "2010-11-07T00:00:00-03:30"),  # and this is its second time
         ("Pacific/Apia", "2011-12-29T12:00:00-10:00", "2011-12-31T00:00:00+14:00"),  # a day is left out
     ],
 )

@@ -32,7 +32,7 @@ METHODS = ["web.post", "web.get", "mail.send"]
 
 def make(governor: GovernorSettings = SETTINGS, slots: int = 7) -> Floor:
     queue = FairQueue(slots, weight_of=lambda guild: governor.quota_of(guild).weight)
-    return Floor(queue, Governor(governor), max(1, int(slots * 0.8)), handlers={"web": ["a", "b"], "mail": ["m"]})
+    return Floor(queue, Governor(governor), max(1, int(slots * 0.8)), handlers={"web": ["a", "b"], "mail": ["m", "n"]})
 
 
 class Story:
@@ -42,10 +42,12 @@ class Story:
         self.dice = dice
         self.floor = make()
         self.made = 0
+        self.guilds = GUILDS
 
     def step(self) -> None:
-        deeds = [self.arrive] * 6 + [self.end] * 5 + [self.pass_time] * 4 + [self.withdraw, self.not_begun, self.fleet]
-        self.dice.choice(deeds)()
+        deeds = [self.arrive] * 6 + [self.end] * 5 + [self.pass_time] * 4
+        rare = [self.withdraw, self.not_begun, self.fleet, self.others_wake]
+        self.dice.choice(deeds + rare)()
         self.floor.drain()
         assert self.floor.overlooked() == []
 
@@ -54,9 +56,13 @@ class Story:
             self.made += 1
             method = self.dice.choice(METHODS)
             self.floor.put(
-                Waiting(f"run_{self.dice.randrange(10**9):09}{self.made}", self.dice.choice(GUILDS), method,
+                Waiting(f"run_{self.dice.randrange(10**9):09}{self.made}", self.dice.choice(self.guilds), method,
                         method.partition(".")[0], self.dice.choice([0, 1, 1, 2]), self.dice.randrange(20))
             )  # fmt: skip
+
+    def others_wake(self) -> None:
+        """From now on other guilds have work; at times only one, which then need not leave room."""
+        self.guilds = self.dice.sample(GUILDS, self.dice.choice([1, 1, 2, 6]))
 
     def end(self) -> None:
         if self.floor.running:
@@ -78,10 +84,12 @@ class Story:
             self.floor.queue.released(f"handler:{handler}")
 
     def pass_time(self) -> None:
-        """Go where ``wake_at`` says something may start, or stop short of it, where nothing may."""
+        """Go where ``wake_at`` says something may start. Before that, nothing may."""
         pause = self.dice.choice([0.0, 0.05, 0.4, 2.0, 30.0, 700.0])
         wake_at = self.floor.queue.wake_at(self.floor.now)
         if wake_at is not None and wake_at <= self.floor.now + pause:
+            self.floor.now = max(self.floor.now, wake_at - 1e-6)
+            assert self.floor.overlooked() == []
             self.floor.now = wake_at
         else:
             self.floor.now += pause
@@ -89,24 +97,23 @@ class Story:
 
     def finish(self) -> None:
         """All handlers stay, nothing new comes: everything has to start in the end."""
-        self.floor.handlers = {"web": ["a", "b"], "mail": ["m"]}
+        self.floor.handlers = {"web": ["a", "b"], "mail": ["m", "n"]}
         for handler in self.floor.handlers:
             self.floor.queue.released(f"handler:{handler}")
-        for _ in range(10_000):
+        while self.floor.waiting or self.floor.running:
             self.floor.drain()
+            assert self.floor.overlooked() == []
+            assert self.floor.running or self.floor.queue.wake_at(self.floor.now) is not None
             for run_id in sorted(self.floor.running):
                 self.floor.end(run_id)
             wake_at = self.floor.queue.wake_at(self.floor.now)
             if wake_at is not None:
                 self.floor.now = max(self.floor.now, wake_at)
-            if not self.floor.waiting and not self.floor.running:
-                break
-        assert self.floor.waiting == {}
         assert self.floor.queue.waiting() == 0
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 120))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_nothing_that_may_start_is_overlooked_and_everything_parked_is_woken(dice: random.Random, steps: int) -> None:
     story = Story(dice)
     for _ in range(steps):
@@ -114,10 +121,10 @@ def test_nothing_that_may_start_is_overlooked_and_everything_parked_is_woken(dic
     story.finish()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_long_story_overlooks_nothing(seed: int) -> None:
     story = Story(random.Random(seed))
-    for _ in range(1500):
+    for _ in range(800):
         story.step()
     story.finish()
 
@@ -125,7 +132,7 @@ def test_a_long_story_overlooks_nothing(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_after_other_settings_everything_is_tried_again(seed: int) -> None:
     story = Story(random.Random(seed))
-    for step in range(400):
+    for step in range(300):
         if step % 40 == 39:
             story.floor.governor.reconfigure(RAISED if step % 80 == 39 else SETTINGS, story.floor.now)
             story.floor.queue.wake_all()

@@ -236,7 +236,9 @@ async def test_waiting_runs_are_paged_by_due_and_id(ledger: Ledger) -> None:
 
 
 async def test_the_newest_run_of_each_schedule_is_found(ledger: Ledger) -> None:
-    await save(ledger, run("run_1"), run("run_3", state=RunState.SKIPPED, ended=NOW), run("run_2"), run("run_0", "sch_2"))
+    await save(
+        ledger, run("run_1"), run("run_3", state=RunState.SKIPPED, ended=NOW), run("run_2"), run("run_0", "sch_2")
+    )
     newest = await ledger.reader.runs.newest(["sch_1", "sch_2", "sch_3"])
     assert {key: row.id for key, row in newest.items()} == {"sch_1": "run_3", "sch_2": "run_0"}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.playground import Playground
+from bot.playground.simcord_internals import LiveEnv
 from tests.playground.tiny_bot import TinyBot
 
 Start = Callable[[], Awaitable["Started"]]
@@ -18,6 +19,12 @@ class Started:
         self.playground = playground
         self.bot = bot
         self.site = playground.asgi
+
+    @property
+    def env(self) -> LiveEnv:
+        """The simulated Discord behind it."""
+        assert self.playground._running is not None
+        return self.playground._running.env
 
     def channel(self, name: str, guild: str = "Playground") -> int:
         """A channel's id by its name."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import discord
 import pytest
 import simcord
 from discord.webhook.async_ import async_context
@@ -30,6 +31,20 @@ async def test_messages_outlive_a_restart_and_ephemeral_answers_do_not(start: St
     await visitor.run("note", when="tea")
     await visitor.sees("noted: tea")
     assert (await Visitor((await start()).site, "general").open()).texts == ["lasting"]
+
+
+async def test_what_belongs_to_one_process_does_not_come_back_half(start: Start) -> None:
+    started = await start()
+    general, staff = (started.bot.get_channel(started.channel(name)) for name in ("general", "staff"))
+    assert isinstance(general, discord.TextChannel)
+    assert isinstance(staff, discord.TextChannel)
+    thread = await staff.create_thread(name="aside", type=discord.ChannelType.public_thread)
+    await thread.send("in a thread")
+    webhook = await general.create_webhook(name="other")
+    await webhook.send("by a webhook", wait=True)
+    await started.post("by the bot")
+    visitor = await Visitor((await start()).site, "general").open()
+    assert visitor.texts == ["by the bot"]
 
 
 async def test_messages_are_kept_while_the_playground_runs_and_not_only_at_its_end(
@@ -101,9 +116,7 @@ async def test_the_world_keeps_its_size_whatever_happens_in_it(start: Start, mon
         await visitor.run("note", when="tea")
     await started.post("last")
     await visitor.sees("last")
-    running = started.playground._running
-    assert running is not None
-    backend = running.env.backend
+    backend = started.env.backend
     assert len(backend.messages[started.channel("general")]) <= 60
     records = (backend.transcript, backend.http_requests, backend.interactions, backend.interaction_tokens)
     assert [len(record) <= 60 for record in (*records, backend._sequences)] == [True] * 5
@@ -118,14 +131,10 @@ async def test_ids_in_use_are_remembered_in_bounded_room(start: Start, monkeypat
         await started.post(f"message {number}")
     await started.post("last")
     await visitor.sees("last")
-    running = started.playground._running
-    assert running is not None
-    assert len(running.env.backend._reserved_ids) <= 50
+    assert len(started.env.backend._reserved_ids) <= 50
 
 
 async def test_uploaded_files_take_bounded_room(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    running = started.playground._running
-    assert running is not None
     monkeypatch.setattr(simcord_internals, "KEPT_FILES", 100)
     visitor = await Visitor(started.site, "general").open()
     for number in range(5):
@@ -134,7 +143,7 @@ async def test_uploaded_files_take_bounded_room(started: Started, monkeypatch: p
         await visitor.sees(f"plan{number}.txt has 60 bytes")
     await started.post("after")
     await visitor.sees("after")
-    assert sum(map(len, running.env.backend.cdn._blobs.values())) <= 100
+    assert sum(map(len, started.env.backend.cdn._blobs.values())) <= 100
 
 
 def test_simcord_is_the_version_whose_private_names_we_use() -> None:
@@ -179,3 +188,13 @@ async def test_a_start_that_fails_leaves_the_library_as_it_was_and_history_untou
         await Playground(Failing(), tmp_path).start()
     assert other.read_bytes() == before
     assert "request" not in vars(contextvars.Context().run(async_context.get))
+
+
+async def test_a_second_playground_in_one_process_is_refused_and_the_first_goes_on(
+    started: Started, tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="another playground is open"):
+        await Playground(TinyBot(), tmp_path / "other").start()
+    visitor = await Visitor(started.site, "general").open()
+    await visitor.run("note", when="tea")
+    await visitor.sees("noted: tea")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from typing import Any
 
+import discord
 import pytest
+from discord import app_commands
 
 from bot.playground import simcord_internals
 from tests.playground.conftest import Start, Started
 from tests.playground.visitor import Visitor
 
+SIMCORDS_POLL = 0.5  # seconds between two looks of a page in a browser; a visitor here looks all the time
+
 
 async def test_a_post_shows_without_a_reload_within_a_second(started: Started) -> None:
     visitor = await Visitor(started.site, "general").open()
     await started.post("by itself")
-    await visitor.sees("by itself")
+    await visitor.sees("by itself", within=1.0 - SIMCORDS_POLL)
 
 
 async def test_an_edit_and_a_deletion_show_too(started: Started) -> None:
@@ -100,7 +105,20 @@ async def test_a_bot_that_does_not_answer_holds_up_nobody_else_and_is_given_up_i
     await other.run("note", when="tea")
     await other.sees("noted: tea")
     assert not silence.done()
-    assert (await silence)["acknowledgement"] == "unacknowledged"
+    async with asyncio.timeout(10):
+        assert (await silence)["acknowledgement"] == "unacknowledged"
+
+
+async def test_two_people_in_one_channel_may_act_at_once(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simcord_internals, "FIRST_ANSWER", 0.2)
+    ada = await Visitor(started.site, "general").open("Ada")
+    kim = await Visitor(started.site, "general").open("Kim")
+    slow = asyncio.create_task(ada.run("silent"))
+    await started.bot.silenced.get()
+    receipt = await kim.act("send_message", content="meanwhile", target_id=None, reply_to_id=None)
+    assert receipt["settlement"] == "settled"
+    await slow
+    await ada.sees("meanwhile")
 
 
 async def test_an_answer_from_any_task_of_the_process_reaches_the_playground(started: Started) -> None:
@@ -115,14 +133,33 @@ async def test_an_answer_from_any_task_of_the_process_reaches_the_playground(sta
     await visitor.sees("and again")
 
 
-async def test_a_page_forgotten_for_long_catches_up_when_it_is_looked_at(
-    started: Started, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_page_hidden_for_long_catches_up_when_it_is_looked_at(started: Started) -> None:
     visitor = await Visitor(started.site, "general").open()
-    monkeypatch.setattr(simcord_internals, "_ASLEEP", -1.0)
+    env = started.env
+    page = env.previews[0]._pages[visitor.page["context"]["id"]]
+    page.last_activity -= 200
     await started.post("missed")
-    monkeypatch.undo()
+    async with asyncio.timeout(10):
+        while env._dirty.is_set():  # noqa: ASYNC110  # until the publication that leaves it out has begun
+            await asyncio.sleep(0.01)
     await visitor.sees("missed")
+
+
+async def test_a_command_registered_while_a_page_is_open_is_offered_there(started: Started) -> None:
+    visitor = await Visitor(started.site, "general").open()
+
+    @app_commands.command(description="New")
+    async def fresh(interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.send_message("fresh")
+
+    started.bot.tree.add_command(fresh)
+    await started.bot.tree.sync()
+    async with asyncio.timeout(10):
+        while "fresh" not in (await visitor.ask("GET", "/commands")).text:  # noqa: ASYNC110  # as a browser asks
+            await asyncio.sleep(0.02)
+    await visitor.look()
+    await visitor.run("fresh")
+    await visitor.sees("fresh")
 
 
 async def test_opening_pages_for_ever_closes_the_longest_unused(started: Started) -> None:

@@ -60,6 +60,11 @@ async def test_without_the_token_nothing_is_answered(started: Started, token: st
     assert (await ask(started.site, PAGES, method="POST", headers=headers, body=b"{}")).status == 401
 
 
+async def test_without_the_token_the_body_is_not_even_read(started: Started) -> None:
+    body = bytes(LARGEST_BODY + 1)
+    assert (await ask(started.site, PAGES, method="POST", body=body)).status == 401
+
+
 async def test_with_the_token_a_page_opens(started: Started) -> None:
     headers = {"x-simcord-capability": token_of(started.site)}
     reply = await ask(started.site, PAGES, method="POST", headers=headers, body=b"{}")

@@ -11,8 +11,7 @@ from aiohttp import MultipartWriter
 from bot.playground.site import Site
 
 HERE = ("127.0.0.1", 50_000)
-SECOND = 1.0
-"""Within which a page has to show what happened."""
+PATIENCE = 20.0
 
 
 class Reply(NamedTuple):
@@ -106,10 +105,10 @@ class Visitor:
     def texts(self) -> list[str]:
         return [message["content"] for message in self.messages]
 
-    async def sees(self, text: str) -> dict[str, Any]:
-        """The message with this text, which has to be there within a second."""
+    async def sees(self, text: str, *, within: float = PATIENCE) -> dict[str, Any]:
+        """The message with this text, once the page shows it."""
         try:
-            async with asyncio.timeout(SECOND):
+            async with asyncio.timeout(within):
                 while True:
                     await self.look()
                     for message in self.messages:

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from schedule_zero import instant
-from schedule_zero.trigger import DateTrigger
+from schedule_zero.trigger import DateTrigger, IntervalTrigger
 from tests.discord_server import world
 from tests.process.accounts import Due
 from tests.process.house import House, message
@@ -54,8 +54,11 @@ class Scene(msgspec.Struct):
         """Unlike any other scene's in this house."""
         return f"try {self.number:02}"
 
-    async def target(self) -> Target:
-        """A reminder alone in its channel, and bystanders due at the same instant. The first is typed, `/remind me`."""
+    async def target(self, *, alone: bool = False) -> Target:
+        """A reminder, the only one in its channel, and bystanders due at the same instant unless it shall be `alone`.
+
+        The first of a house is typed, `/remind me`; the others are made over HTTP.
+        """
         text = f"{self.name} target"
         if self.number == 0:
             schedule = await self.house.remind("in 2 seconds", text, CHANNEL)
@@ -64,13 +67,14 @@ class Scene(msgspec.Struct):
             schedule = await self.house.remind_at(self.house.now() + LEAD, text, CHANNEL, owner_id=owner)
         self.dues.append(Due(schedule.id, text))
         due = instant.parse(schedule.next_fire_times[0])
-        await self._bystanders(due)
+        if not alone:
+            await self._bystanders(due)
         return Target(schedule_id=schedule.id, due=due, text=text, channel_id=CHANNEL)
 
     async def rejection(self, due: int) -> None:
-        """A schedule that the bot may not carry out: it is blocked at once, and one notice tells of it."""
+        """A series that the bot may not carry out: it is blocked at once, and one notice tells of it."""
         spec = message(
-            DateTrigger(at=instant.spell(due)),
+            IntervalTrigger(every="PT1H", start=instant.spell(due)),
             f"{self.name} rejected",
             world.READ_ONLY,
             policy={"failure_threshold": 1},
@@ -200,10 +204,11 @@ async def while_a_notice_is_told(scene: Scene) -> Target:
 
 
 async def after_the_outcome(scene: Scene) -> Target:
+    """Alone, because the first outcome after its answer has to be its own."""
     delay = scene.random.uniform(0, 0.001)
     scene.life.kill_when_it_says(
         f"posted to channel {CHANNEL}", '"outcomes commit"', '"outcomes committed"', delay=delay
     )
-    target = await scene.target()
+    target = await scene.target(alone=True)
     await scene.dead()
     return target

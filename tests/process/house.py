@@ -27,7 +27,7 @@ from tests.process.life import PATIENCE, Life
 
 CONNECTED = "connected to Discord as"
 DOOR_OPEN = '"http door open"'
-_ENDS = (
+ENDS = (
     EventKind.RUN_SUCCEEDED,
     EventKind.RUN_FAILED,
     EventKind.RUN_TIMED_OUT,
@@ -147,23 +147,32 @@ class House:
 
     async def ended(self, schedules: Iterable[str], *, patience: float = PATIENCE) -> None:
         """Wait until every one of these one-shots has a run that ended."""
+        await self.told(schedules, ENDS, patience=patience)
+
+    async def told(self, schedules: Iterable[str], kinds: Sequence[EventKind], *, patience: float = PATIENCE) -> None:
+        """Wait until the journal tells one of these things of every one of these schedules.
+
+        Raises:
+            TimeoutError: it does not, or the process ended first.
+        """
         waiting = set(schedules)
         if not waiting:
             return
-        listening = asyncio.create_task(self._strike_out(waiting))
+        listening = asyncio.create_task(self._strike_out(waiting, kinds))
         dying = asyncio.create_task(self._lives[-1].over())
         try:
             await asyncio.wait({listening, dying}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
-                raise TimeoutError(f"the runs of {sorted(waiting)} did not end; {self._lives[-1].last_words()}")
+                words = f"nothing was told of {sorted(waiting)}"
+                raise TimeoutError(f"{words} that is one of {list(kinds)}; {self._lives[-1].last_words()}")
             listening.result()
         finally:
             for task in (listening, dying):
                 task.cancel()
             await asyncio.gather(listening, dying, return_exceptions=True)
 
-    async def _strike_out(self, waiting: set[str]) -> None:
-        events = self.core.events("0", kinds=tuple(str(kind) for kind in _ENDS))
+    async def _strike_out(self, waiting: set[str], kinds: Sequence[EventKind]) -> None:
+        events = self.core.events("0", kinds=tuple(str(kind) for kind in kinds))
         async with contextlib.aclosing(events):  # type: ignore[type-var]  # it is an async generator
             async for event in events:
                 waiting.discard(event.schedule_id or "")
@@ -172,12 +181,10 @@ class House:
 
 
 def message(trigger: Any, text: str, channel_id: int, **more: Any) -> ScheduleSpec:
-    """A schedule that posts a text."""
+    """A schedule that posts a text; of the channel's guild unless `guild_id` says otherwise."""
     guild = world.OTHER_GUILD if channel_id == world.OTHER_GENERAL else world.GUILD
-    return ScheduleSpec(
-        handler="discord", method="send_message", guild_id=str(guild), trigger=trigger, timezone="UTC",
-        args={"channel_id": str(channel_id), "content": text}, **more,
-    )  # fmt: skip
+    fields = {"guild_id": str(guild), "args": {"channel_id": str(channel_id), "content": text}} | more
+    return ScheduleSpec(handler="discord", method="send_message", trigger=trigger, timezone="UTC", **fields)
 
 
 async def texts(discord: DiscordProcess, channels: Sequence[int]) -> list[str]:

@@ -82,14 +82,14 @@ class Ring:
         life = await house.start()
         await self._all_ended()
         requests = await house.discord.requests()
-        seen = requests[-1].seq if requests else 0
+        seen, place = requests[-1].seq if requests else 0, life.place
         scene = Scene(house, life, self.tries, self._random)
         target = await aim(scene)
         assert await life.end() == -signal.SIGKILL, life.last_words()
         self.tries += 1
         self.dues += scene.dues
         self.rejected += scene.rejected
-        await self._judge(target, life.log, seen)
+        await self._judge(target, life.log[place:], seen)
         await house.discord.act("clear_faults")
 
     async def _judge(self, target: Target, log: Sequence[str], seen: int) -> None:

@@ -8,9 +8,12 @@ from random import Random
 
 import pytest
 
+from schedule_zero.run import RunState
+from tests.discord_server import world
 from tests.process import aims
 from tests.process.conftest import FIGURES
 from tests.process.house import House
+from tests.process.life import PATIENCE
 from tests.process.ring import Ring
 from tests.process.windows import Window
 
@@ -77,3 +80,27 @@ async def test_killed_and_kept_down_beyond_the_nonces_time_every_message_comes_o
     ways = [aims.after_discord_took_it, aims.after_discord_took_it, aims.before_discord_took_it]
     await ring.until(Window.SENT_TO_ANSWER, KILLS, ways, bound=TRIES, away=AWAY)
     await check()
+
+
+async def test_where_nobody_can_know_nothing_is_repeated_and_one_notice_offers_to_post_again(house: House) -> None:
+    """The answer was lost, the nonce has run out, and the bot may not read the channel's history."""
+    channel, discord = world.NO_HISTORY, house.discord
+    life = await house.start()
+    await house.core.change_guild_settings(str(world.GUILD), {"channels": {"failures": str(world.NEWS)}})
+    fault = await discord.fault(f"POST /channels/{channel}/messages", "hang", when="after")
+    made = await house.post(house.now() + aims.LEAD, "tea", channel)
+    await discord.wait_fault(fault.id, timeout=PATIENCE)
+    life.kill()
+    await life.end()
+    await discord.act("clear_faults")
+    house.ahead = AWAY
+    await discord.act("advance_clock", seconds=AWAY)
+
+    await house.start()
+    await house.ended([made.id])
+    run = (await house.core.list_runs(schedule_id=made.id)).items[0]
+    assert (run.state, run.reason) == (RunState.FAILED, "unknown")
+    await discord.wait_messages(channel_id=world.NEWS, contains=made.id, timeout=PATIENCE)
+    (notice,) = await discord.history(world.NEWS)
+    assert notice["components"][0]["components"][0]["label"] == "Post again"
+    assert len(await discord.history(channel)) == 1

@@ -28,7 +28,7 @@ async def test_every_second_of_a_series_has_its_run_or_its_place_in_a_missed_row
 ) -> None:
     life = await house.start()
     beat = await house.core.create_schedule(
-        message(CronTrigger(expression="* * * * * *"), "beat", world.GENERAL, metadata={"kind": "beat"})
+        message(CronTrigger(expression="* * * * * *"), "beat", world.GENERAL, guild_id=None)
     )
     for number in range(KILLS):
         # The next message of this life is on its way: from here on any moment will do.

@@ -34,8 +34,8 @@ def window_of(target: Target, log: Sequence[str], remains: Remains, requests: Se
     """The window the target's firing was in; None when the witnesses do not prove any.
 
     Args:
-        log: of the life that was killed.
-        requests: the posts that reached Discord during that life, after everything was over.
+        log: of the life that was killed, from when everything before the target was done.
+        requests: the posts that reached Discord since then, after everything was over.
     """
     run = remains.run_of(target.schedule_id)
     posts = [entry for entry in requests if target.text in text_of(entry)]

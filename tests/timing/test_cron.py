@@ -12,7 +12,7 @@ from core.timing.compile import BadTrigger
 from core.timing.cron import cron_pattern
 from core.timing.rule import BadPattern
 from schedule_zero.instant import from_datetime, to_datetime
-from tests.timing.walls import cron, dates, due_after, instant, local_times
+from tests.timing.walls import cron, dates, due_after, instant, local_times, unhurried
 
 # Next three due times after 2026-11-18 10:00 (a Wednesday), worked out by hand from cron(5) and Debian's cron(8).
 TABLE = [
@@ -46,7 +46,7 @@ TABLE = [
     ("0 9 1 JAN,JUL *", ["01-01 09:00", "07-01 09:00", "01-01 09:00"]),
     ("0 9 1 */4 *", ["01-01 09:00", "05-01 09:00", "09-01 09:00"]),
     ("0,30 8,20 * * *", ["11-18 20:00", "11-18 20:30", "11-19 08:00"]),
-    ("15 0 30 9 * *", ["11-30 09:00", "12-30 09:00", "01-30 09:00"]),
+    ("15 30 9 1 * *", ["12-01 09:30", "01-01 09:30", "02-01 09:30"]),
     ("0 30 9 * * *", ["11-19 09:30", "11-20 09:30", "11-21 09:30"]),
     ("@hourly", ["11-18 11:00", "11-18 12:00", "11-18 13:00"]),
     ("@daily", ["11-19 00:00", "11-20 00:00", "11-21 00:00"]),
@@ -109,8 +109,7 @@ def test_the_29th_of_february_waits_for_leap_years() -> None:
     assert dates(cron("0 0 29 2 *"), "2096-03-01 00:00", 2) == ["2104-02-29", "2108-02-29"]
 
 
-def test_a_29th_of_february_on_a_sunday_is_found_across_forty_years() -> None:
-    assert dates(cron("0 0 29 2 */7"), "2072-03-01 00:00", 1) == ["2112-02-28"] or True
+def test_a_29th_of_february_on_a_sunday_is_found_across_decades() -> None:
     found = due_after(cron("0 0 29 2 */7"), instant("2032-03-01 00:00"), 2)
     assert [to_datetime(due).strftime("%Y-%m-%d %a") for due in found] == ["2060-02-29 Sun", "2088-02-29 Sun"]
 
@@ -141,12 +140,11 @@ _weekdays = st.one_of(_field(st.integers(0, 7)), st.sampled_from(["MON#1", "5L",
 expressions = st.tuples(
     _field(st.integers(0, 59)), _field(st.integers(0, 23)), _days, _field(st.integers(1, 12)), _weekdays
 ).map(" ".join)
-with_seconds = st.one_of(
-    expressions, st.tuples(_field(st.integers(0, 59)), expressions).map(" ".join)
-)
+with_seconds = st.one_of(expressions, st.tuples(_field(st.integers(0, 59)), expressions).map(" ".join))
 walls = st.integers(instant("1990-01-01 00:00"), instant("2060-01-01 00:00"))
 
 
+@unhurried
 @given(with_seconds, walls)
 def test_walls_agree_with_cronsim(expression: str, wall: int) -> None:
     """An independent engine: cronsim's own search, on UTC, where no clock changes."""
@@ -164,6 +162,7 @@ def test_walls_agree_with_cronsim(expression: str, wall: int) -> None:
     assert found == expected
 
 
+@unhurried
 @given(with_seconds, walls, st.integers(1, 40))
 def test_looking_back_and_counting_agree_with_looking_forward(expression: str, wall: int, steps: int) -> None:
     try:

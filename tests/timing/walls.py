@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from hypothesis import settings
+
 from core.timing.compile import compile_rule
 from core.timing.rule import Rule
 from schedule_zero.instant import from_datetime, to_datetime
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, Trigger
+
+unhurried = settings(deadline=None)
+"""For properties: a busy machine is no failure."""
 
 
 def instant(local: str, zone: str = "UTC", fold: int = 0) -> int:
@@ -65,7 +70,8 @@ def due_after(rule: Rule, after: int, n: int) -> list[int]:
 def local_times(rule: Rule, after: str, n: int) -> list[str]:
     """The next ``n`` due times as ``MM-DD HH:MM+OFFSET`` in the rule's zone, after a local time."""
     return [
-        to_datetime(due, rule.zone).strftime("%m-%d %H:%M%z") for due in due_after(rule, instant(after, rule.zone.key), n)
+        to_datetime(due, rule.zone).strftime("%m-%d %H:%M%z")
+        for due in due_after(rule, instant(after, rule.zone.key), n)
     ]
 
 

@@ -182,6 +182,11 @@ async def test_the_token_is_made_once_and_readable_by_its_owner_alone(tmp_path: 
         assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
 
 
+async def test_the_token_is_at_no_time_readable_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "chmod", lambda *_: pytest.fail("it should have been made so"))
+    ensure_token(tmp_path)
+
+
 async def test_an_empty_token_file_opens_nothing(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("\n")
     with pytest.raises(ValueError, match="delete it"):

@@ -17,7 +17,7 @@ from core.ledger.settings import StoreSettings
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.token import TokenHolder
-from schedule_zero.client import Client
+from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Gone, Invalid, NotFound, RevisionMismatch
 from schedule_zero.handler import Handler, method
 from schedule_zero.http import HttpClient
@@ -51,9 +51,9 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 
 
 @pytest_asyncio.fixture(params=["local", "http"], loop_scope="module")
-async def any_client(request: pytest.FixtureRequest, running: tuple[App, HttpServer]) -> AsyncIterator[Client]:
+async def any_client(request: pytest.FixtureRequest, running: tuple[App, HttpServer]) -> AsyncIterator[CoreClient]:
     app, server = running
-    client: Client = app.client if request.param == "local" else HttpClient(server.address, TOKEN)
+    client: CoreClient = app.client if request.param == "local" else HttpClient(server.address, TOKEN)
     yield client
     await client.close()
 
@@ -62,7 +62,7 @@ def spec(**fields: Any) -> ScheduleSpec:
     return ScheduleSpec(**{"handler": "echo", "method": "echo", "trigger": DAILY, **fields})
 
 
-async def test_a_schedule_lives_from_creation_to_undo(any_client: Client) -> None:
+async def test_a_schedule_lives_from_creation_to_undo(any_client: CoreClient) -> None:
     made = await any_client.create_schedule(spec(name="standup", guild_id="1", metadata={"team": "ops"}))
     try:
         assert len(made.next_fire_times) == 5
@@ -88,7 +88,7 @@ async def test_a_schedule_lives_from_creation_to_undo(any_client: Client) -> Non
         await any_client.undo("no-such-token")
 
 
-async def test_a_run_can_be_asked_for_and_watched(any_client: Client) -> None:
+async def test_a_run_can_be_asked_for_and_watched(any_client: CoreClient) -> None:
     made = await any_client.create_schedule(spec())
     place = (await any_client.list_events(limit=1000)).next
     events = any_client.events(place, kinds=("run.succeeded",))
@@ -105,7 +105,7 @@ async def test_a_run_can_be_asked_for_and_watched(any_client: Client) -> None:
     await any_client.delete_schedule(made.id)
 
 
-async def test_refusals_are_alike(any_client: Client) -> None:
+async def test_refusals_are_alike(any_client: CoreClient) -> None:
     await any_client.create_schedule(spec(name="taken", guild_id="2"))
     with pytest.raises(Conflict):
         await any_client.create_schedule(spec(name="taken", guild_id="2"))
@@ -123,7 +123,7 @@ async def test_refusals_are_alike(any_client: Client) -> None:
         await any_client.delete_schedule(left.id)
 
 
-async def test_the_same_key_gets_the_same_answer(any_client: Client) -> None:
+async def test_the_same_key_gets_the_same_answer(any_client: CoreClient) -> None:
     key = f"key-{type(any_client).__name__}"
     first = await any_client.create_schedule(spec(guild_id="3"), idempotency_key=key)
     again = await any_client.create_schedule(spec(guild_id="3"), idempotency_key=key)
@@ -132,7 +132,7 @@ async def test_the_same_key_gets_the_same_answer(any_client: Client) -> None:
     await any_client.delete_schedule(first.id)
 
 
-async def test_a_batch_answers_item_by_item(any_client: Client) -> None:
+async def test_a_batch_answers_item_by_item(any_client: CoreClient) -> None:
     good = {
         "handler": "echo",
         "method": "echo",
@@ -147,7 +147,7 @@ async def test_a_batch_answers_item_by_item(any_client: Client) -> None:
             await any_client.delete_schedule(item.schedule.id)
 
 
-async def test_times_are_read_and_previewed(any_client: Client) -> None:
+async def test_times_are_read_and_previewed(any_client: CoreClient) -> None:
     preview = await any_client.preview(
         CronTrigger(expression="30 2 * * *"), timezone="Europe/Berlin", n=1, after="2026-03-28T12:00:00+01:00"
     )
@@ -157,7 +157,7 @@ async def test_times_are_read_and_previewed(any_client: Client) -> None:
     assert (await any_client.suggest_times("when", "in 2")).items
 
 
-async def test_settings_and_zones_are_kept(any_client: Client) -> None:
+async def test_settings_and_zones_are_kept(any_client: CoreClient) -> None:
     assert (await any_client.change_guild_settings("5", {"timezone": "Europe/Rome"})).timezone == "Europe/Rome"
     assert (await any_client.guild_settings("5")).timezone == "Europe/Rome"
     assert (await any_client.set_user_timezone("6", "Asia/Tokyo")).timezone == "Asia/Tokyo"

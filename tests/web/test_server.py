@@ -48,6 +48,17 @@ async def test_port_0_takes_a_free_one_and_tells_it() -> None:
     await server.stop()
 
 
+async def test_answers_are_not_held_back_for_more() -> None:
+    server = server_on(SETTINGS.bind)
+    await server.start()
+    async with aiohttp.ClientSession() as session, session.get(f"{server.address}/health"):
+        assert server._server is not None
+        (connection,) = server._server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    await server.stop()
+
+
 async def test_a_port_just_left_can_be_taken_again_at_once() -> None:
     server = server_on("127.0.0.1:0")
     await server.start()

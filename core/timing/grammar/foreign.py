@@ -23,7 +23,7 @@ _MOST_TOKENS: Final = 12
 def foreign(text: str, tokens: tuple[Token, ...], now: Now) -> Said | None:
     """Read a written-out date with a month's name; None when it is none, or when dateparser's answer is no witness."""
     words = [token for token in tokens if token.kind == "word"]
-    if len(tokens) > _MOST_TOKENS or not any(word.text in MONTHS for word in words):
+    if len(tokens) > _MOST_TOKENS or tokens[0].kind == "mark" or not any(word.text in MONTHS for word in words):
         return None
     if any(word.text not in _WORDS for word in words) or any(t.kind == "mark" and t.text not in _MARKS for t in tokens):
         return None
@@ -58,8 +58,9 @@ def _parsed(text: str, now: Now) -> datetime | None:
 
 
 def _bears_witness(found: datetime, tokens: tuple[Token, ...]) -> bool:
-    """Whether all that the text says stands in the date, each figure once."""
-    figures = [found.year, found.day, found.hour, found.minute, found.second]
+    """Whether all that the text says stands in the date, each figure once, and the day was said at all."""
+    figures = [found.day, found.year, found.hour, found.minute, found.second]
+    day_said = False
     afternoon = any(token.text == "pm" for token in tokens)
     if any(token.text in ("am", "pm") for token in tokens):
         figures[2] = (found.hour + 11) % 12 + 1
@@ -75,5 +76,6 @@ def _bears_witness(found: datetime, tokens: tuple[Token, ...]) -> bool:
         for figure in token.text.split(":") if token.kind in ("number", "ordinal", "clock") else ():
             if int(figure) not in figures:
                 return False
+            day_said = day_said or int(figure) == found.day
             figures.remove(int(figure))
-    return True
+    return day_said

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from core.timing.clock import Clock
 from core.timing.grammar.days import Days, day, shifted
 from core.timing.grammar.times import DAY_SECONDS, Length, Time, in_period, length, time_of_day
-from core.timing.grammar.tokens import Cursor, Refused, tidied, tokens_of
+from core.timing.grammar.tokens import Cursor, Refused, Token
 from core.timing.rule import EARLIEST, LATEST
 from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
 
@@ -52,7 +52,7 @@ class Now(NamedTuple):
         """The moment when the zone's clocks show this date and time."""
         wall = ((named.toordinal() - _EPOCH_DAY) * DAY_SECONDS + second) * SECOND
         if not EARLIEST <= wall < LATEST:
-            raise Refused("that is not within the years 1900 to 2999")
+            raise Refused("that is not within the years 1900 to 2199")
         return Moment(self.clock.first(wall), wall)
 
 
@@ -65,24 +65,27 @@ class Said(NamedTuple):
     """Why the words are not enough although their moments are known: the question to ask back."""
 
 
-def once(text: str, now: Now) -> Said | None:
-    """Read one moment; None when the words are none of ours.
+def written(text: str, now: Now) -> Said | None:
+    """Read what machines write: Discord's timestamps, unix seconds, ISO 8601. None when the text is none of these.
+
+    Raises:
+        Refused: it is one of these, and that time does not exist.
+    """
+    return _stamp(text) or _iso(text, now)
+
+
+def once(tokens: tuple[Token, ...], now: Now) -> Said | None:
+    """Read one moment in words; None when the words are none of ours.
 
     Raises:
         Refused: the words are about a time, and that time cannot be.
     """
-    written = _stamp(text.strip()) or _iso(text.strip(), now)
-    if written is not None:
-        return written
-    tokens = tokens_of(tidied(text))
-    cursor = Cursor(tokens)
-    found = _alone(cursor, now) or _relative(cursor, now) or _on_a_day(cursor, now)
-    return found if cursor.done else None
-
-
-def on_a_day(cursor: Cursor, now: Now) -> Said | None:
-    """Read a day, a time or both from the cursor and leave the rest."""
-    return _on_a_day(cursor, now)
+    for read in (_alone, _relative, on_a_day):
+        cursor = Cursor(tokens)
+        found = read(cursor, now)
+        if found is not None and cursor.done:
+            return found
+    return None
 
 
 def _stamp(text: str) -> Said | None:
@@ -92,7 +95,7 @@ def _stamp(text: str) -> Said | None:
         return None
     instant = int(match[1] if match else text) * SECOND
     if not EARLIEST <= instant < LATEST:
-        raise Refused("that timestamp is not within the years 1900 to 2999")
+        raise Refused("that timestamp is not within the years 1900 to 2199")
     return Said((Moment(instant, None),))
 
 
@@ -105,7 +108,7 @@ def _iso(text: str, now: Now) -> Said | None:
     except ValueError as why:
         raise Refused(f"{text} does not exist: {why}") from why
     if not EARLIEST + 2 * DAY <= wall < LATEST:
-        raise Refused(f"{text} is not within the years 1900 to 2999")
+        raise Refused(f"{text} is not within the years 1900 to 2199")
     if moment.tzinfo is not None:
         return Said((Moment(from_datetime(moment), None),))
     if len(text) == len("2026-03-29"):
@@ -189,12 +192,12 @@ def _real_time(now: Now, seconds: int) -> Moment:
     """So many seconds from now, on the next whole second: never early, and nothing to read behind the comma."""
     instant = -(-now.instant // SECOND) * SECOND + seconds * SECOND
     if not EARLIEST <= instant < LATEST:
-        raise Refused("that is not within the years 1900 to 2999")
+        raise Refused("that is not within the years 1900 to 2199")
     return Moment(instant, None)
 
 
-def _on_a_day(cursor: Cursor, now: Now) -> Said | None:
-    """A day and a time in either order, or one of them."""
+def on_a_day(cursor: Cursor, now: Now) -> Said | None:
+    """Read a day and a time in either order, or one of them, and leave the rest to the cursor."""
     start = cursor.place
     time = time_of_day(cursor)
     if time is not None:

@@ -382,12 +382,13 @@ def _weekday_list(cursor: Cursor) -> tuple[int, ...]:
 def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> None:
     """Step over a comma, ``and`` or both, if another item of the list stands behind."""
     start = cursor.place
-    cursor.among((",",))
-    cursor.among(("and", "&"))
-    cursor.among(("on",))
+    separated = cursor.among((",",)) is not None
+    separated = cursor.among(("and", "&")) is not None or separated
+    if separated:
+        cursor.among(("on",))
     here = cursor.place
     follows = another(cursor)
-    cursor.place = here if follows else start
+    cursor.place = here if follows and separated else start
 
 
 def _take_weekdays(draft: Draft, weekdays: tuple[int, ...]) -> None:

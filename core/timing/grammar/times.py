@@ -23,6 +23,8 @@ class Time(NamedTuple):
     """Said as "midnight", which belongs to the day before as much as to the day after."""
     either: bool = False
     """Said in a way that no 24-hour clock knows (half past nine, 9 o'clock): morning or evening on any day."""
+    half: str | None = None
+    """am or pm, where one of them was written."""
 
 
 class Length(NamedTuple):
@@ -47,8 +49,8 @@ def time_of_day(cursor: Cursor, *, led: bool = False) -> Time | None:
         Refused: it is written like a time and is none, such as 25:00 or 13pm.
     """
     start = cursor.place
-    led = cursor.among(("at", "@", "by")) is not None or led
-    time = _named(cursor) or _past_the_hour(cursor) or _written(cursor, led)
+    announced = cursor.among(("at", "@", "by")) is not None
+    time = _named(cursor) or _past_the_hour(cursor) or _written(cursor, led or announced, announced)
     if time is None:
         cursor.place = start
         return None
@@ -63,6 +65,10 @@ def in_period(time: Time, period: str) -> Time:
         Refused: the two contradict each other (17:00 in the morning).
     """
     hour = time.second // 3600
+    if time.half == "am" and period != "morning" and not (period == "night" and hour < 5):
+        raise Refused(f"{_hand(time.second)} is not in the {period}")
+    if time.half == "pm" and period != "morning":
+        return time
     if period == "morning":
         if hour >= 12 and not (time.bare and hour == 12):
             raise Refused(f"{_hand(time.second)} is not in the morning")
@@ -169,7 +175,10 @@ def _past_the_hour(cursor: Cursor) -> Time | None:
     else:
         token = cursor.take("number")
         minutes = token.number if token is not None else 0
-        cursor.among(("minutes", "minute"))
+        # "9 to 5" is a span of hours; "9 minutes to 5" is a time.
+        counted = cursor.among(("minutes", "minute")) is not None
+        if not counted and cursor.peek().text != "past":
+            minutes = 0
     way = cursor.among(("past", "after", "to", "before")) if 0 < minutes < 60 else None
     hour = cursor.take("number") if way else None
     if hour is None or hour.number > 23:
@@ -183,7 +192,7 @@ def _either(time: Time) -> Time:
     return time._replace(either=time.bare)
 
 
-def _written(cursor: Cursor, led: bool) -> Time | None:
+def _written(cursor: Cursor, led: bool, announced: bool) -> Time | None:
     start = cursor.place
     token = cursor.take("clock")
     if token is not None:
@@ -197,10 +206,10 @@ def _written(cursor: Cursor, led: bool) -> Time | None:
     if token is None:
         cursor.place = start
         return None
-    return _from_number(cursor, token.text, led, start)
+    return _from_number(cursor, token.text, led, announced, start)
 
 
-def _from_number(cursor: Cursor, digits: str, led: bool, start: int) -> Time | None:
+def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start: int) -> Time | None:
     """A time that begins with a plain number: 9am, 18h30, 9 oclock, 1830 and, where a time was announced, 9."""
     if cursor.peek().text in ("am", "pm"):
         if len(digits) in (3, 4):
@@ -213,7 +222,7 @@ def _from_number(cursor: Cursor, digits: str, led: bool, start: int) -> Time | N
         if len(digits) == 4 and minute is None:
             return _checked(int(digits[:2]), int(digits[2:]), 0)
         return _checked(int(digits), minute.number if minute else 0, 0)
-    if led and len(digits) == 4:
+    if announced and len(digits) == 4:  # without "at" it would rather be a year
         return _checked(int(digits[:2]), int(digits[2:]), 0)
     if len(digits) <= 2 and (led or (cursor.peek().text, cursor.peek(1).text) in (("in", "the"), ("at", "night"))):
         return _with_meridiem(cursor, int(digits), 0, 0, 0)
@@ -229,7 +238,7 @@ def _with_meridiem(cursor: Cursor, hour: int, minute: int, second: int, shift: i
         if not 1 <= hour <= 12:
             raise Refused(f"{hour}{half} is no time: with {half} the hour is 1 to 12")
         moment = time.second % _HALF_DAY + _HALF_DAY * (half == "pm")
-        return Time((moment + shift) % DAY_SECONDS)
+        return Time((moment + shift) % DAY_SECONDS, half=half)
     return Time((time.second + shift) % DAY_SECONDS, bare=not exact and 1 <= hour <= 12)
 
 

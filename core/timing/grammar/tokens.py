@@ -64,7 +64,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     """Split tidied text.
 
     Raises:
-        Refused: a character that has no place in words about time.
+        Refused: a character that has no place in words about time, or no word at all.
     """
     found, place = [], 0
     while place < len(text):
@@ -75,6 +75,8 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         kind = match.lastgroup or ""
         if kind != "space":
             found.append(_token(kind, match.group(kind)))
+    if not found:
+        raise Refused("there is no word about time in it")
     return tuple(found)
 
 

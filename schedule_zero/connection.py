@@ -1,0 +1,35 @@
+"""``Client``: a core, by its address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from schedule_zero.actor import Actor
+from schedule_zero.client import CoreClient
+from schedule_zero.event import Event
+from schedule_zero.http import HttpClient
+from schedule_zero.requests import Request
+from schedule_zero.views import View
+
+
+class Client(CoreClient):
+    """Asks the core at an address: ``http://host:port`` with the API token as ``key``."""
+
+    def __init__(self, address: str, key: str | None = None) -> None:
+        """
+        Raises:
+            ValueError: the address is not one this version can speak to.
+        """
+        self._carrier = HttpClient(address, key)
+
+    async def send(self, request: Request) -> View:
+        return await self._carrier.send(request)
+
+    def events(self, after: str | None = None, *, kinds: tuple[str, ...] = ()) -> AsyncIterator[Event]:
+        return self._carrier.events(after, kinds=kinds)
+
+    def acting_as(self, actor: Actor) -> CoreClient:
+        return self._carrier.acting_as(actor)
+
+    async def close(self) -> None:
+        await self._carrier.close()

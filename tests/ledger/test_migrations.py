@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from alembic.script import ScriptDirectory
+
+from core.ledger import tables
+from core.ledger.migrate import schema_state, upgrade
+from core.ledger.migrations.run import alembic_config
+from core.ledger.port import StoreError
+from core.ledger.rows import AnswerRow, AttemptRow, AuditRow, EventRow, LeaseRow, RunRow, ScheduleRow, UndoRow
+from core.ledger.schema import REVISIONS, create_schema
+
+
+def created(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        create_schema(database)
+
+
+def before_the_first(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+
+
+def described(path: Path) -> list[tuple[str, str, str]]:
+    """Everything the schema says, with the spelling of white space left out."""
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name")
+        return [(kind, name, re.sub(r"\s+|CONSTRAINT \w+", "", sql)) for kind, name, sql in rows]
+
+
+def test_creating_and_migrating_end_in_the_same_schema(tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    created(new)
+    before_the_first(old)
+    upgrade(old)
+    ours = [row for row in described(new) if row[1] != "alembic_version"]
+    assert ours == [row for row in described(old) if row[1] != "alembic_version"]
+    for path in (new, old):
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("SELECT * FROM facts").fetchall() == [("epoch", "1")]
+            assert database.execute("SELECT * FROM alembic_version").fetchall() == [(REVISIONS[-1],)]
+
+
+def test_this_build_knows_every_revision_and_the_newest_is_last() -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    assert [revision.revision for revision in script.walk_revisions()][::-1] == list(REVISIONS)
+    assert script.get_heads() == [REVISIONS[-1]]
+
+
+@pytest.mark.parametrize(
+    ("record", "columns"),
+    [
+        (ScheduleRow, {*tables.schedules.columns.keys(), *tables.standings.columns.keys()} - {"live"}),
+        (RunRow, set(tables.runs.columns.keys())),
+        (AttemptRow, set(tables.attempts.columns.keys())),
+        (LeaseRow, set(tables.leases.columns.keys())),
+        (EventRow, set(tables.journal.columns.keys()) - {"seq"}),
+        (AuditRow, set(tables.audit.columns.keys()) - {"id"}),
+        (UndoRow, set(tables.undos.columns.keys())),
+        (AnswerRow, set(tables.answers.columns.keys())),
+    ],
+)
+def test_every_field_of_a_row_has_its_column(record: type[msgspec.Struct], columns: set[str]) -> None:
+    assert set(record.__struct_fields__) == columns
+
+
+def test_the_state_of_a_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    assert schema_state(path) == "new"
+    path.touch()
+    assert schema_state(path) == "new"
+    before_the_first(path)
+    assert schema_state(path) == "older"
+    upgrade(path)
+    assert schema_state(path) == "current"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert schema_state(path) == "newer"
+
+
+def test_upgrading_backs_up_first_and_only_when_there_is_something_to_change(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    before_the_first(path)
+    backup = upgrade(path)
+    assert backup is not None
+    assert schema_state(backup) == "older"
+    assert upgrade(path) is None
+    assert sorted(tmp_path.iterdir()) == sorted([path, backup, tmp_path / "ledger.lock"])
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    before_the_first(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE usage (in_the_way INTEGER)")
+    before = described(path)
+    with pytest.raises(StoreError, match="nothing was changed, and a backup is in"):
+        upgrade(path)
+    assert described(path) == before
+
+
+def test_upgrading_a_file_in_use_is_refused(tmp_path: Path) -> None:
+    from core.ledger.lock import FileLock
+
+    lock = FileLock(tmp_path / "ledger")
+    lock.take()
+    with pytest.raises(StoreError, match="in use"):
+        upgrade(tmp_path / "ledger")
+    lock.release()

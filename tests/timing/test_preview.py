@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from core.timing.preview import MOST, preview
+from schedule_zero.instant import parse
+from tests.timing.walls import cron, instant, interval, once
+
+BERLIN = "Europe/Berlin"
+
+
+def test_a_gap_is_said_with_the_time_that_does_not_exist() -> None:
+    fires = preview(cron("30 2 * * *", BERLIN), after=instant("2026-03-28 12:00", BERLIN), n=2)
+    assert fires[0].local == "2026-03-29T03:00:00+02:00"
+    assert fires[0].at == parse(fires[0].local)
+    assert fires[0].notes == (
+        "02:30 does not exist on 2026-03-29; fires at 03:00",
+        "the clocks go forward 1 h since the time before (now UTC+02:00)",
+    )
+    assert fires[1].notes == ()
+
+
+def test_a_time_left_out_literally_is_said_at_the_next_one() -> None:
+    fires = preview(cron("30 2 * * *", BERLIN, "literal"), after=instant("2026-03-28 12:00", BERLIN), n=1)
+    assert fires[0].local == "2026-03-30T02:30:00+02:00"
+    assert fires[0].notes[0] == "02:30 does not exist on 2026-03-29 and is left out"
+
+
+def test_an_overlap_is_said() -> None:
+    after = instant("2026-10-24 12:00", BERLIN)
+    assert preview(cron("30 2 * * *", BERLIN), after=after, n=1)[0].notes == (
+        "02:30 comes twice on 2026-10-25; it fires the first",
+    )
+    both = preview(cron("30 2 * * *", BERLIN, "literal"), after=after, n=2)
+    assert both[0].notes == ("02:30 comes twice on 2026-10-25; it fires both times; this is the first",)
+    assert both[1].notes[0] == "02:30 comes twice on 2026-10-25; it fires both times; this is the second"
+    assert both[1].local == "2026-10-25T02:30:00+01:00"
+
+
+def test_a_change_of_offset_is_said_for_intervals_too() -> None:
+    fires = preview(interval("PT12H", "2026-10-24T21:00:00", BERLIN), after=instant("2026-10-24 20:00", BERLIN), n=2)
+    assert [fire.local for fire in fires] == ["2026-10-24T21:00:00+02:00", "2026-10-25T08:00:00+01:00"]
+    assert fires[1].notes == ("the clocks go back 1 h since the time before (now UTC+01:00)",)
+
+
+def test_half_an_hour_is_said_as_minutes() -> None:
+    fires = preview(cron("15 2 * * *", "Australia/Lord_Howe"), after=instant("2026-10-03 12:00"), n=1)
+    assert fires[0].notes == (
+        "02:15 does not exist on 2026-10-04; fires at 02:30",
+        "the clocks go forward 30 min since the time before (now UTC+11:00)",
+    )
+
+
+def test_the_offset_is_compared_with_the_time_before_the_question() -> None:
+    fires = preview(cron("0 9 * * *", BERLIN), after=instant("2026-03-29 08:00", BERLIN), n=1)
+    assert fires[0].notes == ("the clocks go forward 1 h since the time before (now UTC+02:00)",)
+
+
+def test_a_single_time_in_a_gap_is_said() -> None:
+    fires = preview(once("2026-03-29T02:30:00", BERLIN), after=0, n=5)
+    assert [fire.notes for fire in fires] == [("02:30 does not exist on 2026-03-29; fires at 03:00",)]
+
+
+def test_an_ended_rule_previews_nothing_and_a_long_one_stops() -> None:
+    assert preview(once("2026-03-29T12:00:00"), after=instant("2026-04-01 00:00"), n=5) == []
+    assert len(preview(cron("* * * * *"), after=0, n=10**9)) == MOST
+    assert preview(cron("* * * * *"), after=0, n=0) == []

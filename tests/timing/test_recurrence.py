@@ -1,0 +1,227 @@
+"""Recurrence rules: RFC 5545's own examples, what is refused, and dateutil as an independent engine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+
+import pytest
+from dateutil.rrule import rrulestr
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from core.timing.compile import BadTrigger
+from core.timing.recurrence import FREQUENCIES, WEEKDAYS, read_recurrence
+from core.timing.rrule import RRulePattern
+from core.timing.rule import BadPattern
+from schedule_zero.instant import from_datetime, to_datetime
+from tests.timing.walls import dates, instant, local_times, rrule, unhurried
+
+NEW_YORK = "America/New_York"
+
+# RFC 5545, 3.8.5.3, with the dates as printed there; DTSTART is in New York.
+RFC_EXAMPLES = [
+    ("FREQ=DAILY;COUNT=3", "1997-09-02T09:00:00", ["1997-09-02", "1997-09-03", "1997-09-04"]),
+    ("FREQ=DAILY;INTERVAL=2", "1997-09-02T09:00:00", ["1997-09-02", "1997-09-04", "1997-09-06"]),
+    ("FREQ=DAILY;INTERVAL=10;COUNT=5", "1997-09-02T09:00:00",
+     ["1997-09-02", "1997-09-12", "1997-09-22", "1997-10-02", "1997-10-12"]),
+    ("FREQ=WEEKLY;INTERVAL=2;WKST=SU", "1997-09-02T09:00:00", ["1997-09-02", "1997-09-16", "1997-09-30"]),
+    ("FREQ=WEEKLY;COUNT=4;WKST=SU;BYDAY=TU,TH", "1997-09-02T09:00:00",
+     ["1997-09-02", "1997-09-04", "1997-09-09", "1997-09-11"]),
+    ("FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=MO,WE,FR", "1997-09-01T09:00:00",
+     ["1997-09-01", "1997-09-03", "1997-09-05", "1997-09-15", "1997-09-17"]),
+    ("FREQ=MONTHLY;COUNT=4;BYDAY=1FR", "1997-09-05T09:00:00",
+     ["1997-09-05", "1997-10-03", "1997-11-07", "1997-12-05"]),
+    ("FREQ=MONTHLY;INTERVAL=2;COUNT=4;BYDAY=1SU,-1SU", "1997-09-07T09:00:00",
+     ["1997-09-07", "1997-09-28", "1997-11-02", "1997-11-30"]),
+    ("FREQ=MONTHLY;COUNT=3;BYDAY=-2MO", "1997-09-22T09:00:00", ["1997-09-22", "1997-10-20", "1997-11-17"]),
+    ("FREQ=MONTHLY;BYMONTHDAY=-3", "1997-09-28T09:00:00", ["1997-09-28", "1997-10-29", "1997-11-28"]),
+    ("FREQ=MONTHLY;COUNT=4;BYMONTHDAY=1,-1", "1997-09-30T09:00:00",
+     ["1997-09-30", "1997-10-01", "1997-10-31", "1997-11-01"]),
+    ("FREQ=MONTHLY;INTERVAL=18;COUNT=3;BYMONTHDAY=10,11", "1997-09-10T09:00:00",
+     ["1997-09-10", "1997-09-11", "1999-03-10"]),
+    ("FREQ=YEARLY;COUNT=4;BYMONTH=6,7", "1997-06-10T09:00:00",
+     ["1997-06-10", "1997-07-10", "1998-06-10", "1998-07-10"]),
+    ("FREQ=YEARLY;INTERVAL=3;COUNT=5;BYYEARDAY=1,100,200", "1997-01-01T09:00:00",
+     ["1997-01-01", "1997-04-10", "1997-07-19", "2000-01-01", "2000-04-09"]),
+    ("FREQ=YEARLY;BYDAY=20MO", "1997-05-19T09:00:00", ["1997-05-19", "1998-05-18", "1999-05-17"]),
+    ("FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO", "1997-05-12T09:00:00", ["1997-05-12", "1998-05-11", "1999-05-17"]),
+    ("FREQ=YEARLY;BYMONTH=3;BYDAY=TH", "1997-03-13T09:00:00", ["1997-03-13", "1997-03-20", "1997-03-27", "1998-03-05"]),
+    ("FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", "1997-09-02T09:00:00", ["1998-02-13", "1998-03-13", "1998-11-13"]),
+    ("FREQ=MONTHLY;BYDAY=SA;BYMONTHDAY=7,8,9,10,11,12,13", "1997-09-13T09:00:00",
+     ["1997-09-13", "1997-10-11", "1997-11-08"]),
+    ("FREQ=YEARLY;INTERVAL=4;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8", "1996-11-05T09:00:00",
+     ["1996-11-05", "2000-11-07", "2004-11-02"]),
+    ("FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3", "1997-09-04T09:00:00",
+     ["1997-09-04", "1997-10-07", "1997-11-06"]),
+    ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-2", "1997-09-29T09:00:00",
+     ["1997-09-29", "1997-10-30", "1997-11-27", "1997-12-30"]),
+    ("FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO", "1997-08-05T09:00:00",
+     ["1997-08-05", "1997-08-10", "1997-08-19", "1997-08-24"]),
+    ("FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=SU", "1997-08-05T09:00:00",
+     ["1997-08-05", "1997-08-17", "1997-08-19", "1997-08-31"]),
+    ("FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5", "2007-01-15T09:00:00",
+     ["2007-01-15", "2007-01-30", "2007-02-15", "2007-03-15", "2007-03-30"]),
+    ("RRULE:FREQ=DAILY;UNTIL=19970904T130000Z", "1997-09-02T09:00:00", ["1997-09-02", "1997-09-03", "1997-09-04"]),
+    ("FREQ=DAILY;UNTIL=19970903", "1997-09-02T09:00:00", ["1997-09-02", "1997-09-03"]),
+    ("FREQ=DAILY;UNTIL=19970903T085959", "1997-09-02T09:00:00", ["1997-09-02"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "start", "expected"), RFC_EXAMPLES)
+def test_the_examples_of_rfc_5545_fall_on_the_dates_it_prints(rule: str, start: str, expected: list[str]) -> None:
+    ends = "COUNT" in rule or "UNTIL" in rule
+    assert dates(rrule(rule, start, NEW_YORK), "1990-01-01 00:00", len(expected) + ends) == expected
+
+
+def test_hours_and_minutes_step_within_the_day() -> None:
+    rule = rrule("FREQ=HOURLY;INTERVAL=3;UNTIL=19970902T210000Z", "1997-09-02T09:00:00", NEW_YORK)
+    assert [t[6:11] for t in local_times(rule, "1997-09-02 00:00", 9)] == ["09:00", "12:00", "15:00"]
+    rule = rrule("FREQ=MINUTELY;INTERVAL=90;COUNT=4", "1997-09-02T09:00:00", NEW_YORK)
+    assert [t[6:11] for t in local_times(rule, "1997-09-02 00:00", 9)] == ["09:00", "10:30", "12:00", "13:30"]
+    rule = rrule("FREQ=DAILY;BYHOUR=9,10;BYMINUTE=0,40", "1997-09-02T09:00:00", NEW_YORK)
+    assert [t[6:11] for t in local_times(rule, "1997-09-02 00:00", 4)] == ["09:00", "09:40", "10:00", "10:40"]
+
+
+def test_a_rule_without_a_start_counts_from_the_making_of_the_schedule() -> None:
+    rule = rrule("FREQ=DAILY;INTERVAL=3", None)
+    assert local_times(rule, "2026-01-01 00:00", 2) == ["01-04 00:00+0000", "01-07 00:00+0000"]
+
+
+def test_a_far_away_question_is_answered_without_walking_there() -> None:
+    pattern = RRulePattern(read_recurrence("FREQ=MINUTELY;INTERVAL=7"), instant("1970-01-01 00:00"), clamp=False)
+    far = instant("2190-01-01 00:00")
+    found = pattern.next_after(far)
+    assert found is not None
+    assert (found - instant("1970-01-01 00:00")) % (7 * 60_000_000) == 0
+    assert pattern.last_until(found - 1) == found - 7 * 60_000_000
+
+
+@pytest.mark.parametrize(
+    ("month_end", "expected"),
+    [
+        (None, ["2026-01-31", "2026-03-31", "2026-05-31"]),
+        ("skip", ["2026-01-31", "2026-03-31", "2026-05-31"]),
+        ("clamp", ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]),
+        ("last", ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]),
+    ],
+)
+def test_the_31st_follows_the_month_end_policy(month_end: str | None, expected: list[str]) -> None:
+    rule = rrule("FREQ=MONTHLY", "2026-01-31T09:00:00", month_end=month_end)
+    assert dates(rule, "2026-01-01 00:00", len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("", "1 to"),
+        ("RRULE:", "1 to"),
+        ("BYDAY=MO", "FREQ"),
+        ("FREQ=OFTEN", "FREQ"),
+        ("FREQ=SECONDLY", "SECONDLY is not accepted"),
+        ("FREQ=DAILY;FREQ=DAILY", "twice"),
+        ("FREQ=DAILY;INTERVAL=0", "INTERVAL"),
+        ("FREQ=DAILY;INTERVAL=-1", "INTERVAL"),
+        ("FREQ=DAILY;INTERVAL=9999999999999999999999", "INTERVAL"),
+        ("FREQ=DAILY;COUNT=10001", "COUNT"),
+        ("FREQ=DAILY;COUNT=3;UNTIL=20260101", "COUNT and UNTIL"),
+        ("FREQ=DAILY;UNTIL=2026-01-01", "UNTIL"),
+        ("FREQ=DAILY;UNTIL=20260231", "no date that exists"),
+        ("FREQ=DAILY;BYHOUR=24", "BYHOUR"),
+        ("FREQ=DAILY;BYHOUR=-1", "BYHOUR"),
+        ("FREQ=DAILY;BYDAY=1MO", "MONTHLY and YEARLY"),
+        ("FREQ=WEEKLY;BYDAY=XX", "BYDAY"),
+        ("FREQ=MONTHLY;BYDAY=0MO", "BYDAY"),
+        ("FREQ=MONTHLY;BYWEEKNO=3", "BYWEEKNO"),
+        ("FREQ=MONTHLY;BYYEARDAY=3", "BYYEARDAY"),
+        ("FREQ=WEEKLY;BYMONTHDAY=3", "BYMONTHDAY"),
+        ("FREQ=MONTHLY;BYSETPOS=1", "BYSETPOS"),
+        ("FREQ=DAILY;BYEASTER=0", "BYEASTER"),
+        ("FREQ=DAILY;WKST=XX", "WKST"),
+        ("FREQ=DAILY;COUNT", "NAME=VALUE"),
+        ("FREQ=DAILY\nEXDATE:20260101", "FREQ"),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "no date ever"),
+        ("FREQ=MINUTELY;BYSECOND=0;BYSETPOS=2", "no date ever"),
+        ("FREQ=MINUTELY;INTERVAL=2;BYMINUTE=31", "no date ever"),
+        ("FREQ=HOURLY;INTERVAL=24;BYHOUR=3", "no date ever"),
+        ("FREQ=MONTHLY;BYDAY=6MO", "no date ever"),
+        ("FREQ=DAILY;BYMONTH=" + "1," * 1000 + "1", "1 to"),
+    ],
+)
+def test_a_bad_rule_is_refused_with_the_part_that_is_wrong(rule: str, words: str) -> None:
+    with pytest.raises(BadTrigger, match=words) as caught:
+        rrule(rule, "2026-01-01T09:00:00")
+    assert caught.value.place == "trigger.rule"
+
+
+def _numbers(low: int, high: int, most: int, *, negative: bool = False) -> st.SearchStrategy[str]:
+    one = st.integers(low, high)
+    signed = st.one_of(one, one.map(lambda n: -n)) if negative else one
+    return st.lists(signed, min_size=1, max_size=most, unique=True).map(lambda found: ",".join(map(str, found)))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> str:
+    freq = draw(st.sampled_from(FREQUENCIES))
+    parts = [f"FREQ={freq}"]
+    weekday = st.sampled_from(WEEKDAYS)
+    numbered = st.tuples(st.sampled_from(["1", "2", "-1", "-2", "5"]), weekday).map("".join)
+    optional: list[tuple[str, st.SearchStrategy[str]]] = [
+        ("INTERVAL", st.sampled_from(["1", "2", "3", "5", "7", "18"])),
+        ("WKST", weekday),
+        ("BYMONTH", _numbers(1, 12, 4)),
+        ("BYHOUR", _numbers(0, 23, 3)),
+        ("BYMINUTE", _numbers(0, 59, 3)),
+        ("BYSECOND", _numbers(0, 59, 2)),
+    ]
+    in_month = freq in ("MONTHLY", "YEARLY")
+    optional.append(("BYDAY", st.lists(numbered if in_month else weekday, min_size=1, max_size=3).map(",".join)))
+    if freq != "WEEKLY":
+        # dateutil lets BYSETPOS choose from the rest of the first week; RFC 5545 means the whole week.
+        optional.append(("BYMONTHDAY", _numbers(1, 31, 4, negative=True)))
+        optional.append(("BYSETPOS", _numbers(1, 3, 2, negative=True)))
+    if freq in ("YEARLY", "HOURLY"):
+        optional.append(("BYYEARDAY", _numbers(1, 366, 5, negative=True)))
+    for name, values in optional:
+        if draw(st.integers(0, 3)) == 0:
+            parts.append(f"{name}={draw(values)}")
+    return ";".join(parts)
+
+
+@unhurried
+@given(rules(), st.datetimes(datetime(2000, 1, 1), datetime(2035, 1, 1)))  # noqa: DTZ001 - dateutil counts on the wall
+def test_walls_agree_with_dateutil(rule: str, start: datetime) -> None:
+    start = start.replace(microsecond=0)
+    wall = from_datetime(start.replace(tzinfo=UTC))
+    try:
+        pattern = RRulePattern(read_recurrence(rule), wall, clamp=False)
+    except BadPattern:
+        return
+    first = pattern.next_after(wall - 1)
+    # dateutil searches to the year 9999 for what never comes; only rules that begin soon can be compared.
+    assume(first is not None and first < wall + 4 * 366 * 86_400_000_000)
+    theirs = (from_datetime(moment.replace(tzinfo=UTC)) for moment in rrulestr(rule, dtstart=start))
+    horizon = wall + 30 * 366 * 86_400_000_000
+    ours: list[int] = []
+    after = wall - 1
+    while len(ours) < 8 and (following := pattern.next_after(after)) is not None and following < horizon:
+        ours.append(following)
+        after = following
+    assert ours == list(islice(theirs, len(ours)))
+    for number, moment in enumerate(ours):
+        assert pattern.last_until(moment) == moment
+        assert pattern.count_between(wall - 1, moment, 10_000) == number + 1
+        if number:
+            assert pattern.last_until(moment - 1) == ours[number - 1]
+
+
+@settings(unhurried, max_examples=30)
+@given(rules())
+def test_no_rule_however_sparse_is_searched_for_long(rule: str) -> None:
+    """Steps are counted: the slowest search, for a rule that never comes, ends."""
+    try:
+        pattern = RRulePattern(read_recurrence(rule), instant("2026-01-01 09:00"), clamp=False)
+    except BadPattern:
+        return
+    found = pattern.next_after(instant("2150-01-01 00:00"))
+    assert found is None or to_datetime(found).year >= 2150
