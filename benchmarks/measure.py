@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from core.app import App
+from core.commands.up import calm_collector
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from schedule_zero.handler import Handler
@@ -66,7 +67,8 @@ async def _plain(work: Awaitable[Figures]) -> Figures:
 
 
 def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler) -> App:
-    """A core with the default store (SQLite file, synchronous=FULL)."""
+    """A core with the default store (SQLite file, synchronous=FULL), with the collector set as ``up`` sets it."""
+    calm_collector()
     app = App(store=StoreSettings(), data_dir=folder, governor=governor)
     for handler in handlers:
         app.serve(handler)

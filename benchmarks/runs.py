@@ -24,7 +24,7 @@ async def paced(folder: Path) -> Figures:
     app = app_in(folder, limited(wide=True), Echo())
     count = RATE * SECONDS
     async with app.running():
-        start = SystemClock().now() + 4_000_000
+        start = SystemClock().now() + 8_000_000
         for base in range(0, count, 1000):
             items = [
                 {
@@ -72,7 +72,7 @@ async def saturated(folder: Path) -> Figures:
     app = app_in(folder, limited(wide=True), Echo())
     app.subscribe("bench", listen)
     async with app.running():
-        due = SystemClock().now() + 12_000_000
+        due = SystemClock().now() + 20_000_000
         await fill(app.client, BACKLOG, due, recurring=False)
         while SystemClock().now() < due - 50_000:
             await asyncio.sleep(0.01)

@@ -367,8 +367,8 @@ async def _play(service: Up) -> None:
                 service.say_address("playground", playground.address(""))
                 await asyncio.Event().wait()
             finally:
+                await front.close_bot(bot)  # first: messages under way still find their channels
                 await playground.close()
-                await front.close_bot(bot)
     except playgrounds.PlaygroundUnavailable as error:
         click.echo(str(error), err=True)
     except outbox.OutboxError as error:

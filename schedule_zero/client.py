@@ -36,7 +36,7 @@ class CoreClient(ABC):
     def acting_as(self, actor: Actor) -> CoreClient:
         """The same client, speaking for somebody else. Only a client that may name actors is believed."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - a carrier without a connection has nothing to let go of
         """Let go of the connection, if there is one."""
 
     async def _ask(self, request: ask.Request, answer: type[T]) -> T:

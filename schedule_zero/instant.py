@@ -39,8 +39,11 @@ def from_datetime(moment: datetime) -> int:
 
 def to_datetime(instant: int, zone: tzinfo = UTC) -> datetime:
     """The aware datetime of an instant, as the clocks of ``zone`` show it."""
-    moment = _EPOCH + timedelta(microseconds=instant)
-    return moment if zone is UTC else moment.astimezone(zone)
+    if instant < 0:  # before 1970 not every system's C library helps
+        return (_EPOCH + timedelta(microseconds=instant)).astimezone(zone)
+    seconds, micros = divmod(instant, SECOND)
+    moment = datetime.fromtimestamp(seconds, zone)
+    return moment.replace(microsecond=micros) if micros else moment
 
 
 def parse(text: str) -> int:

@@ -6,12 +6,15 @@ import importlib
 import inspect
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from core.commands.explain import WrongInput
 from core.config import BuiltinHandler
 from core.engine.inprocess import Functions
 from schedule_zero.handler import Handler
+
+# Handlers that need no options are always there.
+ALWAYS: Final = ("handlers.echo",)
 
 
 def load_builtin(entries: Sequence[BuiltinHandler]) -> list[Handler]:
@@ -21,6 +24,8 @@ def load_builtin(entries: Sequence[BuiltinHandler]) -> list[Handler]:
         WrongInput: a module cannot be imported, or does not hold what the entry says.
     """
     functions = Functions()
+    named = {entry.module.partition(":")[0] for entry in entries}
+    entries = [*entries, *(BuiltinHandler(module=module) for module in ALWAYS if module not in named)]
     handlers: list[Handler] = []
     for place, entry in enumerate(entries):
         where = f"handlers.builtin[{place}]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -70,6 +71,16 @@ def serve(config: Config, front: Front) -> None:
     asyncio.run(_serve(config, token, front))
 
 
+def calm_collector() -> None:
+    """Let Python's cycle collector look less often, and not at all at what the start has made.
+
+    Rows come and go by the ten thousand and hardly ever form cycles; its default looks after every 700 of them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _serve(config: Config, token: str, front: Front) -> None:
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config)
@@ -82,6 +93,7 @@ async def _serve(config: Config, token: str, front: Front) -> None:
         leaving.push_async_callback(_end, sides)
         await leaving.enter_async_context(app.running())
         up = await _open_http(config, token, app, leaving)
+        calm_collector()
         sides.append(asyncio.create_task(front(up), name="the Discord side"))
         await _until_stopped(app, up, sides[0])
         _log.info("stopping")

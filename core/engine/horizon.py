@@ -79,10 +79,24 @@ class Horizon:
             heapq.heappop(heap)
         return None
 
-    def soon(self, until: int, limit: int) -> list[str]:
-        """Schedules due until an instant, soonest first, at most ``limit``."""
-        near = [(due, id) for id, (_, due) in self._known.items() if due <= until]
-        return [id for _, id in heapq.nsmallest(limit, near)]
+    def covers(self, due: int) -> bool:
+        """Whether a due time lies inside the horizon."""
+        return due <= self.until
+
+    def until_instant(self, ids: set[str], instant: int, limit: int) -> list[str]:
+        """Those of ``ids`` that are due until an instant, at most ``limit``. Ids that are in no heap leave the set."""
+        found: list[str] = []
+        gone: list[str] = []
+        for id in ids:
+            entry = self._known.get(id)
+            if entry is None:
+                gone.append(id)
+            elif entry[1] <= instant:
+                found.append(id)
+                if len(found) >= limit:
+                    break
+        ids.difference_update(gone)
+        return found
 
     def count_until(self, instant: int) -> int:
         """How many due times are <= an instant."""

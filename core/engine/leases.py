@@ -33,10 +33,15 @@ class LeaseKeeper:
         self._ends = ends
         self._last_turn = clock.monotonic()
         self._busy = asyncio.Event()
+        self._sooner = asyncio.Event()
+        self._up_at = 0.0
 
     def begun(self) -> None:
-        """There are attempts to watch."""
+        """There are attempts to watch; one of them perhaps for less time than the sleep that is under way."""
         self._busy.set()
+        soonest = self._flights.look_at()
+        if soonest is not None and soonest < self._up_at:
+            self._sooner.set()
 
     async def run(self) -> None:
         """Judge leases and time-outs until cancelled; asleep while nothing is under way."""
@@ -45,7 +50,7 @@ class LeaseKeeper:
                 self._busy.clear()
                 await self._busy.wait()
                 self._last_turn = self._clock.monotonic()
-            await asyncio.sleep(self._pause())
+            await self._sleep()
             self.turn()
 
     def turn(self) -> None:
@@ -59,11 +64,16 @@ class LeaseKeeper:
         for flight in self._flights.overdue(now):
             self._judge(flight, now)
 
-    def _pause(self) -> float:
-        soonest = self._flights.look_at()
-        if soonest is None:
-            return LONGEST_SLEEP_S
-        return min(LONGEST_SLEEP_S, max(0.001, soonest - self._clock.monotonic()))
+    async def _sleep(self) -> None:
+        now, soonest = self._clock.monotonic(), self._flights.look_at()
+        pause = LONGEST_SLEEP_S if soonest is None else min(LONGEST_SLEEP_S, max(0.001, soonest - now))
+        self._up_at = now + pause
+        self._sooner.clear()
+        try:
+            async with asyncio.timeout(pause):
+                await self._sooner.wait()
+        except TimeoutError:
+            return
 
     def _judge(self, flight: Flight, now: float) -> None:
         wall = self._clock.now()

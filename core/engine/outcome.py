@@ -20,6 +20,7 @@ from schedule_zero.run import Cause, RunState
 ATTEMPT_CAP: Final = 100
 # The word of a handler that cannot know whether its work was done, and must not do it again (semantics, section 5).
 UNKNOWN_FATE: Final = "unknown"
+ASKED_QUICKLY: Final = 10
 LONGEST_DELAY_S: Final = 366 * 86_400.0
 
 
@@ -87,6 +88,8 @@ def _again(
     allowed = attempt < ATTEMPT_CAP and attempt - lost < flight.terms.policy.retry.max_attempts
     allowed = allowed or (asked_s is not None and outcome != "lost")  # a handler may ask as often as it needs
     delay = backoff(flight.terms, flight.order.run_id, attempt - flight.lost) if asked_s is None else asked_s
+    if asked_s is not None and lost > ASKED_QUICKLY:  # one that asks for "at once" for ever keeps nobody busy
+        delay = max(delay, backoff(flight.terms, flight.order.run_id, lost - ASKED_QUICKLY))
     not_before = now + int(min(delay, LONGEST_DELAY_S) * 1e6)
     in_time = flight.start_before is None or not_before <= flight.start_before
     if flight.stopping == "cancelled":

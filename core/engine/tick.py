@@ -70,6 +70,7 @@ class Tick:
         self._ids = ids
         self._consequences = consequences
         self._taken: dict[str, tuple[Plan, int]] = {}
+        self._unplanned: set[str] = set()
         self._firings: list[Firing] = []
         self._looked: dict[str, Firing] = {}
         self._committing: asyncio.Task[None] | None = None
@@ -106,13 +107,14 @@ class Tick:
 
     async def prepare(self) -> int:
         """Compile plans of schedules that will be due soon, so that a storm finds them ready; how many."""
-        soon = self._horizon.soon(self._clock.now() + FORESIGHT, self._book.capacity // 2)
-        missing = [id for id in soon if self._book.known(id) is None][:PREPARED_AT_ONCE]
-        if missing:
-            for row in (await self._ledger.reader.schedules.get_many(missing)).values():
-                if self._book.known(row.id) is None:
-                    await self._compile(row)
-        return len(missing)
+        soon = self._horizon.until_instant(self._unplanned, self._clock.now() + FORESIGHT, PREPARED_AT_ONCE)
+        if not soon or len(self._unplanned) > self._book.capacity:
+            return 0
+        self._unplanned.difference_update(soon)
+        for row in (await self._ledger.reader.schedules.get_many(soon)).values():
+            if self._book.known(row.id) is None:
+                await self._compile(row)
+        return len(soon)
 
     async def refill(self) -> None:
         """Move the horizon on. The horizon is widened first, so that schedules saved meanwhile are not overlooked."""
@@ -122,6 +124,7 @@ class Tick:
         if len(rows) == self._horizon.capacity and rows[-1].next_due is not None:
             until = rows[-1].next_due - 1
         self._horizon.extend(rows, until)
+        self._unplanned.update(row.id for row in rows if self._book.known(row.id) is None)
 
     def look(self, id: str) -> int | None:
         """The next due time after now, and what lies behind; computed once per tick."""
@@ -154,6 +157,8 @@ class Tick:
         """A schedule was saved or changed. Whether its due time is now the soonest of all."""
         self._book.drop(row.id)
         due = row.next_due if row.state == "active" else None
+        if due is not None and self._horizon.covers(due):
+            self._unplanned.add(row.id)
         return self._horizon.put(row.id, row.revision, due)
 
     def soonest(self) -> int | None:
@@ -273,13 +278,15 @@ class Tick:
         for firing in firings:
             self._horizon.put(firing.plan.row.id, firing.plan.row.revision, firing.due)
 
-    async def _compile(self, row: ScheduleRow) -> None:
+    async def _compile(self, row: ScheduleRow) -> bool:
         """Compile a plan; a schedule whose rule cannot be computed any more is blocked, not lost and not retried."""
         try:
             self._book.add(row)
         except Exception as error:  # any fault in one stored schedule must not end the loop that serves all
             log.exception("rule cannot be computed", schedule_id=row.id)
             await self.block(row, str(error))
+            return False
+        return True
 
     async def block(self, row: ScheduleRow, reason: str) -> None:
         """Block one schedule with an event, so that its owner hears of it."""
@@ -288,7 +295,7 @@ class Tick:
 
         async def unit(tx: Transaction) -> None:
             current = await tx.schedules.get(row.id)
-            if current is None or current.revision != row.revision:
+            if current is None or current.revision != row.revision or current.state != "active":
                 return
             expected = current.revision
             current.state, current.next_due, current.note = "blocked", None, reason
@@ -308,6 +315,8 @@ class Tick:
             log.warning("the store refused; the schedule is blocked later", schedule_id=row.id, error=str(error))
             await asyncio.sleep(REFUSED_PAUSE_S)
             self._horizon.put(row.id, row.revision, row.next_due)
+        else:
+            self._horizon.put(row.id, row.revision + 1, None)
 
 
 async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:

@@ -20,17 +20,17 @@ from typing import Final
 
 from core.governor.activity import Activity
 from core.governor.gates import Gates
-from core.governor.lanes import Account, Band, Gate, Lane, Share, Waiting
+from core.governor.lanes import Account, Band, Lane, Share, Waiting
 from core.governor.verdict import Wait
 
 __all__ = ["FairQueue", "Waiting"]
 
 SLOTS: Final = 1000
 LARGEST_SHARE: Final = 0.8
-PATIENCE: Final = 15
-FIRST_GUESS_S: Final = 0.1
-LEARNING: Final = 0.2
-LEAST_S: Final = 0.0005
+PATIENCE: Final = 15  # a band is passed over so often before it goes first
+FIRST_GUESS_S: Final = 0.1  # what a run of an unknown method is charged at its start
+LEARNING: Final = 0.2  # the weight of the newest run in a method's average
+LEAST_S: Final = 0.0005  # the shortest run costs the core this much, so none is free
 
 
 def _equal(guild: str | None) -> float:  # noqa: ARG001 - the place of a function that tells guilds apart
@@ -103,10 +103,7 @@ class FairQueue:
             return None
         while (band := self._ready_band()) is not None:
             member = band.ring.first()
-            if isinstance(member, Gate):
-                lane = self._let_out(member)
-            else:
-                lane = None if member is None else member.earliest()
+            lane = None if member is None else member.candidate()
             if lane is not None and (lane.share.account.held < self._cap or not self._over_share(lane.share, now)):
                 return self._hand_out(band, lane)
         return None
@@ -246,13 +243,6 @@ class FairQueue:
     def _open_all(self) -> None:
         self._shut = None
         self._gates.open_all()
-
-    @staticmethod
-    def _let_out(gate: Gate) -> Lane | None:
-        """The lane to try of those behind an open gate; None if the one let out has another gate before it."""
-        waiter = gate.draw()
-        lane = waiter.earliest() if isinstance(waiter, Share) else waiter
-        return None if lane is None or lane.share.gate is not None else lane
 
     def _ready_band(self) -> Band | None:
         """The highest band that has something to try; a lower one after it was passed over 15 times in a row."""

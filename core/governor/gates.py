@@ -10,17 +10,13 @@ from core.governor.verdict import Wait
 
 
 class Gates:
-    """The gates by scope, and an alarm for each that opens by time."""
+    """The gates by scope, and an alarm for each that opens by time. ``any``: whether anything was refused yet."""
 
     def __init__(self, places: Iterator[int]) -> None:
         self._places = places
+        self.any = False
         self._by_scope: dict[str, dict[tuple[str, str, int], Gate]] = {}
         self._alarms: list[tuple[float, int, Gate]] = []
-
-    @property
-    def any(self) -> bool:
-        """Whether any limit has refused yet."""
-        return bool(self._by_scope)
 
     def refuse(
         self, waiter: Share | Lane, scope: str, wait: Wait, *, method: str = "", until: float | None,
@@ -35,6 +31,7 @@ class Gates:
             until: monotonic seconds at which it opens by itself.
             releasable: whether a release opens it.
         """
+        self.any = True
         share = waiter.share if isinstance(waiter, Lane) else waiter
         limit = "" if method else wait.limit
         key = (limit, method, share.band.priority)

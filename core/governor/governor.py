@@ -14,7 +14,7 @@ from core.governor.limits import RateLimit, Scope
 from core.governor.settings import GovernorSettings, Limits, MethodQuota, Quota
 from core.governor.verdict import Admit, Wait, scope_of
 
-HANDLERS_KEPT: Final = 64
+HANDLERS_KEPT: Final = 64  # per method; processes come and go under new names
 _NO_LIMITS: Final = Limits()
 _NO_QUOTA: Final = MethodQuota()
 
@@ -153,6 +153,7 @@ class Governor:
             for handler, old in method.handlers.items():
                 fresh.handlers[handler] = self._new_scope(old.name, limits, old, now)
             self._methods[name] = fresh
+        self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
 
     # the tree
 
@@ -203,7 +204,7 @@ class Governor:
 
     def _scopes_of(self, guild: str | None, method: str, handler: str) -> tuple[Scope, ...]:
         path = self._path(guild, method)
-        scope = path.method.handlers.get(handler) or self._new_handler(path.method, handler, math.inf)
+        scope = path.method.handlers.get(handler) or self._new_handler(path.method, handler, -math.inf)
         return (*path.scopes, scope)
 
     def _check(self, path: _Path, candidates: Sequence[str], now: float) -> str | Wait:

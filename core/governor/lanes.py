@@ -16,9 +16,9 @@ from typing import Any, Final
 from core.governor.ring import SMALL, Member, Ring
 from core.governor.verdict import Wait, scope_of
 
-QUANTUM_S: Final = 0.01
-LEAD_S: Final = 1.0
-DEBT_S: Final = 30.0
+QUANTUM_S: Final = 0.01  # run time per round: short runs of one guild go in small groups, longer ones alone
+LEAD_S: Final = 1.0  # what a guild may be ahead by because its runs proved shorter than charged
+DEBT_S: Final = 30.0  # what a guild may owe: an hour's run must not keep it out for an hour of everybody else's
 
 
 class Waiting:
@@ -123,7 +123,7 @@ class Share(Waiter):
         level = self.band.level
         self.serve(min(max(self.served + seconds, level - LEAD_S), level + DEBT_S) - self.served)
 
-    def earliest(self) -> Lane | None:
+    def candidate(self) -> Lane | None:
         """The lane, of those that may be tried, whose first run is due first."""
         ready = self.ready
         if len(ready) == 1:
@@ -153,6 +153,10 @@ class Lane(Waiter):
         share.ready.remove(self)
         if not share.ready and share.gate is None:
             share.step_out()
+
+    def candidate(self) -> Lane | None:
+        """Itself, as far as it goes by itself."""
+        return self
 
     def push(self, entry: Waiting, place: int) -> None:
         """Let a run stand in line at (due, id)."""
@@ -242,8 +246,11 @@ class Gate(Member):
         if first is not None and not self.place:
             self.band.ring.enter(self, first.turn)
 
-    def draw(self) -> Share | Lane | None:
-        """Let the first one out to be tried. The gate stays open for the next until one is refused."""
+    def candidate(self) -> Lane | None:
+        """Let the first one out to be tried. The gate stays open for the next, until one is refused.
+
+        None: nobody is left, or the one let out has another gate before it.
+        """
         waiter = self.waiters.first()
         if waiter is None:
             self.band.ring.leave(self)
@@ -255,7 +262,8 @@ class Gate(Member):
         else:
             self.band.ring.enter(self, following.turn)
         waiter.enter()
-        return waiter
+        lane = waiter.candidate()
+        return None if lane is None or lane.share.gate is not None else lane
 
     def let_go(self, waiter: Share | Lane) -> None:
         """Hold this one back no longer."""

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from core.governor.settings import Limits, Quota, parse_rate
 from core.governor.verdict import Wait
 
-REMEMBERED: Final = 512
+REMEMBERED: Final = 512  # as many as one commit of attempts may hold
 
 
 class Limit(Protocol):
@@ -58,14 +58,15 @@ class RunningLimit:
         self.used += 1
 
     def undo(self, taken_at: float | None) -> None:
-        self.used -= 1
+        if self.used > 0:  # more ends than starts are a defect elsewhere; below zero, too much would be admitted
+            self.used -= 1
 
     def release(self, seat_seconds: float, now: float) -> str | None:
         """One has ended. The scope's name if somebody may have been refused for want of its place."""
-        was_full = self.used >= self.allowed
-        if self.used > 0:  # more ends than starts are a defect elsewhere; below zero, too much would be admitted
-            self.used -= 1
-        return self.scope if was_full else None
+        used = self.used
+        if used > 0:
+            self.used = used - 1
+        return self.scope if used >= self.allowed else None
 
 
 class RateLimit:
@@ -110,7 +111,8 @@ class RateLimit:
             self.tat = now + self.interval
         else:
             if len(recent) == REMEMBERED:
-                self._before = max(self._before, recent.popleft()) + self.interval
+                oldest, before = recent.popleft(), self._before
+                self._before = (oldest if oldest > before else before) + self.interval
             self.tat = tat + self.interval
         recent.append(now)
         self._dirty[self.scope] = self

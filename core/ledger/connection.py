@@ -26,6 +26,9 @@ class Mark(Enum):
     SAVE = "SAVEPOINT unit"
     KEEP = "RELEASE unit"
     REVERT = "ROLLBACK TO unit"
+    TRY = "SAVEPOINT attempt"
+    TRIED = "RELEASE attempt"
+    UNTRY = "ROLLBACK TO attempt"
 
 
 class Step(NamedTuple):
@@ -120,7 +123,11 @@ class Session:
 
     async def change(self, *steps: Step) -> int:
         """Write and wait: how many rows the last step touched. A Violation by the first step leaves nothing written."""
-        touched: int = (await self._run(list(steps), writes=len(steps)))[-1]
+        return (await self.change_all(*steps))[-1]
+
+    async def change_all(self, *steps: Step) -> list[int]:
+        """As ``change``, with what every step touched."""
+        touched: list[int] = await self._run(list(steps), writes=len(steps))
         self.written += sum(_weight(step) for step in steps)
         return touched
 

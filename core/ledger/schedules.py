@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, literal_column, or_, select, text, update
 
 from core.ledger import tables
-from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.connection import Mark, Reading, Session, Step, Violation
 from core.ledger.port import NameTaken, ScheduleFilter
 from core.ledger.rows import Advance, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, fields_of, given
@@ -261,15 +261,21 @@ class ScheduleChanges(Schedules):
         ordered = sorted((s.id, s.revision, s.due, s.next_due, s.last_due, s.fired, s.state) for s in steps)
         if not ordered:
             return set()
-        stale = await self._session.fetch(_STALE, ordered)
         going_on = [step for step in ordered if step[-1] == "active"]
         ending = [step for step in ordered if step[-1] != "active"]
-        if going_on:
-            self._session.later(Step(_ADVANCE, (going_on,)))
+        # Nearly always all of them still stand, and asking first would cost as much as a third of the change itself.
+        changes = [Step(_ADVANCE, (going_on,)), Step(_ADVANCE_LAST, (ending,))]
+        touched = await self._session.change_all(Step(Mark.TRY), *(step for step in changes if step.given[0]))
+        stale: set[str] = set()
+        if sum(touched[1:]) != len(ordered):
+            self._session.later(Step(Mark.UNTRY))
+            stale = set(await self._session.fetch(_STALE, ordered))
+            for step in changes:
+                self._session.later(step)
+        self._session.later(Step(Mark.TRIED))
         if ending:
-            self._session.later(Step(_ADVANCE_LAST, (ending,)))
             self._session.later(Step(_FREE_NAMES, ([step[0] for step in ending],)))
-        return set(stale)
+        return stale
 
     async def count_failures(self, outcomes: Mapping[str, int]) -> None:
         """Set how many lasting failures in a row schedules have."""

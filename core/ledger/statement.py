@@ -46,8 +46,8 @@ class Change:
 
 
 class Insert:
-    """New rows of a table, as tuples in the order of ``columns``; a row that is there already is changed instead when
-    ``changing`` says how."""
+    """New rows of a table, as tuples in the order of ``columns``, the first of which is never NULL; a row that is there
+    already is changed instead when ``changing`` says how."""
 
     __slots__ = ("__weakref__", "columns", "construct")
 
@@ -55,6 +55,7 @@ class Insert:
         self, table: Table, columns: Sequence[str], changing: dict[str, ColumnElement[Any]] | None = None
     ) -> None:
         self.columns = tuple(columns)
+        assert not table.c[self.columns[0]].nullable, "a driver may fill up with rows whose first value is NULL"
         construct = upsert_into(table).values({name: bindparam(name) for name in self.columns})
         if changing is not None:
             construct = construct.on_conflict_do_update(index_elements=table.primary_key.columns, set_=changing)

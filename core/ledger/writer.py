@@ -115,6 +115,9 @@ class GroupCommit:
                 else:
                     self._wake = self._loop.create_future()
                     await self._wake
+        except asyncio.CancelledError:
+            self._fail(StoreClosed("its writer was cancelled"))
+            raise
         except BaseException as error:
             # Whatever ends the writer ends the store: what is on disk is the truth, the process starts anew.
             self._fail(error)

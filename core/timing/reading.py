@@ -15,9 +15,10 @@ import msgspec
 from core.timing.clock import clock_of
 from core.timing.compile import BadTrigger, compile_rule
 from core.timing.grammar.days import shifted
+from core.timing.grammar.draft import Recurring
 from core.timing.grammar.foreign import foreign
 from core.timing.grammar.once import Moment, Now, Said, once, written
-from core.timing.grammar.recurring import Recurring, recurring, recurs
+from core.timing.grammar.recurring import recurring, recurs
 from core.timing.grammar.tokens import Cursor, Refused, tidied, tokens_of
 from core.timing.offers import completions, repeat_completions
 from core.timing.recurrence import read_recurrence

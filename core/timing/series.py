@@ -15,13 +15,15 @@ import msgspec
 from cronsim.cronsim import CronSim, SpecItem
 
 from core.timing.clock import Clock, clock_of
-from core.timing.cron import cron_pattern, read_fields
+from core.timing.cron import Fields, cron_pattern, read_fields
 from core.timing.interval import read_every
 from core.timing.recurrence import WEEKDAYS, Recurrence, read_recurrence
+from core.timing.rrule import RRulePattern
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, SECOND, from_datetime, spell_duration, to_datetime
 from schedule_zero.trigger import CronTrigger, IntervalTrigger, RRuleTrigger, Trigger
 
+_DAY_SECONDS: Final = 86_400
 ALL_DAYS: Final = frozenset(range(1, 32))
 ALL_WEEKDAYS: Final = frozenset(range(8))
 _MOST_POSITIONS: Final = 366
@@ -155,7 +157,7 @@ def _cron(series: Series) -> str | None:
         weekday = ",".join(f"{(number + 1) % 7}{'L' if n == -1 else f'#{n}'}" for n, number in series.nth)
     elif series.weekdays:
         weekday = _weekday_field(series.weekdays)
-    return f"{second}{_minutes(minutes)} {'*' if len(hours) == 24 else _ranged(hours)} {day} {month} {weekday}"
+    return f"{second}{_clock_fields(series, hours, minutes)} {day} {month} {weekday}"
 
 
 def _weekday_field(weekdays: tuple[int, ...]) -> str:
@@ -166,12 +168,24 @@ def _weekday_field(weekdays: tuple[int, ...]) -> str:
     return ",".join(map(str, numbers))
 
 
-def _minutes(minutes: list[int]) -> str:
-    """The minute field. Steps within the hour are starred, so that they follow the clock through a clock change."""
-    step = 60 // len(minutes)
-    if len(minutes) > 1 and minutes == list(range(0, 60, step)):
-        return "*" if step == 1 else f"*/{step}"
-    return _ranged(minutes)
+def _clock_fields(series: Series, hours: list[int], minutes: list[int]) -> str:
+    """The minute and the hour field.
+
+    Steps through the day are starred and so follow the clock through a clock change. Named times of day are not, even
+    where a star would be shorter: each of them is to be due once on every day.
+    """
+    step = evenly(series.times) if series.unit == "day" else None
+    if step is None:
+        return f"{_ranged(minutes)} {_ranged(hours)}"
+    minute = "*" if step == 60 else f"*/{step // 60}"
+    whole_hours = minutes == list(range(0, 60, step // 60)) and len(minutes) > 1
+    if len(hours) == 24:
+        hour = "*"
+    elif minutes == [0] and series.times[-1] + step == _DAY_SECONDS:
+        hour = f"*/{step // 3600}"
+    else:
+        hour = _ranged(hours)
+    return f"{minute if whole_hours else _ranged(minutes)} {hour}"
 
 
 def _ranged(numbers: list[int]) -> str:
@@ -253,7 +267,14 @@ def _wall(text: str | None, timezone: str | None) -> int | None:
 
 
 def _of_cron(expression: str) -> Series | None:
+    """The series of an expression, if the words for it would give an expression that treats clock changes alike."""
     fields = read_fields(expression)
+    series = _of_fields(fields)
+    plain = None if series is None else _cron(series)
+    return series if plain is not None and read_fields(plain).hour_by_hour == fields.hour_by_hour else None
+
+
+def _of_fields(fields: Fields) -> Series | None:
     every_day = fields.days == ALL_DAYS
     every_weekday = fields.weekdays == ALL_WEEKDAYS
     month = None if len(fields.months) == 12 else min(fields.months)
@@ -280,6 +301,8 @@ def _of_month_days(days: frozenset[SpecItem], times: tuple[int, ...], month: int
     if days == {CronSim.LAST_WEEKDAY}:
         return Series(unit=unit, times=times, last_weekday=True, month=month)
     numbers = sorted(-1 if item == CronSim.LAST else item for item in days if isinstance(item, int))
+    if numbers[-1] > (30 if month in (4, 6, 9, 11) else 28 if month in (None, 2) else 31):
+        return None  # In words such a day falls on the last one of shorter months; cron leaves those out.
     if CronSim.LAST_WEEKDAY in numbers or (month is not None and (len(numbers) > 1 or numbers[0] == -1)):
         return None
     return Series(unit=unit, times=times, month_days=tuple(numbers), month=month)
@@ -309,7 +332,10 @@ def _of_rrule(rule: Recurrence, start: int | None) -> Series | None:
         return None
     days = tuple(number for n, number in rule.byday if n == 0)
     nth = tuple((n, number) for n, number in rule.byday if n)
-    plain = Series(unit="day", every=rule.interval, times=times, start=start if rule.interval > 1 else None)
+    first = None
+    if rule.interval > 1 and start is not None:
+        first = RRulePattern(rule, start, clamp=False).next_after(start - 1)
+    plain = Series(unit="day", every=rule.interval, times=times, start=first)
     if rule.freq == "DAILY":
         fits = not rule.bymonthday and not (days and rule.interval > 1)
         return msgspec.structs.replace(plain, weekdays=days) if fits else None

@@ -33,8 +33,12 @@ def test_classes_and_functions_become_handlers(own: None) -> None:
         [entry(module="own", options={"shelf": "top"}), entry(module="own:Keeper", options={"shelf": "low"}),
          entry(module="own", methods=["note"])]
     )  # fmt: skip
-    assert [name_of(handler) for handler in handlers] == ["keeper", "keeper", "local"]
-    assert load_builtin([]) == []
+    assert [name_of(handler) for handler in handlers] == ["keeper", "keeper", "echo", "local"]
+
+
+def test_echo_is_always_there_and_never_twice() -> None:
+    assert [name_of(handler) for handler in load_builtin([])] == ["echo"]
+    assert [name_of(handler) for handler in load_builtin([entry(module="handlers.echo")])] == ["echo"]
 
 
 @pytest.mark.parametrize(

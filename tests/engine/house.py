@@ -32,15 +32,19 @@ PACE = Pace(longest_sleep_s=0.02, dispatch_s=0.05, janitor_s=0.02)
 OPEN_PLAN = GovernorSettings(default_plan="trusted")
 
 
+NOON = 1_772_539_200_000_000  # 2026-03-03T12:00:00Z, a Tuesday far from midnight and clock changes
+
+
 class HandClock:
-    """The machine's clocks, and how far they were moved by hand."""
+    """A clock that starts at noon, goes as the machine's goes, and can be moved by hand."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
         self._set = 0.0
+        self._began = time.monotonic()
 
     def now(self) -> int:
-        return time.time_ns() // 1000 + int((self._ahead + self._set) * 1e6)
+        return NOON + int((time.monotonic() - self._began + self._ahead + self._set) * 1e6)
 
     def monotonic(self) -> float:
         return time.monotonic() + self._ahead

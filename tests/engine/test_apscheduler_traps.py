@@ -111,6 +111,7 @@ async def test_a_stored_rule_that_cannot_be_compiled_blocks_its_schedule(build: 
     house.run()
     await house.heard("schedule.blocked", schedule_id=broken.id)
     await house.heard("run.succeeded", schedule_id=fine.id)
+    assert len(await house.told("schedule.blocked")) == 1
 
 
 async def rewrite(house: House, schedule_id: str, **fields: Any) -> None:

@@ -57,6 +57,17 @@ def test_a_lower_band_is_not_passed_over_for_ever() -> None:
     assert order.index("low") <= PATIENCE + 1
 
 
+def test_a_band_whose_run_was_refused_has_not_had_its_turn() -> None:
+    flood = [run(f"h{place:03}", "1", priority=0) for place in range(100)]
+    queue = filled([*flood, run("low-a", "2", priority=2), run("low-b", "3", priority=2)])
+    tried: list[str] = []
+    while (entry := queue.next(0.0)) is not None and len(tried) < PATIENCE + 2:
+        tried.append(entry.run_id)
+        if entry.run_id == "low-a":
+            queue.park(entry, Wait("guild:2", "running", 1, 1))
+    assert tried[-2:] == ["low-a", "low-b"]
+
+
 def test_seat_time_is_what_is_shared_not_the_number_of_runs() -> None:
     queue = FairQueue(10**9)
     for place in range(4000):
@@ -239,6 +250,18 @@ def test_any_word_of_a_handlers_room_wakes_who_waits_for_it(scope: str) -> None:
     assert queue.next(1.0) is None
     queue.released(scope)
     assert drain(queue, 1.0) == ["a"]
+
+
+def test_a_later_refusal_moves_the_time_at_which_it_is_tried_again() -> None:
+    queue = FairQueue()
+    for guild, until in (("a", 5.0), ("b", 8.0), ("c", 3.0)):
+        queue.put(run(guild, guild))
+        entry = queue.next(0.0)
+        assert entry is not None
+        queue.park(entry, Wait("method:h.m", "rate", 1, 1, until))
+        assert queue.wake_at(0.0) == until
+        assert queue.next(2.9) is None
+    assert drain(queue, 3.0) == ["a", "b", "c"]
 
 
 def test_a_newcomer_of_a_parked_guild_wakes_nobody() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,23 +11,29 @@ from core.ledger.connection import Connection
 from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDatabase, MemoryDriver
+from core.ledger.space import FLOOR, DiskRoom
 
 Wrap = Callable[[Connection], Connection]
 Opening = Callable[[Wrap | None], StoredLedger]
 
 
 @pytest.fixture(params=["file", "memory"])
-def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
     """Makes ledgers over the same rows: what one left, the next one finds."""
     database = MemoryDatabase()
-    request.addfinalizer(database.close)
 
     def make(wrap: Wrap | None = None) -> StoredLedger:
         if request.param == "file":
-            return StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", wrap=wrap))
+            return StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", wrap=wrap, room=_small_disk(tmp_path)))
         return StoredLedger(MemoryDriver(lambda: (wrap or _as_it_is)(database.connect())))
 
-    return make
+    yield make
+    database.close()
+
+
+def _small_disk(folder: Path) -> DiskRoom:
+    """Room for work but not for ballast, which most tests need not wait for."""
+    return DiskRoom(folder, free=lambda _: FLOOR)
 
 
 def _as_it_is(connection: Connection) -> Connection:

@@ -293,3 +293,19 @@ async def test_a_second_attempt_of_the_same_number_is_refused_whole(ledger: Ledg
     with pytest.raises(Exception, match="refused a row"):
         await ledger.write(unit)
     assert await ledger.reader.journal.head() == (1, 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 100, 1023, 1024, 1025, 2100])
+async def test_any_number_of_runs_is_inserted_whole_or_not_at_all(ledger: Ledger, count: int) -> None:
+    await save(ledger, run("run_taken", "sch_taken", occurrence="t:1"))
+
+    async def goes_on(tx: Transaction) -> None:
+        rows = [run(f"run_{n:04}") for n in range(count)]
+        with pytest.raises(OccurrenceTaken):
+            await tx.runs.insert([*rows, run("run_late", "sch_taken", occurrence="t:1")])
+        await tx.runs.insert([run("run_after")])
+
+    await ledger.write(goes_on)
+    assert [row.id for row in await ledger.reader.runs.waiting(None, 5000)] == ["run_after", "run_taken"]
+    await save(ledger, *(run(f"run_{n:04}") for n in range(count)))
+    assert await ledger.reader.runs.counts() == {RunState.WAITING: count + 2}

@@ -183,8 +183,8 @@ async def test_a_listing_filters_and_pages(ledger: Ledger) -> None:
     await save(ledger, *rows)
 
     async def found(limit: int = 10, after: str | None = None, **asked: object) -> list[str]:
-        filter = msgspec.convert(asked, ScheduleFilter)
-        return [row.id for row in await ledger.reader.schedules.page(filter, after, limit)]
+        wanted = msgspec.convert(asked, ScheduleFilter)
+        return [row.id for row in await ledger.reader.schedules.page(wanted, after, limit)]
 
     assert await found(any_guild=True) == ["sch_1", "sch_2", "sch_3", "sch_5"]
     assert await found(any_guild=True, limit=2, after="sch_1") == ["sch_2", "sch_3"]

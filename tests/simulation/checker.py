@@ -85,7 +85,7 @@ def _unaccounted(
     by_schedule: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         by_schedule.setdefault(run["schedule_id"], []).append(run)
-    for id in schedules:
+    for id, final in schedules.items():
         history = [
             (row["at"], _row(row["after"]))
             for row in disk.execute("SELECT at, after FROM audit WHERE target = ? ORDER BY rowid", (id,))
@@ -94,7 +94,7 @@ def _unaccounted(
             yield f"schedule {id} has no audit line"
             continue
         covered = _covered(by_schedule.get(id, []))
-        expected = list(_expected(history, schedules[id], story.end - 10 * MINUTE))
+        expected = list(_expected(history, final, story.end - 10 * MINUTE))
         for due in expected:
             places = covered.singles.count(due) + sum(first <= due <= last for first, last in covered.spans)
             if places != 1:

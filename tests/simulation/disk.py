@@ -16,8 +16,10 @@ from core.ledger.memory import MemoryDatabase, MemoryDriver
 class Disk:
     """What is committed stays; what is not is gone when the power goes."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, *, died_with_us: bool = True) -> None:
+        """``died_with_us``: handlers live in the core's process, so a stop ends their attempts too."""
         self.rows = MemoryDatabase()
+        self.died_with_us = died_with_us
         self.random = rng
         self.calm = False
 

@@ -201,6 +201,8 @@ SERIES = [
     ("every 2 hours between 8:30 and 18:30", "30 8-18/2 * * *", "every 2 hours between 08:30 and 18:30"),
     ("every 15 minutes between 9:00 and 16:45", "*/15 9-16 * * *", "every 15 minutes between 09:00 and 16:45"),
     ("every day at midnight", "0 0 * * *", "every day at 00:00"),
+    ("every day at 2:00 and 2:30", "0,30 2 * * *", "every day at 02:00 and 02:30"),
+    ("every 2 hours on the clock", "0 */2 * * *", "every 2 hours on the clock"),
 ]
 
 
@@ -236,6 +238,12 @@ OTHER_SERIES: list[tuple[str, Trigger, str, list[str]]] = [
         RRuleTrigger("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,FR", start="2026-11-20T08:00:00", timezone=BERLIN),
         "every 2 weeks on Tuesday and Friday at 08:00, starting Friday 20 November 2026 at 08:00",
         ["2026-11-20 08:00", "2026-12-01 08:00", "2026-12-04 08:00"],
+    ),
+    (
+        "mondays every 2 weeks at 8",
+        RRuleTrigger("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO", start="2026-11-23T08:00:00", timezone=BERLIN),
+        "every other Monday at 08:00, starting Monday 23 November 2026 at 08:00",
+        ["2026-11-23 08:00", "2026-12-07 08:00"],
     ),
     (
         "every 3 days at 7",
@@ -334,9 +342,11 @@ def test_bounds_are_read_and_said_back() -> None:
     reading = understood("daily at 8, starting 1 december, until 3 december")
     assert fires(reading, 9) == ["2026-12-01 08:00", "2026-12-02 08:00", "2026-12-03 08:00"]
     assert reading.words == "every day at 08:00, starting Tuesday 1 December 2026, until Thursday 3 December 2026"
-    reading = understood("every 3 days, 5 times")
-    assert reading.count == 5
-    assert reading.words.endswith(", 5 times")
+    for text in ("every 3 days, 5 times", "every day at 9, 5 times", "every day for 5 times"):
+        reading = understood(text)
+        assert reading.count == 5
+        assert reading.words.endswith(", 5 times")
+        assert understood(reading.words).words == reading.words
 
 
 @pytest.mark.parametrize(
@@ -507,6 +517,7 @@ REFUSED = [
     ("every month on the sixth friday", "no more than five"),
     ("every day except", "after 'except'"),
     ("every week except monday", "'except' goes with"),
+    ("every day except monday to sunday", "'except' goes with"),
     ("of the month", "which day of the month"),
     ("every day until yesterday", "never due"),
     ("every day at half past nine", "add am or pm"),

@@ -86,7 +86,7 @@ def test_words_of_cron_never_mean_something_else(trigger: CronTrigger) -> None:
 
 
 @unhurried
-@given(rules(), st.sampled_from(["2026-11-18T10:30:00", "2026-01-31T09:00:00", "2025-02-28T23:59:00"]))
+@given(rules(), st.sampled_from(["2026-11-17T09:30:00", "2026-01-31T09:00:00", "2025-02-28T23:59:00"]))
 def test_words_of_recurrence_rules_never_mean_something_else(rule: str, start: str) -> None:
     _words_mean_the_trigger(RRuleTrigger(rule, start=start))
 

@@ -23,6 +23,8 @@ _MOST_TOKENS: Final = 12
 def foreign(text: str, tokens: tuple[Token, ...], now: Now) -> Said | None:
     """Read a written-out date with a month's name; None when it is none, or when dateparser's answer is no witness."""
     words = [token for token in tokens if token.kind == "word"]
+    if not any(token.kind in ("number", "ordinal") for token in tokens):
+        return None
     if len(tokens) > _MOST_TOKENS or tokens[0].kind == "mark" or not any(word.text in MONTHS for word in words):
         return None
     if any(word.text not in _WORDS for word in words) or any(t.kind == "mark" and t.text not in _MARKS for t in tokens):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from core.timing.clock import Clock
 from core.timing.grammar.days import Days, day, shifted
-from core.timing.grammar.times import DAY_SECONDS, Length, Time, in_period, length, time_of_day
+from core.timing.grammar.times import DAY_SECONDS, PERIOD_TIMES, Length, Time, in_period, length, time_of_day
 from core.timing.grammar.tokens import Cursor, Refused, Token
 from core.timing.rule import EARLIEST, LATEST
 from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
@@ -22,7 +22,6 @@ _UNIX: Final = re.compile(r"^\d{9,11}$")
 _ISO: Final = re.compile(
     r"^\d{4}-\d{2}-\d{2}(?:[tT ]\d{2}:?\d{2}(?::?\d{2}(?:[.,]\d{1,9})?)?\s?(?:[zZ]|[+-]\d{2}:?\d{2})?)?$"
 )
-_PERIOD_TIMES: Final = {"morning": 9 * 3600, "afternoon": 15 * 3600, "evening": 18 * 3600, "night": 20 * 3600}
 
 
 class Moment(NamedTuple):
@@ -220,7 +219,7 @@ def on_a_day(cursor: Cursor, now: Now) -> Said | None:
         return Said(_at_times(now, named, time))
     if named.second is not None:
         return Said(tuple(now.at(date_, named.second) for date_ in named.dates))
-    second = now.default if named.period is None else _PERIOD_TIMES[named.period]
+    second = now.default if named.period is None else PERIOD_TIMES[named.period]
     return Said(_at_times(now, named, Time(second)), defaulted=True)
 
 

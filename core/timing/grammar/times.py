@@ -8,6 +8,9 @@ from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import UNIT_DAYS, UNIT_MONTHS, UNIT_SECONDS, UNITS
 
 DAY_SECONDS: Final = 86_400
+PERIOD_TIMES: Final = {"morning": 9 * 3600, "afternoon": 15 * 3600, "evening": 18 * 3600, "night": 20 * 3600}
+"""The time that a part of the day stands for."""
+
 _HALF_DAY: Final = 12 * 3600
 _ONE: Final = 1000  # amounts are counted in thousandths
 _MOST_DAYS: Final = 36_600
@@ -211,6 +214,9 @@ def _written(cursor: Cursor, led: bool, announced: bool) -> Time | None:
 
 def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start: int) -> Time | None:
     """A time that begins with a plain number: 9am, 18h30, 9 oclock, 1830 and, where a time was announced, 9."""
+    if cursor.peek().text in ("times", "time"):  # a count: every day at 9, 5 times
+        cursor.place = start
+        return None
     if cursor.peek().text in ("am", "pm"):
         if len(digits) in (3, 4):
             return _with_meridiem(cursor, int(digits[:-2]), int(digits[-2:]), 0, 0)

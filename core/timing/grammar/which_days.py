@@ -1,0 +1,189 @@
+"""Clauses of a recurring phrase that name days: on mondays, the 1st and 15th, the last friday, except sunday."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from core.timing.grammar.days import month_day, named_weekday
+from core.timing.grammar.draft import Draft, take_unit, take_weekdays
+from core.timing.grammar.once import Now
+from core.timing.grammar.tokens import Cursor, Refused
+from core.timing.grammar.vocabulary import MONTHS, WEEKDAYS
+
+_WORKDAYS: Final = (0, 1, 2, 3, 4)
+_WEEKEND: Final = (5, 6)
+_DAY_GROUPS: Final = {
+    "weekday": _WORKDAYS,
+    "weekdays": _WORKDAYS,
+    "workday": _WORKDAYS,
+    "workdays": _WORKDAYS,
+    "weekend": _WEEKEND,
+    "weekends": _WEEKEND,
+}
+
+
+def on_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
+    """On mondays, on weekdays, on the 15th, the last day, the first monday, on 29 february."""
+    start = cursor.place
+    cursor.among(("on", "in"))
+    if yearly(cursor, draft) or month_places(cursor, draft) or group(cursor, draft) or weekdays(cursor, draft):
+        return True
+    cursor.place = start
+    return False
+
+
+def group(cursor: Cursor, draft: Draft) -> bool:
+    """Weekday, weekend, working day, and their plurals."""
+    group = cursor.among(_DAY_GROUPS)
+    if group is None and cursor.phrase("working day", "working days", "business day", "business days", "work day"):
+        group = "weekday"
+    if group is None:
+        return False
+    take_weekdays(draft, _DAY_GROUPS[group])
+    return True
+
+
+def yearly(cursor: Cursor, draft: Draft) -> bool:
+    """29 february, march 3rd: once a year, unless more years were said."""
+    found = month_day(cursor)
+    if found is None:
+        return False
+    if draft.has_days:
+        raise Refused("the words name the day twice")
+    draft.month, draft.month_days = found[0], (found[1],)
+    if draft.unit != "year":
+        take_unit(draft, "year", 1)
+    return True
+
+
+def month_places(cursor: Cursor, draft: Draft) -> bool:
+    """The 15th, the 1st and 15th, the last day, the first and third monday, the last weekday, and in which month."""
+    start = cursor.place
+    days: list[int] = []
+    nth: list[tuple[int, int]] = []
+    last = False
+    while not last and (places := _places(cursor)):
+        weekday = named_weekday(cursor)
+        if weekday is not None:
+            nth += [(nth_weekday(place), weekday) for place in places]
+        elif places == [-1] and (cursor.among(("weekday", "workday")) or cursor.phrase("working day", "business day")):
+            last = True
+        elif cursor.among(("day", "days")) or -1 not in places:
+            days += places
+        else:
+            break
+        _next_in_list(cursor, lambda at: _place(at) is not None)
+    if not (days or nth or last):
+        cursor.place = start
+        return False
+    if draft.has_days or bool(days) + bool(nth) + last > 1:
+        raise Refused("the words name the day in two ways")
+    if not all(-1 <= number <= 31 and number for number in days):
+        raise Refused("no month has that day")
+    draft.month_days, draft.nth, draft.last_weekday = tuple(sorted(set(days))), tuple(sorted(set(nth))), last
+    unit_of_places(cursor, draft)
+    return True
+
+
+def unit_of_places(cursor: Cursor, draft: Draft) -> None:
+    """Days of the month repeat monthly, in a named month yearly, unless a longer step was said."""
+    cursor.phrase("or the last day", ", or the last day")
+    month = MONTHS.get(cursor.peek(1).text) if cursor.peek().text == "of" else None
+    if month is not None:
+        cursor.place += 2
+        draft.month = month
+    if draft.unit not in ("month", "year"):
+        take_unit(draft, "month" if month is None else "year", 1)
+
+
+def _places(cursor: Cursor) -> list[int]:
+    """One or more ordinals in a row: the first and third."""
+    places: list[int] = []
+    while (place := _place(cursor)) is not None:
+        places.append(place)
+        _next_in_list(cursor, lambda at: _place(at) is not None)
+    return places
+
+
+def _place(cursor: Cursor) -> int | None:
+    """An ordinal, with or without its article; the last is -1."""
+    start = cursor.place
+    cursor.among(("the",))
+    if cursor.among(("last",)):
+        return -1
+    if cursor.peek().text == "second" and cursor.peek(1).text in (*WEEKDAYS, "day", "and", ","):
+        cursor.place += 1
+        return 2
+    token = cursor.take("ordinal")
+    if token is None:
+        cursor.place = start
+        return None
+    return token.number
+
+
+def nth_weekday(number: int) -> int:
+    """The ordinal of a weekday in its month. Raises Refused above five."""
+    if number > 5:
+        raise Refused("a month has no more than five of each weekday")
+    return number
+
+
+def of_the_month(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
+    """Of the month, of every month: it belongs to a day that was named before it."""
+    if not cursor.phrase("of the month", "of every month", "of each month", "of month", "of a month", "in the month"):
+        return False
+    if not (draft.month_days or draft.nth or draft.last_weekday):
+        raise Refused("say which day of the month")
+    return True
+
+
+def weekdays(cursor: Cursor, draft: Draft) -> bool:
+    """Monday, wed and fri; monday to thursday."""
+    found = _weekday_list(cursor)
+    if not found:
+        return False
+    take_weekdays(draft, found)
+    return True
+
+
+def _weekday_list(cursor: Cursor) -> tuple[int, ...]:
+    """Names of weekdays in a list or a span, in order."""
+    found: list[int] = []
+    while (weekday := named_weekday(cursor)) is not None:
+        found.append(weekday)
+        start = cursor.place
+        if cursor.among(("to", "through", "thru", "till", "-")):
+            last = named_weekday(cursor)
+            if last is None:
+                cursor.place = start
+            else:
+                found += [(weekday + step) % 7 for step in range(1, (last - weekday) % 7 + 1)]
+        _next_in_list(cursor, lambda at: named_weekday(at) is not None)
+    return tuple(sorted(set(found)))
+
+
+def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> None:
+    """Step over a comma, ``and`` or both, if another item of the list stands behind."""
+    start = cursor.place
+    separated = cursor.among((",",)) is not None
+    separated = cursor.among(("and", "&")) is not None or separated
+    if separated:
+        cursor.among(("on",))
+    here = cursor.place
+    follows = another(cursor)
+    cursor.place = here if follows and separated else start
+
+
+def except_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
+    """Except sunday, but not on weekends."""
+    if not (cursor.among(("except", "excluding", "without")) or cursor.phrase("but not", "not", "apart from")):
+        return False
+    cursor.among(("for",))
+    cursor.among(("on",))
+    group = cursor.among(_DAY_GROUPS)
+    days = _DAY_GROUPS[group] if group is not None else _weekday_list(cursor)
+    if not days or draft.except_days:
+        raise Refused("after 'except' name weekdays, once")
+    draft.except_days = days
+    return True

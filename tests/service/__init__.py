@@ -1,0 +1,1 @@
+"""The service: every request, judged and answered, on a real ledger."""

@@ -1,0 +1,31 @@
+"""Houses for use cases: rows in memory, a clock at noon, an engine that stands still unless a test lets it run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from core.ledger.ledger import StoredLedger
+from core.ledger.memory import MemoryDatabase, MemoryDriver
+from tests.engine.conftest import build, clock, logged
+from tests.engine.house import House
+from tests.service.people import Post
+
+__all__ = ["build", "clock", "logged"]
+
+
+@pytest.fixture
+def make_ledger(request: pytest.FixtureRequest) -> Callable[[], StoredLedger]:
+    """Ledgers over the same rows in memory."""
+    database = MemoryDatabase()
+    request.addfinalizer(database.close)
+    return lambda: StoredLedger(MemoryDriver(database.connect))
+
+
+@pytest.fixture
+async def house(build: Callable[..., object]) -> House:
+    """A house with hands and a post office, whose engine stands still."""
+    made = await build(run=False)  # type: ignore[misc]
+    made.engine.serve(Post())
+    return made

@@ -1,0 +1,421 @@
+"""Who may see and change what: the table, and that nothing crosses guilds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ledger.ledger import StoredLedger
+from core.ledger.memory import MemoryDriver
+from core.ledger.rows import ScheduleRow
+from schedule_zero import requests as ask
+from schedule_zero.actor import ADMINISTRATOR, MANAGE_GUILD, MANAGE_MESSAGES, Actor
+from schedule_zero.errors import Forbidden, NotFound, ScheduleZeroError
+from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.trigger import DateTrigger
+from tests.engine.house import HandClock, House
+from tests.service import people
+from tests.service.people import (
+    ADMIN,
+    ANNA,
+    ANNA_ALONE,
+    ANNA_ELSEWHERE,
+    BEN,
+    BEN_ALONE,
+    CORE,
+    MOD,
+    OPERATOR,
+    OWNER,
+    REMINDER,
+    STRANGER,
+    as_,
+    member,
+    post,
+    remind,
+)
+
+Outcome = type[Exception] | None
+YES, NO, NONE = None, Forbidden, NotFound
+
+MakeRequest = Callable[[str], ask.Request]
+LOOKS: list[MakeRequest] = [
+    lambda id: ask.GetSchedule(id=id),
+    lambda id: ask.PreviewSchedule(id=id),
+    lambda id: ask.ListRuns(schedule_id=id),
+]
+CHANGES: list[MakeRequest] = [
+    lambda id: ask.PauseSchedule(id=id),
+    lambda id: ask.ResumeSchedule(id=id),
+    lambda id: ask.RunSchedule(id=id),
+    lambda id: ask.PatchSchedule(id=id, changes={"name": "other"}),
+    lambda id: ask.DeleteSchedule(id=id),
+]
+
+# Whose schedule, who asks, may they look, may they change.
+TABLE: list[tuple[str, Actor, Outcome, Outcome]] = [
+    ("mods post", OPERATOR, YES, YES),
+    ("mods post", CORE, YES, YES),
+    ("mods post", MOD, YES, YES),
+    ("mods post", OWNER, YES, YES),
+    ("mods post", ANNA, YES, NO),
+    ("mods post", ADMIN, YES, NO),
+    ("mods post", STRANGER, NONE, NONE),
+    ("mods post", ANNA_ALONE, NONE, NONE),
+    ("mods post", member("mod", "2"), YES, YES),
+    ("annas reminder", OPERATOR, YES, YES),
+    ("annas reminder", ANNA, YES, YES),
+    ("annas reminder", ANNA_ALONE, YES, YES),
+    ("annas reminder", ANNA_ELSEWHERE, YES, YES),
+    ("annas reminder", MOD, YES, YES),
+    ("annas reminder", BEN, NONE, NONE),
+    ("annas reminder", STRANGER, NONE, NONE),
+    ("annas private", ANNA, YES, YES),
+    ("annas private", ANNA_ALONE, YES, YES),
+    ("annas private", MOD, NONE, NONE),
+    ("annas private", BEN_ALONE, NONE, NONE),
+    ("annas private", STRANGER, NONE, NONE),
+    ("operators work", OPERATOR, YES, YES),
+    ("operators work", OWNER, NONE, NONE),
+    ("operators work", ANNA_ALONE, NONE, NONE),
+]
+
+
+async def world(house: House) -> dict[str, Schedule]:
+    """One schedule of every kind."""
+    return {
+        "mods post": await post(house, MOD, "the post"),
+        "annas reminder": await remind(house, ANNA, "the reminder"),
+        "annas private": await remind(house, ANNA_ALONE, "the private one"),
+        "operators work": await house.schedule(guild_id=None),
+    }
+
+
+async def outcome(asking: Awaitable[Any]) -> Outcome:
+    try:
+        await asking
+    except (Forbidden, NotFound) as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.parametrize(("whose", "actor", "look", "change"), TABLE, ids=lambda part: _named(part))
+async def test_who_may_look_and_who_may_change(
+    house: House, whose: str, actor: Actor, look: Outcome, change: Outcome
+) -> None:
+    id = (await world(house))[whose].id
+    run = await house.client.run_schedule(id)
+    client = as_(house, actor)
+    for request in [*LOOKS, lambda _: ask.GetRun(id=run.id)]:
+        assert await outcome(client.send(request(id))) is look
+    for request in [lambda _: ask.CancelRun(id=run.id), lambda _: ask.RetryRun(id=run.id), *CHANGES]:
+        assert await outcome(client.send(request(id))) is change
+
+
+def _named(part: Any) -> str:
+    if isinstance(part, Actor):
+        return f"{part.kind}-{part.id}-in-{part.guild_id}"
+    return part.__name__ if isinstance(part, type) else str(part)
+
+
+@pytest.mark.parametrize(
+    ("actor", "fields", "expected"),
+    [
+        (OPERATOR, {}, YES),
+        (OPERATOR, {"owner_id": "somebody", "guild_id": "77"}, YES),
+        (MOD, {}, YES),
+        (ANNA, {}, NO),
+        (ADMIN, {}, NO),
+        (OWNER, {}, YES),
+        (MOD, {"guild_id": "2"}, NO),
+        (MOD, {"guild_id": None}, NO),
+        (MOD, {"owner_id": "anna"}, NO),
+        (MOD, {"owner_id": "mod"}, YES),
+        (MOD, {"handler": "hands", "method": "work", "args": {}}, NO),
+        (ADMIN, {"handler": "hands", "method": "work", "args": {}}, YES),
+        (ANNA, {"metadata": REMINDER}, YES),
+        (ANNA, {"metadata": REMINDER, "args": {"channel_id": "7", "content": "x", "mentions": ["@everyone"]}}, NO),
+        (ANNA, {"metadata": REMINDER, "method": "send_dm", "args": {"user_id": "anna", "content": "x"}}, YES),
+        (ANNA, {"metadata": REMINDER, "method": "send_dm", "args": {"user_id": "ben", "content": "x"}}, NO),
+        (ANNA, {"metadata": REMINDER, "handler": "hands", "method": "work", "args": {}}, NO),
+        (ANNA_ALONE, {"guild_id": None}, NO),
+        (ANNA_ALONE, {"metadata": REMINDER, "guild_id": None}, YES),
+        (ANNA_ALONE, {"metadata": REMINDER, "guild_id": "1"}, NO),
+    ],
+    ids=lambda part: _named(part),
+)
+async def test_who_may_create_what(house: House, actor: Actor, fields: dict[str, Any], expected: Outcome) -> None:
+    whole: dict[str, Any] = {
+        "handler": "discord", "method": "send_message", "args": {"channel_id": "7", "content": "x"}, "guild_id": "1",
+        "trigger": DateTrigger(at=house.clock.in_s(9000)), **fields,
+    }  # fmt: skip
+    assert await outcome(as_(house, actor).create_schedule(ScheduleSpec(**whole))) is expected
+    batch = await as_(house, actor).create_schedules([msgspec.to_builtins(ScheduleSpec(**whole))])
+    assert [item.status for item in batch.items] == [201 if expected is None else 403]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"handler": "hands", "method": "work", "args": {}},
+        {"metadata": {}},
+        {"args": {"user_id": "ben", "content": "tea"}},
+        {"method": "send_message", "args": {"channel_id": "7", "content": "x", "mentions": ["@everyone"]}},
+    ],
+)
+async def test_a_reminder_is_no_way_to_what_one_may_not_create(house: House, changes: dict[str, Any]) -> None:
+    reminder = await remind(house, ANNA)
+    with pytest.raises(Forbidden):
+        await as_(house, ANNA).patch_schedule(reminder.id, changes)
+    after = await house.client.get_schedule(reminder.id)
+    assert (after.args, after.handler, after.metadata) == (reminder.args, "discord", REMINDER)
+
+
+async def test_run_now_with_arguments_is_no_way_round_either(house: House) -> None:
+    reminder = await remind(house, ANNA)
+    with pytest.raises(Forbidden):
+        await as_(house, ANNA).run_schedule(reminder.id, args={"user_id": "ben"})
+    run = await as_(house, ANNA).run_schedule(reminder.id, args={"content": "other words"})
+    assert run.state == "waiting"
+
+
+async def test_those_who_moderate_may_change_the_words_of_a_reminder_but_not_whom_it_reaches(house: House) -> None:
+    reminder = await remind(house, ANNA)
+    await as_(house, MOD).patch_schedule(reminder.id, {"args": {"user_id": "anna", "content": "milder"}})
+    with pytest.raises(Forbidden):
+        await as_(house, MOD).patch_schedule(reminder.id, {"args": {"user_id": "mod", "content": "mine"}})
+
+
+async def test_listing_shows_what_may_be_seen(house: House) -> None:
+    made = await world(house)
+    second = await post(house, STRANGER, "elsewhere")
+
+    async def seen(actor: Actor, **filters: Any) -> set[str]:
+        page = await as_(house, actor).list_schedules(**filters)
+        return {schedule.id for schedule in page.items}
+
+    def ids(*names: str) -> set[str]:
+        return {made[name].id for name in names}
+
+    assert await seen(OPERATOR, any_guild=True) == {*ids(*made), second.id}
+    assert await seen(OPERATOR) == ids("annas private", "operators work")
+    assert await seen(MOD) == ids("mods post", "annas reminder")
+    assert await seen(MOD, any_guild=True) == ids("mods post", "annas reminder")
+    assert await seen(BEN) == ids("mods post")
+    assert await seen(ANNA) == ids("mods post", "annas reminder")
+    assert await seen(ANNA, owner_id="anna", any_guild=True) == ids("annas reminder", "annas private")
+    assert await seen(BEN, owner_id="anna", any_guild=True) == set()
+    assert await seen(ANNA_ALONE) == ids("annas private")
+    assert await seen(BEN_ALONE) == set()
+    assert await seen(BEN_ALONE, owner_id="anna") == set()
+    assert await seen(STRANGER) == {second.id}
+    with pytest.raises(NotFound):
+        await seen(STRANGER, guild_id="1")
+
+
+async def test_listing_runs_shows_what_may_be_seen(house: House) -> None:
+    made = await world(house)
+    runs = {name: (await house.client.run_schedule(schedule.id)).id for name, schedule in made.items()}
+
+    async def seen(actor: Actor, **filters: Any) -> set[str]:
+        return {run.id for run in (await as_(house, actor).list_runs(**filters)).items}
+
+    assert await seen(OPERATOR, any_guild=True) == set(runs.values())
+    assert await seen(MOD) == {runs["mods post"], runs["annas reminder"]}
+    assert await seen(BEN) == {runs["mods post"]}
+    assert await seen(STRANGER) == set()
+    for actor, filters in ((STRANGER, {"guild_id": "1"}), (BEN, {"schedule_id": made["annas reminder"].id})):
+        with pytest.raises(NotFound):
+            await seen(actor, **filters)
+    with pytest.raises(Forbidden):
+        await seen(ANNA_ALONE)
+    assert await seen(ANNA_ALONE, schedule_id=made["annas private"].id) == {runs["annas private"]}
+
+
+async def test_suggestions_offer_what_one_may_act_on_even_behind_many_that_one_may_not(house: House) -> None:
+    for number in range(30):
+        await post(house, MOD, f"post {number}")
+    mine = await remind(house, ANNA, "my tea")
+    over = await remind(house, ANNA, "old", DateTrigger(at=house.clock.in_s(5)))
+    await as_(house, ANNA).delete_schedule(over.id)
+
+    async def offered(actor: Actor, text: str = "", **where: Any) -> list[str]:
+        page = await as_(house, actor).suggest_schedules(text, guild_id="1", **where)
+        return [item.value for item in page.items]
+
+    assert await offered(ANNA) == [mine.id]
+    assert await offered(ANNA, "my tea") == [mine.id]
+    assert await offered(ANNA, "post 3") == []
+    assert await offered(ANNA, reminders=True) == [mine.id]
+    assert len(await offered(MOD)) == 25
+    assert await offered(ANNA, mine.id) == [mine.id]
+    assert await offered(STRANGER) == []
+    assert await offered(STRANGER, mine.id) == []
+
+
+async def test_suggestions_are_not_hidden_behind_what_is_over(build: Callable[..., Any]) -> None:
+    house = await build()
+    for _ in range(30):
+        await house.schedule(DateTrigger(at=house.clock.in_s(0)))
+    await house.heard("schedule.completed", count=30)
+    live = await house.schedule(name="still there")
+    page = await house.client.suggest_schedules("", guild_id="1")
+    assert [item.value for item in page.items] == [live.id]
+    assert page.items[0].name.startswith("still there · ")
+
+
+@pytest.mark.parametrize(
+    ("actor", "request_", "expected"),
+    [
+        (ANNA, ask.GetGuildSettings(guild_id="1"), YES),
+        (ANNA, ask.GetGuildSettings(guild_id="2"), NONE),
+        (ANNA_ALONE, ask.GetGuildSettings(guild_id="1"), NONE),
+        (ANNA, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), NO),
+        (MOD, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), NO),
+        (ADMIN, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), YES),
+        (STRANGER, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), NONE),
+        (OPERATOR, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), YES),
+        (ANNA, ask.GetUserTimezone(user_id="anna"), YES),
+        (ANNA, ask.GetUserTimezone(user_id="ben"), NO),
+        (ANNA, ask.PutUserTimezone(user_id="anna", timezone="Europe/Rome"), YES),
+        (OWNER, ask.PutUserTimezone(user_id="anna", timezone="Europe/Rome"), NO),
+        (OPERATOR, ask.PutUserTimezone(user_id="anna", timezone="Europe/Rome"), YES),
+        (OWNER, ask.NoteGuild(guild_id="1", name="x"), NO),
+        (CORE, ask.NoteGuild(guild_id="1", name="x"), YES),
+        (OPERATOR, ask.NoteGuild(guild_id="1", name="x"), YES),
+        (ANNA, ask.ListEvents(), YES),
+        (ANNA, ask.ListEvents(guild_id="1"), YES),
+        (ANNA, ask.ListEvents(guild_id="2"), NO),
+        (ANNA_ALONE, ask.ListEvents(), NO),
+        (OPERATOR, ask.ListEvents(), YES),
+        (ANNA, ask.ReadTime(when="tomorrow at 5pm", guild_id="1", user_id="anna"), YES),
+        (ANNA, ask.ReadTime(when="tomorrow at 5pm", guild_id="2"), NONE),
+        (ANNA, ask.ReadTime(when="tomorrow at 5pm", user_id="ben"), NO),
+        (ANNA, ask.SuggestTimes(field="when", text="to", guild_id="2"), NONE),
+        (ANNA, ask.SuggestTimes(field="when", text="to", guild_id="1"), YES),
+        (ANNA, ask.SuggestZones(text="ber"), YES),
+        (ANNA, ask.GetStatus(), YES),
+        (ANNA, ask.PreviewTrigger(trigger=DateTrigger(at="2027-01-01T00:00:00Z")), YES),
+        (ANNA, ask.Undo(token="und_nobody"), None),
+    ],
+    ids=lambda part: _named(part) if isinstance(part, Actor) else type(part).__name__,
+)
+async def test_everything_else(house: House, actor: Actor, request_: ask.Request, expected: Outcome) -> None:
+    if isinstance(request_, ask.Undo):
+        with pytest.raises(ScheduleZeroError):
+            await as_(house, actor).send(request_)
+        return
+    assert await outcome(as_(house, actor).send(request_)) is expected
+
+
+async def test_an_undo_token_is_worth_nothing_to_those_who_may_not_change_the_schedule(house: House) -> None:
+    schedule = await post(house, MOD)
+    assert schedule.undo is not None
+    for actor, expected in ((ANNA, Forbidden), (STRANGER, NotFound)):
+        with pytest.raises(expected):
+            await as_(house, actor).undo(schedule.undo.token)
+    assert (await as_(house, OWNER).undo(schedule.undo.token)).state == "deleted"
+
+
+async def test_events_are_told_to_the_guild_they_belong_to(house: House) -> None:
+    mine, theirs = await post(house, MOD), await post(house, STRANGER)
+    page = await as_(house, ANNA).list_events()
+    assert {event.schedule_id for event in page.items} == {mine.id}
+    assert {event.schedule_id for event in (await house.client.list_events()).items} == {mine.id, theirs.id}
+    follow = as_(house, STRANGER).events("1-0")
+    first = await anext(follow)
+    assert first.schedule_id == theirs.id
+    await follow.aclose()  # type: ignore[attr-defined]
+
+
+# ── the property ───────────────────────────────────────────────────────────────────────────────────────────────
+
+GUILDS = ("1", "2", None)
+NAMES = ("anna", "ben", "mod")
+actors = st.builds(
+    member,
+    st.sampled_from(NAMES),
+    st.sampled_from(GUILDS),
+    st.sampled_from([0, MANAGE_MESSAGES, MANAGE_GUILD, MANAGE_MESSAGES | MANAGE_GUILD, ADMINISTRATOR]),
+)
+
+
+def may_see(actor: Actor, row: ScheduleRow) -> bool:
+    """The rule, said once more and independently."""
+    mine = row.owner_id == actor.id
+    here = row.guild_id is not None and row.guild_id == actor.guild_id
+    reminder = '"reminder"' in row.metadata
+    moderates = actor.permissions & (MANAGE_MESSAGES | ADMINISTRATOR) != 0
+    return mine or (here and (moderates or not reminder))
+
+
+def may_change(actor: Actor, row: ScheduleRow) -> bool:
+    here = row.guild_id is not None and row.guild_id == actor.guild_id
+    return row.owner_id == actor.id or (here and actor.permissions & (MANAGE_MESSAGES | ADMINISTRATOR) != 0)
+
+
+def every_request(ids: list[str], runs: list[str], tokens: list[str]) -> st.SearchStrategy[ask.Request]:
+    id, run, token, guild = st.sampled_from(ids), st.sampled_from(runs), st.sampled_from(tokens), st.sampled_from(GUILDS)
+    flag, owner = st.booleans(), st.sampled_from([None, *NAMES])
+    return st.one_of(
+        st.builds(ask.GetSchedule, id=id),
+        st.builds(ask.ListSchedules, guild_id=guild, any_guild=flag, owner_id=owner, q=st.sampled_from([None, "secret"])),
+        st.builds(ask.PatchSchedule, id=id, changes=st.sampled_from([{"name": "taken over"}, {"metadata": {}}])),
+        st.builds(ask.DeleteSchedule, id=id),
+        st.builds(ask.PauseSchedule, id=id),
+        st.builds(ask.ResumeSchedule, id=id),
+        st.builds(ask.RunSchedule, id=id),
+        st.builds(ask.PreviewSchedule, id=id),
+        st.builds(ask.SuggestSchedules, text=st.sampled_from(["", "secret", *ids]), guild_id=guild, reminders=flag),
+        st.builds(ask.Undo, token=token),
+        st.builds(ask.ListRuns, guild_id=guild, any_guild=flag, schedule_id=st.one_of(st.none(), id)),
+        st.builds(ask.GetRun, id=run),
+        st.builds(ask.CancelRun, id=run),
+        st.builds(ask.RetryRun, id=run),
+        st.builds(ask.ListEvents, guild_id=guild),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), actor=actors)
+def test_no_view_and_no_change_crosses_guilds_or_people(data: st.DataObject, actor: Actor) -> None:
+    asyncio.run(_nothing_crosses(data, actor))
+
+
+async def _nothing_crosses(data: st.DataObject, actor: Actor) -> None:
+    house = House(lambda: StoredLedger(MemoryDriver()), HandClock())
+    await house.open(run=False)
+    house.engine.serve(people.Post())
+    try:
+        made: list[Schedule] = []
+        for guild in ("1", "2"):
+            made.append(await post(house, member("mod", guild, MANAGE_MESSAGES), f"secret-{len(made)}"))
+            made.append(await remind(house, member("anna", guild), f"secret-{len(made)}"))
+        for name in ("anna", "ben"):
+            made.append(await remind(house, member(name, None), f"secret-{len(made)}"))
+        runs = [(await house.client.run_schedule(schedule.id)).id for schedule in made]
+        tokens = [schedule.undo.token for schedule in made if schedule.undo is not None]
+        before = await house.ledger.reader.schedules.get_many([schedule.id for schedule in made])
+        request = data.draw(every_request([schedule.id for schedule in made], runs, tokens))
+        try:
+            answer = msgspec.json.encode(await as_(house, actor).send(request)).decode()
+        except ScheduleZeroError as error:
+            answer = error.sentence
+        after = await house.ledger.reader.schedules.get_many(list(before))
+        alive = await house.ledger.reader.runs.get_many(runs)
+        for number, schedule in enumerate(made):
+            row = before[schedule.id]
+            if not may_see(actor, row):
+                assert f"secret-{number}" not in answer
+                assert schedule.id not in answer.replace(f"'{schedule.id}'", "") or isinstance(request, ask.ListEvents)
+            if not may_change(actor, row):
+                assert after[schedule.id] == row
+                assert alive[runs[number]].state == "waiting"
+                assert len((await house.client.list_runs(schedule_id=schedule.id)).items) == 1
+    finally:
+        await house.kill()
