@@ -123,10 +123,12 @@ class Tick:
 
 
 def _insert(database: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]]) -> None:
-    database.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)  # noqa: S608 - ours
+    database.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
 
 
-async def ticks(ledger: StoredLedger, raw: sqlite3.Connection, order: list[ScheduleRow]) -> tuple[Figures, list[RunRow]]:
+async def ticks(
+    ledger: StoredLedger, raw: sqlite3.Connection, order: list[ScheduleRow]
+) -> tuple[Figures, list[RunRow]]:
     meter, bare, made = Meter(), Meter(), []
     for again in range(2):
         due = NOW + again * MINUTE

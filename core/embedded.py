@@ -99,6 +99,7 @@ class ScheduleZero:
         """
         client = await self.start()
         handler, _, method = what.rpartition(".")
+        name = None if name is None else name.strip()
         known = None if name is None else await _named(client, name)
         if known is not None:
             return known
@@ -140,7 +141,7 @@ async def _named(client: LocalClient, name: str) -> Schedule | None:
     while True:
         page = await client.list_schedules(q=name, limit=200, cursor=cursor)
         for found in page.items:
-            if found.name == name.strip():
+            if found.name == name:
                 if found.state != "done":
                     return found
                 over = found

@@ -23,6 +23,7 @@ class Chosen(msgspec.Struct, gc=False):
     entry: Waiting
     place: Place
     instance: str
+    taken_at: float
 
 
 def choose(
@@ -46,5 +47,5 @@ def choose(
             continue
         queue.started(entry)
         taken(verdict.handler, place.handler)
-        chosen.append(Chosen(entry, place, verdict.handler))
+        chosen.append(Chosen(entry, place, verdict.handler, now))
     return chosen

@@ -63,7 +63,8 @@ class Engine:
         self.book = PlanBook()
         self.fleet = Fleet()
         self.flights = Flights()
-        self.queue = FairQueue(governor.global_.running or SLOTS, weight_of=lambda id: governor.quota_of(id).weight)
+        self._most_running = self._slots = governor.global_.running or SLOTS
+        self.queue = FairQueue(self._slots, weight_of=lambda id: governor.quota_of(id).weight)
         self.governor = Governor(governor)
         self.entitler = Entitler(governor)
         self.room = WaitingRoom(self.queue)
@@ -150,6 +151,10 @@ class Engine:
             self.settler.take(fresh)
 
     def fleet_changed(self) -> None:
+        slots = min(self._most_running, self.fleet.credit() or self._most_running)
+        if slots != self._slots:  # the share one guild may hold is a part of what can run at once now
+            self._slots = slots
+            self.queue.resize(slots)
         for handler in self.fleet.handlers():
             self.queue.released(f"handler:{handler}")
         self.dispatcher.wake()
@@ -191,7 +196,7 @@ class Engine:
     def not_begun(self, chosen: Sequence[Chosen]) -> None:
         """The attempt was not committed: what was taken is given back; a run that still waits queues again."""
         for item in chosen:
-            self.governor.give_back(item.entry.guild, item.entry.method, item.instance)
+            self.governor.give_back(item.entry.guild, item.entry.method, item.instance, item.taken_at)
             self.fleet.given_back(item.instance, item.place.handler)
             self.queue.finished(item.entry, 0.0)
             if item.place.run_id in self.room:
@@ -294,4 +299,3 @@ def _expiry(row: RunRow, now: int) -> Move:
         after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
         reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost,
     )  # fmt: skip
-

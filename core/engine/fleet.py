@@ -54,6 +54,10 @@ class Fleet:
         if instance is not None:
             instance.in_flight -= 1
 
+    def credit(self) -> int:
+        """How many runs all instances together can take at once."""
+        return sum(instance.credit for pool in self._instances.values() for instance in pool.values())
+
     def link(self, name: str) -> HandlerLink | None:
         return self._links.get(name)
 

@@ -153,5 +153,3 @@ class EventSink(Protocol):
     async def deliver(self, events: Sequence[Event]) -> None:
         """Take a page. Returning acknowledges it; raising repeats it later."""
         ...
-
-

@@ -51,9 +51,7 @@ class Publisher:
         finally:
             self._nudges.discard(nudge)
 
-    async def follow(
-        self, seq: int | None, wanted: Callable[[Event], bool]
-    ) -> AsyncIterator[Event]:
+    async def follow(self, seq: int | None, wanted: Callable[[Event], bool]) -> AsyncIterator[Event]:
         """Every wanted event after a place (None: from now on), for ever; the place is the listener's own business."""
         nudge = self._join()
         try:

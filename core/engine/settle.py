@@ -159,9 +159,7 @@ class Settler:
         return unit
 
 
-def _fence(
-    ended: list[Verdict], standing: dict[str, tuple[RunState, int]]
-) -> tuple[list[Verdict], list[Verdict]]:
+def _fence(ended: list[Verdict], standing: dict[str, tuple[RunState, int]]) -> tuple[list[Verdict], list[Verdict]]:
     """Those whose (run, attempt) still stands, and those that come too late."""
     valid: list[Verdict] = []
     stale: list[Verdict] = []
@@ -215,9 +213,7 @@ def _end_data(verdict: Verdict) -> str:
     return _encode({name: value for name, value in facts.items() if value is not None}).decode()
 
 
-async def _count_failures(
-    tx: Transaction, valid: list[Verdict], now: int, events: list[EventRow]
-) -> list[ScheduleRow]:
+async def _count_failures(tx: Transaction, valid: list[Verdict], now: int, events: list[EventRow]) -> list[ScheduleRow]:
     """Count lasting failures in a row; a schedule that reaches its threshold is blocked, never deleted."""
     telling = [v for v in valid if v.outcome.lasting or (v.outcome.lasting is False and v.flight.failures)]
     if not telling:

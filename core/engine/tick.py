@@ -197,9 +197,7 @@ class Tick:
         if done.refused:
             await self._reread(done.refused)
 
-    def _unit(
-        self, firings: list[Firing], now: int, some_known: bool
-    ) -> Callable[[Transaction], Awaitable[Committed]]:
+    def _unit(self, firings: list[Firing], now: int, some_known: bool) -> Callable[[Transaction], Awaitable[Committed]]:
         async def unit(tx: Transaction) -> Committed:
             done = Committed()
             recurring = [f.plan.row.id for f in firings if f.plan.rule.recurring]
@@ -303,9 +301,7 @@ class Tick:
             await tx.schedules.replace(current, expected=expected)
             data = msgspec.json.encode({"reason": "trigger", "error": reason}).decode()
             kind = EventKind.SCHEDULE_BLOCKED
-            await tx.journal.append(
-                [EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=data)]
-            )
+            await tx.journal.append([EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=data)])
 
         try:
             await self._ledger.write(unit)

@@ -111,8 +111,7 @@ class RateLimit:
             self.tat = now + self.interval
         else:
             if len(recent) == REMEMBERED:
-                oldest, before = recent.popleft(), self._before
-                self._before = (oldest if oldest > before else before) + self.interval
+                self._before = max(self._before, recent.popleft()) + self.interval
             self.tat = tat + self.interval
         recent.append(now)
         self._dirty[self.scope] = self

@@ -30,7 +30,6 @@ READERS: Final = 4
 _WRITER: Final = (
     "temp_store = MEMORY",
     "journal_mode = WAL",
-    "foreign_keys = ON",
     "cache_size = -32768",
     # Pages of 4 KiB the log may hold before a commit copies them into the database file.
     "wal_autocheckpoint = 4000",
@@ -112,9 +111,7 @@ class FileDriver:
 
     async def _connect(self) -> aiosqlite.Connection:
         with explained(self._path):
-            connection = await _connected(
-                self._path, self._patience_s, *_WRITER, f"synchronous = {self._synchronous}"
-            )
+            connection = await _connected(self._path, self._patience_s, *_WRITER, f"synchronous = {self._synchronous}")
             try:
                 # Write and take it back, so that a file that cannot be written is refused now. The border alone would
                 # not tell: on a read-only file SQLite quietly begins to read.

@@ -60,9 +60,7 @@ class Notes:
         return found[0] if found else None
 
 
-_PUT: Final = Insert(
-    notes, ("kind", "key", "document"), changing={"document": literal_column("excluded.document")}
-)
+_PUT: Final = Insert(notes, ("kind", "key", "document"), changing={"document": literal_column("excluded.document")})
 _NAMED: Final = given("kind", "key")
 _REMOVE: Final = Change(
     delete(notes).where(tuple_(notes.c.kind, notes.c.key).in_(select(_NAMED.c.kind, _NAMED.c.key))), "rows"

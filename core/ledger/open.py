@@ -35,9 +35,7 @@ def database_path(settings: StoreSettings, data_dir: Path) -> Path:
     raise StoreError(f"store.url {url!r} is neither `memory` nor `sqlite:///path`; leave it out for a file in data_dir")
 
 
-def open_ledger(
-    settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool = False
-) -> StoredLedger:
+def open_ledger(settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool = False) -> StoredLedger:
     """The ledger a setting means; ``await ledger.open()`` opens it.
 
     Args:

@@ -235,6 +235,7 @@ _ADD_ATTEMPTS: Final = Insert(attempts, fields_of(AttemptRow))
 _ADD_FRESH_ATTEMPTS: Final = Insert(attempts, [name for name in fields_of(AttemptRow) if name not in _ATTEMPT_LATER])
 _ADD_LEASES: Final = Insert(leases, fields_of(LeaseRow))
 
+
 def _adding(rows: Sequence[Any], later: Mapping[str, Any], fresh: Insert, full: Insert) -> Step:
     gained, nothing = attrgetter(*later), tuple(later.values())
     insert = fresh if all(gained(row) == nothing for row in rows) else full

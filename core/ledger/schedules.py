@@ -21,9 +21,7 @@ _STANDING: Final = tuple(column.name for column in standings.columns)
 _DEFINED: Final = tuple(column.name for column in schedules.columns)
 _DEAD: Final = frozenset({"done", "deleted"})
 
-_COLUMNS: Final = [
-    standings.c[name] if name in _STANDING and name != "id" else schedules.c[name] for name in _FIELDS
-]
+_COLUMNS: Final = [standings.c[name] if name in _STANDING and name != "id" else schedules.c[name] for name in _FIELDS]
 _BOTH: Final = schedules.join(standings, schedules.c.id == standings.c.id)
 _ACTIVE: Final = text(f"standings.{tables.SCHEDULE_ACTIVE}")
 _LIVE: Final = text(f"schedules.{tables.SCHEDULE_LIVE}")
@@ -90,7 +88,10 @@ class Schedules:
         return _only(await self._reading.fetch(_BY_NAME, guild_id or "", name))
 
     async def page(
-        self, filter: ScheduleFilter, after: str | None, limit: int  # noqa: A002
+        self,
+        filter: ScheduleFilter,
+        after: str | None,
+        limit: int,  # noqa: A002
     ) -> list[ScheduleRow]:
         """A page of a listing; deleted schedules only when asked for by state."""
         shape = tuple(bool(value) for value in _wanted(filter).values())
@@ -168,9 +169,7 @@ _ADD: Final = Insert(schedules, _DEFINED)
 _standing_of: Final = attrgetter(*_STANDING)
 _defined_of: Final = attrgetter(*_DEFINED[:-1])
 
-_UNREVISED: Final = exists().where(
-    standings.c.id == bindparam("id"), standings.c.revision == bindparam("expected")
-)
+_UNREVISED: Final = exists().where(standings.c.id == bindparam("id"), standings.c.revision == bindparam("expected"))
 _REPLACE: Final = Change(
     update(schedules).where(schedules.c.id == bindparam("id"), _UNREVISED)
     .values({name: bindparam(f"new_{name}") for name in _DEFINED if name != "id"}),

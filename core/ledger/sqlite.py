@@ -110,7 +110,9 @@ def explained(path: Path) -> Iterator[None]:
 def open_existing(path: Path, patience_s: float = 5.0) -> sqlite3.Connection:
     """A connection for looking only. It opens the file as a writer would, because reading a log needs its index file
     beside it to be made."""
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None)
+    database = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None
+    )
     database.execute("PRAGMA query_only = ON")
     return database
 

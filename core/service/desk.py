@@ -232,10 +232,12 @@ class Desk:
             self._facts[kind, key] = value
         return value
 
-    async def zone_for(self, given: str | None, guild_id: str | None, user_id: str | None) -> str:
+    async def zone_for(
+        self, given: str | None, guild_id: str | None, user_id: str | None, *, field: str = "timezone"
+    ) -> str:
         """The zone that applies: the item's own, else the person's, else the guild's. Raises Invalid."""
         if given:
-            return zone_name(given, "timezone")
+            return zone_name(given, field)
         return await self.user_zone(user_id) or (await self.guild_settings(guild_id)).timezone
 
     def _answer(self, row: AnswerRow | None, digest: str) -> str | None:

@@ -146,8 +146,9 @@ class Schedules:
             access.require_create(actor, spec)
         owner_id = before.owner_id if before is not None else (spec.owner_id or actor.id)
         zone_owner = owner_id if spec.metadata.get("kind") == access.REMINDER or actor.kind == "member" else None
+        field = "timezone" if spec.timezone else "trigger.timezone"
         given = spec.timezone or getattr(spec.trigger, "timezone", None)
-        timezone = await self._desk.zone_for(given, spec.guild_id, zone_owner)
+        timezone = await self._desk.zone_for(given, spec.guild_id, zone_owner, field=field)
         now = self._desk.clock.now()
         return draft(
             spec, id=before.id if before is not None else self._desk.ids.make("sch", now), owner_id=owner_id,

@@ -56,6 +56,9 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
         try:
             return Understood(trigger, words(trigger, timezone=timezone, hour24=settings.hour24))
         except ValueError as error:
+            _rule(
+                trigger, timezone, now, Policy(), None, None
+            )  # names the place, where the words only say what is wrong
             raise _invalid(error) from None
     try:
         reading = read(
@@ -110,9 +113,7 @@ def _invalid(error: ValueError) -> Invalid:
     return Invalid(f"{field}: {message}", errors=(FieldError(field, message),))
 
 
-def _rule(
-    trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None
-) -> Rule:
+def _rule(trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None) -> Rule:
     try:
         return compile_rule(
             trigger, timezone=timezone, anchor=anchor, dst=policy.dst, month_end=policy.month_end, start=start,
@@ -202,9 +203,7 @@ class Times:
             raise _invalid(error) from None
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = msgspec.json.decode(row.trigger, type=Trigger)
-        return PreviewView(
-            fires=fires(rule, after, left), trigger=trigger, timezone=rule.zone.key, words=row.words
-        )
+        return PreviewView(fires=fires(rule, after, left), trigger=trigger, timezone=rule.zone.key, words=row.words)
 
     async def read(self, actor: Actor, request: ReadTime) -> ReadingView:
         """What words mean, in the zone that applies."""
@@ -256,6 +255,7 @@ class Times:
     async def zones(self, actor: Actor, request: SuggestZones) -> Suggestions:
         """Time zones by half-typed name."""
         return Suggestions(items=tuple(Suggestion(name=name, value=name) for name in search_zones(request.text)))
+
 
 def _spelled(instant: int | None, rule: Rule) -> str | None:
     return None if instant is None else spell(instant, rule.zone)

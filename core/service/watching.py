@@ -55,8 +55,8 @@ def place_of(text: str | None, epoch: int) -> int | None:
     """
     if text is None:
         return None
-    head, _, tail = text.rpartition("-")
-    if not tail.isdecimal() or len(tail) > 18 or (head and not head.isdecimal()):
+    head, dash, tail = text.rpartition("-")
+    if not tail.isdecimal() or len(tail) > 18 or (dash and not head.isdecimal()):
         message = f"{text!r} is no place in the journal; write a number, or epoch-number as in an event's id"
         raise Invalid(f"after: {message}", (FieldError("after", message),))
     return int(tail) if not head or int(head) == epoch else 0

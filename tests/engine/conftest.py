@@ -27,13 +27,14 @@ def logged() -> Iterator[list[Any]]:
 
 
 @pytest.fixture(params=["memory", "file"])
-def make_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> MakeLedger:
+def make_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeLedger]:
     """Ledgers over the same rows, one after another."""
     if request.param == "file":
-        return lambda: StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", synchronous="normal"))
+        yield lambda: StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", synchronous="normal"))
+        return
     database = MemoryDatabase()
-    request.addfinalizer(database.close)
-    return lambda: StoredLedger(MemoryDriver(database.connect))
+    yield lambda: StoredLedger(MemoryDriver(database.connect))
+    database.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from core.service.service import Service
 from schedule_zero import Context, Handler, method
 from schedule_zero.event import Event
 from schedule_zero.handler import MethodInfo
-from schedule_zero.instant import SECOND, spell
+from schedule_zero.instant import SECOND, spell, to_datetime
 from schedule_zero.run import Run, RunState
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, IntervalTrigger, Trigger
@@ -62,13 +62,13 @@ class HandClock:
         return spell(self.now() + int(seconds * SECOND))
 
 
-def datetime_of(clock: HandClock) -> type[dt.datetime]:
+def datetime_of(clock: HandClock) -> Any:
     """What APScheduler, which reads the wall clock by itself, shall read instead."""
 
     class Now(dt.datetime):
         @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
-            return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=clock.now())
+        def now(cls, tz: dt.tzinfo | None = None) -> Any:
+            return to_datetime(clock.now())
 
     return Now
 

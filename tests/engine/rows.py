@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from core.engine.flights import Flight
 from core.engine.plan import Plan, rule_of, terms_of
 from core.engine.ports import Order
-from core.engine.flights import Flight
 from core.ledger.port import ActiveRun
 from core.ledger.rows import ScheduleRow
 from schedule_zero.instant import MINUTE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import msgspec
 import pytest
 from apscheduler import SchedulerRole
 
+import core.engine.admit as admitting
 import core.engine.tick as ticking
 from core.engine.admit import Firing
 from core.engine.plan import Plan
@@ -44,7 +46,7 @@ async def due_together(house: House, count: int, **fields: Any) -> list[Schedule
 
 def break_rule(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let the rules of schedules with these names raise when a tick asks them."""
-    real = ticking.look
+    real = admitting.look
 
     def look(plan: Plan, due: int, now: int) -> Firing:
         if plan.row.name in names:
@@ -283,7 +285,9 @@ async def test_edit_while_being_processed_is_not_lost(house: House, monkeypatch:
     schedule = await house.schedule(IntervalTrigger(every="PT1M", start=house.clock.in_s(0.1)))
     await slow.reached.wait()
     far = house.clock.in_s(7200)
-    edited = await house.client.patch_schedule(schedule.id, {"trigger": {"type": "interval", "every": "PT1H", "start": far}})
+    edited = await house.client.patch_schedule(
+        schedule.id, {"trigger": {"type": "interval", "every": "PT1H", "start": far}}
+    )
     slow.go_on.set()
     await house.until(lambda: house.engine.tick._committing is None or house.engine.tick._committing.done())
     after = await house.client.get_schedule(schedule.id)
@@ -413,13 +417,13 @@ async def test_interval_in_utc_steps_evenly_over_a_clock_change(build: Build) ->
     trigger = IntervalTrigger(every="PT30M", start="2026-03-29T00:00:00+01:00", timezone="Europe/Berlin")
     preview = await house.client.preview(trigger, after="2026-03-29T00:30:00+01:00", n=6)
     instants = [parse(fire.at) for fire in preview.fires]
-    assert [later - earlier for earlier, later in zip(instants, instants[1:], strict=False)] == [30 * 60 * SECOND] * 5
+    assert [later - earlier for earlier, later in itertools.pairwise(instants)] == [30 * 60 * SECOND] * 5
 
 
 async def test_everything_that_is_kept_elsewhere_refuses_with_a_type_error(house: House) -> None:
     store = house.engine.scheduler.store
     refused: list[Callable[[], Awaitable[Any]]] = [
-        lambda: store.get_schedules(),
+        store.get_schedules,
         lambda: store.add_schedule(None, None),  # type: ignore[arg-type]
         lambda: store.remove_schedules(["x"]),
         lambda: store.add_task(None),  # type: ignore[arg-type]
@@ -461,7 +465,9 @@ def test_apscheduler_is_imported_in_one_place() -> None:
     import core
 
     root = Path(next(iter(core.__path__)))
-    users = [path.relative_to(root).as_posix() for path in root.rglob("*.py") if "apscheduler" in _imports(path.read_text())]
+    users = [
+        path.relative_to(root).as_posix() for path in root.rglob("*.py") if "apscheduler" in _imports(path.read_text())
+    ]
     assert users == ["engine/scheduler.py"]
 
 

@@ -259,8 +259,8 @@ async def test_needs_owner_stops_the_schedule_at_once(house: House) -> None:
 
 async def test_at_most_once_is_tried_once_whatever_happens(house: House) -> None:
     fail_with(house, OSError("away"), RetryAfter(0.01))
-    for method, policy in (("once", {}), ("work", {"delivery": "at_most_once"})):
-        run = await house.ended((await house.run_now(await house.schedule(method=method, policy=policy))).id)
+    for name, policy in (("once", {}), ("work", {"delivery": "at_most_once"})):
+        run = await house.ended((await house.run_now(await house.schedule(method=name, policy=policy))).id)
         assert (run.state, run.attempt) == (RunState.FAILED, 1)
 
 

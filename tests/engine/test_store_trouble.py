@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from core.ledger.settings import StoreSettings
 from schedule_zero.errors import StorageFull, Unavailable
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger, IntervalTrigger
-from tests.engine.house import PACE, Hands, HandClock, House
+from tests.engine.house import PACE, HandClock, Hands, House
 
 Build = Callable[..., Awaitable[House]]
 
@@ -34,7 +34,6 @@ class Trouble:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.refused = 0
-        self.met = asyncio.Event()
 
     def wrap(self, connection: Connection) -> Connection:
         return _Troubled(connection, self)
@@ -50,7 +49,6 @@ class _Troubled:
                 if index:
                     await self._connection.run(steps[:index])
                 self._trouble.refused += 1
-                self._trouble.met.set()
                 raise StepFailed(index, self._trouble.error)
         return await self._connection.run(steps)
 
@@ -64,11 +62,11 @@ def trouble() -> Trouble:
 
 
 @pytest.fixture
-def make_ledger(trouble: Trouble, request: pytest.FixtureRequest) -> Callable[[], StoredLedger]:
+def make_ledger(trouble: Trouble) -> Iterator[Callable[[], StoredLedger]]:
     """Rows in memory behind a connection that can be told to fail."""
     database = MemoryDatabase()
-    request.addfinalizer(database.close)
-    return lambda: StoredLedger(MemoryDriver(lambda: trouble.wrap(database.connect())))
+    yield lambda: StoredLedger(MemoryDriver(lambda: trouble.wrap(database.connect())))
+    database.close()
 
 
 @pytest.fixture(autouse=True)
@@ -88,10 +86,7 @@ async def test_due_schedules_wait_while_the_store_refuses_and_fire_once_when_it_
     series = await house.schedule(IntervalTrigger(every="PT1H", start=house.clock.in_s(0.1)))
     shot = await house.schedule(DateTrigger(at=house.clock.in_s(0.1)))
     trouble.error = refusal
-    async with asyncio.timeout(10):
-        await trouble.met.wait()
-        while trouble.refused < 5:
-            await asyncio.sleep(0.001)
+    await house.until(lambda: trouble.refused >= 5)
     trouble.error = None
     for schedule in (series, shot):
         await house.heard("run.succeeded", schedule_id=schedule.id)
@@ -106,9 +101,7 @@ async def test_attempts_wait_while_the_store_refuses_and_take_nothing_meanwhile(
     run = await house.run_now(await house.schedule())
     trouble.error = refusal
     house.hands.set_available(True)
-    async with asyncio.timeout(10):
-        while trouble.refused < 5:
-            await asyncio.sleep(0.001)
+    await house.until(lambda: trouble.refused >= 5)
     assert house.hands.calls == []
     trouble.error = None
     assert (await house.ended(run.id)).attempt == 1
@@ -125,9 +118,7 @@ async def test_outcomes_wait_while_the_store_refuses_and_nothing_is_done_twice(
 
     house.hands.deed = deed
     run = await house.run_now(await house.schedule())
-    async with asyncio.timeout(10):
-        while trouble.refused < 5:
-            await asyncio.sleep(0.001)
+    await house.until(lambda: trouble.refused >= 5)
     trouble.error = None
     done = await house.ended(run.id)
     assert (done.state, done.attempt, done.result) == (RunState.SUCCEEDED, 1, "done")
@@ -142,9 +133,7 @@ async def test_runs_that_expire_while_the_store_refuses_expire_when_it_takes_the
     event = await house.heard("run.created", schedule_id=schedule.id)
     trouble.error = NoRoom("the disk is full")
     house.pass_time(61)
-    async with asyncio.timeout(10):
-        while trouble.refused < 3:
-            await asyncio.sleep(0.001)
+    await house.until(lambda: trouble.refused >= 3)
     trouble.error = None
     assert (await house.ended(event.run_id or "")).reason == "missed"
 

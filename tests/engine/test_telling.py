@@ -53,7 +53,7 @@ class Listening:
     async def __aenter__(self) -> Ear:
         self._task = asyncio.create_task(self._house.engine.publisher.serve(self._name, self._ear))
         async with asyncio.timeout(10):
-            while await self._house.ledger.reader.journal.cursor(self._name) is None:
+            while await self._house.ledger.reader.journal.cursor(self._name) is None:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.001)
         return self._ear
 
@@ -127,7 +127,7 @@ async def test_following_goes_on_from_a_place_or_from_now_and_keeps_no_cursor(ho
     await house.schedule()
     after = (await house.told())[-1].seq
     follow = house.engine.publisher.follow(None, lambda event: event.kind == "schedule.created")
-    coming = asyncio.create_task(anext(follow))
+    coming = asyncio.ensure_future(anext(follow))
     await house.until(lambda: len(house.engine.publisher._nudges) == 1)
     await asyncio.sleep(0)
     second = await house.schedule()

@@ -261,7 +261,9 @@ async def test_aiosqlite_still_runs_functions_on_its_thread(path: Path) -> None:
     between = Between()
     ledger = await opened(path, wrap=between.wrap)
     assert isinstance(between.inner, ThreadConnection)
-    threads = await between.inner._visit(lambda first, second: (first, second, __import__("threading").get_ident()), 1, 2)
+    threads = await between.inner._visit(
+        lambda first, second: (first, second, __import__("threading").get_ident()), 1, 2
+    )
     assert threads[:2] == (1, 2)
     assert threads[2] != __import__("threading").get_ident()
     await ledger.close()

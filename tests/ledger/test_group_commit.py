@@ -91,6 +91,18 @@ async def test_nothing_is_answered_before_it_is_durable(ledger: StoredLedger, be
     assert await writing == "sch_1"
 
 
+async def test_nobody_reads_what_is_not_committed(ledger: StoredLedger, between: Between) -> None:
+    between.hold = asyncio.Event()
+    writing = asyncio.create_task(ledger.write(inserting("sch_1")))
+    await asyncio.wait([writing], timeout=0.02)
+    reading = asyncio.create_task(ledger.reader.schedules.count("1"))
+    await asyncio.wait([reading], timeout=0.05)
+    assert not reading.done() or reading.result() == 0
+    between.hold.set()
+    await asyncio.gather(writing, reading)
+    assert await ledger.reader.schedules.count("1") == 1
+
+
 @pytest.mark.parametrize("early", [True, False])
 async def test_only_the_culprit_of_a_group_gets_the_error(ledger: StoredLedger, early: bool) -> None:
     fault = ValueError("mine")

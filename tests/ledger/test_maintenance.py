@@ -50,7 +50,10 @@ async def test_a_sound_ledger_in_use_has_no_findings(ledger: StoredLedger, path:
         (f"UPDATE runs SET ended = {NOW} WHERE id = 'run_3'", "run run_3 has ended but does not say when"),
         ("UPDATE runs SET schedule_id = 'sch_9' WHERE id = 'run_4'", "run run_4 belongs to a schedule that does not"),
         ("DELETE FROM runs WHERE id = 'run_1'", "an attempt belongs to run run_1, which does not exist"),
-        ("DELETE FROM standings WHERE id = 'sch_1'", "schedule sch_1 has a definition but does not say where it stands"),
+        (
+            "DELETE FROM standings WHERE id = 'sch_1'",
+            "schedule sch_1 has a definition but does not say where it stands",
+        ),
         ("DELETE FROM schedules WHERE id = 'sch_2'", "schedule sch_2 says where it stands but has no definition"),
         ("UPDATE schedules SET live = 1 WHERE id = 'sch_2'", "schedule sch_2 holds its name although it is over"),
         ("UPDATE standings SET state = 'paused' WHERE id = 'sch_1'", "schedule sch_1 is not active but has a due time"),
@@ -88,9 +91,7 @@ async def test_a_file_that_is_not_there_or_of_another_schema_cannot_be_checked(
         check(path)
 
 
-async def test_a_backup_of_a_ledger_in_use_is_whole_and_opens(
-    ledger: StoredLedger, path: Path, tmp_path: Path
-) -> None:
+async def test_a_backup_of_a_ledger_in_use_is_whole_and_opens(ledger: StoredLedger, path: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.sqlite3"
     backup(path, target)
     await save(ledger, schedule("sch_later"))

@@ -156,7 +156,9 @@ class Ledgers(RuleBasedStateMachine):
         waiting = self.loop.run_until_complete(runs.waiting(None, 10))
         assert [row.id for row in waiting] == sorted(id for id, row in self.runs.items() if row.state == "waiting")
         out = self.loop.run_until_complete(runs.open())
-        expected = {row.id for row in self.runs.values() if row.state in OPEN and (row.id, row.attempt) in self.attempts}
+        expected = {
+            row.id for row in self.runs.values() if row.state in OPEN and (row.id, row.attempt) in self.attempts
+        }
         assert {row.id for row, _, _ in out} == expected
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -16,16 +16,16 @@ __all__ = ["build", "clock", "logged"]
 
 
 @pytest.fixture
-def make_ledger(request: pytest.FixtureRequest) -> Callable[[], StoredLedger]:
+def make_ledger() -> Iterator[Callable[[], StoredLedger]]:
     """Ledgers over the same rows in memory."""
     database = MemoryDatabase()
-    request.addfinalizer(database.close)
-    return lambda: StoredLedger(MemoryDriver(database.connect))
+    yield lambda: StoredLedger(MemoryDriver(database.connect))
+    database.close()
 
 
 @pytest.fixture
-async def house(build: Callable[..., object]) -> House:
+async def house(build: Callable[..., Awaitable[House]]) -> House:
     """A house with hands and a post office, whose engine stands still."""
-    made = await build(run=False)  # type: ignore[misc]
+    made = await build(run=False)
     made.engine.serve(Post())
     return made

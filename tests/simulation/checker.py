@@ -36,6 +36,7 @@ def faults(story: Story) -> list[str]:
         *_doubled(runs),
         *_messages(story, runs),
         *_started_twice(story, runs),
+        *_wrong_credit(story, disk),
         *_unaccounted(story, disk, runs, schedules),
         *_journal(disk, runs),
     ]
@@ -77,6 +78,13 @@ def _started_twice(story: Story, runs: list[dict[str, Any]]) -> Iterator[str]:
     for (run_id, attempt), count in story.world.starts.items():
         if run_id in once and (count > 1 or attempt > 1):
             yield f"run {run_id} is at most once and was started as attempt {attempt}, {count} times"
+
+
+def _wrong_credit(story: Story, disk: sqlite3.Connection) -> Iterator[str]:
+    """An attempt has succeeded only if that very attempt was answered: the fence."""
+    for row in disk.execute("SELECT run_id, attempt FROM attempts WHERE outcome = 'succeeded'"):
+        if (row["run_id"], row["attempt"]) not in story.world.done:
+            yield f"attempt {row['attempt']} of run {row['run_id']} has the success of another one"
 
 
 def _unaccounted(

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.local import LocalClient
 from schedule_zero.errors import ScheduleZeroError
-from schedule_zero.instant import spell
+from schedule_zero.instant import parse, spell
 from schedule_zero.requests import CreateSchedule, RunSchedule
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, Trigger
@@ -51,7 +51,9 @@ class People:
         known = sorted(self.acknowledged - self.deleted)
         if self._pending is not None or len(known) < 4 or (roll < 0.25 and len(known) < 8):
             await self._create(client, clock)
-        elif roll < 0.45:
+        elif roll < 0.40:
+            await self._change_at_its_due_time(client, clock, self._random.choice(known))
+        elif roll < 0.50:
             await self._run_now(client, self._random.choice(known))
         elif roll < 0.60:
             args = {"args": {"text": f"v{self._random.randint(1, 99)}"}}
@@ -77,6 +79,17 @@ class People:
         assert isinstance(answer, Schedule)
         self.acknowledged.add(answer.id)
         self._pending = None
+
+    async def _change_at_its_due_time(self, client: LocalClient, clock: VirtualClock, id: str) -> None:
+        """Another rule, or a pause, in the very moment in which the tick deals with the schedule."""
+        fires = (await client.get_schedule(id)).next_fire_times
+        if not fires or parse(fires[0]) - clock.now() > 7200 * 1_000_000:
+            return
+        await asyncio.sleep(max(0.0, (parse(fires[0]) - clock.now()) / 1e6 + self._random.uniform(-0.004, 0.008)))
+        if self._random.random() < 0.5:
+            await client.pause_schedule(id)
+        else:
+            await client.patch_schedule(id, {"trigger": self._trigger_json()})
 
     async def _run_now(self, client: LocalClient, id: str) -> None:
         self._count += 1

@@ -59,6 +59,7 @@ class World:
         self.intents: dict[str, float] = {}
         self.sent: dict[str, int] = {}
         self.starts: dict[tuple[str, int], int] = {}
+        self.done: set[tuple[str, int]] = set()
         self.alive: set[int] = set()
 
     def deliver(self, run_id: str, at: float) -> int:
@@ -135,8 +136,9 @@ class WorldLink(HandlerLink):
             self._world.note_sent(order.run_id)
             if not self._calm and roll() < 0.02:
                 return  # the answer was lost
-            if not self._calm and roll() < 0.02:
-                await asyncio.sleep(20 * roll())  # it comes late, perhaps after its lease
+            if not self._calm and roll() < 0.06:
+                self._tasks.pop(key, None)  # no beat speaks for it, and the answer comes after its lease
+                await asyncio.sleep(6.0 + 3.0 * roll())
             self._sink.answer([answer] * (2 if roll() < 0.05 else 1))
         except asyncio.CancelledError:
             self._sink.answer([Answer(run_id=order.run_id, attempt=order.attempt, kind="cancelled")])
@@ -149,5 +151,6 @@ class WorldLink(HandlerLink):
             cause = Cause.LASTING if roll < 0.05 else Cause.PASSING
             return Answer(run_id=order.run_id, attempt=order.attempt, kind="failed", cause=cause, error="flaky")
         number = self._world.deliver(order.run_id, asyncio.get_running_loop().time())
+        self._world.done.add((order.run_id, order.attempt))
         value = f'{{"message":{number}}}'
         return Answer(run_id=order.run_id, attempt=order.attempt, kind="succeeded", value=value)

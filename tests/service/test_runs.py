@@ -1,0 +1,140 @@
+"""Run now, retry, cancel, and looking at runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from schedule_zero.errors import Conflict, Invalid, Reject
+from schedule_zero.handler import Context
+from schedule_zero.instant import parse
+from schedule_zero.run import RunState
+from schedule_zero.trigger import CronTrigger, DateTrigger
+from tests.engine.house import House
+
+Build = Callable[..., Awaitable[House]]
+
+
+async def test_run_now_runs_works_while_paused_and_moves_no_due_time(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(CronTrigger(expression="0 * * * *"))
+    await house.ended((await house.run_now(schedule)).id)
+    assert (await house.client.get_schedule(schedule.id)).next_fire_times == schedule.next_fire_times
+    paused = await house.client.pause_schedule(schedule.id)
+    assert (await house.ended((await house.run_now(schedule)).id)).state is RunState.SUCCEEDED
+    assert (await house.client.get_schedule(schedule.id)).revision == paused.revision
+    row = await house.ledger.reader.schedules.get(schedule.id)
+    assert row is not None
+    assert (row.last_due, row.fired) == (None, 0)
+
+
+async def test_run_now_works_on_what_is_over(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(DateTrigger(at=house.clock.in_s(0)))
+    await house.heard("run.succeeded", schedule_id=schedule.id)
+    assert (await house.ended((await house.run_now(schedule)).id)).state is RunState.SUCCEEDED
+
+
+async def test_run_now_replaces_single_arguments_for_this_run_only(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(args={"n": 1})
+    await house.ended((await house.run_now(schedule, n=5)).id)
+    await house.ended((await house.run_now(schedule)).id)
+    assert [n for _, _, n in house.hands.calls] == [5, 1]
+    with pytest.raises(Invalid) as caught:
+        await house.run_now(schedule, n="many")
+    assert caught.value.errors[0].field == "args.n"
+    with pytest.raises(Invalid, match="colour"):
+        await house.run_now(schedule, colour="blue")
+
+
+async def test_a_run_says_when_it_was_due_and_how_late_it_began(build: Build) -> None:
+    house = await build(run=False)
+    run = await house.run_now(await house.schedule())
+    assert (run.state, run.late_by, run.start_before) == (RunState.WAITING, None, None)
+    assert run.occurrence.startswith("m:")
+    house.clock.move(90)
+    house.run()
+    done = await house.ended(run.id)
+    assert done.late_by is not None
+    assert done.late_by.startswith("PT1M30")
+    assert parse(done.attempts[0].sent) - parse(done.due) > 89_000_000
+
+
+async def test_a_cancelled_waiting_run_ends_at_once(house: House) -> None:
+    run = await house.run_now(await house.schedule())
+    cancelled = await house.client.cancel_run(run.id)
+    assert (cancelled.state, cancelled.reason, cancelled.attempts) == (RunState.CANCELLED, "cancelled", ())
+    assert len(house.engine.room) == 0
+    with pytest.raises(Conflict, match="has ended"):
+        await house.client.cancel_run(run.id)
+    assert (await house.told("run.cancelled"))[0].run_id == run.id
+
+
+async def test_a_run_between_two_tries_can_be_cancelled(build: Build) -> None:
+    house = await build()
+
+    async def deed(ctx: Context, n: int) -> Any:
+        raise OSError("away")
+
+    house.hands.deed = deed
+    run = await house.run_now(await house.schedule(policy={"retry": {"initial": "PT1H"}}))
+    await house.heard("run.waiting", run_id=run.id)
+    await house.client.cancel_run(run.id)
+    house.pass_time(3700)
+    assert (await house.client.get_run(run.id)).state is RunState.CANCELLED
+    assert len(house.hands.calls) == 1
+
+
+async def test_a_retry_is_a_new_run_with_the_old_arguments(build: Build) -> None:
+    house = await build()
+
+    async def deed(ctx: Context, n: int) -> Any:
+        if n == 1:
+            raise Reject("no")
+
+    house.hands.deed = deed
+    schedule = await house.schedule(args={"n": 1})
+    failed = await house.ended((await house.run_now(schedule)).id)
+    await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
+    again = await house.client.retry_run(failed.id)
+    assert again.id != failed.id
+    assert (await house.ended(again.id)).state is RunState.FAILED
+    assert [n for _, _, n in house.hands.calls] == [1, 1]
+
+
+async def test_only_what_did_not_succeed_can_be_retried(build: Build) -> None:
+    house = await build()
+    run = await house.ended((await house.run_now(await house.schedule())).id)
+    with pytest.raises(Conflict, match="succeeded"):
+        await house.client.retry_run(run.id)
+
+
+async def test_a_run_of_a_deleted_schedule_cannot_be_retried(house: House) -> None:
+    schedule = await house.schedule()
+    run = await house.run_now(schedule)
+    await house.client.delete_schedule(schedule.id)
+    with pytest.raises(Conflict, match="bring it back"):
+        await house.client.retry_run(run.id)
+
+
+async def test_a_listing_of_runs_is_newest_first_filtered_and_paged(build: Build) -> None:
+    house = await build(run=False)
+    schedule = await house.schedule()
+    made = []
+    for _ in range(5):
+        made.append((await house.run_now(schedule)).id)
+        house.clock.move(1)
+    await house.run_now(await house.schedule(guild_id="2"))
+    page = await house.client.list_runs(schedule_id=schedule.id, limit=3)
+    rest = await house.client.list_runs(schedule_id=schedule.id, limit=3, cursor=page.next)
+    assert [run.id for run in (*page.items, *rest.items)] == made[::-1]
+    assert rest.next is None
+    cancelled = await house.client.cancel_run(made[0])
+    assert [run.id for run in (await house.client.list_runs(guild_id="1", state="cancelled")).items] == [cancelled.id]
+    since = (await house.client.get_run(made[3])).due
+    assert [run.id for run in (await house.client.list_runs(guild_id="1", since=since)).items] == made[:2:-1]
+    with pytest.raises(Invalid, match="since"):
+        await house.client.list_runs(since="soon")
