@@ -282,7 +282,7 @@ async def test_run_ends_on_a_signal_and_leaves_the_programs_signals_as_they_were
     before = signal.getsignal(signal.SIGTERM)
     running = asyncio.create_task(sz.run())
     async with asyncio.timeout(10):
-        while sz._app is None or signal.getsignal(signal.SIGTERM) is before:  # noqa: ASYNC110 - nothing tells of it
+        while sz._app is None or signal.getsignal(signal.SIGTERM) is before:
             await asyncio.sleep(0.001)
         signal.raise_signal(signal.SIGTERM)
         await running

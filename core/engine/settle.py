@@ -93,9 +93,9 @@ class Settler:
                 await self._commit()
 
     async def drain(self) -> None:
-        """Commit what is at hand."""
-        while self._ended or self._started or self._late:
-            await self._commit()
+        """Commit what is at hand; what the store refuses stays for later, so that a full disk holds up no end."""
+        while (self._ended or self._started or self._late) and await self._commit():
+            pass
 
     def pending(self) -> int:
         """Outcomes not yet committed."""
@@ -110,7 +110,8 @@ class Settler:
             flight.started = True
             self._started.append(flight)
 
-    async def _commit(self) -> None:
+    async def _commit(self) -> bool:
+        """Commit one batch; whether the store took it."""
         ended, self._ended = self._ended[:BATCH], self._ended[BATCH:]
         started, self._started = [f for f in self._started if self._in_air(f)], []
         late, self._late = self._late, []
@@ -123,7 +124,7 @@ class Settler:
             self._ended, self._started, self._late = ended + self._ended, started + self._started, late + self._late
             log.warning("the store refused; outcomes wait", count=len(self._ended), error=str(error))
             await asyncio.sleep(REFUSED_PAUSE_S)
-            return
+            return False
         log.debug("outcomes committed", ended=len(ended), started=len(started), late=len(late))
         self.executed += sum(1 for verdict in ended if verdict.outcome.state in TERMINAL)
         for verdict in ended:
@@ -132,6 +133,7 @@ class Settler:
             self._consequences.late(row.run_id, row.attempt)
         if blocked:
             await self._consequences.schedules_changed(blocked)
+        return True
 
     def _in_air(self, flight: Flight) -> bool:
         return self._flights.get(flight.order.run_id, flight.order.attempt) is flight

@@ -53,7 +53,7 @@ class Listening:
     async def __aenter__(self) -> Ear:
         self._task = asyncio.create_task(self._house.engine.publisher.serve(self._name, self._ear))
         async with asyncio.timeout(10):
-            while await self._house.ledger.reader.journal.cursor(self._name) is None:  # noqa: ASYNC110 - no event tells
+            while await self._house.ledger.reader.journal.cursor(self._name) is None:
                 await asyncio.sleep(0.001)
         return self._ear
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import struct
+from calendar import isleap
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.timing.clock import clock_of
+from core.timing.clock import Clock, clock_of
 from core.timing.rule import EARLIEST, LATEST
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, from_datetime, to_datetime
@@ -93,6 +96,26 @@ def test_a_repeated_wall_has_two_instants_and_settles_on_the_first() -> None:
     assert second - first == HOUR
     assert clock.first(instant("2026-10-25 02:30")) == first
     assert clock.highest(second) > clock.wall(second)
+
+
+def _zone_that_falls_back_at(moment: int) -> ZoneInfo:
+    """A made-up zone, UTC+1 in summer, that turns its clocks back by an hour at an instant, every year."""
+    wall = to_datetime(moment + HOUR)
+    back = f"J{wall.timetuple().tm_yday - (wall.month > 2 and isleap(wall.year))}/{wall:%H:%M:%S}"
+    header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    body = struct.pack(">lbb", 0, 0, 0) + b"WIN\0"
+    return ZoneInfo.from_file(BytesIO(header + body + header + body + f"\nWIN0SUM-1,J32/0,{back}\n".encode()))
+
+
+def test_an_hour_repeated_across_the_border_of_two_stretches_is_known_as_repeated() -> None:
+    """A stretch is 2**45 microseconds; the clocks go back twenty minutes before one ends."""
+    border = 50 << 45
+    back = border - 20 * MINUTE
+    clock = Clock(_zone_that_falls_back_at(back))
+    assert clock.wall(back) == clock.wall(back - HOUR)
+    assert clock.highest(border + 5 * MINUTE) == back + HOUR - 1
+    assert clock.instants(clock.wall(border)) == (border - HOUR, border)
+    assert clock.first(clock.wall(border)) == border - HOUR
 
 
 @pytest.mark.parametrize("where", ZONES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from cronsim import CronSim
 
 from core.timing.compile import BadTrigger
 from core.timing.rule import Rule
-from schedule_zero.instant import DAY, MINUTE, SECOND
+from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND
 from tests.timing.walls import cron, due_after, instant, interval, local_times, once, rrule
 
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
@@ -293,6 +294,7 @@ def test_due_times_are_those_of_asking_every_minute(where: str, day: str) -> Non
         found = due_after(rule, asked.low, len(expected) + 1)
         assert [due for due in found if due < asked.high] == expected, (expression, literal)
         _looking_back_agrees(rule, expected, asked.low)
+        _any_moment_agrees(rule, expected, asked)
 
 
 def _looking_back_agrees(rule: Rule, due: list[int], low: int) -> None:
@@ -302,6 +304,25 @@ def _looking_back_agrees(rule: Rule, due: list[int], low: int) -> None:
         assert rule.count_between(low, moment - 1) == number
         if number:
             assert rule.last_until(moment - 1) == due[number - 1]
+
+
+def _any_moment_agrees(rule: Rule, due: list[int], asked: _Asked) -> None:
+    """Asked in between, also while an hour is lived a second time."""
+    for moment, _ in asked.shown[60::37]:
+        place = bisect_right(due, moment)
+        if 0 < place < len(due):
+            assert rule.next_after(moment) == due[place]
+            assert rule.last_until(moment) == due[place - 1]
+
+
+def test_both_times_of_a_yearly_rule_are_found_from_either_side() -> None:
+    """The second time lies in the next span, the next wall a year away."""
+    rule = cron("30 2 25 10 *", BERLIN, "literal")
+    first, second = instant("2026-10-25 02:30", BERLIN), instant("2026-10-25 02:30", BERLIN, fold=1)
+    assert second - first == HOUR
+    assert due_after(rule, first - DAY, 2) == [first, second]
+    assert rule.last_until(second + DAY) == second
+    assert rule.last_until(second - 1) == first
 
 
 def test_a_long_time_back_is_counted_without_a_walk() -> None:

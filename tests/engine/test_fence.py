@@ -1,0 +1,71 @@
+"""The fence in the ledger: an answer counts only for the attempt that stands there, whatever memory believes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from core.engine.flights import Flight, Flights
+from core.engine.outcome import Outcome
+from core.engine.ports import Answer, SystemClock
+from core.engine.settle import Settler
+from core.ledger.ledger import StoredLedger
+from core.ledger.memory import MemoryDriver
+from core.ledger.port import Transaction
+from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow, ScheduleRow
+from schedule_zero.run import RunState
+from tests.engine.rows import T0, flight, schedule_row
+
+
+class Told:
+    """What the settler told the engine."""
+
+    def __init__(self) -> None:
+        self.settled_attempts: list[int] = []
+
+    def settled(self, flight: Flight, outcome: Outcome) -> None:
+        self.settled_attempts.append(flight.order.attempt)
+
+    def late(self, run_id: str, attempt: int) -> None:
+        """A late answer was kept."""
+
+    async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None:
+        """No schedule changes here."""
+
+
+async def second_attempt(tx: Transaction) -> None:
+    """The ledger holds attempt 2 as the one under way."""
+    run = RunRow(
+        id="run_1", schedule_id="sch_1", occurrence=f"t:{T0}", guild_id="1", handler="echo", method="echo", priority=1,
+        due=T0, start_before=None, state=RunState.WAITING, attempt=1, not_before=None, args=None, result=None,
+        reason=None, error=None, missed=None, created=T0, ended=None, lost=0,
+    )  # fmt: skip
+    await tx.schedules.insert([schedule_row()])
+    await tx.runs.insert([run])
+    await tx.runs.move(
+        [Move(run_id="run_1", before=RunState.WAITING, before_attempt=1, after=RunState.DISPATCHED, attempt=2, at=T0)]
+    )
+    await tx.runs.begin(
+        [AttemptRow(run_id="run_1", attempt=n, handler="echo", instance="echo@1", sent=T0) for n in (1, 2)],
+        [LeaseRow(run_id="run_1", attempt=2, instance="echo@1", remaining=6_000_000)],
+    )
+
+
+@pytest.mark.parametrize(("attempt", "state"), [(1, RunState.DISPATCHED), (2, RunState.SUCCEEDED)])
+async def test_an_answer_for_another_attempt_than_the_ledgers_changes_nothing(attempt: int, state: RunState) -> None:
+    ledger, told, flights = StoredLedger(MemoryDriver()), Told(), Flights()
+    await ledger.open()
+    await ledger.write(second_attempt)
+    settler = Settler(clock=SystemClock(), ledger=ledger, flights=flights, consequences=told)
+    flights.add(flight(attempt=attempt))
+    settler.take([Answer(run_id="run_1", attempt=attempt, kind="succeeded", value="1")])
+    async with asyncio.timeout(5):
+        await settler.drain()
+    run = await ledger.reader.runs.get("run_1")
+    assert run is not None
+    assert (run.state, run.attempt) == (state, 2)
+    told_events = [event.kind for event in await ledger.reader.journal.after(0, 10)]
+    assert told_events == (["run.succeeded"] if state is RunState.SUCCEEDED else [])
+    await ledger.close()
