@@ -189,7 +189,7 @@ class RunWrites(RunReads, Protocol):
         ...
 
     async def finish(self, ended: Sequence[AttemptRow]) -> None:
-        """Write the end of attempts (``ended`` … ``error``) and drop their leases."""
+        """Write the end of attempts (``ended`` … ``error``), and ``started`` where none is noted; drop their leases."""
         ...
 
     async def note_late(self, answers: Sequence[AttemptRow]) -> None:

@@ -281,10 +281,15 @@ _STARTED: Final = Change(
     "rows",
 )
 _RESULT: Final = ("ended", "outcome", "cause", "error")
-_ENDED: Final = given("run_id", "attempt", *_RESULT)
+_ENDED: Final = given("run_id", "attempt", *_RESULT, "started")
 _THAT_ATTEMPT: Final = (attempts.c.run_id == _ENDED.c.run_id, attempts.c.attempt == _ENDED.c.attempt)
 _FINISH: Final = Change(
-    update(attempts).values({name: _ENDED.c[name] for name in _RESULT}).where(*_THAT_ATTEMPT), "rows"
+    update(attempts)
+    .values(
+        {name: _ENDED.c[name] for name in _RESULT} | {"started": func.coalesce(attempts.c.started, _ENDED.c.started)}
+    )
+    .where(*_THAT_ATTEMPT),
+    "rows",
 )
 _NOTE_LATE: Final = Change(
     update(attempts)
@@ -390,7 +395,7 @@ class RunChanges(Runs):
 
 
 def _results(rows: Sequence[AttemptRow]) -> list[tuple[Any, ...]]:
-    return [(row.run_id, row.attempt, row.ended, row.outcome, row.cause, row.error) for row in rows]
+    return [(row.run_id, row.attempt, row.ended, row.outcome, row.cause, row.error, row.started) for row in rows]
 
 
 def _stale() -> StaleMove:

@@ -89,9 +89,9 @@ class Schedules:
 
     async def page(
         self,
-        filter: ScheduleFilter,
+        filter: ScheduleFilter,  # noqa: A002
         after: str | None,
-        limit: int,  # noqa: A002
+        limit: int,
     ) -> list[ScheduleRow]:
         """A page of a listing; deleted schedules only when asked for by state."""
         shape = tuple(bool(value) for value in _wanted(filter).values())

@@ -53,7 +53,7 @@ async def test_messages_are_kept_while_the_playground_runs_and_not_only_at_its_e
     saved = tmp_path / "playground" / keeping.HISTORY
     await started.post("lasting")
     async with asyncio.timeout(10):
-        while not saved.exists() or b"lasting" not in saved.read_bytes():  # noqa: ASYNC110  # the file is all that tells
+        while not saved.exists() or b"lasting" not in saved.read_bytes():  # the file is all that tells
             await asyncio.sleep(0.02)
 
 

@@ -140,7 +140,7 @@ async def test_a_page_hidden_for_long_catches_up_when_it_is_looked_at(started: S
     page.last_activity -= 200
     await started.post("missed")
     async with asyncio.timeout(10):
-        while env._dirty.is_set():  # noqa: ASYNC110  # until the publication that leaves it out has begun
+        while env._dirty.is_set():  # until the publication that leaves it out has begun
             await asyncio.sleep(0.01)
     await visitor.sees("missed")
 
@@ -155,7 +155,7 @@ async def test_a_command_registered_while_a_page_is_open_is_offered_there(starte
     started.bot.tree.add_command(fresh)
     await started.bot.tree.sync()
     async with asyncio.timeout(10):
-        while "fresh" not in (await visitor.ask("GET", "/commands")).text:  # noqa: ASYNC110  # as a browser asks
+        while "fresh" not in (await visitor.ask("GET", "/commands")).text:  # as a browser asks
             await asyncio.sleep(0.02)
     await visitor.look()
     await visitor.run("fresh")
