@@ -9,6 +9,7 @@ import click
 from core.commands.explain import Failed
 from core.config import Config
 from core.ledger import maintenance, migrate
+from core.ledger.backup import backup as copy_to
 from core.ledger.open import database_path
 
 
@@ -39,5 +40,5 @@ def check(config: Config) -> None:
 def backup(config: Config, target: Path) -> None:
     """Copy the database to a file that does not exist yet. Raises StoreError."""
     path = database_path(config.store, config.data_path)
-    maintenance.backup(path, target)
+    copy_to(path, target)
     click.echo(f"{path} was copied to {target}")

@@ -1,8 +1,7 @@
-"""Looking after a database file from outside: checking it, and copying it while a core uses it."""
+"""Looking after a database file from outside: is it sound?"""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -77,35 +76,3 @@ def _damage(database: sqlite3.Connection) -> list[str]:
     except sqlite3.DatabaseError as error:  # damage so bad that the check itself cannot go on
         return [f"the file is damaged: {error}"]
     return [text for (text,) in rows if text != "ok"]
-
-
-def backup(path: Path, target: Path) -> None:
-    """Copy a database, also while a core writes it; what was committed when the copy ends is in it.
-
-    The copy appears under its name only when it is whole and on the disk.
-
-    Raises:
-        StoreError: the source is no database, or the target exists or cannot be written.
-    """
-    if target.exists():
-        raise StoreError(f"{target} exists already; name a file that does not")
-    if not path.exists():
-        raise StoreError(f"{path} does not exist")
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with explained(target):
-            part.unlink(missing_ok=True)
-            with explained(path), closing(open_existing(path)) as source, closing(sqlite3.connect(part)) as copy:
-                source.backup(copy)
-            _to_disk(part)
-            os.link(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _to_disk(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from core.ledger.backup import backup
 from core.ledger.lock import FileLock
 from core.ledger.port import StoreError
 from core.ledger.schema import REVISIONS, create_schema
@@ -83,7 +84,6 @@ def upgrade(path: Path) -> Path | None:
 
 def _migrate(path: Path) -> Path:
     # Loading these takes longer than starting with a database that is up to date.
-    from core.ledger.maintenance import backup  # noqa: PLC0415
     from core.ledger.migrations.run import run_migrations  # noqa: PLC0415
 
     kept = path.with_name(f"{path.name}.before-{REVISIONS[-1]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")

@@ -135,6 +135,8 @@ def require_operator(actor: Actor) -> None:
 
 
 def _require_work(actor: Actor, spec: ScheduleSpec) -> None:
+    if actor.guild_id is None:
+        raise Forbidden("Outside a server there are only reminders.")
     if spec.handler != "discord":
         _require(actor, MANAGE_GUILD, "Work for other programs takes the permission Manage Server.")
     else:

@@ -50,7 +50,7 @@ class Finding:
         if request.reminders:
             metadata = (("kind", access.REMINDER),)
             wanted = ScheduleFilter(any_guild=True, owner_id=actor.id, text=text, metadata=metadata)
-        elif actor.kind == "member" and not (actor.guild_id == request.guild_id and actor.has(MANAGE_MESSAGES)):
+        elif actor.kind == "member" and not _moderates(actor, request.guild_id):
             wanted = msgspec.structs.replace(wanted, owner_id=actor.id)
         found = await self._named(actor, text)
         for state in _ACTIONABLE:
@@ -87,6 +87,10 @@ def _visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter:
     if actor.guild_id is None:
         return msgspec.structs.replace(wanted, any_guild=False, owner_id=wanted.owner_id or actor.id)
     return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+
+
+def _moderates(actor: Actor, guild_id: str | None) -> bool:
+    return guild_id is not None and actor.guild_id == guild_id and actor.has(MANAGE_MESSAGES)
 
 
 def _label(row: ScheduleRow) -> str:

@@ -186,7 +186,7 @@ class Runs:
             views.append(
                 run_view(
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
-                    why=await why_waiting(self._desk, row, schedule),
+                    why=await why_waiting(self._desk, source.usage, row, schedule),
                     progress=flight.fraction if flight is not None else None,
                 )
             )  # fmt: skip

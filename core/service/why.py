@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from core.governor.explain import why_of
+from core.ledger.port import UsageReads
 from core.ledger.rows import RunRow, ScheduleRow
 from core.service.desk import Desk
 from schedule_zero.instant import spell
@@ -12,14 +13,14 @@ from schedule_zero.run import RunState, SkipReason, Why
 from schedule_zero.schedule import Policy
 
 
-async def why_waiting(desk: Desk, row: RunRow, schedule: ScheduleRow | None) -> Why | None:
+async def why_waiting(desk: Desk, reads: UsageReads, row: RunRow, schedule: ScheduleRow | None) -> Why | None:
     """The scope and limit that hold a run back, and until when; None when it only waits for its turn, or not at all."""
     if row.state is not RunState.WAITING:
         return None
     engine, now = desk.engine, desk.clock.now()
     if row.not_before is not None and row.not_before > now:
         if row.reason == SkipReason.QUOTA and row.guild_id is not None:
-            return await _quota(desk, row.guild_id, row.not_before)
+            return await _quota(desk, reads, row.guild_id, row.not_before)
         return _own_time(row, schedule, row.not_before)
     behind = engine.room.in_line(row.id)
     if behind is not None:
@@ -40,9 +41,9 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
     )
 
 
-async def _quota(desk: Desk, guild_id: str, not_before: int) -> Why | None:
+async def _quota(desk: Desk, reads: UsageReads, guild_id: str, not_before: int) -> Why | None:
     """The calendar quota that sent a run to a later period."""
-    standing = await desk.engine.entitler.standing(desk.reader.usage, guild_id, desk.clock.now())
+    standing = await desk.engine.entitler.standing(reads, guild_id, desk.clock.now())
     full = [(period, used) for period, used in standing if used >= period.allowed] or standing
     if not full:
         return None

@@ -28,7 +28,7 @@ from core.timing.say import say, say_bounded, say_time
 from core.timing.series import Unsaid, trigger_of
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, HOUR, SECOND, spell, to_datetime
-from schedule_zero.trigger import CronTrigger, DateTrigger, RRuleTrigger, Trigger
+from schedule_zero.trigger import CronTrigger, DateTrigger, RRuleTrigger, TextTrigger, Trigger
 
 LONGEST: Final = 200
 _MOST_OFFERED: Final = 3
@@ -285,8 +285,10 @@ def words(trigger: Trigger, *, timezone: str = "UTC", hour24: bool = True) -> st
     """Any trigger said back in words; where people would say it, in words that ``read`` understands.
 
     Raises:
-        ValueError: the trigger itself makes no sense.
+        BadTrigger: the trigger itself makes no sense; names the place.
     """
+    if not isinstance(trigger, TextTrigger):
+        compile_rule(trigger, timezone=timezone, anchor=0)
     return say(trigger, timezone=timezone, hour24=hour24)
 
 

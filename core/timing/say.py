@@ -9,10 +9,11 @@ from typing import Final
 from core.timing.clock import Clock, clock_of
 from core.timing.cron import read_fields
 from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, ordinal
+from core.timing.interval import read_every
 from core.timing.series import ALL_DAYS, ALL_WEEKDAYS, Series, evenly, series_of
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
-from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
+from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, TextTrigger, Trigger
 
 _DAY_SECONDS: Final = 86_400
 _ORDINALS: Final = {-1: "last", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
@@ -35,8 +36,7 @@ def say(trigger: Trigger, *, timezone: str, hour24: bool) -> str:
     if isinstance(trigger, CronTrigger):
         return _explained(trigger.expression)
     if isinstance(trigger, IntervalTrigger):
-        return f"every {trigger.every}"
-    assert isinstance(trigger, RRuleTrigger)
+        return _say_interval(trigger.every)
     return f"by the rule {trigger.rule.strip().upper().removeprefix('RRULE:')}"
 
 
@@ -104,6 +104,15 @@ def say_series(series: Series, *, hour24: bool) -> str:
         return _say_window(series, step, hour24)
     times = _joined(say_time(second, hour24=hour24) for second in series.times)
     return f"every {_say_days(series)} at {times}{start}"
+
+
+def _say_interval(every: str) -> str:
+    """An interval of months that counts from the making of its schedule, or one of broken seconds."""
+    months, micros = read_every(every)
+    if micros:
+        return f"every {micros / SECOND:g} seconds"
+    number, unit = (months // 12, "year") if months % 12 == 0 else (months, "month")
+    return f"every {unit if number == 1 else f'{number} {unit}s'}"
 
 
 def _say_window(series: Series, step: int, hour24: bool) -> str:

@@ -12,24 +12,32 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from core.engine.engine import Engine
 from core.engine.janitor import Retention
 from core.engine.ports import Answer, AnswerSink, HandlerLink, Instance, Order, Pace
-from core.governor.settings import GovernorSettings
+from core.governor.settings import GovernorSettings, Plan
 from core.ledger.ledger import StoredLedger
+from core.ledger.port import Transaction
 from core.local import LocalClient
 from core.service.service import Service
 from schedule_zero import Context, Handler, method
 from schedule_zero.event import Event
 from schedule_zero.handler import MethodInfo
 from schedule_zero.instant import SECOND, spell, to_datetime
-from schedule_zero.run import Run, RunState
+from schedule_zero.run import Run, RunState, Why
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, IntervalTrigger, Trigger
 
 PATIENCE_S = 20.0
 PACE = Pace(longest_sleep_s=0.02, dispatch_s=0.05, janitor_s=0.02)
 OPEN_PLAN = GovernorSettings(default_plan="trusted")
+
+
+def plan(**limits: Any) -> GovernorSettings:
+    """A governor whose guilds all have one small plan."""
+    return GovernorSettings(plans={"small": Plan(**limits)}, default_plan="small")
 
 
 NOON = 1_772_539_200_000_000  # 2026-03-03T12:00:00Z, a Tuesday far from midnight and clock changes
@@ -241,7 +249,57 @@ class House:
             seconds -= step
         self.engine.dispatcher.wake()
 
+    # what the hands do
+
+    def hold(self, *, obedient: bool = True) -> asyncio.Event:
+        """The hands hold every call until the event is set; disobedient ones also when they are asked to stop."""
+        gate = asyncio.Event()
+
+        async def deed(ctx: Context, n: int) -> Any:
+            while not gate.is_set():
+                try:
+                    await gate.wait()
+                except asyncio.CancelledError:
+                    if obedient:
+                        raise
+            return n
+
+        self.hands.deed = deed
+        return gate
+
+    def fail_with(self, *errors: BaseException | None) -> None:
+        """The hands raise these, call after call; with None, and after the last, they succeed."""
+        left = list(errors)
+
+        async def deed(ctx: Context, n: int) -> Any:
+            error = left.pop(0) if left else None
+            if error is not None:
+                raise error
+            return n
+
+        self.hands.deed = deed
+
     # what people ask for
+
+    async def why(self, run: Run) -> Why:
+        """What a run waits for, once something does hold it back."""
+        found: list[Why] = []
+        async with asyncio.timeout(PATIENCE_S):
+            while not found:
+                held = (await self.client.get_run(run.id)).why
+                found += [] if held is None else [held]
+                await asyncio.sleep(0)
+        return found[0]
+
+    async def rewrite(self, schedule_id: str, **fields: Any) -> None:
+        """Change a stored schedule behind everybody's back, as another program would."""
+
+        async def unit(tx: Transaction) -> None:
+            row = await tx.schedules.get(schedule_id)
+            assert row is not None
+            assert await tx.schedules.replace(msgspec.structs.replace(row, **fields), expected=row.revision)
+
+        await self.ledger.write(unit)
 
     async def schedule(
         self, trigger: Trigger | None = None, *, handler: str = "hands", method: str = "work",

@@ -27,21 +27,13 @@ from core.engine.admit import Firing
 from core.engine.plan import Plan
 from core.engine.ports import Pace
 from core.engine.scheduler import LedgerDataStore, RuleTrigger
-from core.ledger.port import Transaction
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY, HOUR, SECOND, parse, to_datetime
 from schedule_zero.run import RunState
-from schedule_zero.schedule import Schedule
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger
 from tests.engine.house import PACE, House
 
 Build = Callable[..., Awaitable[House]]
-
-
-async def due_together(house: House, count: int, **fields: Any) -> list[Schedule]:
-    """One-shots that are due at one instant, not long from now."""
-    at = house.clock.in_s(0.25)
-    return [await house.schedule(DateTrigger(at=at), **fields) for _ in range(count)]
 
 
 def break_rule(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -108,23 +100,12 @@ async def test_a_stored_rule_that_cannot_be_compiled_blocks_its_schedule(build: 
     house = await build(run=False)
     broken = await house.every(1, name="broken")
     fine = await house.every(1, name="fine")
-    await rewrite(house, broken.id, trigger='{"type":"cron","expression":"not a rule"}')
+    await house.rewrite(broken.id, trigger='{"type":"cron","expression":"not a rule"}')
     house.engine.book.drop(broken.id)
     house.run()
     await house.heard("schedule.blocked", schedule_id=broken.id)
     await house.heard("run.succeeded", schedule_id=fine.id)
     assert len(await house.told("schedule.blocked")) == 1
-
-
-async def rewrite(house: House, schedule_id: str, **fields: Any) -> None:
-    """Change a stored schedule behind everybody's back, as another program would."""
-
-    async def unit(tx: Transaction) -> None:
-        row = await tx.schedules.get(schedule_id)
-        assert row is not None
-        assert await tx.schedules.replace(msgspec.structs.replace(row, **fields), expected=row.revision)
-
-    await house.ledger.write(unit)
 
 
 def test_a_rule_trigger_answers_twice_at_most_and_never_raises() -> None:
@@ -183,7 +164,7 @@ async def test_sleep_is_bounded_so_a_lost_event_costs_no_more_than_that(build: B
     row = await house.ledger.reader.schedules.get(schedule.id)
     assert row is not None
     house.engine.tick.note(msgspec.structs.replace(row, revision=2, next_due=house.clock.now()))
-    await rewrite(house, schedule.id, revision=2, next_due=house.clock.now())
+    await house.rewrite(schedule.id, revision=2, next_due=house.clock.now())
     house.engine.tick.note((await house.ledger.reader.schedules.get_many([schedule.id]))[schedule.id])
     await house.heard("run.succeeded", schedule_id=schedule.id)
 
@@ -390,7 +371,7 @@ async def test_an_occurrence_that_has_its_run_gets_no_second_one(house: House) -
     await house.heard("run.created", schedule_id=schedule.id)
     await house.client.pause_schedule(schedule.id)
     first = (await house.runs(schedule.id))[0]
-    await rewrite(house, schedule.id, state="active", next_due=parse(first.occurrence[2:]), last_due=None)
+    await house.rewrite(schedule.id, state="active", next_due=parse(first.occurrence[2:]), last_due=None)
     row = await house.ledger.reader.schedules.get(schedule.id)
     assert row is not None
     house.engine.tick._horizon._known.pop(schedule.id, None)
@@ -456,23 +437,6 @@ def test_stock_stores_and_brokers_are_not_even_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_apscheduler_is_imported_in_one_place() -> None:
-    """So that another release, or none, is a change to one file. The same arrow is checked by import-linter."""
-    from pathlib import Path
-
-    import core
-
-    root = Path(next(iter(core.__path__)))
-    users = [
-        path.relative_to(root).as_posix() for path in root.rglob("*.py") if "apscheduler" in _imports(path.read_text())
-    ]
-    assert users == ["engine/scheduler.py"]
-
-
-def _imports(source: str) -> str:
-    return "\n".join(line for line in source.splitlines() if line.lstrip().startswith(("import ", "from ")))
 
 
 async def test_a_store_that_fails_for_good_ends_the_engine(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule
 from schedule_zero.trigger import DateTrigger, IntervalTrigger
 from tests.engine.house import PACE, House
-from tests.engine.test_apscheduler_traps import rewrite
 
 Build = Callable[..., Awaitable[House]]
 
@@ -202,7 +201,7 @@ async def test_a_series_that_ended_while_it_was_paused_tells_what_was_missed(hou
 async def test_a_paused_schedule_whose_rule_is_broken_is_blocked_and_ends_nothing_else(house: House) -> None:
     broken = await paused(house, IntervalTrigger(every="PT20S"))
     fine = await paused(house, IntervalTrigger(every="PT20S"))
-    await rewrite(house, broken.id, trigger='{"type":"cron","expression":"no rule"}')
+    await house.rewrite(broken.id, trigger='{"type":"cron","expression":"no rule"}')
     house.clock.move(61)
     await house.heard("schedule.blocked", schedule_id=broken.id, reason="trigger")
     await house.heard("schedule.resumed", schedule_id=fine.id)

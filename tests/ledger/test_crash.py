@@ -16,7 +16,7 @@ from core.ledger.maintenance import check
 from core.ledger.port import ScheduleFilter
 
 WRITER = Path(__file__).with_name("endless_writer.py")
-LIVES = 6
+LIVES = 4
 ROOT = Path(__file__).parents[2]
 
 

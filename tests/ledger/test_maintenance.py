@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from core.ledger.backup import backup
 from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
-from core.ledger.maintenance import backup, check
+from core.ledger.maintenance import check
 from core.ledger.port import StoreError
 from tests.ledger.making import NOW, begin, event, finish, run, save, schedule
 

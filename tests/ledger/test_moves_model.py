@@ -164,4 +164,4 @@ class Ledgers(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_the_ledger_moves_runs_as_a_plain_model_does() -> None:
-    run_state_machine_as_test(Ledgers, settings=settings(max_examples=60, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(Ledgers, settings=settings(max_examples=40, stateful_step_count=20, deadline=None))

@@ -64,6 +64,11 @@ class House:
         """The SQLite file."""
         return database_path(StoreSettings(), self.data)
 
+    @property
+    def life(self) -> Life:
+        """The newest life."""
+        return self._lives[-1]
+
     # ── lives ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def open(self, *options: str, config: Path | None = None) -> Life:
@@ -159,12 +164,12 @@ class House:
         if not waiting:
             return
         listening = asyncio.create_task(self._strike_out(waiting, kinds))
-        dying = asyncio.create_task(self._lives[-1].over())
+        dying = asyncio.create_task(self.life.over())
         try:
             await asyncio.wait({listening, dying}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
                 words = f"nothing was told of {sorted(waiting)}"
-                raise TimeoutError(f"{words} that is one of {list(kinds)}; {self._lives[-1].last_words()}")
+                raise TimeoutError(f"{words} that is one of {list(kinds)}; {self.life.last_words()}")
             listening.result()
         finally:
             for task in (listening, dying):

@@ -37,6 +37,7 @@ class Ring:
         self.accounts = Accounts()
         self.dues: list[Due] = []
         self.rejected: list[str] = []
+        self._away = 0.0
         self._house = house
         self._scratch = scratch
         self._random = random
@@ -46,7 +47,8 @@ class Ring:
         """What was counted, in a line."""
         kills = ", ".join(f"{count} × {window}" for window, count in sorted(self.kills.items()))
         lost, doubled = len(self.accounts.lost), len(self.accounts.doubled)
-        return f"{self.tries} killed, proven {kills}; {len(self.dues)} due times, {lost} lost, {doubled} doubled"
+        away = f" and kept down for {self._away:g} s" if self._away else ""
+        return f"{self.tries} killed{away}, proven {kills}; {len(self.dues)} due times, {lost} lost, {doubled} doubled"
 
     async def until(self, window: Window, wanted: int, aims: Sequence[Aim], *, bound: int, away: float = 0.0) -> None:
         """Kill until so many kills in this window are proven.
@@ -56,6 +58,7 @@ class Ring:
             bound: how many tries there may be.
             away: seconds the bot stays away after each kill, on every clock.
         """
+        self._away = away
         while self.kills[window] < wanted:
             assert self.tries < bound, f"{self.kills[window]} of {wanted} kills in {window} proven in {bound} tries"
             await self._kill(aims[self.tries % len(aims)])

@@ -17,7 +17,7 @@ from tests.process.remains import copy_of, read_remains
 
 pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.timeout(120)]
 
-SOON = 2_500_000
+SOON = 3_000_000
 """Microseconds: long enough to hold the lock and to send the edits before the tick, shorter than a writer waits."""
 
 

@@ -20,7 +20,10 @@ def test_without_a_start_the_first_is_one_interval_after_the_making() -> None:
 
 def test_with_a_start_the_first_is_the_start() -> None:
     rule = interval("PT15M", "2026-02-01T10:07:00")
-    assert due_after(rule, 0, 2) == [instant("2026-02-01 10:07"), instant("2026-02-01 10:22")]
+    first = instant("2026-02-01 10:07")
+    assert due_after(rule, 0, 2) == [first, first + 15 * MINUTE]
+    assert (rule.count_between(0, first), rule.count_between(first, first + 15 * MINUTE)) == (1, 1)
+    assert (rule.last_until(first), rule.last_until(first - 1)) == (first, None)
 
 
 def test_the_start_of_the_schedule_is_the_anchor_where_the_trigger_has_none() -> None:

@@ -24,6 +24,12 @@ def test_a_time_left_out_literally_is_said_at_the_next_one() -> None:
     assert fires[0].notes[0] == "02:30 does not exist on 2026-03-29 and is left out"
 
 
+def test_a_time_left_out_is_not_said_to_fire_at_another_that_is_due_anyway() -> None:
+    fires = preview(cron("0 2,3 * * *", BERLIN, "literal"), after=instant("2026-03-28 12:00", BERLIN), n=1)
+    assert fires[0].local == "2026-03-29T03:00:00+02:00"
+    assert fires[0].notes[0] == "02:00 does not exist on 2026-03-29 and is left out"
+
+
 def test_an_overlap_is_said() -> None:
     after = instant("2026-10-24 12:00", BERLIN)
     assert preview(cron("30 2 * * *", BERLIN), after=after, n=1)[0].notes == (

@@ -167,7 +167,7 @@ def rules(draw: st.DrawFn) -> str:
     weekday = st.sampled_from(WEEKDAYS)
     numbered = st.tuples(st.sampled_from(["1", "2", "-1", "-2", "5"]), weekday).map("".join)
     optional: list[tuple[str, st.SearchStrategy[str]]] = [
-        ("INTERVAL", st.sampled_from(["1", "2", "3", "5", "7", "18"])),
+        ("INTERVAL", st.sampled_from(["1", "2", "3", "5", "7", "14", "18"])),
         ("WKST", weekday),
         ("BYMONTH", _numbers(1, 12, 4)),
         ("BYHOUR", _numbers(0, 23, 3)),

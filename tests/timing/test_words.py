@@ -28,7 +28,9 @@ NOW = parse("2026-11-18T10:00:00+01:00")
         (IntervalTrigger("PT1S"), "every second"),
         (IntervalTrigger("PT90S"), "every 1 minute 30 seconds"),
         (IntervalTrigger("P1D"), "every 24 hours"),
-        (IntervalTrigger("P1M"), "every P1M"),
+        (IntervalTrigger("P1M"), "every month"),
+        (IntervalTrigger("P2Y"), "every 2 years"),
+        (IntervalTrigger("PT1.5S"), "every 1.5 seconds"),
         (IntervalTrigger("P1M", start="2026-11-15T09:00:00"), "every month on the 15th at 09:00"),
         (IntervalTrigger("P1Y", start="2026-11-15T09:00:00"), "every year on 15 November at 09:00"),
         (CronTrigger("0 9 * * *"), "every day at 09:00"),
@@ -47,9 +49,10 @@ def test_triggers_are_said_as_people_would(trigger: Trigger, said: str) -> None:
 
 
 def test_a_trigger_that_makes_no_sense_cannot_be_said() -> None:
-    for trigger in (CronTrigger("61 * * * *"), DateTrigger("soon")):
-        with pytest.raises(ValueError, match=r"minute|soon"):
+    for trigger, place in ((CronTrigger("61 * * * *"), "trigger.expression"), (DateTrigger("soon"), "trigger.at")):
+        with pytest.raises(BadTrigger) as caught:
             words(trigger)
+        assert caught.value.place == place
 
 
 def _due(trigger: Trigger) -> list[int]:

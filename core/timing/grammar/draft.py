@@ -121,7 +121,8 @@ def _on_calendar(draft: Draft, now: Now) -> Series:
         nth=draft.nth,
         last_weekday=draft.last_weekday,
         month=draft.month,
-        start=None if draft.start is None or draft.every == 1 else draft.start.wall,
+        # Every day or every friday needs no start to count from; every 7 days takes its weekday from it.
+        start=draft.start.wall if draft.start is not None and (draft.every > 1 or not draft.has_days) else None,
     )
 
 

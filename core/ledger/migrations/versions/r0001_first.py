@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     _schedules()
+    _standings()
     _runs()
     _attempts()
     _events()
@@ -68,6 +69,17 @@ def _schedules() -> None:
         postgresql_where=sa.text("live = 1"),
     )
     op.create_index("schedules_owner", "schedules", ["owner_id", "id"], unique=False)
+    op.create_index(
+        "schedules_name",
+        "schedules",
+        [sa.text("coalesce(guild_id, '')"), "name"],
+        unique=True,
+        sqlite_where=sa.text("name IS NOT NULL AND live = 1"),
+        postgresql_where=sa.text("name IS NOT NULL AND live = 1"),
+    )
+
+
+def _standings() -> None:
     op.create_table(
         "standings",
         sa.Column("id", sa.Text(), nullable=False),
@@ -96,14 +108,6 @@ def _schedules() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'paused'"),
         postgresql_where=sa.text("state = 'paused'"),
-    )
-    op.create_index(
-        "schedules_name",
-        "schedules",
-        [sa.text("coalesce(guild_id, '')"), "name"],
-        unique=True,
-        sqlite_where=sa.text("name IS NOT NULL AND live = 1"),
-        postgresql_where=sa.text("name IS NOT NULL AND live = 1"),
     )
 
 

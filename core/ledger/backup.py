@@ -1,0 +1,43 @@
+"""Copying a database file, while a core uses it or not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from core.ledger.port import StoreError
+from core.ledger.sqlite import explained, open_existing
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy a database, also while a core writes it; what was committed when the copy ends is in it.
+
+    The copy appears under its name only when it is whole and on the disk.
+
+    Raises:
+        StoreError: the source is no database, or the target exists or cannot be written.
+    """
+    if target.exists():
+        raise StoreError(f"{target} exists already; name a file that does not")
+    if not path.exists():
+        raise StoreError(f"{path} does not exist")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with explained(target):
+            part.unlink(missing_ok=True)
+            with explained(path), closing(open_existing(path)) as source, closing(sqlite3.connect(part)) as copy:
+                source.backup(copy)
+            _to_disk(part)
+            os.link(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _to_disk(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

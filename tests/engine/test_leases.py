@@ -1,0 +1,252 @@
+"""Attempts that take too long, and answers that come late, twice or never. On the real engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from core.engine.flights import CANCEL_GRACE_S
+from core.engine.ports import LEASE_S, Order
+from schedule_zero.handler import Context
+from schedule_zero.instant import SECOND, parse
+from schedule_zero.run import Run, RunState
+from schedule_zero.schedule import Schedule
+from tests.engine.house import House, Mute
+
+Build = Callable[..., Awaitable[House]]
+QUICK = {"retry": {"initial": "PT0.01S", "jitter": 0}}
+
+
+async def far(house: House, **fields: Any) -> tuple[Mute, Schedule]:
+    """A mute link, and a schedule for the handler behind it."""
+    link = Mute(house.engine)
+    house.engine.fleet.join(link.instance, link)
+    house.engine.fleet_changed()
+    return link, await house.schedule(handler="far", **fields)
+
+
+async def give_out(house: House, link: Mute, schedule: Schedule) -> tuple[Run, Order]:
+    run = await house.run_now(schedule)
+    async with asyncio.timeout(10):
+        return run, await link.orders.get()
+
+
+# ── time-outs and stopping ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_time_out_asks_to_stop_is_tried_again_and_ends_as_timed_out(house: House) -> None:
+    house.hold()
+    schedule = await house.schedule(method="brief", policy={"retry": {"max_attempts": 2, "initial": "PT0.01S"}})
+    run = await house.ended((await house.run_now(schedule)).id)
+    assert (run.state, run.attempt, run.reason) == (RunState.TIMED_OUT, 2, "timed_out")
+    assert run.attempts[0].error == "took longer than 0.03 s"
+    assert (await house.client.get_schedule(schedule.id)).state == "active"
+
+
+async def test_a_handler_that_ignores_the_stop_is_left_behind_after_the_grace(build: Build) -> None:
+    house = await build()
+    gate = house.hold(obedient=False)
+    schedule = await house.schedule(method="brief", policy={"retry": {"max_attempts": 1}})
+    run = await house.run_now(schedule)
+    ctx = await house.hands.begun.get()
+    await house.until(lambda: ctx.cancelled)
+    assert (await house.client.get_run(run.id)).state in (RunState.DISPATCHED, RunState.RUNNING)
+    flight = house.engine.flights.current(run.id)
+    assert flight is not None
+    while flight.stop_by is not None and house.clock.monotonic() < flight.stop_by:
+        house.engine.beat(flight.instance, [(run.id, 1)])
+        house.pass_time(1)
+    done = await house.ended(run.id)
+    assert done.state is RunState.TIMED_OUT
+    gate.set()
+
+
+async def test_two_attempts_of_one_run_may_be_alive_and_only_the_later_one_counts(build: Build) -> None:
+    """The first attempt was given up and works on; its end takes nothing from the second."""
+    house = await build()
+    gates = {1: asyncio.Event(), 2: asyncio.Event()}
+
+    async def deed(ctx: Context, n: int) -> Any:
+        while not gates[ctx.attempt].is_set():
+            try:
+                await gates[ctx.attempt].wait()
+            except asyncio.CancelledError:
+                pass
+        return ctx.attempt
+
+    house.hands.deed = deed
+    schedule = await house.schedule(policy={"timeout": "PT1S", "retry": {"initial": "PT0.01S", "jitter": 0}})
+    run = await house.run_now(schedule)
+    await house.hands.begun.get()
+    flight = house.engine.flights.current(run.id)
+    assert flight is not None
+    for _ in range(3):
+        house.pass_time(2)
+        house.engine.beat(flight.instance, [(run.id, 1)])
+    while house.engine.flights.get(run.id, 1) is not None:
+        house.engine.beat(flight.instance, [(run.id, 1)])
+        house.pass_time(1)
+    second = await house.hands.begun.get()
+    assert second.attempt == 2
+    gates[1].set()
+    await house.until(lambda: len(house.engine.fleet.links()[0]._running) == 1)  # type: ignore[attr-defined]
+    assert (await house.client.get_run(run.id)).state is not RunState.SUCCEEDED
+    gates[2].set()
+    done = await house.ended(run.id)
+    assert (done.state, done.result) == (RunState.SUCCEEDED, 2)
+
+
+async def test_a_cancelled_run_under_way_is_asked_to_stop(house: House) -> None:
+    house.hold()
+    run = await house.run_now(await house.schedule())
+    await house.hands.begun.get()
+    await house.client.cancel_run(run.id)
+    assert (await house.ended(run.id)).state is RunState.CANCELLED
+
+
+async def test_a_cancelled_run_that_is_done_anyway_has_succeeded(house: House) -> None:
+    gate = house.hold(obedient=False)
+    run = await house.run_now(await house.schedule())
+    ctx = await house.hands.begun.get()
+    await house.client.cancel_run(run.id)
+    await house.until(lambda: ctx.cancelled)
+    gate.set()
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+# ── leases, late and doubled answers ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_answer_of_another_attempt_is_kept_acknowledged_and_changes_nothing(house: House) -> None:
+    link, schedule = await far(house, policy=QUICK)
+    run, first = await give_out(house, link, schedule)
+    link.answer(first, "failed", cause="passing", error="try again")
+    async with asyncio.timeout(10):
+        second = await link.orders.get()
+    assert second.attempt == 2
+    link.answer(first, "succeeded", value='"too late"')
+    await house.until(lambda: link.acknowledged.count((run.id, 1)) == 2)
+    assert (await house.client.get_run(run.id)).state is RunState.DISPATCHED
+    link.answer(second, value='"in time"')
+    done = await house.ended(run.id)
+    assert (done.state, done.result) == (RunState.SUCCEEDED, "in time")
+    assert [each.outcome for each in done.attempts] == ["failed", "succeeded"]
+
+
+async def test_a_doubled_answer_changes_nothing_and_is_acknowledged_twice(house: House) -> None:
+    link, schedule = await far(house)
+    run, order = await give_out(house, link, schedule)
+    link.answer(order, value="1")
+    link.answer(order, value="2")
+    link.answer(order, "failed", cause="lasting", error="x")
+    done = await house.ended(run.id)
+    await house.until(lambda: link.acknowledged.count((run.id, 1)) == 3)
+    assert (done.state, done.result) == (RunState.SUCCEEDED, 1)
+    assert (await house.client.get_run(run.id)).result == 1
+    assert len([event for event in await house.told("run.succeeded") if event.run_id == run.id]) == 1
+
+
+async def test_an_answer_for_a_run_nobody_knows_is_acknowledged_and_forgotten(house: House) -> None:
+    link, schedule = await far(house)
+    _, order = await give_out(house, link, schedule)
+    stranger = Order(**{**{name: getattr(order, name) for name in Order.__struct_fields__}, "run_id": "run_nobody"})
+    link.answer(stranger)
+    await house.until(lambda: ("run_nobody", 1) in link.acknowledged)
+    link.answer(order)
+    await house.heard("run.succeeded", run_id=order.run_id)
+
+
+async def test_a_mute_handler_loses_its_lease_and_the_run_is_tried_again(house: House) -> None:
+    link, schedule = await far(house, policy=QUICK)
+    run, first = await give_out(house, link, schedule)
+    house.pass_time(LEASE_S + 0.1)
+    await house.heard("run.waiting", run_id=run.id)
+    house.engine.dispatcher.wake()
+    async with asyncio.timeout(10):
+        second = await link.orders.get()
+    assert (first.attempt, second.attempt) == (1, 2)
+    attempts = (await house.client.get_run(run.id)).attempts
+    assert (attempts[0].outcome, attempts[0].cause) == ("lost", "passing")
+
+
+async def test_a_lost_lease_uses_up_attempts(house: House) -> None:
+    link, schedule = await far(house, policy={"retry": {"max_attempts": 2, "initial": "PT0.01S", "jitter": 0}})
+    run, _ = await give_out(house, link, schedule)
+    house.pass_time(LEASE_S + 0.1)
+    async with asyncio.timeout(10):
+        await link.orders.get()
+    house.pass_time(LEASE_S + 0.1)
+    done = await house.ended(run.id)
+    assert (done.state, done.attempt, done.reason) == (RunState.FAILED, 2, "lost")
+
+
+async def test_beats_extend_a_lease_for_as_long_as_they_come_and_only_their_own(house: House) -> None:
+    link, schedule = await far(house)
+    run, order = await give_out(house, link, schedule)
+    for _ in range(4):
+        house.pass_time(4)
+        house.engine.beat(link.instance.name, [(run.id, 1)])
+        house.engine.beat("somebody@else", [(run.id, 1)])
+    assert house.engine.flights.get(run.id, 1) is not None
+    house.pass_time(4)
+    house.engine.beat("somebody@else", [(run.id, 1)])
+    house.engine.beat(link.instance.name, [(run.id, 2)])
+    house.pass_time(4)
+    await house.until(lambda: house.engine.flights.get(run.id, 1) is None)
+    link.answer(order)
+
+
+async def test_a_loop_that_stood_still_moves_all_leases_by_the_gap(house: House) -> None:
+    link, schedule = await far(house)
+    run, order = await give_out(house, link, schedule)
+    flight = house.engine.flights.current(run.id)
+    assert flight is not None
+    house.engine.leases.turn()
+    before = (flight.lease_until, flight.timeout_at)
+    house.clock.move(3600)
+    house.engine.leases.turn()
+    assert flight.lease_until - before[0] == pytest.approx(3600, abs=1)
+    assert flight.timeout_at - before[1] == pytest.approx(3600, abs=1)
+    link.answer(order)
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_a_time_out_far_away_is_told_to_the_handler_and_closed_after_the_grace(house: House) -> None:
+    link, schedule = await far(house, policy={"timeout": "PT5S", "retry": {"max_attempts": 1}})
+    run, order = await give_out(house, link, schedule)
+    for _ in range(int((5 + CANCEL_GRACE_S) / 2) + 1):
+        house.engine.beat(link.instance.name, [(run.id, 1)])
+        house.pass_time(2)
+    async with asyncio.timeout(10):
+        assert await link.cancelled.get() == (order.run_id, 1)
+    assert (await house.ended(run.id)).state is RunState.TIMED_OUT
+
+
+async def test_what_an_order_says(house: House) -> None:
+    link, schedule = await far(house, args={"n": 7}, metadata={"team": "ops"}, policy={"timeout": "PT9S"})
+    run, order = await give_out(house, link, schedule)
+    assert (order.schedule_id, order.guild_id, order.owner_id) == (schedule.id, "1", "operator")
+    assert (order.args, order.metadata, order.timeout_s) == ('{"n":7}', '{"team":"ops"}', 9.0)
+    assert order.due == parse(run.due)
+    assert abs(order.deadline - house.clock.now() - 9 * SECOND) < 5 * SECOND
+    link.answer(order)
+    await house.ended(run.id)
+
+
+async def test_an_instance_is_given_no_more_than_its_credit(house: House) -> None:
+    link = Mute(house.engine, credit=2)
+    house.engine.fleet.join(link.instance, link)
+    schedule = await house.schedule(handler="far", policy={"overlap": "allow"})
+    runs = [await house.run_now(schedule) for _ in range(3)]
+    async with asyncio.timeout(10):
+        orders = [await link.orders.get() for _ in range(2)]
+    await house.until(lambda: house.engine.queue.why(runs[2].id) is not None)
+    waiting = (await house.client.get_run(runs[2].id)).why
+    assert waiting is not None
+    assert (waiting.scope, waiting.limit) == ("handler:far", "available")
+    link.answer(orders[0])
+    async with asyncio.timeout(10):
+        assert (await link.orders.get()).run_id == runs[2].id

@@ -1,0 +1,159 @@
+"""What a plan allows: how many schedules, how often, how large, which handlers; and batches that meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.governor.settings import GovernorSettings, GuildQuota, Plan
+from schedule_zero.errors import Invalid, QuotaExceeded
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
+from tests.engine.house import House
+from tests.service.people import ANNA_ALONE, BEN_ALONE, MOD, post, remind
+
+Build = Callable[..., Awaitable[House]]
+HOURLY = CronTrigger(expression="0 * * * *")
+
+
+async def refusal(asking: Awaitable[object]) -> Invalid:
+    with pytest.raises(Invalid) as caught:
+        await asking
+    return caught.value
+
+
+# ── quotas ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SMALL = GovernorSettings(
+    plans={"small": Plan(schedules=2, min_interval="PT5M", payload_bytes=60, handlers=["discord"])},
+    default_plan="small",
+    guilds={"9": GuildQuota(schedules=None, min_interval=None, payload_bytes=None, handlers=None)},
+)
+
+
+@pytest.fixture
+async def small(build: Build) -> House:
+    """A house whose guilds have the smallest of plans; guild 9 has no limits."""
+    from tests.service.people import Post
+
+    house = await build(run=False, governor=SMALL)
+    house.engine.serve(Post())
+    return house
+
+
+async def test_a_guild_has_so_many_schedules(small: House) -> None:
+    first, _ = [await post(small, MOD) for _ in range(2)]
+    with pytest.raises(QuotaExceeded, match="2 schedules") as caught:
+        await post(small, MOD)
+    assert caught.value.details == {"scope": "guild:1", "limit": "schedules", "used": 2, "allowed": 2}
+    await small.client.delete_schedule(first.id)
+    await post(small, MOD)
+    for _ in range(5):
+        await small.schedule(guild_id="9")
+
+
+async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: House) -> None:
+    for _ in range(2):
+        await remind(small, ANNA_ALONE)
+    with pytest.raises(QuotaExceeded, match="You have 2"):
+        await remind(small, ANNA_ALONE)
+    await remind(small, BEN_ALONE)
+    with pytest.raises(QuotaExceeded, match="PT5M"):
+        await remind(small, BEN_ALONE, trigger=IntervalTrigger(every="PT1M"))
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        IntervalTrigger(every="PT4M59S"),
+        CronTrigger(expression="* * * * *"),
+        CronTrigger(expression="0,4 0 * * *"),
+        RRuleTrigger(rule="FREQ=MINUTELY;INTERVAL=3"),
+        TextTrigger(text="every 2 minutes"),
+    ],
+    ids=str,
+)
+async def test_a_rule_faster_than_the_plan_is_refused(small: House, trigger: Trigger) -> None:
+    with pytest.raises(QuotaExceeded, match="PT5M") as caught:
+        await post(small, MOD, trigger=trigger)
+    assert caught.value.details["limit"] == "min_interval"
+    await small.schedule(trigger, guild_id="9")
+
+
+async def test_a_rule_of_exactly_the_plans_pace_is_taken(small: House) -> None:
+    await post(small, MOD, trigger=IntervalTrigger(every="PT5M"))
+    await post(small, MOD, trigger=DateTrigger(at=small.clock.in_s(1)))
+
+
+async def test_arguments_are_no_larger_than_the_plan_allows(small: House) -> None:
+    error = await refusal(post(small, MOD, "x" * 60))
+    assert error.errors[0].field == "args"
+    schedule = await post(small, MOD, "é" * 10)
+    too_long = {"channel_id": "7", "content": "é" * 20}
+    for asking in (
+        small.client.patch_schedule(schedule.id, {"args": too_long}), small.client.run_schedule(schedule.id, args=too_long),
+    ):  # fmt: skip
+        assert (await refusal(asking)).errors[0].field == "args"
+
+
+async def test_handlers_are_those_of_the_plan(small: House) -> None:
+    error = await refusal(small.schedule())
+    assert error.errors[0].field == "handler"
+    assert "discord only" in error.errors[0].message
+
+
+async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Build) -> None:
+    house = await build(run=False)
+    schedule = await house.schedule(IntervalTrigger(every="PT1M"), args={"n": 1})
+    await house.kill()
+    house.governor = SMALL
+    await house.open(run=False)
+    assert (await house.client.patch_schedule(schedule.id, {"name": "renamed"})).name == "renamed"
+    assert (await house.client.pause_schedule(schedule.id)).state == "paused"
+    with pytest.raises(Invalid, match="plan allows"):
+        await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
+
+
+# ── batches ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def item(**fields: Any) -> dict[str, Any]:
+    return {
+        "handler": "discord", "method": "send_message", "guild_id": "1",
+        "args": {"channel_id": "1", "content": "x"}, "trigger": {"type": "text", "text": "tomorrow at 9"}, **fields,
+    }  # fmt: skip
+
+
+async def test_a_batch_answers_item_by_item_and_keeps_what_is_right(house: House) -> None:
+    items: list[Any] = [
+        item(name="a"), item(name="a"), item(trigger={"type": "cron"}), item(handler="x"), "text", item(name="b"),
+        item(colour=1), item(trigger={"type": "text", "text": "blue"}),
+    ]  # fmt: skip
+    view = await house.client.create_schedules(items)
+    assert [each.status for each in view.items] == [201, 409, 422, 422, 422, 201, 422, 422]
+    assert [each.schedule.name for each in view.items if each.schedule] == ["a", "b"]
+    assert all(each.problem is not None and each.problem.detail for each in view.items if each.status != 201)
+    listed = (await house.client.list_schedules(guild_id="1")).items
+    assert {schedule.name for schedule in listed} == {"a", "b"}
+    first = view.items[0].schedule
+    assert first is not None
+    assert first.undo is not None
+    assert (await house.client.undo(first.undo.token)).state == "deleted"
+
+
+async def test_a_batch_fills_up_to_the_quota_and_refuses_the_rest(small: House) -> None:
+    await small.client.create_schedule(msgspec.convert(item(), ScheduleSpec))
+    view = await small.client.create_schedules([item(), item(name="too many"), item(guild_id="9"), item(guild_id="2")])
+    assert [each.status for each in view.items] == [201, 429, 201, 201]
+    problem = view.items[1].problem
+    assert problem is not None
+    assert (problem.scope, problem.limit, problem.allowed) == ("guild:1", "schedules", 2)
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+async def test_a_batch_has_one_to_a_thousand_items(house: House, count: int) -> None:
+    error = await refusal(house.client.create_schedules([item()] * count))
+    assert error.errors[0].field == "items"
