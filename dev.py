@@ -252,6 +252,7 @@ def lock() -> int:
     python = str(prepare(TESTING))
     options = ["--universal", "--python-version", "3.11", "--generate-hashes"]
     options += ["--no-header", "--no-annotate", "--no-emit-index-url"]
+    options += ["--no-strip-extras"]  # else older pips take the newest release of a package asked for with an extra
     compiled = [python, "-m", "uv", "pip", "compile", "--quiet", *options, "--extra", "bot", "--extra", "playground"]
     for extra, target in ([], RUN_TIME), (["--group", "dev", "--constraints", RUN_TIME], TESTING):
         done = subprocess.run([*compiled, *extra, "pyproject.toml", "-o", target], cwd=ROOT, check=False)
