@@ -25,6 +25,8 @@ log = structlog.get_logger("schedule_zero.dispatch")
 
 BATCH: Final = 512
 REFUSED_PAUSE_S: Final = 1.0
+# For how long, before each batch, ticks that are behind go first. Longer would starve dispatch where they never catch up.
+TICKS_FIRST_S: Final = 0.25
 RATE: Final = "rate"
 RATE_WORTH_KEEPING_S: Final = 1.0
 
@@ -44,7 +46,8 @@ class Dispatcher:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
-        terms: TermsBook, longest_sleep_s: float, consequences: Consequences,
+        terms: TermsBook, longest_sleep_s: float, ticks_first: Callable[[float], Awaitable[None]],
+        consequences: Consequences,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ledger = ledger
@@ -54,6 +57,7 @@ class Dispatcher:
         self._fleet = fleet
         self._terms = terms
         self._longest_sleep_s = longest_sleep_s
+        self._ticks_first = ticks_first
         self._consequences = consequences
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -80,6 +84,7 @@ class Dispatcher:
         """Give out runs until cancelled."""
         while True:
             self._wake.clear()
+            await self._ticks_first(TICKS_FIRST_S)
             try:
                 async with self._turn:
                     await self._look_after_waiting()

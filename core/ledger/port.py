@@ -117,9 +117,13 @@ class ScheduleWrites(ScheduleReads, Protocol):
         """Write the whole row if the stored revision is ``expected``; whether it was."""
         ...
 
-    async def advance(self, steps: Sequence[Advance]) -> set[str]:
-        """Step schedules forward; the ids whose revision or next due no longer stands, or that are not active, are left
-        alone and returned."""
+    async def advance(self, steps: Sequence[Advance]) -> None:
+        """Step schedules forward, all or none. Raises StaleAdvance, here or at the end of the unit, when the revision or
+        next due of one no longer stands, or it is not active; ``stale`` tells which."""
+        ...
+
+    async def stale(self, steps: Sequence[Advance]) -> set[str]:
+        """The ids of schedules that ``advance`` would refuse."""
         ...
 
     async def count_failures(self, outcomes: Mapping[str, int]) -> None:
@@ -172,7 +176,7 @@ class RunWrites(RunReads, Protocol):
     """Changing runs. The table of transitions is checked here and nowhere else."""
 
     async def insert(self, rows: Sequence[RunRow]) -> None:
-        """Raises OccurrenceTaken when (schedule, occurrence) exists."""
+        """Raises OccurrenceTaken, here or at the end of the unit, when (schedule, occurrence) exists."""
         ...
 
     async def move(self, moves: Sequence[Move]) -> None:
@@ -243,6 +247,10 @@ class UsageReads(Protocol):
 
 class UsageWrites(UsageReads, Protocol):
     """Charging and giving back."""
+
+    def ask(self, keys: Iterable[UsageKey]) -> Awaitable[dict[UsageKey, int]]:
+        """As ``used``, put together with the transaction's next question; await it when it is needed."""
+        ...
 
     async def charge(self, amounts: Mapping[UsageKey, int]) -> None:
         """Add (or, negative, give back) to counters; none goes below zero."""
@@ -361,6 +369,10 @@ class StoreFull(StoreError):
 
 class NameTaken(Exception):
     """A schedule of that guild has this name already."""
+
+
+class StaleAdvance(Exception):
+    """A schedule was edited, paused or deleted since its step was computed."""
 
 
 class OccurrenceTaken(Exception):

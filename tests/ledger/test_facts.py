@@ -23,6 +23,21 @@ async def test_usage_adds_up_and_what_was_never_charged_is_zero(ledger: Ledger) 
     assert await ledger.reader.usage.used([]) == {}
 
 
+async def test_a_question_that_travels_with_the_next_sees_what_its_unit_wrote_before(ledger: Ledger) -> None:
+    await charge(ledger, {DAY: 3})
+
+    async def unit(tx: Transaction) -> list[dict[UsageKey, int]]:
+        await tx.usage.charge({DAY: 2})
+        before = tx.usage.ask([DAY, HOUR])
+        await tx.usage.charge({DAY: 10})
+        await tx.runs.active([])
+        after = tx.usage.ask([DAY])
+        return [await before, await before, await after]
+
+    seen = await ledger.write(unit)
+    assert seen == [{DAY: 5, HOUR: 0}, {DAY: 5, HOUR: 0}, {DAY: 15}]
+
+
 async def test_what_is_given_back_never_makes_a_counter_negative(ledger: Ledger) -> None:
     await charge(ledger, {DAY: 3})
     await charge(ledger, {DAY: -2, HOUR: -1})

@@ -299,13 +299,9 @@ async def test_a_second_attempt_of_the_same_number_is_refused_whole(ledger: Ledg
 async def test_any_number_of_runs_is_inserted_whole_or_not_at_all(ledger: Ledger, count: int) -> None:
     await save(ledger, run("run_taken", "sch_taken", occurrence="t:1"))
 
-    async def goes_on(tx: Transaction) -> None:
-        rows = [run(f"run_{n:04}") for n in range(count)]
-        with pytest.raises(OccurrenceTaken):
-            await tx.runs.insert([*rows, run("run_late", "sch_taken", occurrence="t:1")])
-        await tx.runs.insert([run("run_after")])
-
-    await ledger.write(goes_on)
+    with pytest.raises(OccurrenceTaken):
+        await save(ledger, *(run(f"run_{n:04}") for n in range(count)), run("run_late", "sch_taken", occurrence="t:1"))
+    await save(ledger, run("run_after"))
     assert [row.id for row in await ledger.reader.runs.waiting(None, 5000)] == ["run_after", "run_taken"]
     await save(ledger, *(run(f"run_{n:04}") for n in range(count)))
     assert await ledger.reader.runs.counts() == {RunState.WAITING: count + 2}
