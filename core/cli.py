@@ -28,6 +28,7 @@ NAME = "schedule-zero"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process: 0 done, 1 failed, 2 the input was wrong."""
+    os.umask(0o077)  # what a command writes (ledger, outbox, keys, backups) is for its own user alone
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

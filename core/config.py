@@ -50,6 +50,12 @@ Module = Annotated[
     msgspec.Meta(pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::[A-Za-z_]\w*)?$",
                  description="a Python module, with :OBJECT where one object of it is meant"),
 ]  # fmt: skip
+DataDir = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?:~(?:/[^\0]*)?|[^~\0][^\0]*)$", description="a folder; ~ is your home, ~NAME is not read"
+    ),
+]
 Shards = Annotated[int, msgspec.Meta(ge=1, description="auto, or how many shards there are")] | Literal["auto"]
 
 
@@ -149,7 +155,7 @@ class ProcessesSettings(_Settings, frozen=True, kw_only=True):
 class Config(_Settings, frozen=True, kw_only=True):
     """Everything that can be configured. Without a file every key has its default."""
 
-    data_dir: str = "./data"
+    data_dir: DataDir = "./data"
     mode: Literal["full", "minimal", "autonomous", "reporter"] = "full"
     store: StoreSettings = StoreSettings()
     http: HttpSettings = HttpSettings()

@@ -143,6 +143,17 @@ def test_the_token_of_the_environment_wins(command: Command, core: Core, monkeyp
     assert command("runs", "list").code == 0
 
 
+@pytest.mark.parametrize("token", ["two words", "a line\nbreak", "€"])
+def test_a_token_no_header_can_carry_is_wrong_input(
+    command: Command, core: Core, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", token)
+    said = command("schedules", "list")
+    assert said.code == 2
+    assert "SCHEDULE_ZERO_TOKEN" in said.err
+    assert token not in said.err
+
+
 def test_without_a_token_it_says_where_one_comes_from(command: Command, core: Core, tmp_path: Path) -> None:
     (tmp_path / "data" / "api-token").unlink()
     said = command("runs", "list")
