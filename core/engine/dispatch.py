@@ -25,8 +25,6 @@ log = structlog.get_logger("schedule_zero.dispatch")
 
 BATCH: Final = 512
 REFUSED_PAUSE_S: Final = 1.0
-# For how long, before each batch, ticks that are behind go first. Longer would starve dispatch where they never catch up.
-TICKS_FIRST_S: Final = 0.25
 RATE: Final = "rate"
 RATE_WORTH_KEEPING_S: Final = 1.0
 
@@ -46,7 +44,7 @@ class Dispatcher:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
-        terms: TermsBook, longest_sleep_s: float, ticks_first: Callable[[float], Awaitable[None]],
+        terms: TermsBook, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
         consequences: Consequences,
     ) -> None:  # fmt: skip
         self._clock = clock
@@ -84,7 +82,7 @@ class Dispatcher:
         """Give out runs until cancelled."""
         while True:
             self._wake.clear()
-            await self._ticks_first(TICKS_FIRST_S)
+            await self._ticks_first()
             try:
                 async with self._turn:
                     await self._look_after_waiting()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -78,7 +79,8 @@ class Engine:
         self.settler = Settler(clock=clock, ledger=ledger, flights=self.flights, consequences=self)
         self.dispatcher = Dispatcher(
             clock=clock, ledger=ledger, room=self.room, queue=self.queue, governor=self.governor, fleet=self.fleet,
-            terms=self.book.terms, longest_sleep_s=pace.dispatch_s, ticks_first=self.tick.caught_up, consequences=self,
+            terms=self.book.terms, longest_sleep_s=pace.dispatch_s,
+            ticks_first=partial(self.tick.caught_up, pace.ticks_first_s), consequences=self,
         )  # fmt: skip
         self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
         self.janitor = Janitor(
