@@ -6,6 +6,8 @@ import logging
 
 import pytest
 
+OUR_ROOMS = {"bot", "cogs", "core", "handlers", "schedule_zero"}
+
 
 @pytest.fixture(autouse=True)
 def _plain_logging() -> None:
@@ -13,7 +15,8 @@ def _plain_logging() -> None:
     logging.disable(logging.NOTSET)
     logging.getLogger().setLevel(logging.WARNING)
     for name, logger in logging.root.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] in {"bot", "cogs", "core", "schedule_zero"}:
+        if isinstance(logger, logging.Logger):
             logger.disabled = False
-            logger.propagate = True
-            logger.setLevel(logging.NOTSET)
+            if name.partition(".")[0] in OUR_ROOMS:
+                logger.propagate = True
+                logger.setLevel(logging.NOTSET)
