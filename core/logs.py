@@ -62,6 +62,9 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(level)
+    for logger in root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False  # a library's own dictConfig silences by default every logger there was before it
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
     structlog.configure(

@@ -1,6 +1,8 @@
 """Promises about the repository itself: arrows between rooms, sizes, wheels and pinned requirements."""
 
 import ast
+import contextlib
+import logging.config
 import os
 import re
 import shutil
@@ -10,8 +12,9 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from email.parser import HeaderParser
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grimp
 import pytest
@@ -53,6 +56,8 @@ def project(folder: Path = ROOT) -> dict[str, Any]:
 
 def test_the_arrows_of_the_design_hold(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # the linter adds to it
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _: None)  # and would silence every logger there is
     status = lint_imports(config_filename="pyproject.toml", no_cache=True)
     assert status == 0, capsys.readouterr().out
 
@@ -196,18 +201,27 @@ def test_kit_and_application_agree_on_what_they_share() -> None:
 
 # ── requirements ────────────────────────────────────────────────────────────────────────────────────────────
 
-PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[\w.+!]+)(?: ; [\w\s.'<>=!()]+)? \\")
+PIN = re.compile(
+    r"(?P<name>[a-z0-9-]+)(?:\[(?P<extras>[a-z0-9,-]+)\])?==(?P<version>[\w.+!]+)(?: ; [\w\s.'<>=!()]+)? \\"
+)
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 
 
-def pins(name: str) -> dict[str, str]:
-    """The versions a requirements file pins. Nothing but pins and hashes may stand in it: no address, no index."""
-    found: dict[str, str] = {}
+class Pin(NamedTuple):
+    """What a requirements file says of one package."""
+
+    version: str
+    extras: frozenset[str]
+
+
+def pins(name: str) -> dict[str, Pin]:
+    """The packages a requirements file pins. Nothing but pins and hashes may stand in it: no address, no index."""
+    found: dict[str, Pin] = {}
     for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), start=1):
         pin = PIN.fullmatch(line)
         assert pin or HASH.fullmatch(line), f"{name}:{number} is neither a pinned version nor a hash: {line}"
         if pin:
-            found[pin["name"]] = pin["version"]
+            found[pin["name"]] = Pin(pin["version"], frozenset(filter(None, (pin["extras"] or "").split(","))))
     return found
 
 
@@ -234,9 +248,35 @@ def test_the_pins_are_those_of_pyproject() -> None:
     }.items():
         pinned = pins(name)
         for requirement in map(Requirement, wanted):
-            version = pinned.get(canonicalize_name(requirement.name))
-            assert version is not None, f"{requirement} is not in {name}: run `python3 dev.py lock`"
-            assert requirement.specifier.contains(version, prereleases=True), f"{name}: {requirement}, pinned {version}"
+            pin = pinned.get(canonicalize_name(requirement.name))
+            assert pin is not None, f"{requirement} is not in {name}: run `python3 dev.py lock`"
+            assert requirement.specifier.contains(pin.version, prereleases=True), f"{name}: {requirement}, pinned {pin}"
+
+
+def asked_for(name: str) -> Iterator[tuple[str, Requirement]]:
+    """Who asks for what, of everything a requirements file installs here: pyproject.toml, and each package of it."""
+    for group in (project()["project"]["dependencies"], *project()["project"]["optional-dependencies"].values()):
+        yield from (("pyproject.toml", Requirement(line)) for line in group)
+    for asking, pin in pins(name).items():
+        with contextlib.suppress(PackageNotFoundError):  # of another system or another Python
+            for requirement in map(Requirement, distribution(asking).requires or ()):
+                marker = requirement.marker
+                if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *pin.extras)):
+                    yield asking, requirement
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_a_package_is_pinned_with_every_extra_that_is_asked_of_it(name: str) -> None:
+    """Without it, older pips take the newest release for `package[extra]`, and fail because that one has no hash."""
+    pinned = pins(name)
+    wanted = [(who, what) for who, what in asked_for(name) if what.extras]
+    assert wanted, "nobody asks for an extra: nothing was looked at"
+    missing = [
+        f"{who} asks for {what}"
+        for who, what in wanted
+        if not set(map(canonicalize_name, what.extras)) <= pinned[canonicalize_name(what.name)].extras
+    ]
+    assert missing == []
 
 
 def test_nothing_with_a_licence_that_binds_others_is_installed() -> None:

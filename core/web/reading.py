@@ -35,7 +35,8 @@ _BIGGEST: Final = 1 << 63
 _BRACKETS: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKETS: Final = bytes(each for each in range(256) if each not in b"[]{}")
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
-_LONG_NUMBERS: Final = tuple(before + b"0" * 19 for before in (b":", b",", b"[", b"-", b" ", b"\n", b"\r", b"\t"))
+_NINETEEN: Final = b"0" * 19  # as many digits as the first whole number that is too large has
+_LONG_NUMBERS: Final = tuple(before + _NINETEEN for before in (b":", b",", b"[", b"-", b" ", b"\n", b"\r", b"\t"))
 _REVISION: Final = re.compile(rb'(?:W/)?"?([0-9]{1,18})"?')
 
 
@@ -197,7 +198,7 @@ def _is_shallow(body: bytes) -> bool:
 def _has_long_number(body: bytes) -> bool:
     """Whether there may be a whole number of 19 digits or more outside a string."""
     alike = body.translate(_DIGITS)
-    return any(number in alike for number in _LONG_NUMBERS)
+    return alike.startswith(_NINETEEN) or any(number in alike for number in _LONG_NUMBERS)
 
 
 def refusal(body: bytes, kind: Any, error: Exception) -> Invalid | Malformed:

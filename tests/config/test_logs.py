@@ -72,6 +72,14 @@ def test_libraries_are_quiet_below_warning_unless_everything_is_wanted() -> None
     assert "started" in stream.getvalue()
 
 
+def test_who_was_silenced_by_a_librarys_own_setting_up_is_heard_again() -> None:
+    before = logging.getLogger("discord.gateway")
+    before.disabled = True  # what dictConfig does, unless it is told otherwise, to every logger there is
+    _, stream = logged(JSON)
+    before.warning("still here")
+    assert json.loads(stream.getvalue())["event"] == "still here"
+
+
 def test_the_level_is_a_threshold() -> None:
     log, stream = logged(LogSettings(level="error"))
     log.warning("not this")

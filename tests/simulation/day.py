@@ -9,6 +9,7 @@ import gc
 import logging
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,17 +67,16 @@ def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500) -> S
     disk = Disk(random.Random(f"disk {seed}"), died_with_us=seed % 2 == 0)
     people = People(random.Random(f"people {seed}"))
     now, skew, stops, steps, life = 0.0, 0, 0, 0, 0
-    with _quiet():
+    with _quiet() as loops:
         while now < DAY_S:
             calm = now >= DAY_S - CALM_S
             stop_at = None if calm else 1 + int(rng.expovariate(1 / stop_every))
             until = DAY_S if calm else min(DAY_S - CALM_S, now + rng.uniform(600, 20_000))
-            loop = VirtualLoop(now, stop_at)
-            clock = _Now.clock = VirtualClock(loop, skew)
+            loops.append(VirtualLoop(now, stop_at))
             entropy = random.Random(f"{seed}/{life}")
             disk.calm, life = calm, life + 1
-            _run(loop, _core(disk, world, people, clock, entropy, until, calm, life))
-            now, steps, stops = loop.time(), steps + loop.steps, stops + loop.frozen
+            _run(loops[-1], skew, _core(disk, world, people, entropy, until, calm, life))
+            now, steps, stops = loops[-1].time(), steps + loops[-1].steps, stops + loops[-1].frozen
             if not calm and now < DAY_S - CALM_S:
                 now = min(DAY_S - CALM_S, now + rng.choice([1.0, 5.0, 60.0, rng.uniform(60, 7200)]))
                 skew += rng.choice([0, 0, 0, rng.randint(-30, 30) * 1_000_000])
@@ -84,10 +84,10 @@ def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500) -> S
 
 
 async def _core(
-    disk: Disk, world: World, people: People, clock: VirtualClock, entropy: random.Random, until: float, calm: bool,
-    life: int,
+    disk: Disk, world: World, people: People, entropy: random.Random, until: float, calm: bool, life: int
 ) -> None:  # fmt: skip
     """One life of the core: start, serve, and end when it is told to, or when its store fails."""
+    clock = _Now.clock
     app = App(
         store=StoreSettings(url="memory"), data_dir=Path("unused"), governor=LIMITS, clock=clock,
         pace=PACE, ledger=simulated_ledger(disk), ids=IdMaker(entropy.randbytes),
@@ -110,8 +110,9 @@ async def _core(
                     await busy
 
 
-def _run(loop: VirtualLoop, life: Any) -> None:
+def _run(loop: VirtualLoop, skew: int, life: Any) -> None:
     """Run one life to its end, or to the step at which everything freezes."""
+    _Now.clock = VirtualClock(loop, skew)
     asyncio.set_event_loop(loop)
     task = loop.create_task(life)
     task.add_done_callback(lambda _: loop.stop())
@@ -123,23 +124,35 @@ def _run(loop: VirtualLoop, life: Any) -> None:
         raise AssertionError("every task waits and no timer is set: a wake-up was lost") from None
     finally:
         asyncio.set_event_loop(None)
+        del _Now.clock
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """A frozen life leaves coroutines that complain when they are collected; that is no news here."""
+def _quiet() -> Iterator[list[VirtualLoop]]:
+    """A frozen life leaves coroutines that complain when they are collected; that is no news here.
+
+    Whoever lived on the loops of the list is collected at the end, all together.
+    """
     hook, real = sys.unraisablehook, vars(aps)["datetime"]
+    loops: list[VirtualLoop] = []
     sys.unraisablehook = lambda _: None
     vars(aps)["datetime"] = _Now
     gc.disable()
+    gc.freeze()  # what was there before the day need not be looked through after it
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
-        yield
+        yield loops
     finally:
-        gc.enable()
         vars(aps)["datetime"] = real
-        gc.collect()
+        while loops:
+            loops.pop().bury()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of coroutines that were never awaited
+            while gc.collect():  # what is unwound reaches for what was to go with it, once
+                pass
+        gc.unfreeze()
+        gc.enable()
         structlog.reset_defaults()
         logging.disable(logging.NOTSET)
         sys.unraisablehook = hook

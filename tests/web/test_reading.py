@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.web.reading import Reading, bound
@@ -40,7 +40,7 @@ def test_no_query_breaks_the_reading(text: str) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=20,
 )
@@ -48,6 +48,19 @@ json_values = st.recursive(
 
 @given(json_values, st.integers(0, 45))
 @settings(max_examples=200)
+@example(value=(1 << 63) - 1, wrapping=0)
+@example(value=1 << 63, wrapping=0)
+@example(value=1 << 64, wrapping=0)
+@example(value=1 << 200, wrapping=0)
+@example(value=-(1 << 63), wrapping=0)
+@example(value=-(1 << 63) - 1, wrapping=0)
+@example(value=1e300, wrapping=0)
+@example(value=float(1 << 63), wrapping=1)
+@example(value={"a": 1 << 63}, wrapping=0)
+@example(value={"a": [0, {"b": -(1 << 63) - 1}]}, wrapping=2)
+@example(value={str(1 << 64): "9" * 30}, wrapping=0)
+@example(value=[], wrapping=31)
+@example(value=[], wrapping=32)
 def test_the_bound_refuses_exactly_what_is_too_deep_or_too_large(value: Any, wrapping: int) -> None:
     for _ in range(wrapping):
         value = [value]
