@@ -141,7 +141,7 @@ def _recurrence_rule(trigger: RRuleTrigger, where: ZoneInfo, literal: bool, mont
     if rule.until is not None:
         pattern.end_with(clock.highest(rule.until) if rule.until_utc else rule.until)
     elif rule.count is not None:
-        pattern.end_after(rule.count, lambda wall: not as_shown or bool(clock.instants(wall)))
+        pattern.end_after(rule.count, (lambda wall: bool(clock.instants(wall))) if as_shown else None)
     return WallRule(pattern, where, as_shown=as_shown)
 
 
