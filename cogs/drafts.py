@@ -25,9 +25,6 @@ CHECK_BUDGET: Final = 1.5
 READINGS_LIVE: Final = 600.0
 """Seconds the readings can be pressed; the interaction they belong to lives 15 minutes."""
 
-TEXT_POLICY: Final[dict[str, Any]] = {"month_end": "clamp"}
-"""What words mean by the 31st of a short month (contract, section 4), also after they were turned into a rule."""
-
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asked for. ``text`` None: a form will ask for it."""

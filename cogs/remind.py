@@ -10,7 +10,7 @@ from discord import app_commands, ui
 from cogs.answers import defer, show
 from cogs.cards import schedule_card
 from cogs.channels import POSTABLE, missing_to_post, named
-from cogs.drafts import TEXT_POLICY, Draft, begin, moment_of, read, require_text
+from cogs.drafts import Draft, begin, moment_of, read, require_text
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
 from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText, resolve_item
@@ -56,7 +56,7 @@ class ReminderDraft(Draft, frozen=True, kw_only=True):
             start=reading.start,
             until=until,
             count=reading.count,
-            policy=TEXT_POLICY,
+            policy={"month_end": reading.month_end},
             metadata=metadata(unix(discord.utils.utcnow()), interaction.channel_id if home is not None else None),
         )
         core = core_of(interaction)

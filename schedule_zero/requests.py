@@ -108,7 +108,8 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
 
 
 class ReadTime(_Request, tag="time.read", frozen=True):
-    """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user."""
+    """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user. ``when`` is
+    empty where ``repeat`` says it all."""
 
     when: str
     repeat: str | None = None

@@ -49,7 +49,8 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     on_quota: OnQuota = "wait"
     jitter: str = "PT0S"
     dst: ClockChange = "debian"
-    month_end: MonthEnd = "skip"
+    month_end: MonthEnd | None = None
+    """None is what the trigger itself does (clamp for intervals, else skip); a saved schedule always names it."""
     timeout: str = "PT30S"
     priority: Priority = "normal"
     delivery: Delivery = "at_least_once"

@@ -7,7 +7,7 @@ from discord import app_commands, ui
 
 from cogs.cards import schedule_card
 from cogs.channels import missing_to_post, named
-from cogs.drafts import TEXT_POLICY, Draft, begin, moment_of, read, require_text
+from cogs.drafts import Draft, begin, moment_of, read, require_text
 from cogs.front import Interaction, core_of, front_of, home_of
 from cogs.mentions import UnreadableMention, may_make, parse, split
 from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
@@ -54,7 +54,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
             start=reading.start,
             until=until,
             count=self.count if self.count is not None else reading.count,
-            policy=TEXT_POLICY,
+            policy={"month_end": reading.month_end},
         )
 
 

@@ -10,7 +10,7 @@ from discord import app_commands
 from cogs.answers import defer
 from cogs.answers import show as show_card
 from cogs.cards import fires_of, schedule_card
-from cogs.drafts import TEXT_POLICY, moment_of
+from cogs.drafts import moment_of
 from cogs.front import Interaction, actor_of, core_of
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
 from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText, resolve_item
@@ -85,7 +85,7 @@ async def preview(
     if item is not None:
         await _preview_item(interaction, item, n, start, tz)
     elif when is not None or repeat is not None:
-        await _preview_words(interaction, when or repeat or "", repeat if when else None, tz, n, start)
+        await _preview_words(interaction, when or "", repeat, tz, n, start)
     else:
         raise Refusal("Give `item`, or a time in `when` or `repeat`.")
 
@@ -112,6 +112,6 @@ async def _preview_words(
         after=after,
         start=reading.start,
         until=reading.until,
-        policy=TEXT_POLICY,
+        policy={"month_end": reading.month_end},
     )
     await show_card(interaction, fires_of(view, "Preview"))

@@ -55,7 +55,7 @@ def draft(
         check_work(spec, args, fleet, quota, mistakes)
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
-    policy = policy_for(spec.policy, spec.trigger, read.trigger)
+    policy = policy_for(spec.policy, read.trigger, read.month_end)
     row = _row(spec, read, policy, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
     rule = _compile(row, policy)
     if before is not None and _same_rule(row, before):

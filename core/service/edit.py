@@ -34,7 +34,7 @@ def spec_of(row: ScheduleRow, changes: dict[str, Any]) -> ScheduleSpec:
     Raises:
         Invalid: a change has the wrong type.
     """
-    stored = said_in(_policy(row.policy), _trigger(row.trigger))
+    stored = said_in(_policy(row.policy), _trigger(row.trigger), renewed="trigger" in changes)
     whole: dict[str, Any] = {
         "handler": row.handler, "method": row.method, "trigger": msgspec.json.decode(row.trigger),
         "guild_id": row.guild_id, "name": row.name, "args": msgspec.json.decode(row.args), "timezone": row.timezone,
