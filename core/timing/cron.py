@@ -142,7 +142,9 @@ class CronPattern:
         if known is None:
             if len(self._days_of) >= _MONTHS_KEPT:
                 self._days_of.clear()
-            known = self._days_of[year * 12 + month] = _days_of_month(self._f, year, month, clamp=self._clamp)
+            f = self._f
+            known = _days_of_month(f.days, f.weekdays, f.both_days, self._clamp, monthrange(year, month))
+            self._days_of[year * 12 + month] = known
         return known
 
     def _time_from(self, second: int) -> int | None:
@@ -203,6 +205,7 @@ def cron_pattern(expression: str, *, clamp: bool = False) -> CronPattern:
     return pattern
 
 
+@lru_cache(maxsize=2048)  # to be compiled, said and checked, an expression is read several times over
 def read_fields(expression: str) -> Fields:
     """Read an expression into its fields.
 
@@ -235,6 +238,7 @@ def read_fields(expression: str) -> Fields:
     )
 
 
+@lru_cache(maxsize=2048)  # there are endless expressions, but few ways to write one field
 def _read_field(field: Field, name: str, allowed: str, part: str) -> frozenset[SpecItem]:
     try:
         return frozenset(field.parse(part))
@@ -243,21 +247,24 @@ def _read_field(field: Field, name: str, allowed: str, part: str) -> frozenset[S
         raise BadPattern(f"the {name} field {part!r} is no value, list, range or step of {allowed}") from why
 
 
+@lru_cache(maxsize=2048)
 def _numbers(items: frozenset[SpecItem]) -> tuple[int, ...]:
     return tuple(sorted(item for item in items if isinstance(item, int)))
 
 
-def _days_of_month(fields: Fields, year: int, month: int, *, clamp: bool) -> tuple[int, ...]:
-    first, length = monthrange(year, month)
-    by_day = {item for item in fields.days if isinstance(item, int) and 0 < item <= length}
-    if CronSim.LAST in fields.days or (clamp and any(isinstance(i, int) and i > length for i in fields.days)):
+@lru_cache(maxsize=2048)  # months come in 28 forms, whatever the year
+def _days_of_month(
+    days: frozenset[SpecItem], weekdays: frozenset[SpecItem], both_days: bool, clamp: bool, form: tuple[int, int]
+) -> tuple[int, ...]:
+    """The matching days of a month of this form: the weekday it begins with (Monday is 0), and its length."""
+    first, length = form
+    by_day = {item for item in days if isinstance(item, int) and 0 < item <= length}
+    if CronSim.LAST in days or (clamp and any(isinstance(i, int) and i > length for i in days)):
         by_day.add(length)
-    if CronSim.LAST_WEEKDAY in fields.days:
+    if CronSim.LAST_WEEKDAY in days:
         by_day.add(length - max(0, (first + length - 1) % 7 - 4))
-    by_weekday = {
-        day for day in range(1, length + 1) if _weekday_matches(fields.weekdays, (first + day) % 7, day, length)
-    }
-    return tuple(sorted(by_day & by_weekday if fields.both_days else by_day | by_weekday))
+    by_weekday = {day for day in range(1, length + 1) if _weekday_matches(weekdays, (first + day) % 7, day, length)}
+    return tuple(sorted(by_day & by_weekday if both_days else by_day | by_weekday))
 
 
 def _weekday_matches(weekdays: frozenset[SpecItem], weekday: int, day: int, length: int) -> bool:
