@@ -74,29 +74,25 @@ class CronPattern:
 
     def next_after(self, wall: int) -> int | None:
         day, second = divmod(wall // SECOND + 1, _DAY_SECONDS)
-        matching = self._day_from(day)
-        if matching == day:
-            time = self._time_from(second)
-            if time is not None:
-                return (day * _DAY_SECONDS + time) * SECOND
-            matching = self._day_from(day + 1)
+        time = self._time_from(second)
+        matching = self._day_from(day if time is not None else day + 1)
         if matching is None:
             return None
-        f = self._f
-        return (matching * _DAY_SECONDS + f.hours[0] * 3600 + f.minutes[0] * 60 + f.seconds[0]) * SECOND
+        if time is None or matching != day:
+            f = self._f
+            time = f.hours[0] * 3600 + f.minutes[0] * 60 + f.seconds[0]
+        return (matching * _DAY_SECONDS + time) * SECOND
 
     def last_until(self, wall: int) -> int | None:
         day, second = divmod(wall // SECOND, _DAY_SECONDS)
-        matching = self._day_until(day)
-        if matching == day:
-            time = self._time_until(second)
-            if time is not None:
-                return (day * _DAY_SECONDS + time) * SECOND
-            matching = self._day_until(day - 1)
+        time = self._time_until(second)
+        matching = self._day_until(day if time is not None else day - 1)
         if matching is None:
             return None
-        f = self._f
-        return (matching * _DAY_SECONDS + f.hours[-1] * 3600 + f.minutes[-1] * 60 + f.seconds[-1]) * SECOND
+        if time is None or matching != day:
+            f = self._f
+            time = f.hours[-1] * 3600 + f.minutes[-1] * 60 + f.seconds[-1]
+        return (matching * _DAY_SECONDS + time) * SECOND
 
     def count_between(self, after: int, until: int, limit: int) -> int:
         """Counts days, not walls."""
