@@ -31,7 +31,9 @@ ZONES: Final = (
     "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "America/Sao_Paulo", "Asia/Kolkata",
     "Asia/Tokyo", "Australia/Sydney", "UTC",
 )  # fmt: skip
-WORDS: Final = "standup retro release quiz digest raid backup reminder greeting lottery training rollcall".split()
+TOPICS: Final = (
+    "standup", "retro", "release", "quiz", "digest", "raid", "backup", "reminder", "greeting", "lottery", "training",
+)  # fmt: skip
 SINGLE_PATH: Final = "/api/v1/schedules"
 BATCH_PATH: Final = "/api/v1/schedules/batch"
 
@@ -39,7 +41,7 @@ BATCH_PATH: Final = "/api/v1/schedules/batch"
 def schedule(n: int) -> dict[str, Any]:
     """The schedule of that number, always the same one; no two are alike."""
     chance = random.Random(n)
-    topic = chance.choice(WORDS)
+    topic = chance.choice(TOPICS)
     return {
         "handler": "echo", "method": "echo", "guild_id": str(10**17 + chance.randrange(GUILDS)),
         "name": f"{topic} {n}", "trigger": trigger(chance), "metadata": {"made_by": f"import-{n % 7}"},
@@ -90,7 +92,8 @@ class Client:
 
         async def client() -> None:
             for request in left:
-                answers.append(await self.send(*request))
+                answer = await self.send(*request)
+                answers.append(answer)
 
         started = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(clients)))

@@ -205,4 +205,3 @@ def _nothing_left(row: ScheduleRow, rule: Rule, now: int) -> Conflict:
         f"There is nothing left to resume: the last time of this schedule{when} passed while it was {row.state}. Give it "
         "a new time, run it once now, or delete it."
     )
-

@@ -31,7 +31,6 @@ NAMES: Final = {
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAY_SECONDS: Final = 86_400
 _MONTHS_SEARCHED: Final = 50 * 12  # a 29 February that must be a Monday comes again after 40 years at the latest
-_MONTHS_KEPT: Final = 120
 _FIELDS: Final = (
     (Field.SECOND, "second", "0-59"),
     (Field.MINUTE, "minute", "0-59"),
@@ -60,13 +59,14 @@ class Fields(NamedTuple):
 class CronPattern:
     """The walls of one cron expression. Equal expressions share one (``cron_pattern``)."""
 
-    __slots__ = ("_clamp", "_days_of", "_f", "_per_day")
+    __slots__ = ("_clamp", "_f", "_per_day", "_recent")
 
     def __init__(self, fields: Fields, *, clamp: bool) -> None:
         self._f = fields
         self._clamp = clamp
         self._per_day = len(fields.seconds) * len(fields.minutes) * len(fields.hours)
-        self._days_of: dict[int, tuple[int, ...]] = {}
+        # One question is mostly followed by another about the same month: its first day, that of the next, its days.
+        self._recent: tuple[int, int, tuple[int, ...]] = (0, 0, ())
 
     @property
     def hour_by_hour(self) -> bool:
@@ -109,39 +109,48 @@ class CronPattern:
 
     def _day_from(self, day: int) -> int | None:
         """The first matching day at or after this one, both counted from 1970-01-01."""
-        start = date.fromordinal(day + _EPOCH_DAY)
-        year, month, first = start.year, start.month, start.day
-        for _ in range(_MONTHS_SEARCHED):
-            days = self._days(year, month)
-            place = bisect_left(days, first)
+        begin, end, days = self._recent
+        if begin <= day < end:
+            place = bisect_left(days, day - begin + 1)
             if place < len(days):
-                return date(year, month, days[place]).toordinal() - _EPOCH_DAY
-            year, month, first = year + month // 12, month % 12 + 1, 1
+                return begin + days[place] - 1
+            day = end
+        start = date.fromordinal(day + _EPOCH_DAY)
+        year, month, begin = start.year, start.month, day - start.day + 1
+        for _ in range(_MONTHS_SEARCHED):
+            days, end = self._days(year, month), begin + _length(year, month)
+            place = bisect_left(days, day - begin + 1)
+            if place < len(days):
+                self._recent = begin, end, days
+                return begin + days[place] - 1
+            year, month, begin = year + month // 12, month % 12 + 1, end
         return None
 
     def _day_until(self, day: int) -> int | None:
+        """The last matching day at or before this one."""
+        begin, end, days = self._recent
+        if begin <= day < end:
+            place = bisect_right(days, day - begin + 1)
+            if place:
+                return begin + days[place - 1] - 1
+            day = begin - 1
         start = date.fromordinal(day + _EPOCH_DAY)
-        year, month, last = start.year, start.month, start.day
+        year, month, begin = start.year, start.month, day - start.day + 1
         for _ in range(_MONTHS_SEARCHED):
             days = self._days(year, month)
-            place = bisect_right(days, last)
+            place = bisect_right(days, day - begin + 1)
             if place:
-                return date(year, month, days[place - 1]).toordinal() - _EPOCH_DAY
-            year, month, last = (year, month - 1, 31) if month > 1 else (year - 1, 12, 31)
+                return begin + days[place - 1] - 1
+            year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+            begin -= _length(year, month)
         return None
 
     def _days(self, year: int, month: int) -> tuple[int, ...]:
         """The matching days of a month, in order."""
-        if month not in self._f.months:
+        f = self._f
+        if month not in f.months:
             return ()
-        known = self._days_of.get(year * 12 + month)
-        if known is None:
-            if len(self._days_of) >= _MONTHS_KEPT:
-                self._days_of.clear()
-            f = self._f
-            known = _days_of_month(f.days, f.weekdays, f.both_days, self._clamp, monthrange(year, month))
-            self._days_of[year * 12 + month] = known
-        return known
+        return _days_of_month(f.days, f.weekdays, f.both_days, self._clamp, _form(year, month))
 
     def _time_from(self, second: int) -> int | None:
         """The first matching second of the day at or after this one."""
@@ -248,11 +257,21 @@ def _numbers(items: frozenset[SpecItem]) -> tuple[int, ...]:
     return tuple(sorted(item for item in items if isinstance(item, int)))
 
 
+@lru_cache(maxsize=4096)
+def _form(year: int, month: int) -> tuple[int, int]:
+    """The weekday a month begins with (Monday is 0), and its length."""
+    return monthrange(year, month)
+
+
+def _length(year: int, month: int) -> int:
+    return _form(year, month)[1]
+
+
 @lru_cache(maxsize=2048)  # months come in 28 forms, whatever the year
 def _days_of_month(
     days: frozenset[SpecItem], weekdays: frozenset[SpecItem], both_days: bool, clamp: bool, form: tuple[int, int]
 ) -> tuple[int, ...]:
-    """The matching days of a month of this form: the weekday it begins with (Monday is 0), and its length."""
+    """The matching days of a month of this form."""
     first, length = form
     by_day = {item for item in days if isinstance(item, int) and 0 < item <= length}
     if CronSim.LAST in days or (clamp and any(isinstance(i, int) and i > length for i in days)):
