@@ -174,7 +174,7 @@ def _clock_fields(series: Series, hours: list[int], minutes: list[int]) -> str:
     Steps through the day are starred and so follow the clock through a clock change. Named times of day are not, even
     where a star would be shorter: each of them is to be due once on every day.
     """
-    step = evenly(series.times) if series.unit == "day" else None
+    step = _steps(series)
     if step is None:
         return f"{_ranged(minutes)} {_ranged(hours)}"
     minute = "*" if step == 60 else f"*/{step // 60}"
@@ -186,6 +186,11 @@ def _clock_fields(series: Series, hours: list[int], minutes: list[int]) -> str:
     else:
         hour = _ranged(hours)
     return f"{minute if whole_hours else _ranged(minutes)} {hour}"
+
+
+def _steps(series: Series) -> int | None:
+    """The step in seconds, if the series goes through the day in steps."""
+    return evenly(series.times) if series.unit == "day" else None
 
 
 def _ranged(numbers: list[int]) -> str:
@@ -270,7 +275,9 @@ def _of_cron(expression: str) -> Series | None:
     """The series of an expression, if the words for it would give an expression that treats clock changes alike."""
     fields = read_fields(expression)
     series = _of_fields(fields)
-    plain = None if series is None else _cron(series)
+    if series is None or _steps(series) is None:  # named times of day are written without a star
+        return None if fields.hour_by_hour else series
+    plain = _cron(series)
     return series if plain is not None and read_fields(plain).hour_by_hour == fields.hour_by_hour else None
 
 
