@@ -60,7 +60,7 @@ def trigger(chance: random.Random) -> dict[str, Any]:
         return {"type": "cron", "expression": f"{clock} {days}", "timezone": zone}
     if kind < 18:
         return {"type": "interval", "every": f"PT{step}H{minute}M", "timezone": zone}
-    day = datetime.now(UTC).date() + timedelta(days=1 + chance.randrange(300))
+    day = datetime.now(UTC).date() + timedelta(days=2 + chance.randrange(300))
     return {"type": "date", "at": f"{day}T{hour:02}:{minute:02}:00", "timezone": zone}
 
 
