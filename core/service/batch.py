@@ -23,7 +23,7 @@ from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.views import BatchItem, BatchView, problem_details
 
 MOST_ITEMS: Final = 1000
-SLICE: Final = 20  # items drafted before others have their turn on the loop: a few milliseconds
+SLICE: Final = 10  # items drafted before others have their turn on the loop: about a millisecond
 
 
 class Proposal(msgspec.Struct):
