@@ -31,6 +31,7 @@ NAMES: Final = {
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAY_SECONDS: Final = 86_400
 _MONTHS_SEARCHED: Final = 50 * 12  # a 29 February that must be a Monday comes again after 40 years at the latest
+_FEW_TIMES: Final = 48
 _FIELDS: Final = (
     (Field.SECOND, "second", "0-59"),
     (Field.MINUTE, "minute", "0-59"),
@@ -55,16 +56,22 @@ class Fields(NamedTuple):
     hour_by_hour: bool
     """Minute or hour starts with a star: Debian lets such a job follow the clock instead of settling it."""
 
+    def times(self) -> tuple[int, ...]:
+        """The seconds of the day, in order."""
+        return tuple([h * 3600 + m * 60 + s for h in self.hours for m in self.minutes for s in self.seconds])
+
 
 class CronPattern:
     """The walls of one cron expression. Equal expressions share one (``cron_pattern``)."""
 
-    __slots__ = ("_clamp", "_f", "_per_day", "_recent")
+    __slots__ = ("_clamp", "_f", "_per_day", "_recent", "_times")
 
     def __init__(self, fields: Fields, *, clamp: bool) -> None:
         self._f = fields
         self._clamp = clamp
         self._per_day = len(fields.seconds) * len(fields.minutes) * len(fields.hours)
+        # Most expressions name a few times of day, and those are looked up at once. The others would cost memory.
+        self._times = fields.times() if self._per_day <= _FEW_TIMES else ()
         # One question is mostly followed by another about the same month: its first day, that of the next, its days.
         self._recent: tuple[int, int, tuple[int, ...]] = (0, 0, ())
 
@@ -154,6 +161,10 @@ class CronPattern:
 
     def _time_from(self, second: int) -> int | None:
         """The first matching second of the day at or after this one."""
+        times = self._times
+        if times:
+            place = bisect_left(times, second)
+            return times[place] if place < len(times) else None
         f = self._f
         hour, rest = divmod(second, 3600)
         minute, second = divmod(rest, 60)
@@ -174,6 +185,10 @@ class CronPattern:
 
     def _time_until(self, second: int) -> int | None:
         """The last matching second of the day at or before this one."""
+        times = self._times
+        if times:
+            place = bisect_right(times, second)
+            return times[place - 1] if place else None
         f = self._f
         rank = self._rank(second) - 1
         if rank < 0:
@@ -228,9 +243,7 @@ def read_fields(expression: str) -> Fields:
         parts.insert(0, "0")
     if len(parts) != 6:
         raise BadPattern(f"a cron expression has 5 fields, or 6 with seconds first; {expression!r} has {len(parts)}")
-    seconds, minutes, hours, days, months, weekdays = (
-        _read_field(field, name, allowed, part) for (field, name, allowed), part in zip(_FIELDS, parts, strict=True)
-    )
+    seconds, minutes, hours, days, months, weekdays = (_read_field(place, part) for place, part in enumerate(parts))
     return Fields(
         seconds=_numbers(seconds),
         minutes=_numbers(minutes),
@@ -244,7 +257,8 @@ def read_fields(expression: str) -> Fields:
 
 
 @lru_cache(maxsize=2048)  # there are endless expressions, but few ways to write one field
-def _read_field(field: Field, name: str, allowed: str, part: str) -> frozenset[SpecItem]:
+def _read_field(place: int, part: str) -> frozenset[SpecItem]:
+    field, name, allowed = _FIELDS[place]
     try:
         return frozenset(field.parse(part))
     except (CronSimError, ValueError, IndexError, AssertionError) as why:

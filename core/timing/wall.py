@@ -55,10 +55,7 @@ class WallRule:
         if instant >= LATEST:
             return None
         instant = max(instant, EARLIEST)
-        if self._as_shown:
-            due = self._next_shown(instant)
-        else:
-            due = self._next_settled(instant)
+        due = self._next_shown(instant) if self._as_shown else self._next_settled(instant)
         return due if due is not None and due < LATEST else None
 
     def last_until(self, instant: int) -> int | None:
