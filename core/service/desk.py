@@ -159,27 +159,30 @@ class Desk:
         """The same for many schedules, one statement a table."""
         now = self.clock.now()
         events, lines, undos = [], [], []
-        who = f"{actor.kind}:{actor.id}"
+        who, until = f"{actor.kind}:{actor.id}", now + UNDO_FOR
+        facts = {
+            revision: _encode({"actor": actor.id, "revision": revision, **(data or {})}).decode()
+            for revision in {after.revision for _, after in changes}
+        }
+        ends = {timezone: spell(until, zone(timezone)) for timezone in {after.timezone for _, after in changes}}
         for before, after in changes:
-            facts = {"actor": actor.id, "revision": after.revision, **(data or {})}
             old = None if before is None else _encode(before).decode()
             events.append(
-                EventRow(at=now, kind=kind, guild_id=after.guild_id, schedule_id=after.id,
-                         data=_encode(facts).decode())
-            )  # fmt: skip
+                EventRow(at=now, kind=kind, guild_id=after.guild_id, schedule_id=after.id, data=facts[after.revision])
+            )
             lines.append(
                 AuditRow(at=now, guild_id=after.guild_id, actor=who, action=action, target=after.id, before=old,
                          after=_encode(after).decode())
             )  # fmt: skip
             undos.append(
                 UndoRow(token=self.ids.make("und", now), schedule_id=after.id, guild_id=after.guild_id,
-                        actor=actor.id, revision=after.revision, before=old, until=now + UNDO_FOR)
+                        actor=actor.id, revision=after.revision, before=old, until=until)
             )  # fmt: skip
         await tx.journal.append(events)
         await tx.notes.audit(lines)
         await tx.notes.remember_undo(undos)
         return [
-            UndoToken(token=undo.token, until=spell(undo.until, zone(after.timezone)))
+            UndoToken(token=undo.token, until=ends[after.timezone])
             for undo, (_, after) in zip(undos, changes, strict=True)
         ]
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
+from core.service.batch import Batches
 from core.service.desk import Desk
 from core.service.finding import Finding
 from core.service.guilds import Guilds
@@ -62,7 +63,7 @@ class Service:
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = {
             ask.CreateSchedule: schedules.create,
-            ask.CreateSchedules: schedules.create_batch,
+            ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
             ask.GetSchedule: schedules.get,
             ask.ListSchedules: finding.page,
             ask.PatchSchedule: schedules.patch,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -23,16 +25,25 @@ class Fire(msgspec.Struct, frozen=True):
 
 def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
     """The first ``n`` (at most 1,000) due times after an instant; fewer when the rule ends."""
-    fires: list[Fire] = []
     previous = rule.last_until(after)
-    while len(fires) < min(n, MOST):
-        due = rule.next_after(after)
-        if due is None:
-            break
+    dues = list(islice(_dues(rule, after), min(n, MOST)))
+    if not dues:
+        return []
+    zone, first = rule.zone, dues[0] if previous is None else previous
+    if clock_of(zone).is_steady(first, dues[-1]):  # the usual case, and notes are about nothing but clock changes
+        return [Fire(due, spell(due, zone)) for due in dues]
+    fires: list[Fire] = []
+    for due in dues:
         notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
-        fires.append(Fire(due, spell(due, rule.zone), notes))
-        previous = after = due
+        fires.append(Fire(due, spell(due, zone), notes))
+        previous = due
     return fires
+
+
+def _dues(rule: Rule, after: int) -> Iterator[int]:
+    while (due := rule.next_after(after)) is not None:
+        yield due
+        after = due
 
 
 def _offset_notes(rule: Rule, due: int, previous: int | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ back in words and be given another time of day.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Final
 
@@ -89,6 +90,7 @@ def series_of(trigger: Trigger) -> Series | None:
     return None
 
 
+@lru_cache(maxsize=512)  # a day in steps of two minutes has 720 times, and to be said it is asked about thrice
 def evenly(times: tuple[int, ...]) -> int | None:
     """The step in seconds, if at least four times follow each other evenly."""
     steps = {later - earlier for earlier, later in pairwise(times)}
@@ -270,8 +272,10 @@ def _of_cron(expression: str) -> Series | None:
     """The series of an expression, if the words for it would give an expression that treats clock changes alike."""
     fields = read_fields(expression)
     series = _of_fields(fields)
-    plain = None if series is None else _cron(series)
-    return series if plain is not None and read_fields(plain).hour_by_hour == fields.hour_by_hour else None
+    if series is None:
+        return None
+    minute, hour = _clock_fields(series, [*fields.hours], [*fields.minutes]).split()
+    return series if (minute.startswith("*") or hour.startswith("*")) == fields.hour_by_hour else None
 
 
 def _of_fields(fields: Fields) -> Series | None:
@@ -282,7 +286,7 @@ def _of_fields(fields: Fields) -> Series | None:
         return None
     if not (every_day or every_weekday) or not (fields.both_days or (every_day and every_weekday)):
         return None
-    times = tuple(h * 3600 + m * 60 + s for h, m, s in product(fields.hours, fields.minutes, fields.seconds))
+    times = fields.times()
     if not every_day:
         return _of_month_days(fields.days, times, month)
     if every_weekday:

@@ -55,11 +55,7 @@ class WallRule:
         if instant >= LATEST:
             return None
         instant = max(instant, EARLIEST)
-        if self._as_shown:
-            due = self._next_shown(instant)
-        else:
-            wall = self._pattern.next_after(self._clock.highest(instant))
-            due = None if wall is None else self._clock.first(wall)
+        due = self._next_shown(instant) if self._as_shown else self._next_settled(instant)
         return due if due is not None and due < LATEST else None
 
     def last_until(self, instant: int) -> int | None:
@@ -118,6 +114,15 @@ class WallRule:
                 excess += max(0, gap - 1)
         walls = pattern.count_between(clock.highest(after), clock.highest(until), limit + excess)
         return min(walls - excess, limit)
+
+    def _next_settled(self, instant: int) -> int | None:
+        span = self._clock.span(instant)
+        wall = self._pattern.next_after(max(instant + span.offset, span.seen))
+        if wall is None:
+            return None
+        due = wall - span.offset
+        # The usual case: what is next lies under the same offset, and no other one is near enough to show its wall.
+        return due if span.start <= wall - REACH and due < span.end else self._clock.first(wall)
 
     def _next_shown(self, instant: int) -> int | None:
         span = self._clock.span(instant)
