@@ -366,4 +366,7 @@ def _times_of(rule: Recurrence, start: int | None) -> tuple[int, ...]:
     times = [hour * 3600 + minute * 60 + rest for hour, minute in product(hours, minutes)]
     if rule.freq != "DAILY" or not rule.bysetpos:
         return tuple(times)
-    return tuple(time for place, time in enumerate(times, 1) if place in rule.bysetpos)
+    beyond = len(times) + 1  # -1 is the last
+    return tuple(
+        time for place, time in enumerate(times, 1) if place in rule.bysetpos or place - beyond in rule.bysetpos
+    )
