@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import lru_cache
 from math import gcd
@@ -30,6 +30,7 @@ _MONDAY: Final = -3  # 1969-12-29, in days since 1970-01-01
 _PERIODS_SEARCHED: Final = {"YEARLY": 56, "MONTHLY": 672, "WEEKLY": 2_922, "DAILY": 20_454}
 """Twice 28 years: so long the calendar takes to begin anew, and once more because it leaps over 2100."""
 _KEPT: Final = 4
+_EVERY_MONTH: Final = tuple(range(1, 13))
 _EVERY_HOUR: Final = tuple(range(24))
 _EVERY_MINUTE: Final = tuple(range(60))
 
@@ -175,22 +176,24 @@ class RRulePattern:
     def _expand(self, first: int) -> Numbers:
         if self._by_day and not self._units:
             return ()
-        days = [day for day in range(first, first + self._length(first)) if self._wanted(day)]
+        days = [day for day in self._days(first) if self._wanted(day)]
         if not days:
             return ()
         if self._by_day:
             return grid(self._units_on(days[0]), _unit(self._r), self._offsets)
         return _chosen(grid(days, DAY, self._times), self._r.bysetpos)
 
-    def _length(self, first: int) -> int:
+    def _days(self, first: int) -> Iterable[int]:
+        """The days of a period, as far as its months are wanted."""
         if self._period == "DAILY":
-            return 1
+            return (first,)
         if self._period == "WEEKLY":
-            return 7
+            return range(first, first + 7)
         moment = date.fromordinal(first + _EPOCH_DAY)
-        if self._period == "YEARLY":
-            return date(moment.year, 12, 31).timetuple().tm_yday
-        return monthrange(moment.year, moment.month)[1]
+        if self._period == "MONTHLY":
+            return _month(moment.year, moment.month)
+        spans = (_month(moment.year, month) for month in self._r.bymonth or _EVERY_MONTH)
+        return (day for span in spans for day in span)
 
     def _units_on(self, day: int) -> list[int]:
         """The hours or minutes, counted from 1970, that fall on a day; they keep their distance from the start."""
@@ -234,6 +237,11 @@ class RRulePattern:
         else:
             day, length = moment.day, monthrange(moment.year, moment.month)[1]
         return ((day + 6) // 7, weekday) in byday or (-((length - day) // 7) - 1, weekday) in byday
+
+
+def _month(year: int, month: int) -> range:
+    first = date(year, month, 1).toordinal() - _EPOCH_DAY
+    return range(first, first + monthrange(year, month)[1])
 
 
 def _unit(rule: Recurrence) -> int:

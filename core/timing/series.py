@@ -65,13 +65,16 @@ def trigger_of(series: Series, clock: Clock, after: int) -> Trigger:
         return IntervalTrigger(every=spell_duration(series.every * SECOND), start=start, timezone=timezone)
     wall = clock.highest(after) if series.start is None else series.start - 1
     series = _with_day(series, wall)
-    if series.every == 1 and not _short_month(series):
+    short = _short_month(series)
+    if series.every == 1 and not short:
         expression = _cron(series)
         if expression is not None:
             return CronTrigger(expression=expression, timezone=timezone)
         return RRuleTrigger(rule=_positions(series), timezone=timezone)
+    if short and len(series.times) > 1:
+        raise Unsaid("a day after the 28th takes one time of day: shorter months lack it")
     first = _first(series, wall)
-    if series.unit in ("month", "year") and not series.nth and not series.last_weekday:
+    if len(series.month_days) == len(series.times) == 1 and series.month_days[0] > 0:
         return IntervalTrigger(every=_months(series), start=_local(first), timezone=timezone)
     return RRuleTrigger(rule=_rrule(series), start=_local(first), timezone=timezone)
 
@@ -111,9 +114,7 @@ def _with_day(series: Series, wall: int) -> Series:
 
 def _short_month(series: Series) -> bool:
     """A day that some months lack, said alone: by words it is then the last day, which cron cannot say."""
-    if series.unit == "year":
-        return series.month == 2 and series.month_days == (29,)
-    if series.unit == "month" and max(series.month_days, default=0) > 28:
+    if max(series.month_days, default=0) > (28 if series.month in (None, 2) else 31):
         if len(series.month_days) > 1:
             raise Unsaid("days after the 28th go into a schedule of their own: shorter months lack them")
         return True
@@ -230,6 +231,8 @@ def _rrule(series: Series) -> str:
         parts.append(f"BYMONTH={series.month}")
     if series.weekdays:
         parts.append(f"BYDAY={_weekday_list(series.weekdays)}")
+    if series.month_days:
+        parts.append(f"BYMONTHDAY={_list(sorted(series.month_days))}")
     if series.nth:
         parts.append(f"BYDAY={','.join(f'{n}{WEEKDAYS[number]}' for n, number in series.nth)}")
     if series.last_weekday:
@@ -349,6 +352,8 @@ def _of_rrule(rule: Recurrence, start: int | None) -> Series | None:
         unit = "week" if rule.interval > 1 else "day"
         fits = bool(days) and not rule.bysetpos
         return msgspec.structs.replace(plain, unit=unit, weekdays=days) if fits else None
+    if rule.bymonthday and not rule.byday and not rule.bysetpos and all(-1 <= day <= 28 for day in rule.bymonthday):
+        return msgspec.structs.replace(plain, unit="month", month_days=rule.bymonthday)
     plainly = all(n in (-1, 1, 2, 3, 4, 5) for n, _ in nth) and not rule.bymonthday
     if nth and plainly and not days and not rule.bysetpos:
         return msgspec.structs.replace(plain, unit="month", nth=nth)

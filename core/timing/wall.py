@@ -84,7 +84,7 @@ class WallRule:
             missing = self._wanted_in_gap(before, after)
             if missing is not None:
                 moved = after.start == due and not self._as_shown
-                fate = f"; fires at {_hand(due + after.offset)}" if moved else " and is left out"
+                fate = f"; fires at {_moved(missing, due + after.offset)}" if moved else " and is left out"
                 notes.append(f"{_hand(missing)} does not exist on {_day(missing)}{fate}")
             start = after.start
         twice = clock.instants(clock.wall(due))
@@ -177,6 +177,11 @@ def _hand(wall: int) -> str:
     """Time of day of a wall: hours and minutes, seconds only where there are any."""
     time = to_datetime(wall).time()
     return time.isoformat("seconds" if time.second else "minutes")
+
+
+def _moved(missing: int, wall: int) -> str:
+    """Where a wall went; with its day where the gap swallowed the rest of the other (Apia 2011)."""
+    return _hand(wall) if _day(wall) == _day(missing) else f"{_hand(wall)} on {_day(wall)}"
 
 
 def _day(wall: int) -> str:

@@ -69,3 +69,9 @@ def test_an_ended_rule_previews_nothing_and_a_long_one_stops() -> None:
     assert preview(once("2026-03-29T12:00:00"), after=instant("2026-04-01 00:00"), n=5) == []
     assert len(preview(cron("* * * * *"), after=0, n=10**9)) == MOST
     assert preview(cron("* * * * *"), after=0, n=0) == []
+
+
+def test_a_time_moved_to_another_day_is_noted_with_that_day() -> None:
+    rule = cron("0 9 * * *", "Pacific/Apia")
+    first = preview(rule, after=instant("2011-12-29 12:00", "Pacific/Apia"), n=1)[0]
+    assert first.notes[0] == "09:00 does not exist on 2011-12-30; fires at 00:00 on 2011-12-31"
