@@ -19,7 +19,7 @@ import aiohttp
 import msgspec
 
 from benchmarks.measure import Figures, median_of, percentile
-from benchmarks.service import Cpu, Service, cpu_of, running_service
+from benchmarks.service import Cpu, Service, cpu_of, running_service, settled
 
 SINGLE: Final = 400
 PARALLEL: Final = 3200
@@ -109,6 +109,7 @@ async def once(folder: Path) -> Figures:
         aiohttp.ClientSession(headers=service.headers, connector=limit) as session,
     ):
         client = Client(session, service)
+        await settled(service.pid)
         return await singles(client, service) | await batches(client, service) | await disturbed(client)
 
 

@@ -96,6 +96,17 @@ def _spent(task: Path) -> float:
     return int((task / "schedstat").read_text().split()[0]) / 1e9
 
 
+async def settled(pid: int) -> None:
+    """Wait until a process has nothing to do: behind a core that is ready, the Discord side is still being loaded."""
+    before = cpu_of(pid)
+    while True:
+        await asyncio.sleep(0.3)
+        now = cpu_of(pid)
+        if (now - before).loop + (now - before).others < 0.015:
+            return
+        before = now
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

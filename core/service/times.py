@@ -238,7 +238,8 @@ class Times:
         items = []
         for reading in found:
             made = offer(reading, now, timezone)
-            label = reading.words if made.next is None else f"{reading.words} · next {made.next[:16].replace('T', ' ')}"
+            once = made.next is None or isinstance(reading.trigger, DateTrigger)  # its words are its time
+            label = reading.words if once else f"{reading.words} · next {str(made.next)[:16].replace('T', ' ')}"
             items.append(Suggestion(name=_short(label), value=_short(reading.text)))
         return Suggestions(items=tuple(items[:25]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -151,6 +152,46 @@ async def test_a_batch_fills_up_to_the_quota_and_refuses_the_rest(small: House) 
     problem = view.items[1].problem
     assert problem is not None
     assert (problem.scope, problem.limit, problem.allowed) == ("guild:1", "schedules", 2)
+
+
+async def test_a_name_taken_before_is_refused_and_takes_no_room(small: House) -> None:
+    await small.client.create_schedules([item(name="here"), item(name="there", guild_id="9")])
+    asked = [
+        item(name="here"),
+        item(name="new"),
+        item(name="one too many"),
+        item(name="there", guild_id="9"),
+        item(name="here", guild_id="9"),
+    ]
+    view = await small.client.create_schedules(asked)
+    assert [each.status for each in view.items] == [409, 201, 429, 409, 201]
+
+
+async def test_room_made_by_deleting_is_found_again(small: House) -> None:
+    first = await small.client.create_schedules([item(name="a"), item(name="b"), item(name="c")])
+    assert [each.status for each in first.items] == [201, 201, 429]
+    for each in first.items[:2]:
+        assert each.schedule is not None
+        await small.client.delete_schedule(each.schedule.id)
+    again = await small.client.create_schedules([item(), item(), item()])
+    assert [each.status for each in again.items] == [201, 201, 429]
+    with pytest.raises(QuotaExceeded):
+        await small.client.create_schedule(msgspec.convert(item(), ScheduleSpec))
+
+
+async def test_a_long_batch_lets_others_have_their_turn(house: House) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await house.client.create_schedules([item() for _ in range(200)])
+    task.cancel()
+    assert turns > 20
 
 
 @pytest.mark.parametrize("count", [0, 1001])
