@@ -330,6 +330,7 @@ def test_importing_the_public_package_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_embedded_mode_needs_neither_discord_nor_zeromq_nor_a_web_server() -> None:
     script = (
         "import sys\n"

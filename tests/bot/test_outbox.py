@@ -59,6 +59,7 @@ async def test_what_was_known_is_known_after_a_crash(path: Path) -> None:
     await outbox.close()
 
 
+@pytest.mark.slow
 @given(cut=st.integers(min_value=0, max_value=200))
 def test_a_line_cut_off_anywhere_costs_nothing_but_itself(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("outbox") / "outbox.jsonl"

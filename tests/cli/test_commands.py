@@ -51,6 +51,7 @@ def test_every_command_explains_itself(command: Command, name: str) -> None:
     assert "--debug" in said.out
 
 
+@pytest.mark.slow
 def test_help_costs_next_to_nothing() -> None:
     best = 9.0
     for _ in range(5):

@@ -111,6 +111,7 @@ json_values = st.recursive(
 documents = st.dictionaries(st.sampled_from([*Whole.__struct_fields__, "handler", "method", "trigger"]), json_values)
 
 
+@pytest.mark.slow
 @given(documents, st.sampled_from([Whole, ScheduleSpec]))
 @settings(max_examples=300)
 def test_a_document_has_mistakes_exactly_when_msgspec_refuses_it(document: Any, kind: Any) -> None:

@@ -304,6 +304,7 @@ async def test_a_tick_that_overtakes_an_edit_of_the_arguments_keeps_both(
 # ── batches ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 async def test_several_thousand_due_at_once_all_fire_once_though_the_limit_says_100(build: Build) -> None:
     house = await build(run=False)
     at = house.clock.in_s(0)
@@ -427,6 +428,7 @@ async def test_everything_that_is_kept_elsewhere_refuses_with_a_type_error(house
         await scheduler.remove_schedule("x")
 
 
+@pytest.mark.slow
 def test_stock_stores_and_brokers_are_not_even_imported() -> None:
     """Each would bring a dependency of its own, and the SQLAlchemy store a missing one."""
     script = (

@@ -112,6 +112,7 @@ class Story:
         assert self.floor.queue.waiting() == 0
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False), st.integers(1, 120))
 @settings(max_examples=80, deadline=None)
 def test_nothing_that_may_start_is_overlooked_and_everything_parked_is_woken(dice: random.Random, steps: int) -> None:
@@ -121,6 +122,7 @@ def test_nothing_that_may_start_is_overlooked_and_everything_parked_is_woken(dic
     story.finish()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_long_story_overlooks_nothing(seed: int) -> None:
     story = Story(random.Random(seed))

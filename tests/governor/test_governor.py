@@ -52,6 +52,7 @@ operations = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(operations)
 @settings(max_examples=300, deadline=None)
 def test_the_governor_answers_as_the_slow_obvious_model_does(

@@ -132,6 +132,7 @@ async def test_a_second_core_on_one_file_is_refused_at_once(path: Path) -> None:
     await (await opened(path)).close()
 
 
+@pytest.mark.slow
 def test_a_core_that_died_leaves_no_lock(path: Path) -> None:
     script = (
         "import asyncio, os, sys\nfrom pathlib import Path\nfrom core.ledger.file import FileDriver\n"
@@ -242,6 +243,7 @@ async def test_a_store_that_cannot_be_opened_leaves_nothing_locked(path: Path) -
     await (await opened(path)).close()
 
 
+@pytest.mark.slow
 def test_starting_with_a_current_or_new_file_does_not_load_alembic(path: Path) -> None:
     script = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom core.ledger.open import open_ledger\n"

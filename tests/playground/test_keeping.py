@@ -106,6 +106,7 @@ async def test_a_folder_that_cannot_be_written_costs_the_history_and_nothing_els
     assert "cannot be kept" in caplog.text
 
 
+@pytest.mark.slow
 async def test_the_world_keeps_its_size_whatever_happens_in_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     assert simcord_internals.KEPT == 200
     monkeypatch.setattr(simcord_internals, "KEPT", 60)
@@ -165,6 +166,7 @@ async def test_a_missing_simcord_is_told_with_the_remedy(tmp_path: Path, monkeyp
         await Playground(TinyBot(), tmp_path).start()
 
 
+@pytest.mark.slow
 def test_importing_the_playground_loads_no_simulation() -> None:
     script = "import sys, bot.playground.playground; print('simcord' in sys.modules, 'PIL' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

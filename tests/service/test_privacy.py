@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ def every_request(ids: list[str], runs: list[str], tokens: list[str]) -> st.Sear
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(data=st.data(), actor=actors)
 def test_no_view_and_no_change_crosses_guilds_or_people(data: st.DataObject, actor: Actor) -> None:

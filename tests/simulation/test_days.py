@@ -22,6 +22,7 @@ def test_nothing_is_lost_or_doubled_whatever_is_stopped_where(first: int) -> Non
         assert faults(story) == [], f"replay with: python -m tests.simulation {seed}"
 
 
+@pytest.mark.slow
 def test_a_day_repeats_itself_from_its_seed() -> None:
     first, again = live(7), live(7)
     assert first.steps == again.steps

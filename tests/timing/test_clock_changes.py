@@ -285,6 +285,7 @@ class _Asked:
         return due
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "day"), CHANGES)
 def test_due_times_are_those_of_asking_every_minute(where: str, day: str) -> None:
     asked = _Asked(where, day)

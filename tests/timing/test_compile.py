@@ -111,6 +111,7 @@ def _rule(trigger: Trigger, zone: str, dst: str, after: int) -> Rule | None:
         return None  # The one date of the samples lies in Berlin's gap, which literal refuses.
 
 
+@pytest.mark.slow
 @unhurried
 @given(samples, st.sampled_from(ZONES), st.sampled_from(["debian", "literal"]), around_2026)
 def test_due_times_increase_and_all_questions_agree_with_a_walk(
@@ -131,6 +132,7 @@ def test_due_times_increase_and_all_questions_agree_with_a_walk(
             assert rule.next_after(due - 1) == due
 
 
+@pytest.mark.slow
 @unhurried
 @given(samples, st.sampled_from(ZONES), st.sampled_from(["debian", "literal"]), around_2026)
 def test_preview_is_what_will_fire(trigger: Trigger, zone: str, dst: str, after: int) -> None:

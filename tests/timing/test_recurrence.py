@@ -189,6 +189,7 @@ def rules(draw: st.DrawFn) -> str:
     return ";".join(parts)
 
 
+@pytest.mark.slow
 @unhurried
 @given(rules(), st.datetimes(datetime(2000, 1, 1), datetime(2035, 1, 1)))  # noqa: DTZ001 - dateutil counts on the wall
 def test_walls_agree_with_dateutil(rule: str, start: datetime) -> None:

@@ -86,12 +86,14 @@ _simple = st.tuples(
 ).map(" ".join)
 
 
+@pytest.mark.slow
 @settings(unhurried, max_examples=300)
 @given(st.one_of(_simple, expressions).map(CronTrigger))
 def test_words_of_cron_never_mean_something_else(trigger: CronTrigger) -> None:
     _words_mean_the_trigger(trigger)
 
 
+@pytest.mark.slow
 @unhurried
 @given(rules(), st.sampled_from(["2026-11-17T09:30:00", "2026-01-31T09:00:00", "2025-02-28T23:59:00"]))
 def test_words_of_recurrence_rules_never_mean_something_else(rule: str, start: str) -> None:
