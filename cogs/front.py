@@ -40,10 +40,17 @@ def home_of(interaction: Interaction) -> str | None:
 
 
 def actor_of(interaction: Interaction) -> Actor:
-    """Who asks: the member, in the guild, with the rights Discord says they have in that channel."""
+    """Who asks: the member, in the guild, with the rights they hold in all of it; none outside a guild.
+
+    ``interaction.permissions`` are those in one channel, overwrites included: whoever was given a channel of their own
+    would moderate everybody's schedules from there. They say only whether somebody may write in that channel.
+    """
     home = home_of(interaction)
-    permissions = interaction.permissions.value if home is not None else 0
-    return Actor(kind="member", id=str(interaction.user.id), guild_id=home, permissions=permissions)
+    member = interaction.user
+    # Every interaction carries the member with their roles, and the gateway told what those may: no member list needed.
+    in_guild = home is not None and isinstance(member, discord.Member)
+    permissions = member.guild_permissions.value if in_guild else 0
+    return Actor(kind="member", id=str(member.id), guild_id=home, permissions=permissions)
 
 
 def core_of(interaction: Interaction) -> CoreClient:
