@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import discord
+from unittest.mock import AsyncMock
 
+import discord
+import pytest
+
+from cogs import drafts
 from schedule_zero import requests as ask
-from schedule_zero.errors import QuotaExceeded
+from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer
 from tests.bot.fake_core import START
 from tests.cogs.stage import Stage, custom_ids, labels, texts
 
@@ -189,6 +193,56 @@ async def test_readings_switch_themselves_off_when_their_time_is_over(stage: Sta
     assert result.response is not None
     await stage.env.advance_time(601)
     assert labels(result.response) == []
+
+
+async def test_the_end_of_the_readings_leaves_the_saved_card_alone(stage: Stage) -> None:
+    result = await stage.bob.slash(stage.general, "remind me", when="at 5", text="tea")
+    assert result.response is not None
+    await stage.bob.click(result.response, label="today at 17:00")
+    await stage.env.advance_time(700)
+    assert "Reminder set: tea" in texts(result.response)
+    assert labels(result.response) == ["Pause", "Preview", "Refresh", "Delete", "Undo"]
+
+
+async def test_readings_can_be_pressed_again_when_nothing_came_of_the_first_press(stage: Stage) -> None:
+    result = await stage.bob.slash(stage.general, "remind me", when="at 5", text="tea")
+    assert result.response is not None
+    stage.world.refuse[ask.CreateSchedule] = QuotaExceeded("This server has 20 schedules.")
+    pressed = await stage.bob.click(result.response, label="today at 17:00")
+    assert pressed.followups[0].content == "This server has 20 schedules.\nYour text:\n```\ntea\n```"
+    del stage.world.refuse[ask.CreateSchedule]
+    await stage.bob.click(result.response, label="today at 17:00")
+    assert "Reminder set: tea" in texts(result.response)
+
+
+async def test_a_double_click_on_a_reading_saves_one_reminder(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[drafts.Draft] = []
+    first, second = AsyncMock(), AsyncMock()
+    draft = drafts.Draft(when="at 5", text="tea")
+    offers = (ReadingOffer("today at 17:00", None, "today at 17:00", None),)
+    readings = drafts.Readings(first, draft, Invalid("'at 5' could be both", readings=offers))
+
+    async def begin(_interaction: object, draft: drafts.Draft) -> None:
+        begun.append(draft)
+        await readings.choose(second, draft)  # the second press comes while the first is being carried out
+
+    monkeypatch.setattr(drafts, "begin", begin)
+    await readings.choose(first, draft)
+    assert begun == [draft]
+    second.response.defer.assert_awaited_once_with()
+
+
+async def test_only_the_person_who_asked_may_choose_a_reading(stage: Stage) -> None:
+    # Whoever presses owns what is saved: another person's text would go out in their name.
+    result = await stage.bob.slash(stage.general, "remind me", when="at 5", text="tea", public=True)
+    assert result.response is not None
+    pressed = await stage.alice.click(result.response, label="today at 17:00")
+    assert pressed.response is not None
+    assert pressed.ephemeral
+    assert pressed.response.content == f"Only <@{stage.bob.id}>, who asked for this, can choose here."
+    assert stage.world.schedules == {}
+    await stage.bob.click(result.response, label="today at 17:00")
+    assert [schedule.owner_id for schedule in stage.world.schedules.values()] == [str(stage.bob.id)]
 
 
 # ── list, show, delete ───────────────────────────────────────────────────────────────────────────────────────
