@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from cogs.answers import add, defer, show, tell
-from cogs.buttons import on_press
+from cogs.buttons import on_press, take_off
 from cogs.cards import fires_of, run_line, schedule_card
 from cogs.front import Interaction, core_of, front_of
 from cogs.texts import title_of
 from schedule_zero.client import CoreClient
+from schedule_zero.errors import Conflict
+from schedule_zero.run import TERMINAL, RunState
 from schedule_zero.schedule import Schedule
 
+AGAIN_ALREADY: Final = "It was posted again already, so nothing was done now; `/schedule show` has the last runs."
 STALE: Final = "This card was older than the schedule, so nothing was done; it shows the schedule as it is now."
 
 Change = Callable[[CoreClient, Schedule], Awaitable[Schedule]]
@@ -81,8 +84,23 @@ async def undo(interaction: Interaction, token: str, _detail: str) -> None:
 
 @on_press("again")
 async def again(interaction: Interaction, run_id: str, _detail: str) -> None:
-    """Post a message again whose fate is unknown. However often it is pressed, it is one new run."""
+    """Post a message again whose fate is unknown. However often it is pressed, and by whom, it is one new run."""
     await defer(interaction)
-    run = await core_of(interaction).retry_run(run_id, key=f"again:{run_id}")
-    await interaction.edit_original_response(view=None)
-    await tell(interaction, f"It is posted again: {run_line(run)}")
+    core = core_of(interaction)
+    try:
+        run = await core.retry_run(run_id, key=f"again:{run_id}")
+    except Conflict:
+        if not await _can_be_retried(core, run_id):
+            raise
+        said = AGAIN_ALREADY
+    else:
+        said = f"It is posted again: {run_line(run)}"
+    await take_off(interaction)
+    await tell(interaction, said)
+
+
+async def _can_be_retried(core: CoreClient, run_id: str) -> bool:
+    """Whether nothing about the run or its schedule forbids a retry; then what forbade it is an earlier retry."""
+    run = await core.get_run(run_id)
+    schedule = await core.get_schedule(run.schedule_id)
+    return run.state in TERMINAL - {RunState.SUCCEEDED} and schedule.state != "deleted"

@@ -1,0 +1,81 @@
+"""The core of plain dicts, strict where commands must not rely on its kindness: keys, retries, other people's zones."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+
+from schedule_zero import requests as ask
+from schedule_zero import views
+from schedule_zero.actor import OPERATOR, Actor
+from schedule_zero.errors import Conflict, Forbidden
+from schedule_zero.run import Run, RunState
+from schedule_zero.trigger import DateTrigger, TextTrigger
+from tests.bot.fake_core import FakeCore, World, make_run
+
+
+class StrictWorld(World):
+    """Knows as well which request each key was used for, and what came of retried runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: dict[tuple[str, str | None, str], bytes] = {}
+        self.again: dict[str, tuple[Actor, Run]] = {}
+
+
+class StrictCore(FakeCore):
+    """A client of that world, for one actor."""
+
+    def acting_as(self, actor: Actor) -> StrictCore:
+        return StrictCore(self.world, actor)
+
+    @property
+    def strict(self) -> StrictWorld:
+        return cast("StrictWorld", self.world)
+
+    async def send(self, request: ask.Request) -> views.View:
+        refusal = self._key_is_taken(request)
+        if isinstance(request, ask.GetUserTimezone) and request.user_id != self.actor.id:
+            refusal = Forbidden("Everybody sets their own time zone, and sees only that.")
+        if refusal is not None:
+            self.world.asked.append((self.actor, request))
+            raise refusal
+        if isinstance(request, ask.RetryRun) and request.id in self.world.runs:
+            return self._retry(request)
+        return await super().send(await self._as_saved(request))
+
+    async def _as_saved(self, request: ask.Request) -> ask.Request:
+        """Settings are merged, and text is turned into a moment."""
+        if isinstance(request, ask.PutGuildSettings) and "channels" in request.changes:
+            channels = msgspec.to_builtins(self.guild(request).channels) | request.changes["channels"]
+            return msgspec.structs.replace(request, changes=request.changes | {"channels": channels})
+        if isinstance(request, ask.CreateSchedule) and isinstance(request.spec.trigger, TextTrigger):
+            at = (await self.read_time(request.spec.trigger.text)).fires[0].at
+            spec = msgspec.structs.replace(request.spec, trigger=DateTrigger(at))
+            return msgspec.structs.replace(request, spec=spec)
+        return request
+
+    def _key_is_taken(self, request: ask.Request) -> Conflict | None:
+        if request.idempotency_key is None:
+            return None
+        key = (self.actor.id, self.actor.guild_id, request.idempotency_key)
+        spelled = msgspec.json.encode(request)
+        if self.strict.keys.setdefault(key, spelled) == spelled:
+            return None
+        return Conflict("This Idempotency-Key was used for another request; use a new key for a new request.")
+
+    def _retry(self, request: ask.RetryRun) -> Run:
+        """Whoever asks, a run is retried once; the same person gets the same answer."""
+        self.world.asked.append((self.actor, request))
+        known = self.strict.again.get(request.id)
+        schedule_id = self.world.runs[request.id].schedule_id
+        if self.world.schedules[schedule_id].state == "deleted":
+            raise Conflict("The schedule of this run is deleted; bring it back first.")
+        if known is None:
+            run = make_run(f"run_{len(self.world.runs) + 1:020d}", schedule_id, RunState.WAITING)
+            self.world.runs[run.id] = run
+            known = self.strict.again[request.id] = (self.actor, run)
+        elif known[0] != self.actor:
+            raise Conflict(f"This run was retried already, by {known[1].id}.")
+        return known[1]
