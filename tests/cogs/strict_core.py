@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import cast
 
 import msgspec
@@ -12,7 +13,7 @@ from schedule_zero.actor import OPERATOR, Actor
 from schedule_zero.errors import Conflict, Forbidden
 from schedule_zero.run import Run, RunState
 from schedule_zero.trigger import DateTrigger, TextTrigger
-from tests.bot.fake_core import FakeCore, World, make_run
+from tests.bot.fake_core import START, FakeCore, World, make_run
 
 
 class StrictWorld(World):
@@ -43,16 +44,17 @@ class StrictCore(FakeCore):
             raise refusal
         if isinstance(request, ask.RetryRun) and request.id in self.world.runs:
             return self._retry(request)
-        return await super().send(await self._as_saved(request))
+        return await super().send(self._as_saved(request))
 
-    async def _as_saved(self, request: ask.Request) -> ask.Request:
+    def _as_saved(self, request: ask.Request) -> ask.Request:
         """Settings are merged, and text is turned into a moment."""
         if isinstance(request, ask.PutGuildSettings) and "channels" in request.changes:
             channels = msgspec.to_builtins(self.guild(request).channels) | request.changes["channels"]
             return msgspec.structs.replace(request, changes=request.changes | {"channels": channels})
         if isinstance(request, ask.CreateSchedule) and isinstance(request.spec.trigger, TextTrigger):
-            at = (await self.read_time(request.spec.trigger.text)).fires[0].at
-            spec = msgspec.structs.replace(request.spec, trigger=DateTrigger(at))
+            minutes = int(request.spec.trigger.text.removeprefix("in ").removesuffix(" minutes"))
+            trigger = DateTrigger((START + timedelta(minutes=minutes)).isoformat())
+            spec = msgspec.structs.replace(request.spec, trigger=trigger)
             return msgspec.structs.replace(request, spec=spec)
         return request
 

@@ -12,7 +12,6 @@ from cogs.reminders import buttons_for
 from schedule_zero import requests as ask
 from schedule_zero.errors import NotFound
 from schedule_zero.run import RunState
-from schedule_zero.trigger import DateTrigger
 from tests.bot.fake_core import make_run
 from tests.cogs.stage import Stage, labels, make_bot, texts
 
@@ -117,8 +116,7 @@ async def test_snooze_makes_a_linked_one_shot_and_leaves_the_series_alone(stage:
     message = await _delivered(stage)
     result = await stage.bob.click(message, label="20 min")
     original, snoozed = stage.world.of(ask.CreateSchedule)
-    assert isinstance(snoozed.spec.trigger, DateTrigger)
-    assert snoozed.spec.trigger.at == "2026-01-01T00:20:00+00:00"
+    assert snoozed.spec.trigger.at == "2027-03-01T09:20:00+00:00"
     assert (snoozed.spec.args, snoozed.spec.owner_id) == (original.spec.args, str(stage.bob.id))
     assert snoozed.spec.metadata["snooze_of"] == FIRST
     assert stage.world.schedules[FIRST].revision == 1
@@ -128,12 +126,32 @@ async def test_snooze_makes_a_linked_one_shot_and_leaves_the_series_alone(stage:
     assert shown is not None
 
 
-async def test_pressing_snooze_twice_makes_one(stage: Stage) -> None:
+async def test_pressing_snooze_twice_makes_one_and_says_the_same(stage: Stage) -> None:
     message = await _delivered(stage)
     await stage.bob.click(message, label="1 h")
     await message.edit(view=buttons_for(FIRST))
-    await stage.bob.click(message, label="1 h")
+    await stage.env.advance_time(7)
+    again = await stage.bob.click(message, label="1 h")
     assert len(stage.world.schedules) == 2
+    assert "Snoozed: tea" in texts(again.followups[0])
+    shown = stage.general.last_message
+    assert shown is not None
+    assert shown.components == []
+
+
+async def test_the_other_snooze_button_of_a_snoozed_message_closes_it_and_makes_nothing(stage: Stage) -> None:
+    message = await _delivered(stage)
+    await stage.bob.click(message, label="1 h")
+    await message.edit(view=buttons_for(FIRST))
+    other = await stage.bob.click(message, label="20 min")
+    assert other.followups[0].content == (
+        "This reminder was snoozed already; `/remind list` shows when it comes again."
+    )
+    assert len(stage.world.schedules) == 2
+    shown = stage.general.last_message
+    assert shown is not None
+    assert shown.components == []
+    assert "-# Snoozed" in shown.content
 
 
 async def test_only_the_person_who_set_a_reminder_may_press(stage: Stage) -> None:
