@@ -19,7 +19,6 @@ from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.refusals import Refusal
 from cogs.texts import shorten, unix
 from schedule_zero import instant
-from schedule_zero.ids import is_id
 from schedule_zero.views import Suggestions
 
 logger = logging.getLogger(__name__)
@@ -183,20 +182,3 @@ ItemText = app_commands.Transform[str, Item]
 ReminderText = app_commands.Transform[str, Reminder]
 TokenText = app_commands.Transform[str, UndoToken]
 ChannelPlace = app_commands.Transform[Place, PostableChannel]
-
-
-async def resolve_item(interaction: Interaction, text: str, *, reminders: bool = False) -> str:
-    """The id that ``item`` means: an id is taken as it is, a name when it fits exactly one schedule.
-
-    Raises:
-        Refusal: nothing fits, or several do.
-    """
-    if is_id(text, "sch"):
-        return text
-    found = await core_of(interaction).suggest_schedules(text, guild_id=home_of(interaction), reminders=reminders)
-    what = "reminder" if reminders else "schedule"
-    if not found.items:
-        raise Refusal(f"No {what} fits {text!r}. Pick one from the suggestions of `item`.")
-    if len(found.items) > 1:
-        raise Refusal(f"{len(found.items)} {what}s fit {text!r}. Pick one from the suggestions of `item`.")
-    return found.items[0].value

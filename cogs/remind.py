@@ -12,8 +12,9 @@ from cogs.cards import schedule_card
 from cogs.channels import POSTABLE, missing_to_post, named
 from cogs.drafts import Draft, begin, moment_of, read, require_text
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
+from cogs.items import resolve_reminder
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
-from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText, resolve_item
+from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.reminders import metadata
 from cogs.texts import title_of, unix
@@ -119,10 +120,8 @@ async def list_reminders(
 async def show_reminder(interaction: Interaction, item: ReminderText) -> None:
     """Show a reminder with its last runs."""
     await defer(interaction)
-    core = core_of(interaction)
-    id = await resolve_item(interaction, item, reminders=True)
-    reminder = await core.get_schedule(id)
-    runs = await core.list_runs(guild_id=reminder.guild_id, schedule_id=id, limit=5)
+    reminder = await resolve_reminder(interaction, item)
+    runs = await core_of(interaction).list_runs(guild_id=reminder.guild_id, schedule_id=reminder.id, limit=5)
     await show(interaction, schedule_card(reminder, "Reminder", runs=runs.items))
 
 
@@ -131,8 +130,8 @@ async def show_reminder(interaction: Interaction, item: ReminderText) -> None:
 async def delete_reminder(interaction: Interaction, item: ReminderText) -> None:
     """Delete a reminder."""
     await defer(interaction)
-    id = await resolve_item(interaction, item, reminders=True)
-    deleted = await core_of(interaction).delete_schedule(id)
+    reminder = await resolve_reminder(interaction, item)
+    deleted = await core_of(interaction).delete_schedule(reminder.id)
     front_of(interaction).undos.remember(interaction.user.id, deleted, f"Deleted: {title_of(deleted)}")
     await show(interaction, schedule_card(deleted, "Deleted"))
 

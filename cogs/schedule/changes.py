@@ -11,7 +11,8 @@ from cogs.answers import defer, show
 from cogs.cards import card, run_line, schedule_card
 from cogs.drafts import moment_of
 from cogs.front import Interaction, core_of, front_of
-from cogs.options import ItemText, TokenText, UntilText, resolve_item
+from cogs.items import resolve_item
+from cogs.options import ItemText, TokenText, UntilText
 from cogs.texts import title_of
 from schedule_zero.client import CoreClient
 from schedule_zero.run import TERMINAL, Run

@@ -12,8 +12,9 @@ from cogs.answers import show as show_card
 from cogs.cards import fires_of, schedule_card
 from cogs.drafts import moment_of
 from cogs.front import Interaction, actor_of, core_of
+from cogs.items import resolve_item
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
-from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText, resolve_item
+from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.texts import title_of
 

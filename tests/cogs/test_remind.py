@@ -320,6 +320,46 @@ async def test_a_deleted_reminder_can_be_had_back_with_one_press(stage: Stage) -
     assert stage.world.schedules["sch_00000000000000000001"].state == "active"
 
 
+async def test_show_and_delete_know_nothing_of_a_servers_schedules(stage: Stage) -> None:
+    # The core shows a server's schedules to its members; what staff write in their channels is not for /remind.
+    staff = await stage.alice.slash(
+        stage.general, "schedule message", when="every weekday at 9", channel=stage.general, text="for staff alone"
+    )
+    assert staff.response is not None
+    (schedule,) = stage.world.schedules
+    for who in (stage.bob, stage.alice):
+        for command in ("remind show", "remind delete"):
+            result = await who.slash(stage.general, command, item=schedule)
+            assert result.response is not None
+            assert result.response.content.startswith(f"No reminder fits '{schedule}'.")
+            assert "staff" not in texts(result.response)
+    assert stage.world.schedules[schedule].state == "active"
+
+
+async def test_somebody_elses_reminder_is_shown_to_those_who_moderate_alone(stage: Stage) -> None:
+    carol = stage.guild.add_member(stage.env.create_user("carol"))
+    await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea")
+    (reminder,) = stage.world.schedules
+    refused = await carol.slash(stage.general, "remind show", item=reminder)
+    assert refused.response is not None
+    assert refused.response.content.startswith(f"No reminder fits '{reminder}'.")
+    shown = await stage.alice.slash(stage.general, "remind show", item=reminder)
+    assert shown.response is not None
+    assert "Reminder: tea" in texts(shown.response)
+
+
+async def test_the_exact_text_of_a_reminder_wins_over_longer_ones(stage: Stage) -> None:
+    for text in ("tea time", "Tea", "tea"):
+        await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text=text)
+    await stage.bob.slash(stage.general, "remind delete", item="tea")
+    states = [(schedule.args["content"], schedule.state) for schedule in stage.world.schedules.values()]
+    assert states == [("tea time", "active"), ("Tea", "active"), ("tea", "deleted")]
+    await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="Tea")
+    several = await stage.bob.slash(stage.general, "remind delete", item="Tea")
+    assert several.response is not None
+    assert several.response.content.startswith("2 reminders fit 'Tea'.")
+
+
 def _field(modal: dict[str, object]) -> str:
     components = modal["components"]
     assert isinstance(components, list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import discord
+import msgspec
 import pytest
 import simcord
 
@@ -131,6 +132,24 @@ async def test_show_has_rule_times_owner_revision_and_the_last_runs(stage: Stage
     assert "cron 0 9 * * MON-FRI · UTC" in words
     assert f"`{FIRST}` · revision 1 · <@{stage.alice.id}>" in words
     assert "**Last runs**\n- succeeded · due" in words
+
+
+async def test_an_exact_name_wins_over_names_that_contain_it(stage: Stage) -> None:
+    for name in ("standup retro", "standup", "my standup"):
+        await _scheduled(stage, name, name=name)
+    assert "Schedule: standup\n" in _said(await stage.alice.slash(stage.general, "schedule show", item="standup"))
+    several = _said(await stage.alice.slash(stage.general, "schedule show", item="stand"))
+    assert several == "3 schedules fit 'stand'. Pick one from the suggestions of `item`."
+    assert "Schedule: my standup" in _said(await stage.alice.slash(stage.general, "schedule show", item="my"))
+
+
+async def test_the_name_of_what_is_over_never_means_another_schedule(stage: Stage) -> None:
+    for name in ("standup", "standup retro"):
+        await _scheduled(stage, name, name=name)
+    stage.world.schedules[FIRST] = msgspec.structs.replace(stage.world.schedules[FIRST], state="done")
+    await stage.alice.slash(stage.general, "schedule delete", item="standup")
+    states = {schedule.name: schedule.state for schedule in stage.world.schedules.values()}
+    assert states == {"standup": "deleted", "standup retro": "active"}
 
 
 async def test_preview_of_a_saved_schedule_and_of_words(stage: Stage) -> None:
