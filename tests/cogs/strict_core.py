@@ -44,7 +44,11 @@ class StrictCore(FakeCore):
             raise refusal
         if isinstance(request, ask.RetryRun) and request.id in self.world.runs:
             return self._retry(request)
-        return await super().send(self._as_saved(request))
+        saved = self._as_saved(request)
+        try:
+            return await super().send(saved)
+        finally:  # what was asked is remembered as it was asked
+            self.world.asked[:] = [(who, request if asked is saved else asked) for who, asked in self.world.asked]
 
     def _as_saved(self, request: ask.Request) -> ask.Request:
         """Settings are merged, and text is turned into a moment."""

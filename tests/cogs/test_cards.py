@@ -123,6 +123,7 @@ def test_shortening_never_exceeds_its_limit(text: str, limit: int) -> None:
         search=st.text(max_size=LONGEST_SEARCH),
         channel_id=st.just("") | st.integers(10**17, 10**20 - 1).map(str),
         owner_id=st.just("") | st.integers(10**17, 10**20 - 1).map(str),
+        sort=st.none() | st.sampled_from(["next", "name", "newest", "oldest"]),
         page=st.integers(1, 101),
     )
 )
@@ -133,6 +134,12 @@ async def test_what_is_listed_fits_into_a_button_and_comes_back_out(listing: Lis
     match = button.template.fullmatch(button.custom_id)
     assert match is not None
     assert Listing.parse(match["subject"], match["detail"]) == listing
+
+
+def test_a_paging_button_from_before_lists_could_be_sorted_still_works() -> None:
+    assert Listing.parse("sa1.2", "..tea") == Listing(state="active", search="tea", page=2)
+    with pytest.raises(ValueError, match="spells no listing"):
+        Listing.parse("xx", "..")
 
 
 @pytest.mark.parametrize(
