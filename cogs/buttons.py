@@ -45,7 +45,8 @@ async def take_off(interaction: Interaction) -> None:
     """
     message = await interaction.original_response()
     view = discord.ui.View.from_message(message, timeout=None)
-    pressed = (interaction.data or {}).get("custom_id")
+    data: Any = interaction.data or {}
+    pressed = data.get("custom_id")
     for button in view.children:
         if isinstance(button, discord.ui.Button) and button.custom_id == pressed:
             view.remove_item(button)

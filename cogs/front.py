@@ -48,8 +48,9 @@ def actor_of(interaction: Interaction) -> Actor:
     home = home_of(interaction)
     member = interaction.user
     # Every interaction carries the member with their roles, and the gateway told what those may: no member list needed.
-    in_guild = home is not None and isinstance(member, discord.Member)
-    permissions = member.guild_permissions.value if in_guild else 0
+    permissions = 0
+    if home is not None and isinstance(member, discord.Member):
+        permissions = member.guild_permissions.value
     return Actor(kind="member", id=str(member.id), guild_id=home, permissions=permissions)
 
 

@@ -9,8 +9,8 @@ import msgspec
 
 from schedule_zero import requests as ask
 from schedule_zero import views
-from schedule_zero.actor import OPERATOR, Actor
-from schedule_zero.errors import Conflict, Forbidden
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict, Forbidden, ScheduleZeroError
 from schedule_zero.run import Run, RunState
 from schedule_zero.trigger import DateTrigger, TextTrigger
 from tests.bot.fake_core import START, FakeCore, World, make_run
@@ -36,7 +36,7 @@ class StrictCore(FakeCore):
         return cast("StrictWorld", self.world)
 
     async def send(self, request: ask.Request) -> views.View:
-        refusal = self._key_is_taken(request)
+        refusal: ScheduleZeroError | None = self._key_is_taken(request)
         if isinstance(request, ask.GetUserTimezone) and request.user_id != self.actor.id:
             refusal = Forbidden("Everybody sets their own time zone, and sees only that.")
         if refusal is not None:
