@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import cast
 
@@ -42,6 +43,8 @@ class StrictCore(FakeCore):
         if refusal is not None:
             self.world.asked.append((self.actor, request))
             raise refusal
+        if type(request) in self.world.hang:
+            await asyncio.sleep(3600)
         if isinstance(request, ask.RetryRun) and request.id in self.world.runs:
             return self._retry(request)
         saved = self._as_saved(request)
@@ -74,6 +77,8 @@ class StrictCore(FakeCore):
     def _retry(self, request: ask.RetryRun) -> Run:
         """Whoever asks, a run is retried once; the same person gets the same answer."""
         self.world.asked.append((self.actor, request))
+        if ask.RetryRun in self.world.refuse:
+            raise self.world.refuse[ask.RetryRun]
         known = self.strict.again.get(request.id)
         schedule_id = self.world.runs[request.id].schedule_id
         if self.world.schedules[schedule_id].state == "deleted":
