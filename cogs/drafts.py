@@ -17,7 +17,7 @@ from discord import ui
 from cogs.answers import defer, show
 from cogs.front import Interaction, actor_of, core_of
 from cogs.refusals import Refusal, offered, refuse
-from cogs.texts import CONTENT, list_of, sentence_case, shorten
+from cogs.texts import CONTENT, list_of, plain_line, sentence_case, shorten
 from schedule_zero.errors import Invalid, ReadingOffer
 from schedule_zero.views import ReadingView
 
@@ -200,7 +200,9 @@ class Readings(ui.LayoutView):
 
 class _ReadingButton(ui.Button[Any]):
     def __init__(self, readings: Readings, draft: Draft, offer: ReadingOffer) -> None:
-        super().__init__(label=shorten(offer.words, 80), style=discord.ButtonStyle.primary)
+        super().__init__(
+            label=plain_line(offer.words, 80) or shorten(offer.text, 80), style=discord.ButtonStyle.primary
+        )
         self._readings = readings
         self._draft = draft.with_when(offer.text)
 

@@ -17,7 +17,7 @@ from discord import app_commands
 from cogs.channels import POSTABLE
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.refusals import Refusal
-from cogs.texts import shorten, unix
+from cogs.texts import plain_line, shorten, unix
 from schedule_zero import instant
 from schedule_zero.views import Suggestions
 
@@ -44,9 +44,9 @@ async def suggestions(asked: Awaitable[Suggestions], doing: str) -> Choices:
         logger.warning("no suggestions for %s", doing, exc_info=True)
         return []
     return [
-        app_commands.Choice(name=shorten(item.name, CHOICE_TEXT), value=item.value)
+        app_commands.Choice(name=plain_line(item.name, CHOICE_TEXT) or item.value, value=item.value)
         for item in found.items[:CHOICES]
-        if 0 < len(item.value) <= CHOICE_TEXT
+        if item.value.strip() and len(item.value) <= CHOICE_TEXT
     ]
 
 

@@ -9,7 +9,7 @@ from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
 from cogs.cards import fires_of, run_line, schedule_card
 from cogs.front import Interaction, core_of, front_of
-from cogs.texts import title_of
+from cogs.texts import label_of, title_of
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict
 from schedule_zero.run import TERMINAL, RunState
@@ -30,7 +30,7 @@ async def _change(interaction: Interaction, schedule_id: str, revision: str, hea
         await tell(interaction, STALE)
         return
     changed = await change(core, schedule)
-    front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {title_of(changed)}")
+    front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {label_of(changed)}")
     await show(interaction, schedule_card(changed, heading))
 
 

@@ -17,7 +17,7 @@ from cogs.lists import LONGEST_SEARCH, Listing, listing_card
 from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.reminders import metadata
-from cogs.texts import title_of, unix
+from cogs.texts import label_of, unix
 from schedule_zero.schedule import ScheduleSpec
 
 Deliver = Literal["dm", "here"]
@@ -62,7 +62,7 @@ class ReminderDraft(Draft, frozen=True, kw_only=True):
         )
         core = core_of(interaction)
         saved = await core.create_schedule(spec, idempotency_key=f"interaction:{interaction.id}")
-        front_of(interaction).undos.remember(interaction.user.id, saved, f"Reminder set: {title_of(saved)}")
+        front_of(interaction).undos.remember(interaction.user.id, saved, f"Reminder set: {label_of(saved)}")
         notes = await _zone_notes(interaction, self.tz)
         return schedule_card(saved, "Reminder set", notes=notes)
 
@@ -132,7 +132,7 @@ async def delete_reminder(interaction: Interaction, item: ReminderText) -> None:
     await defer(interaction)
     reminder = await resolve_reminder(interaction, item)
     deleted = await core_of(interaction).delete_schedule(reminder.id)
-    front_of(interaction).undos.remember(interaction.user.id, deleted, f"Deleted: {title_of(deleted)}")
+    front_of(interaction).undos.remember(interaction.user.id, deleted, f"Deleted: {label_of(deleted)}")
     await show(interaction, schedule_card(deleted, "Deleted"))
 
 

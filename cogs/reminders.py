@@ -16,7 +16,7 @@ from cogs.buttons import CardButton, on_press
 from cogs.cards import schedule_card
 from cogs.front import Interaction, actor_of, core_of, front_of
 from cogs.refusals import Refusal
-from cogs.texts import CONTENT, stamp, title_of, unix
+from cogs.texts import CONTENT, label_of, stamp, unix
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import TextTrigger
@@ -65,7 +65,7 @@ async def snooze(interaction: Interaction, schedule_id: str, detail: str) -> Non
         await _close(interaction, "-# Snoozed")
         await tell(interaction, "This reminder was snoozed already; `/remind list` shows when it comes again.")
         return
-    front_of(interaction).undos.remember(interaction.user.id, saved, f"snooze of {title_of(saved)}")
+    front_of(interaction).undos.remember(interaction.user.id, saved, f"snooze of {label_of(saved)}")
     until = f" until {stamp(saved.next_fire_times[0], 't')}" if saved.next_fire_times else ""
     await _close(interaction, f"-# Snoozed{until}")
     await add(interaction, schedule_card(saved, "Snoozed"))

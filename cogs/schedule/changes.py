@@ -14,7 +14,7 @@ from cogs.front import Interaction, core_of, front_of
 from cogs.items import resolve_item
 from cogs.options import ItemText, TokenText, UntilText
 from cogs.refusals import Refusal
-from cogs.texts import place_of, title_of
+from cogs.texts import label_of, place_of, title_of
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.run import TERMINAL, Run
@@ -115,5 +115,5 @@ async def _watch(core: CoreClient, run: Run) -> Run:
 
 
 async def _show_change(interaction: Interaction, schedule: Schedule, heading: str) -> None:
-    front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {title_of(schedule)}")
+    front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {label_of(schedule)}")
     await show(interaction, schedule_card(schedule, heading))

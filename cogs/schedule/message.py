@@ -12,7 +12,7 @@ from cogs.mentions import UnreadableMention, may_make, parse, split
 from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
 from cogs.places import require_bot_rights
 from cogs.refusals import Refusal
-from cogs.texts import title_of
+from cogs.texts import label_of
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.views import ReadingView
 
@@ -35,7 +35,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
         saved = await core_of(interaction).create_schedule(
             self._spec(interaction, text, reading, until), idempotency_key=f"interaction:{interaction.id}"
         )
-        front_of(interaction).undos.remember(interaction.user.id, saved, f"Scheduled: {title_of(saved)}")
+        front_of(interaction).undos.remember(interaction.user.id, saved, f"Scheduled: {label_of(saved)}")
         return schedule_card(saved, "Scheduled")
 
     def _spec(self, interaction: Interaction, text: str, reading: ReadingView, until: str | None) -> ScheduleSpec:

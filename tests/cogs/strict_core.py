@@ -24,6 +24,7 @@ class StrictWorld(World):
         super().__init__()
         self.keys: dict[tuple[str, str | None, str], bytes] = {}
         self.again: dict[str, tuple[Actor, Run]] = {}
+        self.zones_offered: tuple[views.Suggestion, ...] = ()
 
 
 class StrictCore(FakeCore):
@@ -47,6 +48,8 @@ class StrictCore(FakeCore):
             await asyncio.sleep(3600)
         if isinstance(request, ask.RetryRun) and request.id in self.world.runs:
             return self._retry(request)
+        if isinstance(request, ask.SuggestZones) and self.strict.zones_offered:
+            return views.Suggestions(items=self.strict.zones_offered)
         saved = self._as_saved(request)
         try:
             return await super().send(saved)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import discord
 import simcord
 
+from cogs.front import Interaction, actor_of
 from schedule_zero import requests as ask
 from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
 from tests.cogs.stage import Stage, labels, texts
@@ -60,4 +64,12 @@ async def test_an_ordinary_member_and_somebody_in_a_direct_message_hold_none(sta
     assert not (await _asks(stage, stage.bob, stage.general)).has(MANAGE_MESSAGES)
     await stage.alice.user.slash("status")
     actor = stage.world.last_actor(ask.GetStatus)
+    assert (actor.guild_id, actor.permissions) == (None, 0)
+
+
+async def test_where_the_bot_is_no_member_nobody_holds_rights(stage: Stage) -> None:
+    # Somebody who installed the bot for themselves may use it in servers that know nothing of it.
+    member = cast("discord.Member", SimpleNamespace(id=5, guild_permissions=discord.Permissions.all()))
+    client = SimpleNamespace(get_guild=lambda _id: None)
+    actor = actor_of(cast("Interaction", SimpleNamespace(guild_id=7, user=member, client=client)))
     assert (actor.guild_id, actor.permissions) == (None, 0)

@@ -113,9 +113,7 @@ async def test_a_command_is_deferred_at_once_and_answered_with_a_sentence(
     assert expected[trouble] in _words(result)
 
 
-async def test_a_form_is_shown_although_the_core_hangs(
-    stage: Stage, trouble: str
-) -> None:
+async def test_a_form_is_shown_although_the_core_hangs(stage: Stage, trouble: str) -> None:
     result = await stage.alice.slash(stage.general, "remind me", when="in 2 hours")
     await stage.env.advance_time(drafts.CHECK_BUDGET)
     assert [kind for kind, _ in stage.answers()] == ["callback"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cogs.buttons import CUSTOM_ID, CardButton
 from cogs.cards import card, preview_card, run_line, schedule_card
-from cogs.lists import LONGEST_SEARCH, Listing
-from cogs.texts import CARD_TEXT, fit, shorten
+from cogs.lists import LONGEST_SEARCH, Listing, _row
+from cogs.texts import CARD_TEXT, fit, shorten, title_of
 from schedule_zero.run import Missed, RunState, Why
 from schedule_zero.schedule import Policy, Schedule, UndoToken
 from schedule_zero.trigger import DateTrigger
@@ -73,6 +73,28 @@ async def test_any_blocks_fit_on_a_card(blocks: list[str]) -> None:
 async def test_a_persons_markdown_stays_text_in_headings_and_runs_loose_nowhere() -> None:
     heading = _words(schedule_card(_schedule(name="# tea_time `x` @everyone"), "Reminder"))[0]
     assert heading == "### Reminder: \\# tea\\_time \\`x\\` @everyone"
+
+
+async def test_a_title_that_is_cut_takes_nothing_with_it() -> None:
+    # Half an escape at the cut would escape the stars that end the bold print.
+    row = _row(_schedule(name="x" * 78 + "*" * 2_000))
+    assert row.startswith(f"- **{'x' * 78}\\*…** · <t:")
+
+
+async def test_marks_that_turn_the_writing_stay_out_of_titles() -> None:
+    heading = _words(schedule_card(_schedule(name="\u202egnp.tac\u2066"), "Reminder"))[0]
+    assert heading == "### Reminder: gnp.tac"
+
+
+@pytest.mark.parametrize("blank", ["   ", "\u200b\u200b", "\u202e", ""])
+async def test_what_has_no_visible_name_is_called_by_its_text(blank: str) -> None:
+    assert title_of(_schedule(name=blank)) == "tea"
+    assert title_of(_schedule(name=blank, args={"content": blank})) == "discord.send\\_message"
+
+
+async def test_a_rule_is_shown_as_it_is_written() -> None:
+    shown = _words(schedule_card(_schedule(words="the cron line */5 * */2 * *"), "Reminder"))
+    assert any(r"\*/5 \* \*/2 \* \* · Europe/Berlin" in block for block in shown)
 
 
 async def test_fifty_due_times_are_all_shown() -> None:

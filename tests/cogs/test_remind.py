@@ -36,6 +36,16 @@ async def test_public_shows_the_card_to_everybody(stage: Stage) -> None:
     assert not result.ephemeral
 
 
+async def test_a_card_pings_nobody_whatever_the_text_says(stage: Stage) -> None:
+    text = f"@everyone <@{stage.alice.id}> <@&{stage.guild.id}>"
+    result = await stage.bob.slash(stage.general, "remind me", when="in 10 seconds", text=text, public=True)
+    assert result.response is not None
+    assert "> @everyone" in texts(result.response)
+    (edit,) = [request.json for request in stage.env.http_requests if request.method == "PATCH"]
+    assert edit is not None
+    assert edit["allowed_mentions"] == {"parse": []}
+
+
 async def test_a_refusal_is_for_its_reader_alone_even_of_a_public_command(stage: Stage) -> None:
     result = await stage.bob.slash(stage.general, "remind me", when="blorp", text="tea", public=True)
     assert [(note.ephemeral, note.content[:24]) for note in result.followups] == [(True, "'blorp' cannot be read a")]

@@ -156,7 +156,7 @@ async def test_show_has_rule_times_owner_revision_and_the_last_runs(stage: Stage
     await _scheduled(stage)
     await stage.alice.slash(stage.general, "schedule run_now", item=FIRST)
     words = _said(await stage.alice.slash(stage.general, "schedule show", item="Standup"))
-    assert "cron 0 9 * * MON-FRI · UTC" in words
+    assert r"cron 0 9 \* \* MON-FRI · UTC" in words
     assert f"`{FIRST}` · revision 1 · <@{stage.alice.id}>" in words
     assert "**Last runs**\n- succeeded · due" in words
 
