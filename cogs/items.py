@@ -9,7 +9,7 @@ from cogs.lists import LIVE
 from cogs.refusals import Refusal
 from cogs.reminders import REMINDER
 from cogs.texts import shorten
-from schedule_zero.actor import MANAGE_MESSAGES
+from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.ids import is_id
 from schedule_zero.schedule import Schedule
 
@@ -36,11 +36,15 @@ async def resolve_reminder(interaction: Interaction, text: str) -> Schedule:
     """
     id = text if is_id(text, "sch") else await _by_words(interaction, text, reminders=True)
     reminder = await core_of(interaction).get_schedule(id)
-    actor = actor_of(interaction)
-    moderates = reminder.guild_id == actor.guild_id is not None and actor.has(MANAGE_MESSAGES)
-    if reminder.metadata.get("kind") != REMINDER or not (reminder.owner_id == actor.id or moderates):
+    if reminder.metadata.get("kind") != REMINDER or not may_act(actor_of(interaction), reminder):
         raise _nothing("reminder", text)
     return reminder
+
+
+def may_act(actor: Actor, schedule: Schedule) -> bool:
+    """Whether it is the actor's own, or of the server they moderate."""
+    moderates = actor.has(MANAGE_MESSAGES) and actor.guild_id is not None and schedule.guild_id == actor.guild_id
+    return schedule.owner_id == actor.id or moderates
 
 
 async def _by_words(interaction: Interaction, text: str, *, reminders: bool) -> str:

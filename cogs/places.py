@@ -23,7 +23,8 @@ async def require_bot_rights(interaction: Interaction, channel_id: int, option: 
         raise Refusal(f"`{option}` was deleted meanwhile; pick another one.") from None
     except discord.Forbidden:
         raise Refusal(f"The bot lacks View Channel in <#{channel_id}>; allow it there, or pick another one.") from None
-    if guild is None or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+    in_a_guild = isinstance(channel, discord.abc.GuildChannel | discord.Thread)
+    if guild is None or not in_a_guild or channel.guild.id != guild.id:
         raise Refusal(f"`{option}` is no channel of this server.")
     if isinstance(channel, discord.Thread) and channel.parent is None:
         return  # the parent is not cached, so its rights are not known; the handler asks when it posts

@@ -8,7 +8,9 @@ from typing import Final
 from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
 from cogs.cards import fires_of, run_line, schedule_card
-from cogs.front import Interaction, core_of, front_of
+from cogs.front import Interaction, actor_of, core_of, front_of
+from cogs.items import may_act
+from cogs.refusals import Refusal
 from cogs.texts import label_of, title_of
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict
@@ -21,15 +23,26 @@ STALE: Final = "This card was older than the schedule, so nothing was done; it s
 Change = Callable[[CoreClient, Schedule], Awaitable[Schedule]]
 
 
+async def _shown(interaction: Interaction, schedule_id: str) -> Schedule:
+    """The schedule of a button, for those who may act on it: cards and notices may stand where everybody reads.
+
+    Raises:
+        Refusal: it is somebody else's.
+    """
+    schedule = await core_of(interaction).get_schedule(schedule_id)
+    if not may_act(actor_of(interaction), schedule):
+        raise Refusal("This schedule is somebody else's; its buttons take the right Manage Messages in this server.")
+    return schedule
+
+
 async def _change(interaction: Interaction, schedule_id: str, revision: str, heading: str, change: Change) -> None:
     await defer(interaction)
-    core = core_of(interaction)
-    schedule = await core.get_schedule(schedule_id)
+    schedule = await _shown(interaction, schedule_id)
     if str(schedule.revision) != revision:
         await show(interaction, schedule_card(schedule, "Schedule"))
         await tell(interaction, STALE)
         return
-    changed = await change(core, schedule)
+    changed = await change(core_of(interaction), schedule)
     front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {label_of(changed)}")
     await show(interaction, schedule_card(changed, heading))
 
@@ -62,16 +75,16 @@ async def delete(interaction: Interaction, schedule_id: str, revision: str) -> N
 async def refresh(interaction: Interaction, schedule_id: str, _revision: str) -> None:
     """Show the schedule as it is now."""
     await defer(interaction)
-    await show(interaction, schedule_card(await core_of(interaction).get_schedule(schedule_id), "Schedule"))
+    await show(interaction, schedule_card(await _shown(interaction, schedule_id), "Schedule"))
 
 
 @on_press("preview")
 async def preview(interaction: Interaction, schedule_id: str, _revision: str) -> None:
     """Show the next ten due times on a card of their own."""
     await defer(interaction)
-    core = core_of(interaction)
-    schedule = await core.get_schedule(schedule_id)
-    await add(interaction, fires_of(await core.preview_schedule(schedule_id), f"Preview: {title_of(schedule)}"))
+    schedule = await _shown(interaction, schedule_id)
+    view = await core_of(interaction).preview_schedule(schedule_id)
+    await add(interaction, fires_of(view, f"Preview: {title_of(schedule)}"))
 
 
 @on_press("undo")

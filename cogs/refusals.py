@@ -58,7 +58,7 @@ async def refuse(interaction: Interaction, error: Exception, *, kept: str | None
         sentence = f"{shorten(sentence, CONTENT - len(quoted) - 40)}\nYour text:\n```\n{quoted}\n```"
     try:
         await tell(interaction, sentence)
-    except (discord.HTTPException, aiohttp.ClientError) as trouble:
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:  # time-outs are among the last
         front_of(interaction).incidents.record(trouble, f"telling somebody: {shorten(sentence, 200)}")
 
 

@@ -69,11 +69,26 @@ async def test_somebody_elses_press_is_refused_to_them_alone(stage: Stage) -> No
     carol = stage.guild.add_member(stage.env.create_user("carol"))
     pressed = await carol.click(result.response, label="Delete")
     assert [(note.content, note.ephemeral) for note in pressed.followups] == [
-        ("This schedule is somebody else's.", True)
+        ("This schedule is somebody else's; its buttons take the right Manage Messages in this server.", True)
     ]
     assert stage.world.schedules[FIRST].state == "active"
     await stage.alice.click(result.response, label="Delete")
     assert stage.world.schedules[FIRST].state == "deleted"
+
+
+async def test_a_stale_button_of_a_notice_shows_the_schedule_to_those_who_may_act_on_it_alone(stage: Stage) -> None:
+    made = await stage.alice.slash(
+        stage.general, "schedule message", when="every weekday at 9", channel=stage.general, text="for staff alone"
+    )
+    assert made.response is not None
+    for verb in ("resume", "refresh", "preview"):
+        view = discord.ui.View(timeout=None)
+        view.add_item(CardButton("Press", verb, FIRST, 77))
+        notice = await stage.post("a schedule is blocked", view=view)
+        refused = await stage.bob.click(notice, label="Press")
+        assert ["somebody else's" in note.content for note in refused.followups] == [True]
+        shown = await stage.alice.click(notice, label="Press")
+        assert "for staff alone" in texts(shown.followups[0])
 
 
 async def test_a_button_of_another_version_says_so(stage: Stage) -> None:
