@@ -103,6 +103,7 @@ async def _moderates(server: DiscordServer, command: str, **options: Any) -> Int
     return await server.invoke(command, options, user_id=world.MODERATOR)
 
 
+@pytest.mark.slow
 async def test_a_reminder_comes_once_where_it_was_set(server: DiscordServer, app: Watched) -> None:
     answer = await server.invoke("remind me", {"when": "in 1 second", "text": "tea"})
     assert "Reminder set: tea" in _words(answer)
@@ -116,6 +117,7 @@ async def test_a_reminder_comes_once_where_it_was_set(server: DiscordServer, app
     assert len(server.messages()) == 1
 
 
+@pytest.mark.slow
 async def test_a_snoozed_reminder_is_a_schedule_of_its_own(server: DiscordServer, app: Watched) -> None:
     await server.invoke("remind me", {"when": "in 1 second", "text": "tea"})
     await server.wait_messages(1, contains="tea")
@@ -128,6 +130,7 @@ async def test_a_snoozed_reminder_is_a_schedule_of_its_own(server: DiscordServer
     assert server.history(world.GENERAL)[0]["components"] == []
 
 
+@pytest.mark.slow
 async def test_a_reminder_in_private_comes_in_private(server: DiscordServer, app: Watched) -> None:
     private = server.direct_messages(world.MEMBER)
     answer = await server.invoke("remind me", {"when": "in 1 second", "text": "tea"}, channel_id=private)

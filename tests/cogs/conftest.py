@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import simcord
@@ -10,10 +11,17 @@ from tests.cogs.stage import Stage, make_bot
 from tests.cogs.strict_core import StrictWorld
 
 
+class Attentive(simcord.Env):
+    """SimCord, which looks twenty times a second whether the bot has come to rest; this one looks at once."""
+
+    async def _settle_internal(self, **options: Any) -> None:
+        await super()._settle_internal(**options | {"idle": 0.001})
+
+
 @pytest.fixture
 async def simcord_env() -> AsyncIterator[simcord.Env]:
     """The bot in SimCord. Errors with a sentence are answers; any other fails the test, unless it looked at it."""
-    env = simcord.Env(make_bot(StrictWorld()), check_errors=False)
+    env = Attentive(make_bot(StrictWorld()), check_errors=False)
     await env.start()
     seen = env.error_cursor
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.playground import playground, simcord_internals
 from bot.playground.playground import Playground
 from bot.playground.simcord_internals import LiveEnv
 from tests.playground.tiny_bot import TinyBot
@@ -35,6 +36,15 @@ class Started:
         """Let the bot post; the message's id."""
         sent = await self.bot.get_partial_messageable(self.channel(channel)).send(text, **options)  # type: ignore[call-overload]
         return int(sent.id)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People's eyes need no more than five pictures a second; a test need not wait for them."""
+    monkeypatch.setattr(simcord_internals, "PUBLISH_EVERY", 0.01)
+    monkeypatch.setattr(playground, "SAVE_EVERY", 0.05)
+    set_timeout = simcord_internals.sdk.set_guild_ready_timeout
+    monkeypatch.setattr(simcord_internals.sdk, "set_guild_ready_timeout", lambda bot, _: set_timeout(bot, 0.01))
 
 
 @pytest.fixture
