@@ -8,7 +8,7 @@ import discord
 
 from bot import destination, letters
 from bot.destination import Destination
-from bot.faults import NO_CONNECTION, judge
+from bot.faults import NO_CONNECTION, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
 from bot.rights import AuthorRights, person
@@ -84,11 +84,12 @@ class DiscordHandler(Handler):
         if bot is None:
             raise RetryAfter(_LINK_PAUSE, "Discord is not connected")
         try:
-            if user_id is not None:
-                to = await destination.direct(bot, user_id)
-            else:
-                to = await destination.in_guild(bot, channel_id or 0, _home(context))
-                await self._require_rights(context, to, mentions)
+            with closed_is_no_connection():
+                if user_id is not None:
+                    to = await destination.direct(bot, user_id)
+                else:
+                    to = await destination.in_guild(bot, channel_id or 0, _home(context))
+                    await self._require_rights(context, to, mentions)
         except (discord.DiscordException, *NO_CONNECTION) as error:
             if isinstance(error, NO_CONNECTION):
                 self._link.broke()

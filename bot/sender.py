@@ -17,7 +17,7 @@ import discord
 import msgspec
 
 from bot.destination import Destination
-from bot.faults import NO_CONNECTION, FateUnknown, is_refusal, judge
+from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, is_refusal, judge
 from bot.link import Link
 from bot.outbox import Entry, Outbox, OutboxError
 from bot.wire import watched
@@ -144,7 +144,8 @@ class Sender:
         logger.debug("posting to channel %d with nonce %s", to.channel.id, key)
         with watched() as wire:
             try:
-                message = await _send(to.channel, letter, key)
+                with closed_is_no_connection():
+                    message = await _send(to.channel, letter, key)
             except (discord.HTTPException, discord.RateLimited, *NO_CONNECTION) as error:
                 if not repeated and (is_refusal(error) or (isinstance(error, NO_CONNECTION) and not wire.touched)):
                     self._outbox.withdraw(key)
@@ -168,12 +169,13 @@ class Sender:
         seen = 0
         try:
             history = to.channel.history(after=intended - _CLOCKS_DIFFER, oldest_first=True, limit=_LOOKED_THROUGH)
-            async for message in history:
-                seen += 1
-                if message.created_at > last:
-                    return None
-                if self._is_it(message, entry, to):
-                    return message.id
+            with closed_is_no_connection():
+                async for message in history:
+                    seen += 1
+                    if message.created_at > last:
+                        return None
+                    if self._is_it(message, entry, to):
+                        return message.id
         except discord.Forbidden as error:
             raise FateUnknown(
                 "an earlier attempt may have posted this, and the history is closed to the bot"

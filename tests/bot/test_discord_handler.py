@@ -8,6 +8,7 @@ from typing import Any
 import discord
 import pytest
 
+from bot.link import ask_rest
 from schedule_zero.errors import Reject, RetryAfter
 from schedule_zero.handler import methods_of
 from tests.bot.stage import POST_MESSAGE, connected, make_context
@@ -136,6 +137,21 @@ async def test_while_discord_is_away_the_handler_says_so_and_comes_back_by_itsel
         await host.wait_up()
         await host.send(channel_id=GENERAL, content="tea")
     assert len(server.messages()) == 1
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["when it is posted", "when its channel is fetched"])
+async def test_a_session_closed_under_a_message_is_discord_away(server: DiscordServer, cached: bool) -> None:
+    # aiohttp raises a bare RuntimeError; taken for a defect it would use up attempts.
+    async with connected(server, None) as host:
+        bot = host.handler._link.bot
+        assert bot is not None
+        await bot.http._HTTPClient__session.close()  # type: ignore[attr-defined]
+        context = make_context(owner_id="operator")
+        with pytest.raises(RetryAfter, match="Discord cannot be reached"):
+            await host.send(context=context, channel_id=GENERAL if cached else "999", content="tea")
+        assert not host.takes_work()
+        assert not await ask_rest(bot)
+    assert server.messages() == []
 
 
 async def test_more_than_a_minute_late_says_when_it_was_due(server: DiscordServer) -> None:
