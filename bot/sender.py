@@ -193,8 +193,9 @@ class Sender:
             return str(message.nonce) == entry.key
         if self._outbox.owner_of(message.id) not in {None, entry.key}:
             return False
-        described = message.embeds[0].description if message.embeds else None
-        return digest_of(message.content, described) == entry.digest
+        # Discord adds embeds of its own where a text has links, so the letter's is any of them, or none.
+        described = [None, *(embed.description for embed in message.embeds)]
+        return any(digest_of(message.content, words) == entry.digest for words in described)
 
 
 async def _send(channel: discord.abc.Messageable, letter: Letter, nonce: str) -> discord.Message:
