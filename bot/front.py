@@ -115,6 +115,7 @@ class Front:
     async def close_bot(self, bot: ScheduleZeroBot) -> None:
         """Take a bot off the link, let what it is sending be sent, and close its connections."""
         self.link.drop(bot)
+        self._sync.stop()
         await self.sender.drain(SENDING_ENDS)
         try:
             async with asyncio.timeout(CLOSING_ENDS):

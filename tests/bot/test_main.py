@@ -113,6 +113,13 @@ async def test_a_first_gateway_connect_that_fails_is_tried_again_by_a_fresh_clie
     assert len(server.requests("GET /users/@me")) >= 2
 
 
+async def test_a_rate_limited_command_sync_does_not_keep_the_bot_away(server: DiscordServer) -> None:
+    server.fault("PUT /applications/*/commands", "rate_limit", retry_after=7_200.0, count=None)
+    async with connected(server, None) as host:
+        await host.send(channel_id=str(world.GENERAL), content="tea")
+    assert len(server.messages()) == 1
+
+
 async def test_a_lost_gateway_is_reported_and_resumed_and_sending_goes_on(server: DiscordServer) -> None:
     async with connected(server, None) as host:
         away = server.fault("GET /websocket", "hang")
