@@ -76,6 +76,10 @@ class Sender:
         """The notice that tells of an event, sent or begun."""
         return self._outbox.covering(event)
 
+    def withdraw(self, key: str) -> None:
+        """Give up a letter that was begun in a place that now refuses it."""
+        self._outbox.withdraw(key)
+
     async def send(self, key: str, to: Destination, letter: Letter, *, covers: tuple[str, ...] = ()) -> int:
         """Make sure that the letter is out exactly once; the message's id.
 

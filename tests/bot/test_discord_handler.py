@@ -277,9 +277,7 @@ async def test_an_author_who_left_or_was_banned_posts_no_longer(server: DiscordS
 
 @pytest.mark.parametrize("lost", ["Send Messages", "Manage Messages", "View Channel"])
 @pytest.mark.parametrize("channel", [world.GENERAL, world.THREAD], ids=["channel", "thread"])
-async def test_an_author_who_lost_a_right_there_posts_no_longer(
-    server: DiscordServer, lost: str, channel: int
-) -> None:
+async def test_an_author_who_lost_a_right_there_posts_no_longer(server: DiscordServer, lost: str, channel: int) -> None:
     if channel == world.THREAD and lost == "Send Messages":
         lost = "Send Messages in Threads"
     permission = Permission[lost.upper().replace(" ", "_")]
