@@ -1,11 +1,13 @@
-"""What a schedule's author may still do when it fires (semantics, section 5).
+"""What a schedule's author may still do when it fires.
 
-A person is fetched only when it matters (mentions that need a right, reminders posted in a channel) and remembered
-for ten minutes, since the bot keeps no member list.
+Nobody gains by scheduling what they may not do themselves, nor keeps it once they lost it: whoever left, was banned or
+lost a right posts no longer. A person is fetched when their schedule fires in a server, and remembered for ten minutes,
+since the bot keeps no member list. Owners that are no person (an operator's token) are the operator's business.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,11 +22,17 @@ from schedule_zero.errors import Reject
 
 _REMEMBERED: Final = 600.0
 _MOST: Final = 10_000
+_SNOWFLAKE: Final = re.compile(r"[0-9]{15,20}")
+
+
+def snowflake(text: str) -> int | None:
+    """The number of a Discord id; None when the text is none."""
+    return int(text) if _SNOWFLAKE.fullmatch(text) else None
 
 
 def person(owner_id: str) -> int | None:
     """The Discord id of an owner; None when the owner is no person there (an operator's token)."""
-    return int(owner_id) if owner_id.isdecimal() else None
+    return snowflake(owner_id)
 
 
 class AuthorRights:
@@ -34,27 +42,29 @@ class AuthorRights:
         self._clock = clock
         self._members: OrderedDict[tuple[int, int], tuple[float, discord.Member | None]] = OrderedDict()
 
-    async def require(self, owner_id: str, to: Destination, mentions: Mentions, *, must_belong: bool) -> None:
+    async def require(self, owner_id: str, to: Destination, mentions: Mentions, *, personal: bool) -> None:
         """Let the message pass, or refuse it in the author's name.
 
         Args:
-            must_belong: the author must still be in the guild and may write in that channel (a person's reminder).
+            personal: it is a person's own reminder, which takes the right to write in that channel; a message of the
+                server takes Manage Messages there, too.
 
         Raises:
             Reject: ``needs_owner`` when the author is gone, ``no_rights`` when the author may not do this.
             discord.DiscordException, OSError: Discord refused, or did not answer.
         """
         author = person(owner_id)
-        if author is None or to.guild is None or not (must_belong or mentions.needs_rights):
+        if author is None or to.guild is None:
             return
         member = await self._member(to.guild, author)
         if member is None:
             raise Reject("needs_owner: its author is no longer in this server")
-        rights = to.channel.permissions_for(member)
-        if must_belong:
-            missing = missing_to_post(rights, to.channel.type)
-            if missing:
-                raise Reject(f"no_rights: its author lacks {named(missing)} in this channel")
+        rights = to.rights_of(member)
+        missing = missing_to_post(rights, to.channel.type)
+        if not personal and not rights.manage_messages:
+            missing += ("Manage Messages",)
+        if missing:
+            raise Reject(f"no_rights: its author lacks {named(missing)} in this channel")
         allowed, why = may_make(mentions, rights, to.guild)
         if not allowed:
             raise Reject(f"no_rights: {why}")
