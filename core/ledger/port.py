@@ -45,11 +45,12 @@ class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which runs a listing wants; newest first, keyed by id."""
+    """Which runs a listing wants; newest first, keyed by id. ``owner_id``: runs of that person's schedules."""
 
     guild_id: str | None = None
     any_guild: bool = False
     schedule_id: str | None = None
+    owner_id: str | None = None
     state: str | None = None
     since: int | None = None
 
