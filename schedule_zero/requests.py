@@ -175,7 +175,7 @@ class CancelRun(_Request, tag="run.cancel", frozen=True):
 
 
 class RetryRun(_Request, tag="run.retry", frozen=True):
-    """Answers Run: a new one, with the arguments the old one had."""
+    """Answers Run: a new one, with the arguments the old one had. A run is run again once; then its successor is."""
 
     id: str
 

@@ -88,7 +88,11 @@ class Runs:
         return await self._desk.change(actor, request, Run, work)
 
     async def retry(self, actor: Actor, request: ask.RetryRun) -> Run:
-        """A new run of the same schedule, with the arguments the old one had."""
+        """A new run of the same schedule, with the arguments the old one had; once for each run, whoever asks.
+
+        Raises:
+            Conflict: the run did not fail, or was run again already.
+        """
         old, row = await self._existing(actor, request.id)
         if row is not None:
             access.require_action(actor, row)
@@ -96,12 +100,16 @@ class Runs:
             raise Conflict(f"This run is {old.state}; only one that failed, was skipped or cancelled can be retried.")
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        return await self._create(actor, request, row, self._new_run(row, old.args))
+        again = msgspec.structs.replace(self._new_run(row, old.args), occurrence=f"m:again:{old.id}")
+        return await self._create(actor, request, row, again)
 
     async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
         policy = msgspec.json.decode(row.policy, type=Policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
+            made = await tx.runs.by_occurrence(run.schedule_id, run.occurrence)
+            if made is not None:  # looked for first: the ledger would refuse it only at the end of the transaction
+                raise Conflict(f"This run was run again already: {made.id}; if that one failed too, retry that one.")
             fresh = msgspec.structs.replace(run)
             now = self._desk.clock.now()
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
