@@ -102,6 +102,14 @@ class ScheduleReads(Protocol):
         """How many schedules of a guild are neither done nor deleted."""
         ...
 
+    async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
+        """How many of them have that entry in their metadata."""
+        ...
+
+    async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
+        """How many of those with that entry belong to one person; ``guild_id`` None: outside any guild."""
+        ...
+
     async def total(self) -> int:
         """How many schedules are active."""
         ...
