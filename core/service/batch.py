@@ -15,6 +15,7 @@ from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft
 from core.service.render import schedule_view
 from core.service.room import Limit, Room, Tally, full, tallies_of
+from core.service.shape import shaped
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError
@@ -63,9 +64,7 @@ class Batches:
 
     async def _judge(self, actor: Actor, item: Any) -> Judged:
         try:
-            made = await self._draft(actor, msgspec.convert(item, ScheduleSpec))
-        except msgspec.ValidationError as error:
-            return Invalid(str(error), (FieldError("item", str(error)),))
+            made = await self._draft(actor, shaped(item, ScheduleSpec))
         except ScheduleZeroError as error:
             return error
         return Proposal(made.row, schedule_view(made.row, rule=made.rule))

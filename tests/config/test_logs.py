@@ -139,7 +139,7 @@ def test_the_token_in_an_address_of_discord_is_hidden_in_every_line(form: Any) -
     log, stream = logged(LogSettings(format=form, level="debug"))
     token = "aW50ZXJhY3Rpb246MTIz_hush-" + "Zm9v" * 30
     log.debug("sent", url=f"https://discord.com/api/v10/interactions/110000000000000123/{token}/callback?with=1")
-    log.debug(f"POST https://discord.com/api/v10/webhooks/110000000000000123/{token}?wait=true has returned 200")
+    log.debug("POST https://discord.com/api/v10/webhooks/110000000000000123/%s?wait=true has returned 200", token)
     logging.getLogger("discord.http").warning("/webhooks/1/%s/messages/@original was limited", token)
     logging.getLogger("aiohttp.client").error("failed: %s", f"%2Fwebhooks%2F12%2F{token}%2Fmessages")
     try:

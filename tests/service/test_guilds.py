@@ -48,7 +48,7 @@ async def test_what_was_read_can_be_sent_back(house: House) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"colour": 1}, "settings"),
+        ({"colour": 1}, "colour"),
         ({"timezone": "Mars/Phobos"}, "timezone"),
         ({"default_time": "25:00"}, "default_time"),
         ({"default_time": "9am"}, "default_time"),
