@@ -11,6 +11,7 @@ from core.ledger.port import Transaction
 from core.ledger.rows import AuditRow, EventRow
 from core.service import access
 from core.service.desk import GUILD, USER, Desk, Effects, settings_of, zone_name
+from core.service.policy import Mistakes
 from core.service.shape import shaped
 from core.timing.zones import zone
 from schedule_zero import requests as ask
@@ -22,6 +23,13 @@ from schedule_zero.views import Done, GuildSettings, UserTimezone
 log = structlog.get_logger("schedule_zero.guilds")
 
 _FIXED: Final = frozenset({"guild_id", "defaults"})
+_DEFAULTS: Final = GuildSettings(guild_id="")
+_UNHEEDED: Final = {
+    "locale": "this version does not speak other languages yet; leave it out",
+    "mentions_everyone": "this version does not ask the server who may mention everyone yet; leave it out",
+    "mention_roles": "this version does not ask the server which roles may be mentioned yet; leave it out",
+    "ephemeral": "this version does not answer in public by itself yet; leave it out",
+}
 _Hour = Annotated[
     str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])", description="a time of day such as 09:00")
 ]
@@ -131,9 +139,19 @@ class Guilds:
 def _changes(sent: dict[str, Any]) -> _Changes:
     """The changes, checked. Fields that a client may only read are ignored, so that what was read can be sent back."""
     changes = shaped({name: value for name, value in sent.items() if name not in _FIXED}, _Changes)
+    _refuse_unheeded(changes)
     if isinstance(changes.timezone, str):
         changes.timezone = zone_name(changes.timezone, "timezone")
     return changes
+
+
+def _refuse_unheeded(changes: _Changes) -> None:
+    """Raises Invalid where something is set that nothing heeds yet. Its default, and what is null, may be sent back."""
+    mistakes = Mistakes()
+    for name, sentence in _UNHEEDED.items():
+        if getattr(changes, name) not in (msgspec.UNSET, None, getattr(_DEFAULTS, name)):
+            mistakes.add(name, sentence)
+    mistakes.raise_any()
 
 
 def _merged(stored: dict[str, Any], changes: _Changes) -> dict[str, Any]:
