@@ -16,6 +16,7 @@ from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.log_settings import LogSettings
 from core.secret import Secret, read_secret
+from core.unheeded import unheeded
 from core.web.settings import HttpSettings, PublicUrl
 from core.yaml_reading import Document, read_scalar, read_yaml
 
@@ -196,7 +197,12 @@ class ConfigErrors(Exception):
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the configuration.
+    """Read the configuration; see ``read_config``."""
+    return read_config(path, environ)[0]
+
+
+def read_config(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, list[ConfigMistake]]:
+    """Read the configuration, and say what in it is right and has no effect in this version.
 
     Args:
         path: the file; None looks at ``$SCHEDULE_ZERO_CONFIG``, then for ``schedule-zero.yaml`` in the working folder.
@@ -214,7 +220,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     for name, key in _OWN_NAMES.items():
         if environ.get(name):
             settings.put(name, key.split("."), environ[name])
-    return settings.config()
+    return settings.config(), settings.without_effect()
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -284,6 +290,14 @@ class _Layers:
         if self._mistakes:
             raise ConfigErrors(sorted(self._mistakes, key=lambda each: (each.source, each.line or 0)))
         return msgspec.convert(ready, Config, dec_hook=read_secret)
+
+    def without_effect(self) -> list[ConfigMistake]:
+        """What is set, and heeded by later versions only, with its place."""
+        defaults = msgspec.json.decode(msgspec.json.encode(Config()))
+        del defaults["governor"]  # a limit of a plan that is written down is meant, also where it is the default's
+        keys = unheeded(self._document.value, defaults)
+        found = [ConfigMistake(*self._place(key), key, "has no effect in this version") for key in keys]
+        return sorted(found, key=lambda each: (each.source, each.line or 0))
 
     def _place(self, path: str) -> tuple[str, int | None]:
         """Where a key was written: in a variable, or in the nearest line of the file that holds it."""

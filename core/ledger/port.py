@@ -45,11 +45,12 @@ class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which runs a listing wants; newest first, keyed by id."""
+    """Which runs a listing wants; newest first, keyed by id. ``owner_id``: runs of that person's schedules."""
 
     guild_id: str | None = None
     any_guild: bool = False
     schedule_id: str | None = None
+    owner_id: str | None = None
     state: str | None = None
     since: int | None = None
 
@@ -99,6 +100,14 @@ class ScheduleReads(Protocol):
 
     async def count(self, guild_id: str | None) -> int:
         """How many schedules of a guild are neither done nor deleted."""
+        ...
+
+    async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
+        """How many of them have that entry in their metadata."""
+        ...
+
+    async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
+        """How many of those with that entry belong to one person; ``guild_id`` None: outside any guild."""
         ...
 
     async def total(self) -> int:

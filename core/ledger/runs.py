@@ -154,6 +154,7 @@ class Runs:
         wanted = {
             "guild_id": None if filter.any_guild else filter.guild_id,
             "schedule_id": filter.schedule_id,
+            "owner_id": filter.owner_id,
             "state": filter.state,
             "since": filter.since,
             "before": before,
@@ -208,6 +209,7 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
     conditions: dict[str, ColumnElement[bool]] = {
         "guild_id": runs.c.guild_id == bindparam("guild_id"),
         "schedule_id": runs.c.schedule_id == bindparam("schedule_id"),
+        "owner_id": runs.c.schedule_id.in_(select(schedules.c.id).where(schedules.c.owner_id == bindparam("owner_id"))),
         "state": runs.c.state == bindparam("state"),
         "since": runs.c.due >= bindparam("since"),
         "before": runs.c.id < bindparam("before"),

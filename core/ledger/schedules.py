@@ -66,6 +66,27 @@ _COUNT: Final[Query[int]] = Query(
     select(func.count()).where(schedules.c.guild_id == bindparam("guild_id"), _LIVE), int, "guild_id"
 )
 _COUNT_NO_GUILD: Final[Query[int]] = Query(select(func.count()).where(schedules.c.guild_id.is_(None), _LIVE), int)
+_ENTRY: Final = HasEntry(schedules.c.metadata, bindparam("key"), bindparam("value"))
+_COUNT_WITH: Final[Query[int]] = Query(
+    select(func.count()).where(schedules.c.guild_id == bindparam("guild_id"), _LIVE, _ENTRY),
+    int,
+    "guild_id",
+    "key",
+    "value",
+)
+_COUNT_OWNED_WITH: Final[Query[int]] = Query(
+    select(func.count()).where(
+        schedules.c.owner_id == bindparam("owner_id"),
+        func.coalesce(schedules.c.guild_id, tables.NO_GUILD) == bindparam("guild_id"),
+        _LIVE,
+        _ENTRY,
+    ),
+    int,
+    "owner_id",
+    "guild_id",
+    "key",
+    "value",
+)
 _TOTAL: Final[Query[int]] = Query(select(func.count()).select_from(standings).where(_ACTIVE), int)
 
 
@@ -116,6 +137,14 @@ class Schedules:
         """How many live schedules a guild has."""
         asked = self._reading.fetch(_COUNT_NO_GUILD) if guild_id is None else self._reading.fetch(_COUNT, guild_id)
         return (await asked)[0]
+
+    async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
+        """How many live schedules with that entry in their metadata a guild has."""
+        return (await self._reading.fetch(_COUNT_WITH, guild_id, *entry))[0]
+
+    async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
+        """How many live schedules with that entry in their metadata one person has in a guild, or outside any."""
+        return (await self._reading.fetch(_COUNT_OWNED_WITH, owner_id, guild_id or "", *entry))[0]
 
     async def total(self) -> int:
         """How many schedules are active."""

@@ -14,7 +14,8 @@ from core.ledger.rows import ScheduleRow
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft
 from core.service.render import schedule_view
-from core.service.room import Room
+from core.service.room import Limit, Room, Tally, full, tallies_of
+from core.service.shape import shaped
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError
@@ -63,9 +64,7 @@ class Batches:
 
     async def _judge(self, actor: Actor, item: Any) -> Judged:
         try:
-            made = await self._draft(actor, msgspec.convert(item, ScheduleSpec))
-        except msgspec.ValidationError as error:
-            return Invalid(str(error), (FieldError("item", str(error)),))
+            made = await self._draft(actor, shaped(item, ScheduleSpec))
         except ScheduleZeroError as error:
             return error
         return Proposal(made.row, schedule_view(made.row, rule=made.rule))
@@ -94,7 +93,7 @@ class Batches:
 
 
 class _Admission:
-    """Who of a batch may come in, in the order asked: up to each guild's limit, and nobody under a name that is taken.
+    """Who of a batch may come in, in the order asked: up to each limit, and nobody under a name that is taken.
 
     Names are looked up only when one of them is known to be taken: for a thousand it would be a thousand questions.
     """
@@ -104,26 +103,32 @@ class _Admission:
         self._tx = tx
         self._actor = actor
         self._look_up = look_up
-        self._wanted = Counter(each.row.guild_id for each in judged if isinstance(each, Proposal))
-        self._left: dict[str | None, int | None] = {}
+        rows = (each.row for each in judged if isinstance(each, Proposal))
+        self._wanted = Counter(tally for row in rows for tally in tallies_of(row))
+        self._left: dict[Tally, int] = {}
         self._names: set[tuple[str | None, str]] = set()
 
     async def refusal(self, row: ScheduleRow) -> ScheduleZeroError | None:
         """Why this one may not come in; None, and its place and name are taken, if it may."""
-        guild = row.guild_id
-        if guild not in self._left:
-            self._left[guild] = await self._room.left(self._tx, self._actor, row, wanted=self._wanted[guild])
-        left = self._left[guild]
-        if left is not None and left <= 0:
-            return self._room.full(self._actor, row)
+        limits = self._room.limits(self._actor, row)
+        for limit in limits:
+            if await self._places(limit) <= 0:
+                return full(limit)
         if row.name is not None:
-            key = (guild, row.name)
+            key = (row.guild_id, row.name)
             if key in self._names or (self._look_up and await self._tx.schedules.by_name(*key) is not None):
                 return name_taken(row)
             self._names.add(key)
-        if left is not None:
-            self._left[guild] = left - 1
+        for limit in limits:
+            self._left[limit.tally] -= 1
         return None
+
+    async def _places(self, limit: Limit) -> int:
+        """How many more there may be, asked once for the whole batch."""
+        tally = limit.tally
+        if tally not in self._left:
+            self._left[tally] = await self._room.left(self._tx, limit, wanted=self._wanted[tally])
+        return self._left[tally]
 
 
 def _item(result: Judged) -> BatchItem:

@@ -53,6 +53,7 @@ class Schedules:
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._existing(actor, request.id, request.revision)
+        access.require_action(actor, before)
         require_fields(request.changes)
         spec = spec_of(before, request.changes)
         access.require_edit(actor, before, spec)
@@ -86,6 +87,8 @@ class Schedules:
             raise Conflict(f"This schedule is {before.state}; only an active one can be paused.")
         until = None
         if request.until is not None:
+            if before.state == "paused":  # what was stopped by others would be set going again
+                access.require_action(actor, before)
             settings = await self._desk.guild_settings(before.guild_id)
             now = self._desk.clock.now()
             until = moment_in(request.until, "until", now=now, timezone=before.timezone, settings=settings)
@@ -101,6 +104,7 @@ class Schedules:
 
     async def resume(self, actor: Actor, request: ask.ResumeSchedule) -> Schedule:
         before = await self._existing(actor, request.id, None)
+        access.require_action(actor, before)
         if before.state == "active":
             newest = await self._desk.reader.runs.newest([before.id])
             return schedule_view(before, newest=newest.get(before.id))

@@ -17,6 +17,7 @@ from core.service.guilds import Guilds
 from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules
+from core.service.shape import bounded
 from core.service.status import Statuses
 from core.service.times import Times
 from core.service.undo import Undoing
@@ -100,6 +101,7 @@ class Service:
         use_case = self._use_cases.get(type(request))
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
+        request = bounded(request)
         answer = _CHANGES.get(type(request))
         if answer is not None and request.idempotency_key is not None:
             known: View | None = await self._desk.known(actor, request, answer)

@@ -13,6 +13,7 @@ import pytest
 from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, ReadingOffer
+from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import TextTrigger
 from tests.cli.conftest import TOKEN, Command, Core
@@ -49,7 +50,7 @@ SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="dail
         (("schedules", "run", "s", "--args", '{"a": 1}'), ask.RunSchedule(id="s", args={"a": 1})),
         (("schedules", "delete", "s", "--revision", "4"), ask.DeleteSchedule(id="s", revision=4)),
         (("runs", "list", "--schedule", "s", "--state", "failed", "--since", "2026-01-01T00:00:00Z"),
-         ask.ListRuns(any_guild=True, schedule_id="s", state="failed", since="2026-01-01T00:00:00Z")),
+         ask.ListRuns(any_guild=True, schedule_id="s", state=RunState.FAILED, since="2026-01-01T00:00:00Z")),
         (("runs", "list", "--guild", "12"), ask.ListRuns(guild_id="12")),
         (("runs", "show", "r"), ask.GetRun(id="r")),
         (("runs", "cancel", "r"), ask.CancelRun(id="r")),

@@ -201,6 +201,22 @@ async def test_live_schedules_are_counted_by_guild(ledger: Ledger) -> None:
     assert counts == [4, 1, 1, 0]
 
 
+async def test_live_schedules_with_an_entry_are_counted_by_guild_and_by_person(ledger: Ledger) -> None:
+    said = {"metadata": '{"kind":"reminder","made":"1"}'}
+    await save(
+        ledger,
+        *(schedule(f"sch_{n}", state=state, **said) for n, state in enumerate(("active", "paused", "done"))),
+        schedule("sch_4", metadata='{"made":"reminder","kind":"other"}'),
+        schedule("sch_5", owner_id="8", **said),
+        schedule("sch_6", guild_id=None, **said),
+        schedule("sch_7", guild_id="2", **said),
+    )
+    schedules, entry = ledger.reader.schedules, ("kind", "reminder")
+    assert [await schedules.count_with(entry, guild) for guild in ("1", "2", "3")] == [3, 1, 0]
+    owned = [await schedules.count_owned_with(entry, guild, owner) for guild in ("1", None) for owner in ("7", "8")]
+    assert owned == [2, 1, 1, 0]
+
+
 async def test_a_listing_filters_and_pages(ledger: Ledger) -> None:
     rows = [
         schedule("sch_1", name="Standup 100%", metadata='{"team":"ops","kind":"x\\"y"}'),

@@ -10,11 +10,24 @@ import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings, GuildQuota, Plan
+from core.service.room import REMINDERS_EACH
 from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
-from tests.engine.house import House
-from tests.service.people import ANNA_ALONE, BEN_ALONE, MOD, post, remind
+from tests.engine.house import House, plan
+from tests.service.people import (
+    ANNA,
+    ANNA_ALONE,
+    ANNA_ELSEWHERE,
+    BEN,
+    BEN_ALONE,
+    MOD,
+    OWNER,
+    Post,
+    as_,
+    post,
+    remind,
+)
 
 Build = Callable[..., Awaitable[House]]
 HOURLY = CronTrigger(expression="0 * * * *")
@@ -38,8 +51,6 @@ SMALL = GovernorSettings(
 @pytest.fixture
 async def small(build: Build) -> House:
     """A house whose guilds have the smallest of plans; guild 9 has no limits."""
-    from tests.service.people import Post
-
     house = await build(run=False, governor=SMALL)
     house.engine.serve(Post())
     return house
@@ -64,6 +75,54 @@ async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: Hous
     await remind(small, BEN_ALONE)
     with pytest.raises(QuotaExceeded, match="PT5M"):
         await remind(small, BEN_ALONE, trigger=IntervalTrigger(every="PT1M"))
+
+
+async def test_one_persons_reminders_do_not_fill_the_server(house: House) -> None:
+    for _ in range(REMINDERS_EACH):
+        await remind(house, ANNA)
+    with pytest.raises(QuotaExceeded, match="You have 50 reminders in this server") as caught:
+        await remind(house, ANNA)
+    assert caught.value.details == {"scope": "user:anna", "limit": "reminders", "used": 50, "allowed": 50}
+    await remind(house, ANNA_ALONE)
+    await remind(house, ANNA_ELSEWHERE)
+    await remind(house, BEN)
+    await post(house, MOD)
+
+
+async def test_what_is_over_or_deleted_makes_room_for_a_reminder_and_undo_asks_for_it(house: House) -> None:
+    made = [await remind(house, ANNA) for _ in range(REMINDERS_EACH)]
+    deleted = await as_(house, ANNA).delete_schedule(made[0].id)
+    await remind(house, ANNA)
+    assert deleted.undo is not None
+    with pytest.raises(QuotaExceeded, match="You have 50"):
+        await as_(house, ANNA).undo(deleted.undo.token)
+
+
+async def test_reminders_together_take_half_of_a_servers_schedules_at_most(build: Build) -> None:
+    house = await build(run=False, governor=plan(schedules=6))
+    house.engine.serve(Post())
+    for actor in (ANNA, BEN, MOD):
+        await remind(house, actor)
+    with pytest.raises(QuotaExceeded, match="3 reminders, the half") as caught:
+        await remind(house, OWNER)
+    assert caught.value.details == {"scope": "guild:1", "limit": "reminders", "used": 3, "allowed": 3}
+    for _ in range(3):
+        await post(house, MOD)
+    with pytest.raises(QuotaExceeded, match="6 schedules"):
+        await post(house, MOD)
+
+
+async def test_a_batch_of_reminders_fills_up_to_each_limit(build: Build) -> None:
+    house = await build(run=False, governor=plan(schedules=200))
+    house.engine.serve(Post())
+    reminder = item(metadata={"kind": "reminder"}, method="send_dm", args={"user_id": "anna", "content": "x"})
+    view = await as_(house, ANNA).create_schedules([reminder] * (REMINDERS_EACH + 2))
+    assert [each.status for each in view.items] == [201] * REMINDERS_EACH + [429, 429]
+    view = await house.client.create_schedules([reminder] * 51 + [item()])
+    assert [each.status for each in view.items] == [201] * 50 + [429, 201]
+    problem = view.items[50].problem
+    assert problem is not None
+    assert (problem.scope, problem.limit, problem.allowed) == ("guild:1", "reminders", 100)
 
 
 @pytest.mark.parametrize(
