@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.plan import terms_of
+from core.fields import check
 from core.timing.compile import month_end_of
 from core.timing.series import series_of
 from schedule_zero.errors import FieldError, Invalid
@@ -62,10 +63,12 @@ def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -
     whole = {**base, **changes, "retry": {**base["retry"], **retry}}
     try:
         policy = msgspec.convert(whole, Policy)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        field = f"policy{place.rstrip('`')}"
-        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+    except msgspec.ValidationError:
+        mistakes = Mistakes()
+        for error in check(whole, Policy)[1]:
+            mistakes.add(f"policy.{error.field}", error.message)
+        mistakes.raise_any()
+        raise
     _check(policy, whole)
     return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=month_end)
 
