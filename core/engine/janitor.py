@@ -83,7 +83,10 @@ class Janitor:
 
         async def unit(tx: Transaction) -> list[ScheduleRow]:
             resumed = [each for each in found if await tx.schedules.replace(each.row, expected=each.row.revision - 1)]
-            await tx.runs.insert([run for each in resumed for run in each.runs])
+            missed = [run for each in resumed for run in each.runs]
+            await tx.runs.insert(
+                [run for run in missed if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
+            )
             await tx.journal.append([event for each in resumed for event in each.events])
             return [each.row for each in resumed]
 

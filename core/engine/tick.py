@@ -351,8 +351,8 @@ class Tick:
 
 
 async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:
-    """Drop new runs whose occurrence has a row already."""
+    """Drop new runs whose occurrence has a row already, and with them what they would have done to that row."""
     for decision in decisions:
-        decision.runs = [
-            run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None
-        ]
+        fresh = [run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
+        if len(fresh) < len(decision.runs):
+            decision.runs, decision.moves, decision.cancel = fresh, [], []

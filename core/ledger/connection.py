@@ -84,12 +84,13 @@ class Lost(Fault):
 
 
 class StepFailed(Exception):
-    """The step at ``index`` failed with ``error``."""
+    """The step at ``index`` failed with ``error``; ``answers`` are those of the steps before it."""
 
-    def __init__(self, index: int, error: Exception) -> None:
+    def __init__(self, index: int, error: Exception, answers: Sequence[Any] = ()) -> None:
         super().__init__(f"step {index}: {error}")
         self.index = index
         self.error = error
+        self.answers = answers
 
 
 class Reading(Protocol):
@@ -204,6 +205,7 @@ class Session:
         try:
             answers = await self._connection.run([*kept, *asked])
         except StepFailed as failure:
+            _hand_out(kept, failure.answers)
             if failure.index != len(kept) or not isinstance(failure.error, Violation):
                 self.spoiled = _meaning(failure, kept)
                 raise self.spoiled from failure
@@ -212,10 +214,15 @@ class Session:
             self.spoiled = Lost(f"the store's connection failed: {error}")
             raise self.spoiled from error
         self._own_sent += writes
-        for step, answer in zip(kept, answers, strict=False):  # what is asked now comes behind what was kept
-            if step.asked is not None:
-                step.asked.answer(answer)
+        _hand_out(kept, answers)
         return answers[len(kept) :]
+
+
+def _hand_out(kept: Sequence[Step], answers: Sequence[Any]) -> None:
+    """Give the answers to those who asked; there may be fewer, and those of what is asked now stand behind."""
+    for step, answer in zip(kept, answers, strict=False):
+        if step.asked is not None:
+            step.asked.answer(answer)
 
 
 def _meaning(failure: StepFailed, kept: Sequence[Step]) -> Exception:

@@ -91,6 +91,7 @@ class Room:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._at_most: dict[Tally, int] = {}
+        desk.when_undone(self._at_most.clear)  # what was counted may hold deletions that did not come to be
 
     async def require(self, tx: Transaction, actor: Actor, row: ScheduleRow) -> None:
         """Take a place for this one more. Raises QuotaExceeded when there is none."""
