@@ -25,6 +25,8 @@ from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 from tests.discord_server.permissions import Permission
 
+pytestmark = pytest.mark.slow
+
 GENERAL = str(world.GENERAL)
 REMINDER = {"kind": "reminder", "made": "1700000000", "origin": GENERAL}
 

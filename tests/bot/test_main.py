@@ -22,6 +22,8 @@ from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 from tests.discord_server.state import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def _no_library_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

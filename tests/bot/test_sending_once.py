@@ -19,6 +19,8 @@ from tests.bot.stage import POST_MESSAGE, Host, ShiftedClock, connected, make_co
 from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 
+pytestmark = pytest.mark.slow
+
 GENERAL = str(world.GENERAL)
 
 

@@ -18,6 +18,8 @@ from schedule_zero import requests as ask
 from schedule_zero.errors import Unavailable
 from tests.cogs.stage import Stage, texts
 
+pytestmark = pytest.mark.slow
+
 FIRST = "sch_00000000000000000001"
 LOST = "run_00000000000000000099"
 COMMANDS: dict[str, dict[str, Any]] = {

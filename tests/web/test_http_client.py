@@ -35,7 +35,7 @@ from schedule_zero.trigger import IntervalTrigger, TextTrigger
 from tests.web.conftest import SETTINGS, TOKEN
 from tests.web.fake import STATUS, FakeDoor, event
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 SPEC = ScheduleSpec(handler="echo", method="echo", trigger=TextTrigger(text="daily"), args={"a": [1, {"b": "ü"}]})
 REQUESTS: list[ask.Request] = [
