@@ -23,10 +23,18 @@ _LINK_PAUSE: Final = 5.0
 _TIMEOUT: Final = 60.0
 """Seconds: discord.py itself repeats a failing request for up to 25 s and waits for rate limits up to 30 s."""
 
-Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", max_length=20)]
-Text = Annotated[str, Meta(min_length=1, max_length=letters.CONTENT, pattern=r"\S")]
-Mention = Annotated[str, Meta(pattern=r"^(<@!?[0-9]{15,20}>|<@&[0-9]{15,20}>|@everyone|@here)$", max_length=24)]
-MentionList = Annotated[tuple[Mention, ...], Meta(max_length=MOST)]
+Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", max_length=20, description="a Discord id, which is digits only")]
+Text = Annotated[
+    str,
+    Meta(min_length=1, max_length=letters.CONTENT, pattern=r"\S",
+         description=f"text of 1 to {letters.CONTENT:,} characters, not spaces alone"),
+]  # fmt: skip
+Mention = Annotated[
+    str,
+    Meta(pattern=r"^(<@!?[0-9]{15,20}>|<@&[0-9]{15,20}>|@everyone|@here)$", max_length=24,
+         description="a mention such as <@123456789012345678>, <@&123456789012345678>, @everyone or @here"),
+]  # fmt: skip
+MentionList = Annotated[tuple[Mention, ...], Meta(max_length=MOST, description=f"a list of at most {MOST} mentions")]
 """What the arguments must be: checked when a schedule is saved, and shown as its JSON Schema."""
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from core.engine.fleet import Fleet
 from core.engine.plan import rule_of
+from core.fields import check as what_is_wrong
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
 from core.service.policy import Mistakes, policy_for
@@ -129,7 +130,8 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
         try:
             check.check(spec.args)
         except Invalid as error:
-            mistakes.errors += error.errors
+            found = what_is_wrong(spec.args, check.arguments)[1]
+            mistakes.errors += [FieldError(f"args.{each.field}", each.message) for each in found] or error.errors
     if quota.payload_bytes is not None and len(args.encode()) > quota.payload_bytes:
         mistakes.add("args", f"take {len(args.encode())} bytes; this server's plan allows {quota.payload_bytes}")
 
