@@ -153,7 +153,8 @@ class Notices:
             for whom in (*waiting, *troubled):
                 self._aside.put(whom, told[whom])
             await self._save()
-            self._return_to(troubled)
+            # Who went to tell those that wait may have come home meanwhile.
+            self._return_to({**dict.fromkeys(waiting, 0.0), **troubled})
         return [notice for each in tried for notice in each.left]
 
     async def _try(self, whom: str, notices: Sequence[Notice]) -> Tried:

@@ -7,10 +7,12 @@ since the bot keeps no member list. Owners that are no person (an operator's tok
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import discord
@@ -22,6 +24,8 @@ from schedule_zero.errors import Reject
 
 _REMEMBERED: Final = 600.0
 _MOST: Final = 10_000
+# Unknown Member and Unknown User (Discord's documentation, "JSON Error Codes").
+_GONE: Final = {10007, 10013}
 _SNOWFLAKE: Final = re.compile(r"[0-9]{15,20}")
 
 
@@ -40,7 +44,8 @@ class AuthorRights:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._members: OrderedDict[tuple[int, int], tuple[float, discord.Member | None]] = OrderedDict()
+        self._members: OrderedDict[tuple[int, int], tuple[float, discord.Member]] = OrderedDict()
+        self._asking: dict[tuple[int, int], asyncio.Task[discord.Member | None]] = {}
 
     async def require(self, owner_id: str, to: Destination, mentions: Mentions, *, personal: bool) -> None:
         """Let the message pass, or refuse it in the author's name.
@@ -70,16 +75,32 @@ class AuthorRights:
             raise Reject(f"no_rights: {why}")
 
     async def _member(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
-        key, now = (guild.id, user_id), self._clock()
+        """The author as Discord knows them now or did lately; None: they are gone, which is asked anew every time."""
+        key = (guild.id, user_id)
         known = self._members.get(key)
-        if known is not None and now - known[0] < _REMEMBERED:
+        if known is not None and self._clock() - known[0] < _REMEMBERED:
             return known[1]
+        asking = self._asking.get(key)
+        if asking is None:  # much is due at nine o'clock, and each author is asked about once
+            asking = self._asking[key] = asyncio.create_task(self._fetch(guild, user_id), name="author's rights")
+            asking.add_done_callback(partial(self._answered, key))
+        return await asyncio.shield(asking)
+
+    def _answered(self, key: tuple[int, int], asking: asyncio.Task[discord.Member | None]) -> None:
+        del self._asking[key]
+        if not asking.cancelled():
+            asking.exception()  # those who waited have it, and perhaps nobody waits any more
+
+    async def _fetch(self, guild: discord.Guild, user_id: int) -> discord.Member | None:
+        asked_at = self._clock()
         try:
             member = await guild.fetch_member(user_id)
-        except discord.NotFound:
-            member = None
-        self._members[key] = (now, member)
-        self._members.move_to_end(key)
+        except discord.NotFound as error:
+            if error.code not in _GONE:  # the server is not known there at the moment, or an edge of Discord answered
+                raise
+            return None
+        self._members[guild.id, user_id] = (asked_at, member)
+        self._members.move_to_end((guild.id, user_id))
         while len(self._members) > _MOST:
             self._members.popitem(last=False)
         return member

@@ -279,3 +279,26 @@ async def test_a_damaged_file_is_said_and_stops_no_start(
 async def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutboxError, match=r"the notices .* cannot be read"):
         await Aside(tmp_path).open()
+
+
+async def test_what_joins_those_that_wait_while_they_are_being_told_is_told_as_well(
+    server: DiscordServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nap(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))
+
+    monkeypatch.setattr(notices, "_sleep", nap)
+    monkeypatch.setattr(notices, "PATIENCE", 1.0)
+    async with connected(server, None) as host:
+        _both(host)
+        _guild(host).unavailable = True
+        await tell(host, blocked(host, 1, 7))  # put aside
+        hung = server.fault(f"POST /channels/{world.OTHER_GENERAL}/messages", "hang", when="before")
+        page = asyncio.create_task(tell(host, blocked(host, 2, 8), blocked(host, 3, 9, guild_id=OTHER)))
+        await server.wait_fault(hung.id)
+        _guild(host).unavailable = False  # and told, while the other one still takes its time over the page
+        await server.wait_messages(1, channel_id=world.GENERAL)
+        await page
+        found = await server.wait_messages(2, channel_id=world.GENERAL)
+        assert "standup 2" in str(found[-1])
+        server.clear_faults()
