@@ -119,7 +119,11 @@ async def test_a_rate_limited_command_sync_does_not_keep_the_bot_away(server: Di
     server.fault("PUT /applications/*/commands", "rate_limit", retry_after=7_200.0, count=None)
     async with connected(server, None) as host:
         await host.send(channel_id=str(world.GENERAL), content="tea")
+        later = {task for task in asyncio.all_tasks() if task.get_name() == "command sync"}
+        assert len(later) == 1
     assert len(server.messages()) == 1
+    await asyncio.wait(later, timeout=5)
+    assert all(task.cancelled() for task in later), "a bot that is closed tells no commands any more"
 
 
 async def test_a_lost_gateway_is_reported_and_resumed_and_sending_goes_on(server: DiscordServer) -> None:

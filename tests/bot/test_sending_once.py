@@ -192,6 +192,21 @@ async def test_a_refused_post_is_forgotten_so_that_it_can_be_tried_anew(
     assert len(server.messages()) == 1
 
 
+async def test_a_refused_repeat_does_not_forget_the_post_that_may_be_out(
+    server: DiscordServer, tmp_path: Path, clock: ShiftedClock
+) -> None:
+    async with connected(server, tmp_path) as host:
+        await _cut_off(server, host, stored=True)
+    async with connected(server, tmp_path) as host:
+        server.fault(POST_MESSAGE, "status", status=400)
+        with pytest.raises((Reject, RetryAfter)):
+            await host.send(channel_id=GENERAL, content="tea")
+    await _later(server, clock, 3_600)
+    async with connected(server, tmp_path) as host:
+        await host.send(channel_id=GENERAL, content="tea")
+    assert _shown(server) == ["tea"]
+
+
 async def test_a_post_that_never_had_a_connection_is_simply_sent_later(
     server: DiscordServer, tmp_path: Path, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
