@@ -183,10 +183,19 @@ def install(python: Path, requirements: str) -> None:
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0"}
     if subprocess.run(command, env={**os.environ, **quiet}, check=False).returncode != 0:
         raise Refusal(f"pip could not install {requirements}; its own message stands above.")
+    write_command(python)
     stamp.write_text(wanted, encoding="ascii")
     if requirements == TESTING:  # holds RUN_TIME, too: `run` after `test` has nothing to install
         run_time = hashlib.sha256((ROOT / RUN_TIME).read_bytes()).hexdigest()
         (VENV / f"installed-{RUN_TIME}").write_text(run_time, encoding="ascii")
+
+
+def write_command(python: Path) -> None:
+    """The command ``schedule-zero`` of this checkout, beside the environment's own."""
+    command = python.parent / "schedule-zero"
+    text = f"#!{python}\nimport sys\n\nsys.path.insert(0, {str(ROOT)!r})\nfrom core.cli import main\n\nmain()\n"
+    command.write_text(text, encoding="utf-8")
+    command.chmod(0o755)
 
 
 # ── the commands ────────────────────────────────────────────────────────────────────────────────────────────

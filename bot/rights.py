@@ -20,12 +20,13 @@ import discord
 from bot.destination import Destination
 from cogs.channels import missing_to_post, named
 from cogs.mentions import Mentions, may_make
-from schedule_zero.errors import Reject
+from schedule_zero.errors import Reject, RetryAfter
 
 _REMEMBERED: Final = 600.0
 _MOST: Final = 10_000
 # Unknown Member and Unknown User (Discord's documentation, "JSON Error Codes").
 _GONE: Final = {10007, 10013}
+_NOT_SAID_S: Final = 60.0
 _SNOWFLAKE: Final = re.compile(r"[0-9]{15,20}")
 
 
@@ -56,6 +57,7 @@ class AuthorRights:
 
         Raises:
             Reject: ``needs_owner`` when the author is gone, ``no_rights`` when the author may not do this.
+            RetryAfter: Discord does not say at the moment whether the author is there.
             discord.DiscordException, OSError: Discord refused, or did not answer.
         """
         author = person(owner_id)
@@ -96,9 +98,12 @@ class AuthorRights:
         try:
             member = await guild.fetch_member(user_id)
         except discord.NotFound as error:
-            if error.code not in _GONE:  # the server is not known there at the moment, or an edge of Discord answered
-                raise
-            return None
+            if error.code in _GONE:
+                return None
+            # The server is not known there at the moment, or an edge of Discord answered: that says nothing of anybody.
+            raise RetryAfter(
+                _NOT_SAID_S, "Discord does not say at the moment whether its author is in this server"
+            ) from error
         self._members[guild.id, user_id] = (asked_at, member)
         self._members.move_to_end((guild.id, user_id))
         while len(self._members) > _MOST:

@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 NAME = "schedule-zero"
 
 
+def _tell_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"{NAME}, version {version(NAME)}")
+    except PackageNotFoundError:
+        click.echo(f"{NAME}, from source")
+    context.exit()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process: 0 done, 1 failed, 2 the input was wrong."""
     os.umask(0o077)  # what a command writes (ledger, outbox, keys, backups) is for its own user alone
@@ -67,7 +79,14 @@ def _say(error: Exception, *, debug: bool) -> int:
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name=NAME, prog_name=NAME)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Scheduled work for Discord communities.
 

@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+import structlog
 
 from core.app import App
 from core.engine.inprocess import Functions
@@ -38,6 +41,8 @@ class ScheduleZero:
 
     def __init__(self, data_dir: str | Path = "data", *, store: str | None = None) -> None:
         """Keeps its SQLite file in ``data_dir``; ``store="memory"`` forgets everything at the end."""
+        if not structlog.is_configured():  # whose program this is decides; by itself structlog prints every step
+            structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         self._store = StoreSettings(url=store)
         self._data_dir = Path(data_dir)
         self._functions = Functions()

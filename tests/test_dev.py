@@ -23,7 +23,9 @@ def clone(tmp_path: Path) -> Path:
     (folder / "tests" / "timing" / "test_text.py").touch()
     (folder / "tests" / "test_cli.py").touch()
     (folder / "core").mkdir()
-    (folder / "core" / "cli.py").write_text("import sys; print('up is told', sys.argv[1:])")
+    (folder / "core" / "cli.py").write_text(
+        "import sys\ndef main():\n    print('up is told', sys.argv[1:])\nif __name__ == '__main__':\n    main()\n"
+    )
     for name in ("requirements.txt", "requirements-dev.txt"):
         (folder / name).touch()
     shutil.copy(ROOT / "dev.py", folder)
@@ -115,6 +117,10 @@ def test_run_makes_the_environment_once_and_starts_up_with_its_options(dev: Dev,
     assert "Making .venv" in first.stdout
     assert "up is told ['up', '--config', 'mine.yaml']" in first.stdout
     assert dev("run").stdout == "up is told ['up']\n", "the second start has nothing left to do"
+
+    command = [str(clone / ".venv" / "bin" / "schedule-zero"), "preview", "noon"]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert told.stdout == "up is told ['preview', 'noon']\n", "the command of the checkout, from any folder"
 
     (clone / "requirements.txt").write_text("# other pins\n")
     assert "Installing" in dev("run").stdout

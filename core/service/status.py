@@ -44,4 +44,4 @@ def _version() -> str:
     try:
         return version("schedule-zero")
     except PackageNotFoundError:
-        return "source"
+        return "from source"

@@ -12,7 +12,7 @@ import pytest
 from bot.destination import Destination
 from bot.rights import AuthorRights
 from cogs.mentions import Mentions
-from schedule_zero.errors import Reject
+from schedule_zero.errors import Reject, RetryAfter
 
 AUTHOR = "123456789012345678"
 GONE = {"code": 10007, "message": "Unknown Member"}
@@ -85,7 +85,7 @@ async def test_who_came_back_may_post_at_once() -> None:
 async def test_a_404_that_is_not_about_the_author_is_no_proof_that_they_are_gone(body: Any) -> None:
     server = Server()
     server.refusal = not_found(body)
-    with pytest.raises(discord.NotFound):
+    with pytest.raises(RetryAfter):
         await server.fires()
     server.refusal = None
     await server.fires()
