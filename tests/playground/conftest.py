@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from simcord import _dpy_internals as sdk
 
 from bot.playground import playground, simcord_internals
 from bot.playground.playground import Playground
@@ -43,8 +44,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """People's eyes need no more than five pictures a second; a test need not wait for them."""
     monkeypatch.setattr(simcord_internals, "PUBLISH_EVERY", 0.01)
     monkeypatch.setattr(playground, "SAVE_EVERY", 0.05)
-    set_timeout = simcord_internals.sdk.set_guild_ready_timeout
-    monkeypatch.setattr(simcord_internals.sdk, "set_guild_ready_timeout", lambda bot, _: set_timeout(bot, 0.01))
+    set_timeout = sdk.set_guild_ready_timeout
+    monkeypatch.setattr(sdk, "set_guild_ready_timeout", lambda bot, _: set_timeout(bot, 0.01))
 
 
 @pytest.fixture
