@@ -106,8 +106,7 @@ class Tick:
 
     async def unit(self, tx: Transaction) -> None:
         await tx.runs.active([step.id for step in self.steps])
-        stale = await tx.schedules.advance(self.steps)
-        assert not stale
+        await tx.schedules.advance(self.steps)
         await tx.runs.insert(self.runs)
         await tx.journal.append(self.events)
 

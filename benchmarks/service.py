@@ -71,6 +71,42 @@ async def _ready(address: str, process: asyncio.subprocess.Process) -> None:
     raise RuntimeError(f"the service ended with {process.returncode}")
 
 
+class Cpu(msgspec.Struct):
+    """CPU seconds of a process: its first thread, which runs the event loop, and all others."""
+
+    loop: float
+    others: float
+
+    def __sub__(self, earlier: Cpu) -> Cpu:
+        return Cpu(self.loop - earlier.loop, self.others - earlier.others)
+
+
+def cpu_of(pid: int) -> Cpu:
+    """What a process has spent so far; nothing where the system does not say."""
+    try:
+        spent = {int(task.name): _spent(task) for task in Path(f"/proc/{pid}/task").iterdir()}
+    except OSError:
+        return Cpu(0.0, 0.0)
+    loop = spent.pop(pid, 0.0)
+    return Cpu(loop, sum(spent.values()))
+
+
+def _spent(task: Path) -> float:
+    """Seconds a thread was running, by the scheduler's own count (nanoseconds)."""
+    return int((task / "schedstat").read_text().split()[0]) / 1e9
+
+
+async def settled(pid: int) -> None:
+    """Wait until a process has nothing to do: behind a core that is ready, the Discord side is still being loaded."""
+    before = cpu_of(pid)
+    while True:
+        await asyncio.sleep(0.3)
+        now = cpu_of(pid)
+        if (now - before).loop + (now - before).others < 0.015:
+            return
+        before = now
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.creates import schedule
+from benchmarks.creates import BATCH, BATCH_PATH, Client, accepted, batch
 from benchmarks.measure import Figures, median_of
 from benchmarks.service import Service, running_service
 
@@ -14,7 +14,7 @@ SCHEDULES = 100_000
 
 
 async def hundred_thousand(folder: Path) -> Figures:
-    """Save 100,000 schedules (an hour's interval and daily ones), restart, and read the memory of the process."""
+    """Save 100,000 schedules, restart, and read the memory of the process."""
     async with running_service(folder) as service:
         await fill(service)
         grown = resident(service.pid)
@@ -25,13 +25,10 @@ async def hundred_thousand(folder: Path) -> Figures:
 
 async def fill(service: Service) -> None:
     async with aiohttp.ClientSession(headers=service.headers) as session:
-        for base in range(0, SCHEDULES, 1000):
-            items = [schedule(n) for n in range(base, base + 1000)]
-            for item in items[::2]:
-                item["trigger"] = {"type": "interval", "every": "PT12H"}
-            async with session.post(f"{service.address}/api/v1/schedules/batch", json={"items": items}) as answer:
-                view = await answer.json()
-                assert all(item["status"] == 201 for item in view["items"]), view["items"][0]
+        client = Client(session, service)
+        for number in range(SCHEDULES // BATCH):
+            _, answer = await client.send("POST", BATCH_PATH, batch(number))
+            accepted(answer)
 
 
 async def empty_start(folder: Path) -> Figures:

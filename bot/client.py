@@ -56,6 +56,8 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         undos: RecentUndos | None = None,
         on_state: Callable[[ScheduleZeroBot, bool], None] | None = None,
     ) -> None:
+        # This bot speaks in no voice channel, so it is no news that the libraries for that are not installed.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.none()
         intents.guilds = True
         super().__init__(

@@ -30,7 +30,7 @@ class Destination:
         embeds: whether the bot may send embeds there.
     """
 
-    __slots__ = ("channel", "embeds", "guild", "me", "readable")
+    __slots__ = ("_judge", "channel", "embeds", "guild", "me", "readable")
 
     def __init__(
         self,
@@ -40,12 +40,19 @@ class Destination:
         *,
         readable: bool,
         embeds: bool,
+        judge: discord.abc.GuildChannel | discord.Thread | None = None,
     ) -> None:
+        """``judge`` is the channel of a guild that decides who may do what there: itself, or a thread's parent."""
         self.channel = channel
         self.guild = guild
         self.me = me
         self.readable = readable
         self.embeds = embeds
+        self._judge = judge
+
+    def rights_of(self, member: discord.Member) -> discord.Permissions:
+        """What somebody may do there."""
+        return discord.Permissions.none() if self._judge is None else self._judge.permissions_for(member)
 
 
 async def in_guild(bot: discord.Client, channel_id: int, guild_id: int | None) -> Destination:
@@ -66,10 +73,11 @@ async def in_guild(bot: discord.Client, channel_id: int, guild_id: int | None) -
     guild = bot.get_guild(channel.guild.id)
     if guild is None or guild.unavailable:
         raise RetryAfter(_GUILD_PAUSE, "Discord says the server is not available at the moment")
-    rights = await _rights(bot, channel, guild)
+    judge = await _judge_of(bot, channel)
+    rights = judge.permissions_for(guild.me)
     _require_post(channel, rights)
     readable = rights.read_message_history and rights.view_channel
-    return Destination(channel, guild, guild.me.id, readable=readable, embeds=rights.embed_links)
+    return Destination(channel, guild, guild.me.id, readable=readable, embeds=rights.embed_links, judge=judge)
 
 
 async def direct(bot: discord.Client, user_id: int) -> Destination:
@@ -82,13 +90,13 @@ async def direct(bot: discord.Client, user_id: int) -> Destination:
     return Destination(channel, None, channel.me.id, readable=True, embeds=True)
 
 
-async def _rights(bot: discord.Client, channel: GuildPlace, guild: discord.Guild) -> discord.Permissions:
+async def _judge_of(bot: discord.Client, channel: GuildPlace) -> discord.abc.GuildChannel | discord.Thread:
     if isinstance(channel, discord.Thread) and channel.parent is None:
         # The parent decides what is allowed in a thread; not cached, it is fetched and used for the question alone.
         parent = await bot.fetch_channel(channel.parent_id)
         if isinstance(parent, discord.abc.GuildChannel):
-            return parent.permissions_for(guild.me)
-    return channel.permissions_for(guild.me)
+            return parent
+    return channel
 
 
 def _require_post(channel: GuildPlace, rights: discord.Permissions) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import discord
+from msgspec import Meta
 
 from bot import destination, letters
 from bot.destination import Destination
-from bot.faults import NO_CONNECTION, judge
+from bot.faults import NO_CONNECTION, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
-from bot.rights import AuthorRights, person
+from bot.rights import AuthorRights, person, snowflake
 from bot.sender import Letter, Sender
-from cogs.mentions import Mentions, UnreadableMention, parse
+from cogs.mentions import MOST, Mentions, UnreadableMention, parse
 from cogs.reminders import REMINDER, buttons_for
 from schedule_zero.errors import Reject, RetryAfter
 from schedule_zero.handler import Context, Handler, method
@@ -21,6 +22,20 @@ from schedule_zero.handler import Context, Handler, method
 _LINK_PAUSE: Final = 5.0
 _TIMEOUT: Final = 60.0
 """Seconds: discord.py itself repeats a failing request for up to 25 s and waits for rate limits up to 30 s."""
+
+Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", max_length=20, description="a Discord id, which is digits only")]
+Text = Annotated[
+    str,
+    Meta(min_length=1, max_length=letters.CONTENT, pattern=r"\S",
+         description=f"text of 1 to {letters.CONTENT:,} characters, not spaces alone"),
+]  # fmt: skip
+Mention = Annotated[
+    str,
+    Meta(pattern=r"^(<@!?[0-9]{15,20}>|<@&[0-9]{15,20}>|@everyone|@here)$", max_length=24,
+         description="a mention such as <@123456789012345678>, <@&123456789012345678>, @everyone or @here"),
+]  # fmt: skip
+MentionList = Annotated[tuple[Mention, ...], Meta(max_length=MOST, description=f"a list of at most {MOST} mentions")]
+"""What the arguments must be: checked when a schedule is saved, and shown as its JSON Schema."""
 
 
 class DiscordHandler(Handler):
@@ -36,22 +51,22 @@ class DiscordHandler(Handler):
 
     @method(timeout=_TIMEOUT)
     async def send_message(
-        self, context: Context, channel_id: str, content: str, mentions: tuple[str, ...] = ()
+        self, context: Context, channel_id: Id, content: Text, mentions: MentionList = ()
     ) -> dict[str, str]:
         """Post a text in a channel of the schedule's guild.
 
         Args:
             context: the run.
             channel_id: a text, announcement or voice channel, or a thread, of the run's own guild.
-            content: at most 2,000 characters.
+            content: at most 2,000 characters, not only space.
             mentions: who may be mentioned by the text: ``<@id>``, ``<@&id>``, ``@everyone``, ``@here``.
         """
         key = nonce_of(context.run_id, "message", [channel_id, content, list(mentions)])
         asked = _read_mentions(mentions)
-        return await self._deliver(key, context, content, asked, channel_id=_read_id(channel_id, "channel_id"))
+        return await self._deliver(key, context, content, asked, channel_id=int(channel_id))
 
     @method(timeout=_TIMEOUT)
-    async def send_dm(self, context: Context, user_id: str, content: str) -> dict[str, str]:
+    async def send_dm(self, context: Context, user_id: Id, content: Text) -> dict[str, str]:
         """Send a text to a person: to the one who asked for it, or, for the operator's schedules, to anybody.
 
         Args:
@@ -61,7 +76,7 @@ class DiscordHandler(Handler):
         """
         key = nonce_of(context.run_id, "dm", [user_id, content])
         author = person(context.owner_id)
-        recipient = _read_id(user_id, "user_id")
+        recipient = int(user_id)
         if author is not None and author != recipient:
             raise Reject("a direct message goes only to the person who asked for it")
         return await self._deliver(key, context, content, Mentions(), user_id=recipient)
@@ -76,7 +91,6 @@ class DiscordHandler(Handler):
         channel_id: int | None = None,
         user_id: int | None = None,
     ) -> dict[str, str]:
-        _require_text(content)
         sent = self._sender.already_sent(key)
         if sent is not None:
             return {"message_id": str(sent)}
@@ -84,11 +98,12 @@ class DiscordHandler(Handler):
         if bot is None:
             raise RetryAfter(_LINK_PAUSE, "Discord is not connected")
         try:
-            if user_id is not None:
-                to = await destination.direct(bot, user_id)
-            else:
-                to = await destination.in_guild(bot, channel_id or 0, _home(context))
-                await self._require_rights(context, to, mentions)
+            with closed_is_no_connection():
+                if user_id is not None:
+                    to = await destination.direct(bot, user_id)
+                else:
+                    to = await destination.in_guild(bot, channel_id or 0, _home(context))
+                    await self._require_rights(context, to, mentions)
         except (discord.DiscordException, *NO_CONNECTION) as error:
             if isinstance(error, NO_CONNECTION):
                 self._link.broke()
@@ -97,7 +112,7 @@ class DiscordHandler(Handler):
         return {"message_id": str(message_id), "channel_id": str(to.channel.id)}
 
     async def _require_rights(self, context: Context, to: Destination, mentions: Mentions) -> None:
-        await self._rights.require(context.owner_id, to, mentions, must_belong=_is_reminder(context))
+        await self._rights.require(context.owner_id, to, mentions, personal=_is_reminder(context))
 
 
 def _letter(context: Context, content: str, mentions: Mentions, to: Destination) -> Letter:
@@ -124,23 +139,13 @@ def _is_reminder(context: Context) -> bool:
 def _home(context: Context) -> int | None:
     """The guild whose channels a run may use; a person's schedule without a guild may use none."""
     if context.guild_id is not None:
-        return _read_id(context.guild_id, "guild_id")
+        guild_id = snowflake(context.guild_id)
+        if guild_id is None:
+            raise Reject(f"{context.guild_id[:40]!r} is no server of Discord's")
+        return guild_id
     if person(context.owner_id) is not None:
         raise Reject("a schedule made in a direct message cannot post in a server's channel")
     return None
-
-
-def _require_text(content: str) -> None:
-    if not content.strip():
-        raise Reject("the text is empty")
-    if len(content) > letters.CONTENT:
-        raise Reject(f"the text has {len(content):,} characters; a Discord message holds at most {letters.CONTENT:,}")
-
-
-def _read_id(text: str, field: str) -> int:
-    if not text.isdecimal():
-        raise Reject(f"{field} is {text[:40]!r}, which is no Discord id")
-    return int(text)
 
 
 def _read_mentions(tokens: Any) -> Mentions:

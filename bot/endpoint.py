@@ -17,6 +17,8 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
+from bot.faults import closed_is_no_connection
+
 ENVIRONMENT: Final = "DISCORD_API_BASE"
 
 
@@ -94,7 +96,8 @@ async def ask_gateway(http: HTTPClient) -> int:
 async def answers(http: HTTPClient) -> bool:
     """Whether Discord's REST API answers at all, asked with its cheapest route."""
     try:
-        await http.request(Route("GET", "/gateway"))
+        with closed_is_no_connection():
+            await http.request(Route("GET", "/gateway"))
     except (OSError, aiohttp.ClientError, TimeoutError, discord.DiscordServerError):
         return False
     except (discord.HTTPException, discord.RateLimited):

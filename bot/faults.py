@@ -5,6 +5,8 @@ Codes: Discord documentation, "Opcodes and Status Codes" (JSON error codes).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import aiohttp
@@ -35,12 +37,29 @@ _EDGE_PAUSE: Final = 60.0
 
 NO_CONNECTION: Final = (OSError, aiohttp.ClientError, TimeoutError)
 
+_CLOSED: Final = "Session is closed"
+"""What aiohttp says, as a bare RuntimeError, of a request on a session that was closed meanwhile."""
+
 
 class FateUnknown(Reject):
     """Whether the message is out cannot be found out; sending it again could double it. Ends the run as unknown."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"unknown: {why}")
+
+
+@contextmanager
+def closed_is_no_connection() -> Iterator[None]:
+    """Let a request on a closed session fail like any other that has no connection: with an OSError.
+
+    A bot that is being replaced closes its session while somebody may still be about to send through it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != _CLOSED:
+            raise
+        raise ConnectionError(_CLOSED) from error
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from bot.aside import Aside
 from bot.client import ScheduleZeroBot
 from bot.discord_handler import DiscordHandler
 from bot.link import Link
@@ -32,6 +33,7 @@ wall_clock: Callable[[], float] = time.time
 """What intents are dated with: it must mean the same after a restart."""
 
 OUTBOX: Final = "discord-outbox.jsonl"
+ASIDE: Final = "discord-notices.json"
 TREE: Final = "command-tree.json"
 SUBSCRIBER: Final = "discord.notices"
 PART: Final = "discord"
@@ -57,7 +59,7 @@ class Front:
     """The lasting parts, built once per process.
 
     Args:
-        data_dir: where outbox and command hash are kept; None keeps them in memory.
+        data_dir: where outbox, notices put aside and command hash are kept; None keeps them in memory.
         forgetful: the Discord beside it knows no commands at its start (the playground), so it is told every time.
     """
 
@@ -74,6 +76,7 @@ class Front:
         self._undos = RecentUndos()
         self.link = Link()
         self.outbox = Outbox(None if data_dir is None else data_dir / OUTBOX, clock=wall_clock)
+        self._aside = Aside(None if data_dir is None else data_dir / ASIDE)
         self.sender = Sender(self.link, self.outbox)
         self.handler = DiscordHandler(self.link, self.sender)
 
@@ -82,13 +85,15 @@ class Front:
         """Open the outbox, then serve runs and tell notices. The host must be running.
 
         Raises:
-            OutboxError: the outbox cannot be used.
+            OutboxError: the outbox, or what was put aside, cannot be used.
         """
         await self.outbox.open()
         try:
             self._host.serve(self.handler)
-            self._host.subscribe(SUBSCRIBER, Notices(self._host.client, self.link, self.sender).deliver)
-            yield self
+            notices = Notices(self._host.client, self.link, self.sender, self._aside, clock=wall_clock)
+            async with notices.running():
+                self._host.subscribe(SUBSCRIBER, notices.deliver)
+                yield self
         finally:
             await self.link.close()
             await self.outbox.close()
@@ -115,6 +120,7 @@ class Front:
     async def close_bot(self, bot: ScheduleZeroBot) -> None:
         """Take a bot off the link, let what it is sending be sent, and close its connections."""
         self.link.drop(bot)
+        self._sync.stop()
         await self.sender.drain(SENDING_ENDS)
         try:
             async with asyncio.timeout(CLOSING_ENDS):

@@ -1,90 +1,126 @@
-"""Notices: what a guild has to hear of, told once, in the channel it chose.
+"""Notices: what people have to hear of, told once. A guild hears of its schedules in the channels it chose; what is for
+one person alone (a reminder), or has no usable channel, is told to the schedule's owner in person.
 
 A durable feed of the journal: pages come in order and again after a crash, and a notice's nonce comes from the place of
-its events in the journal, so that a repeated page tells nothing twice. Several events of one guild in one page make one
-digest; after an outage a guild gets one message, not fifty.
+its events in the journal, so that a repeated page tells nothing twice. What cannot be told at the moment is put aside on
+disk, and the page is acknowledged: a guild in trouble delays only itself, and hears in one message what waited for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import discord
 import msgspec
 
 from bot import destination
+from bot.aside import Aside
 from bot.destination import Destination
-from bot.faults import NO_CONNECTION, FateUnknown, judge
+from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
-from bot.rights import person
-from bot.sender import Letter, Sender
-from cogs.buttons import CardButton
-from cogs.texts import CONTENT, fit, moment, one_line, title_of
+from bot.notice_letters import Notice, is_told, letter_of, notice_of
+from bot.outbox import Entry
+from bot.rights import person, snowflake
+from bot.sender import Sender
+from schedule_zero import instant
 from schedule_zero.client import CoreClient
-from schedule_zero.errors import NotFound, Reject, RetryAfter, ScheduleZeroError
-from schedule_zero.event import Event, EventKind
+from schedule_zero.errors import NotFound, Reject, RetryAfter, ScheduleZeroError, Unavailable
+from schedule_zero.event import Event
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import GuildChannels
 
 logger = logging.getLogger(__name__)
 
+PATIENCE: Final = 15.0
+"""Seconds that telling one guild or person may hold up the journal."""
+KEPT: Final = 7 * 86_400
+"""Seconds after which a notice is no news any more."""
 _PAUSE: Final = 5.0
-_BUTTONS: Final = 5
+_LONGEST_PAUSE: Final = 300.0
+_AT_ONCE: Final = 16
 
 Sleep = Callable[[float], Any]
+Find = Callable[[discord.Client], Any]
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to tell.
+class Tried(msgspec.Struct, frozen=True):
+    """What became of telling one guild or person.
 
     Attributes:
-        place: of its event in the journal, ``epoch-seq``.
-        schedule_id: what it is about; the key of who is told where nobody chose a channel.
-        line: the words.
-        purpose: which of the guild's channels it is for.
-        button: what can be done about it, as (label, verb, subject, detail).
+        left: what found no usable channel and is for its owners in person.
+        pause: seconds until it should be tried again; None: it is done.
     """
 
-    place: str
-    guild_id: str | None
-    schedule_id: str
-    line: str
-    purpose: str = "failures"
-    button: tuple[str, str, str, str] | None = None
-    owner_id: str = ""
+    left: list[Notice] = []
+    pause: float | None = None
 
 
 class Notices:
     """Reads the journal and tells."""
 
-    def __init__(self, core: CoreClient, link: Link, sender: Sender, *, sleep: Sleep | None = None) -> None:
+    def __init__(
+        self,
+        core: CoreClient,
+        link: Link,
+        sender: Sender,
+        aside: Aside,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Sleep | None = None,
+    ) -> None:
         self._core = core
         self._link = link
         self._sender = sender
+        self._aside = aside
+        self._clock = clock
         self._sleep = sleep or _sleep
+        self._few = asyncio.Semaphore(_AT_ONCE)
+        self._returning: dict[str, asyncio.Task[None]] = {}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Notices]:
+        """Come back to what was put aside, now and whenever more is, until the block ends.
+
+        Raises:
+            OutboxError: what an earlier process put aside cannot be read.
+        """
+        await self._aside.open()
+        self._return_to(dict.fromkeys(self._aside.whose(), 0.0))
+        try:
+            yield self
+        finally:
+            returning = list(self._returning.values())
+            for task in returning:
+                task.cancel()
+            await asyncio.gather(*returning, return_exceptions=True)
 
     async def deliver(self, events: Sequence[Event]) -> None:
-        """Tell what a page holds. Returns when all of it is told, or cannot be; waits while Discord is away."""
+        """Take a page. Returns when all of it is told, or put aside on disk; waits while Discord is away."""
         notices = [notice for event in events if (notice := await self._notice_of(event)) is not None]
-        for group in self._groups(notices):
-            await self._tell(group)
+        if not notices:
+            return
+        while self._aside.is_full:
+            await self._sleep(_PAUSE)
+        await self._link.wait()
+        aside = self._aside.places()
+        news = self._new([notice for notice in notices if notice.place not in aside])
+        left = await self._tell_all([notice for notice in news if notice.guild_id is not None])
+        await self._tell_all([*(notice for notice in news if notice.guild_id is None), *left], in_person=True)
 
     # ── what there is to tell ──
 
     async def _notice_of(self, event: Event) -> Notice | None:
-        wanted = event.schedule_id is not None and (
-            event.kind == EventKind.SCHEDULE_BLOCKED
-            or (event.kind == EventKind.RUN_FAILED and event.data.get("reason") == "unknown")
-            or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") == "missed")
-        )
-        if not wanted or event.schedule_id is None:
+        if not is_told(event) or event.schedule_id is None:
             return None
         schedule = await self._schedule(event.schedule_id)
-        return None if schedule is None else _notice(event, schedule)
+        return None if schedule is None else notice_of(event, schedule)
 
     async def _schedule(self, schedule_id: str) -> Schedule | None:
         while True:
@@ -96,123 +132,195 @@ class Notices:
                 logger.warning("the core cannot show %s at the moment: %s", schedule_id, error.sentence)
                 await self._sleep(_PAUSE)
 
-    def _groups(self, notices: Sequence[Notice]) -> Iterable[list[Notice]]:
-        """What belongs into one message: the same guild (or person) and channel, and what was begun together."""
-        groups: dict[tuple[str, ...], list[Notice]] = {}
+    def _new(self, notices: Sequence[Notice]) -> list[Notice]:
+        """Those that are still news."""
+        since = (self._clock() - KEPT) * instant.SECOND
+        news = [notice for notice in notices if instant.parse(notice.at) >= since]
+        if len(news) < len(notices):
+            logger.warning("%d notices are too old to be told", len(notices) - len(news))
+        return news
+
+    # ── telling it, or putting it aside ──
+
+    async def _tell_all(self, notices: Sequence[Notice], *, in_person: bool = False) -> list[Notice]:
+        """Tell each guild or person, all at the same time; what is left is for the owners in person."""
+        told = _by_whom(notices, in_person=in_person)
+        waiting = [whom for whom in told if self._aside.of(whom)]  # theirs joins what waits for them already
+        asked = [whom for whom in told if whom not in waiting]
+        tried = await asyncio.gather(*(self._try(whom, told[whom]) for whom in asked))
+        troubled = {whom: each.pause for whom, each in zip(asked, tried, strict=True) if each.pause is not None}
+        if waiting or troubled:
+            for whom in (*waiting, *troubled):
+                self._aside.put(whom, told[whom])
+            await self._save()
+            # Who went to tell those that wait may have come home meanwhile.
+            self._return_to({**dict.fromkeys(waiting, 0.0), **troubled})
+        return [notice for each in tried for notice in each.left]
+
+    async def _try(self, whom: str, notices: Sequence[Notice]) -> Tried:
+        try:
+            async with asyncio.timeout(PATIENCE), self._few:
+                if whom.startswith("@"):
+                    await self._tell_person(notices)
+                    return Tried()
+                return Tried(left=await self._tell_guild(whom, notices))
+        except RetryAfter as error:
+            logger.info("%s cannot be told at the moment, so their notices are put aside: %s", whom, error)
+            return Tried(pause=max(1.0, error.seconds))
+        except TimeoutError:
+            # Should the message be out already, the outbox knows its nonce and finds it.
+            logger.info("telling %s takes too long, so their notices are put aside", whom)
+            return Tried(pause=_PAUSE)
+        except Exception:  # what nobody foresaw in one guild must not silence the others
+            logger.exception("telling %s failed", whom)
+            return Tried(pause=_LONGEST_PAUSE)
+
+    def _return_to(self, pauses: dict[str, float]) -> None:
+        for whom, pause in pauses.items():
+            if whom not in self._returning:
+                self._returning[whom] = asyncio.create_task(self._return(whom, pause), name=f"notices for {whom}")
+
+    async def _return(self, whom: str, pause: float) -> None:
+        """Come back until nothing waits for this guild or person any more."""
+        least = _PAUSE
+        while self._aside.of(whom):
+            await self._sleep(pause * random.uniform(1.0, 1.2))
+            await self._link.wait()
+            waiting = self._aside.of(whom)
+            tried = await self._try(whom, self._new(waiting))
+            if tried.pause is not None:
+                pause = max(tried.pause, least)
+                least = min(least * 2, _LONGEST_PAUSE)
+                continue
+            persons = _by_whom(tried.left, in_person=True)
+            self._aside.take(whom, waiting)
+            for owner, notices in persons.items():
+                self._aside.put(owner, notices)
+            await self._save()
+            self._return_to(dict.fromkeys(persons, 0.0))
+            pause, least = 0.0, _PAUSE
+        del self._returning[whom]
+
+    async def _save(self) -> None:
+        while True:
+            try:
+                return await self._aside.save()
+            except OSError as error:
+                logger.error("the notices put aside cannot be written: %s", error.strerror or error)
+                await self._sleep(_PAUSE)
+
+    # ── where it is told ──
+
+    async def _tell_guild(self, guild_id: str, notices: Sequence[Notice]) -> list[Notice]:
+        channels = await self._channels(guild_id)
+        by_places: dict[tuple[int, ...], list[Notice]] = {}
+        for notice in notices:
+            by_places.setdefault(_chosen(channels, notice), []).append(notice)
+        left: list[Notice] = []
+        for chosen, some in by_places.items():
+            for begun, group in self._groups(some):
+                if begun is None:
+                    places = chosen
+                elif await self._was_in_person(begun, group[0]):
+                    places = ()
+                else:
+                    places = (begun.channel_id, *chosen)
+                if not places or not await self._tell(group, begun, [_in_channel(id, guild_id) for id in places]):
+                    left += group
+        return [notice for notice in left if notice.purpose == "failures"]
+
+    async def _tell_person(self, notices: Sequence[Notice]) -> None:
+        owner = person(notices[0].owner_id) if notices else None
+        for begun, group in self._groups(notices):
+            if not await self._tell(group, begun, [] if owner is None else [_in_person(owner)]):
+                logger.warning("nobody could be told of %s", ", ".join(notice.schedule_id for notice in group))
+
+    def _groups(self, notices: Sequence[Notice]) -> Iterable[tuple[Entry | None, list[Notice]]]:
+        """What belongs into one message: what was begun together, and all that is new; not what is told already."""
+        groups: dict[str, tuple[Entry | None, list[Notice]]] = {}
         for notice in notices:
             begun = self._sender.covering(notice.place)
-            if begun is not None and begun.message_id is not None:
-                continue
-            whom = notice.guild_id or f"@{notice.owner_id}"
-            key = (whom, notice.purpose, begun.key if begun is not None else "")
-            groups.setdefault(key, []).append(notice)
+            if begun is None or begun.message_id is None:
+                groups.setdefault("" if begun is None else begun.key, (begun, []))[1].append(notice)
         return groups.values()
 
-    # ── telling it ──
+    async def _tell(self, group: Sequence[Notice], begun: Entry | None, places: Iterable[Find]) -> bool:
+        """Tell it in the first place that takes it; whether there was one.
 
-    async def _tell(self, notices: list[Notice]) -> None:
-        key = nonce_of("notice", notices[0].place, [notice.place for notice in notices])
-        letter = _letter(notices)
-        covers = tuple(notice.place for notice in notices)
-        for find in await self._places(notices[0]):
-            while True:
-                bot = await self._link.wait()
-                try:
-                    await self._sender.send(key, await _found(find, bot), letter, covers=covers)
-                    return
-                except RetryAfter as error:
-                    await self._sleep(max(1.0, error.seconds))
-                except FateUnknown as error:
-                    logger.warning("notice %s may have been told already, so it is not repeated: %s", covers[0], error)
-                    return
-                except Reject as error:
-                    logger.info("notice %s: %s; trying the next place", covers[0], error.reason)
-                    break
-        if notices[0].purpose == "failures":
-            logger.warning("nobody could be told: %s", "; ".join(notice.line for notice in notices))
+        What was begun keeps its key and the events it covers: which of them can still be told of may have changed.
+        """
+        if begun is None:
+            covers = tuple(notice.place for notice in group)
+            key = nonce_of("notice", covers[0], list(covers))
+        else:
+            key, covers = begun.key, begun.covers
+        for find in places:
+            try:
+                await self._sender.send(key, await self._found(find), letter_of(group), covers=covers)
+            except FateUnknown as error:
+                logger.warning("notice %s may have been told already, so it is not repeated: %s", covers[0], error)
+            except Reject as error:
+                logger.info("notice %s: %s; trying the next place", covers[0], error.reason)
+                continue
+            return True
+        if begun is not None:
+            self._sender.withdraw(key)
+        return False
 
-    async def _places(self, notice: Notice) -> list[Find]:
-        """Where to tell it, best first: the chosen channel, the guild's default, then the owner in person."""
-        places: list[Find] = []
-        if notice.guild_id is not None:
-            channels = await self._channels(notice.guild_id)
-            chosen = dict.fromkeys((getattr(channels, notice.purpose), channels.default))
-            guild_id = int(notice.guild_id) if notice.guild_id.isdecimal() else 0
-            places += [_in_channel(int(channel), guild_id) for channel in chosen if channel and channel.isdecimal()]
+    async def _found(self, find: Find) -> Destination:
+        bot = self._link.bot
+        if bot is None:
+            raise RetryAfter(_PAUSE, "Discord is not connected")
+        try:
+            with closed_is_no_connection():
+                found: Destination = await find(bot)
+        except (discord.DiscordException, *NO_CONNECTION) as error:
+            if isinstance(error, NO_CONNECTION):
+                self._link.broke()
+            raise judge(error) from error
+        return found
+
+    async def _was_in_person(self, begun: Entry, notice: Notice) -> bool:
+        """Whether a message was begun in its owner's direct messages, because no channel could be used then."""
         owner = person(notice.owner_id)
-        if owner is not None and notice.purpose == "failures":
-            places.append(_in_person(owner))
-        return places
+        if owner is None:
+            return False
+        try:
+            return (await self._found(_in_person(owner))).channel.id == begun.channel_id
+        except Reject:
+            return False
 
     async def _channels(self, guild_id: str) -> GuildChannels:
         try:
             return (await self._core.guild_settings(guild_id)).channels
+        except Unavailable as error:
+            raise RetryAfter(_PAUSE, error.sentence) from error
         except ScheduleZeroError as error:
             logger.warning("the settings of server %s cannot be read: %s", guild_id, error.sentence)
             return GuildChannels()
 
 
-Find = Callable[[discord.Client], Any]
+def _by_whom(notices: Sequence[Notice], *, in_person: bool) -> dict[str, list[Notice]]:
+    """By guild, or by owner."""
+    found: dict[str, list[Notice]] = {}
+    for notice in notices:
+        whom = f"@{notice.owner_id}" if in_person or notice.guild_id is None else notice.guild_id
+        found.setdefault(whom, []).append(notice)
+    return found
 
 
-def _in_channel(channel_id: int, guild_id: int) -> Find:
-    return lambda bot: destination.in_guild(bot, channel_id, guild_id)
+def _chosen(channels: GuildChannels, notice: Notice) -> tuple[int, ...]:
+    """The channels to try, best first: the one for this purpose, then the guild's default."""
+    wanted = (channels.failures if notice.purpose == "failures" else channels.log, channels.default)
+    return tuple(dict.fromkeys(id for channel in wanted if channel and (id := snowflake(channel)) is not None))
+
+
+def _in_channel(channel_id: int, guild_id: str) -> Find:
+    return lambda bot: destination.in_guild(bot, channel_id, snowflake(guild_id) or 0)
 
 
 def _in_person(user_id: int) -> Find:
     return lambda bot: destination.direct(bot, user_id)
-
-
-async def _found(find: Find, bot: discord.Client) -> Destination:
-    try:
-        found: Destination = await find(bot)
-    except (discord.DiscordException, *NO_CONNECTION) as error:
-        raise judge(error) from error
-    return found
-
-
-def _notice(event: Event, schedule: Schedule) -> Notice:
-    title = title_of(schedule)
-    why = one_line(str(event.data.get("error") or event.data.get("reason") or ""), 200)
-    purpose, button = "failures", None
-    if event.kind == EventKind.SCHEDULE_BLOCKED:
-        state = "waits for a new owner" if schedule.state == "needs_owner" else "is blocked"
-        line = f"⛔ **{title}** {state} and will not run until somebody resumes it: {why}"
-        button = ("Resume", "resume", schedule.id, str(schedule.revision))
-    elif event.kind == EventKind.RUN_FAILED:
-        line = f"❓ **{title}**: whether a message came out is not known, so it was not repeated ({why})."
-        button = ("Post again", "again", event.run_id or "", "")
-    else:
-        purpose = "log"
-        line = f"⏭ **{title}** was missed while the service was away: {_missed(event)}"
-    return Notice(
-        place=f"{event.epoch}-{event.seq}",
-        guild_id=schedule.guild_id,
-        owner_id=schedule.owner_id,
-        schedule_id=schedule.id,
-        line=f"{line} `{schedule.id}`",
-        purpose=purpose,
-        button=button,
-    )
-
-
-def _missed(event: Event) -> str:
-    missed = event.data.get("missed")
-    if not isinstance(missed, dict):
-        return f"due {moment(event.at)}"
-    count = missed.get("count", 1)
-    times = "once" if count == 1 else f"{count} times"
-    return f"{times}, from {moment(str(missed['from']))} to {moment(str(missed['to']))}"
-
-
-def _letter(notices: Sequence[Notice]) -> Letter:
-    buttons = [notice.button for notice in notices if notice.button is not None][:_BUTTONS]
-    view = None
-    if buttons:
-        view = discord.ui.View(timeout=None)
-        for label, verb, subject, detail in buttons:
-            view.add_item(CardButton(label, verb, subject, detail))
-    return Letter(content=fit([notice.line for notice in notices], CONTENT - 100), view=view)
 
 
 async def _sleep(seconds: float) -> None:

@@ -3,14 +3,16 @@
 An intent is durable before its POST, the message's id before the run is answered. After a crash the outbox tells
 which messages are surely out, which surely are not, and which must be looked for (``bot.sender``).
 
-The file holds one JSON array per line and is only appended to; a line that a crash cut off is no line. Lines that
-arrive while one fsync is under way share the next. It is rewritten at every start, and when it has grown long.
+The file holds one JSON array per line and is only appended to; a line that a crash cut off, or that was damaged
+otherwise, is no line. Lines that arrive while one fsync is under way share the next. It is rewritten at every start,
+and when it has grown long. It is for nobody else to read: it says who was written to, and when.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -19,6 +21,8 @@ from pathlib import Path
 from typing import IO, Final
 
 import msgspec
+
+logger = logging.getLogger(__name__)
 
 KEPT_SENT: Final = 50_000
 """How many sent messages are remembered; an outcome is acknowledged long before so many others follow it."""
@@ -242,28 +246,34 @@ class Outbox:
             content = path.read_bytes()
         except FileNotFoundError:
             return
-        for line in content.split(b"\n"):
-            entry = _read_line(line)
-            if isinstance(entry, Entry):
-                self._put(entry)
-            elif entry is not None and entry.message_id is None:
-                self._remove(entry.key)
-            elif entry is not None and entry.key in self._entries:
-                known = self._entries[entry.key]
-                known.message_id = entry.message_id
-                self._put(known)
+        lines = [line for line in content.split(b"\n") if line]
+        readable = [entry for line in lines if (entry := _read_line(line)) is not None]
+        for entry in readable:
+            self._take(entry)
+        if len(readable) < len(lines):
+            logger.warning("%s: %d damaged lines were left out", path, len(lines) - len(readable))
+
+    def _take(self, line: Entry | Note) -> None:
+        if isinstance(line, Entry):
+            self._put(line)
+        elif line.message_id is None:
+            self._remove(line.key)
+        elif line.key in self._entries:
+            known = self._entries[line.key]
+            known.message_id = line.message_id
+            self._put(known)
 
     def _rewrite(self, path: Path, entries: list[Entry], lines: list[bytes]) -> None:
         """Write what still matters, and ``lines``, to a new file and put it in the old one's place."""
         fresh = path.with_suffix(".new")
-        file = fresh.open("wb")
+        file = open_private(fresh)
         try:
             file.writelines(_encode(entry) + b"\n" for entry in entries)
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
             fresh.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError:
             file.close()
             raise
@@ -273,13 +283,13 @@ class Outbox:
 
 
 def _read_line(line: bytes) -> Entry | Note | None:
-    if not line:
-        return None
+    """What a line says; None when it is damaged. The usual one is the last: its fsync never returned, so nobody relied
+    on it."""
     try:
         if len(_LINE.decode(line)) == 2:
             return msgspec.json.decode(line, type=Note)
         return msgspec.json.decode(line, type=Entry)
-    except msgspec.DecodeError:  # cut off by a crash: its fsync never returned, so nobody relied on it
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -299,7 +309,15 @@ def _retrieved(future: asyncio.Future[None]) -> None:
         future.exception()
 
 
-def _sync_folder(folder: Path) -> None:
+def open_private(path: Path) -> IO[bytes]:
+    """A fresh file that only its owner may read, also where another one was left behind under that name."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make it durable that a file has another name now."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

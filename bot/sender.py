@@ -17,7 +17,7 @@ import discord
 import msgspec
 
 from bot.destination import Destination
-from bot.faults import NO_CONNECTION, FateUnknown, is_refusal, judge
+from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, is_refusal, judge
 from bot.link import Link
 from bot.outbox import Entry, Outbox, OutboxError
 from bot.wire import watched
@@ -75,6 +75,10 @@ class Sender:
     def covering(self, event: str) -> Entry | None:
         """The notice that tells of an event, sent or begun."""
         return self._outbox.covering(event)
+
+    def withdraw(self, key: str) -> None:
+        """Give up a letter that was begun in a place that now refuses it."""
+        self._outbox.withdraw(key)
 
     async def send(self, key: str, to: Destination, letter: Letter, *, covers: tuple[str, ...] = ()) -> int:
         """Make sure that the letter is out exactly once; the message's id.
@@ -144,7 +148,8 @@ class Sender:
         logger.debug("posting to channel %d with nonce %s", to.channel.id, key)
         with watched() as wire:
             try:
-                message = await _send(to.channel, letter, key)
+                with closed_is_no_connection():
+                    message = await _send(to.channel, letter, key)
             except (discord.HTTPException, discord.RateLimited, *NO_CONNECTION) as error:
                 if not repeated and (is_refusal(error) or (isinstance(error, NO_CONNECTION) and not wire.touched)):
                     self._outbox.withdraw(key)
@@ -168,12 +173,13 @@ class Sender:
         seen = 0
         try:
             history = to.channel.history(after=intended - _CLOCKS_DIFFER, oldest_first=True, limit=_LOOKED_THROUGH)
-            async for message in history:
-                seen += 1
-                if message.created_at > last:
-                    return None
-                if self._is_it(message, entry, to):
-                    return message.id
+            with closed_is_no_connection():
+                async for message in history:
+                    seen += 1
+                    if message.created_at > last:
+                        return None
+                    if self._is_it(message, entry, to):
+                        return message.id
         except discord.Forbidden as error:
             raise FateUnknown(
                 "an earlier attempt may have posted this, and the history is closed to the bot"
@@ -191,8 +197,9 @@ class Sender:
             return str(message.nonce) == entry.key
         if self._outbox.owner_of(message.id) not in {None, entry.key}:
             return False
-        described = message.embeds[0].description if message.embeds else None
-        return digest_of(message.content, described) == entry.digest
+        # Discord adds embeds of its own where a text has links, so the letter's is any of them, or none.
+        described = [None, *(embed.description for embed in message.embeds)]
+        return any(digest_of(message.content, words) == entry.digest for words in described)
 
 
 async def _send(channel: discord.abc.Messageable, letter: Letter, nonce: str) -> discord.Message:

@@ -1,7 +1,8 @@
 """Telling Discord the commands: only when they changed, once, globally.
 
 Discord allows 200 command creations a day, and two copies of a command (global and of a guild) show twice. What was
-told last is remembered by its hash, together with whom it was told to.
+told last is remembered by its hash, together with whom it was told to. While Discord takes no commands, the bot serves
+those of yesterday, and tells the new ones later.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import aiohttp
 import discord
 from discord import app_commands
 
 logger = logging.getLogger(__name__)
+
+_PAUSE: Final = 60.0
+"""Seconds until the next try where Discord named none."""
+
+Sleep = Callable[[float], Awaitable[None]]
 
 
 def hash_of(tree: app_commands.CommandTree[Any]) -> str:
@@ -30,11 +38,16 @@ def hash_of(tree: app_commands.CommandTree[Any]) -> str:
 class TreeSync:
     """Syncs a tree when its hash changed. ``record`` None: every time (a Discord that forgets between starts)."""
 
-    def __init__(self, record: Path | None) -> None:
+    def __init__(self, record: Path | None, *, sleep: Sleep = asyncio.sleep) -> None:
         self._record = record
+        self._sleep = sleep
+        self._later: asyncio.Task[None] | None = None
 
     async def sync(self, tree: app_commands.CommandTree[Any], *, whom: str) -> bool:
         """Tell Discord the tree if it does not know it yet; whether it was told.
+
+        Where Discord takes no commands for a while (a few hundred a day are the limit), they are told in the
+        background, as soon as it does.
 
         Args:
             whom: the application (and the Discord) the tree is for.
@@ -42,6 +55,34 @@ class TreeSync:
         Raises:
             discord.DiscordServerError, OSError: Discord did not answer; try again later.
         """
+        self.stop()
+        try:
+            return await self._tell(tree, whom)
+        except discord.RateLimited as error:
+            logger.warning("Discord takes no commands for %.0f s; until then the old ones stay", error.retry_after)
+            self._later = asyncio.create_task(self._tell_later(tree, whom, error.retry_after), name="command sync")
+            return False
+
+    def stop(self) -> None:
+        """Tell nothing later: the bot whose commands they are is closed, or tells them anew."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    async def _tell_later(self, tree: app_commands.CommandTree[Any], whom: str, seconds: float) -> None:
+        while True:
+            await self._sleep(seconds)
+            try:
+                await self._tell(tree, whom)
+            except discord.RateLimited as error:
+                seconds = error.retry_after
+            except (discord.DiscordServerError, OSError, aiohttp.ClientError) as error:
+                logger.info("the commands could not be told (%s); trying again", error)
+                seconds = _PAUSE
+            else:
+                return
+
+    async def _tell(self, tree: app_commands.CommandTree[Any], whom: str) -> bool:
         told = {"whom": whom, "hash": hash_of(tree)}
         if self._record is not None and await asyncio.to_thread(_read, self._record) == told:
             return False

@@ -33,13 +33,13 @@ async def show(interaction: Interaction, card: discord.ui.LayoutView, *, public:
     A message that is no card (a notice, a reminder) cannot become one; then the card comes beside it, to the person
     alone.
     """
-    interaction.extras[_ANSWERED] = True
     if not interaction.response.is_done():
         await interaction.response.send_message(view=card, ephemeral=not public)
     elif _sits_on_text(interaction):
         await add(interaction, card)
     else:
         await interaction.edit_original_response(view=card)
+    interaction.extras[_ANSWERED] = True  # only now: a card that Discord refused leaves the placeholder to the error
 
 
 async def add(interaction: Interaction, card: discord.ui.LayoutView) -> None:

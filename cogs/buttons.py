@@ -37,6 +37,23 @@ def on_press(verb: str) -> Callable[[Press], Press]:
     return register
 
 
+async def take_off(interaction: Interaction) -> None:
+    """Take the button that was pressed off its message (a text, not a card), and leave the others.
+
+    The message is asked for again: of several buttons pressed one after the other, the last one must not put back the
+    first.
+    """
+    message = await interaction.original_response()
+    view = discord.ui.View.from_message(message, timeout=None)
+    data: Any = interaction.data or {}
+    pressed = data.get("custom_id")
+    for button in view.children:
+        if isinstance(button, discord.ui.Button) and button.custom_id == pressed:
+            view.remove_item(button)
+    view.stop()  # what the buttons do stands in their ids; this view must not answer for them
+    await interaction.edit_original_response(view=view if view.children else None)
+
+
 def verbs() -> frozenset[str]:
     """Every verb that does something."""
     return frozenset(_presses)

@@ -11,6 +11,7 @@ from discord import ButtonStyle, ui
 from cogs.buttons import CardButton
 from cogs.texts import (
     CARD_TEXT,
+    WORDS,
     fit,
     list_of,
     moment,
@@ -99,7 +100,7 @@ def preview_card(heading: str, words: str, timezone: str, fires: Sequence[Fire],
     """The due times to come as a table: local time, UTC, how far away, and what is odd about each."""
     rows = [_fire_row(fire) for fire in fires] or ["Nothing is due any more."]
     table = fit(rows, CARD_TEXT - 800)
-    return card(heading, f"**When**: {words} · {timezone}", table, _notes(notes))
+    return card(heading, f"**When**: {one_line(words, WORDS)} · {timezone}", table, _notes(notes))
 
 
 def fires_of(view: PreviewView, heading: str) -> ui.LayoutView:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, Self
 
+import aiohttp
 import discord
 import msgspec
 from discord import ui
@@ -16,7 +17,7 @@ from discord import ui
 from cogs.answers import defer, show
 from cogs.front import Interaction, actor_of, core_of
 from cogs.refusals import Refusal, offered, refuse
-from cogs.texts import CONTENT, list_of, sentence_case, shorten
+from cogs.texts import CONTENT, list_of, plain_line, sentence_case, shorten
 from schedule_zero.errors import Invalid, ReadingOffer
 from schedule_zero.views import ReadingView
 
@@ -24,9 +25,6 @@ CHECK_BUDGET: Final = 1.5
 """Seconds for reading the time before the form is shown; a form cannot be deferred."""
 READINGS_LIVE: Final = 600.0
 """Seconds the readings can be pressed; the interaction they belong to lives 15 minutes."""
-
-TEXT_POLICY: Final[dict[str, Any]] = {"month_end": "clamp"}
-"""What words mean by the 31st of a short month (contract, section 4), also after they were turned into a rule."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,19 +141,47 @@ class TextForm(ui.Modal):
 
 
 class Readings(ui.LayoutView):
-    """An unclear time: what is wrong, and up to three readings to press."""
+    """An unclear time: what is wrong, and up to three readings to press, for the person who asked alone."""
 
     def __init__(self, interaction: Interaction, draft: Draft, error: Invalid) -> None:
         super().__init__(timeout=READINGS_LIVE)
         self._interaction = interaction
+        self._text = draft.text
+        self._chosen = False
         offers = error.readings[:3]
         lines = [
             sentence_case(shorten(error.sentence, 1_000)),
             "Did you mean:",
             list_of(offered(reading) for reading in offers),
         ]
-        self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(draft, offer) for offer in offers))
+        self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(self, draft, offer) for offer in offers))
         self.add_item(ui.Container(ui.TextDisplay("\n".join(lines)), self._row))
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        # What is saved belongs to whoever presses, and everybody may see the answer to a public command.
+        if interaction.user.id != self._interaction.user.id:
+            raise Refusal(f"Only <@{self._interaction.user.id}>, who asked for this, can choose here.")
+        return True
+
+    async def on_error(self, interaction: Interaction, error: Exception, _item: ui.Item[Any], /) -> None:
+        own = interaction.user.id == self._interaction.user.id
+        await refuse(interaction, error, kept=self._text if own else None)
+
+    async def choose(self, interaction: Interaction, draft: Draft) -> None:
+        """Go on with the reading that was pressed; the card of what was saved takes this one's place."""
+        if self._chosen:
+            await interaction.response.defer()  # the second press of a double click
+            return
+        self._chosen = True
+        try:
+            await begin(interaction, draft)
+        except Exception:
+            self._chosen = False  # nothing came of it, so the readings can be pressed again
+            raise
+        if draft.text is None:
+            await self.switch_off()  # the form answers with a card of its own
+        else:
+            self.stop()  # else the end of these readings would overwrite the card that stands here now
 
     async def on_timeout(self) -> None:
         await self.switch_off()
@@ -168,19 +194,17 @@ class Readings(ui.LayoutView):
                 button.disabled = True
         try:
             await self._interaction.edit_original_response(view=self)
-        except discord.HTTPException:
-            return  # the answer was dismissed, or its 15 minutes are over: nothing is left to switch off
+        except (discord.HTTPException, aiohttp.ClientError):
+            return  # the answer was dismissed, its 15 minutes are over, or Discord is away: nothing can be switched off
 
 
 class _ReadingButton(ui.Button[Any]):
-    def __init__(self, draft: Draft, offer: ReadingOffer) -> None:
-        super().__init__(label=shorten(offer.words, 80), style=discord.ButtonStyle.primary)
+    def __init__(self, readings: Readings, draft: Draft, offer: ReadingOffer) -> None:
+        super().__init__(
+            label=plain_line(offer.words, 80) or shorten(offer.text, 80), style=discord.ButtonStyle.primary
+        )
+        self._readings = readings
         self._draft = draft.with_when(offer.text)
 
     async def callback(self, interaction: Interaction) -> None:
-        try:
-            await begin(interaction, self._draft)
-            if self._draft.text is None and isinstance(self.view, Readings):
-                await self.view.switch_off()  # the form answers with a card of its own
-        except Exception as error:  # noqa: BLE001  # told to the person, and logged if nobody foresaw it
-            await refuse(interaction, error, kept=self._draft.text)
+        await self._readings.choose(interaction, self._draft)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final, Protocol, cast
 
 import discord
 
@@ -10,6 +12,13 @@ from cogs.incidents import Incidents
 from cogs.undo import RecentUndos
 from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
+from schedule_zero.errors import Unavailable
+from schedule_zero.event import Event
+from schedule_zero.requests import Request
+from schedule_zero.views import View
+
+PATIENCE: Final = 20.0
+"""Seconds a command waits for one answer of the core; it deferred before, so Discord waits longer."""
 
 Interaction = discord.Interaction[Any]
 
@@ -40,12 +49,43 @@ def home_of(interaction: Interaction) -> str | None:
 
 
 def actor_of(interaction: Interaction) -> Actor:
-    """Who asks: the member, in the guild, with the rights Discord says they have in that channel."""
+    """Who asks: the member, in the guild, with the rights they hold in all of it; none outside a guild.
+
+    ``interaction.permissions`` are those in one channel, overwrites included: whoever was given a channel of their own
+    would moderate everybody's schedules from there. They say only whether somebody may write in that channel.
+    """
     home = home_of(interaction)
-    permissions = interaction.permissions.value if home is not None else 0
-    return Actor(kind="member", id=str(interaction.user.id), guild_id=home, permissions=permissions)
+    member = interaction.user
+    # Every interaction carries the member with their roles, and the gateway told what those may: no member list needed.
+    permissions = 0
+    if home is not None and isinstance(member, discord.Member):
+        permissions = member.guild_permissions.value
+    return Actor(kind="member", id=str(member.id), guild_id=home, permissions=permissions)
+
+
+class _Bounded(CoreClient):
+    """The core, given up on after a while: a command that waits for ever is never answered at all."""
+
+    def __init__(self, core: CoreClient) -> None:
+        self._core = core
+
+    async def send(self, request: Request) -> View:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._core.send(request)
+        except TimeoutError:
+            raise Unavailable(
+                "The service does not answer at the moment. What you asked for may be done all the same: look before "
+                "you try again."
+            ) from None
+
+    def events(self, after: str | None = None, *, kinds: tuple[str, ...] = ()) -> AsyncIterator[Event]:
+        return self._core.events(after, kinds=kinds)
+
+    def acting_as(self, actor: Actor) -> CoreClient:
+        return _Bounded(self._core.acting_as(actor))
 
 
 def core_of(interaction: Interaction) -> CoreClient:
-    """The core, asked in the person's own name."""
-    return front_of(interaction).core.acting_as(actor_of(interaction))
+    """The core, asked in the person's own name, and not for ever."""
+    return _Bounded(front_of(interaction).core.acting_as(actor_of(interaction)))

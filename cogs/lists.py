@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Self
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, Literal, Self
 
 import msgspec
 from discord import ui
@@ -14,15 +15,20 @@ from cogs.cards import card
 from cogs.front import Interaction, actor_of, core_of, home_of
 from cogs.reminders import REMINDER
 from cogs.texts import STATES, one_line, place_of, stamp, title_of
+from schedule_zero import instant
 from schedule_zero.schedule import Schedule
 
 ROWS: Final = 10
 LONGEST_SEARCH: Final = 30
 """Characters; the search must fit into a button's id beside everything else."""
-_FETCHED: Final = 50
+_FETCHED: Final = 100
 _LOOKED_THROUGH: Final = 2_000
 
 _STATES: Final = ("", *STATES)
+Sort = Literal["next", "name", "newest", "oldest"]
+_SORTS: Final[dict[str, Sort | None]] = {"": None, "d": "next", "n": "name", "y": "newest", "o": "oldest"}
+"""Orders by the letter that stands for them in a button's id."""
+_FLAGS: Final = re.compile(r"(?P<kind>[rs])(?P<scope>[ha])(?P<state>\d+)(?P<sort>[dnyo]?)")
 LIVE: Final = ("active", "paused", "blocked", "needs_owner", "pending")
 """The states a list shows, in this order, when none is asked for: what is done or deleted would hide the rest."""
 
@@ -35,6 +41,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         here: of reminders, only those made in this guild (or, in a direct message, in none).
         state: only those in it; None for all that are neither done nor deleted.
         search, channel_id, owner_id: only those; empty for any.
+        sort: in which order; None for state by state, the oldest first.
         page: from 1.
     """
 
@@ -44,22 +51,32 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     search: str = ""
     channel_id: str = ""
     owner_id: str = ""
+    sort: Sort | None = None
     page: int = 1
 
     def spell(self) -> tuple[str, str]:
         """Subject and detail of a button that leads here."""
         flags = f"{'r' if self.reminders else 's'}{'h' if self.here else 'a'}{_STATES.index(self.state or '')}"
-        return f"{flags}.{self.page}", f"{self.channel_id}.{self.owner_id}.{self.search}"
+        sort = next(letter for letter, order in _SORTS.items() if order == self.sort)
+        return f"{flags}{sort}.{self.page}", f"{self.channel_id}.{self.owner_id}.{self.search}"
 
     @classmethod
     def parse(cls, subject: str, detail: str) -> Self:
-        """The listing a button leads to."""
-        flags, _, page = subject.partition(".")
+        """The listing a button leads to.
+
+        Raises:
+            ValueError: no listing is spelled so.
+        """
+        spelled, _, page = subject.partition(".")
+        flags = _FLAGS.fullmatch(spelled)
+        if flags is None:
+            raise ValueError(f"{subject!r} spells no listing")
         channel_id, owner_id, search = detail.split(".", 2)
         return cls(
-            reminders=flags[0] == "r",
-            here=flags[1] == "h",
-            state=_STATES[int(flags[2:])] or None,
+            reminders=flags["kind"] == "r",
+            here=flags["scope"] == "h",
+            state=_STATES[int(flags["state"])] or None,
+            sort=_SORTS[flags["sort"]],
             search=search,
             channel_id=channel_id,
             owner_id=owner_id,
@@ -99,19 +116,43 @@ def _page_button(label: str, listing: Listing, page: int, *, disabled: bool) -> 
 
 async def _rows(interaction: Interaction, listing: Listing, wanted: int) -> tuple[Sequence[Schedule], bool]:
     """The first rows that fit, and whether there may be more."""
-    core, filters = core_of(interaction), _filters(interaction, listing)
     rows: list[Schedule] = []
+    async for schedule in _fitting(interaction, listing):
+        rows.append(schedule)
+        if listing.sort is None and len(rows) > wanted:
+            break  # the core's own order, so what comes later is later in the list, too
+    if listing.sort is not None:
+        rows.sort(key=_ORDERS[listing.sort], reverse=listing.sort == "newest")
+    return rows[:wanted], len(rows) > wanted
+
+
+async def _fitting(interaction: Interaction, listing: Listing) -> AsyncIterator[Schedule]:
+    """All that fit, state by state; of very many in one state, the oldest."""
+    core, filters = core_of(interaction), _filters(interaction, listing)
     for state in LIVE if listing.state is None else (listing.state,):
         cursor: str | None = None
         for _ in range(_LOOKED_THROUGH // _FETCHED):
             page = await core.list_schedules(**filters, state=state, limit=_FETCHED, cursor=cursor)
-            rows += [schedule for schedule in page.items if _fits(schedule, listing)]
-            if len(rows) >= wanted:
-                return rows[:wanted], True
+            for schedule in page.items:
+                if _fits(schedule, listing):
+                    yield schedule
             cursor = page.next
             if cursor is None:
                 break
-    return rows, False
+
+
+def _due(schedule: Schedule) -> tuple[bool, int, str]:
+    """What is due next comes first, what is not due at all last."""
+    times = schedule.next_fire_times if schedule.state == "active" else ()
+    return (not times, instant.parse(times[0]) if times else 0, schedule.id)
+
+
+_ORDERS: Final[dict[Sort, Callable[[Schedule], Any]]] = {
+    "next": _due,
+    "name": lambda schedule: (title_of(schedule).casefold(), schedule.id),
+    "newest": lambda schedule: schedule.id,  # ids sort by the moment they were made
+    "oldest": lambda schedule: schedule.id,
+}
 
 
 def _filters(interaction: Interaction, listing: Listing) -> dict[str, Any]:

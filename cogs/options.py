@@ -17,9 +17,8 @@ from discord import app_commands
 from cogs.channels import POSTABLE
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.refusals import Refusal
-from cogs.texts import shorten, unix
+from cogs.texts import plain_line, shorten, unix
 from schedule_zero import instant
-from schedule_zero.ids import is_id
 from schedule_zero.views import Suggestions
 
 logger = logging.getLogger(__name__)
@@ -45,9 +44,9 @@ async def suggestions(asked: Awaitable[Suggestions], doing: str) -> Choices:
         logger.warning("no suggestions for %s", doing, exc_info=True)
         return []
     return [
-        app_commands.Choice(name=shorten(item.name, CHOICE_TEXT), value=item.value)
+        app_commands.Choice(name=plain_line(item.name, CHOICE_TEXT) or item.value, value=item.value)
         for item in found.items[:CHOICES]
-        if 0 < len(item.value) <= CHOICE_TEXT
+        if item.value.strip() and len(item.value) <= CHOICE_TEXT
     ]
 
 
@@ -183,20 +182,3 @@ ItemText = app_commands.Transform[str, Item]
 ReminderText = app_commands.Transform[str, Reminder]
 TokenText = app_commands.Transform[str, UndoToken]
 ChannelPlace = app_commands.Transform[Place, PostableChannel]
-
-
-async def resolve_item(interaction: Interaction, text: str, *, reminders: bool = False) -> str:
-    """The id that ``item`` means: an id is taken as it is, a name when it fits exactly one schedule.
-
-    Raises:
-        Refusal: nothing fits, or several do.
-    """
-    if is_id(text, "sch"):
-        return text
-    found = await core_of(interaction).suggest_schedules(text, guild_id=home_of(interaction), reminders=reminders)
-    what = "reminder" if reminders else "schedule"
-    if not found.items:
-        raise Refusal(f"No {what} fits {text!r}. Pick one from the suggestions of `item`.")
-    if len(found.items) > 1:
-        raise Refusal(f"{len(found.items)} {what}s fit {text!r}. Pick one from the suggestions of `item`.")
-    return found.items[0].value

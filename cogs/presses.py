@@ -6,28 +6,44 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from cogs.answers import add, defer, show, tell
-from cogs.buttons import on_press
+from cogs.buttons import on_press, take_off
 from cogs.cards import fires_of, run_line, schedule_card
-from cogs.front import Interaction, core_of, front_of
-from cogs.texts import title_of
+from cogs.front import Interaction, actor_of, core_of, front_of
+from cogs.items import may_act
+from cogs.refusals import Refusal
+from cogs.texts import label_of, title_of
 from schedule_zero.client import CoreClient
+from schedule_zero.errors import Conflict
+from schedule_zero.run import TERMINAL, RunState
 from schedule_zero.schedule import Schedule
 
+AGAIN_ALREADY: Final = "It was posted again already, so nothing was done now; `/schedule show` has the last runs."
 STALE: Final = "This card was older than the schedule, so nothing was done; it shows the schedule as it is now."
 
 Change = Callable[[CoreClient, Schedule], Awaitable[Schedule]]
 
 
+async def _shown(interaction: Interaction, schedule_id: str) -> Schedule:
+    """The schedule of a button, for those who may act on it: cards and notices may stand where everybody reads.
+
+    Raises:
+        Refusal: it is somebody else's.
+    """
+    schedule = await core_of(interaction).get_schedule(schedule_id)
+    if not may_act(actor_of(interaction), schedule):
+        raise Refusal("This schedule is somebody else's; its buttons take the right Manage Messages in this server.")
+    return schedule
+
+
 async def _change(interaction: Interaction, schedule_id: str, revision: str, heading: str, change: Change) -> None:
     await defer(interaction)
-    core = core_of(interaction)
-    schedule = await core.get_schedule(schedule_id)
+    schedule = await _shown(interaction, schedule_id)
     if str(schedule.revision) != revision:
         await show(interaction, schedule_card(schedule, "Schedule"))
         await tell(interaction, STALE)
         return
-    changed = await change(core, schedule)
-    front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {title_of(changed)}")
+    changed = await change(core_of(interaction), schedule)
+    front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {label_of(changed)}")
     await show(interaction, schedule_card(changed, heading))
 
 
@@ -59,16 +75,16 @@ async def delete(interaction: Interaction, schedule_id: str, revision: str) -> N
 async def refresh(interaction: Interaction, schedule_id: str, _revision: str) -> None:
     """Show the schedule as it is now."""
     await defer(interaction)
-    await show(interaction, schedule_card(await core_of(interaction).get_schedule(schedule_id), "Schedule"))
+    await show(interaction, schedule_card(await _shown(interaction, schedule_id), "Schedule"))
 
 
 @on_press("preview")
 async def preview(interaction: Interaction, schedule_id: str, _revision: str) -> None:
     """Show the next ten due times on a card of their own."""
     await defer(interaction)
-    core = core_of(interaction)
-    schedule = await core.get_schedule(schedule_id)
-    await add(interaction, fires_of(await core.preview_schedule(schedule_id), f"Preview: {title_of(schedule)}"))
+    schedule = await _shown(interaction, schedule_id)
+    view = await core_of(interaction).preview_schedule(schedule_id)
+    await add(interaction, fires_of(view, f"Preview: {title_of(schedule)}"))
 
 
 @on_press("undo")
@@ -81,8 +97,23 @@ async def undo(interaction: Interaction, token: str, _detail: str) -> None:
 
 @on_press("again")
 async def again(interaction: Interaction, run_id: str, _detail: str) -> None:
-    """Post a message again whose fate is unknown. However often it is pressed, it is one new run."""
+    """Post a message again whose fate is unknown. However often it is pressed, and by whom, it is one new run."""
     await defer(interaction)
-    run = await core_of(interaction).retry_run(run_id, key=f"again:{run_id}")
-    await interaction.edit_original_response(view=None)
-    await tell(interaction, f"It is posted again: {run_line(run)}")
+    core = core_of(interaction)
+    try:
+        run = await core.retry_run(run_id, key=f"again:{run_id}")
+    except Conflict:
+        if not await _can_be_retried(core, run_id):
+            raise
+        said = AGAIN_ALREADY
+    else:
+        said = f"It is posted again: {run_line(run)}"
+    await take_off(interaction)
+    await tell(interaction, said)
+
+
+async def _can_be_retried(core: CoreClient, run_id: str) -> bool:
+    """Whether nothing about the run or its schedule forbids a retry; then what forbade it is an earlier retry."""
+    run = await core.get_run(run_id)
+    schedule = await core.get_schedule(run.schedule_id)
+    return run.state in TERMINAL - {RunState.SUCCEEDED} and schedule.state != "deleted"

@@ -17,6 +17,8 @@ from cogs.front import Interaction, front_of
 from cogs.texts import CONTENT, list_of, sentence_case, shorten, stamp, unix
 from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 
+AWAY: Final = "Discord does not answer the bot at the moment. Look whether it was done before you try again."
+"""Nothing is said about what was changed: it may have been saved before Discord failed to show it."""
 UNKNOWN_INTERACTION: Final = 10062
 _KEPT_TEXT: Final = 1_500
 
@@ -30,7 +32,7 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(error, app_commands.CommandInvokeError | app_commands.TransformerError) and _cause(error) is not None:
         return sentence_of(_cause(error) or error)
     if _is_discord_away(error):
-        return "Discord does not answer the bot at the moment, and nothing was changed. Try again in a minute."
+        return AWAY
     for kind, say in _TABLE:
         if isinstance(error, kind):
             return shorten(say(error), CONTENT)
@@ -56,7 +58,7 @@ async def refuse(interaction: Interaction, error: Exception, *, kept: str | None
         sentence = f"{shorten(sentence, CONTENT - len(quoted) - 40)}\nYour text:\n```\n{quoted}\n```"
     try:
         await tell(interaction, sentence)
-    except (discord.HTTPException, aiohttp.ClientError) as trouble:
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:  # time-outs are among the last
         front_of(interaction).incidents.record(trouble, f"telling somebody: {shorten(sentence, 200)}")
 
 
@@ -115,7 +117,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
     (Invalid, _invalid),
     (QuotaExceeded, _quota),
     (ScheduleZeroError, lambda error: sentence_case(error.sentence)),
-    (TimeoutError, lambda _: "That took too long, and nothing was changed. Try again."),
+    (TimeoutError, lambda _: "That took too long. Look whether it was done before you try again."),
     (app_commands.CommandNotFound, _stale_commands),
     (app_commands.CommandSignatureMismatch, _stale_commands),
     (app_commands.NoPrivateMessage, lambda _: "This command works in servers only."),

@@ -10,13 +10,14 @@ from discord import app_commands, ui
 from cogs.answers import defer, show
 from cogs.cards import schedule_card
 from cogs.channels import POSTABLE, missing_to_post, named
-from cogs.drafts import TEXT_POLICY, Draft, begin, moment_of, read, require_text
+from cogs.drafts import Draft, begin, moment_of, read, require_text
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
+from cogs.items import resolve_reminder
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
-from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText, resolve_item
+from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.reminders import metadata
-from cogs.texts import title_of, unix
+from cogs.texts import label_of, unix
 from schedule_zero.schedule import ScheduleSpec
 
 Deliver = Literal["dm", "here"]
@@ -56,12 +57,12 @@ class ReminderDraft(Draft, frozen=True, kw_only=True):
             start=reading.start,
             until=until,
             count=reading.count,
-            policy=TEXT_POLICY,
+            policy={"month_end": reading.month_end},
             metadata=metadata(unix(discord.utils.utcnow()), interaction.channel_id if home is not None else None),
         )
         core = core_of(interaction)
         saved = await core.create_schedule(spec, idempotency_key=f"interaction:{interaction.id}")
-        front_of(interaction).undos.remember(interaction.user.id, saved, f"Reminder set: {title_of(saved)}")
+        front_of(interaction).undos.remember(interaction.user.id, saved, f"Reminder set: {label_of(saved)}")
         notes = await _zone_notes(interaction, self.tz)
         return schedule_card(saved, "Reminder set", notes=notes)
 
@@ -119,10 +120,8 @@ async def list_reminders(
 async def show_reminder(interaction: Interaction, item: ReminderText) -> None:
     """Show a reminder with its last runs."""
     await defer(interaction)
-    core = core_of(interaction)
-    id = await resolve_item(interaction, item, reminders=True)
-    reminder = await core.get_schedule(id)
-    runs = await core.list_runs(guild_id=reminder.guild_id, schedule_id=id, limit=5)
+    reminder = await resolve_reminder(interaction, item)
+    runs = await core_of(interaction).list_runs(guild_id=reminder.guild_id, schedule_id=reminder.id, limit=5)
     await show(interaction, schedule_card(reminder, "Reminder", runs=runs.items))
 
 
@@ -131,9 +130,9 @@ async def show_reminder(interaction: Interaction, item: ReminderText) -> None:
 async def delete_reminder(interaction: Interaction, item: ReminderText) -> None:
     """Delete a reminder."""
     await defer(interaction)
-    id = await resolve_item(interaction, item, reminders=True)
-    deleted = await core_of(interaction).delete_schedule(id)
-    front_of(interaction).undos.remember(interaction.user.id, deleted, f"Deleted: {title_of(deleted)}")
+    reminder = await resolve_reminder(interaction, item)
+    deleted = await core_of(interaction).delete_schedule(reminder.id)
+    front_of(interaction).undos.remember(interaction.user.id, deleted, f"Deleted: {label_of(deleted)}")
     await show(interaction, schedule_card(deleted, "Deleted"))
 
 

@@ -11,27 +11,26 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from cogs.answers import add, defer
+from cogs.answers import add, defer, tell
 from cogs.buttons import CardButton, on_press
 from cogs.cards import schedule_card
 from cogs.front import Interaction, actor_of, core_of, front_of
 from cogs.refusals import Refusal
-from cogs.texts import CONTENT, title_of, unix
-from schedule_zero import instant
-from schedule_zero.errors import NotFound
+from cogs.texts import CONTENT, label_of, stamp, unix
+from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.schedule import Schedule, ScheduleSpec
-from schedule_zero.trigger import DateTrigger
+from schedule_zero.trigger import TextTrigger
 
 REMINDER: Final = "reminder"
 SNOOZES: Final = ((20, "20 min"), (60, "1 h"))
 
 
-def metadata(now: int, channel_id: int | None, **more: str) -> dict[str, str]:
+def metadata(now: int, channel_id: int | None) -> dict[str, str]:
     """What a reminder remembers of its making: Unix seconds, and the channel (None in a direct message)."""
     made = {"kind": REMINDER, "made": str(now)}
     if channel_id is not None:
         made["origin"] = str(channel_id)
-    return {**made, **more}
+    return made
 
 
 def buttons_for(schedule_id: str) -> ui.View:
@@ -53,35 +52,40 @@ async def done(interaction: Interaction, schedule_id: str, _detail: str) -> None
 
 @on_press("snooze")
 async def snooze(interaction: Interaction, schedule_id: str, detail: str) -> None:
-    """Remind again in so many minutes, by a new one-shot with the same text."""
+    """Remind again in so many minutes, by a new one-shot with the same text. A message is snoozed once."""
     await defer(interaction)
     reminder = await _own_reminder(interaction, schedule_id)
     if reminder is None:
         raise Refusal("This reminder is no longer kept; set a new one with `/remind me`.")
-    minutes = int(detail)
-    now = unix(discord.utils.utcnow())
-    at = (now + minutes * 60) * instant.SECOND
     message_id = interaction.message.id if interaction.message is not None else interaction.id
-    saved = await core_of(interaction).create_schedule(
-        _again(interaction, reminder, at), idempotency_key=f"snooze:{message_id}:{minutes}"
-    )
-    front_of(interaction).undos.remember(interaction.user.id, saved, f"snooze of {title_of(saved)}")
-    await _close(interaction, f"-# Snoozed until <t:{at // instant.SECOND}:t>")
+    spec = _again(interaction, reminder, minutes=int(detail))
+    try:
+        saved = await core_of(interaction).create_schedule(spec, idempotency_key=f"snooze:{message_id}")
+    except Conflict:  # the key is this message's alone: it was snoozed before, by another button
+        await _close(interaction, "-# Snoozed")
+        await tell(interaction, "This reminder was snoozed already; `/remind list` shows when it comes again.")
+        return
+    front_of(interaction).undos.remember(interaction.user.id, saved, f"snooze of {label_of(saved)}")
+    until = f" until {stamp(saved.next_fire_times[0], 't')}" if saved.next_fire_times else ""
+    await _close(interaction, f"-# Snoozed{until}")
     await add(interaction, schedule_card(saved, "Snoozed"))
 
 
-def _again(interaction: Interaction, reminder: Schedule, at: int) -> ScheduleSpec:
+def _again(interaction: Interaction, reminder: Schedule, *, minutes: int) -> ScheduleSpec:
+    """The same text once more. Nothing in it depends on the moment of the press, so a second press asks for the same.
+
+    The core reads the time, and ``made`` stays that of the first reminder: that is when its text was written.
+    """
     actor = actor_of(interaction)
-    origin = reminder.metadata.get("origin")
     return ScheduleSpec(
         handler=reminder.handler,
         method=reminder.method,
         args=reminder.args,
         guild_id=actor.guild_id,
         owner_id=actor.id,
-        trigger=DateTrigger(at=instant.spell(at)),
+        trigger=TextTrigger(f"in {minutes} minutes"),
         timezone=reminder.timezone,
-        metadata=metadata(unix(discord.utils.utcnow()), int(origin) if origin else None, snooze_of=reminder.id),
+        metadata={**reminder.metadata, "snooze_of": reminder.id},
     )
 
 
@@ -95,7 +99,8 @@ async def _own_reminder(interaction: Interaction, schedule_id: str) -> Schedule 
         reminder = await core_of(interaction).get_schedule(schedule_id)
     except NotFound:
         message = interaction.message
-        mentioned = message is not None and f"<@{interaction.user.id}>" in message.content
+        # A reminder in a channel begins with the person it is for; others may be named in its text.
+        mentioned = message is not None and message.content.startswith(f"<@{interaction.user.id}>")
         if interaction.guild_id is None or mentioned:
             return None
         raise Refusal("Only the person who set this reminder can do that.") from None

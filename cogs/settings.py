@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final, Literal
 
 import discord
 from discord import app_commands, ui
 
 from cogs.answers import defer, show
 from cogs.cards import notes_card
-from cogs.channels import missing_to_post, named
 from cogs.front import Interaction, core_of, home_of
-from cogs.options import ChannelPlace, Place, ZoneText
+from cogs.options import ChannelPlace, ZoneText
+from cogs.places import require_bot_rights
 from cogs.refusals import Refusal
 from schedule_zero.views import GuildSettings
 
@@ -24,6 +24,7 @@ settings = app_commands.Group(
 )
 COMMANDS: Final = (settings,)
 
+Clearable = Literal["default", "log", "review", "failures", "all"]
 _PURPOSES: Final = {
     "default": "what is not for another channel",
     "log": "what was missed while the service was away",
@@ -54,6 +55,7 @@ async def set_timezone(interaction: Interaction, tz: ZoneText) -> None:
     log="What was missed while the service was away",
     review="Requests for approval",
     failures="Blocked schedules, and messages whose fate is unknown",
+    clear="Take a channel away again",
 )
 async def set_channels(
     interaction: Interaction,
@@ -61,20 +63,25 @@ async def set_channels(
     log: ChannelPlace | None = None,
     review: ChannelPlace | None = None,
     failures: ChannelPlace | None = None,
+    clear: Clearable | None = None,
 ) -> None:
-    """Set the channels that are named; without any, show them."""
-    chosen = {"default": default, "log": log, "review": review, "failures": failures}
-    for name, channel in chosen.items():
-        if channel is not None:
-            _require_bot_rights(interaction, name, channel)
+    """Set the channels that are named and forget the cleared ones; without any, show them."""
     await defer(interaction)
+    chosen = {"default": default, "log": log, "review": review, "failures": failures}
+    changes: dict[str, str | None] = {name: None for name in chosen if clear in {name, "all"}}
+    for name, channel in chosen.items():
+        if channel is None:
+            continue
+        if name in changes:
+            raise Refusal(f"`{name}` is both set and cleared; leave one of them out.")
+        await require_bot_rights(interaction, channel.id, name)
+        changes[name] = str(channel.id)
     core, home = core_of(interaction), _home(interaction)
-    current = await core.guild_settings(home)
-    changes: dict[str, Any] = {name: str(channel.id) for name, channel in chosen.items() if channel is not None}
     if changes:
-        kept = {name: getattr(current.channels, name) for name in _PURPOSES}
-        current = await core.change_guild_settings(home, {"channels": {**kept, **changes}})
-    await show(interaction, _settings_card("Channels set" if changes else "Channels", current))
+        card = _settings_card("Channels set", await core.change_guild_settings(home, {"channels": changes}))
+    else:
+        card = _settings_card("Channels", await core.guild_settings(home))
+    await show(interaction, card)
 
 
 def _home(interaction: Interaction) -> str:
@@ -82,16 +89,6 @@ def _home(interaction: Interaction) -> str:
     if home is None:
         raise Refusal("`/settings` works in servers the bot is in.")
     return home
-
-
-def _require_bot_rights(interaction: Interaction, option: str, place: Place) -> None:
-    guild = interaction.client.get_guild(interaction.guild_id or 0)
-    channel = guild.get_channel_or_thread(place.id) if guild is not None else None
-    if guild is None or channel is None:
-        raise Refusal(f"The bot cannot see `{option}`, <#{place.id}>; give it View Channel there.")
-    missing = missing_to_post(channel.permissions_for(guild.me), channel.type)
-    if missing:
-        raise Refusal(f"The bot lacks {named(missing)} in `{option}`, <#{place.id}>.")
 
 
 def _settings_card(heading: str, guild: GuildSettings) -> ui.LayoutView:

@@ -44,7 +44,7 @@ def _parts(core: Status) -> str:
 
 def _bot(interaction: Interaction) -> str:
     client: discord.Client = interaction.client
-    lag = "unknown" if math.isnan(client.latency) else f"{client.latency * 1000:.0f} ms"
+    lag = f"{client.latency * 1000:.0f} ms" if math.isfinite(client.latency) else "unknown"
     incidents = front_of(interaction).incidents
     last = f", the last one {discord.utils.format_dt(incidents.recent[-1][0], 'R')}" if incidents.recent else ""
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,10 @@ CARD_TEXT: Final = 4_000
 """The most characters all texts of a Components V2 message may have together (Discord documentation)."""
 CONTENT: Final = 2_000
 """The most characters of a classic message."""
+TITLE: Final = 80
+WORDS: Final = 300
+_TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Unicode's embeddings, overrides and isolates (UAX 9)."""
 
 STATES: Final[dict[str, str]] = {
     "active": "active",
@@ -52,9 +57,20 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def plain_line(text: str, limit: int) -> str:
+    """The beginning of a text on one line, for labels, which show no markdown.
+
+    Marks that turn the direction of writing are left out: they would turn what stands behind the text, too.
+    """
+    return shorten(" ".join(_TURNING.sub("", text).split()), limit)
+
+
 def one_line(text: str, limit: int) -> str:
-    """The beginning of a text on one line, without markdown of its own."""
-    return shorten(discord.utils.escape_markdown(" ".join(text.split())), limit)
+    """The beginning of a text on one line, without markdown of its own; escaping it may make it longer than ``limit``.
+
+    It is cut before it is escaped: half an escape would escape what stands behind it.
+    """
+    return discord.utils.escape_markdown(plain_line(text, limit))
 
 
 def quote(text: str, limit: int) -> str:
@@ -76,10 +92,20 @@ def fit(lines: Sequence[str], limit: int, more: str = "… and {count} more") ->
     return "\n".join(kept)
 
 
+def label_of(schedule: Schedule) -> str:
+    """What a schedule is called, where markdown is not shown: its name, else the beginning of its text, else its work."""
+    texts = (schedule.name or "", str(schedule.args.get("content", "")))
+    lines = (plain_line(text, TITLE) for text in texts)
+    return next(filter(_is_visible, lines), f"{schedule.handler}.{schedule.method}")
+
+
 def title_of(schedule: Schedule) -> str:
-    """What a schedule is called: its name, else the beginning of its text, else what it does."""
-    text = schedule.name or str(schedule.args.get("content", "")) or f"{schedule.handler}.{schedule.method}"
-    return one_line(text, 80)
+    """What a schedule is called, as a card shows it."""
+    return discord.utils.escape_markdown(label_of(schedule))
+
+
+def _is_visible(text: str) -> bool:
+    return any(char.isprintable() and not char.isspace() for char in text)
 
 
 def place_of(args: dict[str, Any]) -> str:
@@ -97,7 +123,7 @@ def owner_of(schedule: Schedule) -> str:
 
 def rule_of(schedule: Schedule) -> str:
     """The rule in words, with the zone by name: a timestamp cannot say "9:00 Berlin"."""
-    parts = [f"{schedule.words} · {schedule.timezone}"]
+    parts = [f"{one_line(schedule.words, WORDS)} · {schedule.timezone}"]
     if schedule.until is not None:
         parts.append(f"until {stamp(schedule.until)}")
     if schedule.count is not None:

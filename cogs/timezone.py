@@ -34,10 +34,19 @@ async def set_timezone(interaction: Interaction, tz: ZoneText) -> None:
     await show(interaction, notes_card("Time zone set", note, "-# What is scheduled already keeps its own zone."))
 
 
-@timezone.command(name="show", description="Show which time zone your times are read in")
-async def show_timezone(interaction: Interaction) -> None:
-    """Show the caller's zone, and what applies where none is set."""
+@timezone.command(name="show", description="Show which time zone applies to you, or to somebody else")
+@app_commands.describe(member="Whose time zone; left out, yours")
+async def show_timezone(interaction: Interaction, member: discord.User | None = None) -> None:
+    """Show the caller's zone and what applies where none is set; or somebody else's, if the core lets it be seen."""
     await defer(interaction)
+    if member is None or member.id == interaction.user.id:
+        lines = await _own(interaction)
+    else:
+        lines = await _somebodys(interaction, member)
+    await show(interaction, notes_card("Time zones", "\n".join(lines)))
+
+
+async def _own(interaction: Interaction) -> list[str]:
     core, home = core_of(interaction), home_of(interaction)
     own = await core.user_timezone(actor_of(interaction).id)
     lines = [f"Yours: **{own.timezone}**" if own.timezone else "Yours: not set; `/timezone set` sets it."]
@@ -45,4 +54,9 @@ async def show_timezone(interaction: Interaction) -> None:
         settings = await core.guild_settings(home)
         lines.append(f"This server's: **{settings.timezone}**")
     lines.append("-# A command's own `tz` comes first, then yours, then the server's, then UTC.")
-    await show(interaction, notes_card("Time zones", "\n".join(lines)))
+    return lines
+
+
+async def _somebodys(interaction: Interaction, member: discord.User) -> list[str]:
+    theirs = await core_of(interaction).user_timezone(str(member.id))
+    return [f"<@{member.id}>: **{theirs.timezone}**" if theirs.timezone else f"<@{member.id}> has set none."]

@@ -28,6 +28,7 @@ NAME = "schedule-zero"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process: 0 done, 1 failed, 2 the input was wrong."""
+    os.umask(0o077)  # what a command writes (ledger, outbox, keys, backups) is for its own user alone
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -44,6 +45,11 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # said in words; the traceback stands behind --debug
         return _say(error, debug=DEBUG in seen)
     return result if isinstance(result, int) else 0
+
+
+def _warn(notes: Sequence[object]) -> None:
+    for note in notes:
+        click.echo(f"warning: {note}", err=True)
 
 
 def _say(error: Exception, *, debug: bool) -> int:
@@ -73,9 +79,10 @@ def cli() -> None:
 @with_config
 def up(file: Path | None) -> None:
     """Start everything in one process: core, bot or playground, HTTP API."""
-    from core.config import load_config
+    from core.config import read_config
 
-    config = load_config(file, os.environ)  # before the heavy imports: a mistake is said at once
+    config, notes = read_config(file, os.environ)  # before the heavy imports: a mistake is said at once
+    _warn(notes)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the loop can stop in order, there is nothing to stop
     from core.commands.up import serve
@@ -86,10 +93,10 @@ def up(file: Path | None) -> None:
 @cli.command("check-config")
 @click.argument("file", type=FILE, required=False)
 def check_config(file: Path | None) -> None:
-    """Name every mistake of the configuration at once."""
-    from core.config import find_file, load_config
+    """Name every mistake of the configuration at once, and what has no effect in this version."""
+    from core.config import find_file, read_config
 
-    load_config(file, os.environ)
+    _warn(read_config(file, os.environ)[1])
     found = find_file(file, os.environ)
     click.echo(f"{found}: nothing is wrong" if found else "no file, all defaults: nothing is wrong")
 

@@ -16,6 +16,7 @@ from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.log_settings import LogSettings
 from core.secret import Secret, read_secret
+from core.unheeded import unheeded
 from core.web.settings import HttpSettings, PublicUrl
 from core.yaml_reading import Document, read_scalar, read_yaml
 
@@ -50,6 +51,12 @@ Module = Annotated[
     msgspec.Meta(pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::[A-Za-z_]\w*)?$",
                  description="a Python module, with :OBJECT where one object of it is meant"),
 ]  # fmt: skip
+DataDir = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?:~(?:/[^\0]*)?|[^~\0][^\0]*)$", description="a folder; ~ is your home, ~NAME is not read"
+    ),
+]
 Shards = Annotated[int, msgspec.Meta(ge=1, description="auto, or how many shards there are")] | Literal["auto"]
 
 
@@ -149,7 +156,7 @@ class ProcessesSettings(_Settings, frozen=True, kw_only=True):
 class Config(_Settings, frozen=True, kw_only=True):
     """Everything that can be configured. Without a file every key has its default."""
 
-    data_dir: str = "./data"
+    data_dir: DataDir = "./data"
     mode: Literal["full", "minimal", "autonomous", "reporter"] = "full"
     store: StoreSettings = StoreSettings()
     http: HttpSettings = HttpSettings()
@@ -190,7 +197,12 @@ class ConfigErrors(Exception):
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the configuration.
+    """Read the configuration; see ``read_config``."""
+    return read_config(path, environ)[0]
+
+
+def read_config(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, list[ConfigMistake]]:
+    """Read the configuration, and say what in it is right and has no effect in this version.
 
     Args:
         path: the file; None looks at ``$SCHEDULE_ZERO_CONFIG``, then for ``schedule-zero.yaml`` in the working folder.
@@ -208,7 +220,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     for name, key in _OWN_NAMES.items():
         if environ.get(name):
             settings.put(name, key.split("."), environ[name])
-    return settings.config()
+    return settings.config(), settings.without_effect()
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -278,6 +290,14 @@ class _Layers:
         if self._mistakes:
             raise ConfigErrors(sorted(self._mistakes, key=lambda each: (each.source, each.line or 0)))
         return msgspec.convert(ready, Config, dec_hook=read_secret)
+
+    def without_effect(self) -> list[ConfigMistake]:
+        """What is set, and heeded by later versions only, with its place."""
+        defaults = msgspec.json.decode(msgspec.json.encode(Config()))
+        del defaults["governor"]  # a limit of a plan that is written down is meant, also where it is the default's
+        keys = unheeded(self._document.value, defaults)
+        found = [ConfigMistake(*self._place(key), key, "has no effect in this version") for key in keys]
+        return sorted(found, key=lambda each: (each.source, each.line or 0))
 
     def _place(self, path: str) -> tuple[str, int | None]:
         """Where a key was written: in a variable, or in the nearest line of the file that holds it."""

@@ -7,6 +7,7 @@ So a door converts with msgspec and, only when that fails, asks here for the who
 from __future__ import annotations
 
 import difflib
+import enum
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -51,8 +52,7 @@ class _Check:
         if origin is dict and isinstance(value, dict):
             return self._mapping(value, get_args(base), path)
         if origin in (list, tuple) and isinstance(value, list):
-            item = (get_args(base) or (Any,))[0]
-            return [self.value(each, item, f"{path}[{place}]") for place, each in enumerate(value)]
+            return self._list(value, chosen, path)
         if _is_tagged_union(chosen):
             self._wrong_tag(value, chosen, path)
             return value
@@ -90,6 +90,14 @@ class _Check:
         for name in value:
             self._leaf(name, key_kind, _join(path, name))
         return {name: self.value(each, item_kind, _join(path, name)) for name, each in value.items()}
+
+    def _list(self, value: list[Any], kind: Any, path: str) -> list[Any]:
+        most = min((note.max_length for note in _notes(kind) if note.max_length is not None), default=len(value))
+        if len(value) > most:  # its items are not looked at: there may be any number
+            self._say(path, f"has to be {_description(kind) or f'a list of at most {most}'}, not {len(value)}")
+            return value
+        item = (get_args(_bare(kind)) or (Any,))[0]
+        return [self.value(each, item, f"{path}[{place}]") for place, each in enumerate(value)]
 
     def _leaf(self, value: Any, kind: Any, path: str) -> Any:
         wrong = self._refusal(value, kind)
@@ -246,19 +254,28 @@ def _parts(kind: Any) -> tuple[Any, ...]:
 def _description(kind: Any) -> str | None:
     """The words an annotation carries for people (``Meta(description=…)``), of the union's first member that has any."""
     for part in (kind, *_parts(kind)):
-        for note in get_args(part)[1:] if get_origin(part) is Annotated else ():
-            if isinstance(note, msgspec.Meta) and note.description:
+        for note in _notes(part):
+            if note.description:
                 return note.description
     return None
+
+
+def _notes(kind: Any) -> list[msgspec.Meta]:
+    """What an annotation notes beside the type."""
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return [note for note in notes if isinstance(note, msgspec.Meta)]
 
 
 def _words_of(kind: Any) -> list[str]:
     words: list[str] = []
     for part in _parts(kind):
-        if part is not types.NoneType:
-            if get_origin(_bare(part)) is not Literal:
-                return []
-            words.extend(str(word) for word in get_args(_bare(part)))
+        base = _bare(part)
+        if isinstance(base, type) and issubclass(base, enum.Enum):
+            words.extend(str(member.value) for member in base)
+        elif get_origin(base) is Literal:
+            words.extend(str(word) for word in get_args(base))
+        elif base is not types.NoneType:
+            return []
     return words
 
 

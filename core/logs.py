@@ -27,9 +27,13 @@ _CREDENTIALS: Final = re.compile(
     r"(?P<scheme>\b(?:Bearer|Bot|Basic)\s+)[\w.~+/=-]{12,}"  # an Authorization header
     r"|\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"  # a Discord token
     r"|(?P<user>://[^\s:/@]+:)[^\s/@]+(?=@)"  # the password in an address
+    # Whoever has the token of an interaction or a webhook may speak in the bot's name there.
+    r"|(?P<way>(?:/|%2F)(?:interactions|webhooks)(?:/|%2F)\d+(?:/|%2F))[\w.~-]+"
 )
 # Libraries whose every step is not news: their own warnings and errors still come through.
 _QUIET: Final = ("aiosqlite", "apscheduler", "asyncio", "discord", "httpx", "sqlalchemy", "uvicorn")
+# At debug these write down whole requests, answers and events: what people said, and the tokens of their interactions.
+_TALKATIVE: Final = ("discord.gateway", "discord.http", "discord.webhook")
 
 _EventDict = MutableMapping[str, Any]
 _Renderer = Callable[[Any, str, _EventDict], str | bytes]
@@ -67,6 +71,8 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
             logger.disabled = False  # a library's own dictConfig silences by default every logger there was before it
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO if level == logging.DEBUG else logging.NOTSET)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -116,7 +122,7 @@ class _Hiding:
     def clean(self, line: str) -> str:
         if self._held is not None:
             line = self._held.sub(_HIDDEN, line)
-        return _CREDENTIALS.sub(lambda found: (found["scheme"] or found["user"] or "") + _HIDDEN, line)
+        return _CREDENTIALS.sub(lambda found: (found["scheme"] or found["user"] or found["way"] or "") + _HIDDEN, line)
 
 
 def _hide_telling_keys(logger: Any, name: str, event: _EventDict) -> _EventDict:  # noqa: ARG001  # structlog's form

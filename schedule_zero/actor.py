@@ -22,7 +22,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             service itself.
         id: the token's name, or the Discord user's id.
         guild_id: where a member speaks; None in a direct message.
-        permissions: the member's Discord permission bits in that place.
+        permissions: the member's Discord permission bits in all of that guild, without what single channels add or
+            take away.
     """
 
     kind: ActorKind

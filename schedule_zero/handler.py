@@ -93,9 +93,9 @@ class MethodInfo(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Method:
-    """One callable of a handler: its declaration, its argument check and the call itself."""
+    """One callable of a handler: its declaration, its argument check (``arguments`` is their type) and the call itself."""
 
-    __slots__ = ("_arguments", "_call", "_context", "info", "is_async")
+    __slots__ = ("_call", "_context", "arguments", "info", "is_async")
 
     def __init__(
         self, call: Callable[..., Any], name: str, *, timeout: float | None = None, at_most_once: bool = False
@@ -115,7 +115,7 @@ class Method:
                 fields.append((parameter.name, kind))
             else:
                 fields.append((parameter.name, kind, parameter.default))
-        self._arguments = msgspec.defstruct(
+        self.arguments: type[msgspec.Struct] = msgspec.defstruct(
             f"{name}_arguments", fields, forbid_unknown_fields=True, kw_only=True, module=__name__
         )
         self.info = MethodInfo(
@@ -123,7 +123,7 @@ class Method:
             doc=inspect.getdoc(call) or "",
             timeout=timeout,
             at_most_once=at_most_once,
-            schema=msgspec.json.schema(self._arguments),
+            schema=msgspec.json.schema(self.arguments),
         )
 
     def check(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -133,13 +133,13 @@ class Method:
             Invalid: an argument is missing, unknown or of the wrong type; the sentence names it.
         """
         try:
-            ready = msgspec.convert(args, self._arguments)
+            ready = msgspec.convert(args, self.arguments)
         except msgspec.ValidationError as error:
             message = str(error)
             place = message.rpartition("`$")[2].rstrip("`").lstrip(".") if "`$" in message else ""
             field = f"args.{place}" if place else "args"
             raise Invalid(f"{self.info.name}: {message}", errors=(FieldError(field, message),)) from None
-        return {name: getattr(ready, name) for name in self._arguments.__struct_fields__}
+        return {name: getattr(ready, name) for name in self.arguments.__struct_fields__}
 
     def __call__(self, context: Context, args: dict[str, Any]) -> Any | Awaitable[Any]:
         """Call with checked arguments."""

@@ -24,6 +24,7 @@ _DURATION: Final = re.compile(
     r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?$"
 )
 _LONGEST: Final = 36_600 * DAY
+_TO_SECONDS: Final = len("2026-03-29T09:00:00")
 
 
 def from_datetime(moment: datetime) -> int:
@@ -57,7 +58,12 @@ def parse(text: str) -> int:
 
 def spell(instant: int, zone: tzinfo | ZoneInfo = UTC) -> str:
     """RFC 3339 with the offset of ``zone``; fractions of a second only where there are any."""
-    return to_datetime(instant, zone).isoformat()
+    if instant < 0:
+        return to_datetime(instant, zone).isoformat()
+    seconds, micros = divmod(instant, SECOND)
+    text = datetime.fromtimestamp(seconds, zone).isoformat()
+    # Answers are full of instants, and a second datetime for the fraction would cost as much as the first.
+    return f"{text[:_TO_SECONDS]}.{micros:06d}{text[_TO_SECONDS:]}" if micros else text
 
 
 @lru_cache(maxsize=4096)

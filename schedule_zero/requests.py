@@ -5,11 +5,13 @@ The tag is ``noun.verb``. Each record's docstring names the View that answers it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.bounds import Id, Line, Text, TimeField, Word
+from schedule_zero.run import RunState
+from schedule_zero.schedule import ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
 
 
@@ -34,27 +36,27 @@ class CreateSchedules(_Request, tag="schedule.create_batch", frozen=True):
 class GetSchedule(_Request, tag="schedule.get", frozen=True):
     """Answers Schedule; a deleted one too, while its undo token lives."""
 
-    id: str
+    id: Id
 
 
 class ListSchedules(_Request, tag="schedule.list", frozen=True):
     """Answers SchedulePage. ``q`` searches name, id and text arguments; ``owner_id`` keeps one person's."""
 
-    guild_id: str | None = None
+    guild_id: Id | None = None
     any_guild: bool = False
-    state: str | None = None
-    handler: str | None = None
-    owner_id: str | None = None
-    q: str | None = None
-    metadata: dict[str, str] = {}
+    state: ScheduleState | None = None
+    handler: Word | None = None
+    owner_id: Id | None = None
+    q: Line | None = None
+    metadata: dict[Word, Text] = {}
     limit: int = 50
-    cursor: str | None = None
+    cursor: Word | None = None
 
 
 class PatchSchedule(_Request, tag="schedule.patch", frozen=True):
     """Answers Schedule. ``changes`` holds the fields of a spec that change; ``revision`` guards against lost edits."""
 
-    id: str
+    id: Id
     changes: dict[str, Any]
     revision: int | None = None
 
@@ -62,75 +64,76 @@ class PatchSchedule(_Request, tag="schedule.patch", frozen=True):
 class DeleteSchedule(_Request, tag="schedule.delete", frozen=True):
     """Answers Schedule (state ``deleted``)."""
 
-    id: str
+    id: Id
     revision: int | None = None
 
 
 class PauseSchedule(_Request, tag="schedule.pause", frozen=True):
     """Answers Schedule. ``until`` is an instant or text; at that time it resumes by itself."""
 
-    id: str
-    until: str | None = None
-    note: str | None = None
+    id: Id
+    until: Text | None = None
+    note: Text | None = None
 
 
 class ResumeSchedule(_Request, tag="schedule.resume", frozen=True):
     """Answers Schedule. Also resumes a blocked one; missed times are not made up for."""
 
-    id: str
+    id: Id
 
 
 class RunSchedule(_Request, tag="schedule.run", frozen=True):
     """Answers Run. ``args`` replace single arguments for this run only."""
 
-    id: str
+    id: Id
     args: dict[str, Any] = {}
 
 
 class PreviewSchedule(_Request, tag="schedule.preview", frozen=True):
     """Answers PreviewView of a saved schedule."""
 
-    id: str
+    id: Id
     n: int = 10
-    after: str | None = None
+    after: Word | None = None
 
 
 class PreviewTrigger(_Request, tag="time.preview", frozen=True):
     """Answers PreviewView of a trigger that need not be saved."""
 
     trigger: Trigger
-    timezone: str = "UTC"
+    timezone: Word = "UTC"
     n: int = 10
-    after: str | None = None
+    after: Word | None = None
     policy: dict[str, Any] = {}
-    start: str | None = None
-    until: str | None = None
+    start: Word | None = None
+    until: Word | None = None
 
 
 class ReadTime(_Request, tag="time.read", frozen=True):
-    """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user."""
+    """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user. ``when`` is
+    empty where ``repeat`` says it all."""
 
-    when: str
-    repeat: str | None = None
-    timezone: str | None = None
-    guild_id: str | None = None
-    user_id: str | None = None
+    when: Text
+    repeat: Text | None = None
+    timezone: Word | None = None
+    guild_id: Id | None = None
+    user_id: Id | None = None
 
 
 class SuggestTimes(_Request, tag="time.suggest", frozen=True):
     """Answers Suggestions for a half-typed ``when`` or ``repeat`` (``field``), with readings."""
 
-    field: str
-    text: str
-    timezone: str | None = None
-    guild_id: str | None = None
-    user_id: str | None = None
+    field: TimeField
+    text: Text
+    timezone: Word | None = None
+    guild_id: Id | None = None
+    user_id: Id | None = None
 
 
 class SuggestZones(_Request, tag="time.zones", frozen=True):
     """Answers Suggestions of time zones for half-typed text; popular ones for none."""
 
-    text: str
+    text: Text
 
 
 class SuggestSchedules(_Request, tag="schedule.suggest", frozen=True):
@@ -138,88 +141,88 @@ class SuggestSchedules(_Request, tag="schedule.suggest", frozen=True):
 
     ``reminders`` keeps to the actor's own reminders, wherever they were made."""
 
-    text: str
-    guild_id: str | None = None
+    text: Line
+    guild_id: Id | None = None
     reminders: bool = False
 
 
 class Undo(_Request, tag="undo", frozen=True):
     """Answers Schedule as it is after the change was taken back."""
 
-    token: str
+    token: Id
 
 
 class ListRuns(_Request, tag="run.list", frozen=True):
     """Answers RunPage, newest first."""
 
-    guild_id: str | None = None
+    guild_id: Id | None = None
     any_guild: bool = False
-    schedule_id: str | None = None
-    state: str | None = None
-    since: str | None = None
+    schedule_id: Id | None = None
+    state: RunState | None = None
+    since: Word | None = None
     limit: int = 50
-    cursor: str | None = None
+    cursor: Word | None = None
 
 
 class GetRun(_Request, tag="run.get", frozen=True):
     """Answers Run."""
 
-    id: str
+    id: Id
 
 
 class CancelRun(_Request, tag="run.cancel", frozen=True):
     """Answers Run."""
 
-    id: str
+    id: Id
 
 
 class RetryRun(_Request, tag="run.retry", frozen=True):
-    """Answers Run: a new one, with the arguments the old one had."""
+    """Answers Run: a new one, with the arguments the old one had. A run is run again once; then its successor is."""
 
-    id: str
+    id: Id
 
 
 class ListEvents(_Request, tag="event.list", frozen=True):
     """Answers EventPage: the journal after ``after`` (a seq, or ``epoch-seq``)."""
 
-    after: str | None = None
-    kinds: tuple[str, ...] = ()
-    guild_id: str | None = None
+    after: Word | None = None
+    kinds: Annotated[tuple[Word, ...], msgspec.Meta(max_length=50, description="a list of at most 50 kinds")] = ()
+    guild_id: Id | None = None
     limit: int = 100
 
 
 class GetGuildSettings(_Request, tag="guild.settings.get", frozen=True):
     """Answers GuildSettings, defaults filled in."""
 
-    guild_id: str
+    guild_id: Id
 
 
 class PutGuildSettings(_Request, tag="guild.settings.put", frozen=True):
     """Answers GuildSettings. ``changes`` may name a part of the fields."""
 
-    guild_id: str
+    guild_id: Id
     changes: dict[str, Any]
 
 
 class NoteGuild(_Request, tag="guild.note", frozen=True):
     """Answers Done. The bot tells which guild it joined (or still is in), or left."""
 
-    guild_id: str
-    name: str
+    guild_id: Id
+    name: Line
     present: bool = True
 
 
 class GetUserTimezone(_Request, tag="user.timezone.get", frozen=True):
     """Answers UserTimezone."""
 
-    user_id: str
+    user_id: Id
 
 
 class PutUserTimezone(_Request, tag="user.timezone.put", frozen=True):
     """Answers UserTimezone; ``timezone`` None forgets it."""
 
-    user_id: str
-    timezone: str | None
+    user_id: Id
+    timezone: Word | None
 
 
 class GetStatus(_Request, tag="status", frozen=True):

@@ -6,10 +6,11 @@ commands, HTTP, YAML and the ledger. Field meanings: contract, section 4.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from schedule_zero.bounds import Id, Word
 from schedule_zero.trigger import Trigger
 
 Catchup = Literal["skip", "once", "all"]
@@ -24,7 +25,7 @@ ScheduleState = Literal["active", "paused", "blocked", "needs_owner", "pending",
 AfterWhen = Literal["success", "failure", "any", "all"]
 OnClash = Literal["skip", "later", "earlier"]
 
-Count = msgspec.Meta(ge=1, le=1_000_000)
+Delays = Annotated[tuple[str, ...], msgspec.Meta(max_length=100, description="a list of at most 100 durations")]
 
 
 class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     initial: str = "PT1S"
     maximum: str = "PT5M"
     jitter: float = 0.2
-    delays: tuple[str, ...] = ()
+    delays: Delays = ()
 
 
 class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -49,7 +50,8 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     on_quota: OnQuota = "wait"
     jitter: str = "PT0S"
     dst: ClockChange = "debian"
-    month_end: MonthEnd = "skip"
+    month_end: MonthEnd | None = None
+    """None is what the trigger itself does (clamp for intervals, else skip); a saved schedule always names it."""
     timeout: str = "PT30S"
     priority: Priority = "normal"
     delivery: Delivery = "at_least_once"
@@ -60,47 +62,47 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
 class Calendar(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Days on which a schedule is not due: a named calendar of the guild, or dates and a country's holidays."""
 
-    name: str | None = None
-    dates: tuple[str, ...] = ()
-    country: str | None = None
+    name: Word | None = None
+    dates: Annotated[tuple[Word, ...], msgspec.Meta(max_length=1000, description="a list of at most 1000 days")] = ()
+    country: Word | None = None
     on_clash: OnClash = "skip"
 
 
 class ActiveHours(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Hours outside which a schedule is not due: named hours of the guild, or windows written here."""
 
-    name: str | None = None
-    windows: tuple[str, ...] = ()
-    timezone: str | None = None
+    name: Word | None = None
+    windows: Annotated[tuple[Word, ...], msgspec.Meta(max_length=100, description="a list of at most 100 windows")] = ()
+    timezone: Word | None = None
     outside: OnClash = "skip"
 
 
 class After(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A chain link: run after another schedule's run ended that way."""
 
-    schedule: str
+    schedule: Id
     when: AfterWhen = "success"
-    delay: str = "PT0S"
+    delay: Word = "PT0S"
 
 
 class ScheduleSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A schedule as a client asks for it. ``policy`` is merged over the defaults, so it stays a mapping here."""
 
-    handler: str
-    method: str
+    handler: Word
+    method: Word
     trigger: Trigger
-    guild_id: str | None = None
-    name: str | None = None
-    owner_id: str | None = None
+    guild_id: Id | None = None
+    name: Word | None = None
+    owner_id: Id | None = None
     args: dict[str, Any] = {}
-    timezone: str | None = None
-    start: str | None = None
-    until: str | None = None
+    timezone: Word | None = None
+    start: Word | None = None
+    until: Word | None = None
     count: int | None = None
-    calendar: str | Calendar | None = None
-    active_hours: str | ActiveHours | None = None
+    calendar: Word | Calendar | None = None
+    active_hours: Word | ActiveHours | None = None
     policy: dict[str, Any] = {}
-    after: tuple[After, ...] = ()
+    after: Annotated[tuple[After, ...], msgspec.Meta(max_length=50, description="a list of at most 50 links")] = ()
     metadata: dict[str, str] = {}
 
 

@@ -9,7 +9,7 @@ import msgspec
 from schedule_zero.errors import FieldError, ReadingOffer
 from schedule_zero.event import Event
 from schedule_zero.run import Run
-from schedule_zero.schedule import Schedule
+from schedule_zero.schedule import MonthEnd, Schedule
 from schedule_zero.trigger import Trigger
 
 
@@ -93,6 +93,8 @@ class ReadingView(msgspec.Struct, kw_only=True):
     start: str | None = None
     until: str | None = None
     count: int | None = None
+    month_end: MonthEnd = "clamp"
+    """What the policy of a schedule made from it should say: ``trigger`` does not tell words from cron."""
 
 
 class Suggestion(msgspec.Struct, kw_only=True, frozen=True):

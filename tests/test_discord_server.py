@@ -19,6 +19,8 @@ from tests.discord_server.records import JournalEntry, JsonObject
 from tests.discord_server.sample_bot import Bot, Buttons, point_at, running
 from tests.discord_server.state import Settings
 
+pytestmark = pytest.mark.slow
+
 POST_MESSAGE = "POST /channels/*/messages"
 
 

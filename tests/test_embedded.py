@@ -17,7 +17,7 @@ from core.app import App
 from schedule_zero import Context, Handler, RetryAfter, ScheduleZero, method
 from schedule_zero.errors import Invalid
 from schedule_zero.run import RunState
-from schedule_zero.trigger import DateTrigger, IntervalTrigger
+from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger
 
 
 def inside(**options: Any) -> ScheduleZero:
@@ -47,6 +47,24 @@ class Calls:
             while len(self.made) < count:
                 self._more.clear()
                 await self._more.wait()
+
+
+@pytest.mark.parametrize(
+    ("when", "month_end"),
+    [
+        ("every month on the 31st", "clamp"), ("0 9 31 * *", "skip"), ("FREQ=MONTHLY;BYMONTHDAY=31", "skip"),
+        (IntervalTrigger(every="P1M"), "clamp"), (CronTrigger(expression="0 9 31 * *"), "skip"),
+        (RRuleTrigger(rule="FREQ=MONTHLY", start="2026-01-31T09:00:00"), "skip"),
+    ],
+)  # fmt: skip
+async def test_a_day_that_a_month_lacks_means_here_what_it_means_elsewhere(when: Any, month_end: str) -> None:
+    sz = inside()
+
+    @sz.handler
+    async def work() -> None: ...
+
+    async with sz.running():
+        assert (await sz.schedule("work", when)).policy.month_end == month_end
 
 
 async def test_the_contracts_example_fires(tmp_path: Path) -> None:

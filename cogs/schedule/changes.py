@@ -7,13 +7,16 @@ from typing import Final
 
 from discord import app_commands
 
-from cogs.answers import defer, show
+from cogs.answers import defer, show, tell
 from cogs.cards import card, run_line, schedule_card
 from cogs.drafts import moment_of
 from cogs.front import Interaction, core_of, front_of
-from cogs.options import ItemText, TokenText, UntilText, resolve_item
-from cogs.texts import title_of
+from cogs.items import resolve_item
+from cogs.options import ItemText, TokenText, UntilText
+from cogs.refusals import Refusal
+from cogs.texts import label_of, place_of, title_of
 from schedule_zero.client import CoreClient
+from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.run import TERMINAL, Run
 from schedule_zero.schedule import Schedule
 
@@ -63,16 +66,39 @@ async def undo(interaction: Interaction, token: TokenText) -> None:
 
 
 @app_commands.command(name="run_now", description="Run a schedule once now; its times stay as they are")
-@app_commands.describe(item="Which schedule")
-async def run_now(interaction: Interaction, item: ItemText) -> None:
-    """Run a schedule now and show what came of it."""
+@app_commands.describe(
+    item="Which schedule",
+    test="Show you alone what it would post, and run nothing",
+    keep_anchor="Its times stay as they are; always so",
+)
+async def run_now(interaction: Interaction, item: ItemText, test: bool = False, keep_anchor: bool = True) -> None:
+    """Run a schedule now and show what came of it; or show its message to the person who asks."""
     await defer(interaction)
+    if not keep_anchor:
+        raise Refusal("Running a schedule now never moves its times; leave `keep_anchor` out.")
     core = core_of(interaction)
     id = await resolve_item(interaction, item)
     schedule = await core.get_schedule(id)
+    if test:
+        await _rehearse(interaction, schedule)
+        return
     run = await core.run_schedule(id, key=f"interaction:{interaction.id}")
     run = await _watch(core, run)
     await show(interaction, card(f"Run now: {title_of(schedule)}", run_line(run), f"-# `{run.id}` of `{id}`"))
+
+
+async def _rehearse(interaction: Interaction, schedule: Schedule) -> None:
+    """The message as it would come, to the person alone; nobody is mentioned by it, whatever it says."""
+    content = schedule.args.get("content")
+    if schedule.handler != "discord" or not isinstance(content, str):
+        raise Refusal("`test` shows what a message will look like, and this schedule does other work.")
+    facts = [f"**Where**: {place_of(schedule.args)}"]
+    mentions = schedule.args.get("mentions")
+    if mentions:
+        facts.append(f"**May mention**: {' '.join(mentions)}")
+    facts.append("-# Below is what it would post. Nothing was posted, and nobody was mentioned.")
+    await show(interaction, card(f"Test: {title_of(schedule)}", "\n".join(facts)))
+    await tell(interaction, content)
 
 
 async def _watch(core: CoreClient, run: Run) -> Run:
@@ -81,10 +107,13 @@ async def _watch(core: CoreClient, run: Run) -> Run:
     while run.state not in TERMINAL and waited < WATCHED:
         await asyncio.sleep(_LOOK)
         waited += _LOOK
-        run = await core.get_run(run.id)
+        try:
+            run = await core.get_run(run.id)
+        except ScheduleZeroError:
+            break  # it was created, and that is what was asked for; how it ends can be looked up
     return run
 
 
 async def _show_change(interaction: Interaction, schedule: Schedule, heading: str) -> None:
-    front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {title_of(schedule)}")
+    front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {label_of(schedule)}")
     await show(interaction, schedule_card(schedule, heading))

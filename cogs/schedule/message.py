@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import discord
 from discord import app_commands, ui
 
 from cogs.cards import schedule_card
 from cogs.channels import missing_to_post, named
-from cogs.drafts import TEXT_POLICY, Draft, begin, moment_of, read, require_text
+from cogs.drafts import Draft, begin, moment_of, read, require_text
 from cogs.front import Interaction, core_of, front_of, home_of
 from cogs.mentions import UnreadableMention, may_make, parse, split
 from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
+from cogs.places import require_bot_rights
 from cogs.refusals import Refusal
-from cogs.texts import title_of
+from cogs.texts import label_of
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.views import ReadingView
 
@@ -27,7 +27,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
 
     async def save(self, interaction: Interaction) -> ui.LayoutView:
         text = require_text(self.text)
-        await _require_bot_rights(interaction, self.channel_id)
+        await require_bot_rights(interaction, self.channel_id, "channel")
         reading = await read(interaction, self)
         until = reading.until
         if self.until is not None:
@@ -35,7 +35,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
         saved = await core_of(interaction).create_schedule(
             self._spec(interaction, text, reading, until), idempotency_key=f"interaction:{interaction.id}"
         )
-        front_of(interaction).undos.remember(interaction.user.id, saved, f"Scheduled: {title_of(saved)}")
+        front_of(interaction).undos.remember(interaction.user.id, saved, f"Scheduled: {label_of(saved)}")
         return schedule_card(saved, "Scheduled")
 
     def _spec(self, interaction: Interaction, text: str, reading: ReadingView, until: str | None) -> ScheduleSpec:
@@ -54,7 +54,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
             start=reading.start,
             until=until,
             count=self.count if self.count is not None else reading.count,
-            policy=TEXT_POLICY,
+            policy={"month_end": reading.month_end},
         )
 
 
@@ -111,32 +111,6 @@ def _require_caller_rights(interaction: Interaction, channel: Place) -> None:
     missing = missing_to_post(channel.permissions, channel.type)
     if missing:
         raise Refusal(f"You lack {named(missing)} in <#{channel.id}>; pick a channel you may write in.")
-
-
-async def _require_bot_rights(interaction: Interaction, channel_id: int) -> None:
-    """The bot must be able to post there. Discord is asked when the channel is not cached.
-
-    Raises:
-        Refusal: the channel is gone, hidden, or a right is missing.
-    """
-    client = interaction.client
-    guild = client.get_guild(interaction.guild_id or 0)
-    try:
-        channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
-    except discord.NotFound:
-        raise Refusal("`channel` was deleted meanwhile; pick another one.") from None
-    except discord.Forbidden:
-        raise Refusal(f"The bot lacks View Channel in <#{channel_id}>; allow it there, or pick another one.") from None
-    if guild is None or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-        raise Refusal("`channel` is no channel of this server.")
-    if isinstance(channel, discord.Thread) and channel.parent is None:
-        return  # the parent is not cached, so its rights are not known; the handler asks when it posts
-    rights = channel.permissions_for(guild.me)
-    missing = missing_to_post(rights, channel.type)
-    if missing:
-        raise Refusal(f"The bot lacks {named(missing)} in <#{channel_id}>; allow it there, or pick another one.")
-    if isinstance(channel, discord.Thread) and channel.locked and not rights.manage_threads:
-        raise Refusal(f"The thread <#{channel_id}> is locked; unlock it, or pick another one.")
 
 
 def _read_mentions(interaction: Interaction, channel: Place, text: str | None) -> tuple[str, ...]:

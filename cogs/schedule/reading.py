@@ -10,10 +10,11 @@ from discord import app_commands
 from cogs.answers import defer
 from cogs.answers import show as show_card
 from cogs.cards import fires_of, schedule_card
-from cogs.drafts import TEXT_POLICY, moment_of
+from cogs.drafts import moment_of
 from cogs.front import Interaction, actor_of, core_of
-from cogs.lists import LONGEST_SEARCH, Listing, listing_card
-from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText, resolve_item
+from cogs.items import resolve_item
+from cogs.lists import LONGEST_SEARCH, Listing, Sort, listing_card
+from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.texts import title_of
 
@@ -27,6 +28,7 @@ MOST_FIRES: int = 50
     owner="Only those of this person",
     state="Only those in this state",
     search="Only those with this in their name or text",
+    sort="In which order; left out, by state and age",
     page="Which page",
 )
 async def list_schedules(
@@ -35,6 +37,7 @@ async def list_schedules(
     owner: discord.User | None = None,
     state: State | None = None,
     search: app_commands.Range[str, 1, LONGEST_SEARCH] | None = None,
+    sort: Sort | None = None,
     page: app_commands.Range[int, 1, 100] = 1,
 ) -> None:
     """List the guild's schedules."""
@@ -44,6 +47,7 @@ async def list_schedules(
         search=search or "",
         channel_id=str(channel.id) if channel is not None else "",
         owner_id=str(owner.id) if owner is not None else "",
+        sort=sort,
         page=page,
     )
     await show_card(interaction, await listing_card(interaction, listing))
@@ -85,7 +89,7 @@ async def preview(
     if item is not None:
         await _preview_item(interaction, item, n, start, tz)
     elif when is not None or repeat is not None:
-        await _preview_words(interaction, when or repeat or "", repeat if when else None, tz, n, start)
+        await _preview_words(interaction, when or "", repeat, tz, n, start)
     else:
         raise Refusal("Give `item`, or a time in `when` or `repeat`.")
 
@@ -112,6 +116,6 @@ async def _preview_words(
         after=after,
         start=reading.start,
         until=reading.until,
-        policy=TEXT_POLICY,
+        policy={"month_end": reading.month_end},
     )
     await show_card(interaction, fires_of(view, "Preview"))

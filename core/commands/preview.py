@@ -17,7 +17,7 @@ from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero import instant
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
-from schedule_zero.trigger import CronTrigger, Trigger
+from schedule_zero.trigger import Trigger
 
 _DEFAULT_TIME: Final = "09:00"  # what a day without a time of day means, unless a guild has set another
 
@@ -42,7 +42,7 @@ def show(text: str, *, timezone: str, count: int, after: str | None, dst: str, a
     try:
         name = zone(timezone).key
         reading = read(text, now=now, timezone=name, default_time=_DEFAULT_TIME, hour24=True)
-        rule = _rule(reading, name, now, dst, _month_end(text, reading.trigger))
+        rule = _rule(reading, name, now, dst)
     except Unreadable as error:
         offers = tuple(_offer(each, timezone, now, dst) for each in error.readings)
         raise Invalid(str(error), (FieldError("text", str(error)),), offers) from None
@@ -77,22 +77,15 @@ def _instant(after: str | None) -> int:
         raise WrongInput(f"--after takes an instant such as 2026-03-28T09:00:00+01:00, not {after!r}") from None
 
 
-def _month_end(text: str, trigger: Trigger) -> str:
-    """What a day means that a month does not have: words mean its last day; cron and RRULE skip it, as they specify."""
-    written = text.strip().upper()
-    spelled_out = isinstance(trigger, CronTrigger) and written == trigger.expression.upper()
-    return "skip" if spelled_out or written.startswith(("RRULE:", "FREQ=")) else "clamp"
-
-
-def _rule(reading: Reading, timezone: str, now: int, dst: str, month_end: str) -> Rule:
+def _rule(reading: Reading, timezone: str, now: int, dst: str) -> Rule:
     return compile_rule(
-        reading.trigger, timezone=timezone, anchor=now, dst=dst, month_end=month_end, start=reading.start,
+        reading.trigger, timezone=timezone, anchor=now, dst=dst, month_end=reading.month_end, start=reading.start,
         until=reading.until,
     )  # fmt: skip
 
 
 def _offer(reading: Reading, timezone: str, now: int, dst: str) -> ReadingOffer:
     trigger: Any = msgspec.to_builtins(reading.trigger)
-    rule = _rule(reading, timezone, now, dst, _month_end(reading.text, reading.trigger))
+    rule = _rule(reading, timezone, now, dst)
     due = rule.next_after(now)
     return ReadingOffer(reading.text, trigger, reading.words, None if due is None else instant.spell(due, rule.zone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
@@ -50,9 +51,14 @@ def token(config: Config, environ: Mapping[str, str]) -> str:
 
     Raises:
         Failed: there is none.
+        WrongInput: it cannot be one.
     """
     given = environ.get(TOKEN_VARIABLE)
     if given:
+        if not re.fullmatch(r"[!-~]+", given):  # anything else cannot stand in a header of HTTP (RFC 9110, 5.5)
+            raise WrongInput(
+                f"{TOKEN_VARIABLE} holds a space, a line break or an odd character; set it to the token alone"
+            )
         return given
     try:
         return read_token(config.data_path)

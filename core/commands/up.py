@@ -33,6 +33,8 @@ from schedule_zero.instant import parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _VERIFIED: Final = "verified"
+LEAVINGS: Final = 3
+LEAVING_S: Final = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -132,9 +134,16 @@ async def _until_stopped(app: App, up: Up, side: asyncio.Task[None]) -> None:
 
 
 async def _end(sides: list[asyncio.Task[None]]) -> None:
-    for side in sides:
-        side.cancel()
-    await asyncio.gather(*sides, return_exceptions=True)
+    """Cancel, and once more after a while: discord.py swallows what meets it while a shard reconnects."""
+    left = set(sides)
+    for _ in range(LEAVINGS):
+        for side in left:
+            side.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=LEAVING_S)
+    if left:
+        _log.warning("the Discord side does not end; it is left behind")
+    await asyncio.gather(*(side for side in sides if side.done()), return_exceptions=True)
 
 
 def _stop_on_signals(app: App) -> None:

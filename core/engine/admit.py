@@ -110,17 +110,18 @@ def _fires(firing: Firing) -> int:
     return len(firing.behind) + (firing.swallowed[2] if firing.swallowed else 0)
 
 
-def decide(firing: Firing, now: int, active: Sequence[ActiveRun], make_id: MakeId) -> Decision:
-    """Turn a firing into its advance, its new runs, and what they do to older runs of the same schedule."""
+def decide(firing: Firing, advance: Advance, now: int, active: Sequence[ActiveRun], make_id: MakeId) -> Decision:
+    """Turn a firing, which steps its schedule forward so, into new runs and what they do to older ones of the schedule."""
     plan = firing.plan
+    if not active and firing.swallowed is None and not firing.behind and _in_time(plan, firing.due, now):
+        return Decision(advance, [_run_row(firing, firing.due, now, make_id())], [], [])  # what nearly all are
     dues = firing.behind or ((firing.due,) if firing.swallowed is None else ())
     swallowed = firing.swallowed
-    window = plan.terms.catchup_window
-    in_time = [due for due in dues if window is None or now <= due + window]
-    late = [due for due in dues if window is not None and now > due + window]
+    in_time = [due for due in dues if _in_time(plan, due, now)]
+    late = [due for due in dues if not _in_time(plan, due, now)]
     if late:
         swallowed = _join(swallowed, late)
-    decision = Decision(_advance(firing), [], [], [])
+    decision = Decision(advance, [], [], [])
     # Listings go by id, and ids made in one millisecond sort at random: here they go by due time.
     ids = iter(sorted(make_id() for _ in range(len(in_time) + (swallowed is not None))))
     if swallowed is not None:
@@ -131,7 +132,13 @@ def decide(firing: Firing, now: int, active: Sequence[ActiveRun], make_id: MakeI
     return decision
 
 
-def _advance(firing: Firing) -> Advance:
+def _in_time(plan: Plan, due: int, now: int) -> bool:
+    window = plan.terms.catchup_window
+    return window is None or now <= due + window
+
+
+def advance_of(firing: Firing) -> Advance:
+    """How a firing steps its schedule forward."""
     row = firing.plan.row
     newest = firing.behind[-1] if firing.behind else (firing.swallowed[1] if firing.swallowed else firing.due)
     state: ScheduleState = "active" if firing.next_due is not None else "done"

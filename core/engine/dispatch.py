@@ -44,7 +44,8 @@ class Dispatcher:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
-        terms: TermsBook, longest_sleep_s: float, consequences: Consequences,
+        terms: TermsBook, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
+        consequences: Consequences,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ledger = ledger
@@ -54,6 +55,7 @@ class Dispatcher:
         self._fleet = fleet
         self._terms = terms
         self._longest_sleep_s = longest_sleep_s
+        self._ticks_first = ticks_first
         self._consequences = consequences
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -80,6 +82,7 @@ class Dispatcher:
         """Give out runs until cancelled."""
         while True:
             self._wake.clear()
+            await self._ticks_first()
             try:
                 async with self._turn:
                     await self._look_after_waiting()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -28,7 +29,7 @@ from core.engine.ports import Answer, Clock, EventSink, Pace
 from core.engine.publisher import Publisher
 from core.engine.recovery import Recovery
 from core.engine.scheduler import Scheduler
-from core.engine.settle import Settler
+from core.engine.settle import Settler, Verdict
 from core.engine.tick import Tick
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import SLOTS, FairQueue
@@ -78,7 +79,8 @@ class Engine:
         self.settler = Settler(clock=clock, ledger=ledger, flights=self.flights, consequences=self)
         self.dispatcher = Dispatcher(
             clock=clock, ledger=ledger, room=self.room, queue=self.queue, governor=self.governor, fleet=self.fleet,
-            terms=self.book.terms, longest_sleep_s=pace.dispatch_s, consequences=self,
+            terms=self.book.terms, longest_sleep_s=pace.dispatch_s,
+            ticks_first=partial(self.tick.caught_up, pace.ticks_first_s), consequences=self,
         )  # fmt: skip
         self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
         self.janitor = Janitor(
@@ -244,34 +246,39 @@ class Engine:
 
     # consequences of an outcome
 
-    def settled(self, flight: Flight, outcome: Outcome) -> None:
-        """An outcome is committed: capacity is free again, and the run ends or waits for its next try."""
-        order = flight.order
-        seat_s = max(0.0, self.clock.monotonic() - flight.sent_at)
-        now = self.clock.monotonic()
-        for scope in self.governor.release(order.guild_id, _method(flight), flight.instance, seat_s, now):
-            self.queue.released(scope)
-        self.fleet.given_back(flight.instance, order.handler)
-        self.queue.finished_run(order.run_id, order.guild_id, _method(flight), seat_s)
-        link = self.fleet.link(flight.instance)
-        if link is not None:
-            link.acknowledge([(order.run_id, order.attempt)])
-        if outcome.state is RunState.WAITING:
-            self._wait_again(flight, outcome)
-        else:
-            self.room.ended(order.schedule_id, order.run_id)
-        self.dispatcher.wake()
+    def settled(self, verdicts: Sequence[Verdict]) -> None:
+        """Outcomes are committed: capacity is free again, and each run ends or waits for its next try."""
+        wall, now = self.clock.now(), self.clock.monotonic()
+        answered: dict[str, list[tuple[str, int]]] = {}
+        for verdict in verdicts:
+            flight, order = verdict.flight, verdict.flight.order
+            seat_s, method = max(0.0, now - flight.sent_at), _method(flight)
+            for scope in self.governor.release(order.guild_id, method, flight.instance, seat_s, now):
+                self.queue.released(scope)
+            self.fleet.given_back(flight.instance, order.handler)
+            self.queue.finished_run(order.run_id, order.guild_id, method, seat_s)
+            answered.setdefault(flight.instance, []).append((order.run_id, order.attempt))
+            if verdict.outcome.state is RunState.WAITING:
+                self._wait_again(verdict, wall, now)
+            else:
+                self.room.ended(order.schedule_id, order.run_id)
+        for instance, attempts in answered.items():
+            link = self.fleet.link(instance)
+            if link is not None:
+                link.acknowledge(attempts)
+        if verdicts:
+            self.dispatcher.wake()
 
     def late(self, run_id: str, attempt: int) -> None:
         """A late answer is committed, so whoever sent it may forget it."""
         for link in self.fleet.links():
             link.acknowledge([(run_id, attempt)])
 
-    def _wait_again(self, flight: Flight, outcome: Outcome) -> None:
-        order, terms = flight.order, flight.terms
+    def _wait_again(self, verdict: Verdict, wall: int, now: float) -> None:
+        flight = verdict.flight
         self.room.retry(
-            order, start_before=flight.start_before, priority=terms.priority, not_before=outcome.not_before,
-            wall=self.clock.now(), now=self.clock.monotonic(),
+            flight.order, start_before=flight.start_before, priority=flight.terms.priority,
+            not_before=verdict.outcome.not_before, wall=wall, now=now,
         )  # fmt: skip
 
     def _count(self, flight: Flight) -> None:

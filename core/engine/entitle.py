@@ -6,7 +6,7 @@ up waits for the next one that has room (and is charged to that), or is skipped,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -48,37 +48,32 @@ class Entitler:
         used = await reads.used([_key(guild, period) for period in here])
         return [(period, used.get(_key(guild, period), 0)) for period in here]
 
-    async def charge(self, tx: Transaction, pairs: Sequence[tuple[Plan, Decision]], now: int) -> Charges:
+    def open_books(self, tx: Transaction, guilds: set[str | None], now: int) -> Books:
+        """Open the counters of every guild that has quotas; the question for them travels with the next one."""
+        books: dict[str | None, _Book] = {}
+        for guild in guilds:
+            if guild is not None and limited(quota := self._settings.quota_of(guild)):
+                books[guild] = _Book(guild, quota, self._zones.get(guild, _UTC), now)
+        keys = [key for book in books.values() for key in book.counters()]
+        return Books(books, tx.usage.ask(keys) if keys else None)
+
+    async def charge(self, tx: Transaction, books: Books, pairs: Sequence[tuple[Plan, Decision]]) -> Charges:
         """Charge the new waiting runs of one tick, changing rows that must wait or are skipped."""
         charges = Charges([])
-        books = await self._open_books(tx, {plan.row.guild_id for plan, _ in pairs}, now)
         for plan, decision in pairs:
-            book = books.get(plan.row.guild_id)
+            book = books.by_guild.get(plan.row.guild_id)
             if book is None:
                 continue
             for run in decision.runs:
                 if run.state is RunState.WAITING:
                     await book.charge(tx, run, wait=plan.terms.policy.on_quota == "wait")
         amounts: dict[UsageKey, int] = {}
-        for book in books.values():
+        for book in books.by_guild.values():
             amounts |= book.amounts
             charges.events += book.events
         if amounts:
             await tx.usage.charge(amounts)
         return charges
-
-    async def _open_books(self, tx: Transaction, guilds: set[str | None], now: int) -> dict[str | None, _Book]:
-        """The counters of every guild that has quotas, read with one question."""
-        books: dict[str | None, _Book] = {}
-        for guild in guilds:
-            if guild is not None and limited(quota := self._settings.quota_of(guild)):
-                books[guild] = _Book(guild, quota, self._zones.get(guild, _UTC), now)
-        keys = [key for book in books.values() for key in book.counters()]
-        if keys:
-            used = await tx.usage.used(keys)
-            for book in books.values():
-                book.note(used)
-        return books
 
     async def charge_one(self, tx: Transaction, run: RunRow, now: int, *, wait: bool) -> Charges:
         """Charge one run made outside a tick (run now, retry)."""
@@ -91,8 +86,10 @@ class Entitler:
             await tx.usage.charge(book.amounts)
         return Charges(book.events)
 
-    async def give_back(self, tx: Transaction, charged: Iterable[tuple[str | None, int | None]]) -> None:
-        """Runs ended without an attempt: (guild, the instant they were charged for)."""
+    async def give_back(
+        self, tx: Transaction, charged: Iterable[tuple[str | None, int | None]], books: Books | None = None
+    ) -> None:
+        """Runs ended without an attempt: (guild, the instant they were charged for). ``books``: open ones to correct."""
         amounts: dict[UsageKey, int] = {}
         for guild, instant in charged:
             if guild is None or instant is None:
@@ -102,6 +99,8 @@ class Entitler:
                 amounts[key] = amounts.get(key, 0) - 1
         if amounts:
             await tx.usage.charge(amounts)
+            if books is not None:
+                books.correct(amounts)
 
 
 def limited(quota: Quota) -> bool:
@@ -111,6 +110,26 @@ def limited(quota: Quota) -> bool:
 
 def _key(guild: str, period: Period) -> UsageKey:
     return UsageKey(f"guild:{guild}", period.limit, period.key)
+
+
+class Books:
+    """The counters of the guilds of one tick."""
+
+    def __init__(self, by_guild: dict[str | None, _Book], used: Awaitable[dict[UsageKey, int]] | None) -> None:
+        self.by_guild = by_guild
+        self._used = used
+
+    async def read(self) -> None:
+        """Note what was counted so far."""
+        if self._used is not None:
+            used = await self._used
+            for book in self.by_guild.values():
+                book.note(used)
+
+    def correct(self, amounts: Mapping[UsageKey, int]) -> None:
+        """Something was given back after the counters were read."""
+        for book in self.by_guild.values():
+            book.correct(amounts)
 
 
 class _Book:
@@ -134,6 +153,11 @@ class _Book:
         """What was read of them."""
         for key in self.counters():
             self._used[key] = used.get(key, 0)
+
+    def correct(self, amounts: Mapping[UsageKey, int]) -> None:
+        """What was given back of those that were read."""
+        for key in self._used.keys() & amounts.keys():
+            self._used[key] = max(0, self._used[key] + amounts[key])
 
     async def charge(self, tx: Transaction, run: RunRow, *, wait: bool) -> None:
         """Find the first period with room, from now on."""

@@ -151,8 +151,9 @@ def _spelled(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that every store and wire can carry: without halves of surrogate pairs."""
-    return text.encode("utf-8", "replace").decode()
+    """Text that every store and wire can carry: without halves of surrogate pairs, and without NUL, which PostgreSQL
+    does not take and at which SQLite's JSON ends."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _said(error: BaseException) -> str:

@@ -83,7 +83,10 @@ class Janitor:
 
         async def unit(tx: Transaction) -> list[ScheduleRow]:
             resumed = [each for each in found if await tx.schedules.replace(each.row, expected=each.row.revision - 1)]
-            await tx.runs.insert([run for each in resumed for run in each.runs])
+            missed = [run for each in resumed for run in each.runs]
+            await tx.runs.insert(
+                [run for run in missed if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
+            )
             await tx.journal.append([event for each in resumed for event in each.events])
             return [each.row for each in resumed]
 
@@ -93,7 +96,7 @@ class Janitor:
         try:
             terms = self._terms.of(row.policy)
             plan = Plan(row, rule_of(row, terms.policy), terms)
-            fresh = resumed_row(row, plan.rule.next_after, now)
+            fresh = resumed_row(row, plan.rule.next_after, now, ended=row.paused_until)
         except Exception as error:  # any fault in one stored schedule must not end what serves them all
             log.exception("rule cannot be computed", schedule_id=row.id)
             return _blocked(row, str(error), now)
@@ -149,9 +152,15 @@ def _blocked(row: ScheduleRow, reason: str, now: int) -> Resumption:
     )
 
 
-def resumed_row(row: ScheduleRow, next_after: Callable[[int], int | None], now: int) -> ScheduleRow:
-    """A schedule as it is after resuming: what was missed while it was paused is not made up for."""
-    due = next_after(max(now, row.last_due or 0))
+def resumed_row(
+    row: ScheduleRow, next_after: Callable[[int], int | None], now: int, *, ended: int | None = None
+) -> ScheduleRow:
+    """A schedule as it is after resuming: what was missed while it was paused is not made up for.
+
+    Args:
+        ended: when the pause was to end by itself; what is due from then on was not paused, only late. None: now.
+    """
+    due = next_after(max(now if ended is None else ended - 1, row.last_due or 0))
     return msgspec.structs.replace(
         row, state="active" if due is not None else "done", next_due=due, paused_until=None, note=None, failures=0,
         revision=row.revision + 1, updated=now,

@@ -1,11 +1,13 @@
 """Outcome: what an answer makes of its run. Pure; ``settle`` carries it out.
 
 The rules are those of semantics section 2: lasting causes end the run, passing ones are tried again, at most once is
-never tried again, and attempts that our own crash took do not count.
+never tried again. Attempts that our own crash took do not count, and neither do those that ended with a handler asking
+for later; only crashes in a row have an end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -14,10 +16,11 @@ import msgspec
 from core.engine.flights import Flight
 from core.engine.plan import Terms
 from core.engine.ports import Answer
+from core.ledger.rows import AttemptRow
 from schedule_zero.run import Cause, RunState
 
-# However often our own process goes down: a run that takes it along every time must end some day.
-ATTEMPT_CAP: Final = 100
+# So often in a row our own process may go down with a run: one that takes it along every time must end some day.
+CRASH_CAP: Final = 20
 # The word of a handler that cannot know whether its work was done, and must not do it again (semantics, section 5).
 UNKNOWN_FATE: Final = "unknown"
 ASKED_QUICKLY: Final = 10
@@ -72,21 +75,34 @@ def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
                   reason="error", error=answer.error, asked_s=answer.retry_after_s)  # fmt: skip
 
 
-def vanish(flight: Flight, now: int, *, ours: bool) -> Outcome:
-    """The outcome of an attempt nobody will answer: its lease ran out, or (``ours``) our own process went down."""
+def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
+    """The outcome of an attempt nobody will answer.
+
+    Args:
+        ours: our own process went down or handed it back; else its lease ran out.
+        before: how many attempts in a row nobody had answered before this one (``unanswered``).
+    """
     return _again(flight, now, ended=RunState.FAILED, outcome="lost", cause=Cause.PASSING, reason="lost",
-                  error="the handler went away before it answered", asked_s=0.0 if ours else None)  # fmt: skip
+                  error="the handler went away before it answered", asked_s=0.0 if ours else None,
+                  over=ours and before + 1 >= CRASH_CAP)  # fmt: skip
+
+
+def unanswered(attempts: Sequence[AttemptRow]) -> int:
+    """How many attempts, counted back from the newest that is over, ended without an answer."""
+    over = [attempt for attempt in attempts if attempt.outcome is not None]
+    answered = [place for place, attempt in enumerate(over, 1) if attempt.outcome != "lost"]
+    return len(over) - max(answered, default=0)
 
 
 def _again(
     flight: Flight, now: int, *, ended: RunState, outcome: str, cause: Cause, reason: str, error: str | None,
-    asked_s: float | None = None,
+    asked_s: float | None = None, over: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Another try if the rules allow one, else the end. A try somebody asked for (``asked_s``) is not counted."""
+    """Another try if the rules allow one, else the end. An attempt after which somebody asked for another (``asked_s``)
+    is not counted, however often that happens; ``over``: enough is enough."""
     lost = flight.lost + (asked_s is not None)
     attempt = flight.order.attempt
-    allowed = attempt < ATTEMPT_CAP and attempt - lost < flight.terms.policy.retry.max_attempts
-    allowed = allowed or (asked_s is not None and outcome != "lost")  # a handler may ask as often as it needs
+    allowed = not over and (asked_s is not None or attempt - lost < flight.terms.policy.retry.max_attempts)
     delay = backoff(flight.terms, flight.order.run_id, attempt - flight.lost) if asked_s is None else asked_s
     if asked_s is not None and lost > ASKED_QUICKLY:  # one that asks for "at once" for ever keeps nobody busy
         delay = max(delay, backoff(flight.terms, flight.order.run_id, lost - ASKED_QUICKLY))

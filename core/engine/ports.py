@@ -27,11 +27,14 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         longest_sleep_s: the scheduler's bound on a sleep, so that no lost wake-up or set clock can last longer.
         dispatch_s: the dispatcher's bound on a sleep.
         janitor_s: between two looks of the janitor.
+        ticks_first_s: for how long, before each batch of attempts, ticks that are behind go first. Fairness can only
+            weigh runs that are there; but where ticks never catch up, a longer time would starve what they made.
     """
 
     longest_sleep_s: float = 0.5
     dispatch_s: float = 5.0
     janitor_s: float = 1.0
+    ticks_first_s: float = 0.25
 
 
 class Clock(Protocol):

@@ -18,7 +18,7 @@ from schedule_zero.event import Event
 
 log = structlog.get_logger("schedule_zero.publisher")
 
-PAGE: Final = 500
+PAGE: Final = 1000
 LONGEST_WAIT_S: Final = 5.0
 RETRY_S: Final = 1.0
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from core.engine.flights import Flight, Flights
-from core.engine.outcome import Outcome, vanish
+from core.engine.outcome import CRASH_CAP, Outcome, unanswered, vanish
 from core.engine.plan import TermsBook
 from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
 from core.engine.waiting import WaitingRoom
@@ -44,12 +44,16 @@ class Recovery:
         """Take up every dispatched or running run; how many there were."""
         found = await self._ledger.reader.runs.open()
         ready = await self._ledger.reader.runs.ready([run.id for run, _, _ in found])
+        often = [run.id for run, _, _ in found if run.lost + 1 >= CRASH_CAP]
+        tries = await self._ledger.reader.runs.attempts(often) if often else {}
         for run, attempt, lease in found:
             self._room.under_way(run.schedule_id, run.id)
             flight = self._flight(run, attempt, lease, ready[run.id])
             self._flights.add(flight)
             if self._died(attempt.instance):
-                self._end(flight, vanish(flight, self._clock.now(), ours=True))
+                self._end(
+                    flight, vanish(flight, self._clock.now(), ours=True, before=unanswered(tries.get(run.id, ())))
+                )
         if found:
             log.info("runs were open at the last end", count=len(found))
         return len(found)

@@ -20,6 +20,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -51,6 +52,12 @@ CLOCK_JUMP: Final = SECOND
 TASK_ID: Final = "run"
 
 
+@lru_cache(maxsize=1024)
+def moment(instant: int) -> datetime:
+    """An instant as APScheduler wants it. Schedules come due together, so few instants make many of them."""
+    return to_datetime(instant)
+
+
 class RuleTrigger(Trigger):
     """Lets APScheduler ask a schedule's rule for its next due time."""
 
@@ -70,7 +77,7 @@ class RuleTrigger(Trigger):
             log.exception("rule failed", schedule_id=self._id)
             self.failure = f"{type(error).__name__}: {error}"
             return None
-        return None if due is None else to_datetime(due)
+        return None if due is None else moment(due)
 
     def __getstate__(self) -> Any:
         raise TypeError("a RuleTrigger lives in memory; the ledger stores the trigger as JSON")
@@ -125,7 +132,7 @@ class LedgerDataStore(DataStore):
         for plan, due in taken:
             trigger = RuleTrigger(self._tick, plan.row.id)
             self._taken[plan.row.id] = (plan.row, trigger)
-            schedules.append(DueSchedule(plan.row.id, trigger, to_datetime(due)))
+            schedules.append(DueSchedule(plan.row.id, trigger, moment(due)))
         return schedules
 
     async def add_job(self, job: Job) -> None:

@@ -38,7 +38,7 @@ _encode: Final = msgspec.json.Encoder().encode
 class Consequences(Protocol):
     """What the engine does with a committed outcome."""
 
-    def settled(self, flight: Flight, outcome: Outcome) -> None: ...
+    def settled(self, verdicts: Sequence[Verdict]) -> None: ...
     def late(self, run_id: str, attempt: int) -> None: ...
     async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None: ...
 
@@ -127,8 +127,7 @@ class Settler:
             return False
         log.debug("outcomes committed", ended=len(ended), started=len(started), late=len(late))
         self.executed += sum(1 for verdict in ended if verdict.outcome.state in TERMINAL)
-        for verdict in ended:
-            self._consequences.settled(verdict.flight, verdict.outcome)
+        self._consequences.settled(ended)
         for row in late:
             self._consequences.late(row.run_id, row.attempt)
         if blocked:

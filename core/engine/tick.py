@@ -14,12 +14,20 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from core.engine.admit import Decision, Firing, decide, events_of, look
-from core.engine.entitle import Charges, Entitler
+from core.engine.admit import Decision, Firing, advance_of, decide, events_of, look
+from core.engine.entitle import Books, Charges, Entitler
 from core.engine.horizon import Horizon
 from core.engine.plan import Plan, PlanBook
 from core.engine.ports import Clock
-from core.ledger.port import ActiveRun, Ledger, OccurrenceTaken, StoreClosed, StoreError, Transaction
+from core.ledger.port import (
+    ActiveRun,
+    Ledger,
+    OccurrenceTaken,
+    StaleAdvance,
+    StoreClosed,
+    StoreError,
+    Transaction,
+)
 from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
@@ -75,6 +83,8 @@ class Tick:
         self._looked: dict[str, Firing] = {}
         self._committing: asyncio.Task[None] | None = None
         self._soonest_committing: int | None = None
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self.now = clock.now()
         self.last_commit: int | None = None
         self.fired = 0
@@ -89,6 +99,10 @@ class Tick:
         if missing:
             for row in (await self._ledger.reader.schedules.get_many(missing)).values():
                 await self._compile(row)
+        if len(due) < limit:
+            self._caught_up.set()
+        else:
+            self._caught_up.clear()
         taken = [(plan, instant) for id, instant in due if (plan := self._book.known(id)) is not None]
         self._taken = {plan.row.id: (plan, instant) for plan, instant in taken}
         self._firings, self._looked = [], {}
@@ -171,15 +185,25 @@ class Tick:
             return soonest
         return self._soonest_committing if soonest is None else min(soonest, self._soonest_committing)
 
+    async def caught_up(self, patience_s: float) -> None:
+        """Wait, at most so long, while more is due than one tick takes: fairness can only weigh runs that are there."""
+        if self._caught_up.is_set():
+            return
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._caught_up.wait()
+        except TimeoutError:
+            return
+
     def overdue(self, now: int) -> int:
         """How many known due times lie behind now: the backlog of the tick."""
         return self._horizon.count_until(now)
 
-    async def _settle(self, firings: list[Firing], *, some_known: bool = False) -> None:
+    async def _settle(self, firings: list[Firing], *, doubtful: bool = False) -> None:
         now = self.now
         log.debug("tick commits", schedules=len(firings))
         try:
-            done = await self._ledger.write(self._unit(firings, now, some_known))
+            done = await self._ledger.write(self._unit(firings, now, doubtful))
         except StoreClosed:
             raise
         except StoreError as error:
@@ -187,29 +211,40 @@ class Tick:
             await asyncio.sleep(REFUSED_PAUSE_S)
             self._put_back(firings)
             return
-        except OccurrenceTaken:  # the clock went back and the schedule was edited: what has its run gets no second
-            log.warning("an occurrence exists already", schedules=len(firings))
-            for firing in firings:
-                await self._settle([firing], some_known=True)
+        except (StaleAdvance, OccurrenceTaken) as error:
+            # Somebody edited one of them meanwhile, or the clock went back: now each is looked at before it moves.
+            log.debug("a tick is looked through", reason=str(error), schedules=len(firings))
+            await self._settle(firings, doubtful=True)
             return
         log.debug("tick committed", runs=len(done.runs))
         self._after(firings, done)
         if done.refused:
             await self._reread(done.refused)
 
-    def _unit(self, firings: list[Firing], now: int, some_known: bool) -> Callable[[Transaction], Awaitable[Committed]]:
+    def _unit(self, firings: list[Firing], now: int, doubtful: bool) -> Callable[[Transaction], Awaitable[Committed]]:
+        """The tick's transaction. Nearly always everything still stands as it was taken, so that is not asked first:
+        what no longer does fails the unit, which is then run once more as ``doubtful``."""
+
         async def unit(tx: Transaction) -> Committed:
             done = Committed()
-            recurring = [f.plan.row.id for f in firings if f.plan.rule.recurring]
+            if doubtful:
+                done.refused = await tx.schedules.stale([advance_of(f) for f in firings])
+            standing = [f for f in firings if f.plan.row.id not in done.refused]
+            done.advances = [advance_of(f) for f in standing]
+            await tx.schedules.advance(done.advances)
+            books = self._entitler.open_books(tx, {f.plan.row.guild_id for f in standing}, now)
+            recurring = [f.plan.row.id for f in standing if f.plan.rule.recurring]
             active = await tx.runs.active(recurring) if recurring else {}
-            decisions = [decide(f, now, active.get(f.plan.row.id, ()), self._make_id) for f in firings]
-            done.advances = [d.advance for d in decisions]
-            if some_known:
+            await books.read()
+            decisions = [
+                decide(firing, step, now, active.get(firing.plan.row.id, ()), self._make_id)
+                for firing, step in zip(standing, done.advances, strict=True)
+            ]
+            if doubtful:
                 await _leave_out_known(tx, decisions)
-            done.refused = await tx.schedules.advance([d.advance for d in decisions])
-            pairs = [(f, d) for f, d in zip(firings, decisions, strict=True) if d.advance.id not in done.refused]
-            await self._give_back(tx, pairs, active)
-            charges = await self._entitler.charge(tx, [(f.plan, d) for f, d in pairs], now)
+            pairs = list(zip(standing, decisions, strict=True))
+            await self._give_back(tx, pairs, active, books)
+            charges = await self._entitler.charge(tx, books, [(f.plan, d) for f, d in pairs])
             await self._write(tx, pairs, charges, now, done)
             return done
 
@@ -236,26 +271,26 @@ class Tick:
         done.withdrawn = [move.run_id for move in moves]
 
     async def _give_back(
-        self, tx: Transaction, pairs: list[tuple[Firing, Decision]], active: Mapping[str, Sequence[ActiveRun]]
-    ) -> None:
+        self, tx: Transaction, pairs: list[tuple[Firing, Decision]], active: Mapping[str, Sequence[ActiveRun]],
+        books: Books,
+    ) -> None:  # fmt: skip
         """What superseded runs had been charged is free again before the new ones are charged: they take their place."""
         untried = {move.run_id for _, decision in pairs for move in decision.moves if move.attempt == 0}
         if untried:
-            await self._entitler.give_back(tx, [
+            charged = [
                 (firing.plan.row.guild_id, run.charged)
                 for firing, _ in pairs
                 for run in active.get(firing.plan.row.id, ())
                 if run.id in untried
-            ])  # fmt: skip
+            ]
+            await self._entitler.give_back(tx, charged, books)
 
     def _make_id(self) -> str:
         return self._ids.make("run", self.now)
 
     def _after(self, firings: list[Firing], done: Committed) -> None:
-        for firing, step in zip(firings, done.advances, strict=True):
+        for firing, step in zip((f for f in firings if f.plan.row.id not in done.refused), done.advances, strict=True):
             row = firing.plan.row
-            if row.id in done.refused:
-                continue
             self._horizon.put(row.id, row.revision, firing.next_due)
             row.fired, row.last_due, row.next_due = step.fired, step.last_due, step.next_due
             if firing.next_due is None:
@@ -316,8 +351,8 @@ class Tick:
 
 
 async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:
-    """Drop new runs whose occurrence has a row already."""
+    """Drop new runs whose occurrence has a row already, and with them what they would have done to that row."""
     for decision in decisions:
-        decision.runs = [
-            run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None
-        ]
+        fresh = [run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
+        if len(fresh) < len(decision.runs):
+            decision.runs, decision.moves, decision.cancel = fresh, [], []

@@ -1,18 +1,16 @@
-"""Entitlements: calendar quotas of a guild, in its own zone. Which periods count, and how many runs still fit.
+"""Entitlements: calendar quotas of a guild, in its own zone. Which periods count a run.
 
-The ledger holds the counters and charges them in the transaction that creates the runs (semantics, section 3); here
-is only the reckoning.
+The ledger holds the counters, and the engine charges them in the transaction that creates the runs (semantics,
+section 3); here is only the calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
 import msgspec
 
 from core.governor.settings import Quota
-from core.governor.verdict import Exhausted, scope_of
 from schedule_zero.instant import HOUR, MINUTE, SECOND, from_datetime, to_datetime
 
 
@@ -30,13 +28,6 @@ class Period(msgspec.Struct, frozen=True, gc=False):
     key: str
     allowed: int
     until: int
-
-
-class Entitled(msgspec.Struct, frozen=True, gc=False):
-    """How many of the runs asked for are entitled, and what refuses the next one; None when all are."""
-
-    granted: int
-    refused: Exhausted | None
 
 
 def periods(quota: Quota, instant: int, zone: tzinfo) -> list[Period]:
@@ -60,26 +51,6 @@ def periods(quota: Quota, instant: int, zone: tzinfo) -> list[Period]:
         until = _midnight_after(instant, following, zone)
         found.append(Period("runs_per_month", f"{local:%Y-%m}", quota.runs_per_month, until))
     return found
-
-
-def entitle(
-    quota: Quota, usage: Mapping[tuple[str, str], int], n: int, instant: int, zone: tzinfo, *, guild: str
-) -> Entitled:
-    """How many of ``n`` runs created at ``instant`` the guild's calendar quotas entitle.
-
-    Args:
-        usage: what the ledger has counted, by (limit, period key); what is not there is 0.
-    """
-    granted, refused = n, None
-    for period in periods(quota, instant, zone):
-        used = usage.get((period.limit, period.key), 0)
-        room = max(0, period.allowed - used)
-        if room > granted or room >= n:
-            continue
-        if room < granted or refused is None or period.until > refused.until:
-            refused = Exhausted(scope_of(guild), period.limit, used + room, period.allowed, period.until)
-        granted = room
-    return Entitled(granted, refused)
 
 
 def _offset(local: datetime) -> str:

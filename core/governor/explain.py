@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.governor.verdict import Exhausted, Wait
+from core.governor.verdict import Wait
 from schedule_zero.instant import spell
 
 # What is in use, and what has to happen when no time is known.
@@ -15,15 +15,12 @@ _SAYINGS: Final = {
     "running": ("has {used} of {allowed} runs going at once", "when one of them ends"),
     "rate": ("has used {used} of the {allowed} starts its rate allows", "when one is given back"),
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
-    "runs_per_hour": ("has used {used} of {allowed} runs this hour", ""),
-    "runs_per_day": ("has used {used} of {allowed} runs today", ""),
-    "runs_per_month": ("has used {used} of {allowed} runs this month", ""),
 }
 _NO_HANDLER: Final = frozenset({"handlers", "available"})
 _OTHER: Final = ("has used {used} of {allowed} ({limit})", "when some of it is free again")
 
 
-def why_of(refusal: Wait | Exhausted, *, now: int, monotonic: float) -> dict[str, object]:
+def why_of(refusal: Wait, *, now: int, monotonic: float) -> dict[str, object]:
     """The ``why`` record.
 
     Args:
@@ -34,7 +31,7 @@ def why_of(refusal: Wait | Exhausted, *, now: int, monotonic: float) -> dict[str
     Returns:
         ``scope``, ``limit``, ``used``, ``allowed`` and ``until`` (RFC 3339 in UTC, or None: on release).
     """
-    until = until_of(refusal, now=now, monotonic=monotonic)
+    until = _until_of(refusal, now=now, monotonic=monotonic)
     return {
         "scope": refusal.scope,
         "limit": refusal.limit,
@@ -44,19 +41,17 @@ def why_of(refusal: Wait | Exhausted, *, now: int, monotonic: float) -> dict[str
     }
 
 
-def until_of(refusal: Wait | Exhausted, *, now: int, monotonic: float) -> int | None:
+def _until_of(refusal: Wait, *, now: int, monotonic: float) -> int | None:
     """When it frees by itself, microseconds since 1970; never before ``now``. None: on release."""
-    if isinstance(refusal, Exhausted):
-        return refusal.until
     return None if refusal.until is None else now + max(0, round((refusal.until - monotonic) * 1e6))
 
 
-def sentence_of(refusal: Wait | Exhausted, *, now: int, monotonic: float) -> str:
+def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
     """One English sentence that names the scope, its use, its limit and when it frees; arguments as ``why_of``."""
     if refusal.limit in _NO_HANDLER:
         return f"No handler is free for {_subject(refusal.scope, free=True)}; it goes on when one is."
     use, event = _SAYINGS.get(refusal.limit, _OTHER)
-    until = until_of(refusal, now=now, monotonic=monotonic)
+    until = _until_of(refusal, now=now, monotonic=monotonic)
     used, allowed = _plain(refusal.used), _plain(refusal.allowed)
     said = use.format(used=used, allowed=allowed, limit=refusal.limit)
     return f"{_subject(refusal.scope)} {said}; the next can start {event if until is None else f'at {spell(until)}'}."

@@ -80,8 +80,8 @@ class Quota(_Settings, frozen=True, kw_only=True):
         runs_per_hour: and ``_day``, ``_month``: calendar quotas in the guild's zone.
         schedules: how many schedules there may be.
         min_interval: the shortest time between two fires of a schedule, ISO 8601.
-        sends_per_channel: how fast messages go into one channel.
-        dms_per_hour: direct messages an hour.
+        sends_per_channel: how fast messages go into one channel; not heeded yet, see ``core.unheeded``.
+        dms_per_hour: direct messages an hour; not heeded yet.
         payload_bytes: the size of a schedule's arguments, as JSON.
         handlers: the handlers it may use, by name.
         weight: its share of the slots, relative to others, when there are too few.
@@ -130,7 +130,7 @@ class GuildQuota(_Settings, frozen=True, kw_only=True):
 class MethodQuota(Limits, frozen=True, kw_only=True):
     """Limits of a method, over all guilds and handlers. ``per_handler``: of the method on each handler that has it.
 
-    ``adaptive``: how the running limit follows the method's health.
+    ``adaptive``: how the running limit follows the method's health; not heeded yet.
     """
 
     adaptive: Literal["aimd"] | None = None

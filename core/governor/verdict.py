@@ -1,4 +1,4 @@
-"""Verdicts: what the governor answers. Admit, or Wait until when and why; Exhausted for calendar quotas.
+"""Verdicts: what the governor answers. Admit, or Wait until when and why.
 
 Scopes are named ``global``, ``plan:verified``, ``guild:123``, ``method:webhook.post``, ``handler:NAME`` and
 ``handler:NAME/METHOD``; ``guild:-`` is the operator's own work, which belongs to no guild.
@@ -31,16 +31,6 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     used: float
     allowed: float
     until: float | None = None
-
-
-class Exhausted(msgspec.Struct, frozen=True, gc=False):
-    """A calendar quota has no room in its current period. ``until``: when that ends, microseconds since 1970."""
-
-    scope: str
-    limit: str
-    used: int
-    allowed: int
-    until: int
 
 
 def scope_of(guild: str | None) -> str:

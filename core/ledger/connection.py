@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from core.ledger.port import StoreError
 from core.ledger.statement import Insert, Query, Statement
 
 T = TypeVar("T")
+V = TypeVar("V")
 Row = tuple[Any, ...]
 
 
@@ -26,18 +27,21 @@ class Mark(Enum):
     SAVE = "SAVEPOINT unit"
     KEEP = "RELEASE unit"
     REVERT = "ROLLBACK TO unit"
-    TRY = "SAVEPOINT attempt"
-    TRIED = "RELEASE attempt"
-    UNTRY = "ROLLBACK TO attempt"
 
 
 class Step(NamedTuple):
-    """One statement with what it is given. ``expect``: how many rows it must touch, else ``otherwise`` is raised."""
+    """One statement with what it is given.
+
+    ``expect``: how many rows it must touch, else ``otherwise`` is raised. ``refused``: what a violated constraint
+    means here. ``asked``: who wants the answer.
+    """
 
     statement: Statement | Mark
     given: Sequence[Any] = ()
     expect: int | None = None
     otherwise: Callable[[], Exception] = StoreError
+    refused: Callable[[Violation], Exception] | None = None
+    asked: Asked[Any] | None = None
 
 
 class Connection(Protocol):
@@ -80,18 +84,40 @@ class Lost(Fault):
 
 
 class StepFailed(Exception):
-    """The step at ``index`` failed with ``error``."""
+    """The step at ``index`` failed with ``error``; ``answers`` are those of the steps before it."""
 
-    def __init__(self, index: int, error: Exception) -> None:
+    def __init__(self, index: int, error: Exception, answers: Sequence[Any] = ()) -> None:
         super().__init__(f"step {index}: {error}")
         self.index = index
         self.error = error
+        self.answers = answers
 
 
 class Reading(Protocol):
     """Whatever can be asked: an open transaction, or a reader beside it."""
 
     async def fetch(self, query: Query[T], *given: Any) -> list[T]: ...
+
+
+class Asked(Generic[T]):
+    """A question that travels with the next one, so that it costs no visit of its own. Await it for its answer."""
+
+    __slots__ = ("_read", "_rows", "_session")
+
+    def __init__(self, session: Session, read: Callable[[list[Any]], T]) -> None:
+        self._session = session
+        self._read = read
+        self._rows: list[Any] | None = None
+
+    def answer(self, rows: list[Any]) -> None:
+        """What the database said."""
+        self._rows = rows
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self._rows is None:
+            yield from self._session.flush().__await__()
+        assert self._rows is not None, "the unit was given up before its question was put"
+        return self._read(self._rows)
 
 
 class Session:
@@ -117,24 +143,21 @@ class Session:
         answers: list[T] = (await self._run([Step(query, given)]))[0]
         return answers
 
-    async def fetch_all(self, *steps: Step) -> list[list[Any]]:
-        """Ask several questions in one visit."""
-        return await self._run(list(steps))
+    def ask(self, query: Query[T], read: Callable[[list[T]], V], *given: Any) -> Asked[V]:
+        """Ask at the next visit; ``read`` makes of the rows what is awaited."""
+        asked = Asked(self, read)
+        self._keep(Step(query, given, asked=asked))
+        return asked
 
     async def change(self, *steps: Step) -> int:
         """Write and wait: how many rows the last step touched. A Violation by the first step leaves nothing written."""
-        return (await self.change_all(*steps))[-1]
-
-    async def change_all(self, *steps: Step) -> list[int]:
-        """As ``change``, with what every step touched."""
         touched: list[int] = await self._run(list(steps), writes=len(steps))
         self.written += sum(_weight(step) for step in steps)
-        return touched
+        return touched[-1]
 
     def later(self, step: Step) -> None:
         """Write before the next question or the end of the unit, whichever comes first."""
-        self._kept.append(step)
-        self._own_kept += 1
+        self._keep(step)
         self.written += _weight(step)
 
     def mark(self, mark: Mark) -> None:
@@ -169,6 +192,10 @@ class Session:
         self.written = 0
         self.told = False
 
+    def _keep(self, step: Step) -> None:
+        self._kept.append(step)
+        self._own_kept += 1
+
     async def _run(self, asked: list[Step], writes: int = 0) -> list[Any]:
         if self.spoiled is not None:
             raise self.spoiled
@@ -178,14 +205,32 @@ class Session:
         try:
             answers = await self._connection.run([*kept, *asked])
         except StepFailed as failure:
+            _hand_out(kept, failure.answers)
             if failure.index != len(kept) or not isinstance(failure.error, Violation):
-                self.spoiled = failure.error
+                self.spoiled = _meaning(failure, kept)
+                raise self.spoiled from failure
             raise failure.error from failure
         except Exception as error:  # whatever else a driver raises: the transaction's state is unknown
             self.spoiled = Lost(f"the store's connection failed: {error}")
             raise self.spoiled from error
         self._own_sent += writes
+        _hand_out(kept, answers)
         return answers[len(kept) :]
+
+
+def _hand_out(kept: Sequence[Step], answers: Sequence[Any]) -> None:
+    """Give the answers to those who asked; there may be fewer, and those of what is asked now stand behind."""
+    for step, answer in zip(kept, answers, strict=False):
+        if step.asked is not None:
+            step.asked.answer(answer)
+
+
+def _meaning(failure: StepFailed, kept: Sequence[Step]) -> Exception:
+    """The error of a step, in the words of the room that kept it back."""
+    step = kept[failure.index] if failure.index < len(kept) else None
+    if step is not None and step.refused is not None and isinstance(failure.error, Violation):
+        return step.refused(failure.error)
+    return failure.error
 
 
 def _weight(step: Step) -> int:

@@ -68,9 +68,15 @@ class Journal:
     def _event(self, row: _Stored) -> Event:
         seq, at, kind, guild_id, schedule_id, run_id, data = row
         return Event(
-            epoch=self._epoch, seq=seq, at=spell(at), kind=kind, guild_id=guild_id, schedule_id=schedule_id,
+            epoch=self._epoch, seq=seq, at=_spelled(at), kind=kind, guild_id=guild_id, schedule_id=schedule_id,
             run_id=run_id, data=_decode(data) if data != "{}" else {},
         )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _spelled(at: int) -> str:
+    """The events of one transaction share their instant."""
+    return spell(at)
 
 
 @lru_cache(maxsize=4)

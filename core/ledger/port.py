@@ -3,7 +3,8 @@
 A *unit* is one change with its event: an async function that gets a Transaction. ``Ledger.write`` runs it inside the
 open group-commit batch and returns its result after the commit, when it is durable. A unit reads what it needs,
 decides, writes; it must not await anything but its transaction, must not send, and may be run twice (a batch that
-fails is replayed unit by unit), so it must not change anything outside before it returned.
+fails is replayed unit by unit), so it must not change anything outside before it returned. No text holds the character
+NUL: the doors and links see to that.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which runs a listing wants; newest first, keyed by id."""
+    """Which runs a listing wants; newest first, keyed by id. ``owner_id``: runs of that person's schedules."""
 
     guild_id: str | None = None
     any_guild: bool = False
     schedule_id: str | None = None
+    owner_id: str | None = None
     state: str | None = None
     since: int | None = None
 
@@ -101,6 +103,14 @@ class ScheduleReads(Protocol):
         """How many schedules of a guild are neither done nor deleted."""
         ...
 
+    async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
+        """How many of them have that entry in their metadata."""
+        ...
+
+    async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
+        """How many of those with that entry belong to one person; ``guild_id`` None: outside any guild."""
+        ...
+
     async def total(self) -> int:
         """How many schedules are active."""
         ...
@@ -117,9 +127,13 @@ class ScheduleWrites(ScheduleReads, Protocol):
         """Write the whole row if the stored revision is ``expected``; whether it was."""
         ...
 
-    async def advance(self, steps: Sequence[Advance]) -> set[str]:
-        """Step schedules forward; the ids whose revision or next due no longer stands, or that are not active, are left
-        alone and returned."""
+    async def advance(self, steps: Sequence[Advance]) -> None:
+        """Step schedules forward, all or none. Raises StaleAdvance, here or at the end of the unit, when the revision or
+        next due of one no longer stands, or it is not active; ``stale`` tells which."""
+        ...
+
+    async def stale(self, steps: Sequence[Advance]) -> set[str]:
+        """The ids of schedules that ``advance`` would refuse."""
         ...
 
     async def count_failures(self, outcomes: Mapping[str, int]) -> None:
@@ -172,7 +186,7 @@ class RunWrites(RunReads, Protocol):
     """Changing runs. The table of transitions is checked here and nowhere else."""
 
     async def insert(self, rows: Sequence[RunRow]) -> None:
-        """Raises OccurrenceTaken when (schedule, occurrence) exists."""
+        """Raises OccurrenceTaken, here or at the end of the unit, when (schedule, occurrence) exists."""
         ...
 
     async def move(self, moves: Sequence[Move]) -> None:
@@ -243,6 +257,10 @@ class UsageReads(Protocol):
 
 class UsageWrites(UsageReads, Protocol):
     """Charging and giving back."""
+
+    def ask(self, keys: Iterable[UsageKey]) -> Awaitable[dict[UsageKey, int]]:
+        """As ``used``, put together with the transaction's next question; await it when it is needed."""
+        ...
 
     async def charge(self, amounts: Mapping[UsageKey, int]) -> None:
         """Add (or, negative, give back) to counters; none goes below zero."""
@@ -361,6 +379,10 @@ class StoreFull(StoreError):
 
 class NameTaken(Exception):
     """A schedule of that guild has this name already."""
+
+
+class StaleAdvance(Exception):
+    """A schedule was edited, paused or deleted since its step was computed."""
 
 
 class OccurrenceTaken(Exception):

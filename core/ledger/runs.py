@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -154,6 +154,7 @@ class Runs:
         wanted = {
             "guild_id": None if filter.any_guild else filter.guild_id,
             "schedule_id": filter.schedule_id,
+            "owner_id": filter.owner_id,
             "state": filter.state,
             "since": filter.since,
             "before": before,
@@ -208,6 +209,7 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
     conditions: dict[str, ColumnElement[bool]] = {
         "guild_id": runs.c.guild_id == bindparam("guild_id"),
         "schedule_id": runs.c.schedule_id == bindparam("schedule_id"),
+        "owner_id": runs.c.schedule_id.in_(select(schedules.c.id).where(schedules.c.owner_id == bindparam("owner_id"))),
         "state": runs.c.state == bindparam("state"),
         "since": runs.c.due >= bindparam("since"),
         "before": runs.c.id < bindparam("before"),
@@ -236,11 +238,20 @@ _ADD_FRESH_ATTEMPTS: Final = Insert(attempts, [name for name in fields_of(Attemp
 _ADD_LEASES: Final = Insert(leases, fields_of(LeaseRow))
 
 
-def _adding(rows: Sequence[Any], later: Mapping[str, Any], fresh: Insert, full: Insert) -> Step:
+def _adding(
+    rows: Sequence[Any], later: Mapping[str, Any], fresh: Insert, full: Insert,
+    refused: Callable[[Violation], Exception] | None = None,
+) -> Step:  # fmt: skip
     gained, nothing = attrgetter(*later), tuple(later.values())
     insert = fresh if all(gained(row) == nothing for row in rows) else full
     read = attrgetter(*insert.columns)
-    return Step(insert, [read(row) for row in rows])
+    return Step(insert, [read(row) for row in rows], refused=refused)
+
+
+def _taken(violation: Violation) -> Exception:
+    if "occurrence" in violation.about:
+        return OccurrenceTaken("this schedule already has a run for that occurrence")
+    return violation
 
 
 # What a move may set besides; a column no move of a call sets is not sent along.
@@ -334,15 +345,9 @@ class RunChanges(Runs):
         self._session = session
 
     async def insert(self, rows: Sequence[RunRow]) -> None:
-        """Add runs. Raises OccurrenceTaken."""
-        if not rows:
-            return
-        try:
-            await self._session.change(_adding(rows, _RUN_LATER, _ADD_FRESH, _ADD))
-        except Violation as violation:
-            if "occurrence" in violation.about:
-                raise OccurrenceTaken("this schedule already has a run for that occurrence") from violation
-            raise
+        """Add runs. Raises OccurrenceTaken, here or at the end of the unit."""
+        if rows:
+            self._session.later(_adding(rows, _RUN_LATER, _ADD_FRESH, _ADD, _taken))
 
     async def move(self, moves: Sequence[Move]) -> None:
         """Apply transitions. Raises ForbiddenTransition; StaleMove here or at the end of the unit."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, literal_column, or_, select, text, update
 
 from core.ledger import tables
-from core.ledger.connection import Mark, Reading, Session, Step, Violation
-from core.ledger.port import NameTaken, ScheduleFilter
+from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance
 from core.ledger.rows import Advance, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, fields_of, given
 from core.ledger.tables import runs, schedules, standings
@@ -66,6 +66,27 @@ _COUNT: Final[Query[int]] = Query(
     select(func.count()).where(schedules.c.guild_id == bindparam("guild_id"), _LIVE), int, "guild_id"
 )
 _COUNT_NO_GUILD: Final[Query[int]] = Query(select(func.count()).where(schedules.c.guild_id.is_(None), _LIVE), int)
+_ENTRY: Final = HasEntry(schedules.c.metadata, bindparam("key"), bindparam("value"))
+_COUNT_WITH: Final[Query[int]] = Query(
+    select(func.count()).where(schedules.c.guild_id == bindparam("guild_id"), _LIVE, _ENTRY),
+    int,
+    "guild_id",
+    "key",
+    "value",
+)
+_COUNT_OWNED_WITH: Final[Query[int]] = Query(
+    select(func.count()).where(
+        schedules.c.owner_id == bindparam("owner_id"),
+        func.coalesce(schedules.c.guild_id, tables.NO_GUILD) == bindparam("guild_id"),
+        _LIVE,
+        _ENTRY,
+    ),
+    int,
+    "owner_id",
+    "guild_id",
+    "key",
+    "value",
+)
 _TOTAL: Final[Query[int]] = Query(select(func.count()).select_from(standings).where(_ACTIVE), int)
 
 
@@ -116,6 +137,14 @@ class Schedules:
         """How many live schedules a guild has."""
         asked = self._reading.fetch(_COUNT_NO_GUILD) if guild_id is None else self._reading.fetch(_COUNT, guild_id)
         return (await asked)[0]
+
+    async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
+        """How many live schedules with that entry in their metadata a guild has."""
+        return (await self._reading.fetch(_COUNT_WITH, guild_id, *entry))[0]
+
+    async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
+        """How many live schedules with that entry in their metadata one person has in a guild, or outside any."""
+        return (await self._reading.fetch(_COUNT_OWNED_WITH, owner_id, guild_id or "", *entry))[0]
 
     async def total(self) -> int:
         """How many schedules are active."""
@@ -254,27 +283,21 @@ class ScheduleChanges(Schedules):
             raise _named(violation) from violation
         return touched == 1
 
-    async def advance(self, steps: Sequence[Advance]) -> set[str]:
-        """Step schedules forward; the ids of those that no longer stand where the step starts."""
+    async def advance(self, steps: Sequence[Advance]) -> None:
+        """Step schedules forward. Raises StaleAdvance, here or at the end of the unit."""
         # In the order of ids neighbours share pages, and fewer pages are written.
-        ordered = sorted((s.id, s.revision, s.due, s.next_due, s.last_due, s.fired, s.state) for s in steps)
-        if not ordered:
-            return set()
+        ordered = _ordered(steps)
         going_on = [step for step in ordered if step[-1] == "active"]
         ending = [step for step in ordered if step[-1] != "active"]
-        # Nearly always all of them still stand, and asking first would cost as much as a third of the change itself.
-        changes = [Step(_ADVANCE, (going_on,)), Step(_ADVANCE_LAST, (ending,))]
-        touched = await self._session.change_all(Step(Mark.TRY), *(step for step in changes if step.given[0]))
-        stale: set[str] = set()
-        if sum(touched[1:]) != len(ordered):
-            self._session.later(Step(Mark.UNTRY))
-            stale = set(await self._session.fetch(_STALE, ordered))
-            for step in changes:
-                self._session.later(step)
-        self._session.later(Step(Mark.TRIED))
+        if going_on:
+            self._session.later(Step(_ADVANCE, (going_on,), len(going_on), _stale))
         if ending:
+            self._session.later(Step(_ADVANCE_LAST, (ending,), len(ending), _stale))
             self._session.later(Step(_FREE_NAMES, ([step[0] for step in ending],)))
-        return stale
+
+    async def stale(self, steps: Sequence[Advance]) -> set[str]:
+        """The ids of schedules that no longer stand where their step starts."""
+        return set(await self._session.fetch(_STALE, _ordered(steps))) if steps else set()
 
     async def count_failures(self, outcomes: Mapping[str, int]) -> None:
         """Set how many lasting failures in a row schedules have."""
@@ -288,6 +311,14 @@ class ScheduleChanges(Schedules):
             self._session.later(Step(_PURGE, (ids,)))
             self._session.later(Step(_PURGE_STANDING, (ids,)))
         return len(ids)
+
+
+def _ordered(steps: Sequence[Advance]) -> list[tuple[Any, ...]]:
+    return sorted((s.id, s.revision, s.due, s.next_due, s.last_due, s.fired, s.state) for s in steps)
+
+
+def _stale() -> StaleAdvance:
+    return StaleAdvance("a schedule no longer stands where its step starts")
 
 
 def _named(violation: Violation) -> Exception:

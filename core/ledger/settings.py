@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+StoreUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?:memory|sqlite:///.+)$",
+        description="`memory` or `sqlite:///path` (this version keeps its ledger in SQLite only)",
+    ),
+]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,5 +25,5 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             in a power cut, but nothing in a crash of the process (SQLite documentation, "PRAGMA synchronous").
     """
 
-    url: str | None = None
+    url: StoreUrl | None = None
     synchronous: Literal["full", "normal"] = "full"

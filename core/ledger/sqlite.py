@@ -45,12 +45,12 @@ def run_steps(database: sqlite3.Connection, steps: Sequence[Step]) -> list[Any]:
         try:
             answer = _perform(database, step)
         except sqlite3.Error as error:
-            raise StepFailed(index, translate(error)) from error
+            raise StepFailed(index, translate(error), answers) from error
         except (OverflowError, TypeError, UnicodeEncodeError, msgspec.ValidationError) as error:
             # A value no column can hold, or a stored one its record cannot: that unit's fault, not the store's.
-            raise StepFailed(index, error) from error
+            raise StepFailed(index, error, answers) from error
         if step.expect is not None and answer != step.expect:
-            raise StepFailed(index, step.otherwise())
+            raise StepFailed(index, step.otherwise(), answers)
         answers.append(answer)
     return answers
 

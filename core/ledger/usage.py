@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, bindparam, case, delete, literal_column, select, update
 
-from core.ledger.connection import Reading, Session, Step
+from core.ledger.connection import Asked, Reading, Session, Step
 from core.ledger.rows import UsageKey
 from core.ledger.statement import Change, Insert, Query, fields_of, given
 from core.ledger.tables import usage
@@ -33,8 +34,12 @@ class Usage:
     async def used(self, keys: Iterable[UsageKey]) -> dict[UsageKey, int]:
         """What was counted for keys; 0 where nothing was."""
         asked = list(keys)
-        found = dict(await self._reading.fetch(_USED, [astuple(key) for key in asked])) if asked else {}
-        return {key: found.get(key, 0) for key in asked}
+        return _counted(asked, await self._reading.fetch(_USED, [astuple(key) for key in asked]) if asked else [])
+
+
+def _counted(asked: Sequence[UsageKey], rows: Iterable[tuple[UsageKey, int]]) -> dict[UsageKey, int]:
+    found = dict(rows)
+    return {key: found.get(key, 0) for key in asked}
 
 
 # What is given back needs a counter that exists, what is charged may be the first.
@@ -57,6 +62,11 @@ class UsageChanges(Usage):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+
+    def ask(self, keys: Iterable[UsageKey]) -> Asked[dict[UsageKey, int]]:
+        """As ``used``, put together with the next question."""
+        asked = list(keys)
+        return self._session.ask(_USED, partial(_counted, asked), [astuple(key) for key in asked])
 
     async def charge(self, amounts: Mapping[UsageKey, int]) -> None:
         """Add to counters, or take from them; none goes below zero."""

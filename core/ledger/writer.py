@@ -232,9 +232,9 @@ class GroupCommit:
             return
         try:
             await self._write_apart(essential)
-        except NoRoom:
+        except (NoRoom, Locked) as error:
             await self._roll_back()
-            self._refuse(essential, full)
+            self._refuse(essential, full if isinstance(error, NoRoom) else StoreError(str(error)))
 
     async def _roll_back(self) -> None:
         self._session.reset()

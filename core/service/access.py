@@ -1,8 +1,11 @@
 """Access: who may see and change what. Pure; every use case asks here, and nowhere else is it decided.
 
-An operator may do everything. A member sees the schedules of the guild they speak in and their own; changes their
-own; and, with Discord's Manage Messages, everybody's in that guild. Other people's reminders are theirs alone, but for
-those who moderate. What one may not see does not exist for one.
+An operator may do everything. A member sees their own schedules, and with Discord's Manage Messages all those of the
+guild they speak in: what is posted in a channel for some is nobody else's to read. Their own they may also calm (pause,
+delete, stop a run) from anywhere. What makes a schedule act (run, resume, retry, change, bring back) takes the right
+that making it would take, in its guild and now: who was banned there, or is no moderator any more, posts nothing there.
+Reminders are everybody's right, so theirs reach their owner wherever they are. What one may not see does not exist for
+one.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
+from core.ledger.port import RunFilter, ScheduleFilter
 from core.ledger.rows import RunRow, ScheduleRow
 from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
 from schedule_zero.errors import Forbidden, NotFound
 from schedule_zero.schedule import ScheduleSpec
 
 REMINDER: Final = "reminder"
+DIRECT: Final = "send_dm"
 _strings: Final = msgspec.json.Decoder(dict[str, str]).decode
 _arguments: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -26,13 +31,42 @@ def is_reminder(metadata: dict[str, str]) -> bool:
     return metadata.get("kind") == REMINDER
 
 
+def moderates(actor: Actor, guild_id: str | None) -> bool:
+    """Whether everybody's schedules of this guild are the actor's to see and change."""
+    if actor.kind != "member":
+        return True
+    return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_MESSAGES)
+
+
 def may_see(actor: Actor, row: ScheduleRow) -> bool:
     """Whether the actor may know of this schedule, its runs and what it says."""
-    if actor.kind != "member" or row.owner_id == actor.id:
-        return True
-    if row.guild_id is None or row.guild_id != actor.guild_id:
-        return False
-    return actor.has(MANAGE_MESSAGES) or not is_reminder(_strings(row.metadata))
+    return moderates(actor, row.guild_id) or row.owner_id == actor.id
+
+
+def visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter | None:
+    """The listing narrowed to what the actor may see: where they speak, and their own anywhere. None: nothing of it.
+
+    Raises:
+        NotFound: it names a guild they do not speak in.
+    """
+    if actor.kind != "member" or wanted.owner_id == actor.id:
+        return wanted
+    if wanted.guild_id is not None:
+        require_guild(actor, wanted.guild_id, change=False)
+    here = msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+    if moderates(actor, actor.guild_id):
+        return here
+    return None if wanted.owner_id is not None else msgspec.structs.replace(here, owner_id=actor.id)
+
+
+def visible_runs(actor: Actor, wanted: RunFilter) -> RunFilter:
+    """The listing of runs narrowed to those of schedules the actor may see where they speak. Raises NotFound."""
+    if actor.kind != "member":
+        return wanted
+    if wanted.guild_id is not None:
+        require_guild(actor, wanted.guild_id, change=False)
+    owner_id = None if moderates(actor, actor.guild_id) else actor.id
+    return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False, owner_id=owner_id)
 
 
 def require_schedule(actor: Actor, row: ScheduleRow | None, id: str) -> ScheduleRow:
@@ -54,15 +88,19 @@ def require_run(actor: Actor, row: RunRow | None, schedule: ScheduleRow | None, 
 
 
 def require_change(actor: Actor, row: ScheduleRow) -> None:
-    """Raises Forbidden unless the actor may change this schedule."""
-    if actor.kind != "member" or row.owner_id == actor.id:
-        return
-    if row.guild_id != actor.guild_id or not actor.has(MANAGE_MESSAGES):
+    """Raises Forbidden unless the actor may calm this schedule: pause or delete it, stop a run of it."""
+    if row.owner_id != actor.id and not moderates(actor, row.guild_id):
         raise Forbidden("This schedule is somebody else's; changing it takes the permission Manage Messages here.")
 
 
+def require_action(actor: Actor, row: ScheduleRow) -> None:
+    """Raises Forbidden unless the actor may make this schedule act: run, resume or change it, bring it back."""
+    require_change(actor, row)
+    _require_action(actor, row.guild_id, row.handler, row.method, reminder=is_reminder(_strings(row.metadata)))
+
+
 def may_act(actor: Actor, row: ScheduleRow) -> bool:
-    """Whether the actor may see and change this schedule."""
+    """Whether the actor may see this schedule, and do anything with it."""
     try:
         require_change(actor, require_schedule(actor, row, row.id))
     except (Forbidden, NotFound):
@@ -71,23 +109,18 @@ def may_act(actor: Actor, row: ScheduleRow) -> bool:
 
 
 def require_edit(actor: Actor, before: ScheduleRow, after: ScheduleSpec) -> None:
-    """Raises Forbidden unless the actor, who may change the schedule, may also make it do that.
+    """Raises Forbidden unless the actor, who may make the schedule act, may also make it do that.
 
     What is done, and with which words, takes the right to create it: else a reminder, which everybody may have, would
     be the way to everything else.
     """
     if actor.kind != "member":
         return
-    personal = is_reminder(_strings(before.metadata))
+    was, is_now = is_reminder(_strings(before.metadata)), is_reminder(after.metadata)
+    _require_action(actor, before.guild_id, after.handler, after.method, reminder=is_now)
     same = (after.handler, after.method) == (before.handler, before.method) and after.args == _arguments(before.args)
-    if same and is_reminder(after.metadata) == personal:
-        return
-    if is_reminder(after.metadata):
+    if is_now and not (same and was):
         _require_reminder(after, before.owner_id)
-    elif before.guild_id != actor.guild_id:
-        raise Forbidden("What this schedule does can only be changed in the server it belongs to.")
-    else:
-        _require_work(actor, after)
 
 
 def require_create(actor: Actor, spec: ScheduleSpec) -> None:
@@ -101,7 +134,7 @@ def require_create(actor: Actor, spec: ScheduleSpec) -> None:
     if is_reminder(spec.metadata):
         _require_reminder(spec, actor.id)
     else:
-        _require_work(actor, spec)
+        _require_work(actor, spec.handler)
 
 
 def require_guild(actor: Actor, guild_id: str, *, change: bool) -> None:
@@ -134,19 +167,34 @@ def require_operator(actor: Actor) -> None:
         raise Forbidden("Only the service itself may say this.")
 
 
-def _require_work(actor: Actor, spec: ScheduleSpec) -> None:
+def require_events(actor: Actor, guild_id: str | None) -> None:
+    """Raises Forbidden unless the actor may hear what happens in this guild (None: anywhere), to whomever it belongs."""
+    if not moderates(actor, guild_id):
+        raise Forbidden("Events are told where they happen, to those with the permission Manage Messages.")
+
+
+def _require_action(actor: Actor, guild_id: str | None, handler: str, method: str, *, reminder: bool) -> None:
+    if actor.kind != "member":
+        return
+    if guild_id != actor.guild_id and not (reminder and method == DIRECT):
+        raise Forbidden("In another place than its own server a schedule can be looked at, paused and deleted only.")
+    if not reminder:
+        _require_work(actor, handler)
+
+
+def _require_work(actor: Actor, handler: str) -> None:
     if actor.guild_id is None:
         raise Forbidden("Outside a server there are only reminders.")
-    if spec.handler != "discord":
+    if handler != "discord":
         _require(actor, MANAGE_GUILD, "Work for other programs takes the permission Manage Server.")
     else:
         _require(actor, MANAGE_MESSAGES, "Scheduling messages takes the permission Manage Messages.")
 
 
 def _require_reminder(spec: ScheduleSpec, owner_id: str) -> None:
-    if spec.handler != "discord" or spec.method not in ("send_dm", "send_message"):
+    if spec.handler != "discord" or spec.method not in (DIRECT, "send_message"):
         raise Forbidden("A reminder is a message; other work is made with /schedule or /job.")
-    if spec.method == "send_dm" and spec.args.get("user_id") != owner_id:
+    if spec.method == DIRECT and spec.args.get("user_id") != owner_id:
         raise Forbidden("A reminder goes to the person who sets it.")
     if spec.method == "send_message" and spec.args.get("mentions"):
         raise Forbidden("A reminder mentions nobody; /schedule message can, for those who may.")

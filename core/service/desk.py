@@ -66,6 +66,7 @@ class Desk:
         self._changes: set[asyncio.Task[Any]] = set()
         self._facts: dict[tuple[str, str], Any] = {}
         self._forgotten = 0
+        self._when_undone: list[Callable[[], None]] = []
         self.clock = engine.clock
         self.ids: IdMaker = engine.ids
         self.ledger: Ledger = engine.ledger
@@ -89,7 +90,7 @@ class Desk:
         digest = "" if key is None else _digest(request)
 
         async def unit(tx: Transaction) -> V:
-            effects.clear()
+            effects.clear()  # a group that fails is played again
             if key is not None:
                 known = self._answer(await tx.notes.answer(key), digest)
                 if known is not None:
@@ -133,7 +134,7 @@ class Desk:
     async def write(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
         """Run a unit, with the store's refusals in the client's words."""
         try:
-            return await self.ledger.write(unit)
+            return await self._written(unit)
         except StoreFull:
             raise StorageFull(
                 "The disk is nearly full, so nothing new can be saved; what is scheduled goes on. Free some space and "
@@ -143,6 +144,18 @@ class Desk:
             raise Unavailable(f"The service is stopping ({error}); try again in a moment.") from None
         except StoreError as error:
             raise Unavailable(f"The store cannot take this now ({error}); try again in a moment.") from None
+
+    def when_undone(self, forget: Callable[[], None]) -> None:
+        """Call when a group was taken back: what was learned in it, of its other units too, may not be so."""
+        self._when_undone.append(forget)
+
+    async def _written(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
+        try:
+            return await self.ledger.write(unit)
+        except StoreError:
+            for forget in self._when_undone:
+                forget()
+            raise
 
     async def record(
         self, tx: Transaction, actor: Actor, kind: str, action: str, before: ScheduleRow | None, after: ScheduleRow,
@@ -159,27 +172,30 @@ class Desk:
         """The same for many schedules, one statement a table."""
         now = self.clock.now()
         events, lines, undos = [], [], []
-        who = f"{actor.kind}:{actor.id}"
+        who, until = f"{actor.kind}:{actor.id}", now + UNDO_FOR
+        facts = {
+            revision: _encode({"actor": actor.id, "revision": revision, **(data or {})}).decode()
+            for revision in {after.revision for _, after in changes}
+        }
+        ends = {timezone: spell(until, zone(timezone)) for timezone in {after.timezone for _, after in changes}}
         for before, after in changes:
-            facts = {"actor": actor.id, "revision": after.revision, **(data or {})}
             old = None if before is None else _encode(before).decode()
             events.append(
-                EventRow(at=now, kind=kind, guild_id=after.guild_id, schedule_id=after.id,
-                         data=_encode(facts).decode())
-            )  # fmt: skip
+                EventRow(at=now, kind=kind, guild_id=after.guild_id, schedule_id=after.id, data=facts[after.revision])
+            )
             lines.append(
                 AuditRow(at=now, guild_id=after.guild_id, actor=who, action=action, target=after.id, before=old,
                          after=_encode(after).decode())
             )  # fmt: skip
             undos.append(
                 UndoRow(token=self.ids.make("und", now), schedule_id=after.id, guild_id=after.guild_id,
-                        actor=actor.id, revision=after.revision, before=old, until=now + UNDO_FOR)
+                        actor=actor.id, revision=after.revision, before=old, until=until)
             )  # fmt: skip
         await tx.journal.append(events)
         await tx.notes.audit(lines)
         await tx.notes.remember_undo(undos)
         return [
-            UndoToken(token=undo.token, until=spell(undo.until, zone(after.timezone)))
+            UndoToken(token=undo.token, until=ends[after.timezone])
             for undo, (_, after) in zip(undos, changes, strict=True)
         ]
 

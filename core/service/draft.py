@@ -12,6 +12,7 @@ import msgspec
 
 from core.engine.fleet import Fleet
 from core.engine.plan import rule_of
+from core.fields import check as what_is_wrong
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
 from core.service.policy import Mistakes, policy_for
@@ -28,6 +29,8 @@ PAST_GRACE: Final = MINUTE
 INTERVAL_PROBES: Final = 10
 _RULE: Final = ("trigger", "timezone", "start", "until", "count")
 _WORK: Final = ("handler", "method", "args")
+# What says nothing about its policy, by all that its defaults hang on: the end of months, and whether it is due once.
+_unsaid: Final[dict[tuple[str, bool], tuple[Policy, str]]] = {}
 
 
 class Draft(msgspec.Struct):
@@ -55,8 +58,8 @@ def draft(
         check_work(spec, args, fleet, quota, mistakes)
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
-    policy = policy_for(spec.policy, spec.trigger, read.trigger)
-    row = _row(spec, read, policy, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
+    policy, text = _policy_of(spec, read)
+    row = _row(spec, read, text, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
     rule = _compile(row, policy)
     if before is not None and _same_rule(row, before):
         row.words, row.next_due = before.words, before.next_due
@@ -67,8 +70,20 @@ def draft(
     return Draft(row, rule)
 
 
+def _policy_of(spec: ScheduleSpec, read: Understood) -> tuple[Policy, str]:
+    """The policy, and its text. Most specs say nothing about it, and so share a handful."""
+    kind = read.month_end, isinstance(read.trigger, DateTrigger)
+    if spec.policy or kind not in _unsaid:
+        policy = policy_for(spec.policy, read.trigger, read.month_end)
+        made = policy, msgspec.json.encode(policy).decode()
+        if spec.policy:
+            return made
+        _unsaid[kind] = made
+    return _unsaid[kind]
+
+
 def _row(
-    spec: ScheduleSpec, read: Understood, policy: Policy, args: str, *, id: str, owner_id: str, timezone: str, now: int,
+    spec: ScheduleSpec, read: Understood, policy: str, args: str, *, id: str, owner_id: str, timezone: str, now: int,
     before: ScheduleRow | None,
 ) -> ScheduleRow:  # fmt: skip
     trigger = msgspec.json.encode(read.trigger).decode()
@@ -81,7 +96,7 @@ def _row(
         start=instant_in(spec.start, "start", 0) if spec.start else read.start,
         until=instant_in(spec.until, "until", 0) if spec.until else read.until,
         count=spec.count if spec.count is not None else read.count, calendar=None, active_hours=None,
-        policy=msgspec.json.encode(policy).decode(), after="[]",
+        policy=policy, after="[]",
         metadata=msgspec.json.encode(spec.metadata).decode(), state="active", paused_until=None, note=None,
         next_due=None, last_due=before.last_due if before else None, fired=fired, failures=0,
         created=before.created if before else now, updated=now,
@@ -107,22 +122,27 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
     if quota.handlers is not None and spec.handler not in quota.handlers:
         mistakes.add("handler", f"this server's plan allows {', '.join(quota.handlers)} only")
         return
-    known = fleet.handlers()
-    if spec.handler not in known:
-        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(known) or 'none'}")
-        return
     if fleet.method(spec.handler, spec.method) is None:
-        names = sorted({name for instance in known[spec.handler] for name in instance.methods})
-        mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
+        _say_what_there_is(spec, fleet, mistakes)
         return
     check = fleet.check(spec.handler, spec.method)
     if check is not None:
         try:
             check.check(spec.args)
         except Invalid as error:
-            mistakes.errors += error.errors
+            found = what_is_wrong(spec.args, check.arguments)[1]
+            mistakes.errors += [FieldError(f"args.{each.field}", each.message) for each in found] or error.errors
     if quota.payload_bytes is not None and len(args.encode()) > quota.payload_bytes:
         mistakes.add("args", f"take {len(args.encode())} bytes; this server's plan allows {quota.payload_bytes}")
+
+
+def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> None:
+    known = fleet.handlers()
+    if spec.handler not in known:
+        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(known) or 'none'}")
+        return
+    names = sorted({name for instance in known[spec.handler] for name in instance.methods})
+    mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
 
 
 def _compile(row: ScheduleRow, policy: Policy) -> Rule:

@@ -9,6 +9,7 @@ import msgspec
 from core.ledger.rows import ScheduleRow
 from core.service.draft import Draft
 from core.service.policy import said_in
+from core.service.shape import shaped
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.instant import spell
 from schedule_zero.schedule import Policy, ScheduleSpec
@@ -34,7 +35,7 @@ def spec_of(row: ScheduleRow, changes: dict[str, Any]) -> ScheduleSpec:
     Raises:
         Invalid: a change has the wrong type.
     """
-    stored = said_in(_policy(row.policy), _trigger(row.trigger))
+    stored = said_in(_policy(row.policy), _trigger(row.trigger), renewed="trigger" in changes)
     whole: dict[str, Any] = {
         "handler": row.handler, "method": row.method, "trigger": msgspec.json.decode(row.trigger),
         "guild_id": row.guild_id, "name": row.name, "args": msgspec.json.decode(row.args), "timezone": row.timezone,
@@ -46,12 +47,7 @@ def spec_of(row: ScheduleRow, changes: dict[str, Any]) -> ScheduleSpec:
         whole["start"] = whole["until"] = whole["count"] = None
     elif "timezone" in changes:  # or the rule's own zone would win over the new one
         whole["trigger"].pop("timezone", None)
-    try:
-        return msgspec.convert({**whole, **changes, "policy": _merged(stored, changes.get("policy", {}))}, ScheduleSpec)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$.")
-        field = place.rstrip("`") or "changes"
-        raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
+    return shaped({**whole, **changes, "policy": _merged(stored, changes.get("policy", {}))}, ScheduleSpec)
 
 
 def _merged(stored: dict[str, Any], changes: Any) -> Any:

@@ -12,7 +12,7 @@ from core.service import access
 from core.service.desk import Desk
 from core.service.render import schedule_view
 from schedule_zero import requests as ask
-from schedule_zero.actor import MANAGE_MESSAGES, Actor
+from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.ids import is_id
 from schedule_zero.views import SchedulePage, Suggestion, Suggestions
@@ -30,17 +30,18 @@ class Finding:
         self._desk = desk
 
     async def page(self, actor: Actor, request: ask.ListSchedules) -> SchedulePage:
-        """A page of what the actor may see; it may be shorter than asked for although there is a next one."""
+        """A page of what the actor may see."""
         limit = page_length(request.limit, LONGEST_PAGE)
-        wanted = _visible(actor, ScheduleFilter(
+        wanted = access.visible(actor, ScheduleFilter(
             guild_id=request.guild_id, any_guild=request.any_guild, state=request.state, handler=request.handler,
             owner_id=request.owner_id, text=request.q, metadata=tuple(request.metadata.items()),
         ))  # fmt: skip
         cursor = cursor_in(request.cursor, "sch")
+        if wanted is None:
+            return SchedulePage(items=())
         rows = await self._desk.reader.schedules.page(wanted, cursor, limit + 1)
-        seen = [row for row in rows[:limit] if access.may_see(actor, row)]
-        newest = await self._desk.reader.runs.newest([row.id for row in seen])
-        items = tuple(schedule_view(row, newest=newest.get(row.id)) for row in seen)
+        newest = await self._desk.reader.runs.newest([row.id for row in rows[:limit]])
+        items = tuple(schedule_view(row, newest=newest.get(row.id)) for row in rows[:limit])
         return SchedulePage(items=items, next=rows[limit - 1].id if len(rows) > limit else None)
 
     async def suggest(self, actor: Actor, request: ask.SuggestSchedules) -> Suggestions:
@@ -50,7 +51,7 @@ class Finding:
         if request.reminders:
             metadata = (("kind", access.REMINDER),)
             wanted = ScheduleFilter(any_guild=True, owner_id=actor.id, text=text, metadata=metadata)
-        elif actor.kind == "member" and not _moderates(actor, request.guild_id):
+        elif not access.moderates(actor, request.guild_id):
             wanted = msgspec.structs.replace(wanted, owner_id=actor.id)
         found = await self._named(actor, text)
         for state in _ACTIONABLE:
@@ -76,21 +77,6 @@ def cursor_in(text: str | None, prefix: str) -> str | None:
         return text
     message = "is no cursor; send the `next` of the page before"
     raise Invalid(f"cursor: {message}", (FieldError("cursor", message),))
-
-
-def _visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter:
-    """The filter, narrowed to what the actor may see: their own anywhere, else where they speak."""
-    if actor.kind != "member" or wanted.owner_id == actor.id:
-        return wanted
-    if wanted.guild_id is not None:
-        access.require_guild(actor, wanted.guild_id, change=False)
-    if actor.guild_id is None:
-        return msgspec.structs.replace(wanted, any_guild=False, owner_id=wanted.owner_id or actor.id)
-    return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
-
-
-def _moderates(actor: Actor, guild_id: str | None) -> bool:
-    return guild_id is not None and actor.guild_id == guild_id and actor.has(MANAGE_MESSAGES)
 
 
 def _label(row: ScheduleRow) -> str:

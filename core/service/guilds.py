@@ -11,29 +11,50 @@ from core.ledger.port import Transaction
 from core.ledger.rows import AuditRow, EventRow
 from core.service import access
 from core.service.desk import GUILD, USER, Desk, Effects, settings_of, zone_name
+from core.service.policy import Mistakes
+from core.service.shape import shaped
 from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import FieldError, Invalid
+from schedule_zero.bounds import Id, Locale, Word
 from schedule_zero.event import EventKind
 from schedule_zero.views import Done, GuildSettings, UserTimezone
 
 log = structlog.get_logger("schedule_zero.guilds")
 
 _FIXED: Final = frozenset({"guild_id", "defaults"})
-_Hour = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_DEFAULTS: Final = GuildSettings(guild_id="")
+_UNHEEDED: Final = {
+    "locale": "this version does not speak other languages yet; leave it out",
+    "mentions_everyone": "this version does not ask the server who may mention everyone yet; leave it out",
+    "mention_roles": "this version does not ask the server which roles may be mentioned yet; leave it out",
+    "ephemeral": "this version does not answer in public by itself yet; leave it out",
+}
+_Hour = Annotated[
+    str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])", description="a time of day such as 09:00")
+]
+_Roles = Annotated[tuple[Id, ...], msgspec.Meta(max_length=100, description="a list of at most 100 roles")]
+
+
+class _Channels(msgspec.Struct, forbid_unknown_fields=True):
+    """The channels that are sent; None: nowhere."""
+
+    default: Id | msgspec.UnsetType | None = msgspec.UNSET
+    log: Id | msgspec.UnsetType | None = msgspec.UNSET
+    review: Id | msgspec.UnsetType | None = msgspec.UNSET
+    failures: Id | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _Changes(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What may be set of a guild; UNSET: left alone, None: back to the default."""
 
-    timezone: str | msgspec.UnsetType | None = msgspec.UNSET
-    locale: str | msgspec.UnsetType | None = msgspec.UNSET
+    timezone: Word | msgspec.UnsetType | None = msgspec.UNSET
+    locale: Locale | msgspec.UnsetType | None = msgspec.UNSET
     hour24: bool | msgspec.UnsetType | None = msgspec.UNSET
-    default_time: str | msgspec.UnsetType | None = msgspec.UNSET
-    channels: dict[str, str | None] | msgspec.UnsetType | None = msgspec.UNSET
+    default_time: _Hour | msgspec.UnsetType | None = msgspec.UNSET
+    channels: _Channels | msgspec.UnsetType | None = msgspec.UNSET
     mentions_everyone: bool | msgspec.UnsetType | None = msgspec.UNSET
-    mention_roles: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    mention_roles: _Roles | msgspec.UnsetType | None = msgspec.UNSET
     ephemeral: bool | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -117,25 +138,20 @@ class Guilds:
 
 def _changes(sent: dict[str, Any]) -> _Changes:
     """The changes, checked. Fields that a client may only read are ignored, so that what was read can be sent back."""
-    try:
-        changes = msgspec.convert({k: v for k, v in sent.items() if k not in _FIXED}, _Changes)
-    except msgspec.ValidationError as error:
-        place = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else "settings"
-        raise Invalid(f"{place}: {error}", (FieldError(place, str(error)),)) from None
+    changes = shaped({name: value for name, value in sent.items() if name not in _FIXED}, _Changes)
+    _refuse_unheeded(changes)
     if isinstance(changes.timezone, str):
         changes.timezone = zone_name(changes.timezone, "timezone")
-    if isinstance(changes.default_time, str):
-        try:
-            changes.default_time = msgspec.convert(changes.default_time, _Hour)
-        except msgspec.ValidationError:
-            message = f"{changes.default_time!r} is no time of day; write it as 09:00"
-            raise Invalid(f"default_time: {message}", (FieldError("default_time", message),)) from None
-    if isinstance(changes.channels, dict):
-        unknown = sorted(set(changes.channels) - {"default", "log", "review", "failures"})
-        if unknown:
-            field = f"channels.{unknown[0]}"
-            raise Invalid(f"{field}: there is no such channel setting", (FieldError(field, "unknown"),))
     return changes
+
+
+def _refuse_unheeded(changes: _Changes) -> None:
+    """Raises Invalid where something is set that nothing heeds yet. Its default, and what is null, may be sent back."""
+    mistakes = Mistakes()
+    for name, sentence in _UNHEEDED.items():
+        if getattr(changes, name) not in (msgspec.UNSET, None, getattr(_DEFAULTS, name)):
+            mistakes.add(name, sentence)
+    mistakes.raise_any()
 
 
 def _merged(stored: dict[str, Any], changes: _Changes) -> dict[str, Any]:
@@ -144,8 +160,8 @@ def _merged(stored: dict[str, Any], changes: _Changes) -> dict[str, Any]:
         value = getattr(changes, name)
         if value is msgspec.UNSET:
             continue
-        if name == "channels" and isinstance(value, dict):
-            value = {**stored.get("channels", {}), **value}
+        if isinstance(value, _Channels):
+            value = {**stored.get("channels", {}), **msgspec.to_builtins(value)}
         if value is None:
             merged.pop(name, None)
         else:

@@ -7,10 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.plan import terms_of
+from core.fields import check
+from core.timing.compile import month_end_of
+from core.timing.series import series_of
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.instant import DAY, MINUTE, parse_duration
-from schedule_zero.schedule import Policy
-from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, TextTrigger, Trigger
+from schedule_zero.schedule import MonthEnd, Policy
+from schedule_zero.trigger import DateTrigger, Trigger
 
 LONGEST_TIMEOUT: Final = 24 * 60 * MINUTE
 LONGEST_JITTER: Final = DAY
@@ -36,52 +39,52 @@ class Mistakes:
         raise Invalid(f"{first.field}: {first.message}{more}", errors=tuple(self.errors))
 
 
-def month_end_of(sent: Trigger, read: Trigger) -> str:
-    """What a day means that a month does not have, where nobody says: words and intervals take the month's last day,
-    cron and RRULE leave the month out, as their own specifications say; also when they are sent as text."""
-    if isinstance(sent, TextTrigger):
-        text = sent.text.strip().upper()
-        formal = isinstance(read, CronTrigger) and " ".join(text.split()) == read.expression.upper()
-        return "skip" if formal or text.startswith(("RRULE:", "FREQ=")) else "clamp"
-    return "clamp" if isinstance(sent, IntervalTrigger) else "skip"
-
-
-def defaults_for(sent: Trigger, read: Trigger) -> Policy:
-    """The policy of a trigger about which nothing was said. A one-shot is run however late."""
-    window = None if isinstance(read, DateTrigger) else Policy().catchup_window
-    whole = {**msgspec.to_builtins(Policy()), "month_end": month_end_of(sent, read), "catchup_window": window}
-    return msgspec.convert(whole, Policy)
-
-
-def policy_for(changes: dict[str, Any], sent: Trigger, read: Trigger) -> Policy:
-    """A policy sent in part, merged over the defaults of the trigger it came with.
+def defaults_for(trigger: Trigger, month_end: MonthEnd) -> Policy:
+    """The policy of a trigger about which nothing was said. A one-shot is run however late.
 
     Args:
-        sent: the trigger as written, perhaps as text.
-        read: the same in stored form.
+        trigger: in stored form.
+        month_end: what it, or the words it was read from, does about days that a month lacks.
+    """
+    window = None if isinstance(trigger, DateTrigger) else Policy().catchup_window
+    return Policy(month_end=month_end, catchup_window=window)
+
+
+def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -> Policy:
+    """A policy sent in part, merged over the defaults (``defaults_for``).
 
     Raises:
         Invalid: an unknown word or a value out of range, with its place.
     """
-    base = msgspec.to_builtins(defaults_for(sent, read))
+    base = msgspec.to_builtins(defaults_for(trigger, month_end))
     retry = changes.get("retry", {})
     if not isinstance(retry, dict):
         raise Invalid("policy.retry: must be an object", errors=(FieldError("policy.retry", "must be an object"),))
     whole = {**base, **changes, "retry": {**base["retry"], **retry}}
     try:
         policy = msgspec.convert(whole, Policy)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        field = f"policy{place.rstrip('`')}"
-        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+    except msgspec.ValidationError:
+        mistakes = Mistakes()
+        for error in check(whole, Policy)[1]:
+            mistakes.add(f"policy.{error.field}", error.message)
+        mistakes.raise_any()
+        raise
     _check(policy, whole)
-    return policy
+    return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=month_end)
 
 
-def said_in(policy: Policy, trigger: Trigger) -> dict[str, Any]:
-    """The part of a stored policy that differs from what its trigger would have by itself."""
-    base, whole = msgspec.to_builtins(defaults_for(trigger, trigger)), msgspec.to_builtins(policy)
-    return {name: value for name, value in whole.items() if value != base[name]}
+def said_in(policy: Policy, trigger: Trigger, *, renewed: bool) -> dict[str, Any]:
+    """The part of a stored policy that differs from what its trigger would have by itself.
+
+    Args:
+        trigger: the one it was stored with.
+        renewed: another one takes its place, with defaults of its own.
+    """
+    base, whole = msgspec.to_builtins(defaults_for(trigger, month_end_of(trigger))), msgspec.to_builtins(policy)
+    said = {name: value for name, value in whole.items() if value != base[name]}
+    if renewed and said.get("month_end") == "clamp" and series_of(trigger) is not None:
+        del said["month_end"]  # the rule was said in words, and brought it along; the new one may not be
+    return said
 
 
 def _check(policy: Policy, whole: dict[str, Any]) -> None:

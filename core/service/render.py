@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from schedule_zero.trigger import Trigger
 NEXT_FIRES: Final = 5
 
 _trigger: Final = msgspec.json.Decoder(Trigger).decode
-_policy: Final = msgspec.json.Decoder(Policy).decode
+_policy: Final = lru_cache(maxsize=1024)(msgspec.json.Decoder(Policy).decode)  # schedules by the thousand share a few
 _strings: Final = msgspec.json.Decoder(dict[str, str]).decode
 _anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _missed: Final = msgspec.json.Decoder(Missed).decode

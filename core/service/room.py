@@ -1,47 +1,129 @@
-"""Room: how many schedules there may be, checked in the transaction that makes one more."""
+"""Room: how many schedules there may be, checked in the transaction that makes one more.
+
+A guild may have as many as its plan allows. Reminders are everybody's right, so they are counted apart as well: one
+person has so many in a guild, and all together take half of the guild's places at most; the other half is always there
+for those who may schedule messages.
+"""
 
 from __future__ import annotations
 
-from core.ledger.port import ScheduleFilter, Transaction
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from core.governor.settings import Quota
+from core.ledger.port import Transaction
 from core.ledger.rows import ScheduleRow
-from core.service.desk import Desk
+from core.service import access
+from core.service.desk import NO_GUILD, Desk
 from schedule_zero.actor import Actor
 from schedule_zero.errors import QuotaExceeded
-from schedule_zero.schedule import ScheduleState
 
-_LIVE: tuple[ScheduleState, ...] = ("active", "paused", "blocked", "needs_owner", "pending")
+REMINDERS_EACH: Final = 50
+KEPT: Final = 10_000
+_ENTRY: Final = ("kind", access.REMINDER)
+_strings: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What is counted: a guild's schedules, its reminders, or one person's reminders there (or outside any guild)."""
+
+    kind: Literal["schedules", "reminders", "own"]
+    guild_id: str | None
+    owner_id: str | None = None
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """How much of something there may be."""
+
+    tally: Tally
+    allowed: int
+
+
+def tallies_of(row: ScheduleRow) -> list[Tally]:
+    """Everything a schedule counts for; what is quickest to count first."""
+    counted = []
+    if access.is_reminder(_strings(row.metadata)):
+        counted.append(Tally("own", row.guild_id, row.owner_id))
+        counted.append(Tally("reminders", row.guild_id))
+    return [*counted, Tally("schedules", row.guild_id)]
+
+
+def limits_on(row: ScheduleRow, quota: Quota, actor: Actor) -> list[Limit]:
+    """The limits one more schedule comes under.
+
+    What somebody has outside any guild is counted by person. Who runs the service may make people any number.
+    """
+    most = quota.schedules
+    allowed: dict[str, int | None] = {
+        "own": None if actor.kind != "member" else REMINDERS_EACH if most is None else min(REMINDERS_EACH, most),
+        "reminders": None if most is None or row.guild_id is None else most // 2,
+        "schedules": None if row.guild_id is None else most,
+    }
+    found = ((tally, allowed[tally.kind]) for tally in tallies_of(row))
+    return [Limit(tally, number) for tally, number in found if number is not None]
+
+
+def full(limit: Limit) -> QuotaExceeded:
+    """The refusal."""
+    tally, most = limit.tally, limit.allowed
+    where = "in this server" if tally.guild_id is not None else "outside servers"
+    sentence = {
+        "own": f"You have {most:,} reminders {where}, as many as one person may have; delete one to make room.",
+        "reminders": f"This server has {most:,} reminders, the half of its schedules that they may take; there is room "
+        "again when one is over or deleted.",
+        "schedules": f"This server has {most:,} schedules, as many as the plan allows; delete one to make room.",
+    }[tally.kind]
+    return QuotaExceeded(
+        sentence, scope=f"user:{tally.owner_id}" if tally.kind == "own" else f"guild:{tally.guild_id or NO_GUILD}",
+        limit="schedules" if tally.kind == "schedules" else "reminders", used=most, allowed=most,
+    )  # fmt: skip
 
 
 class Room:
-    """Keeps guilds, and people on their own, within the schedules their plan allows."""
+    """Keeps guilds and people within their limits.
+
+    Of what was counted once, it is kept how much there is at most: whatever makes one more comes through here, and what
+    makes one less is left out. As long as that is below the limit nobody has to count again.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._at_most: dict[Tally, int] = {}
+        desk.when_undone(self._at_most.clear)  # what was counted may hold deletions that did not come to be
 
     async def require(self, tx: Transaction, actor: Actor, row: ScheduleRow) -> None:
-        """Raises QuotaExceeded when there is no room for this one more."""
-        left = await self.left(tx, actor, row)
-        if left is not None and left <= 0:
-            raise self.full(actor, row)
+        """Take a place for this one more. Raises QuotaExceeded when there is none."""
+        for limit in self.limits(actor, row):
+            if await self.left(tx, limit) <= 0:
+                raise full(limit)
+        self.taken([row])
 
-    async def left(self, tx: Transaction, actor: Actor, row: ScheduleRow) -> int | None:
-        """How many more the guild may have, or the person where there is no guild; None: any number."""
-        limit = self._desk.quota(actor, row.guild_id).schedules
-        if limit is None:
-            return None
-        if row.guild_id is not None:
-            return limit - await tx.schedules.count(row.guild_id)
-        for state in _LIVE:
-            if limit > 0:
-                wanted = ScheduleFilter(owner_id=row.owner_id, state=state)
-                limit -= len(await tx.schedules.page(wanted, None, limit))
-        return limit
+    def limits(self, actor: Actor, row: ScheduleRow) -> list[Limit]:
+        """The limits one more comes under."""
+        return limits_on(row, self._desk.quota(actor, row.guild_id), actor)
 
-    def full(self, actor: Actor, row: ScheduleRow) -> QuotaExceeded:
-        """The refusal."""
-        limit = self._desk.quota(actor, row.guild_id).schedules or 0
-        who = "This server has" if row.guild_id is not None else "You have"
-        return QuotaExceeded(
-            f"{who} {limit:,} schedules, as many as the plan allows; delete one to make room.",
-            scope=f"guild:{row.guild_id or '-'}", limit="schedules", used=limit, allowed=limit,
-        )  # fmt: skip
+    async def left(self, tx: Transaction, limit: Limit, *, wanted: int = 1) -> int:
+        """How many more there may be: exactly so many where it is less than ``wanted``, else at least so many."""
+        known = self._at_most.get(limit.tally)
+        if known is None or known > limit.allowed - wanted:
+            if len(self._at_most) >= KEPT:
+                self._at_most.clear()
+            known = self._at_most[limit.tally] = await _count(tx, limit.tally)
+        return limit.allowed - known
+
+    def taken(self, rows: Iterable[ScheduleRow]) -> None:
+        """These are live now, or will be if the transaction succeeds."""
+        for row in rows:
+            for tally in tallies_of(row):
+                if tally in self._at_most:
+                    self._at_most[tally] += 1
+
+
+async def _count(tx: Transaction, tally: Tally) -> int:
+    if tally.owner_id is not None:
+        return await tx.schedules.count_owned_with(_ENTRY, tally.guild_id, tally.owner_id)
+    if tally.kind == "reminders" and tally.guild_id is not None:
+        return await tx.schedules.count_with(_ENTRY, tally.guild_id)
+    return await tx.schedules.count(tally.guild_id)

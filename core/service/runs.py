@@ -21,7 +21,7 @@ from core.service.times import instant_in
 from core.service.why import why_waiting
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, Forbidden
+from schedule_zero.errors import Conflict
 from schedule_zero.event import EventKind
 from schedule_zero.run import TERMINAL, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
@@ -40,7 +40,7 @@ class Runs:
     async def run_now(self, actor: Actor, request: ask.RunSchedule) -> Run:
         """One run outside the rule: obeys quota and overlap, never moves the anchor, works while paused."""
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
-        access.require_change(actor, row)
+        access.require_action(actor, row)
         if row.state == "deleted":
             raise Conflict("This schedule is deleted; bring it back first, then it can run.")
         if row.state in ("blocked", "needs_owner"):
@@ -49,7 +49,7 @@ class Runs:
         return await self._create(actor, request, row, self._new_run(row, args))
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
-        """A page of what the actor may see; it may be shorter than asked for although there is a next one."""
+        """A page of what the actor may see."""
         limit = page_length(request.limit, LONGEST_PAGE)
         since = instant_in(request.since, "since", 0) if request.since else None
         wanted = RunFilter(
@@ -59,24 +59,20 @@ class Runs:
         if request.schedule_id is not None:
             schedule = await self._desk.reader.schedules.get(request.schedule_id)
             access.require_schedule(actor, schedule, request.schedule_id)
-        elif actor.kind == "member":
-            if actor.guild_id is None:
-                raise Forbidden("Name the schedule whose runs you want to see.")
-            if request.guild_id is not None:
-                access.require_guild(actor, request.guild_id, change=False)
-            wanted = msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+        else:
+            wanted = access.visible_runs(actor, wanted)
         rows = await self._desk.reader.runs.page(wanted, cursor_in(request.cursor, "run"), limit + 1)
-        schedules = await self._desk.reader.schedules.get_many(list({row.schedule_id for row in rows}))
-        seen = [row for row in rows[:limit] if _visible(actor, schedules.get(row.schedule_id))]
-        return RunPage(items=await self._views(seen), next=rows[limit - 1].id if len(rows) > limit else None)
+        return RunPage(items=await self._views(rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None)
 
     async def get(self, actor: Actor, request: ask.GetRun) -> Run:
-        row = await self._existing(actor, request.id, change=False)
+        row, _ = await self._existing(actor, request.id)
         return (await self._views([row]))[0]
 
     async def cancel(self, actor: Actor, request: ask.CancelRun) -> Run:
         """A waiting run is cancelled at once; one under way is asked to stop and ends when it does."""
-        row = await self._existing(actor, request.id, change=True)
+        row, schedule = await self._existing(actor, request.id)
+        if schedule is not None:
+            access.require_change(actor, schedule)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
             current = await tx.runs.get(row.id)
@@ -92,19 +88,28 @@ class Runs:
         return await self._desk.change(actor, request, Run, work)
 
     async def retry(self, actor: Actor, request: ask.RetryRun) -> Run:
-        """A new run of the same schedule, with the arguments the old one had."""
-        old = await self._existing(actor, request.id, change=True)
+        """A new run of the same schedule, with the arguments the old one had; once for each run, whoever asks.
+
+        Raises:
+            Conflict: the run did not fail, or was run again already.
+        """
+        old, row = await self._existing(actor, request.id)
+        if row is not None:
+            access.require_action(actor, row)
         if old.state not in _RETRIABLE:
             raise Conflict(f"This run is {old.state}; only one that failed, was skipped or cancelled can be retried.")
-        row = await self._desk.reader.schedules.get(old.schedule_id)
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        return await self._create(actor, request, row, self._new_run(row, old.args))
+        again = msgspec.structs.replace(self._new_run(row, old.args), occurrence=f"m:again:{old.id}")
+        return await self._create(actor, request, row, again)
 
     async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
         policy = msgspec.json.decode(row.policy, type=Policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
+            made = await tx.runs.by_occurrence(run.schedule_id, run.occurrence)
+            if made is not None:  # looked for first: the ledger would refuse it only at the end of the transaction
+                raise Conflict(f"This run was run again already: {made.id}; if that one failed too, retry that one.")
             fresh = msgspec.structs.replace(run)
             now = self._desk.clock.now()
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
@@ -153,13 +158,11 @@ class Runs:
         mistakes.raise_any()
         return args
 
-    async def _existing(self, actor: Actor, id: str, *, change: bool) -> RunRow:
+    async def _existing(self, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
+        """The run and its schedule, if the actor may know of them. Raises NotFound."""
         row = await self._desk.reader.runs.get(id)
         schedule = None if row is None else await self._desk.reader.schedules.get(row.schedule_id)
-        found = access.require_run(actor, row, schedule, id)
-        if change and schedule is not None:
-            access.require_change(actor, schedule)
-        return found
+        return access.require_run(actor, row, schedule, id), schedule
 
     async def _cancel_waiting(self, tx: Transaction, effects: Effects, run: RunRow) -> None:
         now = self._desk.clock.now()
@@ -191,7 +194,3 @@ class Runs:
                 )
             )  # fmt: skip
         return tuple(views)
-
-
-def _visible(actor: Actor, schedule: ScheduleRow | None) -> bool:
-    return actor.kind != "member" or (schedule is not None and access.may_see(actor, schedule))

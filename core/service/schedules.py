@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -11,6 +11,7 @@ from core.engine.plan import rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.batch import name_taken
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
@@ -20,13 +21,11 @@ from core.service.times import Times, instant_in, moment_in
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, FieldError, Invalid, RevisionMismatch, ScheduleZeroError
+from schedule_zero.errors import Conflict, RevisionMismatch
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
-from schedule_zero.schedule import Policy, Schedule, ScheduleSpec
-from schedule_zero.views import BatchItem, BatchView, PreviewView, problem_details
-
-MOST_ITEMS: Final = 1000
+from schedule_zero.schedule import Policy, Schedule, ScheduleSpec, UndoToken
+from schedule_zero.views import PreviewView
 
 
 class Schedules:
@@ -38,30 +37,14 @@ class Schedules:
         self._times = times
 
     async def create(self, actor: Actor, request: ask.CreateSchedule) -> Schedule:
-        made = await self._draft(actor, request.spec)
+        made = await self.draft(actor, request.spec)
+        # What can be done before the transaction is: all others wait for it.
+        view = schedule_view(made.row, rule=made.rule)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            return await self._save(tx, effects, actor, made)
+            return with_undo(view, await self._save(tx, effects, actor, made.row))
 
         return await self._desk.change(actor, request, Schedule, work)
-
-    async def create_batch(self, actor: Actor, request: ask.CreateSchedules) -> BatchView:
-        """Each item by itself; the accepted ones in one transaction."""
-        if not 1 <= len(request.items) <= MOST_ITEMS:
-            raise Invalid(f"items: takes 1 to {MOST_ITEMS:,} schedules", (FieldError("items", "wrong number"),))
-        drafts: list[Draft | ScheduleZeroError] = []
-        for item in request.items:
-            try:
-                drafts.append(await self._draft(actor, msgspec.convert(item, ScheduleSpec)))
-            except msgspec.ValidationError as error:
-                drafts.append(Invalid(str(error), (FieldError("item", str(error)),)))
-            except ScheduleZeroError as error:
-                drafts.append(error)
-
-        async def work(tx: Transaction, effects: Effects) -> BatchView:
-            return await self._save_all(tx, effects, actor, drafts)
-
-        return await self._desk.change(actor, request, BatchView, work)
 
     async def get(self, actor: Actor, request: ask.GetSchedule) -> Schedule:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
@@ -70,10 +53,11 @@ class Schedules:
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._existing(actor, request.id, request.revision)
+        access.require_action(actor, before)
         require_fields(request.changes)
         spec = spec_of(before, request.changes)
         access.require_edit(actor, before, spec)
-        made = await self._draft(actor, spec, before=before)
+        made = await self.draft(actor, spec, before=before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             current = await self._current(tx, before)
@@ -103,6 +87,8 @@ class Schedules:
             raise Conflict(f"This schedule is {before.state}; only an active one can be paused.")
         until = None
         if request.until is not None:
+            if before.state == "paused":  # what was stopped by others would be set going again
+                access.require_action(actor, before)
             settings = await self._desk.guild_settings(before.guild_id)
             now = self._desk.clock.now()
             until = moment_in(request.until, "until", now=now, timezone=before.timezone, settings=settings)
@@ -118,6 +104,7 @@ class Schedules:
 
     async def resume(self, actor: Actor, request: ask.ResumeSchedule) -> Schedule:
         before = await self._existing(actor, request.id, None)
+        access.require_action(actor, before)
         if before.state == "active":
             newest = await self._desk.reader.runs.newest([before.id])
             return schedule_view(before, newest=newest.get(before.id))
@@ -141,7 +128,9 @@ class Schedules:
         after = instant_in(request.after, "after", self._desk.clock.now())
         return self._times.preview_row(row, request.n, after)
 
-    async def _draft(self, actor: Actor, spec: ScheduleSpec, before: ScheduleRow | None = None) -> Draft:
+    async def draft(self, actor: Actor, spec: ScheduleSpec, before: ScheduleRow | None = None) -> Draft:
+        """What is asked for, checked, as a row that can be saved. Raises what ``core.service.draft`` raises, and
+        Forbidden."""
         if before is None:
             access.require_create(actor, spec)
         owner_id = before.owner_id if before is not None else (spec.owner_id or actor.id)
@@ -167,64 +156,14 @@ class Schedules:
             )
         return row
 
-    async def _save(self, tx: Transaction, effects: Effects, actor: Actor, made: Draft) -> Schedule:
-        await self._room.require(tx, actor, made.row)
+    async def _save(self, tx: Transaction, effects: Effects, actor: Actor, row: ScheduleRow) -> UndoToken:
+        await self._room.require(tx, actor, row)
         try:
-            await tx.schedules.insert([made.row])
+            await tx.schedules.insert([row])
         except NameTaken:
-            raise _name_taken(made.row) from None
-        undo = await self._desk.record(tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", None, made.row)
-        effects.schedules.append(made.row)
-        return with_undo(schedule_view(made.row, rule=made.rule), undo)
-
-    async def _save_all(
-        self, tx: Transaction, effects: Effects, actor: Actor, drafts: list[Draft | ScheduleZeroError]
-    ) -> BatchView:
-        """Fill up to each guild's limit in order, refuse the rest, save the accepted with one statement a table."""
-        room: dict[str | None, int | None] = {}
-        names: set[tuple[str | None, str]] = set()
-        items: list[BatchItem] = []
-        accepted: list[Draft] = []
-        for made in drafts:
-            problem = made if isinstance(made, ScheduleZeroError) else await self._admit(tx, actor, made, room, names)
-            if problem is not None:
-                items.append(BatchItem(status=problem.status, problem=problem_details(problem)))
-            elif isinstance(made, Draft):
-                accepted.append(made)
-                items.append(BatchItem(status=201))
-        if accepted:
-            await tx.schedules.insert([made.row for made in accepted])
-            undos = await self._desk.record_many(
-                tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, made.row) for made in accepted]
-            )
-            views = iter([
-                with_undo(schedule_view(made.row, rule=made.rule), undo)
-                for made, undo in zip(accepted, undos, strict=True)
-            ])  # fmt: skip
-            for item in items:
-                if item.status == 201:
-                    item.schedule = next(views)
-            effects.schedules.extend(made.row for made in accepted)
-        return BatchView(items=tuple(items))
-
-    async def _admit(
-        self, tx: Transaction, actor: Actor, made: Draft, room: dict[str | None, int | None],
-        names: set[tuple[str | None, str]],
-    ) -> ScheduleZeroError | None:  # fmt: skip
-        row = made.row
-        if row.guild_id not in room:
-            room[row.guild_id] = await self._room.left(tx, actor, row)
-        left = room[row.guild_id]
-        if left is not None and left <= 0:
-            return self._room.full(actor, row)
-        if row.name is not None:
-            key = (row.guild_id, row.name)
-            if key in names or await tx.schedules.by_name(*key) is not None:
-                return _name_taken(row)
-            names.add(key)
-        if left is not None:
-            room[row.guild_id] = left - 1
-        return None
+            raise name_taken(row) from None
+        effects.schedules.append(row)
+        return await self._desk.record(tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", None, row)
 
     async def _current(self, tx: Transaction, read: ScheduleRow) -> ScheduleRow:
         """The schedule as it is in this transaction: a tick may have moved its due time since it was read.
@@ -245,7 +184,7 @@ class Schedules:
         try:
             await tx.schedules.replace(after, expected=before.revision)
         except NameTaken:
-            raise _name_taken(after) from None
+            raise name_taken(after) from None
         undo = await self._desk.record(tx, actor, kind, action, before, after, data)
         effects.schedules.append(after)
         return with_undo(schedule_view(after), undo)
@@ -270,7 +209,3 @@ def _nothing_left(row: ScheduleRow, rule: Rule, now: int) -> Conflict:
         f"There is nothing left to resume: the last time of this schedule{when} passed while it was {row.state}. Give it "
         "a new time, run it once now, or delete it."
     )
-
-
-def _name_taken(row: ScheduleRow) -> Conflict:
-    return Conflict(f"There is a schedule named {row.name!r} already; choose another name.", field="name")

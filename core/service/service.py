@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
+from core.service.batch import Batches
 from core.service.desk import Desk
 from core.service.finding import Finding
 from core.service.guilds import Guilds
 from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules
+from core.service.shape import bounded
 from core.service.status import Statuses
 from core.service.times import Times
 from core.service.undo import Undoing
@@ -62,7 +64,7 @@ class Service:
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = {
             ask.CreateSchedule: schedules.create,
-            ask.CreateSchedules: schedules.create_batch,
+            ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
             ask.GetSchedule: schedules.get,
             ask.ListSchedules: finding.page,
             ask.PatchSchedule: schedules.patch,
@@ -99,6 +101,7 @@ class Service:
         use_case = self._use_cases.get(type(request))
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
+        request = bounded(request)
         answer = _CHANGES.get(type(request))
         if answer is not None and request.idempotency_key is not None:
             known: View | None = await self._desk.known(actor, request, answer)

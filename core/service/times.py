@@ -10,18 +10,18 @@ from core.engine.plan import rule_of
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.desk import Desk, zone_name
-from core.service.policy import month_end_of, policy_for
+from core.service.policy import policy_for
 from core.timing import preview as previews
-from core.timing.combine import combine
-from core.timing.compile import compile_rule
-from core.timing.reading import Reading, Unreadable, read, readings, suggest_repeat, words
+from core.timing.combine import combine, started
+from core.timing.compile import compile_rule, month_end_of
+from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat, words
 from core.timing.rule import EARLIEST, LATEST, Rule
 from core.timing.zones import search_zones
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
 from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestTimes, SuggestZones
-from schedule_zero.schedule import Policy
+from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import DateTrigger, TextTrigger, Trigger
 from schedule_zero.views import (
     Fire,
@@ -41,6 +41,7 @@ class Understood(msgspec.Struct):
 
     trigger: Trigger
     words: str
+    month_end: MonthEnd
     start: int | None = None
     until: int | None = None
     count: int | None = None
@@ -54,12 +55,13 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
     """
     if not isinstance(trigger, TextTrigger):
         try:
-            return Understood(trigger, words(trigger, timezone=timezone, hour24=settings.hour24))
+            said = words(trigger, timezone=timezone, hour24=settings.hour24)
         except ValueError as error:
             _rule(
                 trigger, timezone, now, Policy(), None, None
             )  # names the place, where the words only say what is wrong
             raise _invalid(error) from None
+        return Understood(trigger, said, month_end_of(trigger))
     try:
         reading = read(
             trigger.text, now=now, timezone=trigger.timezone or timezone, default_time=settings.default_time,
@@ -69,7 +71,9 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
         raise unreadable(error, "trigger.text", now, timezone) from None
     except ValueError as error:
         raise _invalid(error) from None
-    return Understood(reading.trigger, reading.words, reading.start, reading.until, reading.count)
+    return Understood(
+        reading.trigger, reading.words, reading.month_end, reading.start, reading.until, reading.count
+    )  # fmt: skip
 
 
 def unreadable(error: Unreadable, field: str, now: int, timezone: str) -> Invalid:
@@ -125,9 +129,7 @@ def _rule(trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: i
 
 def _rule_of(reading: Reading, now: int, timezone: str) -> Rule:
     """The rule of a reading, as it would be saved without a policy."""
-    month_end = month_end_of(TextTrigger(text=reading.text), reading.trigger)
-    policy = msgspec.convert({"month_end": month_end}, Policy)
-    return _rule(reading.trigger, timezone, now, policy, reading.start, reading.until)
+    return _rule(reading.trigger, timezone, now, Policy(month_end=reading.month_end), reading.start, reading.until)
 
 
 def instant_in(text: str | None, field: str, default: int) -> int:
@@ -184,7 +186,7 @@ class Times:
         timezone = zone_name(request.timezone, "timezone")
         settings = GuildSettings(guild_id="")
         understood = trigger_of(request.trigger, now=now, timezone=timezone, settings=settings)
-        policy = policy_for(request.policy, request.trigger, understood.trigger)
+        policy = policy_for(request.policy, understood.trigger, understood.month_end)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
         until = instant_in(request.until, "until", 0) if request.until else understood.until
         rule = _rule(understood.trigger, timezone, now, policy, start, until)
@@ -211,24 +213,12 @@ class Times:
         now = self._desk.clock.now()
         settings = await self._desk.guild_settings(request.guild_id)
         timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
-        field = "when"
-        try:
-            when = read(request.when, now=now, timezone=timezone, default_time=settings.default_time,
-                        hour24=settings.hour24)  # fmt: skip
-            field = "repeat"
-            repeat = None if request.repeat is None else read(
-                request.repeat, now=now, timezone=timezone, default_time=settings.default_time, hour24=settings.hour24
-            )  # fmt: skip
-            reading = combine(when, repeat)
-        except Unreadable as error:
-            raise unreadable(error, field, now, timezone) from None
-        except ValueError as error:
-            raise _invalid(error) from None
+        reading = _read_both(request.when, request.repeat, now=now, timezone=timezone, settings=settings)
         rule = _rule_of(reading, now, timezone)
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
             fires=fires(rule, now, 5), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
-            count=reading.count,
+            count=reading.count, month_end=reading.month_end,
         )  # fmt: skip
 
     async def suggest(self, actor: Actor, request: SuggestTimes) -> Suggestions:
@@ -248,13 +238,41 @@ class Times:
         items = []
         for reading in found:
             made = offer(reading, now, timezone)
-            label = reading.words if made.next is None else f"{reading.words} · next {made.next[:16].replace('T', ' ')}"
+            once = made.next is None or isinstance(reading.trigger, DateTrigger)  # its words are its time
+            label = reading.words if once else f"{reading.words} · next {str(made.next)[:16].replace('T', ' ')}"
             items.append(Suggestion(name=_short(label), value=_short(reading.text)))
         return Suggestions(items=tuple(items[:25]))
 
     async def zones(self, actor: Actor, request: SuggestZones) -> Suggestions:
         """Time zones by half-typed name."""
         return Suggestions(items=tuple(Suggestion(name=name, value=name) for name in search_zones(request.text)))
+
+
+def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settings: GuildSettings) -> Reading:
+    """What a start and a repetition mean together; one alone may be left empty. Raises Invalid."""
+    options: dict[str, Any] = {"now": now, "timezone": timezone, "default_time": settings.default_time,
+                               "hour24": settings.hour24}  # fmt: skip
+    field = "when"
+    try:
+        if not repeat:
+            return read(when, **options)
+        start = read(when, **options) if when.strip() else None
+        field = "repeat"
+        if start is None:
+            return read_repeat(repeat, **options)
+        return combine(start, _read_rule(repeat, start, options))
+    except Unreadable as error:
+        raise unreadable(error, field, now, timezone) from None
+    except ValueError as error:
+        raise _invalid(error) from None
+
+
+def _read_rule(repeat: str, start: Reading, options: dict[str, Any]) -> Reading:
+    """A repetition. What is offered in its place begins at the start, so that pressing an offer keeps it."""
+    try:
+        return read_repeat(repeat, **options)
+    except Unreadable as error:
+        raise Unreadable(error.message, started(start, error.readings)) from None
 
 
 def _spelled(instant: int | None, rule: Rule) -> str | None:

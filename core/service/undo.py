@@ -44,6 +44,9 @@ class Undoing:
             if current.revision != undo.revision:
                 raise Conflict("The schedule has been changed again since then; undo the newer change first.")
             restored = self._restored(undo, current)
+            if restored.state != "deleted":
+                access.require_action(actor, current)
+                access.require_action(actor, restored)
             if current.state in _OVER and restored.state not in _OVER:
                 await self._room.require(tx, actor, restored)
             if restored.state in ("deleted", "paused"):

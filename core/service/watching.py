@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
+from core.service import access
 from core.service.desk import Desk
 from schedule_zero.actor import Actor
-from schedule_zero.errors import FieldError, Forbidden, Invalid
+from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.event import Event
 from schedule_zero.requests import ListEvents
 from schedule_zero.views import EventPage
 
 LONGEST_PAGE: Final = 1000
+LONGEST_PLACE: Final = 40
 
 
 class Watching:
@@ -56,15 +58,16 @@ def place_of(text: str | None, epoch: int) -> int | None:
     if text is None:
         return None
     head, dash, tail = text.rpartition("-")
-    if not tail.isdecimal() or len(tail) > 18 or (dash and not head.isdecimal()):
-        message = f"{text!r} is no place in the journal; write a number, or epoch-number as in an event's id"
+    if len(text) > LONGEST_PLACE or not tail.isdecimal() or len(tail) > 18 or (dash and not head.isdecimal()):
+        message = (
+            f"{text[:LONGEST_PLACE]!r} is no place in the journal; write a number, or epoch-number as in an event's id"
+        )
         raise Invalid(f"after: {message}", (FieldError("after", message),))
     return int(tail) if not head or int(head) == epoch else 0
 
 
 def _scope(actor: Actor, guild_id: str | None) -> str | None:
-    if actor.kind != "member":
-        return guild_id
-    if actor.guild_id is None or guild_id not in (None, actor.guild_id):
-        raise Forbidden("Events are told to the server they belong to.")
-    return actor.guild_id
+    """The guild whose events are told; None for all. A member hears those of the guild they speak in."""
+    scope = actor.guild_id if actor.kind == "member" and guild_id is None else guild_id
+    access.require_events(actor, scope)
+    return scope

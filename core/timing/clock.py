@@ -92,6 +92,10 @@ class Clock:
             before = after
         return None
 
+    def is_steady(self, first: int, last: int) -> bool:
+        """Whether no clock change is near: none from ``first`` to ``last``, and none that shows a wall of theirs again."""
+        return self.span(first - REACH).end > last + REACH or self.change_after(first - REACH, last + REACH) is None
+
     def _offset(self, instant: int) -> int:
         offset = datetime.fromtimestamp(instant // SECOND, self.zone).utcoffset()
         return 0 if offset is None else (offset.days * 86_400 + offset.seconds) * SECOND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -27,6 +28,8 @@ def combine(when: Reading, repeat: Reading | None) -> Reading:
     """
     if repeat is None:
         return when
+    if not repeat.formal:  # in 'when', where an offer is read, "15m" would mean something else
+        repeat = msgspec.structs.replace(repeat, text=repeat.words)
     if when.recurring or not isinstance(when.trigger, DateTrigger):
         sentence = f"'when' already says {when.words}; give one start there, or leave 'repeat' empty"
         raise Unreadable(sentence, (when, repeat))
@@ -39,6 +42,17 @@ def combine(when: Reading, repeat: Reading | None) -> Reading:
     if series is None or series.unit == "second" or evenly(series.times) is not None:
         return _joined(when, repeat, _from(repeat.trigger, when.trigger, clock.wall(start)), start, clock)
     return _at_one_time(when, repeat, series, start, clock)
+
+
+def started(when: Reading, rules: Iterable[Reading]) -> tuple[Reading, ...]:
+    """What ``repeat`` may have meant, each from the start on; a rule that cannot begin there is no offer."""
+    found = []
+    for rule in rules:
+        try:
+            found.append(combine(when, rule))
+        except Unreadable:
+            continue
+    return tuple(found)
 
 
 def _at_one_time(when: Reading, repeat: Reading, series: Series, start: int, clock: Clock) -> Reading:
@@ -104,4 +118,5 @@ def _joined(when: Reading, repeat: Reading, trigger: Trigger, start: int, clock:
         until=until,
         count=count,
         hour24=when.hour24,
+        formal=repeat.formal,
     )

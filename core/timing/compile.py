@@ -17,10 +17,17 @@ from core.timing.rule import EARLIEST, LATEST, BadPattern, Rule
 from core.timing.wall import WallRule
 from core.timing.zones import BadZone, zone
 from schedule_zero.instant import from_datetime
+from schedule_zero.schedule import MonthEnd
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, Trigger
 
 _CLOCK_CHANGES: Final = ("debian", "literal")
 _MONTH_ENDS: Final = ("clamp", "skip", "last")
+
+
+def month_end_of(trigger: Trigger) -> MonthEnd:
+    """What a trigger does about days that a month lacks, where nobody says: intervals take the last day; cron and
+    recurrence rules leave the month out, as their own specifications say."""
+    return "clamp" if isinstance(trigger, IntervalTrigger) else "skip"
 
 
 class BadTrigger(ValueError):
@@ -49,7 +56,7 @@ def compile_rule(
         timezone: the zone where the trigger names none.
         anchor: when the schedule was made; intervals and recurrence rules without a start count from it.
         dst: ``debian`` or ``literal``: what a clock change does to times read on the wall.
-        month_end: ``clamp``, ``skip`` or ``last``; None is ``clamp`` for intervals, ``skip`` for cron and RRULE.
+        month_end: ``clamp``, ``skip`` or ``last``; None is the trigger's own (``month_end_of``).
         start: nothing is due before it; intervals and recurrence rules without a start of their own count from it.
         until: nothing is due after it.
 
@@ -60,19 +67,17 @@ def compile_rule(
         raise BadTrigger("policy.dst", f"dst is debian or literal, not {dst!r}")
     if month_end is not None and month_end not in _MONTH_ENDS:
         raise BadTrigger("policy.month_end", f"month_end is clamp, skip or last, not {month_end!r}")
-    literal = dst == "literal"
+    literal, month_end = dst == "literal", month_end or month_end_of(trigger)
     rule: Rule
     if isinstance(trigger, DateTrigger):
         rule = _date_rule(trigger, _zone(trigger.timezone, timezone), literal)
     elif isinstance(trigger, CronTrigger):
-        rule = _cron_rule(trigger, _zone(trigger.timezone, timezone), literal, month_end or "skip")
+        rule = _cron_rule(trigger, _zone(trigger.timezone, timezone), literal, month_end)
     elif isinstance(trigger, IntervalTrigger):
-        rule = _interval_rule(
-            trigger, _zone(trigger.timezone, timezone), literal, month_end or "clamp", (anchor, start)
-        )
+        rule = _interval_rule(trigger, _zone(trigger.timezone, timezone), literal, month_end, (anchor, start))
     elif isinstance(trigger, RRuleTrigger):
         began = anchor if start is None else start
-        rule = _recurrence_rule(trigger, _zone(trigger.timezone, timezone), literal, month_end or "skip", began)
+        rule = _recurrence_rule(trigger, _zone(trigger.timezone, timezone), literal, month_end, began)
     else:
         raise BadTrigger("trigger.type", "text must be read into a date, cron, interval or rrule trigger first")
     return rule if start is None and until is None else Bounded(rule, start, until)
@@ -136,7 +141,7 @@ def _recurrence_rule(trigger: RRuleTrigger, where: ZoneInfo, literal: bool, mont
     if rule.until is not None:
         pattern.end_with(clock.highest(rule.until) if rule.until_utc else rule.until)
     elif rule.count is not None:
-        pattern.end_after(rule.count, lambda wall: not as_shown or bool(clock.instants(wall)))
+        pattern.end_after(rule.count, (lambda wall: bool(clock.instants(wall))) if as_shown else None)
     return WallRule(pattern, where, as_shown=as_shown)
 
 

@@ -31,7 +31,7 @@ NAMES: Final = {
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAY_SECONDS: Final = 86_400
 _MONTHS_SEARCHED: Final = 50 * 12  # a 29 February that must be a Monday comes again after 40 years at the latest
-_MONTHS_KEPT: Final = 120
+_FEW_TIMES: Final = 48
 _FIELDS: Final = (
     (Field.SECOND, "second", "0-59"),
     (Field.MINUTE, "minute", "0-59"),
@@ -56,17 +56,24 @@ class Fields(NamedTuple):
     hour_by_hour: bool
     """Minute or hour starts with a star: Debian lets such a job follow the clock instead of settling it."""
 
+    def times(self) -> tuple[int, ...]:
+        """The seconds of the day, in order."""
+        return tuple([h * 3600 + m * 60 + s for h in self.hours for m in self.minutes for s in self.seconds])
+
 
 class CronPattern:
     """The walls of one cron expression. Equal expressions share one (``cron_pattern``)."""
 
-    __slots__ = ("_clamp", "_days_of", "_f", "_per_day")
+    __slots__ = ("_clamp", "_f", "_per_day", "_recent", "_times")
 
     def __init__(self, fields: Fields, *, clamp: bool) -> None:
         self._f = fields
         self._clamp = clamp
         self._per_day = len(fields.seconds) * len(fields.minutes) * len(fields.hours)
-        self._days_of: dict[int, tuple[int, ...]] = {}
+        # Most expressions name a few times of day, and those are looked up at once. The others would cost memory.
+        self._times = fields.times() if self._per_day <= _FEW_TIMES else ()
+        # One question is mostly followed by another about the same month: its first day, that of the next, its days.
+        self._recent: tuple[int, int, tuple[int, ...]] = (0, 0, ())
 
     @property
     def hour_by_hour(self) -> bool:
@@ -74,29 +81,25 @@ class CronPattern:
 
     def next_after(self, wall: int) -> int | None:
         day, second = divmod(wall // SECOND + 1, _DAY_SECONDS)
-        matching = self._day_from(day)
-        if matching == day:
-            time = self._time_from(second)
-            if time is not None:
-                return (day * _DAY_SECONDS + time) * SECOND
-            matching = self._day_from(day + 1)
+        time = self._time_from(second)
+        matching = self._day_from(day if time is not None else day + 1)
         if matching is None:
             return None
-        f = self._f
-        return (matching * _DAY_SECONDS + f.hours[0] * 3600 + f.minutes[0] * 60 + f.seconds[0]) * SECOND
+        if time is None or matching != day:
+            f = self._f
+            time = f.hours[0] * 3600 + f.minutes[0] * 60 + f.seconds[0]
+        return (matching * _DAY_SECONDS + time) * SECOND
 
     def last_until(self, wall: int) -> int | None:
         day, second = divmod(wall // SECOND, _DAY_SECONDS)
-        matching = self._day_until(day)
-        if matching == day:
-            time = self._time_until(second)
-            if time is not None:
-                return (day * _DAY_SECONDS + time) * SECOND
-            matching = self._day_until(day - 1)
+        time = self._time_until(second)
+        matching = self._day_until(day if time is not None else day - 1)
         if matching is None:
             return None
-        f = self._f
-        return (matching * _DAY_SECONDS + f.hours[-1] * 3600 + f.minutes[-1] * 60 + f.seconds[-1]) * SECOND
+        if time is None or matching != day:
+            f = self._f
+            time = f.hours[-1] * 3600 + f.minutes[-1] * 60 + f.seconds[-1]
+        return (matching * _DAY_SECONDS + time) * SECOND
 
     def count_between(self, after: int, until: int, limit: int) -> int:
         """Counts days, not walls."""
@@ -113,40 +116,55 @@ class CronPattern:
 
     def _day_from(self, day: int) -> int | None:
         """The first matching day at or after this one, both counted from 1970-01-01."""
-        start = date.fromordinal(day + _EPOCH_DAY)
-        year, month, first = start.year, start.month, start.day
-        for _ in range(_MONTHS_SEARCHED):
-            days = self._days(year, month)
-            place = bisect_left(days, first)
+        begin, end, days = self._recent
+        if begin <= day < end:
+            place = bisect_left(days, day - begin + 1)
             if place < len(days):
-                return date(year, month, days[place]).toordinal() - _EPOCH_DAY
-            year, month, first = year + month // 12, month % 12 + 1, 1
+                return begin + days[place] - 1
+            day = end
+        start = date.fromordinal(day + _EPOCH_DAY)
+        year, month, begin = start.year, start.month, day - start.day + 1
+        for _ in range(_MONTHS_SEARCHED):
+            days, end = self._days(year, month), begin + _length(year, month)
+            place = bisect_left(days, day - begin + 1)
+            if place < len(days):
+                self._recent = begin, end, days
+                return begin + days[place] - 1
+            year, month, begin = year + month // 12, month % 12 + 1, end
         return None
 
     def _day_until(self, day: int) -> int | None:
+        """The last matching day at or before this one."""
+        begin, end, days = self._recent
+        if begin <= day < end:
+            place = bisect_right(days, day - begin + 1)
+            if place:
+                return begin + days[place - 1] - 1
+            day = begin - 1
         start = date.fromordinal(day + _EPOCH_DAY)
-        year, month, last = start.year, start.month, start.day
+        year, month, begin = start.year, start.month, day - start.day + 1
         for _ in range(_MONTHS_SEARCHED):
             days = self._days(year, month)
-            place = bisect_right(days, last)
+            place = bisect_right(days, day - begin + 1)
             if place:
-                return date(year, month, days[place - 1]).toordinal() - _EPOCH_DAY
-            year, month, last = (year, month - 1, 31) if month > 1 else (year - 1, 12, 31)
+                return begin + days[place - 1] - 1
+            year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+            begin -= _length(year, month)
         return None
 
     def _days(self, year: int, month: int) -> tuple[int, ...]:
         """The matching days of a month, in order."""
-        if month not in self._f.months:
+        f = self._f
+        if month not in f.months:
             return ()
-        known = self._days_of.get(year * 12 + month)
-        if known is None:
-            if len(self._days_of) >= _MONTHS_KEPT:
-                self._days_of.clear()
-            known = self._days_of[year * 12 + month] = _days_of_month(self._f, year, month, clamp=self._clamp)
-        return known
+        return _days_of_month(f.days, f.weekdays, f.both_days, self._clamp, _form(year, month))
 
     def _time_from(self, second: int) -> int | None:
         """The first matching second of the day at or after this one."""
+        times = self._times
+        if times:
+            place = bisect_left(times, second)
+            return times[place] if place < len(times) else None
         f = self._f
         hour, rest = divmod(second, 3600)
         minute, second = divmod(rest, 60)
@@ -167,6 +185,10 @@ class CronPattern:
 
     def _time_until(self, second: int) -> int | None:
         """The last matching second of the day at or before this one."""
+        times = self._times
+        if times:
+            place = bisect_right(times, second)
+            return times[place - 1] if place else None
         f = self._f
         rank = self._rank(second) - 1
         if rank < 0:
@@ -203,6 +225,7 @@ def cron_pattern(expression: str, *, clamp: bool = False) -> CronPattern:
     return pattern
 
 
+@lru_cache(maxsize=2048)  # to be compiled, said and checked, an expression is read several times over
 def read_fields(expression: str) -> Fields:
     """Read an expression into its fields.
 
@@ -220,9 +243,7 @@ def read_fields(expression: str) -> Fields:
         parts.insert(0, "0")
     if len(parts) != 6:
         raise BadPattern(f"a cron expression has 5 fields, or 6 with seconds first; {expression!r} has {len(parts)}")
-    seconds, minutes, hours, days, months, weekdays = (
-        _read_field(field, name, allowed, part) for (field, name, allowed), part in zip(_FIELDS, parts, strict=True)
-    )
+    seconds, minutes, hours, days, months, weekdays = (_read_field(place, part) for place, part in enumerate(parts))
     return Fields(
         seconds=_numbers(seconds),
         minutes=_numbers(minutes),
@@ -235,7 +256,9 @@ def read_fields(expression: str) -> Fields:
     )
 
 
-def _read_field(field: Field, name: str, allowed: str, part: str) -> frozenset[SpecItem]:
+@lru_cache(maxsize=2048)  # there are endless expressions, but few ways to write one field
+def _read_field(place: int, part: str) -> frozenset[SpecItem]:
+    field, name, allowed = _FIELDS[place]
     try:
         return frozenset(field.parse(part))
     except (CronSimError, ValueError, IndexError, AssertionError) as why:
@@ -243,21 +266,34 @@ def _read_field(field: Field, name: str, allowed: str, part: str) -> frozenset[S
         raise BadPattern(f"the {name} field {part!r} is no value, list, range or step of {allowed}") from why
 
 
+@lru_cache(maxsize=2048)
 def _numbers(items: frozenset[SpecItem]) -> tuple[int, ...]:
     return tuple(sorted(item for item in items if isinstance(item, int)))
 
 
-def _days_of_month(fields: Fields, year: int, month: int, *, clamp: bool) -> tuple[int, ...]:
-    first, length = monthrange(year, month)
-    by_day = {item for item in fields.days if isinstance(item, int) and 0 < item <= length}
-    if CronSim.LAST in fields.days or (clamp and any(isinstance(i, int) and i > length for i in fields.days)):
+@lru_cache(maxsize=4096)
+def _form(year: int, month: int) -> tuple[int, int]:
+    """The weekday a month begins with (Monday is 0), and its length."""
+    return monthrange(year, month)
+
+
+def _length(year: int, month: int) -> int:
+    return _form(year, month)[1]
+
+
+@lru_cache(maxsize=2048)  # months come in 28 forms, whatever the year
+def _days_of_month(
+    days: frozenset[SpecItem], weekdays: frozenset[SpecItem], both_days: bool, clamp: bool, form: tuple[int, int]
+) -> tuple[int, ...]:
+    """The matching days of a month of this form."""
+    first, length = form
+    by_day = {item for item in days if isinstance(item, int) and 0 < item <= length}
+    if CronSim.LAST in days or (clamp and any(isinstance(i, int) and i > length for i in days)):
         by_day.add(length)
-    if CronSim.LAST_WEEKDAY in fields.days:
+    if CronSim.LAST_WEEKDAY in days:
         by_day.add(length - max(0, (first + length - 1) % 7 - 4))
-    by_weekday = {
-        day for day in range(1, length + 1) if _weekday_matches(fields.weekdays, (first + day) % 7, day, length)
-    }
-    return tuple(sorted(by_day & by_weekday if fields.both_days else by_day | by_weekday))
+    by_weekday = {day for day in range(1, length + 1) if _weekday_matches(weekdays, (first + day) % 7, day, length)}
+    return tuple(sorted(by_day & by_weekday if both_days else by_day | by_weekday))
 
 
 def _weekday_matches(weekdays: frozenset[SpecItem], weekday: int, day: int, length: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from core.timing.clock import clock_of
-from core.timing.compile import BadTrigger, compile_rule
+from core.timing.compile import BadTrigger, compile_rule, month_end_of
 from core.timing.grammar.days import shifted
 from core.timing.grammar.draft import Recurring
 from core.timing.grammar.foreign import foreign
@@ -28,6 +28,7 @@ from core.timing.say import say, say_bounded, say_time
 from core.timing.series import Unsaid, trigger_of
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, HOUR, SECOND, spell, to_datetime
+from schedule_zero.schedule import MonthEnd
 from schedule_zero.trigger import CronTrigger, DateTrigger, RRuleTrigger, TextTrigger, Trigger
 
 LONGEST: Final = 200
@@ -57,6 +58,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     count: int | None = None
     hour24: bool = True
     """How the words show hours."""
+    formal: bool = False
+    """Written as a cron expression or a recurrence rule, not in words."""
+
+    @property
+    def month_end(self) -> MonthEnd:
+        """What it does about days that a month lacks, where nobody says: words mean the last day, whatever trigger
+        they became; the formal languages say it themselves."""
+        return month_end_of(self.trigger) if self.formal else "clamp"
 
 
 class Unreadable(ValueError):
@@ -98,7 +107,7 @@ class _Reader:
         looks = all(_CRON_FIELD.match(part) for part in fields) and not fields[0][:1].isalpha()
         named = text.startswith("@") and text[1:2].isalpha()
         if named or (looks and (len(fields) in (5, 6) or "*" in text)):
-            return self._reading(text, CronTrigger(expression=" ".join(fields), timezone=self._where.key))
+            return self._reading(text, CronTrigger(expression=" ".join(fields), timezone=self._where.key), formal=True)
         return None
 
     def _rule(self, text: str) -> Reading:
@@ -111,7 +120,7 @@ class _Reader:
         first = RRulePattern(plain, base, clamp=False).next_after(wall)
         start = to_datetime(base if first is None else first).isoformat()[:-6]
         trigger = RRuleTrigger(rule=text, start=start, timezone=self._where.key)
-        return self._reading(text, trigger, defaulted_time=not (rule.byhour or by_hours))
+        return self._reading(text, trigger, defaulted_time=not (rule.byhour or by_hours), formal=True)
 
     def _in_words(self, text: str, repeat: bool, foreign_dates: bool) -> Reading:
         said = None if repeat else written(text, self._now)
@@ -193,6 +202,7 @@ class _Reader:
         start: int | None = None,
         until: int | None = None,
         count: int | None = None,
+        formal: bool = False,
     ) -> Reading:
         words = say_bounded(trigger, self._now.clock, hour24=self._hour24, start=start, until=until, count=count)
         return Reading(
@@ -206,6 +216,7 @@ class _Reader:
             until=until,
             count=count,
             hour24=self._hour24,
+            formal=formal,
         )
 
     def _checked(self, reading: Reading) -> Reading:

@@ -2,33 +2,35 @@
 
 A rule is expanded period by period (year, month, week or day; hours and minutes within their day), and a question
 about any time jumps straight to its period: the number of periods since the start is arithmetic. Every search counts
-its periods, so that a rule which never comes, or whose INTERVAL is absurd, costs no more than one that does.
+its periods, so that a rule which never comes, or whose INTERVAL is absurd, costs little more than one that does; and
+the times of a period are searched without being listed where they are many.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import lru_cache
-from itertools import product
 from math import gcd
 from typing import Final
 
 import msgspec
 
+from core.timing.grid import Numbers, grid
 from core.timing.recurrence import Recurrence
 from core.timing.rule import LATEST
-from schedule_zero.instant import DAY, SECOND, to_datetime
+from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, to_datetime
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _LAST_DAY: Final = LATEST // DAY
 _FIRST_DAY: Final = date(1890, 1, 1).toordinal() - _EPOCH_DAY
 _MONDAY: Final = -3  # 1969-12-29, in days since 1970-01-01
-_PERIODS_SEARCHED: Final = {"YEARLY": 400, "MONTHLY": 1_200, "WEEKLY": 5_300, "DAILY": 15_000}
+_PERIODS_SEARCHED: Final = {"YEARLY": 56, "MONTHLY": 672, "WEEKLY": 2_922, "DAILY": 20_454}
+"""Twice 28 years: so long the calendar takes to begin anew, and once more because it leaps over 2100."""
 _KEPT: Final = 4
-_DAY_SECONDS: Final = 86_400
+_EVERY_MONTH: Final = tuple(range(1, 13))
 _EVERY_HOUR: Final = tuple(range(24))
 _EVERY_MINUTE: Final = tuple(range(60))
 
@@ -39,8 +41,12 @@ class RRulePattern:
     __slots__ = (
         "_by_day",
         "_clamp",
+        "_counted",
         "_end",
         "_kept",
+        "_left",
+        "_next_counted",
+        "_offsets",
         "_period",
         "_r",
         "_start",
@@ -48,6 +54,8 @@ class RRulePattern:
         "_step",
         "_times",
         "_units",
+        "_weekdays",
+        "_weekdays_only",
     )
 
     def __init__(self, rule: Recurrence, start: int, *, clamp: bool) -> None:
@@ -56,15 +64,20 @@ class RRulePattern:
         self._start_day = start // DAY
         self._clamp = clamp
         self._by_day = rule.freq in ("HOURLY", "MINUTELY")
-        self._units = _units_of_day(self._r, start) if self._by_day else frozenset()
+        self._offsets = _offsets(self._r)
+        self._units = _units_of_day(self._r, start) if self._by_day and self._offsets else frozenset()
         self._period = "DAILY" if self._by_day else rule.freq
         self._step = 1 if self._by_day else rule.interval
-        self._times = tuple(
-            hour * 3600 + minute * 60 + second
-            for hour, minute, second in product(self._r.byhour, self._r.byminute, self._r.bysecond)
+        self._times: Numbers = () if self._by_day else grid(self._r.byhour, HOUR, self._offsets)
+        self._weekdays = (
+            None if any(n for n, _ in self._r.byday) else frozenset(weekday for _, weekday in self._r.byday)
         )
-        self._kept: dict[int, tuple[int, ...]] = {}
+        parts = (self._r.bymonth, self._r.bymonthday, self._r.byyearday, self._r.byweekno)
+        self._weekdays_only = self._weekdays is not None and not any(parts)
+        self._kept: dict[int, Numbers] = {}
         self._end = _LAST_DAY * DAY
+        self._left = self._next_counted = 0
+        self._counted: Callable[[int], bool] | None = None
 
     @property
     def hour_by_hour(self) -> bool:
@@ -75,18 +88,30 @@ class RRulePattern:
         """Let this be the last wall that may be wanted (UNTIL)."""
         self._end = wall
 
-    def end_after(self, count: int, counted: Callable[[int], bool]) -> None:
-        """Let the rule end with its ``count``-th wall (COUNT) of those that are to be ``counted``."""
-        wall = self._start - 1
-        while count and (following := self.next_after(wall)) is not None:
-            wall = following
-            count -= counted(wall)
-        self._end = wall
+    def end_after(self, count: int, counted: Callable[[int], bool] | None) -> None:
+        """Let the rule end with its ``count``-th wall (COUNT) of those that are to be ``counted``; None counts all."""
+        self._left, self._counted = count, counted
+
+    def _count_through(self, period: int) -> None:
+        """Count down to the end (COUNT) as far as this period: only what is asked about need be walked through."""
+        while self._left and self._next_counted <= period:
+            walls = self._walls(self._next_counted)
+            place = 0 if self._next_counted else bisect_left(walls, self._start)
+            self._next_counted += 1
+            if self._counted is None:
+                skipped = min(self._left - 1, len(walls) - place)
+                self._left, place = self._left - skipped, place + skipped
+            for at in range(place, len(walls)):
+                self._left -= self._counted is None or self._counted(walls[at])
+                if not self._left:
+                    self._end = walls[at]
+                    break
 
     def next_after(self, wall: int) -> int | None:
         wall = max(wall, self._start - 1)
         number = self._number(wall // DAY)
         for period in range(number, number + _PERIODS_SEARCHED[self._period]):
+            self._count_through(period)
             if self._first_day(period) * DAY > self._end:
                 return None
             walls = self._walls(period)
@@ -96,6 +121,7 @@ class RRulePattern:
         return None
 
     def last_until(self, wall: int) -> int | None:
+        self._count_through(self._number(wall // DAY))
         wall = min(wall, self._end)
         number = self._number(wall // DAY)
         for period in range(number, max(-1, number - _PERIODS_SEARCHED[self._period]), -1):
@@ -106,6 +132,7 @@ class RRulePattern:
         return None
 
     def count_between(self, after: int, until: int, limit: int) -> int:
+        self._count_through(self._number(until // DAY))
         after, until = max(after, self._start - 1), min(until, self._end)
         count = 0
         for period in range(self._number(after // DAY), self._number(until // DAY) + 1):
@@ -137,56 +164,56 @@ class RRulePattern:
         year, month = (index, 0) if self._period == "YEARLY" else divmod(index, 12)
         return _LAST_DAY + 1 if year > 2200 else date(year, month + 1, 1).toordinal() - _EPOCH_DAY
 
-    def _walls(self, period: int) -> tuple[int, ...]:
+    def _walls(self, period: int) -> Numbers:
         """All walls of one period in order; those before the start are still among them."""
         known = self._kept.get(period)
         if known is None:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
-            known = self._kept[period] = tuple(self._expand(self._first_day(period)))
+            known = self._kept[period] = self._expand(self._first_day(period))
         return known
 
-    def _expand(self, first: int) -> Iterator[int]:
+    def _expand(self, first: int) -> Numbers:
         if self._by_day and not self._units:
-            return
-        days = [day for day in range(first, first + self._length(first)) if self._wanted(day)]
+            return ()
+        days = [day for day in self._days(first) if self._wanted(day)]
         if not days:
-            return
+            return ()
         if self._by_day:
-            yield from (days[0] * DAY + second * SECOND for second in self._times_within(days[0]))
-            return
-        walls = [(day * _DAY_SECONDS + second) * SECOND for day in days for second in self._times]
-        yield from _chosen(walls, self._r.bysetpos)
+            return grid(self._units_on(days[0]), _unit(self._r), self._offsets)
+        return _chosen(grid(days, DAY, self._times), self._r.bysetpos)
 
-    def _length(self, first: int) -> int:
+    def _days(self, first: int) -> Iterable[int]:
+        """The days of a period, as far as its months are wanted."""
         if self._period == "DAILY":
-            return 1
+            return (first,)
         if self._period == "WEEKLY":
-            return 7
+            return range(first, first + 7)
         moment = date.fromordinal(first + _EPOCH_DAY)
-        if self._period == "YEARLY":
-            return date(moment.year, 12, 31).timetuple().tm_yday
-        return monthrange(moment.year, moment.month)[1]
+        if self._period == "MONTHLY":
+            return _month(moment.year, moment.month)
+        spans = (_month(moment.year, month) for month in self._r.bymonth or _EVERY_MONTH)
+        return (day for span in spans for day in span)
 
-    def _times_within(self, day: int) -> Iterator[int]:
-        """Seconds of one day for rules that step in hours or minutes, aligned to the start."""
-        r, size = self._r, _unit_seconds(self._r)
-        units = _DAY_SECONDS // size
-        first = (self._start // (size * SECOND) - day * units) % r.interval
-        minutes = r.byminute if r.freq == "HOURLY" else (0,)
-        for unit in range(first, units, r.interval):
-            if unit in self._units:
-                seconds = [unit * size + minute * 60 + second for minute in minutes for second in r.bysecond]
-                yield from _chosen(seconds, r.bysetpos)
+    def _units_on(self, day: int) -> list[int]:
+        """The hours or minutes, counted from 1970, that fall on a day; they keep their distance from the start."""
+        size, interval = _unit(self._r), self._r.interval
+        midnight = day * (DAY // size)
+        first = (self._start // size - midnight) % interval
+        return [midnight + unit for unit in range(first, DAY // size, interval) if unit in self._units]
 
     def _wanted(self, day: int) -> bool:
         r = self._r
+        if self._weekdays and (day - _MONDAY) % 7 not in self._weekdays:
+            return False
+        if self._weekdays_only:
+            return True
         moment = date.fromordinal(day + _EPOCH_DAY)
         if r.bymonth and moment.month not in r.bymonth:
             return False
         if r.bymonthday and not self._month_day_wanted(moment):
             return False
-        if r.byday and not self._weekday_wanted(moment):
+        if r.byday and self._weekdays is None and not self._weekday_wanted(moment):
             return False
         if r.byyearday:
             number, length = moment.timetuple().tm_yday, date(moment.year, 12, 31).timetuple().tm_yday
@@ -212,28 +239,38 @@ class RRulePattern:
         return ((day + 6) // 7, weekday) in byday or (-((length - day) // 7) - 1, weekday) in byday
 
 
-def _unit_seconds(rule: Recurrence) -> int:
-    return 3600 if rule.freq == "HOURLY" else 60
+def _month(year: int, month: int) -> range:
+    first = date(year, month, 1).toordinal() - _EPOCH_DAY
+    return range(first, first + monthrange(year, month)[1])
+
+
+def _unit(rule: Recurrence) -> int:
+    """What a rule that steps within a day steps in."""
+    return MINUTE if rule.freq == "MINUTELY" else HOUR
+
+
+def _offsets(rule: Recurrence) -> Numbers:
+    """The times within an hour (or, of a rule that steps in minutes, within a minute), the same for each of them."""
+    minutes = (0,) if rule.freq == "MINUTELY" else rule.byminute
+    times = grid(minutes, MINUTE, tuple(second * SECOND for second in rule.bysecond))
+    return _chosen(times, rule.bysetpos) if rule.freq in ("HOURLY", "MINUTELY") else times
 
 
 def _units_of_day(rule: Recurrence, start: int) -> frozenset[int]:
     """The hours or minutes of a day on which a rule that steps in them can fall at all, on one day or another.
 
-    Steps of ``interval`` never leave the start's remainder modulo what interval and day have in common; and
-    BYSETPOS may choose none of the seconds of a unit. Knowing both beforehand keeps searches short.
+    Steps of ``interval`` never leave the start's remainder modulo what interval and day have in common. Knowing that
+    beforehand keeps searches short.
     """
-    size = _unit_seconds(rule)
-    per_unit = len(rule.bysecond) * (len(rule.byminute) if rule.freq == "HOURLY" else 1)
-    if not _chosen(list(range(per_unit)), rule.bysetpos):
-        return frozenset()
-    common = gcd(rule.interval, _DAY_SECONDS // size)
+    size = _unit(rule)
+    common = gcd(rule.interval, DAY // size)
     minutes = _EVERY_HOUR[:1] if rule.freq == "HOURLY" else rule.byminute
-    return _aligned(rule.byhour, minutes, size, start // (size * SECOND) % common, common)
+    return _aligned(rule.byhour, minutes, size // MINUTE, start // size % common, common)
 
 
 @lru_cache(maxsize=256)
 def _aligned(hours: tuple[int, ...], minutes: tuple[int, ...], size: int, rest: int, common: int) -> frozenset[int]:
-    units = ((hour * 60 + minute) * 60 // size for hour in hours for minute in minutes)
+    units = ((hour * 60 + minute) // size for hour in hours for minute in minutes)
     return frozenset(unit for unit in units if unit % common == rest)
 
 
@@ -258,13 +295,13 @@ def _with_implied(rule: Recurrence, start: int) -> Recurrence:
     return msgspec.structs.replace(rule, **changes)
 
 
-def _chosen(items: list[int], positions: tuple[int, ...]) -> list[int]:
+def _chosen(items: Numbers, positions: tuple[int, ...]) -> Numbers:
     """What BYSETPOS leaves of a sorted set."""
     if not positions:
         return items
     size = len(items)
     places = {p - 1 if p > 0 else size + p for p in positions if -size <= p <= size}
-    return [items[place] for place in sorted(places)]
+    return tuple(items[place] for place in sorted(places))
 
 
 def _week_wanted(moment: date, wkst: int, byweekno: tuple[int, ...]) -> bool:

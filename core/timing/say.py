@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
@@ -17,6 +18,7 @@ from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, Tex
 
 _DAY_SECONDS: Final = 86_400
 _ORDINALS: Final = {-1: "last", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+_NUMBER_TH: Final = re.compile(r"\b(\d+)th\b")
 _PARTS: Final = ((_DAY_SECONDS // 24, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -188,6 +190,7 @@ def _explained(expression: str) -> str:
         # Either day field will do, and one holds every day: the other says nothing, which cronsim's words overlook.
         parts[-3] = parts[-1] = "*"
     text = Expression(parts if len(parts) == 6 else ["0", *parts]).explain()
+    text = _NUMBER_TH.sub(lambda match: ordinal(int(match[1])), text)  # it says "31th"
     return f"{text[:1].lower()}{text[1:]} (cron {' '.join(expression.split())})"
 
 

@@ -8,6 +8,7 @@ back in words and be given another time of day.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Final
 
@@ -64,13 +65,16 @@ def trigger_of(series: Series, clock: Clock, after: int) -> Trigger:
         return IntervalTrigger(every=spell_duration(series.every * SECOND), start=start, timezone=timezone)
     wall = clock.highest(after) if series.start is None else series.start - 1
     series = _with_day(series, wall)
-    if series.every == 1 and not _short_month(series):
+    short = _short_month(series)
+    if series.every == 1 and not short:
         expression = _cron(series)
         if expression is not None:
             return CronTrigger(expression=expression, timezone=timezone)
         return RRuleTrigger(rule=_positions(series), timezone=timezone)
+    if short and len(series.times) > 1:
+        raise Unsaid("a day after the 28th takes one time of day: shorter months lack it")
     first = _first(series, wall)
-    if series.unit in ("month", "year") and not series.nth and not series.last_weekday:
+    if len(series.month_days) == len(series.times) == 1 and series.month_days[0] > 0:
         return IntervalTrigger(every=_months(series), start=_local(first), timezone=timezone)
     return RRuleTrigger(rule=_rrule(series), start=_local(first), timezone=timezone)
 
@@ -89,6 +93,7 @@ def series_of(trigger: Trigger) -> Series | None:
     return None
 
 
+@lru_cache(maxsize=512)  # a day in steps of two minutes has 720 times, and to be said it is asked about thrice
 def evenly(times: tuple[int, ...]) -> int | None:
     """The step in seconds, if at least four times follow each other evenly."""
     steps = {later - earlier for earlier, later in pairwise(times)}
@@ -109,9 +114,7 @@ def _with_day(series: Series, wall: int) -> Series:
 
 def _short_month(series: Series) -> bool:
     """A day that some months lack, said alone: by words it is then the last day, which cron cannot say."""
-    if series.unit == "year":
-        return series.month == 2 and series.month_days == (29,)
-    if series.unit == "month" and max(series.month_days, default=0) > 28:
+    if max(series.month_days, default=0) > (28 if series.month in (None, 2) else 31):
         if len(series.month_days) > 1:
             raise Unsaid("days after the 28th go into a schedule of their own: shorter months lack them")
         return True
@@ -228,6 +231,8 @@ def _rrule(series: Series) -> str:
         parts.append(f"BYMONTH={series.month}")
     if series.weekdays:
         parts.append(f"BYDAY={_weekday_list(series.weekdays)}")
+    if series.month_days:
+        parts.append(f"BYMONTHDAY={_list(sorted(series.month_days))}")
     if series.nth:
         parts.append(f"BYDAY={','.join(f'{n}{WEEKDAYS[number]}' for n, number in series.nth)}")
     if series.last_weekday:
@@ -270,8 +275,10 @@ def _of_cron(expression: str) -> Series | None:
     """The series of an expression, if the words for it would give an expression that treats clock changes alike."""
     fields = read_fields(expression)
     series = _of_fields(fields)
-    plain = None if series is None else _cron(series)
-    return series if plain is not None and read_fields(plain).hour_by_hour == fields.hour_by_hour else None
+    if series is None:
+        return None
+    minute, hour = _clock_fields(series, [*fields.hours], [*fields.minutes]).split()
+    return series if (minute.startswith("*") or hour.startswith("*")) == fields.hour_by_hour else None
 
 
 def _of_fields(fields: Fields) -> Series | None:
@@ -282,7 +289,7 @@ def _of_fields(fields: Fields) -> Series | None:
         return None
     if not (every_day or every_weekday) or not (fields.both_days or (every_day and every_weekday)):
         return None
-    times = tuple(h * 3600 + m * 60 + s for h, m, s in product(fields.hours, fields.minutes, fields.seconds))
+    times = fields.times()
     if not every_day:
         return _of_month_days(fields.days, times, month)
     if every_weekday:
@@ -345,6 +352,8 @@ def _of_rrule(rule: Recurrence, start: int | None) -> Series | None:
         unit = "week" if rule.interval > 1 else "day"
         fits = bool(days) and not rule.bysetpos
         return msgspec.structs.replace(plain, unit=unit, weekdays=days) if fits else None
+    if rule.bymonthday and not rule.byday and not rule.bysetpos and all(-1 <= day <= 28 for day in rule.bymonthday):
+        return msgspec.structs.replace(plain, unit="month", month_days=rule.bymonthday)
     plainly = all(n in (-1, 1, 2, 3, 4, 5) for n, _ in nth) and not rule.bymonthday
     if nth and plainly and not days and not rule.bysetpos:
         return msgspec.structs.replace(plain, unit="month", nth=nth)
@@ -362,4 +371,7 @@ def _times_of(rule: Recurrence, start: int | None) -> tuple[int, ...]:
     times = [hour * 3600 + minute * 60 + rest for hour, minute in product(hours, minutes)]
     if rule.freq != "DAILY" or not rule.bysetpos:
         return tuple(times)
-    return tuple(time for place, time in enumerate(times, 1) if place in rule.bysetpos)
+    beyond = len(times) + 1  # -1 is the last
+    return tuple(
+        time for place, time in enumerate(times, 1) if place in rule.bysetpos or place - beyond in rule.bysetpos
+    )

@@ -55,11 +55,7 @@ class WallRule:
         if instant >= LATEST:
             return None
         instant = max(instant, EARLIEST)
-        if self._as_shown:
-            due = self._next_shown(instant)
-        else:
-            wall = self._pattern.next_after(self._clock.highest(instant))
-            due = None if wall is None else self._clock.first(wall)
+        due = self._next_shown(instant) if self._as_shown else self._next_settled(instant)
         return due if due is not None and due < LATEST else None
 
     def last_until(self, instant: int) -> int | None:
@@ -88,7 +84,7 @@ class WallRule:
             missing = self._wanted_in_gap(before, after)
             if missing is not None:
                 moved = after.start == due and not self._as_shown
-                fate = f"; fires at {_hand(due + after.offset)}" if moved else " and is left out"
+                fate = f"; fires at {_moved(missing, due + after.offset)}" if moved else " and is left out"
                 notes.append(f"{_hand(missing)} does not exist on {_day(missing)}{fate}")
             start = after.start
         twice = clock.instants(clock.wall(due))
@@ -118,6 +114,15 @@ class WallRule:
                 excess += max(0, gap - 1)
         walls = pattern.count_between(clock.highest(after), clock.highest(until), limit + excess)
         return min(walls - excess, limit)
+
+    def _next_settled(self, instant: int) -> int | None:
+        span = self._clock.span(instant)
+        wall = self._pattern.next_after(max(instant + span.offset, span.seen))
+        if wall is None:
+            return None
+        due = wall - span.offset
+        # The usual case: what is next lies under the same offset, and no other one is near enough to show its wall.
+        return due if span.start <= wall - REACH and due < span.end else self._clock.first(wall)
 
     def _next_shown(self, instant: int) -> int | None:
         span = self._clock.span(instant)
@@ -172,6 +177,11 @@ def _hand(wall: int) -> str:
     """Time of day of a wall: hours and minutes, seconds only where there are any."""
     time = to_datetime(wall).time()
     return time.isoformat("seconds" if time.second else "minutes")
+
+
+def _moved(missing: int, wall: int) -> str:
+    """Where a wall went; with its day where the gap swallowed the rest of the other (Apia 2011)."""
+    return _hand(wall) if _day(wall) == _day(missing) else f"{_hand(wall)} on {_day(wall)}"
 
 
 def _day(wall: int) -> str:

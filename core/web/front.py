@@ -87,6 +87,8 @@ class Front:
         if scope["path"] in _PROBES:
             return None
         headers = dict(scope["headers"])
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:  # RFC 9112, 3.2: nobody can tell which is meant
+            return Forbidden("A request has one Host header; this one has several.")
         host = headers.get(b"host", b"").decode("latin-1")
         if self._hosts is not None and _name_of(host) not in self._hosts:
             return Forbidden(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -273,4 +273,6 @@ def _shape(field: msgspec.structs.FieldInfo) -> Any:
     kind = field.type
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(member for member in get_args(kind) if member is not types.NoneType)
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     return get_origin(kind) or kind

@@ -21,6 +21,8 @@ from tests.discord_server.app import DiscordServer
 from tests.discord_server.permissions import Permission
 from tests.discord_server.records import Interaction
 
+pytestmark = pytest.mark.slow
+
 
 class Watched(App):
     """The core, with its journal and the state of the bot to wait for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import discord
 import pytest
 import yarl
 from discord.gateway import DiscordWebSocket
@@ -20,6 +21,8 @@ from tests.bot.stage import BotSettings, Host, connected
 from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 from tests.discord_server.state import Settings
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -47,6 +50,15 @@ async def test_only_the_guilds_intent_is_asked_for(server: DiscordServer) -> Non
         assert bot.intents.value == 1
         assert bot.allowed_mentions is not None
         assert bot.allowed_mentions.to_dict()["parse"] == []
+
+
+async def test_what_a_voice_channel_would_need_is_not_warned_of(
+    server: DiscordServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for warning in ("warn_nacl", "warn_dave"):
+        monkeypatch.setattr(discord.VoiceClient, warning, True)
+    async with connected(server, None):
+        assert "voice will NOT be supported" not in caplog.text
 
 
 async def test_a_wrong_token_is_one_sentence_and_the_core_goes_on(server: DiscordServer) -> None:
@@ -101,6 +113,13 @@ async def test_a_first_gateway_connect_that_fails_is_tried_again_by_a_fresh_clie
         await host.wait_report("connected as")
     assert any("the gateway did not take shard 0" in detail for _, detail in host.reports)
     assert len(server.requests("GET /users/@me")) >= 2
+
+
+async def test_a_rate_limited_command_sync_does_not_keep_the_bot_away(server: DiscordServer) -> None:
+    server.fault("PUT /applications/*/commands", "rate_limit", retry_after=7_200.0, count=None)
+    async with connected(server, None) as host:
+        await host.send(channel_id=str(world.GENERAL), content="tea")
+    assert len(server.messages()) == 1
 
 
 async def test_a_lost_gateway_is_reported_and_resumed_and_sending_goes_on(server: DiscordServer) -> None:

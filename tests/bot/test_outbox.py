@@ -84,6 +84,32 @@ def test_a_line_cut_off_anywhere_costs_nothing_but_itself(cut: int, tmp_path_fac
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [b"\xff\xfe\x00", b'["\xff\xfe",1,1.0,"d",[],null]', b'["k"', b"[" * 100_000, b'["k","x",1.0,"d",[],null]', b"{}"],
+)
+async def test_a_damaged_line_is_left_out_and_said_once(
+    path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.mkdir(parents=True)
+    whole = [b'["a",7,1000.0,"digest",[],null]', b'["b",7,1000.0,"digest",[],9]']
+    path.write_bytes(b"\n".join([whole[0], damage, damage, whole[1], b""]))
+    survivor = await _closed(path)
+    assert (survivor.get("a") is not None, survivor.owner_of(9)) == (True, "b")
+    assert [record.getMessage() for record in caplog.records] == [f"{path}: 2 damaged lines were left out"]
+    assert path.read_bytes().splitlines() == whole
+
+
+async def test_nobody_else_may_read_it(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    for leftover in (path, path.with_suffix(".new")):
+        leftover.write_bytes(b"")
+        leftover.chmod(0o644)
+    outbox = await _reopened(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    await outbox.close()
+
+
 async def _closed(path: Path) -> Outbox:
     outbox = await _reopened(path)
     await outbox.close()

@@ -19,6 +19,8 @@ from tests.bot.stage import POST_MESSAGE, Host, ShiftedClock, connected, make_co
 from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 
+pytestmark = pytest.mark.slow
+
 GENERAL = str(world.GENERAL)
 
 
@@ -82,6 +84,31 @@ async def test_beyond_the_nonces_time_a_cut_off_post_is_looked_for(
         result = await host.send(channel_id=GENERAL, content="tea")
         assert result["message_id"] == server.history(world.GENERAL)[0]["id"]
     assert len(server.messages(contains="tea")) == 1
+
+
+PREVIEW = {"type": "article", "url": "https://example.org/news", "title": "News", "description": "All the news"}
+
+
+@pytest.mark.parametrize("late_by", [0, 3_600_000_000], ids=["without an embed of its own", "with one"])
+async def test_a_message_with_a_link_is_found_although_discord_added_a_preview(
+    server: DiscordServer, tmp_path: Path, clock: ShiftedClock, late_by: int
+) -> None:
+    text = "Read https://example.org/news".ljust(2_000, "!")  # no room for a note of lateness but in an embed
+    context = make_context(late_by=late_by)
+    async with connected(server, tmp_path) as host:
+        fault = server.fault(POST_MESSAGE, "hang", when="after")
+        attempt = asyncio.create_task(host.send(context=context, channel_id=GENERAL, content=text))
+        await server.wait_fault(fault.id)
+        attempt.cancel()
+        await asyncio.gather(attempt, return_exceptions=True)
+        server.clear_faults()
+    (message,) = server.history(world.GENERAL)
+    assert len(message["embeds"]) == (1 if late_by else 0)
+    message["embeds"].insert(0, PREVIEW)
+    await _later(server, clock, 3_600)
+    async with connected(server, tmp_path) as host:
+        await host.send(context=context, channel_id=GENERAL, content=text)
+    assert len(server.history(world.GENERAL)) == 1
 
 
 async def test_a_direct_message_is_looked_for_as_well(

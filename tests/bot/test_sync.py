@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,3 +87,42 @@ async def test_a_server_error_is_for_another_try(tree: Told, tmp_path: Path) -> 
     tree.trouble = discord.DiscordServerError(response, "later")
     with pytest.raises(discord.DiscordServerError):
         await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x")
+
+
+async def test_commands_that_come_too_often_are_told_later_and_the_bot_starts_with_the_old_ones(
+    tree: Told, tmp_path: Path
+) -> None:
+    waited: list[float] = []
+    over, told = asyncio.Event(), asyncio.Event()
+    response: Any = SimpleNamespace(status=503, reason="Unavailable")
+    troubles = [discord.RateLimited(7_200.0), discord.DiscordServerError(response, "later"), None]
+
+    async def wait(seconds: float) -> None:
+        await over.wait()
+        waited.append(seconds)
+        tree.trouble = troubles.pop(0)
+        if tree.trouble is None:
+            told.set()
+
+    tree.trouble = discord.RateLimited(3_600.0)
+    record = tmp_path / "command-tree.json"
+    sync = TreeSync(record, sleep=wait)
+    assert not await asyncio.wait_for(sync.sync(tree, whom="1 at x"), 5)
+    assert tree.times == 1
+    over.set()
+    await asyncio.wait_for(told.wait(), 5)
+    assert sync._later is not None
+    await asyncio.wait_for(sync._later, 5)
+    assert waited == [3_600.0, 7_200.0, 60.0]
+    assert not await TreeSync(record).sync(tree, whom="1 at x")
+
+
+async def test_a_bot_that_is_closed_tells_no_commands_later(tree: Told) -> None:
+    tree.trouble = discord.RateLimited(3_600.0)
+    sync = TreeSync(None)
+    await sync.sync(tree, whom="1 at x")
+    waiting = sync._later
+    assert waiting is not None
+    sync.stop()
+    await asyncio.wait([waiting], timeout=5)
+    assert waiting.cancelled()

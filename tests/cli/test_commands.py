@@ -116,6 +116,21 @@ def test_check_config_says_that_nothing_is_wrong(command: Command, tmp_path: Pat
     assert command("check-config", "own.yaml").out == "own.yaml: nothing is wrong\n"
 
 
+def test_what_has_no_effect_yet_is_a_warning_of_check_config_and_of_up(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "schedule-zero.yaml").write_text('mode: minimal\ndiscord: {operator_ids: ["1"]}\n')
+    monkeypatch.setattr("core.commands.up.serve", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for name in ("check-config", "up"):
+        said = command(name)
+        assert said.code == 0
+        assert said.err.splitlines() == [
+            "warning: schedule-zero.yaml:1: mode has no effect in this version",
+            "warning: schedule-zero.yaml:2: discord.operator_ids has no effect in this version",
+        ]
+
+
 def test_the_database_is_made_checked_and_copied(command: Command, tmp_path: Path) -> None:
     assert command("db", "check").code == 1
     assert command("db", "upgrade").code == 0
@@ -145,7 +160,7 @@ def test_an_unforeseen_error_is_still_one_sentence(command: Command, monkeypatch
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("core.config.load_config", broken)
+    monkeypatch.setattr("core.config.read_config", broken)
     said = command("check-config")
     assert said.code == 1
     assert said.err == "an unforeseen ZeroDivisionError: by nothing (--debug shows where it happened)\n"

@@ -64,11 +64,20 @@ def test_what_cannot_be_followed_is_wrong_input(command: Command, arguments: tup
     assert "unforeseen" not in said.err
 
 
-def test_a_day_that_a_month_does_not_have_is_skipped_by_cron_and_clamped_by_words(command: Command) -> None:
-    arguments = ("--after", "2026-01-31T12:00:00Z", "-n", "1", "--json")
-    assert json.loads(command("preview", "0 9 31 * *", *arguments).out)["fires"] == ["2026-03-31T09:00:00+00:00"]
-    words = json.loads(command("preview", "every month on the 31st at 9:00", *arguments).out)
-    assert words["fires"] == ["2026-02-28T09:00:00+00:00"]
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("every month on the 31st at 9:00", "2026-02-28T09:00:00+00:00"),
+        ("0 9 31 * *", "2026-03-31T09:00:00+00:00"),
+        ("0 9  31 * *", "2026-03-31T09:00:00+00:00"),
+        ("rrule:FREQ=MONTHLY;BYMONTHDAY=31", "2026-03-31T09:00:00+00:00"),
+    ],
+)
+def test_a_day_that_a_month_lacks_is_skipped_by_cron_and_rrule_and_clamped_by_words(
+    command: Command, text: str, first: str
+) -> None:
+    said = command("preview", text, "--after", "2026-01-31T12:00:00Z", "-n", "1", "--json")
+    assert json.loads(said.out)["fires"] == [first]
 
 
 def test_a_time_of_day_that_was_not_said_is_noted(command: Command) -> None:

@@ -13,6 +13,7 @@ import pytest
 from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, ReadingOffer
+from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import TextTrigger
 from tests.cli.conftest import TOKEN, Command, Core
@@ -49,7 +50,7 @@ SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="dail
         (("schedules", "run", "s", "--args", '{"a": 1}'), ask.RunSchedule(id="s", args={"a": 1})),
         (("schedules", "delete", "s", "--revision", "4"), ask.DeleteSchedule(id="s", revision=4)),
         (("runs", "list", "--schedule", "s", "--state", "failed", "--since", "2026-01-01T00:00:00Z"),
-         ask.ListRuns(any_guild=True, schedule_id="s", state="failed", since="2026-01-01T00:00:00Z")),
+         ask.ListRuns(any_guild=True, schedule_id="s", state=RunState.FAILED, since="2026-01-01T00:00:00Z")),
         (("runs", "list", "--guild", "12"), ask.ListRuns(guild_id="12")),
         (("runs", "show", "r"), ask.GetRun(id="r")),
         (("runs", "cancel", "r"), ask.CancelRun(id="r")),
@@ -141,6 +142,17 @@ def test_the_token_of_the_environment_wins(command: Command, core: Core, monkeyp
     assert "not the API token" in said.err
     monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", TOKEN)
     assert command("runs", "list").code == 0
+
+
+@pytest.mark.parametrize("token", ["two words", "a line\nbreak", "€"])
+def test_a_token_no_header_can_carry_is_wrong_input(
+    command: Command, core: Core, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", token)
+    said = command("schedules", "list")
+    assert said.code == 2
+    assert "SCHEDULE_ZERO_TOKEN" in said.err
+    assert token not in said.err
 
 
 def test_without_a_token_it_says_where_one_comes_from(command: Command, core: Core, tmp_path: Path) -> None:

@@ -192,6 +192,8 @@ def test_secrets_and_data_are_for_their_owner_and_appear_nowhere(started: list[P
     service = up(started, tmp_path, SCHEDULE_ZERO__LOG__LEVEL="debug").came_up()
     token = read_token(tmp_path / "data")
     assert stat.S_IMODE((tmp_path / "data" / FILE).stat().st_mode) == 0o600
+    for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]:
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077, f"others may look into {path.name}"
     service.process.send_signal(signal.SIGTERM)
     out, err = service.process.communicate(timeout=30)
     assert token not in out + err

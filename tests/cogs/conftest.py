@@ -7,8 +7,8 @@ import pytest
 import simcord
 
 from cogs.refusals import sentence_of
-from tests.bot.fake_core import World
 from tests.cogs.stage import Stage, make_bot
+from tests.cogs.strict_core import StrictWorld
 
 
 class Attentive(simcord.Env):
@@ -21,7 +21,7 @@ class Attentive(simcord.Env):
 @pytest.fixture
 async def simcord_env() -> AsyncIterator[simcord.Env]:
     """The bot in SimCord. Errors with a sentence are answers; any other fails the test, unless it looked at it."""
-    env = Attentive(make_bot(World()), check_errors=False)
+    env = Attentive(make_bot(StrictWorld()), check_errors=False)
     await env.start()
     seen = env.error_cursor
     try:

@@ -10,7 +10,8 @@ import simcord
 
 from bot.client import ScheduleZeroBot
 from bot.sync import TreeSync
-from tests.bot.fake_core import FakeCore, World
+from tests.bot.fake_core import World
+from tests.cogs.strict_core import StrictCore
 
 
 class Stage:
@@ -19,7 +20,7 @@ class Stage:
     def __init__(self, env: simcord.Env) -> None:
         self.env = env
         self.bot = cast("ScheduleZeroBot", env.bot)
-        self.world = cast("FakeCore", self.bot.core).world
+        self.world = cast("StrictCore", self.bot.core).strict
         self.guild = env.create_guild("Tea house")
         self.general = self.guild.create_text_channel("general")
         everything = discord.Permissions(manage_messages=True, manage_guild=True, mention_everyone=True)
@@ -59,7 +60,7 @@ class Stage:
 
 def make_bot(world: World) -> ScheduleZeroBot:
     """The real bot on a core of plain dicts."""
-    return ScheduleZeroBot(FakeCore(world), sync=TreeSync(None), shards=1)
+    return ScheduleZeroBot(StrictCore(world), sync=TreeSync(None), shards=1)
 
 
 def texts(message: Any) -> str:

@@ -11,10 +11,13 @@ from cogs.cards import card as make_card
 from cogs.reminders import buttons_for
 from schedule_zero import requests as ask
 from schedule_zero.errors import NotFound
-from schedule_zero.trigger import DateTrigger
+from schedule_zero.run import RunState
+from schedule_zero.trigger import TextTrigger
+from tests.bot.fake_core import make_run
 from tests.cogs.stage import Stage, labels, make_bot, texts
 
 FIRST = "sch_00000000000000000001"
+LOST = "run_00000000000000000099"
 
 
 async def _reminder(stage: Stage) -> simcord.ResponseMessage:
@@ -66,11 +69,26 @@ async def test_somebody_elses_press_is_refused_to_them_alone(stage: Stage) -> No
     carol = stage.guild.add_member(stage.env.create_user("carol"))
     pressed = await carol.click(result.response, label="Delete")
     assert [(note.content, note.ephemeral) for note in pressed.followups] == [
-        ("This schedule is somebody else's.", True)
+        ("This schedule is somebody else's; its buttons take the right Manage Messages in this server.", True)
     ]
     assert stage.world.schedules[FIRST].state == "active"
     await stage.alice.click(result.response, label="Delete")
     assert stage.world.schedules[FIRST].state == "deleted"
+
+
+async def test_a_stale_button_of_a_notice_shows_the_schedule_to_those_who_may_act_on_it_alone(stage: Stage) -> None:
+    made = await stage.alice.slash(
+        stage.general, "schedule message", when="every weekday at 9", channel=stage.general, text="for staff alone"
+    )
+    assert made.response is not None
+    for verb in ("resume", "refresh", "preview"):
+        view = discord.ui.View(timeout=None)
+        view.add_item(CardButton("Press", verb, FIRST, 77))
+        notice = await stage.post("a schedule is blocked", view=view)
+        refused = await stage.bob.click(notice, label="Press")
+        assert ["somebody else's" in note.content for note in refused.followups] == [True]
+        shown = await stage.alice.click(notice, label="Press")
+        assert "for staff alone" in texts(shown.followups[0])
 
 
 async def test_a_button_of_another_version_says_so(stage: Stage) -> None:
@@ -114,8 +132,7 @@ async def test_snooze_makes_a_linked_one_shot_and_leaves_the_series_alone(stage:
     message = await _delivered(stage)
     result = await stage.bob.click(message, label="20 min")
     original, snoozed = stage.world.of(ask.CreateSchedule)
-    assert isinstance(snoozed.spec.trigger, DateTrigger)
-    assert snoozed.spec.trigger.at == "2026-01-01T00:20:00+00:00"
+    assert snoozed.spec.trigger == TextTrigger("in 20 minutes")
     assert (snoozed.spec.args, snoozed.spec.owner_id) == (original.spec.args, str(stage.bob.id))
     assert snoozed.spec.metadata["snooze_of"] == FIRST
     assert stage.world.schedules[FIRST].revision == 1
@@ -125,12 +142,32 @@ async def test_snooze_makes_a_linked_one_shot_and_leaves_the_series_alone(stage:
     assert shown is not None
 
 
-async def test_pressing_snooze_twice_makes_one(stage: Stage) -> None:
+async def test_pressing_snooze_twice_makes_one_and_says_the_same(stage: Stage) -> None:
     message = await _delivered(stage)
     await stage.bob.click(message, label="1 h")
     await message.edit(view=buttons_for(FIRST))
-    await stage.bob.click(message, label="1 h")
+    await stage.env.advance_time(7)
+    again = await stage.bob.click(message, label="1 h")
     assert len(stage.world.schedules) == 2
+    assert "Snoozed: tea" in texts(again.followups[0])
+    shown = stage.general.last_message
+    assert shown is not None
+    assert shown.components == []
+
+
+async def test_the_other_snooze_button_of_a_snoozed_message_closes_it_and_makes_nothing(stage: Stage) -> None:
+    message = await _delivered(stage)
+    await stage.bob.click(message, label="1 h")
+    await message.edit(view=buttons_for(FIRST))
+    other = await stage.bob.click(message, label="20 min")
+    assert other.followups[0].content == (
+        "This reminder was snoozed already; `/remind list` shows when it comes again."
+    )
+    assert len(stage.world.schedules) == 2
+    shown = stage.general.last_message
+    assert shown is not None
+    assert shown.components == []
+    assert "-# Snoozed" in shown.content
 
 
 async def test_only_the_person_who_set_a_reminder_may_press(stage: Stage) -> None:
@@ -165,11 +202,63 @@ async def test_resume_on_a_notice_answers_beside_it(stage: Stage) -> None:
     assert stage.world.schedules[FIRST].state == "active"
 
 
+async def _lost(stage: Stage, *others: CardButton) -> discord.Message:
+    """A notice of a message whose fate is unknown, with the buttons of the rest of its digest."""
+    if FIRST not in stage.world.schedules:
+        await _reminder(stage)
+    stage.world.runs[LOST] = make_run(LOST, FIRST, RunState.FAILED, reason="unknown")
+    stage.world.finish_runs = False
+    view = discord.ui.View(timeout=None)
+    for button in (CardButton("Post again", "again", LOST), *others):
+        view.add_item(button)
+    return await stage.post("fate unknown", view=view)
+
+
 async def test_post_again_is_one_new_run_however_often_it_is_pressed(stage: Stage) -> None:
     for _ in range(2):
-        view = discord.ui.View(timeout=None)
-        view.add_item(CardButton("Post again", "again", "run_00000000000000000007"))
-        notice = await stage.post("fate unknown", view=view)
-        pressed = await stage.alice.click(notice, label="Post again")
+        pressed = await stage.alice.click(await _lost(stage), label="Post again")
         assert pressed.followups[0].content.startswith("It is posted again: waiting")
-    assert len(stage.world.runs) == 1
+        shown = stage.general.last_message
+        assert shown is not None
+        assert shown.components == []
+    assert len(stage.world.runs) == 2
+
+
+async def test_post_again_pressed_by_a_second_moderator_says_that_it_was_posted(stage: Stage) -> None:
+    notice = await _lost(stage)
+    await stage.alice.click(notice, label="Post again")
+    helpers = stage.guild.create_role("helpers", permissions=discord.Permissions(manage_messages=True))
+    carol = stage.guild.add_member(stage.env.create_user("carol"), roles=[helpers])
+    pressed = await carol.click(await _lost(stage), label="Post again")
+    assert pressed.followups[0].content == (
+        "It was posted again already, so nothing was done now; `/schedule show` has the last runs."
+    )
+    shown = stage.general.last_message
+    assert shown is not None
+    assert shown.components == []
+    assert len(stage.world.runs) == 2
+
+
+async def test_post_again_of_a_deleted_schedule_says_what_to_do_and_keeps_the_button(stage: Stage) -> None:
+    notice = await _lost(stage)
+    await stage.alice.slash(stage.general, "schedule delete", item=FIRST)
+    pressed = await stage.alice.click(notice, label="Post again")
+    assert pressed.followups[0].content == "The schedule of this run is deleted; bring it back first."
+    assert _ids(stage.general.last_message) == [f"sz1:again:{LOST}:"]
+
+
+async def test_post_again_leaves_the_other_buttons_of_a_digest(stage: Stage) -> None:
+    other = "run_00000000000000000098"
+    notice = await _lost(stage, CardButton("Post again", "again", other), CardButton("Resume", "resume", FIRST, 1))
+    stage.world.runs[other] = make_run(other, FIRST, RunState.FAILED, reason="unknown")
+    await stage.alice.click(notice, custom_id=f"sz1:again:{LOST}:")
+    assert _ids(stage.general.last_message) == [f"sz1:again:{other}:", f"sz1:resume:{FIRST}:1"]
+    await stage.alice.click(notice, custom_id=f"sz1:again:{other}:")
+    assert _ids(stage.general.last_message) == [f"sz1:resume:{FIRST}:1"]
+    assert [request.id for request in stage.world.of(ask.RetryRun)] == [LOST, other]
+
+
+def _ids(message: discord.Message | None) -> list[str]:
+    assert message is not None
+    rows = (row for row in message.components if isinstance(row, discord.ActionRow))
+    return [button.custom_id or "" for row in rows for button in row.children]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cogs.buttons import CUSTOM_ID, CardButton
 from cogs.cards import card, preview_card, run_line, schedule_card
-from cogs.lists import LONGEST_SEARCH, Listing
-from cogs.texts import CARD_TEXT, fit, shorten
+from cogs.lists import LONGEST_SEARCH, Listing, _row
+from cogs.texts import CARD_TEXT, fit, shorten, title_of
 from schedule_zero.run import Missed, RunState, Why
 from schedule_zero.schedule import Policy, Schedule, UndoToken
 from schedule_zero.trigger import DateTrigger
@@ -75,6 +75,28 @@ async def test_a_persons_markdown_stays_text_in_headings_and_runs_loose_nowhere(
     assert heading == "### Reminder: \\# tea\\_time \\`x\\` @everyone"
 
 
+async def test_a_title_that_is_cut_takes_nothing_with_it() -> None:
+    # Half an escape at the cut would escape the stars that end the bold print.
+    row = _row(_schedule(name="x" * 78 + "*" * 2_000))
+    assert row.startswith(f"- **{'x' * 78}\\*…** · <t:")
+
+
+async def test_marks_that_turn_the_writing_stay_out_of_titles() -> None:
+    heading = _words(schedule_card(_schedule(name="\u202egnp.tac\u2066"), "Reminder"))[0]
+    assert heading == "### Reminder: gnp.tac"
+
+
+@pytest.mark.parametrize("blank", ["   ", "\u200b\u200b", "\u202e", ""])
+async def test_what_has_no_visible_name_is_called_by_its_text(blank: str) -> None:
+    assert title_of(_schedule(name=blank)) == "tea"
+    assert title_of(_schedule(name=blank, args={"content": blank})) == "discord.send\\_message"
+
+
+async def test_a_rule_is_shown_as_it_is_written() -> None:
+    shown = _words(schedule_card(_schedule(words="the cron line */5 * */2 * *"), "Reminder"))
+    assert any(r"\*/5 \* \*/2 \* \* · Europe/Berlin" in block for block in shown)
+
+
 async def test_fifty_due_times_are_all_shown() -> None:
     moments = [START + timedelta(days=number) for number in range(50)]
     fires = [Fire(at=moment.isoformat(), local=moment.isoformat()[:19]) for moment in moments]
@@ -123,6 +145,7 @@ def test_shortening_never_exceeds_its_limit(text: str, limit: int) -> None:
         search=st.text(max_size=LONGEST_SEARCH),
         channel_id=st.just("") | st.integers(10**17, 10**20 - 1).map(str),
         owner_id=st.just("") | st.integers(10**17, 10**20 - 1).map(str),
+        sort=st.none() | st.sampled_from(["next", "name", "newest", "oldest"]),
         page=st.integers(1, 101),
     )
 )
@@ -133,6 +156,12 @@ async def test_what_is_listed_fits_into_a_button_and_comes_back_out(listing: Lis
     match = button.template.fullmatch(button.custom_id)
     assert match is not None
     assert Listing.parse(match["subject"], match["detail"]) == listing
+
+
+def test_a_paging_button_from_before_lists_could_be_sorted_still_works() -> None:
+    assert Listing.parse("sa1.2", "..tea") == Listing(state="active", search="tea", page=2)
+    with pytest.raises(ValueError, match="spells no listing"):
+        Listing.parse("xx", "..")
 
 
 @pytest.mark.parametrize(

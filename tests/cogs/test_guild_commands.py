@@ -26,6 +26,15 @@ async def test_everybody_sets_their_own_zone_anywhere(stage: Stage) -> None:
     assert "zone is not set" not in _said(reminder)
 
 
+async def test_another_persons_zone_is_shown_only_if_the_core_lets_it_be_seen(stage: Stage) -> None:
+    stage.world.zones[str(stage.alice.id)] = "Asia/Tokyo"
+    hidden = _said(await stage.bob.slash(stage.general, "timezone show", member=stage.alice))
+    assert hidden == "Everybody sets their own time zone, and sees only that."
+    assert stage.world.last_actor(ask.GetUserTimezone).id == str(stage.bob.id)
+    own = await stage.alice.slash(stage.general, "timezone show", member=stage.alice)
+    assert "Yours: **Asia/Tokyo**" in _said(own)
+
+
 async def test_a_reminder_set_without_a_zone_says_how_to_set_one(stage: Stage) -> None:
     assert "Your own time zone is not set; /timezone set makes times yours." in _said(
         await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea")
@@ -52,10 +61,36 @@ async def test_channels_change_only_what_is_named(stage: Stage) -> None:
     assert len(stage.world.of(ask.PutGuildSettings)) == 2
 
 
+async def test_a_channel_for_notices_can_be_taken_away_again(stage: Stage) -> None:
+    log = stage.guild.create_text_channel("log")
+    await stage.alice.slash(stage.general, "settings channels", failures=stage.general, log=log)
+    shown = _said(await stage.alice.slash(stage.general, "settings channels", clear="log", default=log))
+    assert "**log**: not set" in shown
+    assert f"**default**: <#{log.id}>" in shown
+    assert f"**failures**: <#{stage.general.id}>" in shown
+    both = await stage.alice.slash(stage.general, "settings channels", clear="log", log=log)
+    assert _said(both) == "`log` is both set and cleared; leave one of them out."
+    assert "<#" not in _said(await stage.alice.slash(stage.general, "settings channels", clear="all"))
+
+
+async def test_channels_are_changed_one_by_one_so_that_two_people_do_not_undo_each_other(stage: Stage) -> None:
+    await stage.alice.slash(stage.general, "settings channels", failures=stage.general)
+    (request,) = stage.world.of(ask.PutGuildSettings)
+    assert request.changes == {"channels": {"failures": str(stage.general.id)}}
+
+
+async def test_a_channel_that_is_not_cached_is_asked_for_before_it_is_refused(stage: Stage) -> None:
+    log = stage.guild.create_text_channel("log")
+    guild = stage.bot.get_guild(stage.guild.id)
+    assert guild is not None
+    guild._remove_channel(guild.get_channel(log.id))  # type: ignore[arg-type]
+    assert f"**log**: <#{log.id}>" in _said(await stage.alice.slash(stage.general, "settings channels", log=log))
+
+
 async def test_a_channel_for_notices_the_bot_cannot_use_is_refused(stage: Stage) -> None:
     closed = stage.channel_without("send_messages")
     result = await stage.alice.slash(stage.general, "settings channels", failures=closed)
-    assert _said(result) == f"The bot lacks Send Messages in `failures`, <#{closed.id}>."
+    assert _said(result) == f"The bot lacks Send Messages in <#{closed.id}>; allow it there, or pick another one."
     assert stage.world.of(ask.PutGuildSettings) == []
 
 

@@ -11,7 +11,6 @@ from cogs.options import BUDGET, suggestions
 from schedule_zero import requests as ask
 from schedule_zero.errors import Unavailable
 from schedule_zero.views import Suggestion, Suggestions
-from tests.bot.fake_core import FakeCore
 from tests.cogs.stage import Stage
 
 
@@ -52,14 +51,10 @@ async def test_suggestions_that_take_too_long_are_none_within_the_budget() -> No
     assert BUDGET < 0.3
 
 
-async def test_suggestions_fit_discords_limits(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_suggestions_fit_discords_limits(stage: Stage) -> None:
     many = [Suggestion(name="n" * 150, value=str(number)) for number in range(40)]
     many[1] = Suggestion(name="too long to be a value", value="v" * 101)
-
-    async def suggest(self: FakeCore, text: str) -> Suggestions:
-        return Suggestions(items=tuple(many))
-
-    monkeypatch.setattr(FakeCore, "suggest_zones", suggest)
+    stage.world.zones_offered = tuple(many)
     offered = await stage.bob.autocomplete(stage.general, "timezone set", "tz", "")
     assert len(offered) == 24
     assert max(len(choice["name"]) for choice in offered) == 100
@@ -71,6 +66,19 @@ async def test_a_time_longer_than_anybody_reads_is_refused(stage: Stage) -> None
     assert result.response is not None
     assert result.response.content == "`when` has 201 characters; at most 200 can be read."
     assert stage.world.of(ask.ReadTime) == []
+
+
+async def test_a_suggestion_without_a_name_is_called_by_its_value(stage: Stage) -> None:
+    stage.world.zones_offered = (Suggestion(name=" \n", value="UTC"), Suggestion(name="blank", value="  "))
+    offered = await stage.bob.autocomplete(stage.general, "timezone set", "tz", "")
+    assert [(choice["name"], choice["value"]) for choice in offered] == [("UTC", "UTC")]
+
+
+async def test_changes_to_undo_are_named_without_escapes(stage: Stage) -> None:
+    await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea_time *now*")
+    await stage.alice.slash(stage.general, "schedule delete", item="sch_00000000000000000001")
+    offered = await stage.alice.autocomplete(stage.general, "schedule undo", "token", "")
+    assert [choice["name"] for choice in offered] == ["Deleted: tea_time *now*"]
 
 
 async def test_undo_tokens_of_others_are_not_suggested(stage: Stage) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import discord
+from unittest.mock import AsyncMock
 
+import discord
+import pytest
+
+from cogs import drafts
 from schedule_zero import requests as ask
-from schedule_zero.errors import QuotaExceeded
+from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer
 from tests.bot.fake_core import START
 from tests.cogs.stage import Stage, custom_ids, labels, texts
 
@@ -30,6 +34,16 @@ async def test_a_reminder_is_deferred_first_and_answered_by_one_ephemeral_card(s
 async def test_public_shows_the_card_to_everybody(stage: Stage) -> None:
     result = await stage.bob.slash(stage.general, "remind me", when="in 10 seconds", text="tea", public=True)
     assert not result.ephemeral
+
+
+async def test_a_card_pings_nobody_whatever_the_text_says(stage: Stage) -> None:
+    text = f"@everyone <@{stage.alice.id}> <@&{stage.guild.id}>"
+    result = await stage.bob.slash(stage.general, "remind me", when="in 10 seconds", text=text, public=True)
+    assert result.response is not None
+    assert "> @everyone" in texts(result.response)
+    (edit,) = [request.json for request in stage.env.http_requests if request.method == "PATCH"]
+    assert edit is not None
+    assert edit["allowed_mentions"] == {"parse": []}
 
 
 async def test_a_refusal_is_for_its_reader_alone_even_of_a_public_command(stage: Stage) -> None:
@@ -191,6 +205,56 @@ async def test_readings_switch_themselves_off_when_their_time_is_over(stage: Sta
     assert labels(result.response) == []
 
 
+async def test_the_end_of_the_readings_leaves_the_saved_card_alone(stage: Stage) -> None:
+    result = await stage.bob.slash(stage.general, "remind me", when="at 5", text="tea")
+    assert result.response is not None
+    await stage.bob.click(result.response, label="today at 17:00")
+    await stage.env.advance_time(700)
+    assert "Reminder set: tea" in texts(result.response)
+    assert labels(result.response) == ["Pause", "Preview", "Refresh", "Delete", "Undo"]
+
+
+async def test_readings_can_be_pressed_again_when_nothing_came_of_the_first_press(stage: Stage) -> None:
+    result = await stage.bob.slash(stage.general, "remind me", when="at 5", text="tea")
+    assert result.response is not None
+    stage.world.refuse[ask.CreateSchedule] = QuotaExceeded("This server has 20 schedules.")
+    pressed = await stage.bob.click(result.response, label="today at 17:00")
+    assert pressed.followups[0].content == "This server has 20 schedules.\nYour text:\n```\ntea\n```"
+    del stage.world.refuse[ask.CreateSchedule]
+    await stage.bob.click(result.response, label="today at 17:00")
+    assert "Reminder set: tea" in texts(result.response)
+
+
+async def test_a_double_click_on_a_reading_saves_one_reminder(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[drafts.Draft] = []
+    first, second = AsyncMock(), AsyncMock()
+    draft = drafts.Draft(when="at 5", text="tea")
+    offers = (ReadingOffer("today at 17:00", None, "today at 17:00", None),)
+    readings = drafts.Readings(first, draft, Invalid("'at 5' could be both", readings=offers))
+
+    async def begin(_interaction: object, draft: drafts.Draft) -> None:
+        begun.append(draft)
+        await readings.choose(second, draft)  # the second press comes while the first is being carried out
+
+    monkeypatch.setattr(drafts, "begin", begin)
+    await readings.choose(first, draft)
+    assert begun == [draft]
+    second.response.defer.assert_awaited_once_with()
+
+
+async def test_only_the_person_who_asked_may_choose_a_reading(stage: Stage) -> None:
+    # Whoever presses owns what is saved: another person's text would go out in their name.
+    result = await stage.bob.slash(stage.general, "remind me", when="at 5", text="tea", public=True)
+    assert result.response is not None
+    pressed = await stage.alice.click(result.response, label="today at 17:00")
+    assert pressed.response is not None
+    assert pressed.ephemeral
+    assert pressed.response.content == f"Only <@{stage.bob.id}>, who asked for this, can choose here."
+    assert stage.world.schedules == {}
+    await stage.bob.click(result.response, label="today at 17:00")
+    assert [schedule.owner_id for schedule in stage.world.schedules.values()] == [str(stage.bob.id)]
+
+
 # ── list, show, delete ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -264,6 +328,46 @@ async def test_a_deleted_reminder_can_be_had_back_with_one_press(stage: Stage) -
     await stage.bob.click(result.response, label="Undo")
     assert "Taken back: tea" in texts(result.response)
     assert stage.world.schedules["sch_00000000000000000001"].state == "active"
+
+
+async def test_show_and_delete_know_nothing_of_a_servers_schedules(stage: Stage) -> None:
+    # The core shows a server's schedules to its members; what staff write in their channels is not for /remind.
+    staff = await stage.alice.slash(
+        stage.general, "schedule message", when="every weekday at 9", channel=stage.general, text="for staff alone"
+    )
+    assert staff.response is not None
+    (schedule,) = stage.world.schedules
+    for who in (stage.bob, stage.alice):
+        for command in ("remind show", "remind delete"):
+            result = await who.slash(stage.general, command, item=schedule)
+            assert result.response is not None
+            assert result.response.content.startswith(f"No reminder fits '{schedule}'.")
+            assert "staff" not in texts(result.response)
+    assert stage.world.schedules[schedule].state == "active"
+
+
+async def test_somebody_elses_reminder_is_shown_to_those_who_moderate_alone(stage: Stage) -> None:
+    carol = stage.guild.add_member(stage.env.create_user("carol"))
+    await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea")
+    (reminder,) = stage.world.schedules
+    refused = await carol.slash(stage.general, "remind show", item=reminder)
+    assert refused.response is not None
+    assert refused.response.content.startswith(f"No reminder fits '{reminder}'.")
+    shown = await stage.alice.slash(stage.general, "remind show", item=reminder)
+    assert shown.response is not None
+    assert "Reminder: tea" in texts(shown.response)
+
+
+async def test_the_exact_text_of_a_reminder_wins_over_longer_ones(stage: Stage) -> None:
+    for text in ("tea time", "Tea", "tea"):
+        await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text=text)
+    await stage.bob.slash(stage.general, "remind delete", item="tea")
+    states = [(schedule.args["content"], schedule.state) for schedule in stage.world.schedules.values()]
+    assert states == [("tea time", "active"), ("Tea", "active"), ("tea", "deleted")]
+    await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="Tea")
+    several = await stage.bob.slash(stage.general, "remind delete", item="Tea")
+    assert several.response is not None
+    assert several.response.content.startswith("2 reminders fit 'Tea'.")
 
 
 def _field(modal: dict[str, object]) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import discord
+import msgspec
 import pytest
 import simcord
 
 from cogs.schedule import changes
 from schedule_zero import requests as ask
-from schedule_zero.errors import Conflict
+from schedule_zero.errors import Conflict, Unavailable
+from tests.bot.fake_core import START
 from tests.cogs.stage import Stage, labels, texts
 
 FIRST = "sch_00000000000000000001"
@@ -124,13 +129,54 @@ async def test_list_filters_by_channel_owner_state_and_text(stage: Stage) -> Non
     assert "Nothing fits" in _said(nobodys)
 
 
+async def test_list_is_sorted_as_asked_and_stays_so_while_turning_pages(stage: Stage) -> None:
+    for number, name in enumerate("blackdifghje"):
+        await _scheduled(stage, name, name=name)
+        known = stage.world.schedules[f"sch_{number + 1:020d}"]
+        due = (START + timedelta(hours=number * 5 % 12)).isoformat()
+        stage.world.schedules[known.id] = msgspec.structs.replace(known, next_fire_times=(due,))
+    stage.world.schedules[FIRST] = msgspec.structs.replace(stage.world.schedules[FIRST], state="paused")
+    first = await stage.alice.slash(stage.general, "schedule list", sort="name")
+    assert first.response is not None
+    assert _names(texts(first.response)) == "abcdefghij"
+    await stage.alice.click(first.response, label="Next ▶")
+    assert _names(texts(first.response)) == "kl"
+    soonest = sorted("lackdifghje", key=lambda name: "blackdifghje".index(name) * 5 % 12)
+    assert _names(_said(await stage.alice.slash(stage.general, "schedule list", sort="next"))) == "".join(soonest[:10])
+    assert _names(_said(await stage.alice.slash(stage.general, "schedule list", sort="newest"))) == "ejhgfidkca"
+    assert _names(_said(await stage.alice.slash(stage.general, "schedule list", sort="oldest"))) == "blackdifgh"
+    assert _names(_said(await stage.alice.slash(stage.general, "schedule list"))) == "lackdifghj"
+
+
+def _names(words: str) -> str:
+    return "".join(re.findall(r"^- \*\*(\w)\*\*", words, re.MULTILINE))
+
+
 async def test_show_has_rule_times_owner_revision_and_the_last_runs(stage: Stage) -> None:
     await _scheduled(stage)
     await stage.alice.slash(stage.general, "schedule run_now", item=FIRST)
     words = _said(await stage.alice.slash(stage.general, "schedule show", item="Standup"))
-    assert "cron 0 9 * * MON-FRI · UTC" in words
+    assert r"cron 0 9 \* \* MON-FRI · UTC" in words
     assert f"`{FIRST}` · revision 1 · <@{stage.alice.id}>" in words
     assert "**Last runs**\n- succeeded · due" in words
+
+
+async def test_an_exact_name_wins_over_names_that_contain_it(stage: Stage) -> None:
+    for name in ("standup retro", "standup", "my standup"):
+        await _scheduled(stage, name, name=name)
+    assert "Schedule: standup\n" in _said(await stage.alice.slash(stage.general, "schedule show", item="standup"))
+    several = _said(await stage.alice.slash(stage.general, "schedule show", item="stand"))
+    assert several == "3 schedules fit 'stand'. Pick one from the suggestions of `item`."
+    assert "Schedule: my standup" in _said(await stage.alice.slash(stage.general, "schedule show", item="my"))
+
+
+async def test_the_name_of_what_is_over_never_means_another_schedule(stage: Stage) -> None:
+    for name in ("standup", "standup retro"):
+        await _scheduled(stage, name, name=name)
+    stage.world.schedules[FIRST] = msgspec.structs.replace(stage.world.schedules[FIRST], state="done")
+    await stage.alice.slash(stage.general, "schedule delete", item="standup")
+    states = {schedule.name: schedule.state for schedule in stage.world.schedules.values()}
+    assert states == {"standup": "deleted", "standup retro": "active"}
 
 
 async def test_preview_of_a_saved_schedule_and_of_words(stage: Stage) -> None:
@@ -176,6 +222,41 @@ async def test_run_now_tells_the_outcome_or_how_far_it_is(stage: Stage, monkeypa
     stage.world.refuse[ask.RunSchedule] = Conflict("This schedule is blocked; resume it first.")
     blocked = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST)
     assert _said(blocked) == "This schedule is blocked; resume it first."
+
+
+async def test_a_test_run_shows_the_message_to_the_person_who_asks_and_runs_nothing(stage: Stage) -> None:
+    await _scheduled(stage, "**Standup**, @everyone!", mentions="@everyone")
+    before = len(stage.general.history())
+    result = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST, test=True)
+    assert f"**Where**: <#{stage.general.id}>\n**May mention**: @everyone" in _said(result)
+    assert [(note.content, note.ephemeral) for note in result.followups] == [("**Standup**, @everyone!", True)]
+    posts = [request.json for request in stage.env.http_requests if request.path.startswith("/webhooks/")]
+    assert {str(post["allowed_mentions"]) for post in posts if post} == {"{'parse': []}"}
+    assert stage.world.of(ask.RunSchedule) == []
+    assert len([message for message in stage.general.history() if not message.flags.ephemeral]) <= before
+
+
+async def test_a_test_run_of_other_work_is_refused(stage: Stage) -> None:
+    await _scheduled(stage)
+    work = msgspec.structs.replace(stage.world.schedules[FIRST], handler="webhook", method="post", args={"url": "x"})
+    stage.world.schedules[FIRST] = work
+    result = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST, test=True)
+    assert _said(result) == "`test` shows what a message will look like, and this schedule does other work."
+
+
+async def test_running_now_never_moves_the_times(stage: Stage) -> None:
+    await _scheduled(stage)
+    kept = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST, keep_anchor=True)
+    assert "succeeded · due" in _said(kept)
+    moved = await stage.alice.slash(stage.general, "schedule run_now", item=FIRST, keep_anchor=False)
+    assert _said(moved) == "Running a schedule now never moves its times; leave `keep_anchor` out."
+    assert len(stage.world.runs) == 1
+
+
+async def test_a_run_that_cannot_be_watched_is_shown_as_it_was_begun(stage: Stage) -> None:
+    await _scheduled(stage)
+    stage.world.refuse[ask.GetRun] = Unavailable("The core is not there.")
+    assert "waiting · due" in _said(await stage.alice.slash(stage.general, "schedule run_now", item=FIRST))
 
 
 async def test_a_discord_that_does_not_answer_is_told_as_such(stage: Stage) -> None:

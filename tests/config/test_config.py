@@ -192,6 +192,20 @@ def test_what_only_the_whole_section_can_tell_is_told(tmp_path: Path) -> None:
     assert (2, "log.level") in found
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("store: {url: 'mysql://x'}", "store.url"),
+        ("store: {url: 'postgresql+asyncpg://db/x'}", "store.url"),
+        ("store: {url: 'sqlite:///'}", "store.url"),
+        ("data_dir: ~nosuchuser/data", "data_dir"),
+        ("data_dir: ''", "data_dir"),
+    ],
+)
+def test_what_would_stop_the_start_is_a_mistake_of_the_file(tmp_path: Path, text: str, key: str) -> None:
+    assert (1, key) in mistakes(tmp_path, text)
+
+
 @pytest.mark.parametrize("text", ["- a\n", "text\n", "12\n"])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     assert "mapping of sections" in mistakes(tmp_path, text)[(1, "")]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.fields import check, known_paths, nearest
 from schedule_zero.requests import PreviewTrigger
+from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 
 
@@ -46,6 +47,22 @@ class Whole(msgspec.Struct, forbid_unknown_fields=True):
 
 def errors(value: Any, kind: Any = Whole) -> dict[str, str]:
     return {error.field: error.message for error in check(value, kind)[1]}
+
+
+def test_a_list_that_is_too_long_is_said_to_be_so_and_its_items_are_left_alone() -> None:
+    few = Annotated[tuple[int, ...], msgspec.Meta(max_length=2)]
+    told = Annotated[tuple[int, ...], msgspec.Meta(max_length=2, description="a pair")]
+    kind = msgspec.defstruct("Lists", [("few", few, ()), ("told", told | None, None)])
+    assert errors({"few": [1, 2], "told": ["x"]}, kind) == {"told[0]": "has to be a whole number, not 'x'"}
+    assert errors({"few": [1, "x", 3], "told": [1] * 9}, kind) == {
+        "few": "has to be a list of at most 2, not 3", "told": "has to be a pair, not 9",
+    }  # fmt: skip
+
+
+def test_the_words_of_an_enumeration_are_said() -> None:
+    kind = msgspec.defstruct("Asked", [("state", RunState | None, None)])
+    assert errors({"state": "failed"}, kind) == {}
+    assert errors({"state": "faild"}, kind)["state"].endswith("not 'faild'; did you mean failed?")
 
 
 def test_every_mistake_is_found_in_every_depth() -> None:

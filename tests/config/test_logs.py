@@ -121,6 +121,37 @@ def test_no_secret_gets_out(form: Any) -> None:
     assert "postgresql+asyncpg://user:" in text
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_not_even_debug_writes_down_what_discord_and_the_bot_say_to_each_other(form: Any) -> None:
+    _, stream = logged(LogSettings(format=form, level="debug"))
+    for name in ("discord.gateway", "discord.http", "discord.webhook.async_", "discord.webhook.sync"):
+        logging.getLogger(name).debug("WebSocket Event: %s", {"d": {"token": "hush", "content": "hush"}})
+        logging.getLogger(name).info("connected %s", name)
+    logging.getLogger("discord.client").debug("Dispatching event ready")
+    text = stream.getvalue()
+    assert "hush" not in text
+    assert text.count("connected") == 4
+    assert "Dispatching" in text
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_token_in_an_address_of_discord_is_hidden_in_every_line(form: Any) -> None:
+    log, stream = logged(LogSettings(format=form, level="debug"))
+    token = "aW50ZXJhY3Rpb246MTIz_hush-" + "Zm9v" * 30
+    log.debug("sent", url=f"https://discord.com/api/v10/interactions/110000000000000123/{token}/callback?with=1")
+    log.debug("POST https://discord.com/api/v10/webhooks/110000000000000123/%s?wait=true has returned 200", token)
+    logging.getLogger("discord.http").warning("/webhooks/1/%s/messages/@original was limited", token)
+    logging.getLogger("aiohttp.client").error("failed: %s", f"%2Fwebhooks%2F12%2F{token}%2Fmessages")
+    try:
+        raise OSError(f"no way to https://discord.com/api/webhooks/5/{token}")
+    except OSError:
+        log.exception("failed")
+    text = stream.getvalue()
+    assert "hush" not in text
+    assert "Zm9v" not in text
+    assert "/webhooks/1/…/messages/@original" in text
+
+
 def test_what_only_looks_alike_stays() -> None:
     log, stream = logged(JSON)
     log.info(

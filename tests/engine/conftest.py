@@ -28,7 +28,7 @@ def logged() -> Iterator[list[Any]]:
 
 @pytest.fixture(params=["memory", pytest.param("file", marks=pytest.mark.slow)])
 def make_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeLedger]:
-    """Ledgers over the same rows, one after another. The quick part of the tests leaves the file to tests/ledger."""
+    """Ledgers over the same rows, one after another. The quick part of the tests leaves the file out."""
     if request.param == "file":
         yield lambda: StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", synchronous="normal"))
         return

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.admit import Decision, decide, events_of, look
+from core.engine.admit import Decision, advance_of, decide, events_of, look
 from core.engine.plan import Plan
 from core.ledger.port import ActiveRun
 from schedule_zero.instant import HOUR, MINUTE, SECOND
@@ -27,7 +27,8 @@ def ids() -> Iterator[str]:
 
 def fire(made: Plan, now: int, *active: ActiveRun) -> Decision:
     names = ids()
-    return decide(look(made, T0, now), now, active, lambda: next(names))
+    firing = look(made, T0, now)
+    return decide(firing, advance_of(firing), now, active, lambda: next(names))
 
 
 def test_a_schedule_on_time_makes_one_run_and_steps_to_its_next_time() -> None:

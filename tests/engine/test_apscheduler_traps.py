@@ -384,6 +384,22 @@ async def test_an_occurrence_that_has_its_run_gets_no_second_one(house: House) -
     assert sum(run.occurrence == first.occurrence for run in runs) == 1
 
 
+async def test_an_occurrence_that_comes_back_while_its_run_waits_leaves_that_run_alone(house: House) -> None:
+    house.hands.set_available(False)
+    schedule = await house.every(3600)
+    waiting = (await house.heard("run.created", schedule_id=schedule.id)).run_id
+    row = await house.ledger.reader.schedules.get(schedule.id)
+    assert row is not None
+    assert row.last_due is not None
+    await house.rewrite(schedule.id, next_due=row.last_due, last_due=None)
+    again = await house.ledger.reader.schedules.get(schedule.id)
+    assert again is not None
+    house.engine.tick._horizon._known.pop(schedule.id, None)
+    await house.engine.schedules_changed([again])
+    await house.until(lambda: house.engine.tick.fired >= 2)
+    assert [(run.id, run.state) for run in await house.runs(schedule.id)] == [(waiting, RunState.WAITING)]
+
+
 # ── what is not used ───────────────────────────────────────────────────────────────────────────────────────────
 
 

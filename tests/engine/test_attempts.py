@@ -265,3 +265,9 @@ async def test_a_method_that_cancels_itself_has_failed_and_is_not_tried_for_ever
     house.hands.deed = deed
     run = await house.ended((await house.run_now(await house.schedule(policy=QUICK))).id)
     assert (run.state, run.attempt) == (RunState.FAILED, 3)
+
+
+async def test_what_a_failure_says_is_kept_whatever_characters_it_holds(house: House) -> None:
+    house.fail_with(Reject("bad: before\0after \ud800 \U0001f600"))
+    ended = await house.ended((await house.run_now(await house.schedule())).id)
+    assert ended.attempts[0].error == "bad: before\N{REPLACEMENT CHARACTER}after ? \U0001f600"

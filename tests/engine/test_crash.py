@@ -12,10 +12,11 @@ from core.engine.ports import ADOPTION_S
 from core.ledger.ledger import StoredLedger
 from core.ledger.port import Transaction
 from core.ledger.rows import Move
+from schedule_zero.errors import RetryAfter
 from schedule_zero.handler import Context
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger
-from tests.engine.house import House, Mute
+from tests.engine.house import PATIENCE_S, House, Mute
 
 Build = Callable[..., Awaitable[House]]
 QUICK = {"retry": {"initial": "PT0.01S", "jitter": 0}}
@@ -36,7 +37,8 @@ async def test_killed_while_it_ran_here_it_is_lost_at_once_not_counted_and_tried
 async def test_killed_again_and_again_it_uses_up_no_attempt_but_ends_at_the_cap(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.engine.outcome.ATTEMPT_CAP", 6)
+    for module in ("outcome", "recovery"):  # twenty lives would wait for one another's back-off
+        monkeypatch.setattr(f"core.engine.{module}.CRASH_CAP", 6)
     house = await build(run=False, serve=False)
     run = await house.run_now(await _saved(house))
     await house.kill()
@@ -50,6 +52,27 @@ async def test_killed_again_and_again_it_uses_up_no_attempt_but_ends_at_the_cap(
         await house.kill()
     done = await house.client.get_run(run.id)
     assert (done.state, done.attempt, done.reason) == (RunState.FAILED, 6, "lost")
+
+
+async def test_a_kill_after_many_asks_for_later_does_not_end_the_run(house: House) -> None:
+    gate = asyncio.Event()
+
+    async def deed(ctx: Context, n: int) -> Any:
+        if ctx.attempt < 30:
+            raise RetryAfter(0)
+        await gate.wait()
+
+    house.hands.deed = deed
+    quick = {"retry": {"initial": "PT0.001S", "maximum": "PT0.001S"}}
+    run = await house.run_now(await house.schedule(policy=quick))
+    async with asyncio.timeout(PATIENCE_S):
+        while (await house.hands.begun.get()).attempt < 30:
+            pass
+    await house.kill()
+    gate.set()
+    await house.open()
+    done = await house.ended(run.id)
+    assert (done.state, done.attempt) == (RunState.SUCCEEDED, 31)
 
 
 async def _saved(house: House) -> Any:

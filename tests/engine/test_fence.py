@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.engine.flights import Flight, Flights
-from core.engine.outcome import Outcome
+from core.engine.flights import Flights
 from core.engine.ports import Answer, SystemClock
-from core.engine.settle import Settler
+from core.engine.settle import Settler, Verdict
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDriver
 from core.ledger.port import Transaction
@@ -25,8 +24,8 @@ class Told:
     def __init__(self) -> None:
         self.settled_attempts: list[int] = []
 
-    def settled(self, flight: Flight, outcome: Outcome) -> None:
-        self.settled_attempts.append(flight.order.attempt)
+    def settled(self, verdicts: Sequence[Verdict]) -> None:
+        self.settled_attempts += [verdict.flight.order.attempt for verdict in verdicts]
 
     def late(self, run_id: str, attempt: int) -> None:
         """A late answer was kept."""

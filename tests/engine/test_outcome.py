@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.outcome import ATTEMPT_CAP, backoff, conclude, reason_in, vanish
+from core.engine.outcome import CRASH_CAP, backoff, conclude, reason_in, unanswered, vanish
 from core.engine.plan import terms_of
 from core.engine.ports import Answer
+from core.ledger.rows import AttemptRow
 from schedule_zero.instant import SECOND
 from schedule_zero.run import Cause, RunState
 from schedule_zero.schedule import Policy, Retry
@@ -40,13 +41,45 @@ def test_attempts_our_own_crash_took_do_not_count() -> None:
     assert conclude(flight(attempt=5, lost=3), failed(Cause.PASSING), T0).state is RunState.WAITING
 
 
-def test_nothing_is_tried_more_often_than_the_cap() -> None:
-    assert vanish(flight(attempt=ATTEMPT_CAP, lost=ATTEMPT_CAP - 1), T0, ours=True).state is RunState.FAILED
+def test_a_run_that_takes_our_process_along_ends_at_the_cap() -> None:
+    assert CRASH_CAP == 20
+    assert vanish(flight(attempt=19, lost=18), T0, ours=True, before=18).state is RunState.WAITING
+    ended = vanish(flight(attempt=20, lost=19), T0, ours=True, before=19)
+    assert (ended.state, ended.reason, ended.lost) == (RunState.FAILED, "lost", 20)
+
+
+def test_attempts_that_were_answered_interrupt_a_row_of_crashes() -> None:
+    def over(*outcomes: str | None) -> int:
+        return unanswered([
+            AttemptRow(run_id="run_1", attempt=number, handler="echo", instance="echo@1", sent=T0, outcome=outcome)
+            for number, outcome in enumerate(outcomes, 1)
+        ])  # fmt: skip
+
+    assert over() == over(None) == 0
+    assert over("lost", "lost", None) == 2
+    assert over("lost", "failed", "lost", None) == 1
+    assert over("lost", "failed", None) == 0
+    assert vanish(flight(attempt=500, lost=499), T0, ours=True, before=0).state is RunState.WAITING
 
 
 def test_a_handler_that_asks_for_later_uses_up_no_attempt() -> None:
     outcome = conclude(flight(attempt=3), failed(Cause.PASSING, retry_after_s=7.0), T0)
     assert (outcome.state, outcome.not_before, outcome.lost) == (RunState.WAITING, T0 + 7 * SECOND, 1)
+
+
+@pytest.mark.parametrize("max_attempts", [1, 20])
+def test_it_may_ask_as_often_as_it_needs_and_soon_not_at_once(max_attempts: int) -> None:
+    terms = Policy(retry=Retry(max_attempts=max_attempts))
+    late = conclude(flight(terms, attempt=1000, lost=999), failed(Cause.PASSING, retry_after_s=0.0), T0)
+    assert late.state is RunState.WAITING
+    assert late.not_before is not None
+    assert late.not_before > T0 + 200 * SECOND  # the longest delay of its own back-off
+
+
+def test_asking_ends_with_the_time_in_which_the_run_may_start() -> None:
+    asked = failed(Cause.PASSING, retry_after_s=7.0)
+    assert conclude(flight(start_before=T0 + 8 * SECOND), asked, T0).state is RunState.WAITING
+    assert conclude(flight(start_before=T0 + 6 * SECOND), asked, T0).state is RunState.FAILED
 
 
 def test_at_most_once_is_never_tried_again() -> None:

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.governor.entitlement import entitle, periods
+from core.governor.entitlement import periods
 from core.governor.settings import Quota
-from core.governor.verdict import Exhausted
-from schedule_zero.instant import HOUR, from_datetime, parse, to_datetime
+from schedule_zero.instant import HOUR, from_datetime, parse
 
 ALL = Quota(runs_per_hour=5, runs_per_day=10, runs_per_month=20)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -74,33 +73,3 @@ def test_the_key_holds_until_the_period_ends_and_changes_then(moment: datetime, 
         assert after[period.limit] != period.key
         if period.limit != "runs_per_hour":  # an hour may end early, by a change of half an hour
             assert just_before[period.limit] == period.key
-
-
-def test_runs_are_entitled_up_to_the_tightest_quota_and_the_refusal_names_it() -> None:
-    now = parse("2026-11-21T10:15:00+00:00")
-    usage = {("runs_per_hour", "2026-11-21T10+0000"): 1, ("runs_per_day", "2026-11-21"): 9}
-    answer = entitle(ALL, usage, 3, now, UTC, guild="7")
-    assert answer.granted == 1
-    assert answer.refused == Exhausted("guild:7", "runs_per_day", 10, 10, parse("2026-11-22T00:00:00+00:00"))
-
-
-def test_everything_within_the_quotas_is_entitled() -> None:
-    assert entitle(ALL, {}, 5, 0, UTC, guild="7").granted == 5
-    assert entitle(ALL, {}, 5, 0, UTC, guild="7").refused is None
-    assert entitle(Quota(), {}, 10**6, 0, UTC, guild="7").granted == 10**6
-
-
-def test_of_two_that_are_used_up_the_one_that_ends_last_is_named() -> None:
-    now = parse("2026-11-21T10:15:00+00:00")
-    usage = {("runs_per_hour", "2026-11-21T10+0000"): 5, ("runs_per_month", "2026-11"): 20}
-    answer = entitle(ALL, usage, 1, now, UTC, guild="7")
-    assert answer.granted == 0
-    assert answer.refused is not None
-    assert answer.refused.limit == "runs_per_month"
-    assert to_datetime(answer.refused.until) == datetime(2026, 12, 1, tzinfo=UTC)
-
-
-def test_a_limit_lowered_below_its_use_grants_nothing_and_tells_the_use() -> None:
-    answer = entitle(Quota(runs_per_day=3), {("runs_per_day", "1970-01-01"): 8}, 1, 0, UTC, guild="7")
-    assert answer.granted == 0
-    assert answer.refused == Exhausted("guild:7", "runs_per_day", 8, 3, int(timedelta(days=1).total_seconds() * 1e6))

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from core.governor.explain import sentence_of, why_of
-from core.governor.verdict import Exhausted, Wait
-from schedule_zero.instant import SECOND, parse
+from core.governor.verdict import Wait
+from schedule_zero.instant import parse
 from schedule_zero.run import Why
 
 NOW = parse("2026-11-21T10:00:00+00:00")
@@ -49,9 +49,7 @@ def test_on_release_has_no_time_and_the_past_is_now() -> None:
          "No handler is free for the method webhook.post; it goes on when one is."),
         (Wait("handler:webhook", "available", 0, 0),
          "No handler is free for the handler webhook; it goes on when one is."),
-        (Exhausted("guild:123", "runs_per_day", 200, 200, NOW + 3600 * SECOND),
-         "Guild 123 has used 200 of 200 runs today; the next can start at 2026-11-21T11:00:00+00:00."),
     ],
 )  # fmt: skip
-def test_a_sentence_names_scope_use_limit_and_time(refusal: Wait | Exhausted, sentence: str) -> None:
+def test_a_sentence_names_scope_use_limit_and_time(refusal: Wait, sentence: str) -> None:
     assert sentence_of(refusal, now=NOW, monotonic=0.0) == sentence

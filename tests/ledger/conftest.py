@@ -17,7 +17,7 @@ Wrap = Callable[[Connection], Connection]
 Opening = Callable[[Wrap | None], StoredLedger]
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=[pytest.param("file", marks=pytest.mark.slow), "memory"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
     """Makes ledgers over the same rows: what one left, the next one finds."""
     database = MemoryDatabase()

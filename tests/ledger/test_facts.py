@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from core.ledger.port import Ledger, Transaction
+import pytest
+
+from core.ledger.port import Ledger, NameTaken, Transaction
 from core.ledger.rows import AnswerRow, UsageKey
-from tests.ledger.making import NOW, audit_line, undo
+from tests.ledger.making import NOW, audit_line, save, schedule, undo
 
 DAY = UsageKey("guild:1", "runs_per_day", "2026-11-21")
 HOUR = UsageKey("guild:1", "runs_per_hour", "2026-11-21T05")
@@ -21,6 +23,34 @@ async def test_usage_adds_up_and_what_was_never_charged_is_zero(ledger: Ledger) 
     other = UsageKey("guild:2", "runs_per_day", "2026-11-21")
     assert await ledger.reader.usage.used([DAY, HOUR, other]) == {DAY: 5, HOUR: 1, other: 0}
     assert await ledger.reader.usage.used([]) == {}
+
+
+async def test_a_question_that_travels_with_the_next_sees_what_its_unit_wrote_before(ledger: Ledger) -> None:
+    await charge(ledger, {DAY: 3})
+
+    async def unit(tx: Transaction) -> list[dict[UsageKey, int]]:
+        await tx.usage.charge({DAY: 2})
+        before = tx.usage.ask([DAY, HOUR])
+        await tx.usage.charge({DAY: 10})
+        await tx.runs.active([])
+        after = tx.usage.ask([DAY])
+        return [await before, await before, await after]
+
+    seen = await ledger.write(unit)
+    assert seen == [{DAY: 5, HOUR: 0}, {DAY: 5, HOUR: 0}, {DAY: 15}]
+
+
+async def test_an_answer_is_there_although_the_question_behind_it_was_refused(ledger: Ledger) -> None:
+    await charge(ledger, {DAY: 3})
+    await save(ledger, schedule("sch_1", name="taken"))
+
+    async def unit(tx: Transaction) -> dict[UsageKey, int]:
+        asked = tx.usage.ask([DAY])
+        with pytest.raises(NameTaken):
+            await tx.schedules.insert([schedule("sch_2", name="taken")])
+        return await asked
+
+    assert await ledger.write(unit) == {DAY: 3}
 
 
 async def test_what_is_given_back_never_makes_a_counter_negative(ledger: Ledger) -> None:

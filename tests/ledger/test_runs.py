@@ -262,6 +262,10 @@ async def test_a_listing_of_runs_filters_and_pages_newest_first(ledger: Ledger) 
     assert await found(RunFilter()) == ["run_4"]
     assert await found(RunFilter(guild_id="1", schedule_id="sch_1", state="failed")) == ["run_2"]
     assert await found(RunFilter(guild_id="1", since=20)) == ["run_3", "run_2"]
+    await save(ledger, schedule("sch_1"), schedule("sch_2", owner_id="8"), schedule("sch_4", guild_id="2"))
+    assert await found(RunFilter(guild_id="1", owner_id="7")) == ["run_2", "run_1"]
+    assert await found(RunFilter(any_guild=True, owner_id="7"), limit=2) == ["run_5", "run_2"]
+    assert await found(RunFilter(guild_id="1", owner_id="nobody")) == []
 
 
 async def test_old_runs_are_purged_with_their_attempts_and_open_ones_stay(ledger: Ledger) -> None:
@@ -299,13 +303,9 @@ async def test_a_second_attempt_of_the_same_number_is_refused_whole(ledger: Ledg
 async def test_any_number_of_runs_is_inserted_whole_or_not_at_all(ledger: Ledger, count: int) -> None:
     await save(ledger, run("run_taken", "sch_taken", occurrence="t:1"))
 
-    async def goes_on(tx: Transaction) -> None:
-        rows = [run(f"run_{n:04}") for n in range(count)]
-        with pytest.raises(OccurrenceTaken):
-            await tx.runs.insert([*rows, run("run_late", "sch_taken", occurrence="t:1")])
-        await tx.runs.insert([run("run_after")])
-
-    await ledger.write(goes_on)
+    with pytest.raises(OccurrenceTaken):
+        await save(ledger, *(run(f"run_{n:04}") for n in range(count)), run("run_late", "sch_taken", occurrence="t:1"))
+    await save(ledger, run("run_after"))
     assert [row.id for row in await ledger.reader.runs.waiting(None, 5000)] == ["run_after", "run_taken"]
     await save(ledger, *(run(f"run_{n:04}") for n in range(count)))
     assert await ledger.reader.runs.counts() == {RunState.WAITING: count + 2}

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from core.ledger.port import Ledger, NameTaken, ScheduleFilter, Transaction
+from core.ledger.port import Ledger, NameTaken, ScheduleFilter, StaleAdvance, Transaction
 from core.ledger.rows import Advance, ScheduleRow
 from tests.ledger.making import MINUTE, NOW, run, save, schedule
 
@@ -17,9 +19,16 @@ def step(id: str = "sch_1", **given: object) -> Advance:
     return msgspec.convert(values | given, Advance)
 
 
-async def advance(ledger: Ledger, *steps: Advance) -> set[str]:
+async def advance(ledger: Ledger, *steps: Advance) -> None:
+    async def unit(tx: Transaction) -> None:
+        await tx.schedules.advance(steps)
+
+    await ledger.write(unit)
+
+
+async def stale(ledger: Ledger, *steps: Advance) -> set[str]:
     async def unit(tx: Transaction) -> set[str]:
-        return await tx.schedules.advance(steps)
+        return await tx.schedules.stale(steps)
 
     return await ledger.write(unit)
 
@@ -92,7 +101,7 @@ async def test_a_schedule_that_is_over_frees_its_name_and_is_not_counted(ledger:
 
 async def test_a_schedule_that_ends_by_a_tick_frees_its_name(ledger: Ledger) -> None:
     await save(ledger, schedule("sch_1", name="once"))
-    assert await advance(ledger, step(next_due=None, state="done")) == set()
+    await advance(ledger, step(next_due=None, state="done"))
     await save(ledger, schedule("sch_2", name="once"))
     assert await ledger.reader.schedules.count("1") == 1
 
@@ -114,21 +123,41 @@ async def test_renaming_to_a_taken_name_changes_nothing(ledger: Ledger) -> None:
     assert await ledger.reader.schedules.get("sch_2") == schedule("sch_2", name="b")
 
 
-async def test_a_tick_steps_forward_what_still_stands_and_names_the_rest(ledger: Ledger) -> None:
-    await save(
-        ledger,
-        schedule("sch_1"),
-        schedule("sch_2", revision=2),
-        schedule("sch_3", state="paused"),
-        schedule("sch_4", next_due=DUE + 1),
-    )
-    stale = await advance(ledger, *(step(f"sch_{n}") for n in range(5, 0, -1)))
-    assert stale == {"sch_2", "sch_3", "sch_4", "sch_5"}
-    moved = schedule("sch_1", next_due=DUE + MINUTE, last_due=DUE, fired=1)
-    assert await ledger.reader.schedules.get("sch_1") == moved
-    assert await ledger.reader.schedules.get("sch_2") == schedule("sch_2", revision=2)
-    assert await advance(ledger, step()) == {"sch_1"}, "the same step twice"
-    assert await advance(ledger) == set()
+async def test_a_step_takes_a_schedule_to_its_next_due_time(ledger: Ledger) -> None:
+    await save(ledger, schedule("sch_1"), schedule("sch_2"))
+    await advance(ledger, step())
+    assert await ledger.reader.schedules.get("sch_1") == schedule("sch_1", next_due=DUE + MINUTE, last_due=DUE, fired=1)
+    assert await ledger.reader.schedules.get("sch_2") == schedule("sch_2")
+    await advance(ledger)
+
+
+@pytest.mark.parametrize(
+    "stands",
+    [{"revision": 2}, {"state": "paused"}, {"next_due": DUE + 1}, {"state": "deleted", "next_due": None}],
+    ids=["edited", "paused", "due at another time", "deleted"],
+)
+@pytest.mark.parametrize("last", [False, True], ids=["going on", "ending"])
+async def test_a_step_from_where_a_schedule_no_longer_stands_is_refused_with_all_beside_it(
+    ledger: Ledger, stands: dict[str, Any], last: bool
+) -> None:
+    moved = schedule("sch_2", **stands)
+    await save(ledger, schedule("sch_1"), moved, schedule("sch_3"))
+    ending: dict[str, Any] = {"next_due": None, "state": "done"} if last else {}
+    steps = [step("sch_3"), step("sch_2", **ending), step("sch_1", **ending)]
+    with pytest.raises(StaleAdvance):
+        await advance(ledger, *steps)
+    assert await ledger.reader.schedules.get("sch_1") == schedule("sch_1")
+    assert await ledger.reader.schedules.get("sch_2") == moved
+    assert await stale(ledger, *steps) == {"sch_2"}
+
+
+async def test_the_same_step_is_not_taken_twice(ledger: Ledger) -> None:
+    await save(ledger, schedule("sch_1"))
+    await advance(ledger, step())
+    with pytest.raises(StaleAdvance):
+        await advance(ledger, step())
+    assert await stale(ledger, step(), step("sch_0")) == {"sch_1", "sch_0"}
+    assert await stale(ledger) == set()
 
 
 async def test_due_schedules_come_soonest_first_and_only_active_ones(ledger: Ledger) -> None:
@@ -170,6 +199,22 @@ async def test_live_schedules_are_counted_by_guild(ledger: Ledger) -> None:
     )
     counts = [await ledger.reader.schedules.count(guild) for guild in ("1", "2", None, "3")]
     assert counts == [4, 1, 1, 0]
+
+
+async def test_live_schedules_with_an_entry_are_counted_by_guild_and_by_person(ledger: Ledger) -> None:
+    said = {"metadata": '{"kind":"reminder","made":"1"}'}
+    await save(
+        ledger,
+        *(schedule(f"sch_{n}", state=state, **said) for n, state in enumerate(("active", "paused", "done"))),
+        schedule("sch_4", metadata='{"made":"reminder","kind":"other"}'),
+        schedule("sch_5", owner_id="8", **said),
+        schedule("sch_6", guild_id=None, **said),
+        schedule("sch_7", guild_id="2", **said),
+    )
+    schedules, entry = ledger.reader.schedules, ("kind", "reminder")
+    assert [await schedules.count_with(entry, guild) for guild in ("1", "2", "3")] == [3, 1, 0]
+    owned = [await schedules.count_owned_with(entry, guild, owner) for guild in ("1", None) for owner in ("7", "8")]
+    assert owned == [2, 1, 1, 0]
 
 
 async def test_a_listing_filters_and_pages(ledger: Ledger) -> None:

@@ -14,6 +14,8 @@ from bot.playground import simcord_internals
 from tests.playground.conftest import Start, Started
 from tests.playground.visitor import Visitor
 
+pytestmark = pytest.mark.slow
+
 SIMCORDS_POLL = 0.5  # seconds between two looks of a page in a browser; a visitor here looks all the time
 
 

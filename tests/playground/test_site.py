@@ -15,6 +15,8 @@ from tests.playground.conftest import Started
 from tests.playground.tiny_bot import TinyBot
 from tests.playground.visitor import ask
 
+pytestmark = pytest.mark.slow
+
 PAGES = "/playground/general/api/pages"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,11 +10,24 @@ import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings, GuildQuota, Plan
+from core.service.room import REMINDERS_EACH
 from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
-from tests.engine.house import House
-from tests.service.people import ANNA_ALONE, BEN_ALONE, MOD, post, remind
+from tests.engine.house import House, plan
+from tests.service.people import (
+    ANNA,
+    ANNA_ALONE,
+    ANNA_ELSEWHERE,
+    BEN,
+    BEN_ALONE,
+    MOD,
+    OWNER,
+    Post,
+    as_,
+    post,
+    remind,
+)
 
 Build = Callable[..., Awaitable[House]]
 HOURLY = CronTrigger(expression="0 * * * *")
@@ -37,8 +51,6 @@ SMALL = GovernorSettings(
 @pytest.fixture
 async def small(build: Build) -> House:
     """A house whose guilds have the smallest of plans; guild 9 has no limits."""
-    from tests.service.people import Post
-
     house = await build(run=False, governor=SMALL)
     house.engine.serve(Post())
     return house
@@ -63,6 +75,54 @@ async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: Hous
     await remind(small, BEN_ALONE)
     with pytest.raises(QuotaExceeded, match="PT5M"):
         await remind(small, BEN_ALONE, trigger=IntervalTrigger(every="PT1M"))
+
+
+async def test_one_persons_reminders_do_not_fill_the_server(house: House) -> None:
+    for _ in range(REMINDERS_EACH):
+        await remind(house, ANNA)
+    with pytest.raises(QuotaExceeded, match="You have 50 reminders in this server") as caught:
+        await remind(house, ANNA)
+    assert caught.value.details == {"scope": "user:anna", "limit": "reminders", "used": 50, "allowed": 50}
+    await remind(house, ANNA_ALONE)
+    await remind(house, ANNA_ELSEWHERE)
+    await remind(house, BEN)
+    await post(house, MOD)
+
+
+async def test_what_is_over_or_deleted_makes_room_for_a_reminder_and_undo_asks_for_it(house: House) -> None:
+    made = [await remind(house, ANNA) for _ in range(REMINDERS_EACH)]
+    deleted = await as_(house, ANNA).delete_schedule(made[0].id)
+    await remind(house, ANNA)
+    assert deleted.undo is not None
+    with pytest.raises(QuotaExceeded, match="You have 50"):
+        await as_(house, ANNA).undo(deleted.undo.token)
+
+
+async def test_reminders_together_take_half_of_a_servers_schedules_at_most(build: Build) -> None:
+    house = await build(run=False, governor=plan(schedules=6))
+    house.engine.serve(Post())
+    for actor in (ANNA, BEN, MOD):
+        await remind(house, actor)
+    with pytest.raises(QuotaExceeded, match="3 reminders, the half") as caught:
+        await remind(house, OWNER)
+    assert caught.value.details == {"scope": "guild:1", "limit": "reminders", "used": 3, "allowed": 3}
+    for _ in range(3):
+        await post(house, MOD)
+    with pytest.raises(QuotaExceeded, match="6 schedules"):
+        await post(house, MOD)
+
+
+async def test_a_batch_of_reminders_fills_up_to_each_limit(build: Build) -> None:
+    house = await build(run=False, governor=plan(schedules=200))
+    house.engine.serve(Post())
+    reminder = item(metadata={"kind": "reminder"}, method="send_dm", args={"user_id": "anna", "content": "x"})
+    view = await as_(house, ANNA).create_schedules([reminder] * (REMINDERS_EACH + 2))
+    assert [each.status for each in view.items] == [201] * REMINDERS_EACH + [429, 429]
+    view = await house.client.create_schedules([reminder] * 51 + [item()])
+    assert [each.status for each in view.items] == [201] * 50 + [429, 201]
+    problem = view.items[50].problem
+    assert problem is not None
+    assert (problem.scope, problem.limit, problem.allowed) == ("guild:1", "reminders", 100)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +211,46 @@ async def test_a_batch_fills_up_to_the_quota_and_refuses_the_rest(small: House) 
     problem = view.items[1].problem
     assert problem is not None
     assert (problem.scope, problem.limit, problem.allowed) == ("guild:1", "schedules", 2)
+
+
+async def test_a_name_taken_before_is_refused_and_takes_no_room(small: House) -> None:
+    await small.client.create_schedules([item(name="here"), item(name="there", guild_id="9")])
+    asked = [
+        item(name="here"),
+        item(name="new"),
+        item(name="one too many"),
+        item(name="there", guild_id="9"),
+        item(name="here", guild_id="9"),
+    ]
+    view = await small.client.create_schedules(asked)
+    assert [each.status for each in view.items] == [409, 201, 429, 409, 201]
+
+
+async def test_room_made_by_deleting_is_found_again(small: House) -> None:
+    first = await small.client.create_schedules([item(name="a"), item(name="b"), item(name="c")])
+    assert [each.status for each in first.items] == [201, 201, 429]
+    for each in first.items[:2]:
+        assert each.schedule is not None
+        await small.client.delete_schedule(each.schedule.id)
+    again = await small.client.create_schedules([item(), item(), item()])
+    assert [each.status for each in again.items] == [201, 201, 429]
+    with pytest.raises(QuotaExceeded):
+        await small.client.create_schedule(msgspec.convert(item(), ScheduleSpec))
+
+
+async def test_a_long_batch_lets_others_have_their_turn(house: House) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await house.client.create_schedules([item() for _ in range(200)])
+    task.cancel()
+    assert turns > 20
 
 
 @pytest.mark.parametrize("count", [0, 1001])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from schedule_zero.instant import parse
 from schedule_zero.run import RunState
 from schedule_zero.trigger import CronTrigger, DateTrigger
 from tests.engine.house import House
+from tests.service.people import MOD, OPERATOR, OWNER, Post, as_, post
 
 Build = Callable[..., Awaitable[House]]
 
@@ -103,6 +105,40 @@ async def test_a_retry_is_a_new_run_with_the_old_arguments(build: Build) -> None
     assert again.id != failed.id
     assert (await house.ended(again.id)).state is RunState.FAILED
     assert [n for _, _, n in house.hands.calls] == [1, 1]
+
+
+async def test_a_run_is_run_again_once_whoever_asks_and_however_often(build: Build) -> None:
+    house = await build(run=False)
+    house.engine.serve(Post())
+    run = await house.client.run_schedule((await post(house, MOD)).id)
+    await house.client.cancel_run(run.id)
+    asked = [
+        as_(house, actor).retry_run(run.id, key=key)
+        for actor, key in ((MOD, "again"), (OWNER, "again"), (MOD, None), (OPERATOR, None))
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    (again,) = [answer for answer in answers if not isinstance(answer, BaseException)]
+    refusals = [answer for answer in answers if isinstance(answer, Conflict)]
+    assert len(refusals) == 3
+    assert all(again.id in refusal.sentence for refusal in refusals)
+    assert again.occurrence == f"m:again:{run.id}"
+    assert len((await house.client.list_runs(schedule_id=run.schedule_id)).items) == 2
+    await house.kill()
+    await house.open(run=False)
+    with pytest.raises(Conflict, match=again.id):
+        await house.client.retry_run(run.id)
+
+
+async def test_a_retry_that_failed_too_can_be_retried_itself(build: Build) -> None:
+    house = await build(run=False)
+    first = await house.run_now(await house.schedule())
+    await house.client.cancel_run(first.id)
+    second = await house.client.retry_run(first.id)
+    await house.client.cancel_run(second.id)
+    third = await house.client.retry_run(second.id)
+    assert third.occurrence == f"m:again:{second.id}"
+    with pytest.raises(Conflict, match=second.id):
+        await house.client.retry_run(first.id)
 
 
 async def test_only_what_did_not_succeed_can_be_retried(build: Build) -> None:

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from core.timing.preview import MOST, preview
-from schedule_zero.instant import parse
-from tests.timing.walls import cron, instant, interval, once
+from core.timing.rule import EARLIEST, LATEST
+from core.timing.zones import zone
+from schedule_zero.instant import parse, spell, to_datetime
+from tests.timing.walls import cron, instant, interval, once, unhurried
 
 BERLIN = "Europe/Berlin"
 
@@ -69,3 +76,32 @@ def test_an_ended_rule_previews_nothing_and_a_long_one_stops() -> None:
     assert preview(once("2026-03-29T12:00:00"), after=instant("2026-04-01 00:00"), n=5) == []
     assert len(preview(cron("* * * * *"), after=0, n=10**9)) == MOST
     assert preview(cron("* * * * *"), after=0, n=0) == []
+
+
+def test_a_time_moved_to_another_day_is_noted_with_that_day() -> None:
+    rule = cron("0 9 * * *", "Pacific/Apia")
+    first = preview(rule, after=instant("2011-12-29 12:00", "Pacific/Apia"), n=1)[0]
+    assert first.notes[0] == "09:00 does not exist on 2011-12-30; fires at 00:00 on 2011-12-31"
+
+
+@unhurried
+@given(
+    st.sampled_from(["30 2 * * *", "0 * * * *", "15 1 * * 0", "59 23 28 * *"]),
+    st.sampled_from([BERLIN, "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia", "America/New_York"]),
+    st.integers(EARLIEST, LATEST - 1),
+)
+@example("30 2 * * *", BERLIN, parse("2026-03-28T02:30:00+01:00"))
+@example("30 2 * * *", BERLIN, parse("2026-10-24T02:30:00+02:00"))
+def test_no_note_is_missed_and_times_are_spelled_as_everywhere(expression: str, name: str, after: int) -> None:
+    rule = cron(expression, name)
+    previous = rule.last_until(after)
+    for fire in preview(rule, after=after, n=5):
+        assert fire.local == spell(fire.at, rule.zone)
+        assert [note for note in fire.notes if "the clocks go" not in note] == list(rule.notes(fire.at, previous))
+        previous = fire.at
+
+
+@unhurried
+@given(st.integers(EARLIEST, LATEST - 1), st.sampled_from([BERLIN, "UTC", "Africa/Monrovia"]).map(zone))
+def test_instants_are_spelled_as_the_zone_shows_them(moment: int, where: ZoneInfo) -> None:
+    assert spell(moment, where) == to_datetime(moment, where).isoformat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from core.timing.compile import BadTrigger
 from core.timing.recurrence import FREQUENCIES, WEEKDAYS, read_recurrence
 from core.timing.rrule import RRulePattern
-from core.timing.rule import BadPattern
-from schedule_zero.instant import from_datetime, to_datetime
+from core.timing.rule import BadPattern, Rule
+from schedule_zero.instant import SECOND, from_datetime, to_datetime
 from tests.timing.walls import dates, instant, local_times, rrule, unhurried
 
 NEW_YORK = "America/New_York"
@@ -226,3 +227,77 @@ def test_no_rule_however_sparse_is_searched_for_long(rule: str) -> None:
         return
     found = pattern.next_after(instant("2150-01-01 00:00"))
     assert found is None or to_datetime(found).year >= 2150
+
+
+_FULL = f"BYHOUR={','.join(map(str, range(24)))};BYMINUTE={','.join(map(str, range(60)))}"
+_SECONDS = f"BYSECOND={','.join(map(str, range(60)))}"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{_FULL};{_SECONDS}",
+        f"FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{_FULL};{_SECONDS}",
+        f"FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{_FULL};{_SECONDS}",
+        f"FREQ=DAILY;{_FULL};{_SECONDS}",
+        f"FREQ=HOURLY;{_FULL};{_SECONDS}",
+        f"FREQ=MINUTELY;{_SECONDS}",
+    ],
+)
+def test_a_rule_due_every_second_is_searched_without_listing_its_times(rule: str) -> None:
+    """A year has 31 million of them; one request must not take the memory of the whole process."""
+    tracemalloc.start()
+    try:
+        made = rrule(rule, "2026-01-01T00:00:00")
+        assert dates(made, "2026-11-18 09:00", 2) == ["2026-11-18", "2026-11-18"]
+        noon = instant("2026-11-18 12:00")
+        assert made.next_after(noon) == noon + SECOND
+        assert made.last_until(noon + 1) == noon
+        assert made.count_between(noon, instant("2026-11-19 12:00"), 1_000_000) == 86_400
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_positions_are_chosen_from_a_whole_year_of_seconds() -> None:
+    rule = f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{_FULL};{_SECONDS};BYSETPOS=1,-1"
+    made = rrule(rule, "2026-01-01T00:00:00")
+    assert made.next_after(instant("2026-06-01 00:00")) == instant("2026-12-31 23:59:59")
+    assert made.next_after(instant("2026-12-31 23:59:59")) == instant("2027-01-01 00:00")
+
+
+@pytest.mark.parametrize("rule", ["FREQ=MINUTELY;INTERVAL=99999", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29", "FREQ=WEEKLY"])
+def test_a_count_that_is_never_reached_costs_nothing_before_it_is_near(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, wanted = [], RRulePattern._wanted
+
+    def counting(pattern: RRulePattern, day: int) -> bool:
+        steps.append(day)
+        return wanted(pattern, day)
+
+    monkeypatch.setattr(RRulePattern, "_wanted", counting)
+    rrule(f"{rule};COUNT=10000", "2026-01-31T09:00:00").next_after(instant("2026-11-18 00:00"))
+    assert len(steps) < 10_000
+
+
+@settings(unhurried, max_examples=60)
+@given(rules(), st.integers(1, 12), st.integers(0, 30_000_000_000_000))
+def test_a_count_ends_the_rule_after_so_many(rule: str, count: int, later: int) -> None:
+    try:
+        endless = rrule(rule, "2026-10-24T02:30:00")
+    except BadTrigger:
+        return
+    expected = _first(endless, count)
+    assume(expected)
+    rules_alike = [rrule(f"{rule};COUNT={count}", "2026-10-24T02:30:00") for _ in range(3)]  # each asked afresh
+    assert _first(rules_alike[0], count + 1) == expected
+    assert rules_alike[1].last_until(expected[-1] + later) == expected[-1]
+    assert rules_alike[2].count_between(0, expected[-1] + later) == len(expected)
+
+
+def _first(rule: Rule, count: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count and (due := rule.next_after(found[-1] if found else 0)) is not None:
+        found.append(due)
+    return found

@@ -40,6 +40,10 @@ NOW = parse("2026-11-18T10:00:00+01:00")
         (CronTrigger("0 9 13 * 5"), "at 09:00 on the 13th day of month and on Friday (cron 0 9 13 * 5)"),
         (CronTrigger("@yearly"), "every year on 1 January at 00:00"),
         (RRuleTrigger("FREQ=WEEKLY;BYDAY=MO,FR", start="2026-11-20T18:30:00"), "every Monday and Friday at 18:30"),
+        (
+            RRuleTrigger("FREQ=DAILY;BYHOUR=8,9;BYSETPOS=1,-1", start="2026-11-17T09:30:00"),
+            "every day at 08:30 and 09:30",
+        ),
         (RRuleTrigger("RRULE:freq=hourly;interval=5"), "by the rule FREQ=HOURLY;INTERVAL=5"),
         (TextTrigger("every day at 9"), "every day at 9"),
     ],

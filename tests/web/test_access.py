@@ -136,6 +136,14 @@ async def test_the_public_name_is_ours_too(door: FakeDoor) -> None:
     assert await asked(everywhere, f"{PREFIX}/runs", {"Host": "whatever", **token}) == 200
 
 
+async def test_a_request_with_two_hosts_is_refused(door: FakeDoor) -> None:
+    from core.web.app import build_web
+
+    web = build_web(door, HttpSettings(), TokenHolder(TOKEN))
+    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "evil.example", "HOST": "127.0.0.1"}
+    assert await asked(web, f"{PREFIX}/runs", headers) == 403
+
+
 async def test_answers_carry_the_headers_that_keep_browsers_careful(
     stranger: aiohttp.ClientSession, door: FakeDoor
 ) -> None:

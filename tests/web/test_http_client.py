@@ -29,12 +29,13 @@ from schedule_zero.errors import (
 )
 from schedule_zero.http import HttpClient, problem_error
 from schedule_zero.routes import ROUTES
+from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import IntervalTrigger, TextTrigger
 from tests.web.conftest import SETTINGS, TOKEN
 from tests.web.fake import STATUS, FakeDoor, event
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 SPEC = ScheduleSpec(handler="echo", method="echo", trigger=TextTrigger(text="daily"), args={"a": [1, {"b": "ü"}]})
 REQUESTS: list[ask.Request] = [
@@ -56,7 +57,7 @@ REQUESTS: list[ask.Request] = [
     ask.SuggestZones(text="Eu"),
     ask.SuggestSchedules(text="st", guild_id="1", reminders=True),
     ask.Undo(token="t"),
-    ask.ListRuns(guild_id="1", state="failed", since="2026-01-01T00:00:00Z"),
+    ask.ListRuns(guild_id="1", state=RunState.FAILED, since="2026-01-01T00:00:00Z"),
     ask.ListRuns(schedule_id="s", any_guild=True),
     ask.GetRun(id="r"),
     ask.CancelRun(id="r"),

@@ -10,6 +10,7 @@ import pytest
 from schedule_zero import requests as ask
 from schedule_zero.actor import OPERATOR
 from schedule_zero.routes import PREFIX
+from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger, TextTrigger
 from tests.web.fake import RUN, SCHEDULE, FakeDoor
@@ -41,7 +42,7 @@ CASES: list[tuple[str, str, Any, Any, int]] = [
     ("GET", "/schedules/sch_1/preview?n=5&after=2026-01-01T00:00:00Z", None,
      ask.PreviewSchedule(id="sch_1", n=5, after="2026-01-01T00:00:00Z"), 200),
     ("GET", "/schedules/sch_1/runs?state=failed", None,
-     ask.ListRuns(schedule_id="sch_1", state="failed", any_guild=True), 200),
+     ask.ListRuns(schedule_id="sch_1", state=RunState.FAILED, any_guild=True), 200),
     ("POST", "/preview", {"trigger": {"type": "date", "at": "2026-01-01T09:00"}, "timezone": "Europe/Rome", "n": 2},
      ask.PreviewTrigger(trigger=DateTrigger(at="2026-01-01T09:00"), timezone="Europe/Rome", n=2), 200),
     ("POST", "/undo", {"token": "t"}, ask.Undo(token="t"), 200),

@@ -18,6 +18,8 @@ from schedule_zero.requests import GetRun
 from tests.web.conftest import SETTINGS, TOKEN
 from tests.web.fake import RUN, FakeDoor
 
+pytestmark = pytest.mark.slow
+
 
 def server_on(bind: str, door: FakeDoor | None = None) -> HttpServer:
     settings = HttpSettings(bind=bind)

@@ -102,7 +102,8 @@ def _places(cursor: Cursor) -> list[int]:
     places: list[int] = []
     while (place := _place(cursor)) is not None:
         places.append(place)
-        _next_in_list(cursor, lambda at: _place(at) is not None)
+        if not _next_in_list(cursor, lambda at: _place(at) is not None):
+            break  # "second last" is one place, and none that a rule of ours has
     return places
 
 
@@ -163,8 +164,8 @@ def _weekday_list(cursor: Cursor) -> tuple[int, ...]:
     return tuple(sorted(set(found)))
 
 
-def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> None:
-    """Step over a comma, ``and`` or both, if another item of the list stands behind."""
+def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> bool:
+    """Step over a comma, ``and`` or both, if another item of the list stands behind; whether one does."""
     start = cursor.place
     separated = cursor.among((",",)) is not None
     separated = cursor.among(("and", "&")) is not None or separated
@@ -173,6 +174,7 @@ def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> None:
     here = cursor.place
     follows = another(cursor)
     cursor.place = here if follows and separated else start
+    return follows and separated
 
 
 def except_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001

@@ -1,0 +1,118 @@
+"""The words of notices: what an event means to those it concerns, and several of them as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import discord
+import msgspec
+
+from bot.sender import Letter
+from cogs.buttons import CardButton
+from cogs.reminders import REMINDER
+from cogs.texts import CONTENT, fit, moment, one_line, shorten, title_of
+from schedule_zero.event import Event, EventKind
+from schedule_zero.schedule import Schedule
+
+BUTTONS: Final = 25
+"""The most buttons of a message (Discord documentation: five rows of five)."""
+_LABEL: Final = 80
+_RESERVE: Final = 150
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell.
+
+    Attributes:
+        place: of its event in the journal, ``epoch-seq``.
+        at: when that happened.
+        guild_id: the guild whose channels may show it; None: only its owner may read it.
+        owner_id: whose schedule it is about.
+        line: the words.
+        title: what the schedule is called, without markdown.
+        purpose: which of the guild's channels it is for.
+        button: what can be done about it, as (label, verb, subject, detail).
+    """
+
+    place: str
+    at: str
+    guild_id: str | None
+    owner_id: str
+    schedule_id: str
+    line: str
+    title: str
+    purpose: Literal["failures", "log"] = "failures"
+    button: tuple[str, str, str, str] | None = None
+
+
+def is_told(event: Event) -> bool:
+    """Whether somebody has to hear of an event."""
+    return event.schedule_id is not None and (
+        event.kind == EventKind.SCHEDULE_BLOCKED
+        or (event.kind == EventKind.RUN_FAILED and event.data.get("reason") == "unknown")
+        or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") == "missed")
+    )
+
+
+def notice_of(event: Event, schedule: Schedule) -> Notice:
+    """What is told of an event that has to be heard of."""
+    title = title_of(schedule)
+    why = one_line(str(event.data.get("error") or event.data.get("reason") or ""), 200)
+    purpose: Literal["failures", "log"] = "failures"
+    button = None
+    if event.kind == EventKind.SCHEDULE_BLOCKED:
+        state = "waits for a new owner" if schedule.state == "needs_owner" else "is blocked"
+        line = f"⛔ **{title}** {state} and will not run until somebody resumes it: {why}"
+        button = ("Resume", "resume", schedule.id, str(schedule.revision))
+    elif event.kind == EventKind.RUN_FAILED:
+        line = f"❓ **{title}**: whether a message came out is not known, so it was not repeated ({why})."
+        button = ("Post again", "again", event.run_id or "", "")
+    else:
+        purpose = "log"
+        line = f"⏭ **{title}** was missed while the service was away: {_missed(event)}"
+    return Notice(
+        place=f"{event.epoch}-{event.seq}",
+        at=event.at,
+        guild_id=None if _is_private(schedule) else schedule.guild_id,
+        owner_id=schedule.owner_id,
+        schedule_id=schedule.id,
+        line=f"{line} `{schedule.id}`",
+        title=_plain_title(schedule),
+        purpose=purpose,
+        button=button,
+    )
+
+
+def letter_of(notices: Sequence[Notice]) -> Letter:
+    """All of them as one message; where there is not room for every line, it says how many are left out."""
+    view = None
+    buttons = [(notice, notice.button) for notice in notices if notice.button is not None]
+    if buttons:
+        view = discord.ui.View(timeout=None)
+        for notice, (label, verb, subject, detail) in buttons[:BUTTONS]:
+            named = label if len(buttons) == 1 else shorten(f"{label}: {notice.title}", _LABEL)
+            view.add_item(CardButton(named, verb, subject, detail))
+    listing = "/remind list" if notices[0].guild_id is None else "/schedule list"
+    more = f"… and {{count}} more; `{listing}` shows them all"
+    return Letter(content=fit([notice.line for notice in notices], CONTENT - _RESERVE, more), view=view)
+
+
+def _is_private(schedule: Schedule) -> bool:
+    """Whether its text is for its owner alone: a reminder, wherever it is delivered, and any direct message."""
+    return schedule.metadata.get("kind") == REMINDER or (schedule.handler, schedule.method) == ("discord", "send_dm")
+
+
+def _plain_title(schedule: Schedule) -> str:
+    """What a schedule is called where no markdown is read: on a button."""
+    text = schedule.name or str(schedule.args.get("content", "")) or f"{schedule.handler}.{schedule.method}"
+    return shorten(" ".join(text.split()), _LABEL)
+
+
+def _missed(event: Event) -> str:
+    missed = event.data.get("missed")
+    if not isinstance(missed, dict):
+        return f"due {moment(event.at)}"
+    count = missed.get("count", 1)
+    times = "once" if count == 1 else f"{count} times"
+    return f"{times}, from {moment(str(missed['from']))} to {moment(str(missed['to']))}"

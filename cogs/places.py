@@ -1,0 +1,36 @@
+"""Whether the bot can post where somebody wants it to, asked before anything is saved."""
+
+from __future__ import annotations
+
+import discord
+
+from cogs.channels import missing_to_post, named
+from cogs.front import Interaction
+from cogs.refusals import Refusal
+
+
+async def require_bot_rights(interaction: Interaction, channel_id: int, option: str) -> None:
+    """The bot must be able to post there. Discord is asked when the channel is not cached, so defer first.
+
+    Raises:
+        Refusal: the channel is gone, hidden, or a right is missing.
+    """
+    client = interaction.client
+    guild = client.get_guild(interaction.guild_id or 0)
+    try:
+        channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+    except discord.NotFound:
+        raise Refusal(f"`{option}` was deleted meanwhile; pick another one.") from None
+    except discord.Forbidden:
+        raise Refusal(f"The bot lacks View Channel in <#{channel_id}>; allow it there, or pick another one.") from None
+    in_a_guild = isinstance(channel, discord.abc.GuildChannel | discord.Thread)
+    if guild is None or not in_a_guild or channel.guild.id != guild.id:
+        raise Refusal(f"`{option}` is no channel of this server.")
+    if isinstance(channel, discord.Thread) and channel.parent is None:
+        return  # the parent is not cached, so its rights are not known; the handler asks when it posts
+    rights = channel.permissions_for(guild.me)
+    missing = missing_to_post(rights, channel.type)
+    if missing:
+        raise Refusal(f"The bot lacks {named(missing)} in <#{channel_id}>; allow it there, or pick another one.")
+    if isinstance(channel, discord.Thread) and channel.locked and not rights.manage_threads:
+        raise Refusal(f"The thread <#{channel_id}> is locked; unlock it, or pick another one.")

@@ -1,0 +1,142 @@
+"""Batches: up to a thousand schedules in one request, judged one by one, the accepted ones saved in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from core.ledger.port import NameTaken, Transaction
+from core.ledger.rows import ScheduleRow
+from core.service.desk import Desk, Effects, with_undo
+from core.service.draft import Draft
+from core.service.render import schedule_view
+from core.service.room import Limit, Room, Tally, full, tallies_of
+from core.service.shape import shaped
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError
+from schedule_zero.event import EventKind
+from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.views import BatchItem, BatchView, problem_details
+
+MOST_ITEMS: Final = 1000
+SLICE: Final = 10  # items drafted before others have their turn on the loop: about a millisecond
+
+
+class Proposal(msgspec.Struct):
+    """A schedule that may be saved, and the answer it will get."""
+
+    row: ScheduleRow
+    view: Schedule
+
+
+Judged = Proposal | ScheduleZeroError
+
+
+class Batches:
+    """The use case of saving many schedules at once."""
+
+    def __init__(self, desk: Desk, room: Room, draft: Callable[[Actor, ScheduleSpec], Awaitable[Draft]]) -> None:
+        self._desk = desk
+        self._room = room
+        self._draft = draft
+
+    async def create(self, actor: Actor, request: ask.CreateSchedules) -> BatchView:
+        """Each item by itself; the accepted ones in one transaction."""
+        if not 1 <= len(request.items) <= MOST_ITEMS:
+            raise Invalid(f"items: takes 1 to {MOST_ITEMS:,} schedules", (FieldError("items", "wrong number"),))
+        judged: list[Judged] = []
+        for start in range(0, len(request.items), SLICE):
+            judged += [await self._judge(actor, item) for item in request.items[start : start + SLICE]]
+            await asyncio.sleep(0)
+
+        async def work(tx: Transaction, effects: Effects) -> BatchView:
+            try:
+                return await self._save(tx, effects, actor, judged, look_up=False)
+            except NameTaken:  # nothing was written; which name it is, only asking for each one tells
+                return await self._save(tx, effects, actor, judged, look_up=True)
+
+        return await self._desk.change(actor, request, BatchView, work)
+
+    async def _judge(self, actor: Actor, item: Any) -> Judged:
+        try:
+            made = await self._draft(actor, shaped(item, ScheduleSpec))
+        except ScheduleZeroError as error:
+            return error
+        return Proposal(made.row, schedule_view(made.row, rule=made.rule))
+
+    async def _save(
+        self, tx: Transaction, effects: Effects, actor: Actor, judged: Sequence[Judged], *, look_up: bool
+    ) -> BatchView:
+        """Save what is accepted with one statement a table. Raises NameTaken, before anything was written."""
+        admission = _Admission(self._room, tx, actor, judged, look_up=look_up)
+        results = [
+            each if isinstance(each, ScheduleZeroError) else (await admission.refusal(each.row) or each)
+            for each in judged
+        ]
+        accepted = [each for each in results if isinstance(each, Proposal)]
+        if accepted:
+            rows = [each.row for each in accepted]
+            await tx.schedules.insert(rows)
+            undos = await self._desk.record_many(
+                tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, row) for row in rows]
+            )
+            for each, undo in zip(accepted, undos, strict=True):
+                with_undo(each.view, undo)
+            self._room.taken(rows)
+            effects.schedules.extend(rows)
+        return BatchView(items=tuple(map(_item, results)))
+
+
+class _Admission:
+    """Who of a batch may come in, in the order asked: up to each limit, and nobody under a name that is taken.
+
+    Names are looked up only when one of them is known to be taken: for a thousand it would be a thousand questions.
+    """
+
+    def __init__(self, room: Room, tx: Transaction, actor: Actor, judged: Sequence[Judged], *, look_up: bool) -> None:
+        self._room = room
+        self._tx = tx
+        self._actor = actor
+        self._look_up = look_up
+        rows = (each.row for each in judged if isinstance(each, Proposal))
+        self._wanted = Counter(tally for row in rows for tally in tallies_of(row))
+        self._left: dict[Tally, int] = {}
+        self._names: set[tuple[str | None, str]] = set()
+
+    async def refusal(self, row: ScheduleRow) -> ScheduleZeroError | None:
+        """Why this one may not come in; None, and its place and name are taken, if it may."""
+        limits = self._room.limits(self._actor, row)
+        for limit in limits:
+            if await self._places(limit) <= 0:
+                return full(limit)
+        if row.name is not None:
+            key = (row.guild_id, row.name)
+            if key in self._names or (self._look_up and await self._tx.schedules.by_name(*key) is not None):
+                return name_taken(row)
+            self._names.add(key)
+        for limit in limits:
+            self._left[limit.tally] -= 1
+        return None
+
+    async def _places(self, limit: Limit) -> int:
+        """How many more there may be, asked once for the whole batch."""
+        tally = limit.tally
+        if tally not in self._left:
+            self._left[tally] = await self._room.left(self._tx, limit, wanted=self._wanted[tally])
+        return self._left[tally]
+
+
+def _item(result: Judged) -> BatchItem:
+    if isinstance(result, Proposal):
+        return BatchItem(status=201, schedule=result.view)
+    return BatchItem(status=result.status, problem=problem_details(result))
+
+
+def name_taken(row: ScheduleRow) -> Conflict:
+    """The refusal of a name that another schedule has."""
+    return Conflict(f"There is a schedule named {row.name!r} already; choose another name.", field="name")

@@ -1,0 +1,54 @@
+"""When more is due at once than one tick takes, all of it becomes runs before attempts begin: up to a bound."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from core.engine import scheduler
+from core.engine.ports import Pace
+from tests.engine.conftest import Build
+from tests.engine.house import PACE, House
+
+# APScheduler asks for a hundred at a time, so no tick is smaller.
+ONE_TICK = 100
+DUE = 3 * ONE_TICK
+
+
+@pytest.fixture(autouse=True)
+def small_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "TICK_LIMIT", ONE_TICK)
+
+
+async def storm(house: House) -> None:
+    """So many one-shots of as many guilds, due at one instant that has come."""
+    at = house.clock.in_s(3600)
+    items = [
+        {"handler": "hands", "method": "work", "guild_id": str(n), "trigger": {"type": "date", "at": at}}
+        for n in range(DUE)
+    ]
+    assert {item.status for item in (await house.client.create_schedules(items)).items} == {201}
+    house.clock.set(3601)
+    house.run()
+
+
+async def test_what_is_due_at_once_is_all_there_before_the_first_attempt(build: Build) -> None:
+    house = await build(run=False, pace=_pace(60.0))
+    await storm(house)
+    await house.heard("run.succeeded", count=DUE)
+    kinds = [event.kind for event in await house.told("run.created", "run.dispatched")]
+    assert kinds.index("run.dispatched") == kinds.count("run.created") == DUE
+
+
+async def test_ticks_that_never_catch_up_do_not_starve_what_they_made(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build(run=False, pace=_pace(0.001))
+    monkeypatch.setattr(house.engine.tick._caught_up, "set", lambda: None)
+    house.engine.tick._caught_up.clear()
+    await storm(house)
+    await house.heard("run.succeeded", count=DUE)
+
+
+def _pace(seconds: float) -> Pace:
+    return msgspec.structs.replace(PACE, ticks_first_s=seconds)
