@@ -122,6 +122,8 @@ class App:
         await self.service.guilds.load_zones()
         await self.engine.recover()
         await self._note(EventKind.CORE_STARTED)
+        for name, _ in self._subscribers:
+            await self.engine.publisher.place(name)  # before anything can happen: a new one misses nothing of it
         self._tasks = [
             asyncio.create_task(self.engine.run(), name="the engine"),
             asyncio.create_task(_raise_when_failed(self.ledger), name="the store"),

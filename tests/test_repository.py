@@ -88,6 +88,7 @@ def test_importing_the_kit_loads_none_of_the_service() -> None:
 # ── tidiness ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_no_function_is_longer_than_one_screen() -> None:
     long = [
         f"{place(path, node.lineno)} {node.name}: {length} lines"

@@ -39,7 +39,7 @@ class Publisher:
         """Deliver to a durable subscriber until cancelled. A new one starts with the next event."""
         nudge = self._join()
         try:
-            seq = await self._place(name)
+            seq = await self.place(name)
             while True:
                 nudge.clear()
                 page = await self._ledger.reader.journal.after(seq, PAGE)
@@ -69,18 +69,19 @@ class Publisher:
         finally:
             self._nudges.discard(nudge)
 
-    def _join(self) -> asyncio.Event:
-        nudge = asyncio.Event()
-        self._nudges.add(nudge)
-        return nudge
-
-    async def _place(self, name: str) -> int:
+    async def place(self, name: str) -> int:
+        """Where a durable subscriber stands: a new one behind all there is by now, and that is kept."""
         cursor = await self._ledger.reader.journal.cursor(name)
         epoch, head = await self._ledger.reader.journal.head()
         if cursor is not None and cursor[0] == epoch:
             return cursor[1]
         await self._keep(name, epoch, head)
         return head
+
+    def _join(self) -> asyncio.Event:
+        nudge = asyncio.Event()
+        self._nudges.add(nudge)
+        return nudge
 
     async def _deliver(self, name: str, sink: EventSink, page: Sequence[Event]) -> bool:
         try:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 import pytest
 
+from core.app import App
 from core.engine.janitor import Retention
 from core.engine.ports import Pace
+from core.governor.settings import GovernorSettings
+from core.ledger.settings import StoreSettings
 from schedule_zero.event import Event
 from schedule_zero.instant import DAY, HOUR, SECOND
 from schedule_zero.run import RunState
@@ -236,3 +240,11 @@ async def test_sweeping_goes_page_by_page(build: Build, monkeypatch: pytest.Monk
     await house.engine.janitor.sweep()
     assert await house.runs(schedule.id) == []
     assert await house.told() == []
+
+
+async def test_a_new_subscriber_has_its_place_before_anybody_can_ask_for_anything(tmp_path: Path) -> None:
+    app = App(store=StoreSettings(url="memory"), data_dir=tmp_path, governor=GovernorSettings())
+    ear = Ear()
+    app.subscribe("ear", ear.deliver)
+    async with app.running():
+        assert await app.ledger.reader.journal.cursor("ear") is not None
