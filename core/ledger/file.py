@@ -8,6 +8,7 @@ time a question; through SQLAlchemy's async engine it was 470 µs].
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -150,6 +151,7 @@ class ReaderPool:
         self._patience_s = patience_s
         self._slots = asyncio.Semaphore(READERS)
         self._idle: list[ThreadConnection] = []
+        self._abandoned: list[asyncio.Task[ThreadConnection]] = []
         self._closed = False
 
     async def fetch(self, query: Query[T], *given: Any) -> list[T]:
@@ -171,11 +173,23 @@ class ReaderPool:
         self._closed = True
         for _ in range(READERS):
             await self._slots.acquire()
+        while self._abandoned:
+            with contextlib.suppress(StoreError):
+                self._idle.append(await self._abandoned.pop())
         while self._idle:
             await self._idle.pop().close()
         for _ in range(READERS):
             self._slots.release()
 
     async def _open(self) -> ThreadConnection:
+        """A new one. aiosqlite would for ever leave open what nobody waits for, so who is cancelled leaves it here."""
+        opening = self._abandoned.pop() if self._abandoned else asyncio.create_task(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._abandoned.append(opening)
+            raise
+
+    async def _connect(self) -> ThreadConnection:
         with explained(self._path):
             return ThreadConnection(await _connected(self._path, self._patience_s, *_READER))

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -121,6 +122,47 @@ async def test_more_questions_than_readers_are_all_answered(path: Path) -> None:
     counts = await asyncio.gather(*(ledger.reader.schedules.count("1") for _ in range(50)))
     assert counts == [300] * 50
     await ledger.close()
+
+
+class Noted(sqlite3.Connection):
+    """A connection that is counted while it is open."""
+
+    open = 0
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        Noted.open += 1
+
+    def close(self) -> None:
+        Noted.open -= 1
+        super().close()
+
+
+async def test_a_question_cancelled_while_its_reader_opens_leaves_no_connection(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(path)
+    began, go_on, connect = threading.Event(), threading.Event(), sqlite3.connect
+
+    def slowly(*given: Any, **named: Any) -> sqlite3.Connection:
+        began.set()
+        go_on.wait(10)
+        return connect(*given, **named, factory=Noted)
+
+    ledger = await opened(path)
+    monkeypatch.setattr(sqlite3, "connect", slowly)
+    monkeypatch.setattr(Noted, "open", 0)
+    questions = [asyncio.create_task(ledger.reader.schedules.count("1")) for _ in range(3)]
+    assert await asyncio.to_thread(began.wait, 10)
+    for _ in range(3):  # as a cancelled scope does: again and again, until they have ended
+        for question in questions:
+            question.cancel()
+        await asyncio.sleep(0)
+    go_on.set()
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    assert any(isinstance(answer, asyncio.CancelledError) for answer in answers)
+    await ledger.close()
+    assert Noted.open == 0
 
 
 async def test_a_second_core_on_one_file_is_refused_at_once(path: Path) -> None:
