@@ -3,8 +3,8 @@
 A *unit* is one change with its event: an async function that gets a Transaction. ``Ledger.write`` runs it inside the
 open group-commit batch and returns its result after the commit, when it is durable. A unit reads what it needs,
 decides, writes; it must not await anything but its transaction, must not send, and may be run twice (a batch that
-fails is replayed unit by unit), so it must not change anything outside before it returned. No text holds the character
-NUL: the doors and links see to that.
+fails is replayed unit by unit), so it must not change anything outside before it returned. A text with the character NUL
+is a ValueError; the doors and links keep it out.
 """
 
 from __future__ import annotations

@@ -309,3 +309,19 @@ async def test_any_number_of_runs_is_inserted_whole_or_not_at_all(ledger: Ledger
     assert [row.id for row in await ledger.reader.runs.waiting(None, 5000)] == ["run_after", "run_taken"]
     await save(ledger, *(run(f"run_{n:04}") for n in range(count)))
     assert await ledger.reader.runs.counts() == {RunState.WAITING: count + 2}
+
+
+async def test_a_text_that_looks_like_an_escaped_nul_is_kept_and_one_with_nul_is_refused_whole(ledger: Ledger) -> None:
+    await save(ledger, run("run_1"), run("run_2"))
+
+    async def fails(tx: Transaction, id: str, error: str) -> None:
+        await tx.runs.move(
+            [Move(run_id=id, before=RunState.WAITING, before_attempt=0, after=RunState.CANCELLED, attempt=0, at=NOW,
+                  error=error)]
+        )  # fmt: skip
+
+    await ledger.write(lambda tx: fails(tx, "run_1", "\\u0000"))
+    assert (await stored(ledger, "run_1")).error == "\\u0000"
+    with pytest.raises(ValueError, match="NUL"):
+        await ledger.write(lambda tx: fails(tx, "run_2", "before\0after"))
+    assert (await stored(ledger, "run_2")).state is RunState.WAITING
