@@ -124,6 +124,22 @@ async def test_a_defect_in_one_guild_does_not_silence_the_others(
         await server.wait_messages(1, channel_id=world.GENERAL)
 
 
+async def test_a_page_that_comes_again_while_its_notice_is_put_aside_adds_nothing_to_it(
+    server: DiscordServer, naps: Naps
+) -> None:
+    async with connected(server, None) as host:
+        _both(host)
+        _guild(host).unavailable = True
+        page = blocked(host, 1, 7)
+        await tell(host, page)
+        await tell(host, page)
+        _guild(host).unavailable = False
+        naps.end()
+        await server.wait_messages(1, channel_id=world.GENERAL)
+    (told,) = server.history(world.GENERAL)
+    assert told["content"].count("standup 1") == 1
+
+
 async def test_what_was_put_aside_outlives_the_process_and_is_told_once(
     server: DiscordServer, tmp_path: Path, naps: Naps
 ) -> None:
