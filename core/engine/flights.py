@@ -27,6 +27,7 @@ class Flight(msgspec.Struct):
         stopping: why it was asked to stop (``timed_out`` or ``cancelled``), and ``stop_by``: when patience ends.
         at_most_once: a lost attempt is not tried again.
         lost: attempts so far that do not count against ``max_attempts``.
+        started: the handler said that it began; ``running``: and the ledger has it so.
     """
 
     order: Order
@@ -43,6 +44,7 @@ class Flight(msgspec.Struct):
     lost: int
     at_most_once: bool = False
     started: bool = False
+    running: bool = False
     stopping: str | None = None
     stop_by: float | None = None
     fraction: float | None = None

@@ -1,7 +1,8 @@
 """Settle: answers become outcomes, a batch in one transaction.
 
-Every answer is checked against the fence (run, attempt) inside the transaction. One that comes too late is kept on
-its attempt, acknowledged, and changes nothing else.
+Every answer is checked against the fence (run, attempt) inside the transaction: the ledger moves a run only from the
+state and attempt its answer is for. One that comes too late is kept on its attempt, acknowledged, and changes nothing
+else.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import structlog
 from core.engine.flights import Flight, Flights
 from core.engine.outcome import Outcome, conclude
 from core.engine.ports import Answer, Clock
-from core.ledger.port import Ledger, StoreClosed, StoreError, Transaction
+from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transaction
 from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.run import OPEN, TERMINAL, RunState
@@ -117,7 +118,7 @@ class Settler:
         late, self._late = self._late, []
         log.debug("outcomes commit", ended=len(ended), started=len(started), late=len(late))
         try:
-            blocked = await self._ledger.write_essential(self._unit(ended, started, late))
+            blocked = await self._write(ended, started, late)
         except StoreClosed:
             raise
         except StoreError as error:  # nothing is lost: outcomes wait here, and their attempts stay open in the ledger
@@ -126,6 +127,8 @@ class Settler:
             await asyncio.sleep(REFUSED_PAUSE_S)
             return False
         log.debug("outcomes committed", ended=len(ended), started=len(started), late=len(late))
+        for flight in started:
+            flight.running = True
         self.executed += sum(1 for verdict in ended if verdict.outcome.state in TERMINAL)
         self._consequences.settled(ended)
         for row in late:
@@ -134,17 +137,29 @@ class Settler:
             await self._consequences.schedules_changed(blocked)
         return True
 
+    async def _write(self, ended: list[Verdict], started: list[Flight], late: list[AttemptRow]) -> list[ScheduleRow]:
+        """Nearly always the runs stand where memory believes, so that is not asked first: the ledger refuses moves from
+        anywhere else, and then each run is looked at."""
+        try:
+            return await self._ledger.write_essential(self._unit(ended, started, late, doubtful=False))
+        except StaleMove as error:
+            log.debug("outcomes are looked through", reason=str(error), ended=len(ended), started=len(started))
+            return await self._ledger.write_essential(self._unit(ended, started, late, doubtful=True))
+
     def _in_air(self, flight: Flight) -> bool:
         return self._flights.get(flight.order.run_id, flight.order.attempt) is flight
 
     def _unit(
-        self, ended: list[Verdict], started: list[Flight], late: list[AttemptRow]
+        self, ended: list[Verdict], started: list[Flight], late: list[AttemptRow], *, doubtful: bool
     ) -> Callable[[Transaction], Awaitable[list[ScheduleRow]]]:
         now = self._clock.now()
+        flights = [*(verdict.flight for verdict in ended), *started]
 
         async def unit(tx: Transaction) -> list[ScheduleRow]:
-            ids = [verdict.flight.order.run_id for verdict in ended] + [flight.order.run_id for flight in started]
-            standing = await tx.runs.standing(ids)
+            if doubtful:
+                standing = await tx.runs.standing([flight.order.run_id for flight in flights])
+            else:
+                standing = {flight.order.run_id: _believed(flight) for flight in flights}
             valid, stale = _fence(ended, standing)
             begun = [f for f in started if standing.get(f.order.run_id) == (RunState.DISPATCHED, f.order.attempt)]
             events: list[EventRow] = []
@@ -158,6 +173,11 @@ class Settler:
             return blocked
 
         return unit
+
+
+def _believed(flight: Flight) -> tuple[RunState, int]:
+    """Where the run of an attempt under way stands, as far as this process knows."""
+    return RunState.RUNNING if flight.running else RunState.DISPATCHED, flight.order.attempt
 
 
 def _fence(ended: list[Verdict], standing: dict[str, tuple[RunState, int]]) -> tuple[list[Verdict], list[Verdict]]:
