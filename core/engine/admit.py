@@ -14,7 +14,7 @@ import msgspec
 
 from core.engine.plan import Plan
 from core.ledger.port import ActiveRun
-from core.ledger.rows import Advance, EventRow, Move, RunRow
+from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, RunState, SkipReason
@@ -38,13 +38,13 @@ class Firing(msgspec.Struct, gc=False):
     swallowed: tuple[int, int, int] | None = None
 
 
-class Decision(msgspec.Struct):
-    """What becomes of one firing."""
+class Decision(msgspec.Struct, gc=False):
+    """What becomes of one firing: new runs, what happens to older ones, and which of those under way shall stop."""
 
     advance: Advance
-    runs: list[RunRow]
-    moves: list[Move]
-    cancel: list[str]
+    runs: Sequence[RunRow]
+    moves: Sequence[Move] = ()
+    cancel: Sequence[str] = ()
 
 
 class Collision(msgspec.Struct):
@@ -114,20 +114,20 @@ def decide(firing: Firing, advance: Advance, now: int, active: Sequence[ActiveRu
     """Turn a firing, which steps its schedule forward so, into new runs and what they do to older ones of the schedule."""
     plan = firing.plan
     if not active and firing.swallowed is None and not firing.behind and _in_time(plan, firing.due, now):
-        return Decision(advance, [_run_row(firing, firing.due, now, make_id())], [], [])  # what nearly all are
+        return Decision(advance, (_run_row(firing, firing.due, now, make_id()),))  # what nearly all are
     dues = firing.behind or ((firing.due,) if firing.swallowed is None else ())
     swallowed = firing.swallowed
     in_time = [due for due in dues if _in_time(plan, due, now)]
     late = [due for due in dues if not _in_time(plan, due, now)]
     if late:
         swallowed = _join(swallowed, late)
-    decision = Decision(advance, [], [], [])
+    runs: list[RunRow] = []
     # Listings go by id, and ids made in one millisecond sort at random: here they go by due time.
     ids = iter(sorted(make_id() for _ in range(len(in_time) + (swallowed is not None))))
     if swallowed is not None:
-        decision.runs.append(missed_row(plan, swallowed, now, next(ids)))
-    for due in in_time:
-        decision.runs.append(_run_row(firing, due, now, next(ids)))
+        runs.append(missed_row(plan, swallowed, now, next(ids)))
+    runs += [_run_row(firing, due, now, next(ids)) for due in in_time]
+    decision = Decision(advance, runs)
     _make_room(decision, plan, now, active)
     return decision
 
@@ -203,16 +203,13 @@ def _make_room(decision: Decision, plan: Plan, now: int, active: Sequence[Active
         for row in fresh:
             row.state, row.reason, row.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
         return
-    decision.cancel.extend(collision.cancel)
-    decision.moves.extend(collision.moves)
-    if policy.catchup == "once":
-        for run in active:
-            if run.state is RunState.WAITING and run.attempt == 0:
-                decision.moves.append(_skip(run, now, SkipReason.SUPERSEDED))
-    elif policy.catchup == "all":
-        waiting = [run for run in active if run.state is RunState.WAITING and run.attempt == 0]
-        for run in waiting[: max(0, len(waiting) + len(fresh) - policy.catchup_limit)]:
-            decision.moves.append(_skip(run, now, SkipReason.SUPERSEDED))
+    superseded = [run for run in active if run.state is RunState.WAITING and run.attempt == 0]
+    if policy.catchup == "all":
+        superseded = superseded[: max(0, len(superseded) + len(fresh) - policy.catchup_limit)]
+    elif policy.catchup != "once":
+        superseded = []
+    decision.cancel = collision.cancel
+    decision.moves = [*collision.moves, *(_skip(run, now, SkipReason.SUPERSEDED) for run in superseded)]
 
 
 def collide(policy: Policy, active: Sequence[ActiveRun], now: int) -> Collision:
@@ -239,9 +236,8 @@ def _end(run: ActiveRun, now: int, state: RunState, reason: str) -> Move:
     )  # fmt: skip
 
 
-def events_of(decision: Decision, plan: Plan, now: int) -> list[EventRow]:
+def events_of(decision: Decision, row: ScheduleRow, now: int) -> list[EventRow]:
     """The events of one decision, in order."""
-    row = plan.row
     events = [
         EventRow(
             at=now,

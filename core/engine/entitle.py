@@ -51,24 +51,30 @@ class Entitler:
     def open_books(self, tx: Transaction, guilds: set[str | None], now: int) -> Books:
         """Open the counters of every guild that has quotas; the question for them travels with the next one."""
         books: dict[str | None, _Book] = {}
+        calendars: dict[tuple[int, ZoneInfo], list[Period]] = {}  # guilds of one plan and zone share their periods
         for guild in guilds:
-            if guild is not None and limited(quota := self._settings.quota_of(guild)):
-                books[guild] = _Book(guild, quota, self._zones.get(guild, _UTC), now)
-        keys = [key for book in books.values() for key in book.counters()]
+            if guild is None or not limited(quota := self._settings.quota_of(guild)):
+                continue
+            zone = self._zones.get(guild, _UTC)
+            here = calendars.get((id(quota), zone))
+            if here is None:
+                here = calendars[id(quota), zone] = periods(quota, now, zone)
+            books[guild] = _Book(guild, quota, zone, now, here)
+        keys = [key for book in books.values() for key in book.counters]
         return Books(books, tx.usage.ask(keys) if keys else None)
 
     async def charge(self, tx: Transaction, books: Books, pairs: Sequence[tuple[Plan, Decision]]) -> Charges:
         """Charge the new waiting runs of one tick, changing rows that must wait or are skipped."""
         charges = Charges([])
+        fresh: dict[str | None, list[tuple[RunRow, bool]]] = {guild: [] for guild in books.by_guild}
         for plan, decision in pairs:
-            book = books.by_guild.get(plan.row.guild_id)
-            if book is None:
-                continue
-            for run in decision.runs:
-                if run.state is RunState.WAITING:
-                    await book.charge(tx, run, wait=plan.terms.policy.on_quota == "wait")
+            runs = fresh.get(plan.row.guild_id)
+            if runs is not None:
+                wait = plan.terms.policy.on_quota == "wait"
+                runs += [(run, wait) for run in decision.runs if run.state is RunState.WAITING]
         amounts: dict[UsageKey, int] = {}
-        for book in books.by_guild.values():
+        for guild, book in books.by_guild.items():
+            await book.charge_all(tx, fresh[guild])
             amounts |= book.amounts
             charges.events += book.events
         if amounts:
@@ -80,7 +86,8 @@ class Entitler:
         quota = self._settings.quota_of(run.guild_id)
         if run.guild_id is None or not limited(quota):
             return Charges([])
-        book = _Book(run.guild_id, quota, self._zones.get(run.guild_id, _UTC), now)
+        zone = self._zones.get(run.guild_id, _UTC)
+        book = _Book(run.guild_id, quota, zone, now, periods(quota, now, zone))
         await book.charge(tx, run, wait=wait)
         if book.amounts:
             await tx.usage.charge(book.amounts)
@@ -135,29 +142,38 @@ class Books:
 class _Book:
     """One guild's counters during one transaction."""
 
-    def __init__(self, guild: str, quota: Quota, zone: ZoneInfo, now: int) -> None:
+    def __init__(self, guild: str, quota: Quota, zone: ZoneInfo, now: int, here: list[Period]) -> None:
+        """``here``: the periods ``now`` lies in; their ``counters`` are what ``note`` wants to be told."""
         self._guild = guild
         self._quota = quota
         self._zone = zone
         self._now = now
+        self._here = here
         self._used: dict[UsageKey, int] = {}
-        self._current: list[Period] | None = None
+        self.counters = [_key(guild, period) for period in here]
         self.amounts: dict[UsageKey, int] = {}
         self.events: list[EventRow] = []
 
-    def counters(self) -> list[UsageKey]:
-        """The counters of the present periods."""
-        return [_key(self._guild, period) for period in self._periods(self._now)]
-
     def note(self, used: Mapping[UsageKey, int]) -> None:
-        """What was read of them."""
-        for key in self.counters():
+        """What was read of the counters."""
+        for key in self.counters:
             self._used[key] = used.get(key, 0)
 
     def correct(self, amounts: Mapping[UsageKey, int]) -> None:
         """What was given back of those that were read."""
         for key in self._used.keys() & amounts.keys():
             self._used[key] = max(0, self._used[key] + amounts[key])
+
+    async def charge_all(self, tx: Transaction, runs: Sequence[tuple[RunRow, bool]]) -> None:
+        """Charge runs, each with whether it waits where there is no room. Nearly always there is room for all."""
+        room = min(period.allowed - self._used[key] for period, key in zip(self._here, self.counters, strict=True))
+        if len(runs) >= room:  # the last place is told of, and behind it runs wait or are skipped
+            for run, wait in runs:
+                await self.charge(tx, run, wait=wait)
+        elif runs:
+            for run, _ in runs:
+                run.charged = self._now
+            self.amounts = dict.fromkeys(self.counters, len(runs))
 
     async def charge(self, tx: Transaction, run: RunRow, *, wait: bool) -> None:
         """Find the first period with room, from now on."""
@@ -175,11 +191,7 @@ class _Book:
         run.state, run.reason, run.ended = RunState.SKIPPED, SkipReason.QUOTA, self._now
 
     def _periods(self, instant: int) -> list[Period]:
-        if instant != self._now:
-            return periods(self._quota, instant, self._zone)
-        if self._current is None:
-            self._current = periods(self._quota, instant, self._zone)
-        return self._current
+        return self._here if instant == self._now else periods(self._quota, instant, self._zone)
 
     async def _read(self, tx: Transaction, here: list[Period]) -> None:
         unknown = [key for period in here if (key := _key(self._guild, period)) not in self._used]

@@ -106,8 +106,8 @@ class Janitor:
         swallowed = _swallowed(plan, now)
         runs = [] if swallowed is None else [missed_row(plan, swallowed, now, self._ids.make("run", now))]
         last = row.last_due if swallowed is None else swallowed[1]
-        end = Decision(Advance(row.id, row.revision, now, None, last or now, row.fired, "done"), runs, [], [])
-        return Resumption(msgspec.structs.replace(fresh, last_due=last), runs, [resumed, *events_of(end, plan, now)])
+        end = Decision(Advance(row.id, row.revision, now, None, last or now, row.fired, "done"), runs)
+        return Resumption(msgspec.structs.replace(fresh, last_due=last), runs, [resumed, *events_of(end, row, now)])
 
     async def sweep(self) -> None:
         """Remove what is older than its retention, page by page so that nobody waits long."""

@@ -1,26 +1,26 @@
 """The tick: due schedules become runs, all in one transaction.
 
 ``scheduler`` drives it through APScheduler's DataStore: take (what is due), look (per schedule, the next time), fire
-(per schedule, buffered), commit (one unit: schedules advance, runs, entitlements, events). A crash before the commit
-leaves everything due as it was; after it, everything is there.
+(per schedule, buffered), commit (one transaction, ``tick_unit``). A crash before the commit leaves everything due as it
+was; after it, everything is there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 
-from core.engine.admit import Decision, Firing, advance_of, decide, events_of, look
-from core.engine.entitle import Books, Charges, Entitler
+from core.engine.admit import Firing, look
+from core.engine.entitle import Entitler
 from core.engine.horizon import Horizon
 from core.engine.plan import Plan, PlanBook
 from core.engine.ports import Clock
+from core.engine.tick_unit import Committed, TickUnit
 from core.ledger.port import (
-    ActiveRun,
     Ledger,
     OccurrenceTaken,
     StaleAdvance,
@@ -28,11 +28,10 @@ from core.ledger.port import (
     StoreError,
     Transaction,
 )
-from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
+from core.ledger.rows import EventRow, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import SECOND
-from schedule_zero.run import RunState
 
 log = structlog.get_logger("schedule_zero.tick")
 
@@ -48,19 +47,6 @@ class Consequences(Protocol):
     def runs_withdrawn(self, run_ids: Sequence[str]) -> None: ...
     def cancel_open(self, run_ids: Sequence[str]) -> None: ...
     async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None: ...
-
-
-class Committed:
-    """What one tick's transaction did; filled by the unit, read after the commit."""
-
-    __slots__ = ("advances", "cancel", "refused", "runs", "withdrawn")
-
-    def __init__(self) -> None:
-        self.advances: list[Advance] = []
-        self.runs: list[RunRow] = []
-        self.withdrawn: list[str] = []
-        self.cancel: list[str] = []
-        self.refused: set[str] = set()
 
 
 class Tick:
@@ -154,13 +140,14 @@ class Tick:
     async def commit(self) -> None:
         """Hand the tick to the ledger. Waits for the tick before, not for this one, so that computing the next one
         and committing this one overlap; what is in a tick is in no other one until it is committed."""
+        firings, self._firings = self._firings, []
+        made = TickUnit(firings, self.now, self._entitler, self._make_id) if firings else None
         if self._committing is not None:
             await self._committing
             self._committing = None
-        firings, self._firings = self._firings, []
-        if firings:
+        if made is not None:
             self._soonest_committing = min((f.next_due for f in firings if f.next_due is not None), default=None)
-            self._committing = asyncio.create_task(self._settle(firings), name="tick commit")
+            self._committing = asyncio.create_task(self._settle(made), name="tick commit")
 
     async def idle(self) -> None:
         """Wait until everything handed over is committed."""
@@ -199,96 +186,34 @@ class Tick:
         """How many known due times lie behind now: the backlog of the tick."""
         return self._horizon.count_until(now)
 
-    async def _settle(self, firings: list[Firing], *, doubtful: bool = False) -> None:
-        now = self.now
-        log.debug("tick commits", schedules=len(firings))
+    async def _settle(self, made: TickUnit) -> None:
+        log.debug("tick commits", schedules=len(made.firings))
         try:
-            done = await self._ledger.write(self._unit(firings, now, doubtful))
+            done = await self._write(made)
         except StoreClosed:
             raise
         except StoreError as error:
             log.warning("the store refused; due schedules wait", error=str(error))
             await asyncio.sleep(REFUSED_PAUSE_S)
-            self._put_back(firings)
-            return
-        except (StaleAdvance, OccurrenceTaken) as error:
-            # Somebody edited one of them meanwhile, or the clock went back: now each is looked at before it moves.
-            log.debug("a tick is looked through", reason=str(error), schedules=len(firings))
-            await self._settle(firings, doubtful=True)
+            self._put_back(made.firings)
             return
         log.debug("tick committed", runs=len(done.runs))
-        self._after(firings, done)
+        self._after(made.firings, done)
         if done.refused:
             await self._reread(done.refused)
 
-    def _unit(self, firings: list[Firing], now: int, doubtful: bool) -> Callable[[Transaction], Awaitable[Committed]]:
-        """The tick's transaction. Nearly always everything still stands as it was taken, so that is not asked first:
-        what no longer does fails the unit, which is then run once more as ``doubtful``."""
-
-        async def unit(tx: Transaction) -> Committed:
-            done = Committed()
-            if doubtful:
-                done.refused = await tx.schedules.stale([advance_of(f) for f in firings])
-            standing = [f for f in firings if f.plan.row.id not in done.refused]
-            done.advances = [advance_of(f) for f in standing]
-            await tx.schedules.advance(done.advances)
-            books = self._entitler.open_books(tx, {f.plan.row.guild_id for f in standing}, now)
-            recurring = [f.plan.row.id for f in standing if f.plan.rule.recurring]
-            active = await tx.runs.active(recurring) if recurring else {}
-            await books.read()
-            decisions = [
-                decide(firing, step, now, active.get(firing.plan.row.id, ()), self._make_id)
-                for firing, step in zip(standing, done.advances, strict=True)
-            ]
-            if doubtful:
-                await _leave_out_known(tx, decisions)
-            pairs = list(zip(standing, decisions, strict=True))
-            await self._give_back(tx, pairs, active, books)
-            charges = await self._entitler.charge(tx, books, [(f.plan, d) for f, d in pairs])
-            await self._write(tx, pairs, charges, now, done)
-            return done
-
-        return unit
-
-    async def _write(
-        self, tx: Transaction, pairs: list[tuple[Firing, Decision]], charges: Charges, now: int, done: Committed
-    ) -> None:
-        runs: list[RunRow] = []
-        moves: list[Move] = []
-        events: list[EventRow] = []
-        for firing, decision in pairs:
-            runs += decision.runs
-            moves += decision.moves
-            events += events_of(decision, firing.plan, now)
-            done.cancel += decision.cancel
-        await tx.runs.insert(runs)
-        if moves:
-            await tx.runs.move(moves)
-        if charges.events:
-            events += charges.events
-        await tx.journal.append(events)
-        done.runs = [run for run in runs if run.state is RunState.WAITING]
-        done.withdrawn = [move.run_id for move in moves]
-
-    async def _give_back(
-        self, tx: Transaction, pairs: list[tuple[Firing, Decision]], active: Mapping[str, Sequence[ActiveRun]],
-        books: Books,
-    ) -> None:  # fmt: skip
-        """What superseded runs had been charged is free again before the new ones are charged: they take their place."""
-        untried = {move.run_id for _, decision in pairs for move in decision.moves if move.attempt == 0}
-        if untried:
-            charged = [
-                (firing.plan.row.guild_id, run.charged)
-                for firing, _ in pairs
-                for run in active.get(firing.plan.row.id, ())
-                if run.id in untried
-            ]
-            await self._entitler.give_back(tx, charged, books)
+    async def _write(self, made: TickUnit) -> Committed:
+        try:
+            return await self._ledger.write(made.trusting)
+        except (StaleAdvance, OccurrenceTaken) as error:
+            # Somebody edited one of them meanwhile, or the clock went back: now each is looked at before it moves.
+            log.debug("a tick is looked through", reason=str(error), schedules=len(made.firings))
+            return await self._ledger.write(made.doubting)
 
     def _make_id(self) -> str:
         return self._ids.make("run", self.now)
 
-    def _after(self, firings: list[Firing], done: Committed) -> None:
+    def _after(self, firings: Sequence[Firing], done: Committed) -> None:
         for firing, step in zip((f for f in firings if f.plan.row.id not in done.refused), done.advances, strict=True):
             row = firing.plan.row
             self._horizon.put(row.id, row.revision, firing.next_due)
@@ -307,7 +232,7 @@ class Tick:
             list((await self._ledger.reader.schedules.get_many(list(ids))).values())
         )
 
-    def _put_back(self, firings: list[Firing]) -> None:
+    def _put_back(self, firings: Sequence[Firing]) -> None:
         for firing in firings:
             self._horizon.put(firing.plan.row.id, firing.plan.row.revision, firing.due)
 
@@ -348,11 +273,3 @@ class Tick:
             self._horizon.put(row.id, row.revision, row.next_due)
         else:
             self._horizon.put(row.id, row.revision + 1, None)
-
-
-async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:
-    """Drop new runs whose occurrence has a row already, and with them what they would have done to that row."""
-    for decision in decisions:
-        fresh = [run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
-        if len(fresh) < len(decision.runs):
-            decision.runs, decision.moves, decision.cancel = fresh, [], []

@@ -109,7 +109,7 @@ def test_jitter_moves_the_run_and_not_its_identity() -> None:
 def test_every_decision_tells_what_it_did() -> None:
     made = plan()
     decision = fire(made, T0 + HOUR, active_run())
-    told = [(event.kind, event.run_id) for event in events_of(decision, made, T0)]
+    told = [(event.kind, event.run_id) for event in events_of(decision, made.row, T0)]
     assert told == [("run.skipped", "run_1"), ("run.created", "run_2"), ("run.skipped", "run_old")]
 
 
