@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from core.app import App
-from core.commands.up import calm_collector
+from core.commands.up import tune_interpreter
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from schedule_zero.handler import Handler
@@ -67,8 +67,8 @@ async def _plain(work: Awaitable[Figures]) -> Figures:
 
 
 def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler) -> App:
-    """A core with the default store (SQLite file, synchronous=FULL), with the collector set as ``up`` sets it."""
-    calm_collector()
+    """A core with the default store (SQLite file, synchronous=FULL), with the interpreter set as ``up`` sets it."""
+    tune_interpreter()
     app = App(store=StoreSettings(), data_dir=folder, governor=governor)
     for handler in handlers:
         app.serve(handler)

@@ -11,13 +11,13 @@ import structlog
 from core.engine.choose import Chosen, choose
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight
-from core.engine.plan import Terms, TermsBook
+from core.engine.plan import PlanBook, Terms
 from core.engine.ports import LEASE_S, Clock, Order
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.governor.governor import Governor
-from core.ledger.port import Ledger, ReadyRun, StoreClosed, StoreError, Transaction
-from core.ledger.rows import AttemptRow, EventRow, LeaseRow, Move, RunRow
+from core.ledger.port import Ledger, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
+from core.ledger.rows import AttemptRow, EventRow, LeaseRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.run import RunState
 
@@ -44,7 +44,7 @@ class Dispatcher:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
-        terms: TermsBook, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
+        book: PlanBook, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
         consequences: Consequences,
     ) -> None:  # fmt: skip
         self._clock = clock
@@ -53,7 +53,7 @@ class Dispatcher:
         self._queue = queue
         self._governor = governor
         self._fleet = fleet
-        self._terms = terms
+        self._book = book
         self._longest_sleep_s = longest_sleep_s
         self._ticks_first = ticks_first
         self._consequences = consequences
@@ -131,9 +131,8 @@ class Dispatcher:
 
     async def _begin(self, chosen: list[Chosen]) -> None:
         """Commit attempts and leases, then send what was committed."""
-        rates = self._rates()
         try:
-            flights, waiting = await self._ledger.write(self._unit(chosen, rates))
+            flights, waiting = await self._write(chosen, self._rates())
         except StoreError:
             self._consequences.not_begun(chosen)
             raise
@@ -146,6 +145,57 @@ class Dispatcher:
             self._consequences.overtaken([item for item in chosen if item.place.run_id not in begun], waiting)
         self._consequences.begun(flights)
         self._send(flights)
+
+    async def _write(self, chosen: list[Chosen], rates: dict[str, str | None]) -> tuple[list[Flight], list[RunRow]]:
+        """The attempts begun, and runs that still wait but at another attempt than the room believed.
+
+        Nearly always the plan at hand is the schedule as it stands, so that is not asked first: the ledger refuses
+        moves under any other revision, and then each run is looked at.
+        """
+        flights = self._planned(chosen)
+        if flights is not None:
+            try:
+                await self._ledger.write(_begun(flights, rates))
+            except StaleMove as error:
+                log.debug("attempts are looked through", reason=str(error), count=len(flights))
+            else:
+                return flights, []
+        return await self._ledger.write(self._doubting(chosen, rates))
+
+    def _planned(self, chosen: list[Chosen]) -> list[Flight] | None:
+        """The attempts as the plans at hand say; None unless there is one for each."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        flights: list[Flight] = []
+        for item in chosen:
+            plan = self._book.known(item.place.schedule_id)
+            if plan is None:
+                return None
+            args = plan.row.args if item.place.args is None else item.place.args
+            flights.append(self._flight(item, plan.row, args, now, monotonic))
+        return flights
+
+    def _doubting(
+        self, chosen: list[Chosen], rates: dict[str, str | None]
+    ) -> Callable[[Transaction], Awaitable[tuple[list[Flight], list[RunRow]]]]:
+        """Look at each run before it moves, and leave out what waits no more, or at another attempt."""
+
+        async def unit(tx: Transaction) -> tuple[list[Flight], list[RunRow]]:
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            ready = await tx.runs.ready([item.place.run_id for item in chosen])
+            flights: list[Flight] = []
+            waiting: list[RunRow] = []
+            for item in chosen:
+                run = ready.get(item.place.run_id)
+                if run is None or run.run.state is not RunState.WAITING:
+                    continue
+                if run.run.attempt == item.place.attempt:
+                    flights.append(self._flight(item, run, run.args, now, monotonic))
+                else:
+                    waiting.append(run.run)
+            await _begun(flights, rates)(tx)
+            return flights, waiting
+
+        return unit
 
     def _send(self, flights: Sequence[Flight]) -> None:
         by_link: dict[str, list[Order]] = {}
@@ -164,73 +214,56 @@ class Dispatcher:
         self._kept_rates = (self._kept_rates | kept.keys()) - gone.keys()
         return {**kept, **gone}
 
-    def _unit(
-        self, chosen: list[Chosen], rates: dict[str, str | None]
-    ) -> Callable[[Transaction], Awaitable[tuple[list[Flight], list[RunRow]]]]:
-        """The attempts begun, and runs that still wait but at another attempt than the room believed."""
+    def _flight(self, item: Chosen, schedule: ReadyRun | ScheduleRow, args: str, now: int, monotonic: float) -> Flight:
+        place, terms = item.place, self._book.terms.of(schedule.policy)
+        info = self._fleet.method(place.handler, place.method)
+        timeout_s = info.timeout if info is not None and info.timeout is not None else terms.timeout_s
+        order = Order(
+            run_id=place.run_id, attempt=place.attempt + 1, schedule_id=place.schedule_id, guild_id=place.guild_id,
+            owner_id=schedule.owner_id, handler=place.handler, method=place.method, instance=item.instance,
+            due=place.due, late_by=max(0, now - place.due), deadline=now + int(timeout_s * 1e6), timeout_s=timeout_s,
+            args=args, metadata=schedule.metadata,
+        )  # fmt: skip
+        return Flight(
+            order=order, terms=terms, start_before=place.start_before, instance=item.instance, sent_at=monotonic,
+            sent=now, lease_s=LEASE_S, lease_until=monotonic + LEASE_S, timeout_at=monotonic + timeout_s,
+            revision=schedule.revision, failures=schedule.failures, lost=place.lost,
+            at_most_once=_at_most_once(terms, info is not None and info.at_most_once),
+        )  # fmt: skip
 
-        async def unit(tx: Transaction) -> tuple[list[Flight], list[RunRow]]:
-            now, monotonic = self._clock.now(), self._clock.monotonic()
-            ready = await tx.runs.ready([item.place.run_id for item in chosen])
-            flights: list[Flight] = []
-            waiting: list[RunRow] = []
-            for item in chosen:
-                run = ready.get(item.place.run_id)
-                if run is None or run.run.state is not RunState.WAITING:
-                    continue
-                if run.run.attempt == item.place.attempt:
-                    flights.append(self._flight(item, run, now, monotonic))
-                else:
-                    waiting.append(run.run)
-            await self._write(tx, flights, now)
-            if flights and rates:
-                await tx.notes.put(RATE, rates)
-            return flights, waiting
 
-        return unit
+def _begun(flights: Sequence[Flight], rates: dict[str, str | None]) -> Callable[[Transaction], Awaitable[None]]:
+    """The transaction that begins attempts: runs move, attempts and leases are there, and it is told."""
+    moves, attempts, leases, events = [], [], [], []
+    for flight in flights:
+        order = flight.order
+        moves.append(
+            Move(run_id=order.run_id, before=RunState.WAITING, before_attempt=order.attempt - 1,
+                 after=RunState.DISPATCHED, attempt=order.attempt, at=flight.sent, args=order.args, lost=flight.lost,
+                 revision=flight.revision, failures=flight.failures)
+        )  # fmt: skip
+        attempts.append(
+            AttemptRow(run_id=order.run_id, attempt=order.attempt, handler=order.handler, instance=order.instance,
+                       sent=flight.sent)
+        )  # fmt: skip
+        leases.append(
+            LeaseRow(run_id=order.run_id, attempt=order.attempt, instance=order.instance,
+                     remaining=int(flight.lease_s * 1e6), at_most_once=int(flight.at_most_once))
+        )  # fmt: skip
+        events.append(
+            EventRow(at=flight.sent, kind=EventKind.RUN_DISPATCHED, guild_id=order.guild_id,
+                     schedule_id=order.schedule_id, run_id=order.run_id, data=f'{{"attempt":{order.attempt}}}')
+        )  # fmt: skip
 
-    async def _write(self, tx: Transaction, flights: list[Flight], now: int) -> None:
-        moves, attempts, leases, events = [], [], [], []
-        for flight in flights:
-            order = flight.order
-            moves.append(
-                Move(run_id=order.run_id, before=RunState.WAITING, before_attempt=order.attempt - 1,
-                     after=RunState.DISPATCHED, attempt=order.attempt, at=now, args=order.args, lost=flight.lost)
-            )  # fmt: skip
-            attempts.append(
-                AttemptRow(run_id=order.run_id, attempt=order.attempt, handler=order.handler,
-                           instance=order.instance, sent=now)
-            )  # fmt: skip
-            leases.append(
-                LeaseRow(run_id=order.run_id, attempt=order.attempt, instance=order.instance,
-                         remaining=int(flight.lease_s * 1e6), at_most_once=int(flight.at_most_once))
-            )  # fmt: skip
-            events.append(
-                EventRow(at=now, kind=EventKind.RUN_DISPATCHED, guild_id=order.guild_id,
-                         schedule_id=order.schedule_id, run_id=order.run_id, data=f'{{"attempt":{order.attempt}}}')
-            )  # fmt: skip
+    async def unit(tx: Transaction) -> None:
         if flights:
             await tx.runs.move(moves)
             await tx.runs.begin(attempts, leases)
             await tx.journal.append(events)
+            if rates:
+                await tx.notes.put(RATE, rates)
 
-    def _flight(self, item: Chosen, ready: ReadyRun, now: int, monotonic: float) -> Flight:
-        run, terms = ready.run, self._terms.of(ready.policy)
-        info = self._fleet.method(run.handler, run.method)
-        timeout_s = info.timeout if info is not None and info.timeout is not None else terms.timeout_s
-        late_by = now - run.due
-        order = Order(
-            run_id=run.id, attempt=run.attempt + 1, schedule_id=run.schedule_id, guild_id=run.guild_id,
-            owner_id=ready.owner_id, handler=run.handler, method=run.method, instance=item.instance, due=run.due,
-            late_by=max(0, late_by), deadline=now + int(timeout_s * 1e6), timeout_s=timeout_s, args=ready.args,
-            metadata=ready.metadata,
-        )  # fmt: skip
-        return Flight(
-            order=order, terms=terms, start_before=run.start_before, instance=item.instance, sent_at=monotonic,
-            sent=now, lease_s=LEASE_S, lease_until=monotonic + LEASE_S, timeout_at=monotonic + timeout_s,
-            revision=ready.revision, failures=ready.failures, lost=run.lost,
-            at_most_once=_at_most_once(terms, info is not None and info.at_most_once),
-        )  # fmt: skip
+    return unit
 
 
 def _at_most_once(terms: Terms, declared: bool) -> bool:

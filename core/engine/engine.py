@@ -79,7 +79,7 @@ class Engine:
         self.settler = Settler(clock=clock, ledger=ledger, flights=self.flights, consequences=self)
         self.dispatcher = Dispatcher(
             clock=clock, ledger=ledger, room=self.room, queue=self.queue, governor=self.governor, fleet=self.fleet,
-            terms=self.book.terms, longest_sleep_s=pace.dispatch_s,
+            book=self.book, longest_sleep_s=pace.dispatch_s,
             ticks_first=partial(self.tick.caught_up, pace.ticks_first_s), consequences=self,
         )  # fmt: skip
         self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
@@ -262,6 +262,8 @@ class Engine:
                 self._wait_again(verdict, wall, now)
             else:
                 self.room.ended(order.schedule_id, order.run_id)
+            if verdict.outcome.lasting or flight.failures:  # they may be counted otherwise now than the plan says
+                self.book.drop(order.schedule_id)
         for instance, attempts in answered.items():
             link = self.fleet.link(instance)
             if link is not None:
@@ -278,7 +280,7 @@ class Engine:
         flight = verdict.flight
         self.room.retry(
             flight.order, start_before=flight.start_before, priority=flight.terms.priority,
-            not_before=verdict.outcome.not_before, wall=wall, now=now,
+            not_before=verdict.outcome.not_before, lost=verdict.outcome.lost, wall=wall, now=now,
         )  # fmt: skip
 
     def _count(self, flight: Flight) -> None:

@@ -218,8 +218,6 @@ class Tick:
             row = firing.plan.row
             self._horizon.put(row.id, row.revision, firing.next_due)
             row.fired, row.last_due, row.next_due = step.fired, step.last_due, step.next_due
-            if firing.next_due is None:
-                self._book.drop(row.id)
         self.fired += len(firings) - len(done.refused)
         self.last_commit = self._clock.now()
         self._consequences.runs_withdrawn(done.withdrawn)

@@ -22,7 +22,10 @@ FEW: Final = 1024
 
 
 class Place(msgspec.Struct, gc=False):
-    """What the room knows of one waiting run; the fair queue carries it as payload."""
+    """What the room knows of one waiting run; the fair queue carries it as payload.
+
+    ``args``: the run's own, None for one that takes its schedule's; ``lost``: tries that do not count so far.
+    """
 
     run_id: str
     schedule_id: str
@@ -34,6 +37,8 @@ class Place(msgspec.Struct, gc=False):
     handler: str
     method: str
     priority: int
+    args: str | None
+    lost: int
 
 
 class WaitingRoom:
@@ -68,19 +73,20 @@ class WaitingRoom:
             return
         place = Place(
             run.id, run.schedule_id, run.attempt, run.line, run.due, run.start_before, run.guild_id, run.handler,
-            run.method, run.priority,
+            run.method, run.priority, run.args, run.lost,
         )  # fmt: skip
         if run.attempt:  # it has begun before, so those behind it in its schedule's line still wait for its end
             self.under_way(run.schedule_id, run.id)
         self._seat(place, run.not_before, wall, now)
 
     def retry(
-        self, order: Order, *, start_before: int | None, priority: int, not_before: int | None, wall: int, now: float
-    ) -> None:
+        self, order: Order, *, start_before: int | None, priority: int, not_before: int | None, lost: int, wall: int,
+        now: float,
+    ) -> None:  # fmt: skip
         """A run comes back for another try. It keeps its place before the others of its schedule."""
         place = Place(
             order.run_id, order.schedule_id, order.attempt, 0, order.due, start_before, order.guild_id, order.handler,
-            order.method, priority,
+            order.method, priority, order.args, lost,
         )  # fmt: skip
         self._seat(place, not_before, wall, now)
 

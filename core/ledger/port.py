@@ -190,8 +190,9 @@ class RunWrites(RunReads, Protocol):
         ...
 
     async def move(self, moves: Sequence[Move]) -> None:
-        """Apply transitions. Raises ForbiddenTransition when one is not in the table, and StaleMove when a run is not
-        (any more) in ``before``/``before_attempt``: the unit read it in this transaction, so that is a defect."""
+        """Apply transitions. Raises ForbiddenTransition when one is not in the table, and StaleMove, here or at the end
+        of the unit, when a run or its schedule does not stand (any more) where the move starts from: a defect in a unit
+        that read them in this transaction, and what one that did not read them relies on."""
         ...
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:

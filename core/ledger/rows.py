@@ -107,7 +107,8 @@ class Move(msgspec.Struct, kw_only=True, gc=False):
     """One transition of a run: from what it is now to what it becomes.
 
     ``attempt`` is the number after the move; ``lost`` counts attempts our own crash took, which do not count
-    against ``max_attempts``. ``args`` None keeps what is there.
+    against ``max_attempts``. ``args`` None keeps what is there. With a ``revision`` the run's schedule must stand at it
+    too, and at so many ``failures``.
     """
 
     run_id: str
@@ -122,6 +123,8 @@ class Move(msgspec.Struct, kw_only=True, gc=False):
     reason: str | None = None
     error: str | None = None
     lost: int = 0
+    revision: int | None = None
+    failures: int | None = None
 
 
 class AttemptRow(msgspec.Struct, kw_only=True, gc=False):

@@ -257,16 +257,17 @@ def _taken(violation: Violation) -> Exception:
 # What a move may set besides; a column no move of a call sets is not sent along.
 _OPTIONAL: Final = ("not_before", "args", "result", "reason", "error")
 _ALWAYS: Final = ("run_id", "before", "before_attempt", "after", "attempt", "lost")
+_SCHEDULED: Final = ("revision", "failures")
 
 
 @lru_cache(maxsize=64)
-def _move(ending: bool, set_by: tuple[str, ...]) -> Change:
+def _move(ending: bool, scheduled: bool, set_by: tuple[str, ...]) -> Change:
     """Moves that end runs, or that do not, and set these of the optional columns.
 
     Two statements, because an index is rewritten whenever a column it names is set: leaving ``ended`` alone halves
-    the cost of a move.
+    the cost of a move. ``scheduled``: each holds only while its schedule stands as it says.
     """
-    moves = given(*_ALWAYS, *set_by, *(("at",) if ending else ()))
+    moves = given(*_ALWAYS, *set_by, *(_SCHEDULED if scheduled else ()), *(("at",) if ending else ()))
     values: dict[str, Any] = {name: moves.c[name] if name in set_by else null() for name in _OPTIONAL}
     values["args"] = func.coalesce(moves.c.args, runs.c.args) if "args" in set_by else None
     values |= {"state": moves.c.after, "attempt": moves.c.attempt, "lost": moves.c.lost}
@@ -274,14 +275,16 @@ def _move(ending: bool, set_by: tuple[str, ...]) -> Change:
         del values["args"]
     if ending:
         values["ended"] = moves.c["at"]
-    stands = (runs.c.state == moves.c.before, runs.c.attempt == moves.c.before_attempt)
-    return Change(update(runs).values(values).where(runs.c.id == moves.c.run_id, *stands), "rows")
+    stands = [runs.c.id == moves.c.run_id, runs.c.state == moves.c.before, runs.c.attempt == moves.c.before_attempt]
+    if scheduled:
+        stands += [standings.c.id == runs.c.schedule_id, *(standings.c[name] == moves.c[name] for name in _SCHEDULED)]
+    return Change(update(runs).values(values).where(*stands), "rows")
 
 
-def _moving(moves: Sequence[Move], ending: bool) -> Step:
+def _moving(moves: Sequence[Move], *, ending: bool, scheduled: bool) -> Step:
     set_by = tuple(name for name in _OPTIONAL if any(getattr(move, name) is not None for move in moves))
-    read = attrgetter(*_ALWAYS, *set_by, *(("at",) if ending else ()))
-    return Step(_move(ending, set_by), ([read(move) for move in moves],), len(moves), _stale)
+    read = attrgetter(*_ALWAYS, *set_by, *(_SCHEDULED if scheduled else ()), *(("at",) if ending else ()))
+    return Step(_move(ending, scheduled, set_by), ([read(move) for move in moves],), len(moves), _stale)
 
 
 _STARTS: Final = given("run_id", "attempt", "started")
@@ -351,16 +354,13 @@ class RunChanges(Runs):
 
     async def move(self, moves: Sequence[Move]) -> None:
         """Apply transitions. Raises ForbiddenTransition; StaleMove here or at the end of the unit."""
-        ending: list[Move] = []
-        going_on: list[Move] = []
+        alike: dict[tuple[bool, bool], list[Move]] = {}
         for move in moves:
             if (move.before, move.after) not in _ALLOWED:
                 raise ForbiddenTransition(f"run {move.run_id}: {move.before} → {move.after} is not in the table")
-            (ending if move.after in TERMINAL else going_on).append(move)
-        if going_on:
-            self._session.later(_moving(going_on, ending=False))
-        if ending:
-            self._session.later(_moving(ending, ending=True))
+            alike.setdefault((move.after in TERMINAL, move.revision is not None), []).append(move)
+        for (ending, scheduled), some in alike.items():
+            self._session.later(_moving(some, ending=ending, scheduled=scheduled))
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
         """Write new attempts with their leases."""
