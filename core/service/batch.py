@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
-from core.service.desk import Desk, Effects, with_undo
+from core.service.desk import Desk, Effects
 from core.service.draft import Draft
 from core.service.render import schedule_view
 from core.service.room import Limit, Room, Tally, full, tallies_of
 from core.service.shape import shaped
+from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError
 from schedule_zero.event import EventKind
-from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.schedule import Schedule, ScheduleSpec, UndoToken
 from schedule_zero.views import BatchItem, BatchView, problem_details
+
+V = TypeVar("V")
 
 MOST_ITEMS: Final = 1000
 SLICE: Final = 10  # items drafted before others have their turn on the loop: about a millisecond
 
 
 class Proposal(msgspec.Struct):
-    """A schedule that may be saved, and the answer it will get."""
+    """A schedule that may be saved, and what it is answered with."""
 
     row: ScheduleRow
-    view: Schedule
+    rule: Rule
+    view: Schedule | None = None
+    undo: UndoToken | None = None
 
 
 Judged = Proposal | ScheduleZeroError
@@ -50,28 +55,40 @@ class Batches:
         if not 1 <= len(request.items) <= MOST_ITEMS:
             raise Invalid(f"items: takes 1 to {MOST_ITEMS:,} schedules", (FieldError("items", "wrong number"),))
         judged: list[Judged] = []
-        for start in range(0, len(request.items), SLICE):
-            judged += [await self._judge(actor, item) for item in request.items[start : start + SLICE]]
+        for some in _slices(request.items):
+            judged += [await self._judge(actor, item) for item in some]
             await asyncio.sleep(0)
 
-        async def work(tx: Transaction, effects: Effects) -> BatchView:
+        async def save(tx: Transaction, effects: Effects) -> list[Judged]:
             try:
                 return await self._save(tx, effects, actor, judged, look_up=False)
             except NameTaken:  # nothing was written; which name it is, only asking for each one tells
                 return await self._save(tx, effects, actor, judged, look_up=True)
 
-        return await self._desk.change(actor, request, BatchView, work)
+        async def save_with_answer(tx: Transaction, effects: Effects) -> BatchView:
+            return _answer(await save(tx, effects))
+
+        if request.idempotency_key is not None:  # the answer is kept in the same transaction, so it comes first
+            await _render(judged)
+            return await self._desk.change(actor, request, BatchView, save_with_answer)
+        rendering = asyncio.create_task(_render(judged), name="batch answer")  # while the store writes
+        try:
+            saved = await self._desk.change(actor, request, list[Judged], save)
+            await rendering
+        finally:
+            rendering.cancel()
+        return _answer(saved)
 
     async def _judge(self, actor: Actor, item: Any) -> Judged:
         try:
             made = await self._draft(actor, shaped(item, ScheduleSpec))
         except ScheduleZeroError as error:
             return error
-        return Proposal(made.row, schedule_view(made.row, rule=made.rule))
+        return Proposal(made.row, made.rule)
 
     async def _save(
         self, tx: Transaction, effects: Effects, actor: Actor, judged: Sequence[Judged], *, look_up: bool
-    ) -> BatchView:
+    ) -> list[Judged]:
         """Save what is accepted with one statement a table. Raises NameTaken, before anything was written."""
         admission = _Admission(self._room, tx, actor, judged, look_up=look_up)
         results = [
@@ -86,10 +103,10 @@ class Batches:
                 tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, row) for row in rows]
             )
             for each, undo in zip(accepted, undos, strict=True):
-                with_undo(each.view, undo)
+                each.undo = undo
             self._room.taken(rows)
             effects.schedules.extend(rows)
-        return BatchView(items=tuple(map(_item, results)))
+        return results
 
 
 class _Admission:
@@ -131,8 +148,27 @@ class _Admission:
         return self._left[tally]
 
 
+def _slices(items: Sequence[V]) -> Iterator[Sequence[V]]:
+    return (items[start : start + SLICE] for start in range(0, len(items), SLICE))
+
+
+async def _render(judged: Sequence[Judged]) -> None:
+    """Make the views of what may be saved."""
+    for some in _slices(judged):
+        for each in some:
+            if isinstance(each, Proposal):
+                each.view = schedule_view(each.row, rule=each.rule)
+        await asyncio.sleep(0)
+
+
+def _answer(results: Sequence[Judged]) -> BatchView:
+    return BatchView(items=tuple(map(_item, results)))
+
+
 def _item(result: Judged) -> BatchItem:
     if isinstance(result, Proposal):
+        assert result.view is not None, "an answer is rendered before it is given"
+        result.view.undo = result.undo
         return BatchItem(status=201, schedule=result.view)
     return BatchItem(status=result.status, problem=problem_details(result))
 

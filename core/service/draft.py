@@ -16,7 +16,7 @@ from core.fields import check as what_is_wrong
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
 from core.service.policy import Mistakes, policy_for
-from core.service.times import Understood, instant_in, refuse_reading, trigger_of
+from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
 from core.timing.rule import Rule
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE, parse_duration, spell_duration
@@ -64,6 +64,7 @@ def draft(
     if before is not None and _same_rule(row, before):
         row.words, row.next_due = before.words, before.next_due
         return Draft(row, rule, same_rule=True)
+    row.words = said(read, timezone, settings)
     _check_count(row)
     row.next_due = _first_due(row, rule, read.trigger, now)
     _check_pace(rule, row, quota)
@@ -91,7 +92,7 @@ def _row(
     return ScheduleRow(
         id=id, revision=1 if before is None else before.revision + 1, guild_id=spec.guild_id,
         name=None if spec.name is None else spec.name.strip(), owner_id=owner_id, handler=spec.handler,
-        method=spec.method, args=args, trigger=trigger, timezone=timezone, words=read.words,
+        method=spec.method, args=args, trigger=trigger, timezone=timezone, words="",
         anchor=now if before is None else before.anchor,
         start=instant_in(spec.start, "start", 0) if spec.start else read.start,
         until=instant_in(spec.until, "until", 0) if spec.until else read.until,

@@ -44,7 +44,7 @@ class Limit(msgspec.Struct, frozen=True):
 def tallies_of(row: ScheduleRow) -> list[Tally]:
     """Everything a schedule counts for; what is quickest to count first."""
     counted = []
-    if access.is_reminder(_strings(row.metadata)):
+    if access.REMINDER in row.metadata and access.is_reminder(_strings(row.metadata)):
         counted.append(Tally("own", row.guild_id, row.owner_id))
         counted.append(Tally("reminders", row.guild_id))
     return [*counted, Tally("schedules", row.guild_id)]

@@ -14,8 +14,9 @@ from core.service.policy import policy_for
 from core.timing import preview as previews
 from core.timing.combine import combine, started
 from core.timing.compile import compile_rule, month_end_of
-from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat, words
+from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.rule import EARLIEST, LATEST, Rule
+from core.timing.say import say
 from core.timing.zones import search_zones
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
@@ -37,10 +38,10 @@ CHOICE_LENGTH: Final = 100
 
 
 class Understood(msgspec.Struct):
-    """A trigger in one of the stored forms, said back in words, with the bounds the words gave."""
+    """A trigger in one of the stored forms, with the bounds that words gave; ``words``: those of a text that was read."""
 
     trigger: Trigger
-    words: str
+    words: str | None
     month_end: MonthEnd
     start: int | None = None
     until: int | None = None
@@ -48,20 +49,13 @@ class Understood(msgspec.Struct):
 
 
 def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
-    """A trigger as sent, in stored form: text is read, the others are taken as they are.
+    """A trigger as sent, in stored form: text is read, the others are taken as they are, whether they make sense or not.
 
     Raises:
         Invalid: the text cannot be read, with the readings it could have.
     """
     if not isinstance(trigger, TextTrigger):
-        try:
-            said = words(trigger, timezone=timezone, hour24=settings.hour24)
-        except ValueError as error:
-            _rule(
-                trigger, timezone, now, Policy(), None, None
-            )  # names the place, where the words only say what is wrong
-            raise _invalid(error) from None
-        return Understood(trigger, said, month_end_of(trigger))
+        return Understood(trigger, None, month_end_of(trigger))
     try:
         reading = read(
             trigger.text, now=now, timezone=trigger.timezone or timezone, default_time=settings.default_time,
@@ -74,6 +68,13 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
     return Understood(
         reading.trigger, reading.words, reading.month_end, reading.start, reading.until, reading.count
     )  # fmt: skip
+
+
+def said(understood: Understood, timezone: str, settings: GuildSettings) -> str:
+    """What was understood, said back in words. Its rule was compiled before, so it makes sense."""
+    if understood.words is not None:
+        return understood.words
+    return say(understood.trigger, timezone=timezone, hour24=settings.hour24)
 
 
 def unreadable(error: Unreadable, field: str, now: int, timezone: str) -> Invalid:
@@ -160,7 +161,7 @@ def moment_in(text: str, field: str, *, now: int, timezone: str, settings: Guild
         due = _rule(understood.trigger, timezone, now, Policy(), understood.start, understood.until).next_after(now)
         if isinstance(understood.trigger, DateTrigger) and due is not None:
             return due
-        message = f"{text[:64]!r} means {understood.words}; one moment is needed here"
+        message = f"{text[:64]!r} means {said(understood, timezone, settings)}; one moment is needed here"
         raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
     if at <= now:
         raise Invalid(f"{field}: lies in the past", (FieldError(field, "lies in the past"),))
@@ -194,8 +195,9 @@ class Times:
         if understood.count is not None:
             n = min(n, understood.count)
         return PreviewView(
-            fires=fires(rule, now, n), trigger=understood.trigger, timezone=rule.zone.key, words=understood.words
-        )
+            fires=fires(rule, now, n), trigger=understood.trigger, timezone=rule.zone.key,
+            words=said(understood, timezone, settings),
+        )  # fmt: skip
 
     def preview_row(self, row: ScheduleRow, n: int, after: int) -> PreviewView:
         """What a saved schedule will do."""

@@ -33,11 +33,13 @@ def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
     if not dues:
         return []
     clock = clock_of(rule.zone)
-    all_steady = clock.is_steady(dues[0] if previous is None else previous, dues[-1])
+    if clock.is_steady(dues[0] if previous is None else previous, dues[-1]):
+        offset = clock.span(dues[0]).offset
+        return [Fire(due, _spell_shown(due, offset)) for due in dues]
     fires: list[Fire] = []
     for due in dues:
         notes: tuple[str, ...] = ()  # they are about nothing but clock changes, and most due times see none
-        if not all_steady and not clock.is_steady(due if previous is None else previous, due):
+        if not clock.is_steady(due if previous is None else previous, due):
             notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
         fires.append(Fire(due, _spell_shown(due, clock.span(due).offset), notes))
         previous = due

@@ -24,12 +24,12 @@ from core.timing.offers import completions, repeat_completions
 from core.timing.recurrence import read_recurrence
 from core.timing.rrule import RRulePattern
 from core.timing.rule import BadPattern
-from core.timing.say import say, say_bounded, say_time
+from core.timing.say import say_bounded, say_time
 from core.timing.series import Unsaid, trigger_of
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, HOUR, SECOND, spell, to_datetime
 from schedule_zero.schedule import MonthEnd
-from schedule_zero.trigger import CronTrigger, DateTrigger, RRuleTrigger, TextTrigger, Trigger
+from schedule_zero.trigger import CronTrigger, DateTrigger, RRuleTrigger, Trigger
 
 LONGEST: Final = 200
 _MOST_OFFERED: Final = 3
@@ -290,17 +290,6 @@ def suggest_repeat(
 ) -> list[Reading]:
     """At most three readings of a half-typed repetition, the best first. Never raises."""
     return _suggested(text_so_far, repeat_completions, now, timezone, default_time, hour24, repeat=True)
-
-
-def words(trigger: Trigger, *, timezone: str = "UTC", hour24: bool = True) -> str:
-    """Any trigger said back in words; where people would say it, in words that ``read`` understands.
-
-    Raises:
-        BadTrigger: the trigger itself makes no sense; names the place.
-    """
-    if not isinstance(trigger, TextTrigger):
-        compile_rule(trigger, timezone=timezone, anchor=0)
-    return say(trigger, timezone=timezone, hour24=hour24)
 
 
 def _suggested(

@@ -23,10 +23,9 @@ _PARTS: Final = ((_DAY_SECONDS // 24, "hour"), (60, "minute"), (1, "second"))
 
 
 def say(trigger: Trigger, *, timezone: str, hour24: bool) -> str:
-    """A trigger in words.
+    """A trigger in words; where people would say it, in words that mean it when they are read.
 
-    Raises:
-        ValueError: the trigger itself makes no sense.
+    The trigger must be one that ``compile_rule`` takes, or text.
     """
     if isinstance(trigger, DateTrigger):
         return say_wall(_wall(trigger.at, trigger.timezone or timezone), hour24=hour24)

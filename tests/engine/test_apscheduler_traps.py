@@ -27,6 +27,7 @@ from core.engine.admit import Firing
 from core.engine.plan import Plan
 from core.engine.ports import Pace
 from core.engine.scheduler import LedgerDataStore, RuleTrigger
+from core.engine.tick_unit import TickUnit
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY, HOUR, SECOND, parse, to_datetime
 from schedule_zero.run import RunState
@@ -253,10 +254,10 @@ class Slow:
         self.go_on = asyncio.Event()
         real = ticking.Tick._settle
 
-        async def settle(tick: ticking.Tick, firings: list[Firing], **options: Any) -> None:
+        async def settle(tick: ticking.Tick, made: TickUnit) -> None:
             self.reached.set()
             await self.go_on.wait()
-            await real(tick, firings, **options)
+            await real(tick, made)
 
         monkeypatch.setattr(ticking.Tick, "_settle", settle)
 

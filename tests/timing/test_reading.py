@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.timing.compile import compile_rule
-from core.timing.reading import Reading, Unreadable, read, read_repeat, words
+from core.timing.reading import Reading, Unreadable, read, read_repeat
+from core.timing.say import say
 from schedule_zero.instant import parse, spell, to_datetime
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, Trigger
 from tests.timing.walls import due_after, unhurried
@@ -440,9 +441,7 @@ def test_words_are_a_fixed_point(text: str, hour24: bool) -> None:
     again = understood(reading.words, hour24=hour24)
     assert again.words == reading.words
     assert fires(again, 5) == fires(reading, 5)
-    assert words(again.trigger, timezone=BERLIN, hour24=hour24) == words(
-        reading.trigger, timezone=BERLIN, hour24=hour24
-    )
+    assert say(again.trigger, timezone=BERLIN, hour24=hour24) == say(reading.trigger, timezone=BERLIN, hour24=hour24)
 
 
 def test_hours_are_shown_as_the_guild_prefers() -> None:

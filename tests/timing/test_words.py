@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.timing.compile import BadTrigger, compile_rule
-from core.timing.reading import Unreadable, read, words
+from core.timing.reading import Unreadable, read
+from core.timing.say import say
 from schedule_zero.instant import parse
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
 from tests.timing.test_cron import expressions
@@ -49,14 +50,7 @@ NOW = parse("2026-11-18T10:00:00+01:00")
     ],
 )
 def test_triggers_are_said_as_people_would(trigger: Trigger, said: str) -> None:
-    assert words(trigger, timezone=BERLIN) == said
-
-
-def test_a_trigger_that_makes_no_sense_cannot_be_said() -> None:
-    for trigger, place in ((CronTrigger("61 * * * *"), "trigger.expression"), (DateTrigger("soon"), "trigger.at")):
-        with pytest.raises(BadTrigger) as caught:
-            words(trigger)
-        assert caught.value.place == place
+    assert say(trigger, timezone=BERLIN, hour24=True) == said
 
 
 def _due(trigger: Trigger) -> list[int]:
@@ -71,7 +65,7 @@ def _words_mean_the_trigger(trigger: Trigger) -> None:
     except BadTrigger:
         return
     try:
-        reading = read(words(trigger, timezone=BERLIN), now=NOW, timezone=BERLIN)
+        reading = read(say(trigger, timezone=BERLIN, hour24=True), now=NOW, timezone=BERLIN)
     except Unreadable:
         return
     assert _due(reading.trigger) == due
