@@ -137,6 +137,9 @@ class Dispatcher:
             self._consequences.not_begun(chosen)
             raise
         log.debug("attempts committed", count=len(flights))
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for flight in flights:
+            flight.take_off(now, monotonic)
         begun = {flight.order.run_id for flight in flights}
         for item in chosen:
             if item.place.run_id in begun:
