@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.engine.flights import CANCEL_GRACE_S
-from core.engine.ports import LEASE_S, Order
+from core.engine.inprocess import InProcessLink
+from core.engine.ports import LEASE_S, Answer, Order
 from core.ledger.port import Transaction
 from schedule_zero.handler import Context
 from schedule_zero.instant import SECOND, parse
@@ -33,6 +35,22 @@ async def give_out(house: House, link: Mute, schedule: Schedule) -> tuple[Run, O
     run = await house.run_now(schedule)
     async with asyncio.timeout(10):
         return run, await link.orders.get()
+
+
+class Heard:
+    """Keeps what a link brings."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self._answers = answers
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        self._answers += answers
+
+    def beat(self, instance: str, running: Sequence[tuple[str, int]]) -> None:
+        """Nothing here waits long enough for one."""
+
+    def fleet_changed(self) -> None:
+        """There is no fleet."""
 
 
 # ── time-outs and stopping ─────────────────────────────────────────────────────────────────────────────────────
@@ -106,6 +124,20 @@ async def test_a_cancelled_run_under_way_is_asked_to_stop(house: House) -> None:
     await house.hands.begun.get()
     await house.client.cancel_run(run.id)
     assert (await house.ended(run.id)).state is RunState.CANCELLED
+
+
+async def test_work_that_is_cancelled_before_it_began_ends_at_once(house: House) -> None:
+    link, schedule = await far(house)
+    _, order = await give_out(house, link, schedule)
+    answers: list[Answer] = []
+    near = InProcessLink(house.hands, Heard(answers), house.clock, "core_near")
+    near.send([msgspec.structs.replace(order, handler="hands")])
+    near.cancel(order.run_id, order.attempt)
+    await asyncio.sleep(0)
+    assert [(each.run_id, each.attempt, each.kind) for each in answers] == [(order.run_id, 1, "cancelled")]
+    assert house.hands.calls == []
+    async with asyncio.timeout(5):
+        await near.close(0.0)
 
 
 async def test_a_cancelled_run_that_is_done_anyway_has_succeeded(house: House) -> None:
