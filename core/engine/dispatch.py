@@ -137,6 +137,9 @@ class Dispatcher:
             self._consequences.not_begun(chosen)
             raise
         log.debug("attempts committed", count=len(flights))
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for flight in flights:
+            flight.take_off(now, monotonic)
         begun = {flight.order.run_id for flight in flights}
         for item in chosen:
             if item.place.run_id in begun:
@@ -152,15 +155,24 @@ class Dispatcher:
         Nearly always the plan at hand is the schedule as it stands, so that is not asked first: the ledger refuses
         moves under any other revision, and then each run is looked at.
         """
-        flights = self._planned(chosen)
-        if flights is not None:
+        planned = self._planned(chosen)
+        if planned is not None:
             try:
-                await self._ledger.write(_begun(flights, rates))
+                await self._ledger.write(_begun(planned, rates))
             except StaleMove as error:
-                log.debug("attempts are looked through", reason=str(error), count=len(flights))
+                log.debug("attempts are looked through", reason=str(error), count=len(planned))
             else:
-                return flights, []
-        return await self._ledger.write(self._doubting(chosen, rates))
+                return planned, []
+        flights, waiting = await self._ledger.write(self._doubting(chosen, rates))
+        self._forget_old_plans(flights)
+        return flights, waiting
+
+    def _forget_old_plans(self, flights: Sequence[Flight]) -> None:
+        """A plan compiled from a row that was read before a change and came after it would be refused again and again."""
+        for flight in flights:
+            plan = self._book.known(flight.order.schedule_id)
+            if plan is not None and (plan.row.revision, plan.row.failures) != (flight.revision, flight.failures):
+                self._book.drop(flight.order.schedule_id)
 
     def _planned(self, chosen: list[Chosen]) -> list[Flight] | None:
         """The attempts as the plans at hand say; None unless there is one for each."""

@@ -49,6 +49,15 @@ class Flight(msgspec.Struct):
     stop_by: float | None = None
     fraction: float | None = None
 
+    def take_off(self, now: int, monotonic: float) -> None:
+        """The attempt is committed and about to be sent: its times run from here on, however long the store took."""
+        order = self.order
+        order.late_by = max(0, now - order.due)
+        order.deadline = now + int(order.timeout_s * 1e6)
+        self.sent_at = monotonic
+        self.lease_until = monotonic + self.lease_s
+        self.timeout_at = monotonic + order.timeout_s
+
 
 class Flights:
     """All attempts under way, by run."""

@@ -61,9 +61,15 @@ class InProcessLink:
 
     def cancel(self, run_id: str, attempt: int) -> None:
         entry = self._running.get((run_id, attempt))
-        if entry is not None:
-            entry[2].cancelled = True
-            entry[1].cancel()
+        if entry is None:
+            return
+        _, task, context = entry
+        context.cancelled = True
+        begun = inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one
+        task.cancel()
+        if not begun:  # then nothing of it ever runs, and nobody else would tell of its end
+            del self._running[run_id, attempt]
+            self._sink.answer([Answer(run_id=run_id, attempt=attempt, kind="cancelled", error="was cancelled")])
 
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         """Nothing to forget: an answer inside the process cannot be lost on its way."""

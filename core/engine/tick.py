@@ -81,23 +81,27 @@ class Tick:
         if self._horizon.needs_more(self.now):
             await self.refill()
         due = self._horizon.pop_due(self.now, limit)
-        missing = [id for id, instant in due if not self._is_ready(id, instant)]
+        # Held from here on: what leaves the book while others are read is in no heap any more, and must fire all the same.
+        plans = {id: plan for id, instant in due if (plan := self._ready(id, instant)) is not None}
+        missing = [id for id, _ in due if id not in plans]
         if missing:
             for row in (await self._ledger.reader.schedules.get_many(missing)).values():
-                await self._compile(row)
+                plan = await self._compile(row)
+                if plan is not None:
+                    plans[row.id] = plan
         if len(due) < limit:
             self._caught_up.set()
         else:
             self._caught_up.clear()
-        taken = [(plan, instant) for id, instant in due if (plan := self._book.known(id)) is not None]
+        taken = [(plan, instant) for id, instant in due if (plan := plans.get(id)) is not None]
         self._taken = {plan.row.id: (plan, instant) for plan, instant in taken}
         self._firings, self._looked = [], {}
         return taken
 
-    def _is_ready(self, id: str, due: int) -> bool:
-        """Whether the plan at hand knows the schedule as it stands at this due time."""
+    def _ready(self, id: str, due: int) -> Plan | None:
+        """The plan at hand, if it knows the schedule as it stands at this due time."""
         plan = self._book.known(id)
-        return plan is not None and plan.row.next_due == due
+        return plan if plan is not None and plan.row.next_due == due else None
 
     async def look_ahead(self, pause_s: float) -> None:
         """Keep plans of what is due soon compiled, until cancelled."""
@@ -234,15 +238,14 @@ class Tick:
         for firing in firings:
             self._horizon.put(firing.plan.row.id, firing.plan.row.revision, firing.due)
 
-    async def _compile(self, row: ScheduleRow) -> bool:
+    async def _compile(self, row: ScheduleRow) -> Plan | None:
         """Compile a plan; a schedule whose rule cannot be computed any more is blocked, not lost and not retried."""
         try:
-            self._book.add(row)
+            return self._book.add(row)
         except Exception as error:  # any fault in one stored schedule must not end the loop that serves all
             log.exception("rule cannot be computed", schedule_id=row.id)
             await self.block(row, str(error))
-            return False
-        return True
+            return None
 
     async def block(self, row: ScheduleRow, reason: str) -> None:
         """Block one schedule with an event, so that its owner hears of it."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.engine.flights import CANCEL_GRACE_S
-from core.engine.ports import LEASE_S, Order
+from core.engine.inprocess import InProcessLink
+from core.engine.ports import LEASE_S, Answer, Order
+from core.ledger.port import Transaction
 from schedule_zero.handler import Context
 from schedule_zero.instant import SECOND, parse
 from schedule_zero.run import Run, RunState
@@ -32,6 +35,22 @@ async def give_out(house: House, link: Mute, schedule: Schedule) -> tuple[Run, O
     run = await house.run_now(schedule)
     async with asyncio.timeout(10):
         return run, await link.orders.get()
+
+
+class Heard:
+    """Keeps what a link brings."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self._answers = answers
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        self._answers += answers
+
+    def beat(self, instance: str, running: Sequence[tuple[str, int]]) -> None:
+        """Nothing here waits long enough for one."""
+
+    def fleet_changed(self) -> None:
+        """There is no fleet."""
 
 
 # ── time-outs and stopping ─────────────────────────────────────────────────────────────────────────────────────
@@ -105,6 +124,20 @@ async def test_a_cancelled_run_under_way_is_asked_to_stop(house: House) -> None:
     await house.hands.begun.get()
     await house.client.cancel_run(run.id)
     assert (await house.ended(run.id)).state is RunState.CANCELLED
+
+
+async def test_work_that_is_cancelled_before_it_began_ends_at_once(house: House) -> None:
+    link, schedule = await far(house)
+    _, order = await give_out(house, link, schedule)
+    answers: list[Answer] = []
+    near = InProcessLink(house.hands, Heard(answers), house.clock, "core_near")
+    near.send([msgspec.structs.replace(order, handler="hands")])
+    near.cancel(order.run_id, order.attempt)
+    await asyncio.sleep(0)
+    assert [(each.run_id, each.attempt, each.kind) for each in answers] == [(order.run_id, 1, "cancelled")]
+    assert house.hands.calls == []
+    async with asyncio.timeout(5):
+        await near.close(0.0)
 
 
 async def test_a_cancelled_run_that_is_done_anyway_has_succeeded(house: House) -> None:
@@ -212,6 +245,38 @@ async def test_a_loop_that_stood_still_moves_all_leases_by_the_gap(house: House)
     assert flight.timeout_at - before[1] == pytest.approx(3600, abs=1)
     link.answer(order)
     assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "at_most_once"])
+@pytest.mark.parametrize("waits", ["for its turn", "for the disk"])
+async def test_a_slow_store_uses_up_neither_lease_nor_time_out(
+    house: House, delivery: str, waits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, schedule = await far(house, policy={"delivery": delivery, "timeout": "PT9S", "retry": {"max_attempts": 1}})
+    row = await house.ledger.reader.schedules.get(schedule.id)
+    assert row is not None
+    house.engine.book.add(row)  # so that the attempt is built before it waits
+    write = house.ledger.write
+
+    async def slow(unit: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        task = asyncio.current_task()
+        if task is None or task.get_name() != "dispatcher":
+            return await write(unit)
+        if waits == "for its turn":
+            house.pass_time(10)
+        done = await write(unit)
+        if waits == "for the disk":
+            house.pass_time(10)
+        return done
+
+    monkeypatch.setattr(house.ledger, "write", slow)
+    run, order = await give_out(house, link, schedule)
+    assert abs(order.deadline - house.clock.now() - 9 * SECOND) < 5 * SECOND
+    assert order.late_by >= 10 * SECOND
+    house.pass_time(LEASE_S - 1)
+    link.answer(order)
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    assert link.cancelled.empty()
 
 
 async def test_a_time_out_far_away_is_told_to_the_handler_and_closed_after_the_grace(house: House) -> None:
