@@ -66,8 +66,8 @@ class WaitingRoom:
 
     def offer(self, run: RunRow, *, wall: int, now: float) -> None:
         """A committed waiting run comes in. ``wall`` and ``now``: the two clocks (microseconds, seconds)."""
-        if run.id in self._places:
-            return
+        if run.id in self._places or run.id in self._under_way.get(run.schedule_id, ()):
+            return  # one that is given out comes back by ``retry``, whatever was read of it in between
         if len(self._places) >= self._capacity:
             self.overflowed = True
             return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.ledger.rows import RunRow
 from schedule_zero.instant import SECOND
 from schedule_zero.run import RunState
-from tests.engine.rows import T0
+from tests.engine.rows import T0, flight
 
 
 def run(id: str, *, line: int = 1, schedule: str = "s", not_before: int | None = None, start_before: int | None = None,
@@ -43,6 +45,22 @@ def test_a_line_of_zero_lets_all_in() -> None:
     for number in range(3):
         room.offer(run(f"r{number}", line=0), wall=T0, now=0.0)
     assert {next_id(queue), next_id(queue), next_id(queue)} == {"r0", "r1", "r2"}
+
+
+def test_a_run_that_is_given_out_does_not_come_in_a_second_time() -> None:
+    """The ledger may have it as waiting again before its end was told here, and be read just then."""
+    queue = FairQueue()
+    room = WaitingRoom(queue)
+    room.offer(run("r0"), wall=T0, now=0.0)
+    assert next_id(queue) == "r0"
+    room.leave("r0")
+    room.offer(msgspec.structs.replace(run("r0"), attempt=1), wall=T0, now=0.0)
+    assert len(room) == 0
+    queue.finished_run("r0", "1", "echo.echo", 0.1)
+    order = msgspec.structs.replace(flight().order, run_id="r0", schedule_id="s")
+    room.retry(order, start_before=None, priority=1, not_before=None, lost=0, wall=T0, now=0.0)
+    assert next_id(queue) == "r0"
+    assert next_id(queue) is None
 
 
 def test_a_withdrawn_run_lets_the_next_in() -> None:
