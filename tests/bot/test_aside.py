@@ -24,6 +24,8 @@ from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 from tests.discord_server.permissions import Permission
 
+pytestmark = pytest.mark.slow
+
 OTHER = str(world.OTHER_GUILD)
 
 

@@ -17,6 +17,8 @@ from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
 from tests.discord_server.permissions import Permission
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_blocked_schedule_is_told_once_with_a_button_to_resume(server: DiscordServer) -> None:
     async with connected(server, None) as host:

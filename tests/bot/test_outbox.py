@@ -14,6 +14,8 @@ from bot import outbox as module
 from bot.nonce import nonce_of
 from bot.outbox import Entry, Outbox, OutboxError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -11,6 +11,8 @@ import pytest
 from core.governor.fairness import FairQueue, Waiting
 from tests.governor.floor import Queue, simulate
 
+pytestmark = pytest.mark.slow
+
 SLOTS, RUN_S, QUIET_GUILDS, SECONDS = 100, 0.2, 50, 25
 CAPACITY = SLOTS / RUN_S
 

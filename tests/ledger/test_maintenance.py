@@ -14,6 +14,8 @@ from core.ledger.maintenance import check
 from core.ledger.port import StoreError
 from tests.ledger.making import NOW, begin, event, finish, run, save, schedule
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -23,6 +23,8 @@ from tests.playground.conftest import Start, Started
 from tests.playground.tiny_bot import TinyBot
 from tests.playground.visitor import Visitor
 
+pytestmark = pytest.mark.slow
+
 
 async def test_messages_outlive_a_restart_and_ephemeral_answers_do_not(start: Start) -> None:
     started = await start()

@@ -477,6 +477,7 @@ _zones = st.sampled_from([BERLIN, "UTC", "Australia/Lord_Howe", "Pacific/Apia", 
 _nows = st.integers(parse("2000-01-01T00:00:00Z"), parse("2060-01-01T00:00:00Z"))
 
 
+@pytest.mark.slow
 @settings(unhurried, max_examples=400)
 @given(_phrases, _nows, _zones)
 def test_words_in_any_order_are_read_or_refused(text: str, now: int, zone: str) -> None:

@@ -281,6 +281,7 @@ def test_a_count_that_is_never_reached_costs_nothing_before_it_is_near(
     assert len(steps) < 10_000
 
 
+@pytest.mark.slow
 @settings(unhurried, max_examples=60)
 @given(rules(), st.integers(1, 12), st.integers(0, 30_000_000_000_000))
 def test_a_count_ends_the_rule_after_so_many(rule: str, count: int, later: int) -> None:

@@ -24,7 +24,7 @@ from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger
 from tests.web.conftest import SETTINGS, TOKEN
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 SPEC: dict[str, Any] = {
     "handler": "echo", "method": "echo", "trigger": {"type": "cron", "expression": "0 9 * * *"}, "timezone": "UTC",
