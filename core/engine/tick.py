@@ -8,6 +8,7 @@ was; after it, everything is there.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -67,8 +68,7 @@ class Tick:
         self._unplanned: set[str] = set()
         self._firings: list[Firing] = []
         self._looked: dict[str, Firing] = {}
-        self._committing: asyncio.Task[None] | None = None
-        self._soonest_committing: int | None = None
+        self._committing: deque[tuple[asyncio.Task[None], TickUnit]] = deque()
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self.now = clock.now()
@@ -142,21 +142,30 @@ class Tick:
         self._firings.append(self._looked[id])
 
     async def commit(self) -> None:
-        """Hand the tick to the ledger. Waits for the tick before, not for this one, so that computing the next one
-        and committing this one overlap; what is in a tick is in no other one until it is committed."""
+        """Hand the tick to the ledger, and return when only the store has work to do for it, so that it writes while the
+        next tick is computed. What is in a tick is in no other one until it is committed."""
         firings, self._firings = self._firings, []
         made = TickUnit(firings, self.now, self._entitler, self._make_id) if firings else None
-        if self._committing is not None:
-            await self._committing
-            self._committing = None
+        await self._committed(but=1)
         if made is not None:
-            self._soonest_committing = min((f.next_due for f in firings if f.next_due is not None), default=None)
-            self._committing = asyncio.create_task(self._settle(made), name="tick commit")
+            task = asyncio.create_task(self._settle(made), name="tick commit")
+            task.add_done_callback(lambda _: made.worked_out.set())
+            self._committing.append((task, made))
+            await made.worked_out.wait()
 
     async def idle(self) -> None:
         """Wait until everything handed over is committed."""
-        if self._committing is not None:
-            await self._committing
+        await self._committed(but=0)
+
+    async def _committed(self, *, but: int) -> None:
+        """Wait until no more than so many ticks are on their way. Raises what ended one of them."""
+        while self._committing:
+            oldest = self._committing[0]
+            if len(self._committing) <= but and not oldest[0].done():
+                return
+            await oldest[0]
+            if self._committing and self._committing[0] is oldest:  # else somebody else waited for it as well
+                self._committing.popleft()
 
     def note(self, row: ScheduleRow) -> bool:
         """A schedule was saved or changed. Whether its due time is now the soonest of all."""
@@ -171,10 +180,8 @@ class Tick:
 
         What is being committed is in no heap until it is, and may be due again before anything else is.
         """
-        soonest = self._horizon.soonest()
-        if self._committing is None or self._committing.done() or self._soonest_committing is None:
-            return soonest
-        return self._soonest_committing if soonest is None else min(soonest, self._soonest_committing)
+        instants = [made.soonest for task, made in self._committing if not task.done()]
+        return min((at for at in (self._horizon.soonest(), *instants) if at is not None), default=None)
 
     async def caught_up(self, patience_s: float) -> None:
         """Wait, at most so long, while more is due than one tick takes: fairness can only weigh runs that are there."""

@@ -6,6 +6,7 @@ committed; inside it only what depends on the ledger is left.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from core.engine.admit import Decision, Firing, MakeId, advance_of, decide, events_of
@@ -29,13 +30,20 @@ class Committed:
 
 
 class TickUnit:
-    """One tick on its way into the ledger."""
+    """One tick on its way into the ledger.
+
+    Attributes:
+        soonest: when one of its schedules is due again.
+        worked_out: nothing is left to decide; what remains is the store's work.
+    """
 
     def __init__(self, firings: Sequence[Firing], now: int, entitler: Entitler, make_id: MakeId) -> None:
         self.firings = firings
         self._now = now
         self._entitler = entitler
         self._make_id = make_id
+        self.soonest = min((firing.next_due for firing in firings if firing.next_due is not None), default=None)
+        self.worked_out = asyncio.Event()
         # Charging changes the runs of a decision, so a unit that is played again decides anew.
         self._drafts: list[Decision] | None = self._decide(firings, {})
 
@@ -78,6 +86,7 @@ class TickUnit:
         await self._give_back(tx, pairs, active, books)
         charges = await self._entitler.charge(tx, books, [(firing.plan, decision) for firing, decision in pairs])
         await self._write(tx, pairs, charges.events, done)
+        self.worked_out.set()
         return done
 
     async def _write(

@@ -271,7 +271,7 @@ async def test_edit_while_being_processed_is_not_lost(house: House, monkeypatch:
         schedule.id, {"trigger": {"type": "interval", "every": "PT1H", "start": far}}
     )
     slow.go_on.set()
-    await house.until(lambda: house.engine.tick._committing is None or house.engine.tick._committing.done())
+    await house.until(lambda: all(task.done() for task, _ in house.engine.tick._committing))
     after = await house.client.get_schedule(schedule.id)
     assert (after.revision, after.next_fire_times[0]) == (edited.revision, edited.next_fire_times[0])
     assert await house.runs(schedule.id) == []
@@ -283,7 +283,7 @@ async def test_pause_while_being_processed_is_not_lost(house: House, monkeypatch
     await slow.reached.wait()
     await house.client.pause_schedule(schedule.id)
     slow.go_on.set()
-    await house.until(lambda: house.engine.tick._committing is None or house.engine.tick._committing.done())
+    await house.until(lambda: all(task.done() for task, _ in house.engine.tick._committing))
     after = await house.client.get_schedule(schedule.id)
     assert (after.state, after.next_fire_times) == ("paused", ())
     assert await house.runs(schedule.id) == []
