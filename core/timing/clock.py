@@ -6,7 +6,7 @@ costs a comparison instead of datetime arithmetic. All quantities are microsecon
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ _STRETCH_BITS: Final = 45  # 2**45 µs are 407 days
 _STRETCH: Final = 1 << _STRETCH_BITS
 _KEPT: Final = 400  # stretches per zone: more than there are between EARLIEST and LATEST
 _NEVER: Final = -(1 << 62)
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 REACH: Final = 26 * HOUR
 """No zone's wall is farther from UTC than this, and no clock change moves it farther (Apia 2011: 24 hours)."""
@@ -59,6 +60,10 @@ class Clock:
     def wall(self, instant: int) -> int:
         """What the clock shows at the instant."""
         return instant + self.span(instant).offset
+
+    def spell(self, instant: int) -> str:
+        """RFC 3339 with the offset shown at the instant."""
+        return spell_shown(instant, self.span(instant).offset)
 
     def highest(self, instant: int) -> int:
         """The latest wall shown up to the instant; more than ``wall`` while an hour is lived a second time."""
@@ -148,3 +153,27 @@ def clock_of(zone: ZoneInfo) -> Clock:
 def inside(instant: int) -> int:
     """The instant, moved into the time in which rules are asked."""
     return min(max(instant, EARLIEST), LATEST)
+
+
+def spell_shown(instant: int, offset: int) -> str:
+    """RFC 3339 as ``schedule_zero.instant.spell`` has it, under a known offset. Days, times and offsets come up again and
+    again, so each is spelled once [0.9 µs, through datetime 3]."""
+    days, rest = divmod(instant + offset, DAY)
+    seconds, micros = divmod(rest, SECOND)
+    fraction = f".{micros:06d}" if micros else ""
+    return f"{_spell_day(days)}T{_spell_time(seconds)}{fraction}{_spell_offset(offset)}"
+
+
+@lru_cache(maxsize=1024)
+def _spell_day(days: int) -> str:
+    return date.fromordinal(_EPOCH_DAY + days).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def _spell_time(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+@lru_cache(maxsize=256)
+def _spell_offset(offset: int) -> str:
+    return str(datetime.fromtimestamp(0, timezone(timedelta(microseconds=offset))))[len("1970-01-01 00:00:00") :]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache
 from itertools import islice
 from typing import Final
 
 import msgspec
 
-from core.timing.clock import clock_of
+from core.timing.clock import clock_of, spell_shown
 from core.timing.rule import Rule
-from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, spell
+from schedule_zero.instant import HOUR, MINUTE, spell
 
 MOST: Final = 1_000
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 class Fire(msgspec.Struct, frozen=True):
@@ -35,13 +32,13 @@ def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
     clock = clock_of(rule.zone)
     if clock.is_steady(dues[0] if previous is None else previous, dues[-1]):
         offset = clock.span(dues[0]).offset
-        return [Fire(due, _spell_shown(due, offset)) for due in dues]
+        return [Fire(due, spell_shown(due, offset)) for due in dues]
     fires: list[Fire] = []
     for due in dues:
         notes: tuple[str, ...] = ()  # they are about nothing but clock changes, and most due times see none
         if not clock.is_steady(due if previous is None else previous, due):
             notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
-        fires.append(Fire(due, _spell_shown(due, clock.span(due).offset), notes))
+        fires.append(Fire(due, clock.spell(due), notes))
         previous = due
     return fires
 
@@ -50,29 +47,6 @@ def _dues(rule: Rule, after: int) -> Iterator[int]:
     while (due := rule.next_after(after)) is not None:
         yield due
         after = due
-
-
-def _spell_shown(instant: int, offset: int) -> str:
-    """As ``spell``; but days, times and offsets come up again and again here, so each is spelled once."""
-    days, rest = divmod(instant + offset, DAY)
-    seconds, micros = divmod(rest, SECOND)
-    fraction = f".{micros:06d}" if micros else ""
-    return f"{_spell_day(days)}T{_spell_time(seconds)}{fraction}{_spell_offset(offset)}"
-
-
-@lru_cache(maxsize=1024)
-def _spell_day(days: int) -> str:
-    return date.fromordinal(_EPOCH_DAY + days).isoformat()
-
-
-@lru_cache(maxsize=4096)
-def _spell_time(seconds: int) -> str:
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-@lru_cache(maxsize=256)
-def _spell_offset(offset: int) -> str:
-    return str(datetime.fromtimestamp(0, timezone(timedelta(microseconds=offset))))[len("1970-01-01 00:00:00") :]
 
 
 def _offset_notes(rule: Rule, due: int, previous: int | None) -> tuple[str, ...]:
