@@ -13,7 +13,9 @@ from typing import Final
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_LETTERS: Final = (_ALPHABET * 8).encode("ascii")
 LENGTH: Final = 20
+_RANDOM: Final = 11
 
 Entropy = Callable[[int], bytes]
 
@@ -39,7 +41,7 @@ class IdMaker:
         self._entropy = entropy
         self._millis = -1
         self._head = ""
-        self._pool = b""
+        self._pool = ""
         self._position = 0
 
     def make(self, prefix: str, instant: int) -> str:
@@ -47,19 +49,12 @@ class IdMaker:
         millis = instant // 1000
         if millis != self._millis:
             self._millis, self._head = millis, timestamp(instant)
-        if self._position + 7 > len(self._pool):
-            self._pool, self._position = self._entropy(7 * 256), 0
-        value = int.from_bytes(self._pool[self._position : self._position + 7], "big")
-        self._position += 7
-        tail = (
-            _PAIRS[value & 1023]
-            + _PAIRS[(value >> 10) & 1023]
-            + _PAIRS[(value >> 20) & 1023]
-            + _PAIRS[(value >> 30) & 1023]
-            + _PAIRS[(value >> 40) & 1023]
-            + _ALPHABET[(value >> 50) & 31]
-        )
-        return f"{prefix}_{self._head}{tail}"
+        start = self._position
+        if start == len(self._pool):
+            # A byte makes a character: 256 are eight times 32, so each is as likely as any other.
+            self._pool, start = self._entropy(_RANDOM * 256).translate(_LETTERS).decode("ascii"), 0
+        self._position = start + _RANDOM
+        return f"{prefix}_{self._head}{self._pool[start : self._position]}"
 
 
 def is_id(text: str, prefix: str) -> bool:

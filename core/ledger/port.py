@@ -120,7 +120,8 @@ class ScheduleWrites(ScheduleReads, Protocol):
     """Changing schedules."""
 
     async def insert(self, rows: Sequence[ScheduleRow]) -> None:
-        """Raises NameTaken when a guild has that name already (deleted and done schedules free theirs)."""
+        """Raises NameTaken, here or at the end of the unit, when a guild has that name already (deleted and done schedules
+        free theirs)."""
         ...
 
     async def replace(self, row: ScheduleRow, *, expected: int) -> bool:

@@ -261,15 +261,21 @@ class ScheduleChanges(Schedules):
         self._session = session
 
     async def insert(self, rows: Sequence[ScheduleRow]) -> None:
-        """Add schedules. Raises NameTaken."""
-        if rows:
-            definitions = [(*_defined_of(row), int(row.state not in _DEAD)) for row in rows]
+        """Add schedules. Raises NameTaken: here where it is one, so that its refusal costs nobody else anything; at the
+        end of the unit where they are many, which then need no visit of their own."""
+        definitions = [(*_defined_of(row), int(row.state not in _DEAD)) for row in rows]
+        steps = (
+            Step(_ADD, definitions, refused=_named),
+            Step(_ADD_STANDING, [_standing_of(row) for row in rows]),
+        )
+        if len(rows) == 1 and rows[0].name is not None:
             try:
-                await self._session.change(
-                    Step(_ADD, definitions), Step(_ADD_STANDING, [_standing_of(row) for row in rows])
-                )
+                await self._session.change(*steps)
             except Violation as violation:
                 raise _named(violation) from violation
+        elif rows:
+            for step in steps:
+                self._session.later(step)
 
     async def replace(self, row: ScheduleRow, *, expected: int) -> bool:
         """Write the whole row if the revision still is the expected one. Raises NameTaken."""

@@ -11,10 +11,11 @@ import msgspec
 
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
+from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.draft import Draft
 from core.service.render import schedule_view
-from core.service.room import Limit, Room, Tally, full, tallies_of
+from core.service.room import Limit, Room, Tally, full
 from core.service.shape import shaped
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
@@ -59,25 +60,31 @@ class Batches:
             judged += [await self._judge(actor, item) for item in some]
             await asyncio.sleep(0)
 
-        async def save(tx: Transaction, effects: Effects) -> list[Judged]:
-            try:
-                return await self._save(tx, effects, actor, judged, look_up=False)
-            except NameTaken:  # nothing was written; which name it is, only asking for each one tells
-                return await self._save(tx, effects, actor, judged, look_up=True)
-
-        async def save_with_answer(tx: Transaction, effects: Effects) -> BatchView:
-            return _answer(await save(tx, effects))
-
         if request.idempotency_key is not None:  # the answer is kept in the same transaction, so it comes first
             await _render(judged)
-            return await self._desk.change(actor, request, BatchView, save_with_answer)
+            return await self._saved(actor, request, judged, BatchView, _answer)
         rendering = asyncio.create_task(_render(judged), name="batch answer")  # while the store writes
         try:
-            saved = await self._desk.change(actor, request, list[Judged], save)
+            results = await self._saved(actor, request, judged, list[Judged], list)
             await rendering
         finally:
             rendering.cancel()
-        return _answer(saved)
+        return _answer(results)
+
+    async def _saved(
+        self, actor: Actor, request: ask.CreateSchedules, judged: Sequence[Judged], kind: type[V],
+        answer: Callable[[Sequence[Judged]], V],
+    ) -> V:  # fmt: skip
+        async def save(tx: Transaction, effects: Effects) -> V:
+            return answer(await self._save(tx, effects, actor, judged, look_up=False))
+
+        async def look_and_save(tx: Transaction, effects: Effects) -> V:
+            return answer(await self._save(tx, effects, actor, judged, look_up=True))
+
+        try:
+            return await self._desk.change(actor, request, kind, save)
+        except NameTaken:  # nothing was written; which name it is, only asking for each one tells
+            return await self._desk.change(actor, request, kind, look_and_save)
 
     async def _judge(self, actor: Actor, item: Any) -> Judged:
         try:
@@ -89,7 +96,7 @@ class Batches:
     async def _save(
         self, tx: Transaction, effects: Effects, actor: Actor, judged: Sequence[Judged], *, look_up: bool
     ) -> list[Judged]:
-        """Save what is accepted with one statement a table. Raises NameTaken, before anything was written."""
+        """Save what is accepted with one statement a table. Raises NameTaken, here or at the end of the transaction."""
         admission = _Admission(self._room, tx, actor, judged, look_up=look_up)
         results = [
             each if isinstance(each, ScheduleZeroError) else (await admission.refusal(each.row) or each)
@@ -120,14 +127,15 @@ class _Admission:
         self._tx = tx
         self._actor = actor
         self._look_up = look_up
+        self._limits: dict[tuple[str | None, str, str], list[Limit]] = {}
         rows = (each.row for each in judged if isinstance(each, Proposal))
-        self._wanted = Counter(tally for row in rows for tally in tallies_of(row))
+        self._wanted = Counter(limit.tally for row in rows for limit in self._limits_on(row))
         self._left: dict[Tally, int] = {}
         self._names: set[tuple[str | None, str]] = set()
 
     async def refusal(self, row: ScheduleRow) -> ScheduleZeroError | None:
         """Why this one may not come in; None, and its place and name are taken, if it may."""
-        limits = self._room.limits(self._actor, row)
+        limits = self._limits_on(row)
         for limit in limits:
             if await self._places(limit) <= 0:
                 return full(limit)
@@ -139,6 +147,13 @@ class _Admission:
         for limit in limits:
             self._left[limit.tally] -= 1
         return None
+
+    def _limits_on(self, row: ScheduleRow) -> list[Limit]:
+        """The schedules of a batch are mostly alike in what they count for: only reminders say it in their metadata."""
+        alike = row.guild_id, row.owner_id, row.metadata if access.REMINDER in row.metadata else ""
+        if alike not in self._limits:
+            self._limits[alike] = self._room.limits(self._actor, row)
+        return self._limits[alike]
 
     async def _places(self, limit: Limit) -> int:
         """How many more there may be, asked once for the whole batch."""

@@ -96,8 +96,10 @@ def series_of(trigger: Trigger) -> Series | None:
 @lru_cache(maxsize=512)  # a day in steps of two minutes has 720 times, and to be said it is asked about thrice
 def evenly(times: tuple[int, ...]) -> int | None:
     """The step in seconds, if at least four times follow each other evenly."""
+    if len(times) < 4:
+        return None
     steps = {later - earlier for earlier, later in pairwise(times)}
-    return steps.pop() if len(times) > 3 and len(steps) == 1 else None
+    return steps.pop() if len(steps) == 1 else None
 
 
 def _with_day(series: Series, wall: int) -> Series:
@@ -171,13 +173,18 @@ def _weekday_field(weekdays: tuple[int, ...]) -> str:
     return ",".join(map(str, numbers))
 
 
+def _step(series: Series) -> int | None:
+    """The even step of a series through the day, if it has one."""
+    return evenly(series.times) if series.unit == "day" else None
+
+
 def _clock_fields(series: Series, hours: list[int], minutes: list[int]) -> str:
     """The minute and the hour field.
 
     Steps through the day are starred and so follow the clock through a clock change. Named times of day are not, even
     where a star would be shorter: each of them is to be due once on every day.
     """
-    step = evenly(series.times) if series.unit == "day" else None
+    step = _step(series)
     if step is None:
         return f"{_ranged(minutes)} {_ranged(hours)}"
     minute = "*" if step == 60 else f"*/{step // 60}"
@@ -277,8 +284,8 @@ def _of_cron(expression: str) -> Series | None:
     series = _of_fields(fields)
     if series is None:
         return None
-    minute, hour = _clock_fields(series, [*fields.hours], [*fields.minutes]).split()
-    return series if (minute.startswith("*") or hour.startswith("*")) == fields.hour_by_hour else None
+    starred = _step(series) is not None and "*" in _clock_fields(series, [*fields.hours], [*fields.minutes])
+    return series if starred == fields.hour_by_hour else None
 
 
 def _of_fields(fields: Fields) -> Series | None:
