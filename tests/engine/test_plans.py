@@ -73,3 +73,16 @@ async def test_a_plan_from_before_a_change_is_refused_once_and_forgotten(
         tries.append(0)
         await house.ended((await house.run_now(schedule)).id)
     assert tries == [2, 1, 1]
+
+
+async def test_a_run_starts_with_the_newest_arguments_although_the_plan_at_hand_is_from_before_the_edit(
+    house: House,
+) -> None:
+    schedule = await house.schedule(args={"n": 1})
+    before = await house.ledger.reader.schedules.get(schedule.id)
+    assert before is not None
+    await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
+    house.engine.book.add(before)
+    run = await house.ended((await house.run_now(schedule)).id)
+    assert [n for _, _, n in house.hands.calls] == [2]
+    assert len(run.attempts) == 1

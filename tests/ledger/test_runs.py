@@ -101,6 +101,25 @@ async def test_a_move_from_a_state_that_does_not_stand_changes_nothing_at_all(le
     assert (await stored(ledger, "run_3")).state is RunState.WAITING
 
 
+@pytest.mark.parametrize(
+    ("revision", "failures", "stands"),
+    [(4, 2, True), (3, 2, False), (4, 1, False)],
+    ids=["both", "revision", "failures"],
+)
+async def test_a_move_may_hang_on_how_its_schedule_stands(
+    ledger: Ledger, revision: int, failures: int, stands: bool
+) -> None:
+    await save(ledger, schedule("sch_1", revision=4, failures=2), run("run_1"), run("run_2"))
+    moving = move(ledger, dispatch("run_1"), dispatch("run_2", revision=revision, failures=failures))
+    if stands:
+        await moving
+    else:
+        with pytest.raises(StaleMove):
+            await moving
+    states = {(await stored(ledger, id)).state for id in ("run_1", "run_2")}
+    assert states == {RunState.DISPATCHED if stands else RunState.WAITING}
+
+
 async def test_what_an_attempt_needs_comes_with_the_run(ledger: Ledger) -> None:
     await save(
         ledger,
