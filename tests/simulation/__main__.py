@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing
 
 from tests.simulation.checker import faults
 from tests.simulation.day import live
@@ -15,8 +16,8 @@ def main() -> None:
     failed = 0
     for seed in range(first, last + 1):
         began = time.process_time()
-        story = live(seed)
-        found = faults(story)
+        with closing(live(seed)) as story:
+            found = faults(story)
         failed += bool(found)
         verdict = "ok" if not found else "; ".join(found[:5])
         print(f"seed {seed}: {story.stops} stops, {story.steps} steps, {len(story.world.chat.messages)} messages, "

@@ -49,6 +49,10 @@ class Story(msgspec.Struct):
     steps: int
     end: int
 
+    def close(self) -> None:
+        """Throw the disk away."""
+        self.disk.rows.close()
+
 
 class _Now(dt.datetime):
     """APScheduler reads the wall clock by itself; here it reads the simulated one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from tests.simulation.checker import faults
@@ -17,20 +19,25 @@ GROUP = 10
 @pytest.mark.parametrize("first", range(1, SEEDS + 1, GROUP))
 def test_nothing_is_lost_or_doubled_whatever_is_stopped_where(first: int) -> None:
     for seed in range(first, first + GROUP):
-        story = live(seed)
-        assert story.stops > 0
-        assert faults(story) == [], f"replay with: python -m tests.simulation {seed}"
+        with closing(live(seed)) as story:
+            assert story.stops > 0
+            assert faults(story) == [], f"replay with: python -m tests.simulation {seed}"
 
 
 @pytest.mark.slow
 def test_a_day_repeats_itself_from_its_seed() -> None:
-    first, again = live(7), live(7)
-    assert first.steps == again.steps
-    assert first.world.chat.messages == again.world.chat.messages
+    with closing(live(7)) as first, closing(live(7)) as again:
+        assert first.steps == again.steps
+        assert first.world.chat.messages == again.world.chat.messages
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guards", [Guards(nonce=False), Guards(outbox=False)], ids=["nonce", "outbox"])
 def test_without_one_of_the_guards_a_day_goes_wrong(guards: Guards) -> None:
     """The simulation can see what the guards are for: take one away and messages come twice."""
-    assert any("posted" in fault for seed in range(1, 40) for fault in faults(live(seed, guards)))
+    assert any("posted" in fault for seed in range(1, 40) for fault in faults_of(seed, guards))
+
+
+def faults_of(seed: int, guards: Guards) -> list[str]:
+    with closing(live(seed, guards)) as story:
+        return faults(story)
