@@ -79,14 +79,14 @@ def terms_of(policy: Policy) -> Terms:
     )
 
 
-def rule_of(row: ScheduleRow, policy: Policy) -> Rule:
-    """Compile the rule a stored schedule follows.
+def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) -> Rule:
+    """Compile the rule a stored schedule follows. ``trigger``: the row's own, from who has it at hand.
 
     Raises:
         core.timing.BadTrigger: the stored trigger no longer makes sense (a zone that vanished, say).
     """
     return compile_rule(
-        _triggers.decode(row.trigger),
+        trigger or _triggers.decode(row.trigger),
         timezone=row.timezone,
         anchor=row.anchor,
         dst=policy.dst,

@@ -142,16 +142,21 @@ class Tick:
         self._firings.append(self._looked[id])
 
     async def commit(self) -> None:
-        """Hand the tick to the ledger, and return when only the store has work to do for it, so that it writes while the
-        next tick is computed. What is in a tick is in no other one until it is committed."""
+        """Hand the tick to the ledger. What is in a tick is in no other one until it is committed.
+
+        When more is due than one tick takes, this returns when only the store has work to do for it, so that it writes
+        while the next tick is computed. Else ticks wait for each other, and so hold more.
+        """
         firings, self._firings = self._firings, []
         made = TickUnit(firings, self.now, self._entitler, self._make_id) if firings else None
-        await self._committed(but=1)
+        behind = not self._caught_up.is_set()
+        await self._committed(but=1 if behind else 0)
         if made is not None:
             task = asyncio.create_task(self._settle(made), name="tick commit")
             task.add_done_callback(lambda _: made.worked_out.set())
             self._committing.append((task, made))
-            await made.worked_out.wait()
+            if behind:
+                await made.worked_out.wait()
 
     async def idle(self) -> None:
         """Wait until everything handed over is committed."""

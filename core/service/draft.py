@@ -21,7 +21,7 @@ from core.timing.rule import Rule
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE, parse_duration, spell_duration
 from schedule_zero.schedule import Policy, ScheduleSpec
-from schedule_zero.trigger import DateTrigger
+from schedule_zero.trigger import DateTrigger, Trigger
 from schedule_zero.views import GuildSettings
 
 NAME_LENGTH: Final = 100
@@ -60,7 +60,7 @@ def draft(
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)
     row = _row(spec, read, text, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
-    rule = _compile(row, policy)
+    rule = _compile(row, policy, read.trigger)
     if before is not None and _same_rule(row, before):
         row.words, row.next_due = before.words, before.next_due
         return Draft(row, rule, same_rule=True)
@@ -146,9 +146,9 @@ def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> 
     mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
 
 
-def _compile(row: ScheduleRow, policy: Policy) -> Rule:
+def _compile(row: ScheduleRow, policy: Policy, trigger: Trigger) -> Rule:
     try:
-        return rule_of(row, policy)
+        return rule_of(row, policy, trigger)
     except ValueError as error:
         field = getattr(error, "place", "trigger")
         message = getattr(error, "message", str(error))

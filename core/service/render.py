@@ -45,8 +45,8 @@ def schedule_view(row: ScheduleRow, *, rule: Rule | None = None, newest: RunRow 
             place = rule.zone
             left = NEXT_FIRES if row.count is None else min(NEXT_FIRES, max(0, row.count - row.fired))
             coming = preview(rule, after=row.next_due - 1, n=left)
-            times = tuple(fire.local for fire in coming)
-            notes = tuple(note for fire in coming for note in fire.notes)
+            times = tuple([fire.local for fire in coming])
+            notes = tuple([note for fire in coming for note in fire.notes])
     return Schedule(
         id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
         handler=row.handler, method=row.method, args=_anything(row.args), trigger=_trigger(row.trigger),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -26,7 +24,11 @@ class Fire(msgspec.Struct, frozen=True):
 def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
     """The first ``n`` (at most 1,000) due times after an instant; fewer when the rule ends."""
     previous = rule.last_until(after)
-    dues = list(islice(_dues(rule, after), min(n, MOST)))
+    dues: list[int] = []
+    due = rule.next_after(after)
+    while due is not None and len(dues) < min(n, MOST):
+        dues.append(due)
+        due = rule.next_after(due) if len(dues) < n else None
     if not dues:
         return []
     clock = clock_of(rule.zone)
@@ -41,12 +43,6 @@ def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
         fires.append(Fire(due, clock.spell(due), notes))
         previous = due
     return fires
-
-
-def _dues(rule: Rule, after: int) -> Iterator[int]:
-    while (due := rule.next_after(after)) is not None:
-        yield due
-        after = due
 
 
 def _offset_notes(rule: Rule, due: int, previous: int | None) -> tuple[str, ...]:
