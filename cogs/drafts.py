@@ -46,7 +46,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, text=text)
 
     async def save(self, interaction: Interaction) -> ui.LayoutView:
-        """Save it, and return the card that shows what was saved."""
+        """Save it, and return the card that shows what was saved. Each kind of draft has its own."""
         raise NotImplementedError
 
 

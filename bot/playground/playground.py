@@ -83,7 +83,7 @@ class Playground:
             for opening in openings:
                 page = await env.open(opening.channel, opening.viewers, token)
                 stage.add(opening.place, page)
-        except BaseException:
+        except BaseException:  # whatever kept it from opening: what was attached must not stay behind
             await env.detach()
             raise
         self._running = _Running(parts, env)

@@ -45,12 +45,12 @@ class TickUnit:
         self.soonest = min((firing.next_due for firing in firings if firing.next_due is not None), default=None)
         self.worked_out = asyncio.Event()
         # Charging changes the runs of a decision, so a unit that is played again decides anew.
-        self._drafts: list[Decision] | None = self._decide(firings, {})
+        self._drafts: list[Decision] | None = self._decide(firings)
 
     async def trusting(self, tx: Transaction) -> Committed:
         """Nearly always everything still stands as it was taken, so that is not asked first: what no longer does fails
         the unit (StaleAdvance, OccurrenceTaken), and ``doubting`` is next."""
-        drafts, self._drafts = self._drafts or self._decide(self.firings, {}), None
+        drafts, self._drafts = self._drafts or self._decide(self.firings), None
         return await self._commit(tx, self.firings, drafts, Committed())
 
     async def doubting(self, tx: Transaction) -> Committed:
@@ -58,19 +58,17 @@ class TickUnit:
         done = Committed()
         done.refused = await tx.schedules.stale([advance_of(firing) for firing in self.firings])
         standing = [firing for firing in self.firings if firing.plan.row.id not in done.refused]
-        return await self._commit(tx, standing, self._decide(standing, {}), done, doubting=True)
+        return await self._commit(tx, standing, self._decide(standing), done, doubting=True)
 
-    def _decide(self, firings: Sequence[Firing], active: Mapping[str, Sequence[ActiveRun]]) -> list[Decision]:
-        return [
-            decide(firing, advance_of(firing), self._now, active.get(firing.plan.row.id, ()), self._make_id)
-            for firing in firings
-        ]
+    def _decide(self, firings: Sequence[Firing]) -> list[Decision]:
+        """What firings come to where no earlier run of their schedule is active."""
+        return [decide(firing, advance_of(firing), self._now, (), self._make_id) for firing in firings]
 
     async def _commit(
         self, tx: Transaction, firings: Sequence[Firing], decisions: list[Decision], done: Committed, *,
         doubting: bool = False,
     ) -> Committed:  # fmt: skip
-        """``decisions``: what the firings come to where no earlier run of their schedule is active."""
+        """``decisions``: as ``_decide`` makes them."""
         done.advances = [decision.advance for decision in decisions]
         await tx.schedules.advance(done.advances)
         books = self._entitler.open_books(tx, {firing.plan.row.guild_id for firing in firings}, self._now)
