@@ -6,6 +6,7 @@ transaction can know (is the name free, is there quota left) is checked there.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -182,11 +183,7 @@ def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
     if quota.min_interval is None or not rule.recurring or row.next_due is None:
         return
     least = parse_duration(quota.min_interval)
-    due = row.next_due
-    for _ in range(INTERVAL_PROBES):
-        following = rule.next_after(due)
-        if following is None:
-            return
+    for due, following in pairwise(rule.upcoming(row.next_due - 1, INTERVAL_PROBES + 1)):
         if following - due < least:
             pace, allowed = spell_duration(following - due), quota.min_interval
             raise QuotaExceeded(
@@ -194,4 +191,3 @@ def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
                 scope=f"guild:{row.guild_id or '-'}", limit="min_interval", used=(following - due) / 1e6,
                 allowed=least / 1e6,
             )  # fmt: skip
-        due = following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from zoneinfo import ZoneInfo
 
 from core.timing.rule import Rule
@@ -30,6 +31,12 @@ class Bounded:
             instant = max(instant, self._start - 1)
         due = self._rule.next_after(instant)
         return None if due is None or (self._until is not None and due > self._until) else due
+
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        if self._start is not None:
+            instant = max(instant, self._start - 1)
+        dues = self._rule.upcoming(instant, n)
+        return dues if self._until is None else dues[: bisect_right(dues, self._until)]
 
     def last_until(self, instant: int) -> int | None:
         if self._until is not None:

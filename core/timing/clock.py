@@ -36,6 +36,10 @@ class Span(NamedTuple):
     seen: int
     """The latest wall shown before ``start``: above the span's own first wall when the clock was turned back."""
 
+    def surrounds(self, first: int, last: int) -> bool:
+        """Whether it is all that is shown from ``first`` to ``last``, and no other span shows a wall of theirs."""
+        return self.start + REACH <= first and last + REACH < self.end
+
 
 class Clock:
     """The wall clock of a zone. One per zone, shared by all rules (``clock_of``)."""
@@ -99,7 +103,7 @@ class Clock:
 
     def is_steady(self, first: int, last: int) -> bool:
         """Whether no clock change is near: none from ``first`` to ``last``, and none that shows a wall of theirs again."""
-        return self.span(first - REACH).end > last + REACH or self.change_after(first - REACH, last + REACH) is None
+        return self.change_after(first - REACH, last + REACH) is None
 
     def _offset(self, instant: int) -> int:
         offset = datetime.fromtimestamp(instant // SECOND, self.zone).utcoffset()

@@ -8,15 +8,14 @@ search is our own: it counts on the wall, so that no clock change can lose or do
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from calendar import monthrange
-from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cronsim.cronsim import CronSim, CronSimError, Field, SpecItem
+from cronsim.cronsim import CronSimError, Field, SpecItem
 
-from core.timing.rule import BadPattern
-from schedule_zero.instant import SECOND
+from core.timing.days import days_of
+from core.timing.rule import LATEST, BadPattern, one_by_one
+from schedule_zero.instant import DAY, SECOND
 
 NAMES: Final = {
     "@hourly": "0 * * * *",
@@ -28,9 +27,8 @@ NAMES: Final = {
     "@annually": "0 0 1 1 *",
 }
 
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAY_SECONDS: Final = 86_400
-_MONTHS_SEARCHED: Final = 50 * 12  # a 29 February that must be a Monday comes again after 40 years at the latest
+_LAST_DAY: Final = LATEST // DAY + 2  # whatever the zone, no wall of this day is due
 _FEW_TIMES: Final = 48
 _FIELDS: Final = (
     (Field.SECOND, "second", "0-59"),
@@ -49,7 +47,7 @@ class Fields(NamedTuple):
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
     days: frozenset[SpecItem]
-    months: frozenset[int]
+    months: tuple[int, ...]
     weekdays: frozenset[SpecItem]
     both_days: bool
     """Day of month and day of week must both match."""
@@ -64,16 +62,14 @@ class Fields(NamedTuple):
 class CronPattern:
     """The walls of one cron expression. Equal expressions share one (``cron_pattern``)."""
 
-    __slots__ = ("_clamp", "_f", "_per_day", "_recent", "_times")
+    __slots__ = ("_days", "_f", "_per_day", "_times")
 
     def __init__(self, fields: Fields, *, clamp: bool) -> None:
         self._f = fields
-        self._clamp = clamp
+        self._days = days_of(fields.days, fields.months, fields.weekdays, fields.both_days, clamp)
         self._per_day = len(fields.seconds) * len(fields.minutes) * len(fields.hours)
         # Most expressions name a few times of day, and those are looked up at once. The others would cost memory.
         self._times = fields.times() if self._per_day <= _FEW_TIMES else ()
-        # One question is mostly followed by another about the same month: its first day, that of the next, its days.
-        self._recent: tuple[int, int, tuple[int, ...]] = (0, 0, ())
 
     @property
     def hour_by_hour(self) -> bool:
@@ -82,7 +78,7 @@ class CronPattern:
     def next_after(self, wall: int) -> int | None:
         day, second = divmod(wall // SECOND + 1, _DAY_SECONDS)
         time = self._time_from(second)
-        matching = self._day_from(day if time is not None else day + 1)
+        matching = self._days.first_from(day if time is not None else day + 1)
         if matching is None:
             return None
         if time is None or matching != day:
@@ -90,10 +86,23 @@ class CronPattern:
             time = f.hours[0] * 3600 + f.minutes[0] * 60 + f.seconds[0]
         return (matching * _DAY_SECONDS + time) * SECOND
 
+    def upcoming(self, wall: int, n: int) -> list[int]:
+        times = self._times
+        if not times:
+            return one_by_one(self.next_after, wall, n)
+        found: list[int] = []
+        day, second = divmod(wall // SECOND + 1, _DAY_SECONDS)
+        matching = self._days.first_from(day)
+        while matching is not None and matching < _LAST_DAY and len(found) < n:
+            left = times if matching != day else times[bisect_left(times, second) :]
+            found += [(matching * _DAY_SECONDS + time) * SECOND for time in left]
+            matching = self._days.first_from(matching + 1)
+        return found[:n]
+
     def last_until(self, wall: int) -> int | None:
         day, second = divmod(wall // SECOND, _DAY_SECONDS)
         time = self._time_until(second)
-        matching = self._day_until(day if time is not None else day - 1)
+        matching = self._days.last_until(day if time is not None else day - 1)
         if matching is None:
             return None
         if time is None or matching != day:
@@ -103,61 +112,13 @@ class CronPattern:
 
     def count_between(self, after: int, until: int, limit: int) -> int:
         """Counts days, not walls."""
+        days = self._days
         low, low_second = divmod(after // SECOND, _DAY_SECONDS)
         high, high_second = divmod(until // SECOND, _DAY_SECONDS)
-        count = self._rank(high_second) if self._day_from(high) == high else 0
-        count -= self._rank(low_second) if self._day_from(low) == low else 0
-        month = date.fromordinal(low + _EPOCH_DAY).replace(day=1)
-        while (first := month.toordinal() - _EPOCH_DAY) < high and count < limit:
-            days = self._days(month.year, month.month)
-            count += self._per_day * (bisect_left(days, high - first + 1) - bisect_left(days, low - first + 1))
-            month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-        return min(count, limit)
-
-    def _day_from(self, day: int) -> int | None:
-        """The first matching day at or after this one, both counted from 1970-01-01."""
-        begin, end, days = self._recent
-        if begin <= day < end:
-            place = bisect_left(days, day - begin + 1)
-            if place < len(days):
-                return begin + days[place] - 1
-            day = end
-        start = date.fromordinal(day + _EPOCH_DAY)
-        year, month, begin = start.year, start.month, day - start.day + 1
-        for _ in range(_MONTHS_SEARCHED):
-            days, end = self._days(year, month), begin + _length(year, month)
-            place = bisect_left(days, day - begin + 1)
-            if place < len(days):
-                self._recent = begin, end, days
-                return begin + days[place] - 1
-            year, month, begin = year + month // 12, month % 12 + 1, end
-        return None
-
-    def _day_until(self, day: int) -> int | None:
-        """The last matching day at or before this one."""
-        begin, end, days = self._recent
-        if begin <= day < end:
-            place = bisect_right(days, day - begin + 1)
-            if place:
-                return begin + days[place - 1] - 1
-            day = begin - 1
-        start = date.fromordinal(day + _EPOCH_DAY)
-        year, month, begin = start.year, start.month, day - start.day + 1
-        for _ in range(_MONTHS_SEARCHED):
-            days = self._days(year, month)
-            place = bisect_right(days, day - begin + 1)
-            if place:
-                return begin + days[place - 1] - 1
-            year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-            begin -= _length(year, month)
-        return None
-
-    def _days(self, year: int, month: int) -> tuple[int, ...]:
-        """The matching days of a month, in order."""
-        f = self._f
-        if month not in f.months:
-            return ()
-        return _days_of_month(f.days, f.weekdays, f.both_days, self._clamp, _form(year, month))
+        count = self._rank(high_second) if days.first_from(high) == high else 0
+        count -= self._rank(low_second) if days.first_from(low) == low else 0
+        whole = days.count_between(low, high, (limit - count) // self._per_day + 1)
+        return min(count + self._per_day * whole, limit)
 
     def _time_from(self, second: int) -> int | None:
         """The first matching second of the day at or after this one."""
@@ -249,7 +210,7 @@ def read_fields(expression: str) -> Fields:
         minutes=_numbers(minutes),
         hours=_numbers(hours),
         days=days,
-        months=frozenset(_numbers(months)),
+        months=_numbers(months),
         weekdays=weekdays,
         both_days=parts[3].startswith("*") or parts[5].startswith("*"),
         hour_by_hour=parts[1].startswith("*") or parts[2].startswith("*"),
@@ -269,38 +230,3 @@ def _read_field(place: int, part: str) -> frozenset[SpecItem]:
 @lru_cache(maxsize=2048)
 def _numbers(items: frozenset[SpecItem]) -> tuple[int, ...]:
     return tuple(sorted(item for item in items if isinstance(item, int)))
-
-
-@lru_cache(maxsize=4096)
-def _form(year: int, month: int) -> tuple[int, int]:
-    """The weekday a month begins with (Monday is 0), and its length."""
-    return monthrange(year, month)
-
-
-def _length(year: int, month: int) -> int:
-    return _form(year, month)[1]
-
-
-@lru_cache(maxsize=2048)  # months come in 28 forms, whatever the year
-def _days_of_month(
-    days: frozenset[SpecItem], weekdays: frozenset[SpecItem], both_days: bool, clamp: bool, form: tuple[int, int]
-) -> tuple[int, ...]:
-    """The matching days of a month of this form."""
-    first, length = form
-    by_day = {item for item in days if isinstance(item, int) and 0 < item <= length}
-    if CronSim.LAST in days or (clamp and any(isinstance(i, int) and i > length for i in days)):
-        by_day.add(length)
-    if CronSim.LAST_WEEKDAY in days:
-        by_day.add(length - max(0, (first + length - 1) % 7 - 4))
-    by_weekday = {day for day in range(1, length + 1) if _weekday_matches(weekdays, (first + day) % 7, day, length)}
-    return tuple(sorted(by_day & by_weekday if both_days else by_day | by_weekday))
-
-
-def _weekday_matches(weekdays: frozenset[SpecItem], weekday: int, day: int, length: int) -> bool:
-    """Whether a day of the month is wanted; ``weekday`` counts from Sunday, and Sunday is 0 and 7."""
-    for spelled in (weekday, 7) if weekday == 0 else (weekday,):
-        if spelled in weekdays or (spelled, (day + 6) // 7) in weekdays:
-            return True
-        if day + 7 > length and (spelled, CronSim.LAST) in weekdays:
-            return True
-    return False

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from core.timing.rule import EARLIEST, LATEST, BadPattern
+from core.timing.rule import EARLIEST, LATEST, BadPattern, one_by_one
 from schedule_zero.instant import SECOND, from_datetime, parse_duration, to_datetime
 
 _MONTHS: Final = re.compile(r"^P(?=\d)(?:(\d{1,4})Y)?(?:(\d{1,5})M)?$")
@@ -33,6 +33,10 @@ class IntervalRule:
             return self._first
         due = instant + self._every - (instant - self._first) % self._every
         return due if due < LATEST else None
+
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        due = self.next_after(instant)
+        return [] if due is None else list(range(due, min(due + n * self._every, LATEST), self._every))
 
     def last_until(self, instant: int) -> int | None:
         if instant < self._first:
@@ -77,6 +81,9 @@ class MonthsPattern:
             if found is not None and found > wall:
                 return found
         return None
+
+    def upcoming(self, wall: int, n: int) -> list[int]:
+        return one_by_one(self.next_after, wall, n)
 
     def last_until(self, wall: int) -> int | None:
         step = self._step_of(wall) + 1

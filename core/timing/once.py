@@ -18,6 +18,9 @@ class OnceRule:
     def next_after(self, instant: int) -> int | None:
         return self._due if instant < self._due else None
 
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        return [self._due] if instant < self._due and n > 0 else []
+
     def last_until(self, instant: int) -> int | None:
         return self._due if self._due <= instant else None
 
@@ -39,6 +42,9 @@ class OncePattern:
 
     def next_after(self, wall: int) -> int | None:
         return self._wall if wall < self._wall else None
+
+    def upcoming(self, wall: int, n: int) -> list[int]:
+        return [self._wall] if wall < self._wall and n > 0 else []
 
     def last_until(self, wall: int) -> int | None:
         return self._wall if self._wall <= wall else None

@@ -13,7 +13,7 @@ from schedule_zero.instant import HOUR, MINUTE, spell
 MOST: Final = 1_000
 
 
-class Fire(msgspec.Struct, frozen=True):
+class Fire(msgspec.Struct, frozen=True, gc=False):
     """One due time: the instant, RFC 3339 in the rule's zone, and notes for people."""
 
     at: int
@@ -23,24 +23,20 @@ class Fire(msgspec.Struct, frozen=True):
 
 def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
     """The first ``n`` (at most 1,000) due times after an instant; fewer when the rule ends."""
-    previous = rule.last_until(after)
-    dues: list[int] = []
-    due = rule.next_after(after)
-    while due is not None and len(dues) < min(n, MOST):
-        dues.append(due)
-        due = rule.next_after(due) if len(dues) < n else None
+    dues = rule.upcoming(after, min(n, MOST))
     if not dues:
         return []
-    clock = clock_of(rule.zone)
-    if clock.is_steady(dues[0] if previous is None else previous, dues[-1]):
-        offset = clock.span(dues[0]).offset
-        return [Fire(due, spell_shown(due, offset)) for due in dues]
+    clock, previous = clock_of(rule.zone), rule.last_until(after)
+    span = clock.span(dues[0])
     fires: list[Fire] = []
     for due in dues:
-        notes: tuple[str, ...] = ()  # they are about nothing but clock changes, and most due times see none
-        if not clock.is_steady(due if previous is None else previous, due):
-            notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
-        fires.append(Fire(due, clock.spell(due), notes))
+        notes: tuple[str, ...] = ()
+        since = due if previous is None else previous
+        if not span.surrounds(since, due):  # else there is nothing to say, as about most due times
+            span = clock.span(due)
+            if not clock.is_steady(since, due):
+                notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
+        fires.append(Fire(due, spell_shown(due, span.offset), notes))
         previous = due
     return fires
 

@@ -20,7 +20,7 @@ import msgspec
 
 from core.timing.grid import Numbers, grid
 from core.timing.recurrence import Recurrence
-from core.timing.rule import LATEST
+from core.timing.rule import LATEST, one_by_one
 from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, to_datetime
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -119,6 +119,9 @@ class RRulePattern:
             if place < len(walls):
                 return walls[place] if walls[place] <= self._end else None
         return None
+
+    def upcoming(self, wall: int, n: int) -> list[int]:
+        return one_by_one(self.next_after, wall, n)
 
     def last_until(self, wall: int) -> int | None:
         self._count_through(self._number(wall // DAY))

@@ -6,6 +6,7 @@ the wall clock showed UTC; such a number is called a wall, and only ``core.timin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,9 @@ class Rule(Protocol):
     def next_after(self, instant: int) -> int | None:
         """The first due time strictly after the instant, or None when there is none."""
 
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        """The first ``n`` due times strictly after the instant, in order; fewer when the rule ends."""
+
     def last_until(self, instant: int) -> int | None:
         """The latest due time at or before the instant, or None when there is none."""
 
@@ -42,3 +46,13 @@ class Rule(Protocol):
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         """What is odd about a due time: sentences for people. ``previous`` is the due time before it, if any."""
+
+
+def one_by_one(next_after: Callable[[int], int | None], start: int, n: int) -> list[int]:
+    """``upcoming``, from the answers of ``next_after``."""
+    found: list[int] = []
+    following = next_after(start) if n > 0 else None
+    while following is not None:
+        found.append(following)
+        following = next_after(following) if len(found) < n else None
+    return found

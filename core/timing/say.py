@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from core.timing.clock import Clock, clock_of
@@ -31,11 +32,11 @@ def say(trigger: Trigger, *, timezone: str, hour24: bool) -> str:
         return say_wall(_wall(trigger.at, trigger.timezone or timezone), hour24=hour24)
     if isinstance(trigger, TextTrigger):
         return trigger.text
+    if isinstance(trigger, CronTrigger):
+        return _say_cron(trigger.expression, hour24)
     series = series_of(trigger)
     if series is not None:
         return say_series(series, hour24=hour24)
-    if isinstance(trigger, CronTrigger):
-        return _explained(trigger.expression)
     if isinstance(trigger, IntervalTrigger):
         return _say_interval(trigger.every)
     return f"by the rule {trigger.rule.strip().upper().removeprefix('RRULE:')}"
@@ -177,6 +178,12 @@ def _weekdays(weekdays: tuple[int, ...]) -> str:
 def _joined(items: Iterable[str]) -> str:
     *most, last = items
     return f"{', '.join(most)} and {last}" if most else last
+
+
+@lru_cache(maxsize=2048)  # many people want the same times, and to say "every two minutes" all of a day are listed
+def _say_cron(expression: str, hour24: bool) -> str:
+    series = series_of(CronTrigger(expression=expression))
+    return _explained(expression) if series is None else say_series(series, hour24=hour24)
 
 
 def _explained(expression: str) -> str:

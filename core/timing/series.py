@@ -291,7 +291,7 @@ def _of_cron(expression: str) -> Series | None:
 def _of_fields(fields: Fields) -> Series | None:
     every_day = fields.days == ALL_DAYS
     every_weekday = fields.weekdays == ALL_WEEKDAYS
-    month = None if len(fields.months) == 12 else min(fields.months)
+    month = None if len(fields.months) == 12 else fields.months[0]
     if len(fields.seconds) > 1 or (month is not None and len(fields.months) > 1):
         return None
     if not (every_day or every_weekday) or not (fields.both_days or (every_day and every_weekday)):

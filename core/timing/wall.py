@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from core.timing.clock import REACH, Span, clock_of
-from core.timing.rule import EARLIEST, LATEST
+from core.timing.rule import EARLIEST, LATEST, one_by_one
 from schedule_zero.instant import spell, to_datetime
 
 _MOST_SPANS: Final = 2_000
@@ -28,6 +28,9 @@ class Pattern(Protocol):
 
     def next_after(self, wall: int) -> int | None:
         """The first wanted wall strictly after this one."""
+
+    def upcoming(self, wall: int, n: int) -> list[int]:
+        """The first ``n`` wanted walls strictly after this one, in order; fewer when there are no more."""
 
     def last_until(self, wall: int) -> int | None:
         """The latest wanted wall at or before this one."""
@@ -57,6 +60,16 @@ class WallRule:
         instant = max(instant, EARLIEST)
         due = self._next_shown(instant) if self._as_shown else self._next_settled(instant)
         return due if due is not None and due < LATEST else None
+
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        clock = self._clock
+        if EARLIEST <= instant < LATEST and (span := clock.span(instant)).start <= instant - REACH:
+            # Mostly no clock change is near or between, and due times follow each other as walls do.
+            offset = span.offset
+            dues = [wall - offset for wall in self._pattern.upcoming(instant + offset, n)]
+            if 0 < n == len(dues) and dues[-1] < min(span.end, LATEST):
+                return dues
+        return one_by_one(self.next_after, instant, n)
 
     def last_until(self, instant: int) -> int | None:
         if instant < EARLIEST:

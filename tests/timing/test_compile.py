@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.timing.bounds import Bounded
 from core.timing.compile import BadTrigger, compile_rule
 from core.timing.preview import preview
 from core.timing.rule import LATEST, Rule
-from schedule_zero.instant import DAY, HOUR
+from schedule_zero.instant import DAY, HOUR, parse
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
-from tests.timing.walls import compiled, due_after, instant, local_times, unhurried
+from tests.timing.walls import compiled, cron, due_after, instant, interval, local_times, rrule, unhurried
 
 BERLIN = "Europe/Berlin"
 
@@ -134,11 +135,33 @@ def test_due_times_increase_and_all_questions_agree_with_a_walk(
 
 @pytest.mark.slow
 @unhurried
-@given(samples, st.sampled_from(ZONES), st.sampled_from(["debian", "literal"]), around_2026)
-def test_preview_is_what_will_fire(trigger: Trigger, zone: str, dst: str, after: int) -> None:
+@given(samples, st.sampled_from(ZONES), st.sampled_from(["debian", "literal"]), around_2026, st.integers(0, 60))
+def test_preview_is_what_will_fire(trigger: Trigger, zone: str, dst: str, after: int, n: int) -> None:
     rule = _rule(trigger, zone, dst, after)
-    if rule is not None:
-        assert [fire.at for fire in preview(rule, after=after, n=40)] == due_after(rule, after, 40)
+    if rule is None:
+        return
+    coming = due_after(rule, after, n)
+    assert [fire.at for fire in preview(rule, after=after, n=n)] == coming
+    for due in coming[:-1:7]:  # wherever a rule is cut off, it previews what is left
+        cut = Bounded(rule, due, coming[-1] - 1)
+        assert cut.upcoming(after, n) == [each for each in coming if due <= each < coming[-1]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "after"),
+    [
+        (rrule("FREQ=DAILY;COUNT=1", "2026-10-25T02:30:00", BERLIN, "literal"), "2026-10-24T12:00:00+02:00"),
+        (cron("30 2 25 10 *", BERLIN, "literal"), "2026-10-24T12:00:00+02:00"),
+        (cron("*/20 2 * * *", BERLIN, "literal"), "2026-10-25T02:10:00+02:00"),
+        (cron("30 2 * * *", BERLIN), "2026-10-25T02:10:00+01:00"),
+        (cron("30 2 * * *", BERLIN), "2026-03-28T12:00:00+01:00"),
+        (cron("0 0 29 2 *"), "2190-01-01T00:00:00+00:00"),
+        (interval("PT7H"), "2199-12-31T00:00:00+00:00"),
+    ],
+)
+def test_what_is_coming_is_listed_as_a_walk_finds_it(rule: Rule, after: str) -> None:
+    for n in (0, 1, 2, 3, 30):
+        assert rule.upcoming(parse(after), n) == due_after(rule, parse(after), n)
 
 
 @unhurried
@@ -149,6 +172,7 @@ def test_any_question_however_far_is_answered(trigger: Trigger, zone: str, momen
     assert following is None or moment < following < LATEST
     assert last is None or last <= moment
     assert rule.count_between(moment, moment + HOUR) >= 0
+    assert rule.upcoming(moment, 2) == due_after(rule, moment, 2)
     preview(rule, after=moment, n=2)
 
 
