@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator, Sequence
 from enum import Enum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -134,6 +135,7 @@ class Session:
         self._kept: list[Step] = []
         self._own_kept = 0
         self._own_sent = 0
+        self._under_way: asyncio.Task[Any] | None = None
         self.spoiled: Exception | None = None
         self.written = 0
         self.told = False
@@ -160,14 +162,29 @@ class Session:
         self._keep(step)
         self.written += _weight(step)
 
+    async def send(self) -> None:
+        """Begin to write what is kept back, beside whatever the unit does until its next question or its end."""
+        if self._kept and self.spoiled is None:
+            await self.settled()
+            self._under_way = asyncio.create_task(self._visit([]), name="ledger visit")
+            await asyncio.sleep(0)  # it starts here
+
+    async def settled(self) -> None:
+        """Wait for what was sent; if it failed, the session is spoiled."""
+        if self._under_way is not None:
+            under_way, self._under_way = self._under_way, None
+            await asyncio.wait([under_way])
+            under_way.exception()  # it is in `spoiled`
+
     def mark(self, mark: Mark) -> None:
         """Set a border of the transaction, at the next visit."""
         self._kept.append(Step(mark))
 
     async def flush(self) -> None:
-        """Write everything kept back."""
+        """Write everything kept back, and wait for what was sent."""
+        await self.settled()
         if self._kept:
-            await self._run([])
+            await self._visit([])
 
     def begin_unit(self) -> None:
         """From here on writes are the next unit's."""
@@ -197,6 +214,10 @@ class Session:
         self._own_kept += 1
 
     async def _run(self, asked: list[Step], writes: int = 0) -> list[Any]:
+        await self.settled()
+        return await self._visit(asked, writes)
+
+    async def _visit(self, asked: list[Step], writes: int = 0) -> list[Any]:
         if self.spoiled is not None:
             raise self.spoiled
         kept, self._kept = self._kept, []

@@ -20,11 +20,14 @@ _FIELDS: Final = fields_of(ScheduleRow)
 _STANDING: Final = tuple(column.name for column in standings.columns)
 _DEFINED: Final = tuple(column.name for column in schedules.columns)
 _DEAD: Final = frozenset({"done", "deleted"})
+MANY: Final = 100  # rows worth a visit of their own
 
 _COLUMNS: Final = [standings.c[name] if name in _STANDING and name != "id" else schedules.c[name] for name in _FIELDS]
 _BOTH: Final = schedules.join(standings, schedules.c.id == standings.c.id)
 _ACTIVE: Final = text(f"standings.{tables.SCHEDULE_ACTIVE}")
 _LIVE: Final = text(f"schedules.{tables.SCHEDULE_LIVE}")
+# Said in the words of an index; a guild of None is a place of its own.
+_IN_GUILD: Final = func.coalesce(schedules.c.guild_id, tables.NO_GUILD) == bindparam("guild_id")
 
 
 def _rows(*parameters: str, where: Sequence[Any], **more: Any) -> Query[ScheduleRow]:
@@ -43,9 +46,8 @@ _BY_NAME: Final = _rows(
     "guild_id",
     "name",
     where=[
-        func.coalesce(schedules.c.guild_id, tables.NO_GUILD) == bindparam("guild_id"),
+        _IN_GUILD,
         schedules.c.name == bindparam("name"),
-        schedules.c.name.is_not(None),
         _LIVE,
     ],
 )
@@ -62,13 +64,10 @@ _NEXT_DUE: Final[Query[int | None]] = Query(
     int | None,
     "instant",
 )
-_COUNT: Final[Query[int]] = Query(
-    select(func.count()).where(schedules.c.guild_id == bindparam("guild_id"), _LIVE), int, "guild_id"
-)
-_COUNT_NO_GUILD: Final[Query[int]] = Query(select(func.count()).where(schedules.c.guild_id.is_(None), _LIVE), int)
+_COUNT: Final[Query[int]] = Query(select(func.count()).where(_IN_GUILD, _LIVE), int, "guild_id")
 _ENTRY: Final = HasEntry(schedules.c.metadata, bindparam("key"), bindparam("value"))
 _COUNT_WITH: Final[Query[int]] = Query(
-    select(func.count()).where(schedules.c.guild_id == bindparam("guild_id"), _LIVE, _ENTRY),
+    select(func.count()).where(_IN_GUILD, _LIVE, _ENTRY),
     int,
     "guild_id",
     "key",
@@ -77,7 +76,7 @@ _COUNT_WITH: Final[Query[int]] = Query(
 _COUNT_OWNED_WITH: Final[Query[int]] = Query(
     select(func.count()).where(
         schedules.c.owner_id == bindparam("owner_id"),
-        func.coalesce(schedules.c.guild_id, tables.NO_GUILD) == bindparam("guild_id"),
+        _IN_GUILD,
         _LIVE,
         _ENTRY,
     ),
@@ -135,8 +134,7 @@ class Schedules:
 
     async def count(self, guild_id: str | None) -> int:
         """How many live schedules a guild has."""
-        asked = self._reading.fetch(_COUNT_NO_GUILD) if guild_id is None else self._reading.fetch(_COUNT, guild_id)
-        return (await asked)[0]
+        return (await self._reading.fetch(_COUNT, guild_id or ""))[0]
 
     async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
         """How many live schedules with that entry in their metadata a guild has."""
@@ -276,6 +274,8 @@ class ScheduleChanges(Schedules):
         elif rows:
             for step in steps:
                 self._session.later(step)
+            if len(rows) >= MANY:
+                await self._session.send()
 
     async def replace(self, row: ScheduleRow, *, expected: int) -> bool:
         """Write the whole row if the revision still is the expected one. Raises NameTaken."""

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from core.ledger.tables import JOURNAL_HEAD, metadata
 
 # Every revision this build knows, oldest first; the last one is what ``tables`` describes.
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 VERSION_TABLE: Final = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 FIRST_EPOCH: Final = "INSERT INTO facts (name, value) VALUES ('epoch', '1')"
 

@@ -80,15 +80,15 @@ schedules: Final = Table(
 )
 Index("schedules_guild", schedules.c.guild_id, schedules.c.id)
 Index("schedules_owner", schedules.c.owner_id, schedules.c.id)
-_partial("schedules_live", schedules.c.guild_id, where=SCHEDULE_LIVE)
 _partial("schedules_dead", schedules.c.updated, where=SCHEDULE_DEAD)
+# Names, each once in its guild, and what counts there. No name clashes with none.
 Index(
     "schedules_name",
     func.coalesce(schedules.c.guild_id, NO_GUILD),
     schedules.c.name,
     unique=True,
-    sqlite_where=text(f"name IS NOT NULL AND {SCHEDULE_LIVE}"),
-    postgresql_where=text(f"name IS NOT NULL AND {SCHEDULE_LIVE}"),
+    sqlite_where=text(SCHEDULE_LIVE),
+    postgresql_where=text(SCHEDULE_LIVE),
 )
 
 # Where a schedule stands: what ticks and outcomes rewrite.

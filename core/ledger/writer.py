@@ -201,6 +201,7 @@ class GroupCommit:
             pending.result = await pending.unit(self._transaction)
         except Exception as error:  # noqa: BLE001 - it is the unit's own: its caller gets it
             pending.error = error
+            await self._session.settled()  # before what it sent is undone
 
     async def _flush(self, pending: Pending) -> None:
         """Send what the unit kept back; what failed, even if the unit took no notice, is its own."""

@@ -10,6 +10,9 @@ from core.ledger.connection import Mark, Step
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import InlineConnection
 from core.ledger.port import NameTaken, StaleMove, StoreClosed, StoreError, StoreFull, Transaction
+from core.ledger.rows import ScheduleRow
+from core.ledger.schedules import MANY
+from core.ledger.statement import Insert
 from core.ledger.writer import MOST_UNITS
 from tests.ledger.conftest import Opening
 from tests.ledger.faults import Between, sqlite_error
@@ -314,3 +317,48 @@ async def test_values_no_column_holds_are_the_units_error(ledger: StoredLedger) 
     assert isinstance(results[0], OverflowError)
     assert results[1] == "sch_1"
     assert isinstance(results[2], UnicodeEncodeError)
+
+
+def many(prefix: str, **fields: str) -> list[ScheduleRow]:
+    return [schedule(f"sch_{prefix}{n}", **fields) for n in range(MANY)]
+
+
+async def test_many_schedules_are_written_while_their_unit_goes_on(ledger: StoredLedger, between: Between) -> None:
+    started = asyncio.Event()
+    between.fails = lambda step: started.set() if isinstance(step.statement, Insert) else None
+
+    async def unit(tx: Transaction) -> None:
+        await tx.schedules.insert(many("a"))
+        assert started.is_set()
+        await tx.journal.append([event(schedule_id="sch_a0")])
+        assert await tx.schedules.count("1") == MANY
+
+    await ledger.write(unit)
+    assert await ledger.reader.schedules.count("1") == MANY
+    assert [each.schedule_id for each in await ledger.reader.journal.after(0, 10)] == ["sch_a0"]
+
+
+@pytest.mark.parametrize("then", [None, ValueError("enough")])
+async def test_a_write_that_fails_on_its_way_is_its_units_alone(ledger: StoredLedger, then: Exception | None) -> None:
+    async def clashing(tx: Transaction) -> str:
+        await tx.schedules.insert(many("b", name="tea"))
+        if then is not None:
+            raise then
+        return "unnoticed"
+
+    results = await gathered(ledger.write(inserting("sch_1")), ledger.write(clashing), ledger.write(inserting("sch_2")))
+    assert results[0] == "sch_1"
+    assert isinstance(results[1], NameTaken if then is None else ValueError)
+    assert results[2] == "sch_2"
+    assert await ledger.reader.schedules.count("1") == 2
+
+
+async def test_a_unit_that_gives_up_leaves_nothing_of_what_is_on_its_way(ledger: StoredLedger) -> None:
+    async def unit(tx: Transaction) -> str:
+        await tx.schedules.insert(many("c"))
+        raise ValueError("enough")
+
+    results = await gathered(ledger.write(inserting("sch_1")), ledger.write(unit))
+    assert results[0] == "sch_1"
+    assert isinstance(results[1], ValueError)
+    assert await ledger.reader.schedules.count("1") == 1

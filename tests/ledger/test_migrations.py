@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 from core.ledger import tables
 from core.ledger.migrate import schema_state, upgrade
-from core.ledger.migrations.run import alembic_config
+from core.ledger.migrations.run import alembic_config, run_migrations
 from core.ledger.port import StoreError
 from core.ledger.rows import AnswerRow, AttemptRow, AuditRow, EventRow, LeaseRow, RunRow, ScheduleRow, UndoRow
 from core.ledger.schema import REVISIONS, create_schema
@@ -45,6 +45,32 @@ def test_creating_and_migrating_end_in_the_same_schema(tmp_path: Path) -> None:
         with closing(sqlite3.connect(path)) as database:
             assert database.execute("SELECT * FROM facts").fetchall() == [("epoch", "1")]
             assert database.execute("SELECT * FROM alembic_version").fetchall() == [(REVISIONS[-1],)]
+
+
+def test_a_file_of_the_first_schema_keeps_its_schedules(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.touch()
+    run_migrations(path, "0001")
+    rows = [("sch_1", "1", "tea"), ("sch_2", "1", None), ("sch_3", None, "tea"), ("sch_4", None, None)]
+    _add(path, rows)
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT id, guild_id, name FROM schedules ORDER BY id").fetchall() == rows
+    _add(path, [("sch_5", "1", None), ("sch_6", "2", "tea")])
+    for guild in ("1", None):
+        with pytest.raises(sqlite3.IntegrityError, match="schedules_name"):
+            _add(path, [("sch_7", guild, "tea")])
+
+
+def _add(path: Path, rows: list[tuple[str, str | None, str | None]]) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        wanted = database.execute("SELECT name FROM pragma_table_info('schedules') WHERE \"notnull\" AND name <> 'id'")
+        names = [name for (name,) in wanted if name != "live"]
+        columns, values = ", ".join(f'"{name}"' for name in names), ", ".join("''" for _ in names)
+        database.executemany(
+            f"INSERT INTO schedules (id, guild_id, name, live, {columns}) VALUES (?, ?, ?, 1, {values})",
+            rows,
+        )
 
 
 def test_this_build_knows_every_revision_and_the_newest_is_last() -> None:
