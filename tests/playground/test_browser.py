@@ -9,9 +9,9 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
-from tests.playground.browser import NEEDS_BROWSER, browsing, open_page, see, type_command
+from tests.playground.browser import NEEDS_BROWSER, browsing, open_page, see, type_command, type_option
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = NEEDS_BROWSER
@@ -96,6 +96,26 @@ async def test_somebody_plays(tmp_path: Path) -> None:
             await page.wait_for_function("() => window.simcordPreview?.ready")
             await expect(page.locator("#viewer-picker option:checked")).to_have_text("Kim")
             assert wrong == []
+
+
+async def test_what_is_sent_while_suggestions_are_under_way_waits_for_them(tmp_path: Path) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hold_suggestions(route: Route) -> None:
+        if "autocomplete_command" in (route.request.post_data or ""):
+            asked.set()
+            await answer.wait()
+        await route.continue_()
+
+    async with browsing(tmp_path / "profile") as (page, _), serving(tmp_path, 0) as served:
+        await open_page(page, served.address)
+        await page.route("**/api/action", hold_suggestions)
+        await type_command(page, "/note")
+        await type_option(page, "when", "tea")
+        await asked.wait()
+        await page.keyboard.press("Enter")
+        answer.set()
+        await see(page, "noted: tea")
 
 
 async def shown_ids(page: Page) -> dict[str, object]:
