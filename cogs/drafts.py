@@ -84,7 +84,7 @@ def require_text(text: str | None, option: str = "text") -> str:
     """
     text = (text or "").replace("\\n", "\n").strip()
     if not text:
-        raise Refusal(f"`{option}` is empty.")
+        raise Refusal(f"`{option}` is empty; write what the message should say.")
     if len(text) > CONTENT:
         raise Refusal(f"`{option}` has {len(text):,} characters; a Discord message holds at most {CONTENT:,}.")
     return text

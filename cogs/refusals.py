@@ -53,7 +53,7 @@ async def refuse(interaction: Interaction, error: Exception, *, kept: str | None
     if sentence is None:
         code = front_of(interaction).incidents.record(cause, _doing(interaction))
         sentence = f"Something went wrong here; look before you try again. The operator finds it as `{code}`."
-    if kept:
+    if kept and kept.strip():
         quoted = shorten(kept, _KEPT_TEXT).replace("```", "'''")
         sentence = f"{shorten(sentence, CONTENT - len(quoted) - 40)}\nYour text:\n```\n{quoted}\n```"
     try:

@@ -2,9 +2,8 @@
 
 SimCord writes its page for one preview at the root of a server of its own. Ours lies below a path, next to others, and
 follows real time; so addresses become relative to the page, and the page learns a viewer to start with, the browser's
-time zone, relative times that run, to ask for suggestions before the first letter (as Discord does), and to come back
-after a restart. Every text that is replaced must be there, else
-the files are not those of the version we know.
+time zone, relative times that run, to be written to as one writes in Discord (see ``writing``), and to come back after a
+restart. Every text that is replaced must be there, else the files are not those of the version we know.
 """
 
 from __future__ import annotations
@@ -18,15 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from bot.playground.exchange import Place
+from bot.playground.writing import WRITING
 
 OURS: Final = Path(__file__).with_name("static")
 OUR_FILES: Final = frozenset({"playground.css", "playground.js"})
 INDEX: Final = "index.html"
 
-_SUGGEST_AT_ONCE: Final = """const current = String(field.value || "");
-            if (!autocompleteResults.has(autocompleteKey(currentDraft(), option.name, current))) {
-              queryAutocomplete(option, current);
-            }"""
 _API: Final = (('"/api/', '"api/'), ("`/api/", "`api/"))
 CHANGES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "app.js": (
@@ -43,7 +39,7 @@ CHANGES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     "assets.js": (_API[1],),
     "transport.js": (_API[0],),
-    "commands.js": (('const current = String(field.value || "");', _SUGGEST_AT_ONCE),),
+    **WRITING,
     "media.js": (('"/vendor/', 'import.meta.url.replace(/[^/]*$/, "") + "vendor/'),),
     "preview.css": (('url("/fonts/', 'url("fonts/'),),
     "presentation.js": (

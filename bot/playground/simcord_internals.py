@@ -380,6 +380,8 @@ class LivePreview(Preview):
             page = self._get_page(context_id)
             if isinstance(body, dict) and "published_revision" in body:
                 body = {**body, "published_revision": page.revision}
+                if body.get("kind") == "refresh" and body.get("modal_handle") == page.modal_handle:
+                    page.modal = page.modal_handle = None  # the form was given up: our page says so (writing.py)
             try:
                 return await super()._action(context_id, body)
             finally:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import signal
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from core.web.token import FILE, read_token
-from schedule_zero.http import HttpClient
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import TextTrigger
+from tests.up import Process
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 OWN = """
 from schedule_zero import Handler, method
 
@@ -45,55 +39,13 @@ handlers:
 """
 
 
-class Process:
-    """One ``up`` in a folder."""
-
-    def __init__(self, folder: Path, **environ: str) -> None:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))
-        }
-        environment |= {"PYTHONPATH": str(ROOT), "SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0", **environ}
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.cli", "up"], cwd=folder, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self.address = ""
-
-    @property
-    def out(self) -> IO[str]:
-        assert self.process.stdout is not None
-        return self.process.stdout
-
-    def came_up(self) -> Process:
-        """Wait until it says where it answers."""
-        for line in self.out:
-            match = re.match(r"  API +(http://\S+)/api/v1$", line)
-            if match:
-                self.address = match[1]
-                return self
-        raise AssertionError(f"it did not come up: {self.ended()}")
-
-    def client(self) -> HttpClient:
-        return HttpClient(self.address, read_token(self.folder / "data"))
-
-    def ended(self, number: int | None = None) -> tuple[int, str]:
-        """Send a signal, if one is given; the exit code and what stands on standard error."""
-        if number is not None:
-            self.process.send_signal(number)
-        _, err = self.process.communicate(timeout=30)
-        return self.process.returncode, err
-
-
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[list[Process]]:
     """Processes that a test starts; none survives it."""
     processes: list[Process] = []
     yield processes
     for each in processes:
-        if each.process.poll() is None:
-            each.process.kill()
-        each.process.communicate()
+        each.clear_away()
 
 
 def up(started: list[Process], folder: Path, **environ: str) -> Process:

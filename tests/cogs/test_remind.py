@@ -173,6 +173,14 @@ async def test_a_text_typed_into_the_form_comes_back_with_a_refusal(stage: Stage
     )
 
 
+async def test_a_form_left_blank_is_told_what_to_do_and_gets_no_text_back(stage: Stage) -> None:
+    shown = await stage.bob.slash(stage.general, "remind me", when="in 10 seconds")
+    assert shown.modal is not None
+    result = await stage.bob.submit_modal(shown, {_field(shown.modal): "  "})
+    assert result.response is not None
+    assert result.response.content == "`text` is empty; write what the message should say."
+
+
 # ── readings ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, expect
+
+from tests.playground.browser import NEEDS_BROWSER, browsing, open_page, see, type_command, type_option
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
+pytestmark = NEEDS_BROWSER
 
 
 class Served:
@@ -61,39 +50,11 @@ async def serving(data_dir: Path, port: int) -> AsyncIterator[Served]:
             await process.wait()
 
 
-@contextlib.asynccontextmanager
-async def browsing(profile: Path) -> AsyncIterator[tuple[Page, list[str]]]:
-    """A page, and everything that went wrong on it."""
-    wrong: list[str] = []
-    async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, args=ARGUMENTS, timezone_id="Europe/Berlin"
-        )
-        page = context.pages[0]
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("response", lambda response: wrong.append(response.url) if response.status >= 400 else None)
-        yield page, wrong
-        await context.close()
-
-
-async def see(page: Page, text: str) -> None:
-    """Somebody has to be able to read it without doing anything."""
-    await expect(page.locator("#channel-message-list article", has_text=text).last).to_be_in_viewport(timeout=20_000)
-
-
-async def type_command(page: Page, name: str) -> None:
-    """Type a command as far as the picker needs it, and take it."""
-    await page.fill("#channel-composer-input", name)
-    await page.locator(".command-entry", has_text=name).first.wait_for()
-    await page.press("#channel-composer-input", "Enter")
-
-
 async def test_somebody_plays(tmp_path: Path) -> None:
     async with browsing(tmp_path / "profile") as (page, wrong):
         async with serving(tmp_path, 0) as first:
             address = first.address
-            await page.goto(address.partition("/general")[0])
-            await page.wait_for_function("() => window.simcordPreview?.ready")
+            await open_page(page, address.partition("/general")[0])
             assert page.url == address
 
             await type_command(page, "/note")
@@ -135,6 +96,26 @@ async def test_somebody_plays(tmp_path: Path) -> None:
             await page.wait_for_function("() => window.simcordPreview?.ready")
             await expect(page.locator("#viewer-picker option:checked")).to_have_text("Kim")
             assert wrong == []
+
+
+async def test_what_is_sent_while_suggestions_are_under_way_waits_for_them(tmp_path: Path) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def hold_suggestions(route: Route) -> None:
+        if "autocomplete_command" in (route.request.post_data or ""):
+            asked.set()
+            await answer.wait()
+        await route.continue_()
+
+    async with browsing(tmp_path / "profile") as (page, _), serving(tmp_path, 0) as served:
+        await open_page(page, served.address)
+        await page.route("**/api/action", hold_suggestions)
+        await type_command(page, "/note")
+        await type_option(page, "when", "tea")
+        await asked.wait()
+        await page.keyboard.press("Enter")
+        answer.set()
+        await see(page, "noted: tea")
 
 
 async def shown_ids(page: Page) -> dict[str, object]:

@@ -73,6 +73,16 @@ async def test_buttons_and_forms_work(started: Started) -> None:
     await visitor.sees("written: by hand")
 
 
+async def test_a_form_stays_until_it_was_given_up(started: Started) -> None:
+    visitor = await Visitor(started.site, "general").open()
+    await visitor.run("panel")
+    await visitor.press(await visitor.sees("panel"), "Write")
+    form = visitor.page["modal"]["handle"]
+    for given_up, left in (({}, form), ({"modal_handle": "another"}, form), ({"modal_handle": form}, None)):
+        await visitor.act("refresh", **given_up)
+        assert ((await visitor.look())["modal"] or {}).get("handle") == left
+
+
 async def test_a_button_from_before_a_restart_works(start: Start) -> None:
     visitor = await Visitor((await start()).site, "general").open()
     await visitor.run("panel")
