@@ -19,8 +19,9 @@ from core.ledger.rows import ScheduleRow
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
 from core.timing.rule import Rule
+from core.timing.say import say_length
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
-from schedule_zero.instant import MINUTE, parse_duration, spell_duration
+from schedule_zero.instant import MINUTE, SECOND, parse_duration
 from schedule_zero.schedule import Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
 from schedule_zero.views import GuildSettings
@@ -185,7 +186,7 @@ def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
     least = parse_duration(quota.min_interval)
     for due, following in pairwise(rule.upcoming(row.next_due - 1, INTERVAL_PROBES + 1)):
         if following - due < least:
-            pace, allowed = spell_duration(following - due), quota.min_interval
+            pace, allowed = (say_length(-(-length // SECOND)) for length in (following - due, least))
             raise QuotaExceeded(
                 f"This repeats after {pace}; the shortest interval this server's plan allows is {allowed}.",
                 scope=f"guild:{row.guild_id or '-'}", limit="min_interval", used=(following - due) / 1e6,

@@ -103,7 +103,7 @@ REFUSED = [
     ("in -5 minutes", "not a time I can read"),
     ("christmas", "not a time I can read"),
     ("tomorrow at 9 and 17", "not a time I can read"),
-    ("31 february", "31 February does not exist"),
+    ("31 february", "31 February does not exist; the last day of February is the 29th"),
     ("february 30th 2027", "30 February does not exist"),
     ("29 feb 2027", "29 February 2027 does not exist"),
     ("31.11.", "31 November does not exist"),

@@ -8,7 +8,16 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, MONTHS, PLURAL_DAYS, TODAY, TOMORROW, WEEKDAYS
+from core.timing.grammar.vocabulary import (
+    DAY_NAMES,
+    MONTH_NAMES,
+    MONTHS,
+    PLURAL_DAYS,
+    TODAY,
+    TOMORROW,
+    WEEKDAYS,
+    ordinal,
+)
 
 _SHORT_ENDS: Final = {"eod": "day", "eow": "week", "eom": "month", "eoy": "year"}
 _YEARS: Final = range(1970, 2200)
@@ -53,8 +62,10 @@ def month_day(cursor: Cursor) -> tuple[int, int] | None:
     if token is None or month is None or not 1 <= token.number <= 31:
         cursor.place = start
         return None
-    if token.number > (29 if month == 2 else monthrange(2001, month)[1]):
-        raise Refused(f"{token.number} {MONTH_NAMES[month - 1]} does not exist")
+    longest = 29 if month == 2 else monthrange(2001, month)[1]
+    if token.number > longest:
+        name = MONTH_NAMES[month - 1]
+        raise Refused(f"{token.number} {name} does not exist; the last day of {name} is the {ordinal(longest)}")
     return month, token.number
 
 
