@@ -73,7 +73,7 @@ async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: Hous
     with pytest.raises(QuotaExceeded, match="You have 2"):
         await remind(small, ANNA_ALONE)
     await remind(small, BEN_ALONE)
-    with pytest.raises(QuotaExceeded, match="PT5M"):
+    with pytest.raises(QuotaExceeded, match="This repeats after 1 minute; the shortest interval"):
         await remind(small, BEN_ALONE, trigger=IntervalTrigger(every="PT1M"))
 
 
@@ -137,7 +137,7 @@ async def test_a_batch_of_reminders_fills_up_to_each_limit(build: Build) -> None
     ids=str,
 )
 async def test_a_rule_faster_than_the_plan_is_refused(small: House, trigger: Trigger) -> None:
-    with pytest.raises(QuotaExceeded, match="the shortest interval this server.s plan allows is 5 minutes") as caught:
+    with pytest.raises(QuotaExceeded, match="plan allows is 5 minutes") as caught:
         await post(small, MOD, trigger=trigger)
     assert caught.value.details["limit"] == "min_interval"
     await small.schedule(trigger, guild_id="9")
