@@ -23,6 +23,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError
 from schedule_zero.event import EventKind
 from schedule_zero.schedule import Schedule, ScheduleSpec, UndoToken
+from schedule_zero.trigger import Trigger
 from schedule_zero.views import BatchItem, BatchView, problem_details
 
 V = TypeVar("V")
@@ -35,6 +36,7 @@ class Proposal(msgspec.Struct):
     """A schedule that may be saved, and what it is answered with."""
 
     row: ScheduleRow
+    trigger: Trigger
     rule: Rule
     view: Schedule | None = None
     undo: UndoToken | None = None
@@ -91,7 +93,7 @@ class Batches:
             made = await self._draft(actor, shaped(item, ScheduleSpec))
         except ScheduleZeroError as error:
             return error
-        return Proposal(made.row, made.rule)
+        return Proposal(made.row, made.trigger, made.rule)
 
     async def _save(
         self, tx: Transaction, effects: Effects, actor: Actor, judged: Sequence[Judged], *, look_up: bool
@@ -172,7 +174,7 @@ async def _render(judged: Sequence[Judged]) -> None:
     for some in _slices(judged):
         for each in some:
             if isinstance(each, Proposal):
-                each.view = schedule_view(each.row, rule=each.rule)
+                each.view = schedule_view(each.row, trigger=each.trigger, rule=each.rule)
         await asyncio.sleep(0)
 
 

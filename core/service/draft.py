@@ -36,9 +36,11 @@ _unsaid: Final[dict[tuple[str, bool], tuple[Policy, str]]] = {}
 
 
 class Draft(msgspec.Struct):
-    """A schedule ready to be saved, with its compiled rule. ``same_rule``: the schedule it changes is due as before."""
+    """A schedule ready to be saved, with its trigger as read and its compiled rule. ``same_rule``: the schedule it changes
+    is due as before."""
 
     row: ScheduleRow
+    trigger: Trigger
     rule: Rule
     same_rule: bool = False
 
@@ -65,12 +67,12 @@ def draft(
     rule = _compile(row, policy, read.trigger)
     if before is not None and _same_rule(row, before):
         row.words, row.next_due = before.words, before.next_due
-        return Draft(row, rule, same_rule=True)
+        return Draft(row, read.trigger, rule, same_rule=True)
     row.words = said(read, timezone, settings)
     _check_count(row)
     row.next_due = _first_due(row, rule, read.trigger, now)
     _check_pace(rule, row, quota)
-    return Draft(row, rule)
+    return Draft(row, read.trigger, rule)
 
 
 def _policy_of(spec: ScheduleSpec, read: Understood) -> tuple[Policy, str]:
@@ -116,7 +118,8 @@ def _check_plain(spec: ScheduleSpec, mistakes: Mistakes) -> None:
             mistakes.add(field, "this version keeps no calendars and active hours; leave it out")
     if spec.after:
         mistakes.add("after", "this version has no chains; leave it out")
-    if len(spec.metadata) > 50 or any(len(k) > 100 or len(v) > 1000 for k, v in spec.metadata.items()):
+    entries = spec.metadata
+    if entries and (len(entries) > 50 or max(map(len, entries)) > 100 or max(map(len, entries.values())) > 1000):
         mistakes.add("metadata", "takes at most 50 entries, keys of 100 and values of 1,000 characters")
 
 

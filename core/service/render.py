@@ -29,9 +29,11 @@ _anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _missed: Final = msgspec.json.Decoder(Missed).decode
 
 
-def schedule_view(row: ScheduleRow, *, rule: Rule | None = None, newest: RunRow | None = None) -> Schedule:
+def schedule_view(
+    row: ScheduleRow, *, trigger: Trigger | None = None, rule: Rule | None = None, newest: RunRow | None = None
+) -> Schedule:
     """A schedule as answered, with the next fires where it is active. One whose rule cannot be followed any more (a zone
-    that vanished) is still shown, and says so."""
+    that vanished) is still shown, and says so. Its trigger and its rule are made from the row where nobody has them."""
     policy = _policy(row.policy)
     place = _place(row.timezone) if rule is None else rule.zone
     times: tuple[str, ...] = ()
@@ -49,7 +51,7 @@ def schedule_view(row: ScheduleRow, *, rule: Rule | None = None, newest: RunRow 
             notes = tuple([note for fire in coming for note in fire.notes])
     return Schedule(
         id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
-        handler=row.handler, method=row.method, args=_anything(row.args), trigger=_trigger(row.trigger),
+        handler=row.handler, method=row.method, args=_anything(row.args), trigger=trigger or _trigger(row.trigger),
         timezone=row.timezone, words=row.words, start=_spelled(row.start, place), until=_spelled(row.until, place),
         count=row.count, calendar=None, active_hours=None, policy=policy, after=(), state=row.state,
         next_fire_times=times, notes=notes, created_at=clock_of(place).spell(row.created),

@@ -39,7 +39,7 @@ class Schedules:
     async def create(self, actor: Actor, request: ask.CreateSchedule) -> Schedule:
         made = await self.draft(actor, request.spec)
         # What can be done before the transaction is: all others wait for it.
-        view = schedule_view(made.row, rule=made.rule)
+        view = schedule_view(made.row, trigger=made.trigger, rule=made.rule)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             return with_undo(view, await self._save(tx, effects, actor, made.row))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -117,6 +118,7 @@ class MonthsPattern:
         return from_datetime(first.replace(day=min(self._anchor.day, length)))
 
 
+@lru_cache(maxsize=2048)  # to be compiled and said, a length is read twice
 def read_every(text: str) -> tuple[int, int]:
     """Read an interval's length into (months, microseconds); one of the two is zero.
 
