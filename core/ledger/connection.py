@@ -181,9 +181,9 @@ class Session:
         self._kept.append(Step(mark))
 
     async def flush(self) -> None:
-        """Write everything kept back, and wait for what was sent."""
+        """Write everything kept back, and wait for what was sent. Raises why that failed."""
         await self.settled()
-        if self._kept:
+        if self._kept or self.spoiled is not None:
             await self._visit([])
 
     def begin_unit(self) -> None:

@@ -30,9 +30,9 @@ class IntervalRule:
         self.recurring = True
 
     def next_after(self, instant: int) -> int | None:
-        if instant < self._first:
-            return self._first
-        due = instant + self._every - (instant - self._first) % self._every
+        due = self._first
+        if instant >= due:
+            due = instant + self._every - (instant - due) % self._every
         return due if due < LATEST else None
 
     def upcoming(self, instant: int, n: int) -> list[int]:
@@ -40,9 +40,9 @@ class IntervalRule:
         return [] if due is None else list(range(due, min(due + n * self._every, LATEST), self._every))
 
     def last_until(self, instant: int) -> int | None:
+        instant = min(instant, LATEST - 1)
         if instant < self._first:
             return None
-        instant = min(instant, LATEST - 1)
         return instant - (instant - self._first) % self._every
 
     def count_between(self, after: int, until: int, limit: int = 10_000) -> int:

@@ -10,7 +10,7 @@ from core.ledger.connection import Mark, Step
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import InlineConnection
 from core.ledger.port import NameTaken, StaleMove, StoreClosed, StoreError, StoreFull, Transaction
-from core.ledger.rows import ScheduleRow
+from core.ledger.rows import ScheduleRow, UsageKey
 from core.ledger.schedules import MANY
 from core.ledger.statement import Insert
 from core.ledger.writer import MOST_UNITS
@@ -362,3 +362,16 @@ async def test_a_unit_that_gives_up_leaves_nothing_of_what_is_on_its_way(ledger:
     assert results[0] == "sch_1"
     assert isinstance(results[1], ValueError)
     assert await ledger.reader.schedules.count("1") == 1
+
+
+async def test_a_question_sent_behind_a_write_that_fails_hears_why(ledger: StoredLedger) -> None:
+    key = UsageKey("guild:1", "runs_per_day", "2026-01-01")
+
+    async def unit(tx: Transaction) -> None:
+        await tx.schedules.insert([schedule("sch_1", name="tea"), schedule("sch_2", name="tea")])
+        used = tx.usage.ask([key])
+        await tx.schedules.insert(many("d"))
+        await used
+
+    with pytest.raises(NameTaken):
+        await ledger.write(unit)

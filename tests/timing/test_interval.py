@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from core.timing.compile import BadTrigger, compile_rule
 from core.timing.interval import MonthsPattern
+from core.timing.rule import LATEST
 from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND
 from schedule_zero.trigger import IntervalTrigger
 from tests.timing.walls import dates, due_after, instant, interval, local_times, unhurried
@@ -24,6 +25,16 @@ def test_with_a_start_the_first_is_the_start() -> None:
     assert due_after(rule, 0, 2) == [first, first + 15 * MINUTE]
     assert (rule.count_between(0, first), rule.count_between(first, first + 15 * MINUTE)) == (1, 1)
     assert (rule.last_until(first), rule.last_until(first - 1)) == (first, None)
+
+
+@pytest.mark.parametrize("start", ["2199-12-31T20:00:00", "2199-12-31T16:30:00"])
+def test_an_interval_too_is_never_due_in_2200(start: str) -> None:
+    rule = interval("PT1H", start, "America/New_York")
+    assert due_after(rule, LATEST - 8 * HOUR, 9) == rule.upcoming(LATEST - 8 * HOUR, 9)
+    assert rule.next_after(LATEST - 1) is None
+    last = rule.last_until(LATEST + DAY)
+    assert last is None or instant(start.replace("T", " "), "America/New_York") <= last < LATEST
+    assert rule.count_between(0, LATEST + DAY) == len(due_after(rule, 0, 99))
 
 
 def test_the_start_of_the_schedule_is_the_anchor_where_the_trigger_has_none() -> None:
