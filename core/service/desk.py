@@ -12,21 +12,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
+import structlog
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings, Quota
-from core.ledger.port import Ledger, Reader, StoreClosed, StoreError, StoreFull, Transaction
+from core.ledger.port import Ledger, NameTaken, Reader, StoreClosed, StoreError, StoreFull, Transaction
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
 from core.timing.zones import zone
 from schedule_zero import views
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, FieldError, Invalid, StorageFull, Unavailable
+from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError, StorageFull, Unavailable
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import DAY, MINUTE, spell
 from schedule_zero.requests import Request
 from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule, UndoToken
+
+log = structlog.get_logger(__name__)
 
 UNDO_FOR: Final = 15 * MINUTE
 REMEMBER_FOR: Final = DAY
@@ -111,7 +114,11 @@ class Desk:
         task = asyncio.create_task(carry_out(), name="change")
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_unheard)
+            raise
 
     async def known(self, actor: Actor, request: Request, answer: type[V]) -> V | None:
         """What this request was answered before, under its idempotency key; so a late repetition is not judged anew.
@@ -272,6 +279,13 @@ class Desk:
         self.engine.runs_withdrawn(effects.withdrawn)
         self.engine.runs_created(effects.runs)
         self.engine.cancel_open(effects.cancel)
+
+
+def _unheard(change: asyncio.Task[Any]) -> None:
+    """Who asked is gone. A refusal concerns nobody any more; a defect does."""
+    error = None if change.cancelled() else change.exception()
+    if error is not None and not isinstance(error, (ScheduleZeroError, NameTaken)):
+        log.error("a change failed, and who asked for it was gone", exc_info=error)
 
 
 def _key_of(actor: Actor, request: Request) -> str | None:

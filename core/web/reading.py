@@ -203,11 +203,15 @@ def _has_long_number(body: bytes) -> bool:
 
 def refusal(body: bytes, kind: Any, error: Exception) -> Invalid | Malformed:
     """Everything that is wrong with a body msgspec refused; its own words if we find nothing."""
-    errors: list[FieldError] = []
     try:
         errors = check(msgspec.json.decode(body), kind)[1]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as worse:
-        error = worse  # a wrong field came before a broken end
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as worse:  # a wrong field before a broken end
+        # Kept under no name of ours: the error holds this frame, which would hold it, and with it a body of a mebibyte.
+        return _refused(worse, [])
+    return _refused(error, errors)
+
+
+def _refused(error: Exception, errors: list[FieldError]) -> Invalid | Malformed:
     if isinstance(error, RecursionError):
         return _too_deep("")
     if isinstance(error, msgspec.ValidationError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,9 @@ import msgspec
 import pytest
 
 from core.ledger.ledger import StoredLedger
+from core.ledger.port import NameTaken
 from schedule_zero import requests as ask
-from schedule_zero.errors import Conflict, Invalid
+from schedule_zero.errors import Conflict, Invalid, NotFound
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, TextTrigger
@@ -196,3 +198,32 @@ async def test_a_client_that_left_while_its_change_was_committed_is_served_all_t
         await asking
     go_on.set()
     await house.until(lambda: house.engine.tick.soonest() is not None)
+
+
+@pytest.mark.parametrize(
+    ("ends_with", "told"), [(NameTaken("tea"), []), (NotFound("gone"), []), (KeyError("defect"), ["error"])]
+)
+async def test_a_client_that_left_leaves_a_defect_to_the_log_and_a_refusal_to_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch, logged: list[Any], ends_with: Exception, told: list[str]
+) -> None:
+    reached, go_on, unheard = asyncio.Event(), asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+
+    async def write(ledger: StoredLedger, unit: Any) -> Any:
+        reached.set()
+        await go_on.wait()
+        raise ends_with
+
+    monkeypatch.setattr(StoredLedger, "write", write)
+    asking = asyncio.create_task(house.client.send(create(house)))
+    await reached.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    logged.clear()
+    go_on.set()
+    await asyncio.sleep(0.01)
+    del asking
+    gc.collect()
+    assert not unheard
+    assert [line["log_level"] for line in logged] == told
