@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from core.timing.rule import EARLIEST, LATEST, Rule
+from core.timing.rule import EARLIEST, LATEST, Rule, one_by_one
 
 STEP: Final = 3_600_000_000
 """Microseconds from one due time to the next."""
@@ -31,6 +31,10 @@ class ExampleName:
         """The first due time strictly after the instant."""
         due = (max(instant, EARLIEST) // STEP + 1) * STEP
         return due if due < LATEST else None
+
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        """The first ``n`` due times strictly after the instant."""
+        return one_by_one(self.next_after, instant, n)
 
     def last_until(self, instant: int) -> int | None:
         """The latest due time at or before the instant."""
