@@ -58,7 +58,7 @@ class _Text(app_commands.Transformer):
     async def transform(self, interaction: Interaction, value: Any, /) -> str:
         text = " ".join(str(value).split())
         if not text:
-            raise Refusal(f"`{self.option}` is empty; write something in it, or leave it out.")
+            raise Refusal(f"`{self.option}` is empty; write something in it.")
         if len(text) > TIME_TEXT:
             raise Refusal(f"`{self.option}` has {len(text)} characters; at most {TIME_TEXT} can be read.")
         return text

@@ -93,6 +93,15 @@ class StepFailed(Exception):
         self.error = error
         self.answers = answers
 
+    def take(self) -> Exception:
+        """The error, to be raised from this. It is let go of here: two that hold each other would keep all the frames they
+        came through, and so the request, until the cycle collector comes."""
+        error = self.error
+        del self.error
+        if self.__cause__ is error:  # a value no column holds was the error already
+            self.__cause__ = self.__context__ = None
+        return error
+
 
 class Reading(Protocol):
     """Whatever can be asked: an open transaction, or a reader beside it."""
@@ -230,7 +239,7 @@ class Session:
             if failure.index != len(kept) or not isinstance(failure.error, Violation):
                 self.spoiled = _meaning(failure, kept)
                 raise self.spoiled from failure
-            raise failure.error from failure
+            raise failure.take() from failure
         except Exception as error:  # whatever else a driver raises: the transaction's state is unknown
             self.spoiled = Lost(f"the store's connection failed: {error}")
             raise self.spoiled from error
@@ -251,7 +260,7 @@ def _meaning(failure: StepFailed, kept: Sequence[Step]) -> Exception:
     step = kept[failure.index] if failure.index < len(kept) else None
     if step is not None and step.refused is not None and isinstance(failure.error, Violation):
         return step.refused(failure.error)
-    return failure.error
+    return failure.take()
 
 
 def _weight(step: Step) -> int:

@@ -50,12 +50,26 @@ class ThreadConnection:
 
     async def run(self, steps: Sequence[Step]) -> list[Any]:
         """See ``core.ledger.connection.Connection``."""
-        answers: list[Any] = await self._visit(run_steps, self._raw, steps)
-        return answers
+        outcome: list[Any] | StepFailed = await self._visit(_tried, self._raw, steps)
+        try:
+            if isinstance(outcome, StepFailed):
+                raise outcome
+            return outcome
+        finally:
+            del outcome  # this frame belongs to its traceback
 
     async def close(self) -> None:
         """Close; the last connection to a database also empties its log into the file."""
         await self._connection.close()
+
+
+def _tried(database: sqlite3.Connection, steps: Sequence[Step]) -> list[Any] | StepFailed:
+    """The answers, or why there are none: raised through aiosqlite, the error and the future that brings it would hold
+    each other, and with them what was to be written, until the cycle collector comes."""
+    try:
+        return run_steps(database, steps)
+    except StepFailed as failure:
+        return failure
 
 
 class FileDriver:
@@ -163,7 +177,7 @@ class ReaderPool:
             try:
                 rows: list[T] = (await reader.run([Step(query, given)]))[0]
             except StepFailed as failure:
-                raise failure.error from failure
+                raise failure.take() from failure
             finally:
                 self._idle.append(reader)
         return rows

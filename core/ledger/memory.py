@@ -104,7 +104,7 @@ class InlineReading:
             try:
                 rows: list[T] = (await self._connection.run([Step(query, given)]))[0]
             except StepFailed as failure:
-                raise failure.error from failure
+                raise failure.take() from failure
         return rows
 
     def close(self) -> None:

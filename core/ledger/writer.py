@@ -47,18 +47,21 @@ class Pending:
     def __init__(self, unit: Unit[Any], essential: bool, future: asyncio.Future[Any]) -> None:
         self.unit = unit
         self.essential = essential
-        self.future = future
+        self.future: asyncio.Future[Any] | None = future
         self.result: Any = None
         self.error: Exception | None = None
 
     def settle(self) -> None:
-        """Tell the caller, unless it was cancelled meanwhile."""
-        if self.future.done():
+        """Tell the caller, unless it was told or cancelled meanwhile, and let go: the error's traceback holds the writer's
+        frames, and they hold this; what is never let go of waits for the cycle collector, with the whole request."""
+        future, error = self.future, self.error
+        self.future = self.error = None
+        if future is None or future.done():
             return
-        if self.error is None:
-            self.future.set_result(self.result)
+        if error is None:
+            future.set_result(self.result)
         else:
-            self.future.set_exception(self.error)
+            future.set_exception(error)
 
     def refuse(self, error: Exception) -> None:
         """Tell the caller that nothing was written."""
@@ -92,11 +95,11 @@ class GroupCommit:
             raise StoreClosed(f"nothing can be saved any more: {self.failed.result()}")
         if self._closing:
             raise StoreClosed("the store is closed")
-        pending = Pending(unit, essential, self._loop.create_future())
-        self._queue.append(pending)
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append(Pending(unit, essential, future))
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
-        return pending.future
+        return future
 
     async def close(self) -> None:
         """Commit what waits, then stop."""

@@ -119,6 +119,8 @@ class Desk:
         except asyncio.CancelledError:
             task.add_done_callback(_unheard)
             raise
+        finally:
+            del task  # it holds its error, and the error this frame
 
     async def known(self, actor: Actor, request: Request, answer: type[V]) -> V | None:
         """What this request was answered before, under its idempotency key; so a late repetition is not judged anew.

@@ -18,7 +18,6 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from core.web.answering import answer, broken, document, refused, unrouted
 from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
-from core.web.leavings import Leavings
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
 from core.web.openapi import describe
 from core.web.reading import Reading, whole_body
@@ -114,7 +113,6 @@ class _Parts:
         self.door = door
         self.closing = closing
         self._check = token_check
-        self._leavings = Leavings()
 
     def actor(self, headers: Mapping[bytes, bytes]) -> Actor:
         """Who asks. Raises Unauthorized."""
@@ -139,14 +137,10 @@ class _Parts:
             headers = dict(scope["headers"])
             actor = self.actor(headers)
             body = await whole_body(receive, headers) if reading.has_body else b""
-            try:
-                asked = reading.request(headers, scope["path_params"], scope["query_string"], body)
-                if isinstance(asked, ListEvents) and EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
-                    return await self._streaming(actor, asked, headers)
-                return answer(reading.route, await self.door.handle(actor, asked))
-            except Exception:
-                self._leavings.add(len(body))
-                raise
+            asked = reading.request(headers, scope["path_params"], scope["query_string"], body)
+            if isinstance(asked, ListEvents) and EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
+                return await self._streaming(actor, asked, headers)
+            return answer(reading.route, await self.door.handle(actor, asked))
 
         return handle
 

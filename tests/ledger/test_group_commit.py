@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -375,3 +377,51 @@ async def test_a_question_sent_behind_a_write_that_fails_hears_why(ledger: Store
 
     with pytest.raises(NameTaken):
         await ledger.write(unit)
+
+
+async def _two_alike(tx: Transaction) -> None:
+    await tx.schedules.insert([schedule("sch_1", name="tea"), schedule("sch_2", name="tea")])
+
+
+async def _one_alike(tx: Transaction) -> None:
+    await tx.schedules.insert([schedule("sch_1", name="tea")])
+    await tx.schedules.insert([schedule("sch_2", name="tea")])
+
+
+async def _many_alike(tx: Transaction) -> None:
+    await tx.schedules.insert(many("e", name="tea"))
+
+
+async def _too_big(tx: Transaction) -> None:
+    await tx.schedules.insert([schedule("sch_1", anchor=2**63)])
+
+
+async def _asked_too_much(tx: Transaction) -> None:
+    await tx.schedules.get("\ud800")
+
+
+async def _gives_up(tx: Transaction) -> None:
+    raise ValueError("enough")
+
+
+@pytest.mark.parametrize("unit", [_one_alike, _two_alike, _many_alike, _too_big, _asked_too_much, _gives_up])
+async def test_a_refused_unit_is_let_go_of_at_once(
+    ledger: StoredLedger, unit: Callable[[Transaction], Awaitable[None]]
+) -> None:
+    """Not when the cycle collector comes: it counts objects, and a few of them may hold a request of a mebibyte."""
+
+    async def refused() -> None:
+        with contextlib.suppress(NameTaken, StoreError, OverflowError, ValueError):
+            await ledger.write(unit)
+            pytest.fail("it was written")
+        for _ in range(5):  # turns of the loop, in which the writer and the thread come to rest
+            await asyncio.sleep(0)
+
+    await refused()  # what is made only once
+    gc.collect()
+    gc.disable()
+    try:
+        await refused()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

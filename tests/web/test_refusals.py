@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
-import weakref
 from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 
 from core.web.reading import Reading
@@ -215,34 +213,3 @@ async def test_a_body_that_is_no_json_is_let_go_of_at_once(body: bytes) -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
-
-
-async def test_what_refused_bodies_leave_is_swept_up_by_their_size(
-    http: aiohttp.ClientSession, door: FakeDoor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the cycle collector coming by itself: it counts objects, and these are few."""
-    monkeypatch.setattr("core.web.leavings.MOST", 200_000)
-    held: list[weakref.ref[Exception]] = []
-
-    class Circle(Conflict):
-        """Refuses a request, and holds on to it and to itself."""
-
-        def __init__(self, request: CreateSchedule) -> None:
-            super().__init__("taken")
-            self.circle = self
-            self.spec = request.spec
-            held.append(weakref.ref(self))
-
-    async def handle(_actor: Any, request: Any) -> Any:
-        raise Circle(request)
-
-    monkeypatch.setattr(door, "handle", handle)
-    body = msgspec.json.encode({**SPEC, "args": {"text": "x" * 30_000}})
-    gc.disable()
-    try:
-        for _ in range(20):
-            assert (await refused(http, "POST", f"{PREFIX}/schedules", body))[0] == 409
-        alive = sum(1 for each in held if each() is not None)
-    finally:
-        gc.enable()
-    assert alive <= 200_000 // 30_000 + 2  # those not swept up yet, and the last one
