@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from core.ledger.port import StoreError
+from core.ledger.rows import EventRow
 from core.ledger.statement import Insert, Query, Statement
 
 T = TypeVar("T")
@@ -136,7 +137,8 @@ class Session:
     Attributes:
         spoiled: the error after which what the transaction holds can no longer be told; it must be rolled back.
         written: rows written, or kept to be, since the transaction began.
-        told: whether an event was appended since the transaction began.
+        told: the events appended since the transaction began, by units that were not undone.
+        untold: whether events were removed since then.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -144,10 +146,12 @@ class Session:
         self._kept: list[Step] = []
         self._own_kept = 0
         self._own_sent = 0
+        self._told_before = 0
         self._under_way: asyncio.Task[Any] | None = None
         self.spoiled: Exception | None = None
         self.written = 0
-        self.told = False
+        self.told: list[EventRow] = []
+        self.untold = False
 
     async def fetch(self, query: Query[T], *given: Any) -> list[T]:
         """Ask, after everything kept back was written."""
@@ -198,11 +202,13 @@ class Session:
     def begin_unit(self) -> None:
         """From here on writes are the next unit's."""
         self._own_kept = self._own_sent = 0
+        self._told_before = len(self.told)
 
     def forget_unit(self) -> bool:
         """Drop what the unit kept back; whether that undid all of it (else some was sent already)."""
         if self._own_kept:
             del self._kept[-self._own_kept :]
+        del self.told[self._told_before :]
         return self._own_sent == 0 and self.spoiled is None
 
     def recover(self) -> None:
@@ -213,10 +219,11 @@ class Session:
     def reset(self) -> None:
         """Forget everything kept back and every error: the transaction is over, or about to be rolled back."""
         self._kept.clear()
+        self.told = []
+        self.untold = False
         self.begin_unit()
         self.spoiled = None
         self.written = 0
-        self.told = False
 
     def _keep(self, step: Step) -> None:
         self._kept.append(step)

@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, bindparam, column, delete, func, literal_column, select, table
 
-from core.ledger.connection import Reading, Session, Step
+from core.ledger.connection import Asked, Reading, Session, Step
+from core.ledger.recent import RecentEvents
 from core.ledger.rows import EventRow
 from core.ledger.statement import Change, Insert, Query, fields_of, given
 from core.ledger.tables import cursors, facts, journal
@@ -39,22 +40,27 @@ async def read_epoch(reading: Reading) -> int:
 class Journal:
     """Reading events, beside the writer or inside a transaction."""
 
-    def __init__(self, reading: Reading, epoch: int) -> None:
+    def __init__(self, reading: Reading, epoch: int, recent: RecentEvents | None = None) -> None:
+        """``recent``: committed events at hand, where only those count."""
         self._reading = reading
         self._epoch = epoch
+        self._recent = recent
 
     async def after(
         self, seq: int, limit: int, *, kinds: Sequence[str] = (), guild_id: str | None = None
     ) -> list[Event]:
         """The next events after a place, oldest first; of some kinds, of one guild."""
+        if self._recent is not None and not kinds and not guild_id:
+            recent = self._recent.after(seq, limit)
+            if recent is not None:
+                return recent
         asked = [part for part in (guild_id, list(kinds)) if part]
         rows = await self._reading.fetch(_after(bool(kinds), bool(guild_id)), seq, *asked, limit)
-        return [self._event(row) for row in rows]
+        return [_event(self._epoch, *row) for row in rows]
 
     async def head(self) -> tuple[int, int]:
         """(epoch, the newest number ever given)."""
-        found = await self._reading.fetch(_HEAD)
-        return self._epoch, found[0] if found else 0
+        return self._epoch, await read_head(self._reading)
 
     async def tail(self) -> int:
         """The oldest number still kept, or 0."""
@@ -65,12 +71,35 @@ class Journal:
         found = await self._reading.fetch(_CURSOR, subscriber)
         return found[0] if found else None
 
-    def _event(self, row: _Stored) -> Event:
-        seq, at, kind, guild_id, schedule_id, run_id, data = row
-        return Event(
-            epoch=self._epoch, seq=seq, at=_spelled(at), kind=kind, guild_id=guild_id, schedule_id=schedule_id,
-            run_id=run_id, data=_decode(data) if data != "{}" else {},
-        )  # fmt: skip
+
+def recent_events(epoch: int) -> RecentEvents:
+    """A memory for the newest events of a store that only this process writes to."""
+
+    def number(seq: int, row: EventRow) -> Event:
+        return _event(epoch, seq, row.at, str(row.kind), row.guild_id, row.schedule_id, row.run_id, row.data)
+
+    return RecentEvents(number)
+
+
+async def read_head(reading: Reading) -> int:
+    """The newest number ever given."""
+    found = await reading.fetch(_HEAD)
+    return found[0] if found else 0
+
+
+def ask_head(session: Session) -> Asked[int]:
+    """As ``read_head``, put together with the next question of a transaction."""
+    return session.ask(_HEAD, lambda found: found[0])
+
+
+def _event(
+    epoch: int, seq: int, at: int, kind: str, guild_id: str | None, schedule_id: str | None, run_id: str | None,
+    data: str,
+) -> Event:  # fmt: skip
+    return Event(
+        epoch=epoch, seq=seq, at=_spelled(at), kind=kind, guild_id=guild_id, schedule_id=schedule_id, run_id=run_id,
+        data=_decode(data) if data != "{}" else {},
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -130,7 +159,7 @@ class JournalChanges(Journal):
         """Add events behind all others."""
         if events:
             self._session.later(Step(_APPEND, [astuple(event) for event in events]))
-            self._session.told = True
+            self._session.told += events
 
     async def acknowledge(self, subscriber: str, epoch: int, seq: int) -> None:
         """Move a subscriber's cursor."""
@@ -140,5 +169,6 @@ class JournalChanges(Journal):
         """Remove events older than an instant, and the cursors that pointed before what is left: nobody moved them
         although there was something to read."""
         removed = await self._session.change(Step(_PURGE, (before, limit)))
+        self._session.untold = self._session.untold or removed > 0
         self._session.later(Step(_PURGE_CURSORS))
         return removed

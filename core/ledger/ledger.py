@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from core.ledger.connection import Connection, Reading, Session
-from core.ledger.journal import Journal, JournalChanges, read_epoch
+from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.notes import NoteChanges, Notes
 from core.ledger.port import StoreClosed, StoreFull, Unit
+from core.ledger.recent import RecentEvents
 from core.ledger.runs import RunChanges, Runs
 from core.ledger.schedules import ScheduleChanges, Schedules
 from core.ledger.usage import Usage, UsageChanges
@@ -34,10 +35,10 @@ class OpenTransaction:
 class CommittedTruth:
     """What is committed, as readers see it."""
 
-    def __init__(self, reading: Reading, epoch: int) -> None:
+    def __init__(self, reading: Reading, epoch: int, recent: RecentEvents) -> None:
         self.schedules = Schedules(reading)
         self.runs = Runs(reading)
-        self.journal = Journal(reading, epoch)
+        self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)
 
@@ -101,8 +102,9 @@ class StoredLedger:
             await self._driver.close()
             raise
         self._connection = connection
-        self._writer = GroupCommit(session, OpenTransaction(session, epoch), self._driver.room, self._committed)
-        self._reader = CommittedTruth(self._driver.reading(self._writer.open_transaction), epoch)
+        recent = recent_events(epoch)
+        self._writer = GroupCommit(session, OpenTransaction(session, epoch), self._driver.room, recent, self._committed)
+        self._reader = CommittedTruth(self._driver.reading(self._writer.open_transaction), epoch, recent)
         await self._driver.room.look()
 
     async def write(self, unit: Unit[T]) -> T:

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from core.ledger.connection import Fault, Locked, Mark, NoRoom, Session, Violation
+from core.ledger.journal import ask_head
 from core.ledger.port import StoreClosed, StoreError, StoreFull, Transaction, Unit
+from core.ledger.recent import RecentEvents
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -72,10 +74,18 @@ class Pending:
 class GroupCommit:
     """The one writer of a ledger. ``failed`` resolves with the error after which it writes nothing more."""
 
-    def __init__(self, session: Session, transaction: Transaction, room: Room, committed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        transaction: Transaction,
+        room: Room,
+        recent: RecentEvents,
+        committed: Callable[[], None],
+    ) -> None:
         self._session = session
         self._transaction = transaction
         self._room = room
+        self._recent = recent
         self._committed = committed
         self._queue: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
@@ -171,12 +181,11 @@ class GroupCommit:
             whole = group[-1].error is None or session.forget_unit()
             if session.spoiled is not None or not whole:
                 raise _worse(session.spoiled)
-        session.mark(Mark.COMMIT)
         try:
-            await session.flush()
+            head = await self._commit()
         except Exception as error:
             raise _worse(session.spoiled) from error
-        self._tell(group)
+        self._tell(group, head)
 
     async def _write_apart(self, group: list[Pending]) -> None:
         """The same units, each under a savepoint, so that one that fails leaves the others alone."""
@@ -194,9 +203,14 @@ class GroupCommit:
                 session.recover()
                 session.mark(Mark.REVERT)
             session.mark(Mark.KEEP)
-        session.mark(Mark.COMMIT)
-        await session.flush()
-        self._tell(group)
+        self._tell(group, await self._commit())
+
+    async def _commit(self) -> int:
+        """Make it durable; the newest number in the journal, if there is anything new in it."""
+        head = ask_head(self._session) if self._session.told else None
+        self._session.mark(Mark.COMMIT)
+        await self._session.flush()
+        return 0 if head is None else await head
 
     async def _run(self, pending: Pending) -> None:
         pending.result, pending.error = None, None
@@ -214,10 +228,14 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - one of the unit's writes failed: its caller gets it
             pending.error = error
 
-    def _tell(self, group: list[Pending]) -> None:
+    def _tell(self, group: list[Pending], head: int) -> None:
         """It is durable: everybody gets what became of their unit."""
-        told = self._session.told
+        told, untold = self._session.told, self._session.untold
         self._session.reset()
+        if untold:
+            self._recent.forget()
+        elif told:
+            self._recent.committed(told, head)
         for pending in group:
             pending.settle()
         if told:
