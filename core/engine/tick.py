@@ -69,6 +69,7 @@ class Tick:
         self._firings: list[Firing] = []
         self._looked: dict[str, Firing] = {}
         self._committing: deque[tuple[asyncio.Task[None], TickUnit]] = deque()
+        self._behind = False
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self.now = clock.now()
@@ -89,9 +90,9 @@ class Tick:
                 plan = await self._compile(row)
                 if plan is not None:
                     plans[row.id] = plan
-        if len(due) < limit:
-            self._caught_up.set()
-        else:
+        left = self._horizon.soonest()
+        self._behind = left is not None and left <= self.now
+        if self._behind:
             self._caught_up.clear()
         taken = [(plan, instant) for id, instant in due if (plan := plans.get(id)) is not None]
         self._taken = {plan.row.id: (plan, instant) for plan, instant in taken}
@@ -149,14 +150,18 @@ class Tick:
         """
         firings, self._firings = self._firings, []
         made = TickUnit(firings, self.now, self._entitler, self._make_id) if firings else None
-        behind = not self._caught_up.is_set()
-        await self._committed(but=1 if behind else 0)
-        if made is not None:
-            task = asyncio.create_task(self._settle(made), name="tick commit")
-            task.add_done_callback(lambda _: made.worked_out.set())
-            self._committing.append((task, made))
-            if behind:
-                await made.worked_out.wait()
+        await self._committed(but=1 if self._behind else 0)
+        if made is None:
+            if not self._behind:
+                self._caught_up.set()
+            return
+        task = asyncio.create_task(self._settle(made), name="tick commit")
+        task.add_done_callback(lambda _: made.worked_out.set())
+        self._committing.append((task, made))
+        if self._behind:
+            await made.worked_out.wait()
+        else:
+            task.add_done_callback(lambda _: self._caught_up.set())
 
     async def idle(self) -> None:
         """Wait until everything handed over is committed."""

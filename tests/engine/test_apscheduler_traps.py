@@ -26,13 +26,14 @@ import core.engine.tick as ticking
 from core.engine.admit import Firing
 from core.engine.plan import Plan
 from core.engine.ports import Pace
-from core.engine.scheduler import LedgerDataStore, RuleTrigger
+from core.engine.scheduler import InstantTrigger, LedgerDataStore
 from core.engine.tick_unit import TickUnit
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY, HOUR, SECOND, parse, to_datetime
 from schedule_zero.run import RunState
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger
 from tests.engine.house import PACE, House
+from tests.ledger import making
 
 Build = Callable[..., Awaitable[House]]
 
@@ -109,15 +110,17 @@ async def test_a_stored_rule_that_cannot_be_compiled_blocks_its_schedule(build: 
     assert len(await house.told("schedule.blocked")) == 1
 
 
-def test_a_rule_trigger_answers_twice_at_most_and_never_raises() -> None:
-    class Broken:
-        def look(self, id: str) -> int:
-            raise KeyError(id)
+def test_an_instant_trigger_answers_twice_at_most_and_never_raises() -> None:
+    class Rules:
+        def look(self, id: str) -> int | None:
+            return {"sch_later": 2 * HOUR, "sch_sooner": HOUR, "sch_last": None}[id]
 
-    trigger = RuleTrigger(Broken(), "sch_1")  # type: ignore[arg-type]
+    broken, *sound = rows = [making.schedule(id) for id in ("sch_broken", "sch_later", "sch_sooner", "sch_last")]
+    trigger = InstantTrigger(Rules(), rows)  # type: ignore[arg-type]
+    assert trigger.next() == to_datetime(HOUR)
     assert trigger.next() is None
-    assert trigger.next() is None
-    assert trigger.failure == "KeyError: 'sch_1'"
+    assert trigger.firing == sound
+    assert trigger.failures == [(broken, "KeyError: 'sch_broken'")]
     with pytest.raises(TypeError, match="lives in memory"):
         trigger.__getstate__()
 
