@@ -160,8 +160,8 @@ class Tick:
         self._committing.append((task, made))
         if self._behind:
             await made.worked_out.wait()
-        else:
-            task.add_done_callback(lambda _: self._caught_up.set())
+        else:  # the last of its storm; but another may have come by then
+            task.add_done_callback(lambda _: None if self._behind else self._caught_up.set())
 
     async def idle(self) -> None:
         """Wait until everything handed over is committed."""
