@@ -79,6 +79,11 @@ class Horizon:
             heapq.heappop(heap)
         return None
 
+    def look_at(self) -> int:
+        """The earliest instant at which something may be due: where the heap is empty, the first it knows nothing of."""
+        soonest = self.soonest()
+        return self.until + 1 if soonest is None else soonest
+
     def covers(self, due: int) -> bool:
         """Whether a due time lies inside the horizon."""
         return due <= self.until

@@ -66,6 +66,8 @@ class Publisher:
                         yield event
                 if not page:
                     await _wait(nudge)
+                else:
+                    await asyncio.sleep(0)  # pages from memory, none of them wanted, would keep the loop to themselves
         finally:
             self._nudges.discard(nudge)
 

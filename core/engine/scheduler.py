@@ -128,8 +128,7 @@ class LedgerDataStore(DataStore):
 
     async def get_next_schedule_run_time(self) -> datetime | None:
         latest = self._clock.now() + self._longest_sleep
-        soonest = self._tick.soonest()
-        return to_datetime(latest if soonest is None else min(soonest, latest))
+        return to_datetime(min(self._tick.look_at(), latest))
 
     def _watch_clock(self) -> None:
         """Notice a wall clock that was set. Due times follow the new time; leases and back-off do not."""

@@ -90,8 +90,7 @@ class Tick:
                 plan = await self._compile(row)
                 if plan is not None:
                     plans[row.id] = plan
-        left = self._horizon.soonest()
-        self._behind = left is not None and left <= self.now
+        self._behind = self._horizon.look_at() <= self.now
         if self._behind:
             self._caught_up.clear()
         taken = [(plan, instant) for id, instant in due if (plan := plans.get(id)) is not None]
@@ -185,13 +184,18 @@ class Tick:
             self._unplanned.add(row.id)
         return self._horizon.put(row.id, row.revision, due)
 
-    def soonest(self) -> int | None:
-        """The next instant at which something is due, as far as the horizon sees.
+    def look_at(self) -> int:
+        """The next instant at which something may be due.
 
         What is being committed is in no heap until it is, and may be due again before anything else is.
         """
-        instants = [made.soonest for task, made in self._committing if not task.done()]
-        return min((at for at in (self._horizon.soonest(), *instants) if at is not None), default=None)
+        instants = (made.soonest for task, made in self._committing if not task.done())
+        return min([self._horizon.look_at(), *(at for at in instants if at is not None)])
+
+    def lag(self, now: int) -> int:
+        """How long, in microseconds, the known due time that waits longest has been waiting."""
+        soonest = self._horizon.soonest()
+        return max(0, now - soonest) if soonest is not None else 0
 
     async def caught_up(self, patience_s: float) -> None:
         """Wait, at most so long, while more is due than one tick takes: fairness can only weigh runs that are there."""
@@ -269,10 +273,10 @@ class Tick:
         now = self._clock.now()
         self._book.drop(row.id)
 
-        async def unit(tx: Transaction) -> None:
+        async def unit(tx: Transaction) -> bool:
             current = await tx.schedules.get(row.id)
             if current is None or current.revision != row.revision or current.state != "active":
-                return
+                return False
             expected = current.revision
             current.state, current.next_due, current.note = "blocked", None, reason
             current.revision, current.updated = expected + 1, now
@@ -280,9 +284,10 @@ class Tick:
             data = msgspec.json.encode({"reason": "trigger", "error": reason}).decode()
             kind = EventKind.SCHEDULE_BLOCKED
             await tx.journal.append([EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=data)])
+            return True
 
         try:
-            await self._ledger.write(unit)
+            blocked = await self._ledger.write(unit)
         except StoreClosed:
             raise
         except StoreError as error:
@@ -290,4 +295,7 @@ class Tick:
             await asyncio.sleep(REFUSED_PAUSE_S)
             self._horizon.put(row.id, row.revision, row.next_due)
         else:
-            self._horizon.put(row.id, row.revision + 1, None)
+            if blocked:
+                self._horizon.put(row.id, row.revision + 1, None)
+            else:
+                await self._reread({row.id})

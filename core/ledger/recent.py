@@ -9,25 +9,27 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from sys import getsizeof
 from typing import Final
 
 from core.ledger.rows import EventRow
 from schedule_zero.event import Event
 
-KEPT: Final = 16_384
+KEPT: Final = 8 * 2**20
+ENVELOPE: Final = 400  # bytes an event takes beside its data, ids among them
 
 Number = Callable[[int, EventRow], Event]
 
 
 class _Part:
-    """The events of one transaction."""
+    """The events of one transaction, as they were written: plain text, which the garbage collector need not walk."""
 
-    __slots__ = ("events", "first", "rows")
+    __slots__ = ("first", "rows", "size")
 
     def __init__(self, first: int, rows: Sequence[EventRow]) -> None:
         self.first = first
         self.rows = rows
-        self.events: list[Event] | None = None
+        self.size = sum(getsizeof(row.data) + ENVELOPE for row in rows)
 
 
 class RecentEvents:
@@ -38,7 +40,7 @@ class RecentEvents:
 
         Args:
             number: makes the event of a number and a row.
-            kept: how many events to keep; the last transaction's stay however many they are.
+            kept: how much to keep, in bytes.
         """
         self._number = number
         self._kept = kept
@@ -47,13 +49,13 @@ class RecentEvents:
 
     def committed(self, rows: Sequence[EventRow], head: int) -> None:
         """These were committed, in this order, and the last of them has the number ``head``."""
-        first = head - len(rows) + 1
-        if self._parts and self._next() != first:
+        part = _Part(head - len(rows) + 1, rows)
+        if self._parts and self._next() != part.first:
             self.forget()
-        self._parts.append(_Part(first, rows))
-        self._size += len(rows)
-        while self._size > self._kept and len(self._parts) > 1:
-            self._size -= len(self._parts.pop(0).rows)
+        self._parts.append(part)
+        self._size += part.size
+        while self._size > self._kept:
+            self._size -= self._parts.pop(0).size
 
     def forget(self) -> None:
         """Older events were removed from the store, so that nobody may be told of them any more."""
@@ -61,23 +63,18 @@ class RecentEvents:
         self._size = 0
 
     def after(self, seq: int, limit: int) -> list[Event] | None:
-        """The next events after a place, oldest first; None: only the store knows."""
+        """The next events after a place, oldest first; None: only the store knows. They are the asker's own."""
         if not self._parts or not self._parts[0].first - 1 <= seq < self._next():
             return None
         found: list[Event] = []
         place = bisect_right(self._parts, seq + 1, key=lambda part: part.first) - 1
         for part in self._parts[max(0, place) :]:
-            skipped = max(0, seq + 1 - part.first)
-            found += self._events(part)[skipped : skipped + limit - len(found)]
+            start = max(0, seq + 1 - part.first)
+            rows = part.rows[start : start + limit - len(found)]
+            found += [self._number(number, row) for number, row in enumerate(rows, part.first + start)]
             if len(found) >= limit:
                 break
         return found
 
     def _next(self) -> int:
         return self._parts[-1].first + len(self._parts[-1].rows)
-
-    def _events(self, part: _Part) -> list[Event]:
-        """Made when the first follower asks, and shared by all."""
-        if part.events is None:
-            part.events = [self._number(seq, row) for seq, row in enumerate(part.rows, part.first)]
-        return part.events

@@ -25,8 +25,7 @@ class Statuses:
     async def status(self, actor: Actor, request: GetStatus) -> Status:
         """The parts that must work decide ``running``; Discord being away does not."""
         engine, now = self._desk.engine, self._desk.clock.now()
-        soonest = engine.tick.soonest()
-        lag = max(0, now - soonest) if soonest is not None else 0
+        lag = engine.tick.lag(now)
         parts = dict(self._parts())
         parts["scheduler"] = Part(
             ok=lag < LAG_LIMIT, detail="ok" if lag < LAG_LIMIT else f"{spell_duration(lag)} behind"

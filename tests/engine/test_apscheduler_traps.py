@@ -22,12 +22,14 @@ import pytest
 from apscheduler import SchedulerRole
 
 import core.engine.admit as admitting
+import core.engine.engine as assembly
 import core.engine.tick as ticking
 from core.engine.admit import Firing
 from core.engine.plan import Plan
 from core.engine.ports import Pace
 from core.engine.scheduler import InstantTrigger, LedgerDataStore
 from core.engine.tick_unit import TickUnit
+from core.ledger.rows import ScheduleRow
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY, HOUR, SECOND, parse, to_datetime
 from schedule_zero.run import RunState
@@ -149,17 +151,33 @@ async def test_lost_wake_up_the_due_times_of_a_tick_under_way_are_slept_for(
     schedule = await house.every(1)
     await slow.reached.wait()
     next_due = parse(schedule.next_fire_times[1])
-    assert house.engine.tick.soonest() == next_due
+    assert house.engine.tick.look_at() == next_due
     latest = await house.engine.scheduler.store.get_next_schedule_run_time()
     assert latest == to_datetime(next_due)
     slow.go_on.set()
     await house.heard("run.created", schedule_id=schedule.id)
 
 
+async def test_lost_wake_up_what_the_horizon_had_no_room_for_is_not_slept_over(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far more is due than the horizon holds: it runs empty, and knows that it does not know what comes next."""
+    monkeypatch.setattr(assembly, "HORIZON_CAPACITY", 8)
+    house = await build(run=False, pace=Pace(longest_sleep_s=60.0))
+    at = house.clock.in_s(3600)
+    for n in range(30):
+        await house.schedule(DateTrigger(at=at), guild_id=str(n))
+    house.clock.move(3601)
+    await house.kill()
+    await house.open()
+    await house.heard("run.succeeded", count=30)
+
+
 async def test_sleep_is_bounded_so_a_lost_event_costs_no_more_than_that(build: Build) -> None:
     house = await build(pace=PACE)
     store = house.engine.scheduler.store
     now = house.clock.now()
+    await house.until(lambda: house.engine.tick.look_at() > now)
     latest = await store.get_next_schedule_run_time()
     assert latest is not None
     assert now <= int(latest.timestamp() * 1e6) <= house.clock.now() + int(PACE.longest_sleep_s * SECOND) + 1
@@ -278,6 +296,28 @@ async def test_edit_while_being_processed_is_not_lost(house: House, monkeypatch:
     after = await house.client.get_schedule(schedule.id)
     assert (after.revision, after.next_fire_times[0]) == (edited.revision, edited.next_fire_times[0])
     assert await house.runs(schedule.id) == []
+
+
+async def test_edit_while_its_broken_rule_is_being_blocked_is_not_lost(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build(pace=Pace(longest_sleep_s=60.0))
+    break_rule(monkeypatch, "broken")
+    reached, go_on, real = asyncio.Event(), asyncio.Event(), ticking.Tick.block
+
+    async def block(tick: ticking.Tick, row: ScheduleRow, reason: str) -> None:
+        reached.set()
+        await go_on.wait()
+        await real(tick, row, reason)
+
+    monkeypatch.setattr(ticking.Tick, "block", block)
+    schedule = await house.schedule(DateTrigger(at=house.clock.in_s(0.05)), name="broken")
+    await reached.wait()
+    soon = {"type": "date", "at": house.clock.in_s(0.5)}
+    await house.client.patch_schedule(schedule.id, {"name": "mended", "trigger": soon})
+    go_on.set()
+    await house.heard("run.succeeded", schedule_id=schedule.id)
+    assert await house.told("schedule.blocked") == []
 
 
 async def test_pause_while_being_processed_is_not_lost(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,31 @@ async def test_following_hears_every_event_exactly_once_while_much_happens(house
     assert seen == sorted(set(seen))
 
 
+async def test_following_a_long_past_lets_others_have_their_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engine.publisher.PAGE", 1)
+    for _ in range(10):
+        await house.schedule()
+    head, turns, at_its_end = (await house.told())[-1].seq, 0, asyncio.Event()
+
+    def wanted(event: Event) -> bool:
+        if event.seq == head:
+            at_its_end.set()
+        return False
+
+    async def turn() -> None:
+        nonlocal turns
+        while not at_its_end.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+
+    follow = house.engine.publisher.follow(head - 10, wanted)
+    coming = asyncio.ensure_future(anext(follow))
+    await turn()
+    assert turns >= 10
+    coming.cancel()
+    await asyncio.gather(coming, return_exceptions=True)
+
+
 # ── the janitor ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import tracemalloc
+from sys import getsizeof
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.ledger.ledger import StoredLedger
 from core.ledger.port import NameTaken, Transaction
-from core.ledger.recent import RecentEvents
+from core.ledger.recent import ENVELOPE, RecentEvents
 from core.ledger.rows import EventRow
 from schedule_zero.event import Event, EventKind
 from tests.ledger.making import NOW, event, save, schedule
@@ -21,14 +23,18 @@ def number(seq: int, row: EventRow) -> Event:
     return Event(epoch=1, seq=seq, at=str(row.at), kind=row.kind)
 
 
+def weight(row: EventRow) -> int:
+    return getsizeof(row.data) + ENVELOPE
+
+
 def rows(count: int) -> list[EventRow]:
     return [EventRow(at=at, kind="run.created") for at in range(count)]
 
 
-@given(st.lists(st.tuples(st.integers(1, 7), st.integers(0, 2)), max_size=12), st.integers(1, 12), st.integers(1, 9))
+@given(st.lists(st.tuples(st.integers(1, 7), st.integers(0, 2)), max_size=12), st.integers(0, 12), st.integers(1, 9))
 def test_what_is_kept_is_the_end_of_what_was_committed(commits: list[tuple[int, int]], kept: int, limit: int) -> None:
-    """Each commit: how many events, and how many numbers somebody else took before it."""
-    recent, head, since = RecentEvents(number, kept), 0, 1
+    """Each commit: how many events, and how many numbers somebody else took before it. All events weigh the same."""
+    recent, head, since = RecentEvents(number, kept * weight(rows(1)[0])), 0, 1
     sizes: list[int] = []
     for count, others in commits:
         if others:
@@ -36,21 +42,42 @@ def test_what_is_kept_is_the_end_of_what_was_committed(commits: list[tuple[int, 
         head += others + count
         sizes.append(count)
         recent.committed(rows(count), head)
-        while len(sizes) > 1 and sum(sizes) > kept:
+        while sum(sizes) > kept:
             since += sizes.pop(0)
     for seq in range(-1, head + 3):
         found = recent.after(seq, limit)
-        if not commits or not since - 1 <= seq <= head:
+        if not sizes or not since - 1 <= seq <= head:
             assert found is None
         else:
             assert found is not None
             assert [event.seq for event in found] == list(range(seq + 1, head + 1))[:limit]
 
 
-def test_followers_share_the_events_they_are_told() -> None:
-    recent = RecentEvents(number)
-    recent.committed(rows(3), 3)
-    assert all(one is other for one, other in zip(recent.after(0, 9) or (), recent.after(0, 9) or (), strict=True))
+def test_memory_is_bounded_whatever_the_events_carry() -> None:
+    """Two thousand characters of four bytes each, as a handler may say why it failed, a hundred thousand times."""
+    tracemalloc.start()
+    try:
+        recent = RecentEvents(number)
+        for head in range(100, 100_001, 100):
+            recent.committed(
+                [EventRow(at=n, kind="run.failed", data="\N{TEACUP WITHOUT HANDLE}" * n) for n in range(1_900, 2_000)],
+                head,
+            )
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 4 * 2**20 < kept < 10 * 2**20
+
+
+async def test_what_one_follower_does_to_its_events_is_not_told_to_the_next(ledger: StoredLedger) -> None:
+    async def unit(tx: Transaction) -> None:
+        await tx.journal.append([event(data='{"run":{"state":"failed"}}')])
+
+    await ledger.write(unit)
+    (heard,) = await ledger.reader.journal.after(0, 10)
+    heard.data["run"]["state"] = "forged"
+    heard.data["more"] = 1
+    assert (await ledger.reader.journal.after(0, 10))[0].data == {"run": {"state": "failed"}}
 
 
 async def in_the_store(ledger: StoredLedger, seq: int) -> list[Event]:
