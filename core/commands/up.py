@@ -77,12 +77,14 @@ def serve(config: Config, front: Front) -> None:
 def tune_interpreter() -> None:
     """Set Python's cycle collector and interpreter lock for a process that does nothing but serve.
 
-    Rows come and go by the thousand and hardly ever form cycles: the collector, which by default looks after every 700 of
-    them, looks less often, and not at all at what the start has made. Not still less often, for what it then finds at once
-    (APScheduler leaves cycles behind) holds everybody up [190 ms after 200,000 of them, 22 ms after 20,000]. The store's thread gives the interpreter
-    lock away at every statement and gets it back from a busy loop only by waiting a whole switch interval, in which the
-    loop must not have let go of it for a moment: a loop that turns faster would keep it for good. So the interval, by
-    default 5 ms, is shorter than what our loop does in one go [saturated runs: 6,600 → 8,200/s].
+    Rows come and go by the thousand and hardly ever form cycles: the collector, which by default looks after every 700
+    of them, looks less often, and not at all at what the start has made. Not still less often, for what it then finds
+    at once (APScheduler leaves cycles behind) holds everybody up [190 ms after 200,000 of them, 22 ms after 20,000].
+
+    The store's thread gives the interpreter lock away at every statement and gets it back from a busy loop only by
+    waiting a whole switch interval, in which the loop must not have let go of it for a moment: a loop that turns faster
+    would keep it for good. So the interval, by default 5 ms, is shorter than what our loop does in one go [saturated
+    runs: 6,600 → 8,200/s].
     """
     gc.collect()
     gc.freeze()
