@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -40,6 +41,8 @@ class InProcessLink:
         self._methods = handler.methods if isinstance(handler, Functions) else methods_of(handler)
         self._running: dict[tuple[str, int], tuple[Order, asyncio.Task[None], Context]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self.closing = False
         name = name_of(handler)
         self.instance = Instance(name=f"{name}@{incarnation}", handler=name, methods={}, credit=4096)
@@ -51,13 +54,12 @@ class InProcessLink:
         return self._methods
 
     def send(self, orders: Sequence[Order]) -> None:
-        loop = asyncio.get_running_loop()
         for order in orders:
             context = self._context(order)
-            task = loop.create_task(self._work(order, context))
+            task = self._loop.create_task(self._work(order, context))
             self._running[order.run_id, order.attempt] = (order, task, context)
         if self._timer is None and self._running:
-            self._timer = loop.call_later(STARTED_AFTER_S, self._beat)
+            self._timer = self._loop.call_later(STARTED_AFTER_S, self._beat)
 
     def cancel(self, run_id: str, attempt: int) -> None:
         entry = self._running.get((run_id, attempt))
@@ -102,7 +104,7 @@ class InProcessLink:
             answer = Answer(
                 run_id=order.run_id, attempt=order.attempt, kind="progress", fraction=fraction, note=text[:500]
             )
-            self._sink.answer([answer])
+            self._on_the_loop(self._sink.answer, [answer])
 
         return note
 
@@ -134,15 +136,25 @@ class InProcessLink:
             return
         pairs = [(order.run_id, order.attempt) for order, _, _ in self._running.values()]
         self._sink.beat(self.instance.name, pairs)
-        self._timer = asyncio.get_running_loop().call_later(BEAT_S / 2, self._beat)
+        self._timer = self._loop.call_later(BEAT_S / 2, self._beat)
 
     def _describe(self) -> None:
         self.instance.methods = {key: method.info for key, method in self._methods.items()}
         self.instance.available = self._handler.available
 
     def _changed(self) -> None:
+        self._on_the_loop(self._tell_change)
+
+    def _tell_change(self) -> None:
         self._describe()
         self._sink.fleet_changed()
+
+    def _on_the_loop(self, call: Callable[..., None], *args: Any) -> None:
+        """Call; a sync method speaks from a thread of its own, and the sink stands on the loop."""
+        if threading.get_ident() == self._thread:
+            call(*args)
+        else:
+            self._loop.call_soon_threadsafe(call, *args)
 
 
 def _spelled(value: Any) -> str:

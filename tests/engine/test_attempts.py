@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
-from core.engine.ports import Order
+from core.engine.ports import Answer, Order
 from schedule_zero.errors import Reject, RetryAfter
 from schedule_zero.handler import Context, Handler, method
 from schedule_zero.instant import SECOND
@@ -75,6 +76,41 @@ async def test_long_work_is_marked_as_started(house: House) -> None:
     assert (await house.client.get_run(run.id)).state is RunState.RUNNING
     gate.set()
     assert (await house.ended(run.id)).attempts[0].started is not None
+
+
+class Blocking(Handler):
+    """Says how far it is from the thread its sync method runs in."""
+
+    name = "blocking"
+
+    @method()
+    def work(self, ctx: Context) -> str:
+        ctx.progress(0.5, "half")
+        self.set_available(False)
+        return "done"
+
+
+async def test_what_a_sync_method_says_from_its_thread_is_heard_on_the_loop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[str, int]] = []
+    answer, changed = house.engine.answer, house.engine.fleet_changed
+
+    def note_answer(answers: Sequence[Answer]) -> None:
+        heard.extend((one.kind, threading.get_ident()) for one in answers)
+        answer(answers)
+
+    def note_change() -> None:
+        heard.append(("changed", threading.get_ident()))
+        changed()
+
+    monkeypatch.setattr(house.engine, "answer", note_answer)
+    house.engine.serve(Blocking())
+    monkeypatch.setattr(house.engine, "fleet_changed", note_change)
+    run = await house.ended((await house.run_now(await house.schedule(handler="blocking"))).id)
+    assert run.result == "done"
+    here = threading.get_ident()
+    assert heard == [("progress", here), ("changed", here), ("succeeded", here)]
 
 
 async def test_progress_is_shown_while_it_runs(house: House) -> None:
