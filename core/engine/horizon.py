@@ -80,9 +80,9 @@ class Horizon:
         return None
 
     def look_at(self) -> int:
-        """The earliest instant at which something may be due: where the heap is empty, the first it knows nothing of."""
+        """The earliest instant at which something may be due: beyond the horizon the heap does not know all there is."""
         soonest = self.soonest()
-        return self.until + 1 if soonest is None else soonest
+        return self.until + 1 if soonest is None else min(soonest, self.until + 1)
 
     def covers(self, due: int) -> bool:
         """Whether a due time lies inside the horizon."""
@@ -111,5 +111,8 @@ class Horizon:
         return sum(1 for _, due in self._known.values() if due <= instant)
 
     def needs_more(self, now: int) -> bool:
-        """Whether the ledger should be asked: half the window is used up, and the heap has room for what it answers."""
-        return self.until < now + self.window // 2 and len(self._known) <= self.capacity // 4
+        """Whether the ledger should be asked: half the window is used up, and the heap has room for what it answers, or
+        nothing more that it knows all of: what was put in while the horizon moved on may lie beyond its new end."""
+        if self.until >= now + self.window // 2:
+            return False
+        return len(self._known) <= self.capacity // 4 or self.look_at() > self.until

@@ -75,3 +75,39 @@ def test_it_agrees_with_a_plain_table(puts: list[tuple[str, int, int]]) -> None:
     popped = made.pop_due(T0 + 1000, 99)
     assert sorted(popped) == sorted((id, due) for id, (_, due) in table.items())
     assert [due for _, due in popped] == sorted(due for _, due in popped)
+
+
+Saves = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), max_size=30)
+
+
+@given(Saves, Saves, st.lists(st.integers(1, 25), min_size=1, max_size=6), st.integers(1, 6))
+def test_nothing_due_is_overlooked_however_little_it_has_room_for(
+    saved: list[tuple[int, int]], meanwhile: list[tuple[int, int]], steps: list[int], capacity: int
+) -> None:
+    """Saved before, saved while the ledger answers: when the tick may sleep, all that is due has come out once."""
+    made = Horizon(window=20, capacity=capacity)
+    ledger = {f"a{n}": due for n, (_, due) in enumerate(saved)}
+    coming = [(f"b{n}", due) for n, (_, due) in enumerate(meanwhile)]
+    fired: list[str] = []
+    now = 0
+    for step in steps:
+        now += step
+        rounds = 0
+        while made.look_at() <= now:
+            rounds += 1
+            assert rounds < 200
+            if made.needs_more(now):
+                until = made.until = now + made.window
+                rows = sorted(((due, id) for id, due in ledger.items() if due <= until))[:capacity]
+                while coming and rounds % 2:
+                    id, due = coming.pop()
+                    ledger[id] = due = max(due, now + 1)
+                    made.put(id, 1, due)
+                if len(rows) == capacity:
+                    until = rows[-1][0] - 1
+                made.extend([schedule_row(id=id, next_due=due) for due, id in rows], until)
+            for id, due in made.pop_due(now, 3):
+                assert ledger.pop(id) == due
+                fired.append(id)
+        assert all(due > now for due in ledger.values())
+    assert len(fired) == len(set(fired))
