@@ -22,6 +22,7 @@ from schedule_zero.instant import DAY, to_datetime
 log = structlog.get_logger("schedule_zero.janitor")
 
 SWEEP_S: Final = 300.0
+COMEBACK_S: Final = 3600.0  # so long after a start, whoever was away with us for longer than events are kept may come
 PAGE: Final = 1000
 
 
@@ -59,6 +60,7 @@ class Janitor:
         self._retention = retention
         self._turn_s = turn_s
         self._changed = changed
+        self._began = clock.monotonic()
 
     async def run(self) -> None:
         """Look every turn, sweep every few minutes, until cancelled."""
@@ -120,6 +122,8 @@ class Janitor:
             return removed
 
         async def rest(tx: Transaction) -> None:
+            if self._clock.monotonic() - self._began > COMEBACK_S:
+                await tx.journal.purge_cursors()
             await tx.notes.purge(now=now, audit_before=now - keep.audit)
             await tx.usage.purge(to_datetime(now - 62 * DAY).date().isoformat())
 

@@ -14,6 +14,7 @@ from core.engine.flights import Flight, Flights
 from core.engine.outcome import CRASH_CAP, Outcome, unanswered, vanish
 from core.engine.plan import TermsBook
 from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
+from core.engine.stopping import stopped, wanted_stopped
 from core.engine.waiting import WaitingRoom
 from core.ledger.port import Ledger, ReadyRun
 from core.ledger.rows import AttemptRow, LeaseRow, RunRow
@@ -46,10 +47,13 @@ class Recovery:
         ready = await self._ledger.reader.runs.ready([run.id for run, _, _ in found])
         often = [run.id for run, _, _ in found if run.lost + 1 >= CRASH_CAP]
         tries = await self._ledger.reader.runs.attempts(often) if often else {}
+        wanted = await self._wanted_stopped({run.id for run, _, _ in found})
         for run, attempt, lease in found:
             self._room.under_way(run.schedule_id, run.id)
             flight = self._flight(run, attempt, lease, ready[run.id])
             self._flights.add(flight)
+            if run.id in wanted:
+                self._flights.stop(flight, "cancelled", self._clock.monotonic())
             if self._died(attempt.instance):
                 self._end(
                     flight, vanish(flight, self._clock.now(), ours=True, before=unanswered(tries.get(run.id, ())))
@@ -57,6 +61,14 @@ class Recovery:
         if found:
             log.info("runs were open at the last end", count=len(found))
         return len(found)
+
+    async def _wanted_stopped(self, open_runs: set[str]) -> set[str]:
+        """Those of the open runs that shall stop. Wishes that came too late are forgotten."""
+        wanted = await wanted_stopped(self._ledger.reader.notes)
+        late = wanted - open_runs
+        if late:
+            await self._ledger.write_essential(lambda tx: stopped(tx, late))
+        return wanted & open_runs
 
     async def waiting_runs(self) -> int:
         """Fill the waiting room, as far as it goes; how many came in."""

@@ -17,6 +17,7 @@ import structlog
 from core.engine.flights import Flight, Flights
 from core.engine.outcome import Outcome, conclude
 from core.engine.ports import Answer, Clock
+from core.engine.stopping import stopped, wanted_stopped
 from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transaction
 from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow
 from schedule_zero.event import EventKind
@@ -161,6 +162,7 @@ class Settler:
             else:
                 standing = {flight.order.run_id: _believed(flight) for flight in flights}
             valid, stale = _fence(ended, standing)
+            await _heed_wishes(tx, valid)
             begun = [f for f in started if standing.get(f.order.run_id) == (RunState.DISPATCHED, f.order.attempt)]
             events: list[EventRow] = []
             await _write_starts(tx, begun, now, events)
@@ -189,6 +191,21 @@ def _fence(ended: list[Verdict], standing: dict[str, tuple[RunState, int]]) -> t
         fits = state in OPEN and attempt == verdict.flight.order.attempt
         (valid if fits else stale).append(verdict)
     return valid, stale
+
+
+async def _heed_wishes(tx: Transaction, valid: list[Verdict]) -> None:
+    """What shall stop is not tried again, even if the wish was committed while its attempt was ending."""
+    if not any(v.outcome.state is RunState.WAITING or v.flight.stopping == "cancelled" for v in valid):
+        return
+    wanted = await wanted_stopped(tx.notes)
+    for verdict in valid:
+        outcome = verdict.outcome
+        if outcome.state is RunState.WAITING and verdict.flight.order.run_id in wanted:
+            verdict.outcome = Outcome(
+                state=RunState.CANCELLED, outcome=outcome.outcome, cause=outcome.cause, error=outcome.error,
+                lost=outcome.lost,
+            )  # fmt: skip
+    await stopped(tx, wanted & {verdict.flight.order.run_id for verdict in valid})
 
 
 async def _write_starts(tx: Transaction, begun: list[Flight], now: int, events: list[EventRow]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from core.engine.admit import Decision, Firing, MakeId, advance_of, decide, events_of
 from core.engine.entitle import Books, Entitler
+from core.engine.stopping import want_stopped
 from core.ledger.port import ActiveRun, Transaction
 from core.ledger.rows import Advance, EventRow, Move, RunRow
 from schedule_zero.run import RunState
@@ -101,6 +102,7 @@ class TickUnit:
         await tx.runs.insert(runs)
         if moves:
             await tx.runs.move(moves)
+        await want_stopped(tx, done.cancel)
         await tx.journal.append(events + charged)
         done.runs = [run for run in runs if run.state is RunState.WAITING]
         done.withdrawn = [move.run_id for move in moves]

@@ -166,9 +166,11 @@ class JournalChanges(Journal):
         self._session.later(Step(_ACKNOWLEDGE, [(subscriber, epoch, seq)]))
 
     async def purge(self, before: int, limit: int) -> int:
-        """Remove events older than an instant, and the cursors that pointed before what is left: nobody moved them
-        although there was something to read."""
+        """Remove events older than an instant."""
         removed = await self._session.change(Step(_PURGE, (before, limit)))
         self._session.untold = self._session.untold or removed > 0
-        self._session.later(Step(_PURGE_CURSORS))
         return removed
+
+    async def purge_cursors(self) -> None:
+        """Remove the cursors that point before what is left: nobody moved them although there was something to read."""
+        self._session.later(Step(_PURGE_CURSORS))

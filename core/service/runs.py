@@ -8,6 +8,7 @@ import msgspec
 
 from core.engine.admit import collide, line_of
 from core.engine.plan import PRIORITIES
+from core.engine.stopping import want_stopped
 from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
 from core.service import access
@@ -81,6 +82,7 @@ class Runs:
                 raise Conflict(f"This run has ended ({state}); there is nothing to cancel.")
             if current.state is not RunState.WAITING:
                 effects.cancel.append(row.id)
+                await want_stopped(tx, [row.id])
                 return (await self._views([current], tx))[0]
             await self._cancel_waiting(tx, effects, current)
             return (await self._views([await tx.runs.get(row.id) or current], tx))[0]
@@ -126,6 +128,7 @@ class Runs:
             if fresh.state is RunState.WAITING:
                 effects.runs.append(fresh)
             effects.cancel.extend(met.cancel)
+            await want_stopped(tx, met.cancel)
             effects.withdrawn.extend(move.run_id for move in met.moves)
             return run_view(fresh, (), timezone=row.timezone)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.engine.ports import ADOPTION_S
+from core.engine.stopping import wanted_stopped
 from core.ledger.ledger import StoredLedger
 from core.ledger.port import Transaction
 from core.ledger.rows import Move
@@ -128,6 +129,83 @@ async def test_killed_while_it_ran_elsewhere_it_is_lost_when_nobody_comes_back(h
     house.pass_time(ADOPTION_S + 1)
     done = await house.ended(run.id)
     assert (done.state, done.reason) == (RunState.FAILED, "lost")
+
+
+async def test_killed_after_a_cancel_was_answered_the_run_is_not_tried_again(house: House) -> None:
+    house.hold(obedient=False)
+    run = await house.run_now(await house.schedule())
+    await house.heard("run.dispatched", run_id=run.id)
+    assert (await house.client.cancel_run(run.id)).state is RunState.DISPATCHED
+    await house.kill()
+    house.hands.deed = None
+    await house.open()
+    ended = await house.ended(run.id)
+    assert (ended.state, ended.attempt, len(house.hands.calls)) == (RunState.CANCELLED, 1, 1)
+    assert await wanted_stopped(house.ledger.reader.notes) == set()
+
+
+async def test_killed_after_a_newer_run_cancelled_the_one_before_only_the_newer_one_goes_on(house: House) -> None:
+    house.hold(obedient=False)
+    schedule = await house.schedule(policy={"overlap": "cancel_previous"})
+    first = await house.run_now(schedule, n=1)
+    await house.heard("run.dispatched", run_id=first.id)
+    second = await house.run_now(schedule, n=2)
+    await house.kill()
+    house.hands.deed = None
+    await house.open()
+    assert (await house.ended(first.id)).state is RunState.CANCELLED
+    assert (await house.ended(second.id)).state is RunState.SUCCEEDED
+    assert [n for _, _, n in house.hands.calls] == [1, 2]
+
+
+async def test_killed_while_it_ran_elsewhere_a_cancelled_run_is_stopped_when_its_handler_comes_back(
+    house: House,
+) -> None:
+    link = Mute(house.engine)
+    house.engine.fleet.join(link.instance, link)
+    run = await house.run_now(await house.schedule(handler="far"))
+    order = await link.orders.get()
+    await house.client.cancel_run(run.id)
+    await house.kill()
+    await house.open()
+    back = Mute(house.engine)
+    house.engine.fleet.join(back.instance, back)
+    house.engine.beat(back.instance.name, [(order.run_id, order.attempt)])
+    back.answer(order, "failed", error="stopped in the middle")
+    assert (await house.ended(run.id)).state is RunState.CANCELLED
+
+
+async def test_a_cancel_that_is_committed_while_the_attempt_is_ending_is_heeded(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = asyncio.Event()
+
+    async def deed(ctx: Context, n: int) -> Any:
+        await gate.wait()
+        raise OSError("try again")
+
+    house.hands.deed = deed
+    run = await house.run_now(await house.schedule())
+    await house.heard("run.dispatched", run_id=run.id)
+    monkeypatch.setattr(house.engine, "cancel_open", lambda run_ids: gate.set())  # memory learns of it too late
+    await house.client.cancel_run(run.id)
+    ended = await house.ended(run.id)
+    assert (ended.state, ended.attempt) == (RunState.CANCELLED, 1)
+    assert await wanted_stopped(house.ledger.reader.notes) == set()
+
+
+async def test_a_wish_to_stop_that_came_too_late_is_forgotten_at_the_next_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = house.hold()
+    run = await house.run_now(await house.schedule())
+    await house.heard("run.dispatched", run_id=run.id)
+    monkeypatch.setattr(house.engine, "cancel_open", lambda run_ids: gate.set())
+    await house.client.cancel_run(run.id)
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    await house.kill()
+    await house.open()
+    assert await wanted_stopped(house.ledger.reader.notes) == set()
 
 
 async def test_killed_before_an_outcome_was_committed_the_work_is_done_again(house: House) -> None:

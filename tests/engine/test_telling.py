@@ -255,6 +255,31 @@ async def test_what_is_older_than_its_retention_goes_and_the_rest_stays(build: B
     assert (await house.client.get_schedule(schedule.id)).state == "active"
 
 
+async def test_after_an_outage_longer_than_events_are_kept_a_subscriber_is_told_what_is_left(build: Build) -> None:
+    house = await build(run=False, retention=Retention(events=HOUR), pace=Pace(janitor_s=3600))
+    async with Listening(house, Ear(), "bot"):
+        await house.schedule()
+    await house.kill()
+    house.clock.move(2 * HOUR / SECOND)
+    await house.open(run=False)
+    await house.engine.janitor.sweep()
+    missed = await house.schedule()
+    async with Listening(house, Ear(), "bot") as back:
+        await back.wait_for("schedule.created")
+    assert [event.schedule_id for event in back.heard] == [missed.id]
+
+
+async def test_the_place_of_a_subscriber_that_does_not_come_back_is_forgotten(build: Build) -> None:
+    house = await build(run=False, retention=Retention(events=HOUR), pace=Pace(janitor_s=3600))
+    async with Listening(house, Ear(), "gone"):
+        await house.schedule()
+    await house.schedule()
+    house.clock.move(2 * HOUR / SECOND)
+    await house.schedule()
+    await house.engine.janitor.sweep()
+    assert await house.ledger.reader.journal.cursor("gone") is None
+
+
 async def test_sweeping_goes_page_by_page(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.engine.janitor.PAGE", 3)
     house = await build(retention=Retention(runs=HOUR, events=HOUR), pace=Pace(janitor_s=3600))

@@ -15,7 +15,9 @@ async def acknowledge(ledger: Ledger, subscriber: str, seq: int, epoch: int = 1)
 
 async def purge(ledger: Ledger, before: int, limit: int = 1000) -> int:
     async def unit(tx: Transaction) -> int:
-        return await tx.journal.purge(before, limit)
+        removed = await tx.journal.purge(before, limit)
+        await tx.journal.purge_cursors()
+        return removed
 
     return await ledger.write(unit)
 
