@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import discord
 from discord import app_commands
@@ -27,10 +28,9 @@ async def set_timezone(interaction: Interaction, tz: ZoneText) -> None:
     """Set the caller's zone."""
     await defer(interaction)
     saved = await core_of(interaction).set_user_timezone(actor_of(interaction).id, tz)
-    now = discord.utils.utcnow()
-    note = (
-        f"Times you write are read in **{saved.timezone}** from now on. It is {discord.utils.format_dt(now, 't')} now."
-    )
+    # Discord's own way to write a time shows it on the reader's clock.
+    there = discord.utils.utcnow().astimezone(ZoneInfo(saved.timezone or "UTC"))
+    note = f"Times you write are read in **{saved.timezone}** from now on. It is {there:%H:%M on %A} there."
     await show(interaction, notes_card("Time zone set", note, "-# What is scheduled already keeps its own zone."))
 
 

@@ -157,7 +157,7 @@ class App:
         self._tasks.append(asyncio.create_task(serving, name=f"subscriber {name}"))
 
     def _all_parts(self) -> dict[str, Part]:
-        return {"store": Part(ok=True), **self._parts}
+        return dict(self._parts)
 
     async def _note(self, kind: EventKind) -> None:
         """Tell of the core itself. Not worth failing for: a core with a full disk still starts, and still stops."""

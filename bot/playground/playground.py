@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 from collections.abc import Iterator
@@ -52,6 +53,8 @@ class Playground:
         self._folder = data_dir / FOLDER
         self._nonces = Nonces()
         self._unsaved = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self._running: _Running | None = None
         self._saving: asyncio.Task[None] | None = None
         # One thread: a writing that was cancelled goes on in its thread, and the next one comes after it.
@@ -73,7 +76,7 @@ class Playground:
         parts = await asyncio.to_thread(_load)
         token = await asyncio.to_thread(keeping.ensure_token, self._folder)
         kept = await asyncio.to_thread(keeping.read_history, self._folder)
-        env: LiveEnv = parts.simcord_internals.LiveEnv(self._bot, self._nonces, self._unsaved.set)
+        env: LiveEnv = parts.simcord_internals.LiveEnv(self._bot, self._nonces, self._unsaved.set, self._kept)
         try:
             openings = parts.seeding.seed(env, env.standing.stand_at, WORLD)
             if kept is not None:
@@ -117,16 +120,34 @@ class Playground:
         while True:
             await self._unsaved.wait()
             await self._save(running)
-            await asyncio.sleep(SAVE_EVERY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_EVERY):
+                    await self._hurry.wait()
+
+    async def _kept(self) -> None:
+        """Until what was said by now is in the file: all who wait share one writing."""
+        if self._running is None:
+            return
+        saved = asyncio.get_running_loop().create_future()
+        self._waiting.append(saved)
+        self._unsaved.set()
+        self._hurry.set()
+        await saved
 
     async def _save(self, running: _Running) -> None:
         self._unsaved.clear()
+        self._hurry.clear()
+        waiting, self._waiting = self._waiting, []
         content = running.parts.history.take(running.env.backend, self._nonces)
         path = self._folder / keeping.HISTORY
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, keeping.write_private, path, content)
         except OSError as error:
             logger.warning("what was said in the playground cannot be kept: %s", error)
+        finally:
+            for saved in waiting:
+                if not saved.done():
+                    saved.set_result(None)
 
 
 class _Stage:

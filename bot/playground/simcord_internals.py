@@ -17,7 +17,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -98,9 +98,12 @@ class LiveEnv(simcord.Env):
         bot: a client that never logged in.
         nonces: what is remembered of nonces.
         on_change: called at every change of the world, from inside the change.
+        kept: returns when what was said by now outlives the process.
     """
 
-    def __init__(self, bot: discord.Client, nonces: Nonces, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, bot: discord.Client, nonces: Nonces, on_change: Callable[[], None], kept: Callable[[], Awaitable[None]]
+    ) -> None:
         unsaid = isinstance(bot, discord.AutoShardedClient) and bot.shard_count is None
         super().__init__(bot, check_errors=False, shard_count=1 if unsaid else None)
         self.standing = StandingClock()
@@ -112,6 +115,7 @@ class LiveEnv(simcord.Env):
         self.previews: list[LivePreview] = []
         self.changes = 0
         self._on_change = on_change
+        self._kept = kept
         self._dirty = asyncio.Event()
         self._asked: WeakKeyDictionary[asyncio.Task[Any], tuple[Interaction, asyncio.Future[None]]] = (
             WeakKeyDictionary()
@@ -159,7 +163,7 @@ class LiveEnv(simcord.Env):
 
     def _put_in(self, loop: asyncio.AbstractEventLoop) -> Any:
         """Put our REST and webhooks where the library has its own; returns its connection state."""
-        sdk.install_http(self.bot, LiveHttp(self.backend, loop, self.nonces, self.touch))
+        sdk.install_http(self.bot, LiveHttp(self.backend, loop, self.nonces, self.touch, self._kept))
         sdk.set_guild_ready_timeout(self.bot, 0.1)
         # Interactions look their adapter up in the context of whoever answers them, which may be any task of this
         # process; so the one that all contexts share is changed, instead of one put into a context.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -53,14 +53,18 @@ class LiveHttp(FakeHTTPClient):
     Args:
         nonces: as Discord keeps them, which SimCord does not.
         changed: called after every call that may have changed the world.
+        kept: returns when what was said by now outlives the process. A post that is to come once is answered after
+            that, as Discord's are: who has the answer never posts it again.
     """
 
     def __init__(
-        self, backend: Backend, loop: asyncio.AbstractEventLoop, nonces: Nonces, changed: Callable[[], None]
-    ) -> None:
+        self, backend: Backend, loop: asyncio.AbstractEventLoop, nonces: Nonces, changed: Callable[[], None],
+        kept: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
         super().__init__(backend, loop)
         self._nonces = nonces
         self._changed = changed
+        self._kept = kept
 
     async def request(self, route: Any, *, files: Any = None, form: Any = None, **kwargs: Any) -> Any:
         nonce = _nonce_of(route, form, kwargs)
@@ -71,6 +75,7 @@ class LiveHttp(FakeHTTPClient):
             answer = await self._passed_on(route, files=files, form=form, **kwargs)
             message = {**answer, "nonce": nonce}
             self._nonces.note(str(route.channel_id), nonce, message)
+        await self._kept()
         return copy.deepcopy(message)
 
     async def _passed_on(self, route: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from core.ledger.rows import ScheduleRow
+from core.ledger.rows import DueRow
 
 
 class Horizon:
@@ -44,14 +44,14 @@ class Horizon:
         heapq.heappush(self._heap, (due, id))
         return self._heap[0][1] == id
 
-    def extend(self, rows: Iterable[ScheduleRow], until: int) -> None:
+    def extend(self, rows: Iterable[DueRow], until: int) -> None:
         """The ledger's answer to "what is due until then": from now on the heap knows everything up to ``until``.
 
         Rows beyond it are kept as well: where more schedules share one instant than the heap has room for, it knows
         only some of that instant, and the rest is read when those are gone.
         """
         found = list(rows)
-        self.until = max([until, *(row.next_due for row in found if row.next_due is not None)])
+        self.until = max([until, *(row.next_due for row in found)])
         for row in found:
             self.put(row.id, row.revision, row.next_due)
         self.until = until

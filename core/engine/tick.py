@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -125,7 +125,7 @@ class Tick:
         until = self.now + self._horizon.window
         self._horizon.until = until
         rows = await self._ledger.reader.schedules.due_until(until, self._horizon.capacity)
-        if len(rows) == self._horizon.capacity and rows[-1].next_due is not None:
+        if len(rows) == self._horizon.capacity:
             until = rows[-1].next_due - 1
         self._horizon.extend(rows, until)
         self._unplanned.update(row.id for row in rows if self._book.known(row.id) is None)
@@ -194,8 +194,9 @@ class Tick:
 
     def lag(self, now: int) -> int:
         """How long, in microseconds, the known due time that waits longest has been waiting."""
+        waiting = [firing.due for firing in self._on_their_way()]
         soonest = self._horizon.soonest()
-        return max(0, now - soonest) if soonest is not None else 0
+        return max(0, now - min(waiting if soonest is None else [soonest, *waiting], default=now))
 
     async def caught_up(self, patience_s: float) -> None:
         """Wait, at most so long, while more is due than one tick takes: fairness can only weigh runs that are there."""
@@ -209,7 +210,13 @@ class Tick:
 
     def overdue(self, now: int) -> int:
         """How many known due times lie behind now: the backlog of the tick."""
-        return self._horizon.count_until(now)
+        return self._horizon.count_until(now) + sum(1 for _ in self._on_their_way())
+
+    def _on_their_way(self) -> Iterator[Firing]:
+        """What was taken and is not committed: it stands in no heap."""
+        for task, made in self._committing:
+            if not task.done():
+                yield from made.firings
 
     async def _settle(self, made: TickUnit) -> None:
         log.debug("tick commits", schedules=len(made.firings))

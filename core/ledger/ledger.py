@@ -44,10 +44,12 @@ class CommittedTruth:
 
 
 class WatchedRoom(Room, Protocol):
-    """Room that says whether new work may come in."""
+    """Room that says whether new work may come in, and whether the last is used up."""
 
     @property
     def ok(self) -> bool: ...
+    @property
+    def full(self) -> bool: ...
 
 
 class Driver(Protocol):
@@ -86,11 +88,6 @@ class StoredLedger:
             raise StoreClosed("the store is not open")
         return self._reader
 
-    @property
-    def space_ok(self) -> bool:
-        """Whether the disk had room for new work when it was last looked at, at most a second before the last write."""
-        return self._driver.room.ok
-
     async def open(self) -> None:
         """Open the store. Raises StoreError with a sentence."""
         connection = await self._driver.open()
@@ -109,16 +106,32 @@ class StoredLedger:
 
     async def write(self, unit: Unit[T]) -> T:
         """Run a unit in the next group commit; see the port."""
-        writer = self._open_writer()
-        if not self._driver.room.ok:
-            await self._driver.room.look()
-            if not self._driver.room.ok:
-                raise StoreFull("the disk is nearly full: nothing new can be saved until there is room again")
+        writer, room = self._open_writer(), self._driver.room
+        if room.full:
+            await room.look()
+            if room.full:
+                raise StoreFull(
+                    "the disk is full: only outcomes of work already done are saved until there is room again"
+                )
         return await writer.submit(unit, essential=False)
+
+    async def write_new(self, unit: Unit[T]) -> T:
+        """As ``write``, for what somebody wants to be there that was not."""
+        room = self._driver.room
+        if not room.ok:
+            await room.look()
+            if not room.ok:
+                raise StoreFull("the disk is nearly full: nothing new can be saved until there is room again")
+        return await self.write(unit)
 
     async def write_essential(self, unit: Unit[T]) -> T:
         """As ``write``, for outcomes of work already done."""
         return await self._open_writer().submit(unit, essential=True)
+
+    async def has_room(self) -> bool:
+        """Whether there is room for new things, measured at most a second ago."""
+        await self._driver.room.look()
+        return self._driver.room.ok
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call back after every commit that appended events."""

@@ -47,13 +47,13 @@ class FileLock:
             ) from error
         try:
             _take(descriptor)
-        except OSError as error:
+        except OSError:
             holder = os.read(descriptor, 20).decode(errors="replace").strip()
             os.close(descriptor)
             named = f" (process {holder})" if holder else ""
             raise StoreError(
                 f"{self._database} is in use by another ScheduleZero{named}; stop that one, or set another data_dir"
-            ) from error
+            ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor

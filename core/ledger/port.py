@@ -19,6 +19,7 @@ from core.ledger.rows import (
     AnswerRow,
     AttemptRow,
     AuditRow,
+    DueRow,
     EventRow,
     LeaseRow,
     Move,
@@ -87,7 +88,7 @@ class ScheduleReads(Protocol):
     async def get_many(self, ids: Sequence[str]) -> dict[str, ScheduleRow]: ...
     async def by_name(self, guild_id: str | None, name: str) -> ScheduleRow | None: ...
     async def page(self, filter: ScheduleFilter, after: str | None, limit: int) -> list[ScheduleRow]: ...  # noqa: A002
-    async def due_until(self, until: int, limit: int) -> list[ScheduleRow]:
+    async def due_until(self, until: int, limit: int) -> list[DueRow]:
         """Active schedules whose next due is <= ``until``, soonest first."""
         ...
 
@@ -348,13 +349,21 @@ class Ledger(Protocol):
     async def write(self, unit: Unit[T]) -> T:
         """Run a unit in the next group commit; its result once durable, or its own exception with nothing written.
 
-        Cancelling the caller does not cancel the unit. Raises StoreFull while the disk has no room (units marked
-        ``essential`` by ``write_essential`` still get the ballast's), StoreClosed after ``close`` or a fatal failure.
+        Cancelling the caller does not cancel the unit. Raises StoreFull from when the disk refused a write until there
+        is room again, StoreClosed after ``close`` or a fatal failure.
         """
+        ...
+
+    async def write_new(self, unit: Unit[T]) -> T:
+        """As ``write``, for what somebody wants to be there that was not: StoreFull while there is little room."""
         ...
 
     async def write_essential(self, unit: Unit[T]) -> T:
         """As ``write``, for outcomes of work already done: may use the room the ballast file kept."""
+        ...
+
+    async def has_room(self) -> bool:
+        """Whether there is room for new things, measured at most a second ago."""
         ...
 
     def on_commit(self, callback: Callable[[], None]) -> None:

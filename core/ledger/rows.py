@@ -91,6 +91,14 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     charged: int | None = None
 
 
+class DueRow(msgspec.Struct, gc=False):
+    """When a schedule is due next: what there is to know of thousands."""
+
+    id: str
+    revision: int
+    next_due: int
+
+
 class Advance(msgspec.Struct, gc=False):
     """A schedule's step past a due time, valid only while ``revision`` and ``due`` (its next due) still stand."""
 

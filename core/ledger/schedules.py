@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, l
 from core.ledger import tables
 from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance
-from core.ledger.rows import Advance, ScheduleRow
+from core.ledger.rows import Advance, DueRow, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, fields_of, given
 from core.ledger.tables import runs, schedules, standings
 
@@ -51,9 +51,12 @@ _BY_NAME: Final = _rows(
         _LIVE,
     ],
 )
-_DUE: Final = _rows(
-    "until", "limit", where=[_ACTIVE, standings.c.next_due <= bindparam("until")],
-    order=[standings.c.next_due, standings.c.id], limit=True,
+_DUE: Final[Query[DueRow]] = Query(
+    select(standings.c.id, standings.c.revision, standings.c.next_due)
+    .where(_ACTIVE, standings.c.next_due <= bindparam("until"))
+    .order_by(standings.c.next_due, standings.c.id)
+    .limit(bindparam("limit")),
+    DueRow, "until", "limit",
 )  # fmt: skip
 _RESUMABLE: Final = _rows(
     "until", "limit", where=[text(f"standings.{tables.SCHEDULE_PAUSED}"), standings.c.paused_until <= bindparam("until")],
@@ -120,7 +123,7 @@ class Schedules:
         pairs = [part for pair in filter.metadata for part in pair]
         return await self._reading.fetch(query, after or "", *values, *pairs, limit)
 
-    async def due_until(self, until: int, limit: int) -> list[ScheduleRow]:
+    async def due_until(self, until: int, limit: int) -> list[DueRow]:
         """Active schedules due by an instant, soonest first."""
         return await self._reading.fetch(_DUE, until, limit)
 

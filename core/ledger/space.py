@@ -1,6 +1,7 @@
 """Free space: new work is refused before the disk is full, and work already done keeps a last reserve.
 
-Below 64 MiB ordinary units are refused. A ballast file of 16 MiB lies beside the database; when even outcomes find no
+Below 64 MiB new things are refused, and what is there goes on. When a write was refused, only outcomes are written until
+there is room again. A ballast file of 16 MiB lies beside the database; when even outcomes find no
 room it is given up for them, and it is laid again when there is room again.
 """
 
@@ -41,6 +42,7 @@ class DiskRoom:
         self._clock = clock
         self._measured_at = clock() - _MEASURE_EVERY_S
         self.ok = True
+        self.full = False
 
     async def look(self) -> None:
         """Measure if the last measure is older than a second."""
@@ -49,8 +51,9 @@ class DiskRoom:
             await asyncio.to_thread(self._measure)
 
     def filled(self) -> None:
-        """The disk refused a write: refuse new work until a measure finds room."""
+        """The disk refused a write: what is left is for outcomes alone, until a measure finds room."""
         self.ok = False
+        self.full = True
         self._measured_at = self._clock()
 
     def give_up_ballast(self) -> bool:
@@ -67,6 +70,7 @@ class DiskRoom:
         if not self._laid() and free >= FLOOR + 2 * BALLAST:
             self._lay()
         was, self.ok = self.ok, free >= FLOOR
+        self.full = self.full and not self.ok
         if was and not self.ok:
             log.warning("less than %d MiB free in %s: nothing new is accepted", FLOOR // MIB, self._folder)
         elif self.ok and not was:
@@ -90,6 +94,7 @@ class EndlessRoom:
     """Memory: there is nothing to watch."""
 
     ok = True
+    full = False
 
     async def look(self) -> None:
         """Nothing to measure."""

@@ -160,7 +160,7 @@ class Desk:
 
     async def _written(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
         try:
-            return await self.ledger.write(unit)
+            return await self.ledger.write_new(unit)
         except StoreError:
             for forget in self._when_undone:
                 forget()

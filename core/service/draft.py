@@ -27,6 +27,7 @@ from schedule_zero.trigger import DateTrigger, Trigger
 from schedule_zero.views import GuildSettings
 
 NAME_LENGTH: Final = 100
+MOST_ARGS: Final = 128 * 1024  # bytes; thousands of schedules are read at once
 PAST_GRACE: Final = MINUTE
 INTERVAL_PROBES: Final = 10
 _RULE: Final = ("trigger", "timezone", "start", "until", "count")
@@ -138,8 +139,11 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
         except Invalid as error:
             found = what_is_wrong(spec.args, check.arguments)[1]
             mistakes.errors += [FieldError(f"args.{each.field}", each.message) for each in found] or error.errors
-    if quota.payload_bytes is not None and len(args.encode()) > quota.payload_bytes:
-        mistakes.add("args", f"take {len(args.encode())} bytes; this server's plan allows {quota.payload_bytes}")
+    size = len(args.encode())
+    if quota.payload_bytes is not None and size > quota.payload_bytes:
+        mistakes.add("args", f"take {size} bytes; this server's plan allows {quota.payload_bytes}")
+    elif size > MOST_ARGS:
+        mistakes.add("args", f"take {size} bytes; at most {MOST_ARGS} are kept, so store them elsewhere and pass where")
 
 
 def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> None:

@@ -27,6 +27,8 @@ class Statuses:
         engine, now = self._desk.engine, self._desk.clock.now()
         lag = engine.tick.lag(now)
         parts = dict(self._parts())
+        room = await self._desk.ledger.has_room()
+        parts["store"] = Part(ok=room, detail="ok" if room else "the disk is nearly full; nothing new is accepted")
         parts["scheduler"] = Part(
             ok=lag < LAG_LIMIT, detail="ok" if lag < LAG_LIMIT else f"{spell_duration(lag)} behind"
         )

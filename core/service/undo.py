@@ -66,7 +66,9 @@ class Undoing:
     async def _valid(self, tx: Transaction, token: str) -> UndoRow:
         undo = await tx.notes.undo(token)
         if undo is None or undo.until < self._desk.clock.now():
-            raise Gone("It is too late to undo this; changes can be taken back for 15 minutes, once.")
+            raise Gone(
+                "It is too late to undo this, or there is no such change; each can be taken back for 15 minutes, once."
+            )
         return undo
 
     def _restored(self, undo: UndoRow, current: ScheduleRow) -> ScheduleRow:

@@ -196,6 +196,8 @@ def _explained(expression: str) -> str:
         # Either day field will do, and one holds every day: the other says nothing, which cronsim's words overlook.
         parts[-3] = parts[-1] = "*"
     text = Expression(parts if len(parts) == 6 else ["0", *parts]).explain()
+    if not fields.both_days:  # and where both do say something, it says "and" of what is "or"
+        text = text.replace(" and on ", " or on ", 1)
     text = _NUMBER_TH.sub(lambda match: ordinal(int(match[1])), text)  # it says "31th"
     return f"{text[:1].lower()}{text[1:]} (cron {' '.join(expression.split())})"
 

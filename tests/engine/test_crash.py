@@ -132,11 +132,12 @@ async def test_killed_while_it_ran_elsewhere_it_is_lost_when_nobody_comes_back(h
 
 
 async def test_killed_after_a_cancel_was_answered_the_run_is_not_tried_again(house: House) -> None:
-    house.hold(obedient=False)
+    gate = house.hold(obedient=False)
     run = await house.run_now(await house.schedule())
     await house.heard("run.dispatched", run_id=run.id)
     assert (await house.client.cancel_run(run.id)).state is RunState.DISPATCHED
     await house.kill()
+    gate.set()
     house.hands.deed = None
     await house.open()
     ended = await house.ended(run.id)
@@ -145,12 +146,13 @@ async def test_killed_after_a_cancel_was_answered_the_run_is_not_tried_again(hou
 
 
 async def test_killed_after_a_newer_run_cancelled_the_one_before_only_the_newer_one_goes_on(house: House) -> None:
-    house.hold(obedient=False)
+    gate = house.hold(obedient=False)
     schedule = await house.schedule(policy={"overlap": "cancel_previous"})
     first = await house.run_now(schedule, n=1)
     await house.heard("run.dispatched", run_id=first.id)
     second = await house.run_now(schedule, n=2)
     await house.kill()
+    gate.set()
     house.hands.deed = None
     await house.open()
     assert (await house.ended(first.id)).state is RunState.CANCELLED

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.engine.horizon import Horizon
+from core.ledger.rows import DueRow
 from schedule_zero.instant import HOUR
-from tests.engine.rows import T0, schedule_row
+from tests.engine.rows import T0
 
 
 def horizon() -> Horizon:
@@ -58,7 +59,7 @@ def test_a_schedule_without_a_due_time_leaves() -> None:
 def test_it_asks_for_more_before_it_runs_dry() -> None:
     made = Horizon(window=HOUR, capacity=1000)
     assert made.needs_more(T0)
-    made.extend([schedule_row(id="a", next_due=T0 + 5)], T0 + HOUR)
+    made.extend([DueRow("a", 1, T0 + 5)], T0 + HOUR)
     assert not made.needs_more(T0)
     assert made.needs_more(T0 + HOUR)
     assert made.soonest() == T0 + 5
@@ -105,7 +106,7 @@ def test_nothing_due_is_overlooked_however_little_it_has_room_for(
                     made.put(id, 1, due)
                 if len(rows) == capacity:
                     until = rows[-1][0] - 1
-                made.extend([schedule_row(id=id, next_due=due) for due, id in rows], until)
+                made.extend([DueRow(id, 1, due) for due, id in rows], until)
             for id, due in made.pop_due(now, 3):
                 assert ledger.pop(id) == due
                 fired.append(id)

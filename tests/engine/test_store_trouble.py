@@ -16,16 +16,60 @@ from core.app import App
 from core.engine.ports import Pace
 from core.governor.settings import GovernorSettings
 from core.ledger.connection import Connection, Locked, Lost, Mark, NoRoom, Step, StepFailed
+from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDatabase, MemoryDriver
 from core.ledger.port import StoreError
 from core.ledger.settings import StoreSettings
+from core.ledger.space import FLOOR, DiskRoom
 from schedule_zero.errors import StorageFull, Unavailable
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger, IntervalTrigger
 from tests.engine.house import PACE, HandClock, Hands, House
 
 Build = Callable[..., Awaitable[House]]
+
+
+async def test_below_the_floor_what_is_scheduled_goes_on_nothing_new_comes_and_status_says_so(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    free = [1024 * FLOOR]
+    room = DiskRoom(tmp_path, free=lambda _: free[0])
+    house = House(lambda: StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", synchronous="normal", room=room)), clock)
+    await house.open()
+    try:
+        series = await house.every(1)
+        await house.heard("run.succeeded", schedule_id=series.id)
+        assert (await house.client.status()).parts["store"].ok
+        free[0], room._measured_at = FLOOR - 1, 0.0
+        status = await house.client.status()
+        assert (status.running, status.parts["store"].ok) == (False, False)
+        with pytest.raises(StorageFull):
+            await house.every(1)
+        house.clock.move(1)
+        await house.heard("run.succeeded", schedule_id=series.id, count=2)
+        free[0], room._measured_at = FLOOR, 0.0
+        assert (await house.client.status()).running
+    finally:
+        await house.kill()
+
+
+async def test_what_the_store_refuses_counts_as_late(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a tick is refused its schedules stand in no heap; status must not say that all is well."""
+    monkeypatch.setattr(ticking, "REFUSED_PAUSE_S", 0.5)
+    house = await build()
+    refused = asyncio.Event()
+
+    async def write(unit: object) -> None:
+        refused.set()
+        raise StoreError("no")
+
+    await house.every(1)
+    monkeypatch.setattr(house.engine.tick._ledger, "write", write)
+    await refused.wait()
+    house.clock.move(40)
+    status = await house.client.status()
+    assert (status.due, status.parts["scheduler"].ok, status.running) == (1, False, False)
 
 
 class Trouble:

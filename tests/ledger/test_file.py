@@ -344,7 +344,7 @@ async def test_a_full_disk_at_a_real_limit_lets_outcomes_use_the_ballast(path: P
         await ordinary
     await essential
     assert not between.ballast.exists()
-    assert not ledger.space_ok
+    assert not await ledger.has_room()
     assert await ledger.reader.schedules.count("1") == 300
     await ledger.close()
 

@@ -39,22 +39,38 @@ def inserting(id: str) -> Callable[[Transaction], Awaitable[None]]:
     return unit
 
 
-async def test_below_the_floor_new_work_is_refused_and_outcomes_are_not(disk: Disk, tmp_path: Path) -> None:
+async def test_below_the_floor_new_things_are_refused_and_what_is_there_goes_on(disk: Disk, tmp_path: Path) -> None:
     ledger = StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", room=disk.room))
     await ledger.open()
-    assert ledger.space_ok
+    assert await ledger.has_room()
     disk.free, disk.now = FLOOR - 1, 5.0
-    await ledger.write(inserting("sch_1"))
-    await ledger.write_essential(inserting("sch_3"))  # the disk is measured between two groups
-    with pytest.raises(StoreFull):
-        await ledger.write(inserting("sch_2"))
+    await ledger.write_new(inserting("sch_1"))
+    await ledger.write_essential(inserting("sch_6"))  # the disk is measured between two groups
+    with pytest.raises(StoreFull, match="nearly full"):
+        await ledger.write_new(inserting("sch_2"))
+    await ledger.write(inserting("sch_3"))
     await ledger.write_essential(inserting("sch_5"))
+    assert not await ledger.has_room()
     disk.free, disk.now = FLOOR, 10.0
-    await ledger.write(inserting("sch_4"))
-    assert ledger.space_ok
+    await ledger.write_new(inserting("sch_4"))
+    assert await ledger.has_room()
     assert set(await ledger.reader.schedules.get_many([f"sch_{n}" for n in range(1, 6)])) == {
         "sch_1", "sch_3", "sch_4", "sch_5",
     }  # fmt: skip
+    await ledger.close()
+
+
+async def test_once_a_write_was_refused_the_reserve_is_for_outcomes_alone(disk: Disk, tmp_path: Path) -> None:
+    ledger = StoredLedger(FileDriver(tmp_path / "ledger.sqlite3", room=disk.room))
+    await ledger.open()
+    disk.room.filled()
+    disk.free, disk.now = FLOOR - 1, 5.0
+    with pytest.raises(StoreFull, match="only outcomes"):
+        await ledger.write(inserting("sch_1"))
+    await ledger.write_essential(inserting("sch_2"))
+    disk.free, disk.now = FLOOR, 10.0
+    await ledger.write(inserting("sch_3"))
+    assert set(await ledger.reader.schedules.get_many(["sch_1", "sch_2", "sch_3"])) == {"sch_2", "sch_3"}
     await ledger.close()
 
 

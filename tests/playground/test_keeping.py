@@ -49,6 +49,13 @@ async def test_what_belongs_to_one_process_does_not_come_back_half(start: Start)
     assert visitor.texts == ["by the bot"]
 
 
+async def test_a_post_that_is_to_come_once_is_kept_before_it_is_answered(started: Started, tmp_path: Path) -> None:
+    for n in range(3):
+        await asyncio.gather(*(started.post(f"post {n}-{m}", nonce=f"{n}-{m}") for m in range(20)))
+        saved = (tmp_path / "playground" / keeping.HISTORY).read_bytes()
+        assert all(f'"post {n}-{m}"'.encode() in saved for m in range(20))
+
+
 async def test_messages_are_kept_while_the_playground_runs_and_not_only_at_its_end(
     started: Started, tmp_path: Path
 ) -> None:

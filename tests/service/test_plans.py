@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings, GuildQuota, Plan
+from core.service.draft import MOST_ARGS
 from core.service.room import REMINDERS_EACH
+from handlers.echo import Echo
 from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
@@ -65,6 +67,13 @@ async def test_a_guild_has_so_many_schedules(small: House) -> None:
     await post(small, MOD)
     for _ in range(5):
         await small.schedule(guild_id="9")
+
+
+async def test_arguments_have_a_bound_whatever_the_plan(house: House) -> None:
+    house.engine.serve(Echo())
+    await house.schedule(handler="echo", method="echo", args={"value": "x" * (MOST_ARGS - 12)})
+    with pytest.raises(Invalid, match=f"take {MOST_ARGS + 1} bytes; at most {MOST_ARGS} are kept"):
+        await house.schedule(handler="echo", method="echo", args={"value": "x" * (MOST_ARGS - 11)})
 
 
 async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: House) -> None:

@@ -38,7 +38,11 @@ NOW = parse("2026-11-18T10:00:00+01:00")
         (CronTrigger("* * * * *"), "every minute on the clock"),
         (CronTrigger("*/20 * * * MON-FRI"), "every 20 minutes on weekdays"),
         (CronTrigger("0 */6 * * *"), "every 6 hours on the clock"),
-        (CronTrigger("0 9 13 * 5"), "at 09:00 on the 13th day of month and on Friday (cron 0 9 13 * 5)"),
+        (CronTrigger("0 9 13 * 5"), "at 09:00 on the 13th day of month or on Friday (cron 0 9 13 * 5)"),
+        (
+            CronTrigger("0 9 1,15 * 1,5"),
+            "at 09:00 on the first and the 15th day of month or on Monday and Friday (cron 0 9 1,15 * 1,5)",
+        ),
         (CronTrigger("@yearly"), "every year on 1 January at 00:00"),
         (RRuleTrigger("FREQ=WEEKLY;BYDAY=MO,FR", start="2026-11-20T18:30:00"), "every Monday and Friday at 18:30"),
         (
