@@ -27,7 +27,7 @@ from schedule_zero.trigger import DateTrigger, Trigger
 from schedule_zero.views import GuildSettings
 
 NAME_LENGTH: Final = 100
-MOST_ARGS: Final = 128 * 1024  # bytes; thousands of schedules are read at once
+MOST_ARGS: Final = 64 * 1024  # bytes; thousands of schedules are read at once
 PAST_GRACE: Final = MINUTE
 INTERVAL_PROBES: Final = 10
 _RULE: Final = ("trigger", "timezone", "start", "until", "count")
