@@ -131,7 +131,10 @@ async def test_killed_while_it_ran_elsewhere_it_is_lost_when_nobody_comes_back(h
     assert (done.state, done.reason) == (RunState.FAILED, "lost")
 
 
-async def test_killed_after_a_cancel_was_answered_the_run_is_not_tried_again(house: House) -> None:
+async def test_killed_after_a_cancel_was_answered_the_run_is_not_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.inprocess.CANCELLED_BY_S", 0.02)
     gate = house.hold(obedient=False)
     run = await house.run_now(await house.schedule())
     await house.heard("run.dispatched", run_id=run.id)
@@ -145,7 +148,10 @@ async def test_killed_after_a_cancel_was_answered_the_run_is_not_tried_again(hou
     assert await wanted_stopped(house.ledger.reader.notes) == set()
 
 
-async def test_killed_after_a_newer_run_cancelled_the_one_before_only_the_newer_one_goes_on(house: House) -> None:
+async def test_killed_after_a_newer_run_cancelled_the_one_before_only_the_newer_one_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.inprocess.CANCELLED_BY_S", 0.02)
     gate = house.hold(obedient=False)
     schedule = await house.schedule(policy={"overlap": "cancel_previous"})
     first = await house.run_now(schedule, n=1)

@@ -404,6 +404,7 @@ async def _gives_up(tx: Transaction) -> None:
     raise ValueError("enough")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [_one_alike, _two_alike, _many_alike, _too_big, _asked_too_much, _gives_up])
 async def test_a_refused_unit_is_let_go_of_at_once(
     ledger: StoredLedger, unit: Callable[[Transaction], Awaitable[None]]

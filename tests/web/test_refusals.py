@@ -199,6 +199,7 @@ async def test_a_defect_is_answered_without_its_insides(http: aiohttp.ClientSess
     assert "insides" not in str(problem)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"{", b"[1", b"\xff", b'{"spec":' + b"[" * 5_000, b'{"handler":5'])
 async def test_a_body_that_is_no_json_is_let_go_of_at_once(body: bytes) -> None:
     """Not when the cycle collector comes: it counts objects, and a few of them hold a body of a mebibyte."""
