@@ -114,7 +114,7 @@ class App:
             pace=self._pace,
             ids=self._ids,
         )
-        self.service = Service(self.engine, self._governor, self._all_parts)
+        self.service = Service(self.engine, self._governor, lambda: self._parts)
         self.client = LocalClient(self.service)
         for handler in self._handlers:
             await handler.start()
@@ -155,9 +155,6 @@ class App:
     def _attach(self, name: str, deliver: Deliver) -> None:
         serving = self.engine.publisher.serve(name, _Sink(deliver))
         self._tasks.append(asyncio.create_task(serving, name=f"subscriber {name}"))
-
-    def _all_parts(self) -> dict[str, Part]:
-        return dict(self._parts)
 
     async def _note(self, kind: EventKind) -> None:
         """Tell of the core itself. Not worth failing for: a core with a full disk still starts, and still stops."""

@@ -138,12 +138,14 @@ class Playground:
         self._unsaved.clear()
         self._hurry.clear()
         waiting, self._waiting = self._waiting, []
-        content = running.parts.history.take(running.env.backend, self._nonces)
         path = self._folder / keeping.HISTORY
         try:
+            content = running.parts.history.take(running.env.backend, self._nonces)
             await asyncio.get_running_loop().run_in_executor(self._writer, keeping.write_private, path, content)
         except OSError as error:
             logger.warning("what was said in the playground cannot be kept: %s", error)
+        except Exception:  # a defect of ours must not hold up who waits, nor end the keeping of what is said later
+            logger.exception("what was said in the playground cannot be kept")
         finally:
             for saved in waiting:
                 if not saved.done():

@@ -16,7 +16,7 @@ import pytest
 import simcord
 from discord.webhook.async_ import async_context
 
-from bot.playground import keeping, simcord_internals
+from bot.playground import history, keeping, simcord_internals
 from bot.playground.playground import Playground, PlaygroundUnavailable
 from bot.playground.simcord_internals import PINNED
 from tests.playground.conftest import Start, Started
@@ -54,6 +54,23 @@ async def test_a_post_that_is_to_come_once_is_kept_before_it_is_answered(started
         await asyncio.gather(*(started.post(f"post {n}-{m}", nonce=f"{n}-{m}") for m in range(20)))
         saved = (tmp_path / "playground" / keeping.HISTORY).read_bytes()
         assert all(f'"post {n}-{m}"'.encode() in saved for m in range(20))
+
+
+async def test_a_history_that_cannot_be_taken_holds_up_no_post_and_no_later_keeping(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = history.take
+
+    def broken(*_: object) -> bytes:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(history, "take", broken)
+    await started.post("one", nonce="1")
+    monkeypatch.setattr(history, "take", take)
+    await started.post("two", nonce="2")
+    saved = (tmp_path / "playground" / keeping.HISTORY).read_bytes()
+    assert b'"one"' in saved
+    assert b'"two"' in saved
 
 
 async def test_messages_are_kept_while_the_playground_runs_and_not_only_at_its_end(
