@@ -126,7 +126,7 @@ class Engine:
 
     def serve(self, handler: Handler) -> InProcessLink:
         """Serve a handler inside this process."""
-        link = InProcessLink(handler, self, self.clock, self.incarnation)
+        link = InProcessLink(handler, self, self.incarnation)
         self._local[link.instance.name] = link
         self.fleet.join(link.instance, link, link.methods)
         self.fleet_changed()

@@ -130,7 +130,7 @@ async def test_work_that_is_cancelled_before_it_began_ends_at_once(house: House)
     link, schedule = await far(house)
     _, order = await give_out(house, link, schedule)
     answers: list[Answer] = []
-    near = InProcessLink(house.hands, Heard(answers), house.clock, "core_near")
+    near = InProcessLink(house.hands, Heard(answers), "core_near")
     near.send([msgspec.structs.replace(order, handler="hands")])
     near.cancel(order.run_id, order.attempt)
     await asyncio.sleep(0)

@@ -1,0 +1,111 @@
+"""One call of a method: check its arguments, call it, and say how it ended.
+
+The same in the core's own process and in a handler's, so that what a method returns or raises means one thing
+everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from schedule_zero.errors import Invalid, Reject, RetryAfter
+from schedule_zero.handler import Context, Method
+from schedule_zero.run import Cause
+from schedule_zero.wire import Ended
+
+log = logging.getLogger("schedule_zero.calling")
+
+LARGEST_RESULT: Final = 64 * 1024
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class OnLoop:
+    """Makes calls on the loop it was made in, whichever thread they come from: sync methods run in threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    def __call__(self, call: Callable[..., None], *args: Any) -> None:
+        """At once in the loop's own thread, else soon."""
+        if threading.get_ident() == self._thread:
+            call(*args)
+        else:
+            self._loop.call_soon_threadsafe(call, *args)
+
+
+async def call(method: Method, context: Context, args: str) -> Ended:
+    """Call a method with arguments that are a JSON object as text.
+
+    Never raises what the method raises. ``context.cancelled`` tells a call that was asked to stop from one in which
+    something was cancelled that is the method's own business.
+    """
+    try:
+        checked = method.check(_decode(args))
+        if method.is_async:
+            value = await method(context, checked)
+        else:
+            value = await asyncio.to_thread(method, context, checked)
+            if inspect.isawaitable(value):
+                value = await value
+        return Ended(context.run_id, context.attempt, "succeeded", _spelled(value))
+    except asyncio.CancelledError as error:
+        return cancelled(context) if context.cancelled else _failure(context, method, error)
+    except Exception as error:  # noqa: BLE001 - whatever a method raises becomes its run's outcome
+        return _failure(context, method, error)
+
+
+def cancelled(context: Context) -> Ended:
+    """The end of a call that was asked to stop, and did."""
+    return Ended(context.run_id, context.attempt, "cancelled", error="was cancelled")
+
+
+def _failure(context: Context, method: Method, error: BaseException) -> Ended:
+    """What an exception means: its cause decides whether there is another try."""
+    cause, retry_after = Cause.UNKNOWN, None
+    text = _plain(f"{type(error).__name__}: {_said(error)}")
+    if isinstance(error, Reject):
+        cause, text = Cause.LASTING, str(error.reason)
+    elif isinstance(error, RetryAfter) and isinstance(error.seconds, int | float):
+        cause, retry_after, text = Cause.PASSING, max(0.0, error.seconds), str(error)
+    elif isinstance(error, Invalid):
+        cause, text = Cause.LASTING, f"bad_arguments: {error.sentence}"
+    else:
+        where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-1:]]
+        log.warning("handler failed: %s: %s", method.info.name, text, extra={"run_id": context.run_id, "at": where})
+    return Ended(
+        context.run_id, context.attempt, "failed", cause=cause, error=_plain(text[:2000]), retry_after=retry_after
+    )
+
+
+def _spelled(value: Any) -> str:
+    """A result as JSON. The work is done, so a value that JSON cannot hold is no failure: its description is kept."""
+    try:
+        text = _encode(value).decode()
+    except Exception:  # noqa: BLE001 - any value may come here, and any of its methods may raise
+        text = _encode(_plain(repr(value))).decode()
+    if len(text) <= LARGEST_RESULT:
+        return text
+    return _encode({"truncated": text[:1000], "length": len(text)}).decode()
+
+
+def _plain(text: str) -> str:
+    """Text that every store and wire can carry: without halves of surrogate pairs, and without NUL, which PostgreSQL
+    does not take and at which SQLite's JSON ends."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an exception of a stranger's class may fail to say what it is
+        return "(it cannot be told)"

@@ -1,0 +1,246 @@
+"""The wire: what a core and its handlers say to each other, byte for byte. ``docs/protocol.md`` is the same in prose.
+
+A body is one version byte and a MessagePack array of messages; a message is an array that begins with its kind. Many
+messages travel in one body, and many runs in one message, so that what is said once per turn of a loop costs once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal, cast
+
+import msgspec
+from msgspec import Meta
+
+from schedule_zero.run import Cause
+
+VERSION: Final = 1
+LARGEST_BODY: Final = 1024 * 1024
+MOST_PAIRS: Final = 4096
+
+_NoNul = r"^[^\x00]*(?![\s\S])"
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+(?![\s\S])")]
+RunId = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+(?![\s\S])")]
+Attempt = Annotated[int, Meta(ge=1, le=1_000_000)]
+Pair = tuple[RunId, Attempt]
+Pairs = Annotated[list[Pair], Meta(max_length=MOST_PAIRS)]
+Note = Annotated[str, Meta(max_length=500, pattern=_NoNul)]
+Said = Annotated[str, Meta(max_length=2000, pattern=_NoNul)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400 * 366)]
+Credit = Annotated[int, Meta(ge=0, le=4096)]
+
+
+class WireError(Exception):
+    """A body that is none: the sentence names what is wrong with it."""
+
+
+class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False, gc=False):
+    """What every message has in common: fields are told apart by their place, and more may follow in a later version."""
+
+
+# ── to the core ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class MethodOffer(_Message):
+    """One method of a handler, as it declares it. ``schema``: JSON Schema of its arguments, as JSON text.
+
+    ``timeout``: seconds one attempt may take; None leaves it to the schedule.
+    """
+
+    name: Name
+    doc: Annotated[str, Meta(max_length=4000, pattern=_NoNul)]
+    timeout: Seconds | None
+    at_most_once: bool
+    schema: Annotated[str, Meta(max_length=65_536)]
+
+
+class Hello(_Message, tag="HELLO"):
+    """Who I am and what I can do; the first message of a connection, and the answer to WHO.
+
+    Attributes:
+        name: the handler that schedules address. Processes of one name form a pool.
+        instance: this process, by a name nobody else has; the same after a reconnect.
+        versions: the lowest and the highest version of this protocol it speaks.
+        software: what it is, for people: ``schedule-zero-kit 0.1.0``.
+        methods: what it can do.
+        credit: how many attempts it takes at once.
+        held: attempts it runs, or has answered without an acknowledgement. The core adopts them.
+        token: a registration token, where the core asks for one.
+    """
+
+    name: Name
+    instance: Name
+    versions: tuple[int, int]
+    software: Annotated[str, Meta(max_length=100, pattern=_NoNul)]
+    methods: Annotated[list[MethodOffer], Meta(max_length=256)]
+    credit: Credit
+    held: Pairs
+    token: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class Ack(_Message, tag="ACK"):
+    """These attempts have begun."""
+
+    pairs: Pairs
+
+
+class Beat(_Message, tag="BEAT"):
+    """I am alive, and so are these attempts: running, or answered and not acknowledged. Their leases are extended."""
+
+    pairs: Pairs
+
+
+class Progress(_Message, tag="PROGRESS"):
+    """How far an attempt is, from 0 to 1, or only a note. May be thinned out on its way."""
+
+    run_id: RunId
+    attempt: Attempt
+    fraction: Annotated[float, Meta(ge=0, le=1)] | None
+    note: Note
+
+
+class Ended(_Message):
+    """How an attempt ended.
+
+    Attributes:
+        value: of a success, the result as JSON text.
+        cause: of a failure: ``lasting`` (never works), ``passing`` (may work later), ``unknown``.
+        error: of a failure, a sentence.
+        retry_after: of a passing failure, seconds until the next try; it uses up no attempt.
+    """
+
+    run_id: RunId
+    attempt: Attempt
+    status: Literal["succeeded", "failed", "cancelled"]
+    value: Annotated[str, Meta(max_length=65_536)] | None = None
+    cause: Cause | None = None
+    error: Said | None = None
+    retry_after: Seconds | None = None
+
+
+class Result(_Message, tag="RESULT"):
+    """Attempts ended. Kept by the handler, and repeated, until RESULT_ACK names them."""
+
+    ended: Annotated[list[Ended], Meta(max_length=MOST_PAIRS)]
+
+
+class Nack(_Message, tag="NACK"):
+    """An attempt that was not begun and will not be."""
+
+    run_id: RunId
+    attempt: Attempt
+    reason: Literal["draining", "overloaded", "unknown_method", "bad_arguments"]
+
+
+class NewCredit(_Message, tag="CREDIT"):
+    """How many attempts the handler takes at once from now on; 0 while it cannot work."""
+
+    credit: Credit
+
+
+class Bye(_Message, tag="BYE"):
+    """I take nothing more and hold nothing more."""
+
+
+# ── to the handler ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Welcome(_Message, tag="WELCOME"):
+    """You are known. ``now``: the core's clock, microseconds since the epoch."""
+
+    version: int
+    lease: Seconds
+    beat: Seconds
+    largest_body: int
+    now: int
+
+
+class Refuse(_Message, tag="REFUSE"):
+    """You are not admitted, and why. Where ``again`` is false, asking again is of no use."""
+
+    reason: Said
+    again: bool
+
+
+class Who(_Message, tag="WHO"):
+    """I do not know this connection: say HELLO."""
+
+
+class Order(_Message):
+    """One attempt to run.
+
+    Attributes:
+        args: the arguments, a JSON object as text.
+        due: when the run was due, microseconds since the epoch.
+        late_by: how many microseconds after that the attempt was given out.
+        timeout: seconds the attempt may take from now; the handler's own clock counts them.
+    """
+
+    run_id: RunId
+    attempt: Attempt
+    method: str
+    args: str
+    schedule_id: str
+    guild_id: str | None
+    owner_id: str
+    due: int
+    late_by: int
+    timeout: float
+    metadata: str
+
+
+class Run(_Message, tag="RUN"):
+    """Run these. They are committed: the core remembers that it asked."""
+
+    orders: list[Order]
+
+
+class Cancel(_Message, tag="CANCEL"):
+    """Stop this attempt, and say how it ended."""
+
+    run_id: RunId
+    attempt: Attempt
+
+
+class ResultAck(_Message, tag="RESULT_ACK"):
+    """These results are committed; forget them."""
+
+    pairs: Pairs
+
+
+class Drain(_Message, tag="DRAIN"):
+    """You get nothing new. Finish what you hold, then say BYE."""
+
+
+ToCore = Hello | Ack | Beat | Progress | Result | Nack | NewCredit | Bye
+ToHandler = Welcome | Refuse | Who | Run | Cancel | ResultAck | Drain | Beat
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_VERSION_BYTE: Final = bytes([VERSION])
+
+
+def write(messages: Sequence[msgspec.Struct]) -> bytes:
+    """The body of these messages."""
+    return _VERSION_BYTE + _encoder.encode(messages)
+
+
+def _reader(messages: Any) -> Callable[[bytes], list[Any]]:
+    decode = msgspec.msgpack.Decoder(Annotated[list[messages], Meta(max_length=MOST_PAIRS)]).decode
+
+    def read(body: bytes) -> list[Any]:
+        if not body:
+            raise WireError("the body is empty")
+        if body[0] != VERSION:
+            raise WireError(f"the body is of version {body[0]}; this side speaks version {VERSION}")
+        try:
+            return cast("list[Any]", decode(memoryview(body)[1:]))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise WireError(f"the body cannot be read: {error}") from None
+
+    return read
+
+
+read_from_handler: Final = _reader(ToCore)
+"""The messages of a body that a handler sent. Raises WireError."""
+read_from_core: Final = _reader(ToHandler)
+"""The messages of a body that a core sent. Raises WireError."""
