@@ -212,7 +212,7 @@ class Drain(_Message, tag="DRAIN"):
     """You get nothing new. Finish what you hold, then say BYE."""
 
 
-ToCore = Hello | Ack | Beat | Progress | Result | Nack | NewCredit | Bye
+ToCore = Drain | Hello | Ack | Beat | Progress | Result | Nack | NewCredit | Bye
 ToHandler = Welcome | Refuse | Who | Run | Cancel | ResultAck | Drain | Beat
 
 _encoder: Final = msgspec.msgpack.Encoder()

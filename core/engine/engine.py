@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Final
 
+import msgspec
 import structlog
 
 from core.engine.choose import Chosen
@@ -19,13 +20,14 @@ from core.engine.dispatch import RATE, Dispatcher
 from core.engine.entitle import Entitler
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight, Flights
+from core.engine.herald import Herald
 from core.engine.horizon import Horizon
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Janitor, Retention
 from core.engine.leases import LeaseKeeper
 from core.engine.outcome import Outcome
 from core.engine.plan import PlanBook
-from core.engine.ports import Answer, Clock, EventSink, Pace
+from core.engine.ports import Answer, Clock, EventSink, HandlerLink, Instance, Pace
 from core.engine.publisher import Publisher
 from core.engine.recovery import Recovery
 from core.engine.scheduler import Scheduler
@@ -87,6 +89,7 @@ class Engine:
             clock=clock, ledger=ledger, terms=self.book.terms, ids=self.ids, retention=retention or Retention(),
             turn_s=pace.janitor_s, changed=self.schedules_changed,
         )  # fmt: skip
+        self.herald = Herald(ledger)
         self._local: dict[str, InProcessLink] = {}
 
     # life
@@ -114,6 +117,7 @@ class Engine:
             parts.create_task(self.settler.run(), name="settler")
             parts.create_task(self.leases.run(), name="leases")
             parts.create_task(self.janitor.run(), name="janitor")
+            parts.create_task(self.herald.run(), name="herald")
 
     async def drain(self) -> None:
         """Give out nothing new, let running work end (or hand it back), commit what was answered."""
@@ -131,6 +135,33 @@ class Engine:
         self.fleet.join(link.instance, link, link.methods)
         self.fleet_changed()
         return link
+
+    def join(self, link: HandlerLink) -> None:
+        """An instance elsewhere came, or came back with what it had been given."""
+        instance = link.instance
+        instance.in_flight = sum(1 for flight in self.flights if flight.instance == instance.name)
+        self.fleet.join(instance, link)
+        self._tell(EventKind.HANDLER_CONNECTED, instance)
+        self.fleet_changed()
+
+    def leave(self, instance: Instance, reason: str) -> None:
+        """An instance elsewhere went. Its attempts are its own until their leases run out."""
+        self.fleet.leave(instance.name)
+        self._tell(EventKind.HANDLER_DISCONNECTED, instance, reason=reason)
+        self.fleet_changed()
+
+    def _tell(self, kind: EventKind, instance: Instance, **facts: str) -> None:
+        data = msgspec.json.encode({"handler": instance.handler, "instance": instance.name, **facts}).decode()
+        self.herald.tell(EventRow(at=self.clock.now(), kind=kind, data=data))
+
+    def serves(self, handler: str) -> bool:
+        """Whether a handler of this name runs inside the core."""
+        return self.fleet.serves(handler)
+
+    def holds(self, instance: str, run_id: str, attempt: int) -> bool:
+        """Whether this attempt is still that instance's to run."""
+        flight = self.flights.get(run_id, attempt)
+        return flight is not None and flight.instance == instance and flight.stopping is None
 
     def subscribe(self, name: str, sink: EventSink) -> Awaitable[None]:
         """Deliver the journal to a durable subscriber until cancelled."""

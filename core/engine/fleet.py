@@ -27,6 +27,10 @@ class Fleet:
         for pool in self._instances.values():
             pool.pop(name, None)
 
+    def serves(self, handler: str) -> bool:
+        """Whether a handler of this name runs in this process."""
+        return handler in self._checks
+
     def candidates(self, handler: str, method: str) -> list[str]:
         """Instances that could take a run of this method now, least loaded first."""
         pool = self._instances.get(handler)

@@ -131,7 +131,9 @@ class Instance(msgspec.Struct, kw_only=True):
 
 
 class HandlerLink(Protocol):
-    """The way to one or more instances."""
+    """The way to one instance."""
+
+    instance: Instance
 
     def send(self, orders: Sequence[Order]) -> None:
         """Give out attempts that are already committed. Never raises; what cannot be sent is answered as lost."""

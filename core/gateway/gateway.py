@@ -1,0 +1,270 @@
+"""Where handlers connect: one ROUTER socket on the loop, and who is at the other end of each connection.
+
+What comes in one turn of the loop is taken as one batch, what is said in one turn leaves as one body per handler. A
+connection we do not know is asked WHO it is; a handler is known by its HELLO, and gone when it says BYE, when its
+connection is, or when nothing was heard of it for three beats. Its attempts are not ended then: their leases are, if it
+does not come back before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+import zmq
+
+from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
+from core.gateway.peer import Peer
+from schedule_zero import wire
+from schedule_zero.handler import MethodInfo
+from schedule_zero.pump import Pump
+from schedule_zero.run import Cause
+
+log = structlog.get_logger("schedule_zero.gateway")
+
+SILENT_AFTER_S: Final = 3 * BEAT_S
+SLACK: Final = 256
+HANDSHAKE_MS: Final = 5000
+NACK_RETRY_S: Final = 1.0
+_schema: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Host(AnswerSink, Protocol):
+    """The engine, as the gateway sees it."""
+
+    def join(self, link: HandlerLink) -> None:
+        """An instance came, or came back."""
+        ...
+
+    def leave(self, instance: Instance, reason: str) -> None: ...
+    def holds(self, instance: str, run_id: str, attempt: int) -> bool:
+        """Whether this attempt is still that instance's to run."""
+        ...
+
+    def serves(self, handler: str) -> bool:
+        """Whether the core itself serves a handler of this name."""
+        ...
+
+
+class Gateway:
+    """The handlers' door."""
+
+    def __init__(self, host: Host, clock: Clock) -> None:
+        self._host = host
+        self._clock = clock
+        self._peers: dict[bytes, Peer] = {}
+        self._outgoing: dict[bytes, list[msgspec.Struct]] = {}
+        self._flushing = False
+        self._pump: Pump
+        self._context: zmq.Context[Any]
+        self.address = ""
+
+    def bind(self, address: str) -> str:
+        """Listen; the address, with the port that was found where ``*`` was asked for.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        self._context = zmq.Context()
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        socket.setsockopt(zmq.SNDHWM, SLACK)
+        socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_BODY)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
+        socket.setsockopt(zmq.LINGER, 0)
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            socket.close()
+            self._context.term()
+            raise OSError(error.errno, f"handlers cannot connect at {address}: {error.strerror}") from None
+        self.address = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
+        self._pump = Pump(socket, self._take)
+        return self.address
+
+    async def run(self) -> None:
+        """Look after who is there, until cancelled."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            now = self._clock.monotonic()
+            for peer in list(self._peers.values()):
+                if now - peer.heard > SILENT_AFTER_S:
+                    self._gone(peer, "nothing was heard of it")
+                else:
+                    self._say(peer.route, wire.Beat([]))
+
+    async def close(self) -> None:
+        """Stop listening. Handlers keep what they hold, and look for the next core."""
+        self._flush()
+        await self._pump.close(0)
+        self._context.term()
+
+    # what handlers say
+
+    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        answers: list[Answer] = []
+        now = self._clock.monotonic()
+        for frames in batch:
+            route = bytes(frames[0])
+            try:
+                if len(frames) != 2:
+                    raise wire.WireError("a message has one body")
+                messages = wire.read_from_handler(frames[1])
+            except wire.WireError as error:
+                self._refuse(route, str(error), again=False)
+                continue
+            peer = self._peers.get(route)
+            if peer is not None:
+                peer.heard = now
+            for message in messages:
+                if isinstance(message, wire.Hello):
+                    self._greet(route, message, now)
+                    peer = self._peers.get(route)
+                elif peer is None:
+                    self._say(route, wire.Who())
+                    break
+                else:
+                    self._hear(peer, message, answers)
+        if answers:
+            self._host.answer(answers)
+
+    def _hear(self, peer: Peer, message: Any, answers: list[Answer]) -> None:
+        match message:
+            case wire.Result():
+                answers += [_answer(ended) for ended in message.ended]
+            case wire.Beat() | wire.Ack():
+                self._beat(peer, message.pairs)
+            case wire.Progress():
+                answers.append(
+                    Answer(run_id=message.run_id, attempt=message.attempt, kind="progress",
+                           fraction=message.fraction, note=message.note)
+                )  # fmt: skip
+            case wire.Nack():
+                answers.append(_nack(message))
+            case wire.NewCredit():
+                peer.instance.credit = message.credit
+                self._host.fleet_changed()
+            case wire.Drain():
+                peer.instance.draining = True
+                self._host.fleet_changed()
+            case wire.Bye():
+                self._gone(peer, "it said goodbye")
+
+    def _beat(self, peer: Peer, pairs: Sequence[tuple[str, int]]) -> None:
+        """Leases are extended; what is no longer this handler's, it is told to stop."""
+        self._host.beat(peer.instance.name, pairs)
+        for run_id, attempt in pairs:
+            if not self._host.holds(peer.instance.name, run_id, attempt):
+                peer.cancel(run_id, attempt)
+
+    def _greet(self, route: bytes, hello: wire.Hello, now: float) -> None:
+        low, high = hello.versions
+        if not low <= wire.VERSION <= high:
+            self._refuse(
+                route, f"this core speaks version {wire.VERSION} of the protocol, you {low} to {high}", again=False
+            )
+            return
+        if self._host.serves(hello.name):
+            self._refuse(route, f"the name {hello.name} belongs to a handler of the core itself", again=False)
+            return
+        try:
+            methods = {offer.name: _method(offer) for offer in hello.methods}
+        except msgspec.MsgspecError as error:
+            self._refuse(route, f"the schema of a method is no JSON object: {error}", again=False)
+            return
+        name = f"{hello.name}@{hello.instance}"
+        for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
+            del self._peers[known.route]  # the same process on a new connection
+        instance = Instance(name=name, handler=hello.name, methods=methods, credit=hello.credit)
+        peer = Peer(route, instance, self._say, now)
+        self._peers[route] = peer
+        self._say(route, wire.Welcome(wire.VERSION, LEASE_S, BEAT_S, wire.LARGEST_BODY, self._clock.now()))
+        self._host.join(peer)
+        self._beat(peer, hello.held)
+        log.info("handler connected", handler=hello.name, instance=hello.instance, software=hello.software)
+
+    def _refuse(self, route: bytes, reason: str, *, again: bool) -> None:
+        peer = self._peers.get(route)
+        if peer is not None:
+            self._gone(peer, reason)
+        log.warning("handler refused", reason=reason)
+        self._say(route, wire.Refuse(reason[:2000], again))
+
+    def _gone(self, peer: Peer, reason: str) -> None:
+        self._peers.pop(peer.route, None)
+        peer.left()
+        self._host.leave(peer.instance, reason)
+        log.info("handler gone", handler=peer.instance.handler, instance=peer.instance.name, reason=reason)
+
+    # what we say
+
+    def _say(self, route: bytes, message: msgspec.Struct) -> None:
+        self._outgoing.setdefault(route, []).append(message)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        outgoing, self._outgoing = self._outgoing, {}
+        for route, messages in outgoing.items():
+            if not all(self._pump.send((route, body)) for body in _bodies(messages)):
+                peer = self._peers.get(route)
+                if peer is not None:
+                    self._gone(peer, "its connection is gone")
+
+
+def _bodies(messages: list[msgspec.Struct]) -> list[bytes]:
+    """In the order they were said. Orders are large and have bodies of their own, the rest share them."""
+    bodies: list[bytes] = []
+    small: list[msgspec.Struct] = []
+    for message in messages:
+        if small and (isinstance(message, wire.Run) or len(small) == wire.MOST_PAIRS):
+            bodies.append(wire.write(small))
+            small = []
+        if isinstance(message, wire.Run):
+            bodies.append(wire.write([message]))
+        else:
+            small.append(message)
+    if small:
+        bodies.append(wire.write(small))
+    return bodies
+
+
+def _answer(ended: wire.Ended) -> Answer:
+    return Answer(
+        run_id=ended.run_id, attempt=ended.attempt, kind=ended.status, value=_json(ended.value), cause=ended.cause,
+        error=ended.error, retry_after_s=ended.retry_after,
+    )  # fmt: skip
+
+
+def _json(value: str | None) -> str | None:
+    """A result as the ledger may keep it. The work is done: what is no JSON is kept as the text it is."""
+    if value is None:
+        return None
+    try:
+        msgspec.json.decode(value, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return msgspec.json.encode(value).decode()
+    return value
+
+
+def _nack(message: wire.Nack) -> Answer:
+    """An attempt that was not begun: it is tried again, unless it never can be."""
+    lasting = message.reason == "bad_arguments"
+    return Answer(
+        run_id=message.run_id, attempt=message.attempt, kind="failed", error=message.reason,
+        cause=Cause.LASTING if lasting else Cause.PASSING, retry_after_s=None if lasting else NACK_RETRY_S,
+    )  # fmt: skip
+
+
+def _method(offer: wire.MethodOffer) -> MethodInfo:
+    return MethodInfo(
+        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once,
+        schema=_schema(offer.schema),
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""One handler process at the other end of a connection: the link the engine gives its orders to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from core.engine.ports import HandlerLink, Instance, Order
+from schedule_zero import wire
+
+MOST_ORDERS: Final = 512
+Send = Callable[[bytes, msgspec.Struct], None]
+
+
+class Peer(HandlerLink):
+    """A handler that was welcomed.
+
+    Attributes:
+        route: where the socket finds it; another after each reconnect.
+        heard: when it last said anything, in monotonic seconds.
+    """
+
+    def __init__(self, route: bytes, instance: Instance, send: Send, now: float) -> None:
+        self.route = route
+        self.instance = instance
+        self.heard = now
+        self._send = send
+        self._left = asyncio.Event()
+
+    def send(self, orders: Sequence[Order]) -> None:
+        for at in range(0, len(orders), MOST_ORDERS):
+            self._send(self.route, wire.Run([_on_the_wire(order) for order in orders[at : at + MOST_ORDERS]]))
+
+    def cancel(self, run_id: str, attempt: int) -> None:
+        self._send(self.route, wire.Cancel(run_id, attempt))
+
+    def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
+        self._send(self.route, wire.ResultAck(list(answered)))
+
+    async def close(self, grace_s: float) -> None:
+        """The core stops, the handler goes on: what it runs it keeps, and tells the next core."""
+
+    def left(self) -> None:
+        """It said goodbye, or went without."""
+        self._left.set()
+
+
+def _on_the_wire(order: Order) -> wire.Order:
+    return wire.Order(
+        order.run_id, order.attempt, order.method, order.args, order.schedule_id, order.guild_id, order.owner_id,
+        order.due, order.late_by, order.timeout_s, order.metadata,
+    )  # fmt: skip

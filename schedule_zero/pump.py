@@ -1,0 +1,85 @@
+"""A ZeroMQ socket on the event loop: whole batches in, single bodies out, never waiting.
+
+The socket's file descriptor tells of *changes*, for receiving and sending together, and is silent while something lies
+there unread (ZMQ_FD in zmq_getsockopt(3)). So its events are looked at again after every batch and after every send:
+whoever forgets that stands still with work in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import zmq
+
+AT_ONCE: Final = 512
+MOST_FRAMES: Final = 3
+
+Take = Callable[[Sequence[Sequence[bytes]]], None]
+
+
+class Pump:
+    """Owns one socket: nobody else receives, sends or closes it. Lives on the loop it was made in."""
+
+    def __init__(self, socket: zmq.Socket[bytes], take: Take) -> None:
+        """``take`` gets what came in one turn: messages, each a list of its first frames (at most ``MOST_FRAMES``)."""
+        self._socket = socket
+        self._take = take
+        self._loop = asyncio.get_running_loop()
+        self._fd = int(socket.getsockopt(zmq.FD))
+        self._looking = False
+        self._closed = False
+        self._loop.add_reader(self._fd, self._drain)
+        self._look()
+
+    def send(self, frames: Sequence[bytes]) -> bool:
+        """Hand a message to the socket; whether it took it. It does not, where the peer is gone or its queue is full."""
+        if self._closed:
+            return False
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except (zmq.Again, zmq.ZMQError):
+            return False
+        finally:
+            self._look()
+        return True
+
+    async def close(self, linger_ms: int) -> None:
+        """Take nothing more. What was handed over has so long to leave."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._fd)
+        await asyncio.sleep(0)  # a loop may still hold the descriptor in this turn
+        self._socket.close(linger_ms)
+
+    def _look(self) -> None:
+        """Come back in the next turn, if there is something to receive."""
+        if not self._looking and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._looking = True
+            self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._looking = False
+        if self._closed:
+            return
+        batch: list[Sequence[bytes]] = []
+        try:
+            while len(batch) < AT_ONCE:
+                batch.append(self._receive())
+        except zmq.Again:
+            pass
+        if batch:
+            self._take(batch)
+        if not self._closed:
+            self._look()
+
+    def _receive(self) -> Sequence[bytes]:
+        socket = self._socket
+        frames = [socket.recv(zmq.NOBLOCK)]
+        while socket.getsockopt(zmq.RCVMORE):
+            frame = socket.recv(zmq.NOBLOCK)
+            if len(frames) < MOST_FRAMES:
+                frames.append(frame)
+        return frames

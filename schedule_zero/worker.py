@@ -1,0 +1,326 @@
+"""The handler's end of the wire: connects to a core, runs what it is given, answers until it is told that that is kept.
+
+What it holds outlives its connection: attempts go on while the core is away, and their results are repeated until the
+core has committed them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from random import uniform
+from typing import Any, Final
+
+import msgspec
+import zmq
+
+from schedule_zero import wire
+from schedule_zero.calling import call, cancelled
+from schedule_zero.errors import Unavailable
+from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of
+from schedule_zero.pump import Pump
+from schedule_zero.wire import Ended
+
+log = logging.getLogger("schedule_zero.worker")
+
+CONCURRENCY: Final = 256
+HELLO_AGAIN_S: Final = 2.0
+DRAIN_S: Final = 20.0
+RECONNECT_MS: Final = (100, 500)
+LONGEST_RECONNECT_MS: Final = 5000
+LINGER_MS: Final = 1000
+
+Pair = tuple[str, int]
+_decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Refused(Unavailable):
+    """The core does not admit this handler, and asking again is of no use."""
+
+
+class _Work(msgspec.Struct):
+    """An attempt under way."""
+
+    context: Context
+    task: asyncio.Task[None]
+
+
+class Worker:
+    """Serves one handler to one core.
+
+    Attributes:
+        instance: this process, as the core tells it from others.
+        welcomed: set while the core knows us.
+    """
+
+    def __init__(
+        self, handler: Handler, address: str, *, name: str | None = None, concurrency: int = CONCURRENCY,
+        token: str | None = None, software: str = "schedule-zero-kit",
+    ) -> None:  # fmt: skip
+        """``address``: where the core listens for handlers; ``concurrency``: how many attempts at once."""
+        self._handler = handler
+        self._address = address
+        self._name = name or name_of(handler)
+        self._methods: dict[str, Method] = methods_of(handler)
+        self._concurrency = concurrency
+        self._token = token
+        self._software = software
+        self._work: dict[Pair, _Work] = {}
+        self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
+        self._outgoing: list[msgspec.Struct] = []
+        self._ended: list[Ended] = []
+        self._flushing = False
+        self._beat_s = 2.0
+        self._lease_s = 6.0
+        self._draining = False
+        self._leaving: asyncio.Task[None] | None = None
+        self._empty = asyncio.Event()
+        self._over: asyncio.Future[None]
+        self._pump: Pump
+        self.instance = secrets.token_hex(8)
+        self.welcomed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until ``drain`` was called and all is answered. Raises Refused with the core's own words."""
+        self._over = asyncio.get_running_loop().create_future()
+        await self._handler.start()
+        context = zmq.Context()
+        try:
+            self._pump = Pump(self._connected(context), self._take)
+            self._handler._on_change = self._tell_credit
+            beating = asyncio.create_task(self._beat(), name="beat")
+            try:
+                await self._over
+            finally:
+                beating.cancel()
+                await self._pump.close(LINGER_MS)
+        finally:
+            for work in self._work.values():
+                work.task.cancel()
+            await self._handler.stop()
+            context.term()
+
+    async def drain(self, patience_s: float = DRAIN_S) -> None:
+        """Take nothing new, finish what is held, say goodbye. What is not finished by then is cancelled."""
+        self._draining = True
+        self._say(wire.Drain())
+        deadline = time.monotonic() + patience_s
+        await self._emptied(deadline)
+        for work in self._work.values():
+            work.context.cancelled = True
+            work.task.cancel()
+        await self._emptied(time.monotonic() + self._lease_s)
+        self._say(wire.Bye())
+        self._flush()
+        if not self._over.done():
+            self._over.set_result(None)
+
+    # what the core says
+
+    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        for frames in batch:
+            try:
+                messages = wire.read_from_core(frames[0])
+            except wire.WireError as error:
+                log.warning("the core sent something that cannot be read: %s", error)
+                continue
+            for message in messages:
+                self._hear(message)
+
+    def _hear(self, message: wire.ToHandler) -> None:
+        match message:
+            case wire.Run():
+                for order in message.orders:
+                    self._begin(order)
+            case wire.ResultAck():
+                for run_id, attempt in message.pairs:
+                    self._unacknowledged.pop((run_id, attempt), None)
+                self._look_whether_empty()
+            case wire.Cancel():
+                self._cancel((message.run_id, message.attempt))
+            case wire.Who():
+                self.welcomed.clear()
+                self._greet()
+            case wire.Welcome():
+                self._beat_s, self._lease_s = message.beat, message.lease
+                self.welcomed.set()
+                self._repeat(0.0)
+            case wire.Refuse():
+                self._refused(message)
+            case wire.Drain():
+                if not self._draining:
+                    self._draining = True
+                    self._leaving = asyncio.get_running_loop().create_task(self.drain(), name="drain")
+
+    def _refused(self, message: wire.Refuse) -> None:
+        self.welcomed.clear()
+        if message.again:
+            log.warning("the core does not take this handler yet: %s", message.reason)
+        elif not self._over.done():
+            self._over.set_exception(Refused(message.reason))
+
+    def _begin(self, order: wire.Order) -> None:
+        pair = (order.run_id, order.attempt)
+        if pair in self._work:
+            return
+        if pair in self._unacknowledged:
+            self._end(self._unacknowledged[pair][0])
+            return
+        method = self._methods.get(order.method)
+        if method is None or self._draining:
+            self._say(wire.Nack(order.run_id, order.attempt, "draining" if method is not None else "unknown_method"))
+            return
+        context = self._context(order)
+        task = asyncio.get_running_loop().create_task(self._serve(method, context, order.args))
+        self._work[pair] = _Work(context, task)
+
+    async def _serve(self, method: Method, context: Context, args: str) -> None:
+        ended = await call(method, context, args)
+        self._work.pop((context.run_id, context.attempt), None)
+        self._end(ended)
+
+    def _cancel(self, pair: Pair) -> None:
+        work = self._work.get(pair)
+        if work is None:
+            return
+        work.context.cancelled = True
+        if work.task.cancel() and not _begun(work.task):
+            del self._work[pair]
+            self._end(cancelled(work.context))
+
+    def _context(self, order: wire.Order) -> Context:
+        def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
+            self._say(wire.Progress(order.run_id, order.attempt, fraction, text[:500]))
+
+        return Context(
+            run_id=order.run_id, attempt=order.attempt, due=order.due, schedule_id=order.schedule_id,
+            deadline=deadline_after(time.time_ns() // 1000, order.timeout), guild_id=order.guild_id,
+            owner_id=order.owner_id, metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=note,
+        )  # fmt: skip
+
+    # what we say
+
+    def _end(self, ended: Ended) -> None:
+        """Keep a result until it is acknowledged; tell of it with the others of this turn."""
+        self._unacknowledged[ended.run_id, ended.attempt] = (ended, time.monotonic())
+        self._ended.append(ended)
+        self._flush_soon()
+
+    def _say(self, message: msgspec.Struct) -> None:
+        self._outgoing.append(message)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        messages, self._outgoing = self._outgoing, []
+        ended, self._ended = self._ended, []
+        for body in _bodies(messages, ended):
+            self._pump.send([body])
+
+    def _greet(self) -> None:
+        held = [*self._work, *self._unacknowledged]
+        hello = wire.Hello(
+            name=self._name, instance=self.instance, versions=(wire.VERSION, wire.VERSION), software=self._software,
+            methods=[_offer(method) for method in self._methods.values()], credit=self._credit(),
+            held=held[: wire.MOST_PAIRS], token=self._token,
+        )  # fmt: skip
+        self._say(hello)
+
+    def _tell_credit(self) -> None:
+        self._say(wire.NewCredit(self._credit()))
+
+    def _credit(self) -> int:
+        return self._concurrency if self._handler.available and not self._draining else 0
+
+    async def _beat(self) -> None:
+        """Say hello until we are known; then, every beat, what is alive, and again what was not acknowledged."""
+        while True:
+            if not self.welcomed.is_set():
+                self._greet()
+                try:
+                    async with asyncio.timeout(HELLO_AGAIN_S):
+                        await self.welcomed.wait()
+                except TimeoutError:
+                    continue
+            for pairs in _portions([*self._work, *self._unacknowledged]):
+                self._say(wire.Beat(pairs))
+            self._repeat(3 * self._beat_s)
+            await asyncio.sleep(self._beat_s)
+
+    def _repeat(self, older_s: float) -> None:
+        """Tell again of results that nobody acknowledged in that time."""
+        now = time.monotonic()
+        for pair, (ended, told) in self._unacknowledged.items():
+            if now - told >= older_s:
+                self._unacknowledged[pair] = (ended, now)
+                self._ended.append(ended)
+        self._flush_soon()
+
+    # the end
+
+    async def _emptied(self, deadline: float) -> None:
+        """Until nothing runs and nothing waits for its acknowledgement, at most until then."""
+        while (self._work or self._unacknowledged) and (left := deadline - time.monotonic()) > 0:
+            self._empty.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._empty.wait()
+            except TimeoutError:
+                return
+
+    def _look_whether_empty(self) -> None:
+        if not self._work and not self._unacknowledged:
+            self._empty.set()
+
+    def _connected(self, context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
+        socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_BODY)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
+        socket.setsockopt(zmq.LINGER, LINGER_MS)
+        socket.setsockopt(zmq.IPV6, 1)
+        socket.connect(self._address)
+        return socket
+
+
+def _offer(method: Method) -> wire.MethodOffer:
+    info = method.info
+    schema = msgspec.json.encode(info.schema).decode()
+    return wire.MethodOffer(info.name, info.doc[:4000], info.timeout, info.at_most_once, schema)
+
+
+def _begun(task: asyncio.Task[None]) -> bool:
+    """Whether anything of a task ran; of one cancelled before that nothing ever does."""
+    return inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one
+
+
+def _portions(pairs: list[Pair]) -> Iterable[list[Pair]]:
+    """As many as one message may name; one empty portion where there are none, for a beat is owed all the same."""
+    return (pairs[at : at + wire.MOST_PAIRS] for at in range(0, max(1, len(pairs)), wire.MOST_PAIRS))
+
+
+def _bodies(messages: list[msgspec.Struct], ended: list[Ended]) -> Iterable[bytes]:
+    """Everything in as few bodies as the limit on their size allows: what is said first goes first."""
+    results: list[Ended] = []
+    size = 0
+    for one in ended:
+        weight = len(one.value or "") * 4 + len(one.error or "") * 4 + 200
+        if results and size + weight > wire.LARGEST_BODY // 2:
+            yield wire.write([wire.Result(results)])
+            results, size = [], 0
+        results.append(one)
+        size += weight
+    last = [*messages, wire.Result(results)] if results else messages
+    if last:
+        yield wire.write(last)

@@ -1,0 +1,56 @@
+"""A house whose hands are elsewhere: a gateway on a real socket, and workers that connect to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from core.gateway.gateway import Gateway
+from schedule_zero.worker import Worker
+from tests.engine.conftest import Build, build, clock, logged, make_ledger
+from tests.engine.house import Hands, House
+
+__all__ = ["Door", "build", "clock", "door", "logged", "make_ledger"]
+
+
+class Far(Hands):
+    """Hands in another process, as far as the core can tell."""
+
+    name = "far"
+
+
+class Door:
+    """A house with a gateway, and the workers that came to it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.gateway = Gateway(house.engine, house.clock)
+        self.address = self.gateway.bind("tcp://127.0.0.1:*")
+        self._tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self.gateway.run())]
+        self.workers: list[Worker] = []
+
+    async def come(self, hands: Hands | None = None, **options: Any) -> tuple[Worker, Hands]:
+        """A worker connects and is welcomed."""
+        hands = hands or Far()
+        worker = Worker(hands, self.address, **options)
+        self.workers.append(worker)
+        self._tasks.append(asyncio.create_task(worker.run()))
+        async with asyncio.timeout(10):
+            await worker.welcomed.wait()
+        return worker, hands
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.gateway.close()
+
+
+@pytest.fixture
+async def door(build: Build) -> AsyncIterator[Door]:
+    made = Door(await build(serve=False))
+    yield made
+    await made.close()
