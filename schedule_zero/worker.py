@@ -19,7 +19,7 @@ import msgspec
 import zmq
 
 from schedule_zero import wire
-from schedule_zero.calling import call, cancelled
+from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.errors import Unavailable
 from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of
 from schedule_zero.pump import Pump
@@ -81,17 +81,19 @@ class Worker:
         self._empty = asyncio.Event()
         self._over: asyncio.Future[None]
         self._pump: Pump
+        self._on_the_loop: OnLoop
         self.instance = secrets.token_hex(8)
         self.welcomed = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until ``drain`` was called and all is answered. Raises Refused with the core's own words."""
         self._over = asyncio.get_running_loop().create_future()
+        self._on_the_loop = OnLoop()
         await self._handler.start()
         context = zmq.Context()
         try:
             self._pump = Pump(self._connected(context), self._take)
-            self._handler._on_change = self._tell_credit
+            self._handler._on_change = lambda: self._on_the_loop(self._tell_credit)
             beating = asyncio.create_task(self._beat(), name="beat")
             try:
                 await self._over
@@ -194,7 +196,7 @@ class Worker:
 
     def _context(self, order: wire.Order) -> Context:
         def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            self._say(wire.Progress(order.run_id, order.attempt, fraction, text[:500]))
+            self._on_the_loop(self._say, wire.Progress(order.run_id, order.attempt, fraction, text[:500]))
 
         return Context(
             run_id=order.run_id, attempt=order.attempt, due=order.due, schedule_id=order.schedule_id,
