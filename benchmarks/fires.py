@@ -21,12 +21,12 @@ from schedule_zero.instant import spell
 SCHEDULES = 10_000
 
 
-async def fill(client: object, count: int, due: int, *, recurring: bool = True) -> None:
+async def fill(client: object, count: int, due: int, *, recurring: bool = True, handler: str = "echo") -> None:
     """Save so many schedules, in batches, first due at one instant."""
     for start in range(0, count, 1000):
         items = [
             {
-                "handler": "echo", "method": "echo", "guild_id": str(1000 + n % GUILDS), "args": {"value": n},
+                "handler": handler, "method": "echo", "guild_id": str(1000 + n % GUILDS), "args": {"value": n},
                 "trigger": {"type": "interval", "every": "PT1H", "start": spell(due)} if recurring
                 else {"type": "date", "at": spell(due)},
             }

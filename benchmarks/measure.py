@@ -66,10 +66,10 @@ async def _plain(work: Awaitable[Figures]) -> Figures:
     return await work
 
 
-def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler) -> App:
+def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler, handlers_at: str | None = None) -> App:
     """A core with the default store (SQLite file, synchronous=FULL), with the interpreter set as ``up`` sets it."""
     tune_interpreter()
-    app = App(store=StoreSettings(), data_dir=folder, governor=governor)
+    app = App(store=StoreSettings(), data_dir=folder, governor=governor, handlers_at=handlers_at)
     for handler in handlers:
         app.serve(handler)
     return app

@@ -19,6 +19,7 @@ from core.engine.engine import Engine
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Retention
 from core.engine.ports import Clock, Pace, SystemClock
+from core.gateway.gateway import Gateway
 from core.governor.settings import GovernorSettings
 from core.ledger.open import open_ledger
 from core.ledger.port import Ledger, StoreError, Transaction
@@ -42,8 +43,11 @@ class App:
     def __init__(
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
-        ids: IdMaker | None = None,
+        ids: IdMaker | None = None, handlers_at: str | None = None,
     ) -> None:  # fmt: skip
+        """``handlers_at``: where handlers in other processes connect; None: there are none."""
+        self._handlers_at = handlers_at
+        self._gateway: Gateway | None = None
         self._data_dir = data_dir
         self._retention = retention
         self._clock = clock or SystemClock()
@@ -55,6 +59,7 @@ class App:
         self._latecomers: set[asyncio.Task[None]] = set()
         self._parts: dict[str, Part] = {}
         self.stop_requested = asyncio.Event()
+        self.handlers_at: str | None = None
         self.ledger: Ledger = ledger or open_ledger(store, data_dir, auto_upgrade=True)
         self._ids = ids
         self.engine: Engine
@@ -130,6 +135,10 @@ class App:
         ]
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
+        if self._handlers_at is not None:
+            self._gateway = Gateway(self.engine, self._clock)
+            self.handlers_at = self._gateway.bind(self._handlers_at)
+            self._tasks.append(asyncio.create_task(self._gateway.run(), name="the gateway"))
 
     async def _stop(self) -> None:
         failed = any(task.done() for task in self._tasks)
@@ -141,6 +150,8 @@ class App:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         self._tasks = []
+        if self._gateway is not None:
+            await self._gateway.close()
         await self.ledger.close()
 
     async def _start_late(self, handler: Handler, link: InProcessLink) -> None:
