@@ -16,6 +16,7 @@ from schedule_zero.run import Cause
 
 VERSION: Final = 1
 LARGEST_BODY: Final = 1024 * 1024
+LARGEST_ORDERS: Final = 4 * LARGEST_BODY
 MOST_PAIRS: Final = 4096
 
 _NoNul = r"^[^\x00]*(?![\s\S])"

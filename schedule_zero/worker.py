@@ -287,7 +287,7 @@ class Worker:
         socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
         socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
-        socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_BODY)
+        socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_ORDERS)
         socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
         socket.setsockopt(zmq.LINGER, LINGER_MS)

@@ -2,7 +2,7 @@
 
 What comes in one turn of the loop is taken as one batch, what is said in one turn leaves as one body per handler. A
 connection we do not know is asked WHO it is; a handler is known by its HELLO, and gone when it says BYE, when its
-connection is, or when nothing was heard of it for three beats. Its attempts are not ended then: their leases are, if it
+connection is, or when nothing was heard of it for too long. Its attempts are not ended then: their leases are, if it
 does not come back before.
 """
 
@@ -25,7 +25,9 @@ from schedule_zero.run import Cause
 
 log = structlog.get_logger("schedule_zero.gateway")
 
-SILENT_AFTER_S: Final = 3 * BEAT_S
+LOOK_S: Final = BEAT_S / 4
+# Less than a lease: what is lost with a silent handler must not be given to it again.
+SILENT_AFTER_S: Final = 2.5 * BEAT_S
 SLACK: Final = 256
 HANDSHAKE_MS: Final = 5000
 NACK_RETRY_S: Final = 1.0
@@ -90,13 +92,18 @@ class Gateway:
     async def run(self) -> None:
         """Look after who is there, until cancelled."""
         while True:
-            await asyncio.sleep(BEAT_S)
-            now = self._clock.monotonic()
-            for peer in list(self._peers.values()):
-                if now - peer.heard > SILENT_AFTER_S:
-                    self._gone(peer, "nothing was heard of it")
-                else:
-                    self._say(peer.route, wire.Beat([]))
+            await asyncio.sleep(LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Who was silent for too long is gone; the others hear that we are there, by which a dead connection shows."""
+        now = self._clock.monotonic()
+        for peer in list(self._peers.values()):
+            if now - peer.heard > SILENT_AFTER_S:
+                self._gone(peer, "nothing was heard of it")
+            elif now - peer.told > BEAT_S / 2:
+                peer.told = now
+                self._say(peer.route, wire.Beat([]))
 
     async def close(self) -> None:
         """Stop listening. Handlers keep what they hold, and look for the next core."""

@@ -20,13 +20,13 @@ class Peer(HandlerLink):
 
     Attributes:
         route: where the socket finds it; another after each reconnect.
-        heard: when it last said anything, in monotonic seconds.
+        heard: when it last said anything, in monotonic seconds; ``told``: when we last beat.
     """
 
     def __init__(self, route: bytes, instance: Instance, send: Send, now: float) -> None:
         self.route = route
         self.instance = instance
-        self.heard = now
+        self.heard = self.told = now
         self._send = send
         self._left = asyncio.Event()
 

@@ -42,6 +42,12 @@ class Door:
             await worker.welcomed.wait()
         return worker, hands
 
+    async def heard_from(self, worker: Worker) -> None:
+        """Until the gateway has heard of a worker at this hour of the clock."""
+        now = self.house.clock.monotonic()
+        (peer,) = (peer for peer in self.gateway._peers.values() if peer.instance.name.endswith(worker.instance))
+        await self.house.until(lambda: peer.heard >= now)
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -1,0 +1,240 @@
+"""Cut off, restarted, frozen, hostile: nothing is lost, nothing is done twice, and the service goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+
+from core.gateway.gateway import Gateway
+from schedule_zero import wire
+from schedule_zero.pump import Pump
+from schedule_zero.run import RunState
+from schedule_zero.worker import Refused, Worker
+from tests.engine.conftest import Build
+from tests.gateway.conftest import Door, Far
+
+OFFER = wire.MethodOffer("work", "", None, False, "{}")
+
+
+class Stranger:
+    """A program that speaks the wire by hand."""
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        socket.connect(address)
+        self._pump = Pump(socket, self._take)
+        self.heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        for frames in batch:
+            for message in wire.read_from_core(frames[0]):
+                self.heard.put_nowait(message)
+
+    def say(self, *messages: msgspec.Struct) -> None:
+        self._pump.send([wire.write(messages)])
+
+    def say_frames(self, *frames: bytes) -> None:
+        self._pump.send(frames)
+
+    async def hear(self, kind: type[Any]) -> Any:
+        """The next message of a kind; others are passed over."""
+        async with asyncio.timeout(10):
+            while True:
+                message = await self.heard.get()
+                if isinstance(message, kind):
+                    return message
+
+    async def greet(self, **fields: Any) -> wire.Welcome:
+        hello = {"name": "far", "instance": "i1", "versions": (1, 1), "software": "by hand", "methods": [OFFER],
+                 "credit": 8, "held": []}  # fmt: skip
+        self.say(wire.Hello(**{**hello, **fields}))
+        return await self.hear(wire.Welcome)  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        await self._pump.close(0)
+        self._context.term()
+
+
+@pytest.fixture
+async def stranger(door: Door) -> AsyncIterator[Stranger]:
+    made = Stranger(door.address)
+    yield made
+    await made.close()
+
+
+# ── answers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_result_is_acknowledged_after_its_commit_and_again_when_it_is_repeated(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    order = (await stranger.hear(wire.Run)).orders[0]
+    result = wire.Result([wire.Ended(order.run_id, 1, "succeeded", '"done"')])
+    stranger.say(result)
+    assert (await stranger.hear(wire.ResultAck)).pairs == [(run.id, 1)]
+    assert (await door.house.ledger.reader.runs.get(run.id)).state is RunState.SUCCEEDED  # type: ignore[union-attr]
+    stranger.say(result)
+    assert (await stranger.hear(wire.ResultAck)).pairs == [(run.id, 1)]
+    assert len(await door.house.told("run.succeeded")) == 1
+
+
+async def test_an_answer_for_another_attempt_changes_nothing_and_is_acknowledged(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    stranger.say(wire.Result([wire.Ended(run.id, 7, "succeeded", "1")]))
+    assert (await stranger.hear(wire.ResultAck)).pairs == [(run.id, 7)]
+    assert (await door.house.client.get_run(run.id)).state in (RunState.DISPATCHED, RunState.RUNNING)
+
+
+async def test_a_result_that_is_no_json_is_kept_as_the_text_it_is(door: Door, stranger: Stranger) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    stranger.say(wire.Result([wire.Ended(run.id, 1, "succeeded", "{not json")]))
+    assert (await door.house.ended(run.id)).result == "{not json"
+
+
+@pytest.mark.parametrize("reason", ["overloaded", "draining", "unknown_method"])
+async def test_an_order_that_was_not_begun_is_given_again(door: Door, stranger: Stranger, reason: Any) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    stranger.say(wire.Nack(run.id, 1, reason))
+    await door.house.heard("run.waiting", run_id=run.id)
+    door.house.pass_time(2)
+    again = (await stranger.hear(wire.Run)).orders[0]
+    assert (again.run_id, again.attempt) == (run.id, 2)
+
+
+# ── cut off ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_the_next(build: Build) -> None:
+    house = await build(serve=False)
+    first = Door(house)
+    worker, hands = await first.come()
+    gate = asyncio.Event()
+
+    async def deed(ctx: Any, n: int) -> str:
+        await gate.wait()
+        return "kept"
+
+    hands.deed = deed
+    run = await house.run_now(await house.schedule(handler="far"))
+    async with asyncio.timeout(10):
+        await hands.begun.get()
+    await first.gateway.close()
+    await house.kill()
+    gate.set()
+    await house.until(lambda: bool(worker._unacknowledged))
+    await house.open(serve=False)
+    second = Gateway(house.engine, house.clock)
+    second.bind(first.address)
+    ended = await house.ended(run.id)
+    assert (ended.state, ended.result, ended.attempt, len(hands.calls)) == (RunState.SUCCEEDED, "kept", 1, 1)
+    await house.until(lambda: not worker._unacknowledged)
+    await second.close()
+    await first.close()
+
+
+async def test_a_handler_that_falls_silent_gets_nothing_new_and_its_work_goes_to_another(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    worker, _ = await door.come()
+    for _ in range(14):
+        door.house.pass_time(0.5)
+        worker._say(wire.Beat([]))
+        await door.heard_from(worker)
+        door.gateway.look()
+    ended = await door.house.ended(run.id)
+    assert (ended.state, ended.attempt, ended.attempts[1].instance) == (RunState.SUCCEEDED, 2, f"far@{worker.instance}")
+    stranger.say(wire.Beat([(run.id, 1)]))
+    await stranger.hear(wire.Who)
+    await stranger.greet(held=[(run.id, 1)])
+    assert (await stranger.hear(wire.Cancel)).attempt == 1
+
+
+async def test_what_is_not_a_handlers_any_more_it_is_told_to_stop(door: Door, stranger: Stranger) -> None:
+    await stranger.greet()
+    stranger.say(wire.Beat([("run_unknown", 3)]))
+    told = await stranger.hear(wire.Cancel)
+    assert (told.run_id, told.attempt) == ("run_unknown", 3)
+
+
+async def test_the_same_process_on_a_new_connection_goes_on_with_what_it_holds(door: Door, stranger: Stranger) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    again = Stranger(door.address)
+    await again.greet(held=[(run.id, 1)])
+    assert [instance.in_flight for instance in door.house.engine.fleet.handlers()["far"]] == [1]
+    again.say(wire.Result([wire.Ended(run.id, 1, "succeeded", "1")]))
+    assert (await again.hear(wire.ResultAck)).pairs == [(run.id, 1)]
+    assert [instance.in_flight for instance in door.house.engine.fleet.handlers()["far"]] == [0]
+    await again.close()
+
+
+async def test_whoever_is_not_known_is_asked_who_it_is(stranger: Stranger) -> None:
+    stranger.say(wire.Beat([]))
+    await stranger.hear(wire.Who)
+    await stranger.greet()
+
+
+# ── hostile ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"),
+    [
+        ((b"",), "the body is empty"),
+        ((b"\x07\x90",), "version 7"),
+        ((b"\x01garbage",), "cannot be read"),
+        ((b"\x01\x90", b"\x01\x90"), "a message has one body"),
+        ((b"\x01\x90",) * 50, "a message has one body"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_with_a_sentence_and_others_are_served_on(
+    door: Door, stranger: Stranger, frames: tuple[bytes, ...], said: str
+) -> None:
+    await door.come()
+    await stranger.greet(name="other")
+    stranger.say_frames(*frames)
+    refusal = await stranger.hear(wire.Refuse)
+    assert said in refusal.reason
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
+    await stranger.greet(name="other")
+
+
+async def test_a_frame_over_the_limit_cuts_its_connection_and_no_other(door: Door, stranger: Stranger) -> None:
+    await door.come()
+    stranger.say_frames(b"\x01" * (wire.LARGEST_BODY + 1))
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_a_later_version_is_told_which_one_is_spoken_here(stranger: Stranger) -> None:
+    stranger.say(wire.Hello("far", "i1", (2, 3), "later", [OFFER], 1, []))
+    refusal = await stranger.hear(wire.Refuse)
+    assert (refusal.reason, refusal.again) == ("this core speaks version 1 of the protocol, you 2 to 3", False)
+
+
+async def test_a_handlers_name_inside_the_core_cannot_be_taken(door: Door) -> None:
+    door.house.engine.serve(door.house.hands)
+    with pytest.raises(Refused, match="the name hands belongs to a handler of the core itself"):
+        async with asyncio.timeout(10):
+            await Worker(Far(), door.address, name="hands").run()
