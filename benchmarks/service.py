@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = """\
 data_dir: {data}
 http: {{bind: "127.0.0.1:{port}"}}
+zmq: {{handlers: "tcp://127.0.0.1:*"}}
 handlers: {{builtin: [{{module: handlers.echo}}]}}
 governor:
   default_plan: bench

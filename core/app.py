@@ -91,7 +91,11 @@ class App:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[App]:
-        """Start, and stop in order on leaving. Raises StoreError with a sentence when the store cannot be used."""
+        """Start, and stop in order on leaving.
+
+        Raises:
+            StoreError: the store cannot be used. CannotListen: handlers could not connect.
+        """
         await self.ledger.open()
         try:
             await self._start()
@@ -136,9 +140,10 @@ class App:
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
         if self._handlers_at is not None:
-            self._gateway = Gateway(self.engine, self._clock)
-            self.handlers_at = self._gateway.bind(self._handlers_at)
-            self._tasks.append(asyncio.create_task(self._gateway.run(), name="the gateway"))
+            gateway = Gateway(self.engine, self._clock)
+            self.handlers_at = gateway.bind(self._handlers_at)
+            self._gateway = gateway
+            self._tasks.append(asyncio.create_task(gateway.run(), name="the gateway"))
 
     async def _stop(self) -> None:
         failed = any(task.done() for task in self._tasks)

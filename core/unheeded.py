@@ -9,7 +9,9 @@ from typing import Any, Final
 UNHEEDED: Final = (
     "mode",
     "http.oauth",
-    "zmq",
+    "zmq.clients",
+    "zmq.events",
+    "zmq.curve",
     "core.key",
     "discord.operator_ids",
     "governor.plans.*.sends_per_channel",

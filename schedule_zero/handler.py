@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints, overload
 
 import msgspec
 
@@ -148,8 +148,14 @@ class Method:
         return self._call(**args)
 
 
-def method(*, timeout: float | None = None, at_most_once: bool = False) -> Callable[[F], F]:
-    """Declare a method of a Handler.
+@overload
+def method(function: F, /) -> F: ...
+@overload
+def method(*, timeout: float | None = None, at_most_once: bool = False) -> Callable[[F], F]: ...
+def method(
+    function: F | None = None, /, *, timeout: float | None = None, at_most_once: bool = False
+) -> F | Callable[[F], F]:
+    """Declare a method of a Handler: ``@method``, or with arguments ``@method(timeout=30)``.
 
     Args:
         timeout: seconds one attempt may take; None leaves it to the schedule's policy.
@@ -160,7 +166,7 @@ def method(*, timeout: float | None = None, at_most_once: bool = False) -> Calla
         setattr(function, _MARK, {"timeout": timeout, "at_most_once": at_most_once})
         return function
 
-    return mark
+    return mark if function is None else mark(function)
 
 
 class Handler:

@@ -15,6 +15,7 @@ from core.web.token import read_token
 from schedule_zero.http import HttpClient
 
 ROOT = Path(__file__).resolve().parents[1]
+ANY_PORT = {"SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0", "SCHEDULE_ZERO__ZMQ__HANDLERS": "tcp://127.0.0.1:*"}
 
 
 class Process:
@@ -24,7 +25,7 @@ class Process:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))
         }
-        environment |= {"PYTHONPATH": str(ROOT), "SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0", **environ}
+        environment |= {"PYTHONPATH": str(ROOT), **ANY_PORT, **environ}
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "core.cli", "up"], cwd=folder, env=environment, text=True,
@@ -41,6 +42,10 @@ class Process:
         """Wait until it says where it answers."""
         self.address = self._said("API").removesuffix("/api/v1")
         return self
+
+    def handlers_at(self) -> str:
+        """Where it says, after it came up, that handlers connect."""
+        return self._said("handlers at")
 
     def playground(self) -> str:
         """Where it says, after it came up, that the playground is."""
@@ -65,7 +70,7 @@ class Process:
     def _said(self, what: str) -> str:
         """The address that it prints after this word."""
         for line in self.out:
-            match = re.match(rf"  {what} +(http://\S+)$", line)
+            match = re.match(rf"  {what} +(\w+://\S+)$", line)
             if match:
                 return match[1]
         raise AssertionError(f"it said nothing of the {what}: {self.ended()}")

@@ -6,7 +6,7 @@ import click
 
 from core.config import ConfigErrors
 from core.ledger.port import StoreError
-from core.web.door import CannotListen
+from core.listening import CannotListen
 from schedule_zero.errors import Invalid, ReadingOffer, ScheduleZeroError
 
 FAILED = 1

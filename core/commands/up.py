@@ -94,8 +94,9 @@ def tune_interpreter() -> None:
 
 async def _serve(config: Config, token: str, front: Front) -> None:
     app = App(
-        store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config)
-    )
+        store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
+        handlers_at=config.zmq.handlers,
+    )  # fmt: skip
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
     _stop_on_signals(app)
@@ -122,6 +123,7 @@ async def _open_http(config: Config, token: str, app: App, leaving: contextlib.A
     up = Up(config, app, web, server)
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
+    click.echo(f"  {'handlers at':<11} {app.handlers_at}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 

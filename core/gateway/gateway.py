@@ -18,6 +18,7 @@ import zmq
 
 from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
 from core.gateway.peer import Peer
+from core.listening import cannot_listen
 from schedule_zero import wire
 from schedule_zero.handler import MethodInfo
 from schedule_zero.pump import Pump
@@ -68,7 +69,7 @@ class Gateway:
         """Listen; the address, with the port that was found where ``*`` was asked for.
 
         Raises:
-            OSError: the address cannot be listened on.
+            CannotListen: the address is taken, or not ours.
         """
         self._context = zmq.Context()
         socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
@@ -84,7 +85,7 @@ class Gateway:
         except zmq.ZMQError as error:
             socket.close()
             self._context.term()
-            raise OSError(error.errno, f"handlers cannot connect at {address}: {error.strerror}") from None
+            raise cannot_listen(address, "zmq.handlers", OSError(error.errno, error.strerror)) from None
         self.address = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
         self._pump = Pump(socket, self._take)
         return self.address

@@ -20,10 +20,6 @@ TokenCheck = Callable[[str], Actor | None]
 """Who holds this token; None for nobody. Takes the same time whatever the token."""
 
 
-class CannotListen(Exception):
-    """The door cannot be opened; the sentence names the address and the remedy."""
-
-
 class Door(Protocol):
     """The use cases (``core.service``), as a door sees them."""
 

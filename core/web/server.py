@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from typing import Final
 import structlog
 import uvicorn
 
+from core.listening import cannot_listen
 from core.web.app import Web
-from core.web.door import CannotListen
 from core.web.settings import HttpSettings, address_of
 
 _GRACE: Final = 5  # seconds an answer may still take once the door closes
@@ -115,18 +114,6 @@ def _listen(settings: HttpSettings) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotListen(_sentence(settings.bind, error)) from None
+        raise cannot_listen(settings.bind, "http.bind", error) from None
     listener.setblocking(False)
     return listener
-
-
-def _sentence(bind: str, error: OSError) -> str:
-    remedy = "set http.bind (or SCHEDULE_ZERO__HTTP__BIND)"
-    if error.errno == errno.EADDRINUSE:
-        port = bind.rpartition(":")[2]
-        return f"port {port} is in use ({bind}): stop the program that has it, or {remedy} to another port"
-    if error.errno == errno.EACCES:
-        return f"{bind} may not be opened by this user: {remedy} to a port from 1024 on"
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"{bind} is no address of this machine: {remedy} to one that is"
-    return f"{bind} cannot be opened ({(error.strerror or str(error)).lower()}): {remedy} to another address"

@@ -124,6 +124,18 @@ def test_a_port_in_use_is_one_sentence(started: list[Process], tmp_path: Path) -
     assert "Traceback" not in err
 
 
+def test_a_port_for_handlers_that_is_in_use_is_one_sentence(started: list[Process], tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, err = up(started, tmp_path, SCHEDULE_ZERO__ZMQ__HANDLERS=f"tcp://127.0.0.1:{port}").ended()
+    assert code == 1
+    assert f"port {port} is in use" in err.splitlines()[-1]
+    assert "set zmq.handlers" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
 def test_two_on_one_data_folder_are_refused(started: list[Process], tmp_path: Path) -> None:
     up(started, tmp_path).came_up()
     code, err = up(started, tmp_path).ended()

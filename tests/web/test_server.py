@@ -9,8 +9,8 @@ import socket
 import aiohttp
 import pytest
 
+from core.listening import CannotListen
 from core.web.app import build_web
-from core.web.door import CannotListen
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
 from core.web.token import TokenHolder

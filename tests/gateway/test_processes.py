@@ -1,0 +1,69 @@
+"""`up` and `handler` as two processes, as somebody starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schedule_zero.client import CoreClient
+from schedule_zero.run import Run, RunState
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import TextTrigger
+from tests.up import ROOT, running
+
+pytestmark = pytest.mark.slow
+
+HANDLER = """\
+from schedule_zero import Handler, method
+
+
+class Sums(Handler):
+    @method
+    def add(self, a: int, b: int) -> int:
+        return a + b
+"""
+
+
+@contextlib.contextmanager
+def handler(folder: Path, core: str) -> Iterator[subprocess.Popen[str]]:
+    """The handler of that folder, in a process of its own."""
+    (folder / "sums.py").write_text(HANDLER, encoding="utf-8")
+    command = [sys.executable, "-m", "schedule_zero", "handler", "sums:Sums", "--core", core]
+    process = subprocess.Popen(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+async def added(client: CoreClient, a: int, b: int) -> Run:
+    """Their sum, by way of a schedule and of whoever came to add."""
+    while not (await client.list_events(kinds=("handler.connected",))).items:
+        pass
+    schedule = await client.create_schedule(
+        ScheduleSpec(handler="sums", method="add", args={"a": a, "b": b}, trigger=TextTrigger(text="in 1 hour"))
+    )
+    run = await client.run_schedule(schedule.id)
+    while run.state not in (RunState.SUCCEEDED, RunState.FAILED, RunState.SKIPPED):
+        run = await client.get_run(run.id)
+    return run
+
+
+async def test_up_gives_work_to_a_handler_of_another_process(tmp_path: Path) -> None:
+    with running(tmp_path) as core, handler(tmp_path, core.handlers_at()) as far:
+        client = core.client()
+        run = await added(client, 1, 2)
+        assert (run.state, run.result) == (RunState.SUCCEEDED, 3)
+        far.send_signal(signal.SIGTERM)
+        far.communicate(timeout=30)
+        assert far.returncode == 0
+        await client.close()
+        assert core.ended(signal.SIGTERM)[0] == 0
