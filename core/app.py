@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
@@ -19,7 +19,6 @@ from core.engine.engine import Engine
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Retention
 from core.engine.ports import Clock, Pace, SystemClock
-from core.gateway.gateway import Gateway
 from core.governor.settings import GovernorSettings
 from core.ledger.open import open_ledger
 from core.ledger.port import Ledger, StoreError, Transaction
@@ -31,6 +30,9 @@ from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler
 from schedule_zero.ids import IdMaker
 from schedule_zero.views import Part
+
+if TYPE_CHECKING:
+    from core.gateway.gateway import Gateway
 
 log = structlog.get_logger("schedule_zero.app")
 
@@ -140,6 +142,8 @@ class App:
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
         if self._handlers_at is not None:
+            from core.gateway.gateway import Gateway  # a core without a gateway needs no ZeroMQ
+
             gateway = Gateway(self.engine, self._clock)
             self.handlers_at = gateway.bind(self._handlers_at)
             self._gateway = gateway
