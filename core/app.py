@@ -142,7 +142,7 @@ class App:
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
         if self._handlers_at is not None:
-            from core.gateway.gateway import Gateway  # a core without a gateway needs no ZeroMQ
+            from core.gateway.gateway import Gateway  # noqa: PLC0415 - a core without a gateway needs no ZeroMQ
 
             gateway = Gateway(self.engine, self._clock)
             self.handlers_at = gateway.bind(self._handlers_at)

@@ -20,7 +20,7 @@ from typing import Final
 
 from core.governor.activity import Activity
 from core.governor.gates import Gates
-from core.governor.lanes import Account, Band, Lane, Share, Waiting
+from core.governor.lanes import QUANTUM_S, Account, Band, Lane, Share, Waiting
 from core.governor.verdict import Wait
 
 __all__ = ["FairQueue", "Waiting"]
@@ -104,7 +104,9 @@ class FairQueue:
         while (band := self._ready_band()) is not None:
             member = band.ring.first()
             lane = None if member is None else member.candidate()
-            if lane is not None and (lane.share.account.held < self._cap or not self._over_share(lane.share, now)):
+            if lane is None or self._gates.refuse_again(lane):
+                continue
+            if lane.share.account.held < self._cap or not self._over_share(lane.share, now):
                 return self._hand_out(band, lane)
         return None
 
@@ -262,7 +264,7 @@ class FairQueue:
         return True
 
     def _hand_out(self, band: Band, lane: Lane) -> Waiting:
-        share = lane.share
+        share, gate = lane.share, lane.gate
         entry = lane.pop()
         del self._entries[entry.run_id]
         self._held[entry.run_id] = entry
@@ -271,6 +273,8 @@ class FairQueue:
         band.level = share.served
         entry.charge = self._run_time.get(lane.method, FIRST_GUESS_S) / share.account.weight
         share.serve(entry.charge)
+        if gate is not None:  # it was tried where it stood
+            gate.was_tried(lane, int(share.served / QUANTUM_S))
         for lower in band.lower:
             if lower.ring.size:
                 lower.passed += 1

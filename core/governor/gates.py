@@ -40,9 +40,22 @@ class Gates:
         if gate is None:
             gate = gates[key] = Gate(share.band, method, wait, self._places)
         gate.wait, gate.until, gate.releasable = wait, until, releasable
+        if isinstance(waiter, Lane):
+            waiter.barrier = gate
+        self._hold(gate, waiter, share)
+
+    def refuse_again(self, lane: Lane) -> bool:
+        """Hold a lane back without asking, if the gate that did so last is closed: it would meet the same refusal."""
+        gate = lane.barrier
+        if gate is None or not gate.closed:
+            return False
+        self._hold(gate, lane, lane.share)
+        return True
+
+    def _hold(self, gate: Gate, waiter: Share | Lane, share: Share) -> None:
         gate.hold(waiter, int(share.served / QUANTUM_S))
-        if until is not None and (gate.armed is None or gate.armed > until):
-            self._arm(gate, until)
+        if gate.until is not None and (gate.armed is None or gate.armed > gate.until):
+            self._arm(gate, gate.until)
 
     def release(self, scope: str, method: str = "") -> None:
         """Open the gates of a scope that a release opens; of a handler's, only those of one method if it is given."""

@@ -97,14 +97,15 @@ class Share(Waiter):
         self.served = 0.0
 
     def enter(self) -> None:
-        """Stand in the band's ring, if there is a lane to be tried and no gate before it.
-
-        Who comes back has earned nothing while it was away, and a long debt is forgiven.
-        """
+        """Stand in the band's ring, if there is a lane to be tried and no gate before it."""
         if self.gate is None and not self.place and self.ready:
-            level = self.band.level
-            self.served = min(max(self.served, level), level + DEBT_S)
-            self.band.ring.enter(self, int(self.served / QUANTUM_S))
+            self.band.ring.enter(self, self.come_back())
+
+    def come_back(self) -> int:
+        """Its turn. Who comes back has earned nothing while it was away, and a long debt is forgiven."""
+        level = self.band.level
+        self.served = min(max(self.served, level), level + DEBT_S)
+        return int(self.served / QUANTUM_S)
 
     def step_out(self) -> None:
         """Leave the band's ring."""
@@ -132,14 +133,15 @@ class Share(Waiter):
 
 
 class Lane(Waiter):
-    """One guild's waiting runs of one method in one band."""
+    """One guild's waiting runs of one method in one band. ``barrier``: the gate that held it back last."""
 
-    __slots__ = ("heap", "method", "share")
+    __slots__ = ("barrier", "heap", "method", "share")
 
     def __init__(self, share: Share, method: str) -> None:
         super().__init__()
         self.share = share
         self.method = method
+        self.barrier: Gate | None = None
         self.heap: list[tuple[int, str, int, Waiting]] = []
 
     def enter(self) -> None:
@@ -177,7 +179,7 @@ class Lane(Waiter):
         self.waiting -= 1
         self.share.waiting -= 1
         if not self.waiting:
-            self.step_out()
+            self._emptied()
         return entry
 
     def drop(self, entry: Waiting) -> None:
@@ -218,9 +220,10 @@ class Gate(Member):
         until: monotonic seconds at which it opens by itself, or None.
         releasable: whether a release opens it; a rate frees by time alone.
         armed: the time for which an alarm is set.
+        closed: somebody was refused here, and nothing has changed since.
     """
 
-    __slots__ = ("armed", "band", "method", "releasable", "until", "wait", "waiters")
+    __slots__ = ("armed", "band", "closed", "method", "releasable", "until", "wait", "waiters")
 
     def __init__(self, band: Band, method: str, wait: Wait, places: Iterator[int]) -> None:
         super().__init__()
@@ -230,40 +233,66 @@ class Gate(Member):
         self.until: float | None = None
         self.releasable = True
         self.armed: float | None = None
+        self.closed = False
         self.waiters: Ring[Share | Lane] = Ring(places)
 
     def hold(self, waiter: Share | Lane, turn: int) -> None:
         """Close, and hold a waiter back at its turn."""
+        self.closed = True
         self.band.ring.leave(self)
         if waiter.gate is None:
             waiter.step_out()
-            waiter.gate = self
-            self.waiters.enter(waiter, turn)
+        elif waiter.gate is not self:
+            other = waiter.gate
+            other.let_go(waiter)
+            other._follow()
+        waiter.gate = self
+        self.waiters.enter(waiter, turn)
 
     def open(self) -> None:
         """Stand in the band's ring for those who wait here."""
+        self.closed = False
         first = self.waiters.first()
         if first is not None and not self.place:
             self.band.ring.enter(self, first.turn)
 
     def candidate(self) -> Lane | None:
-        """Let the first one out to be tried. The gate stays open for the next, until one is refused.
+        """The first one, to be tried. The gate stays open for the next, until one is refused.
 
-        None: nobody is left, or the one let out has another gate before it.
+        A lane that is all its guild waits with is tried where it stands: mostly its next run is refused here again. Any
+        other waiter is let out. None: nobody is left, it is not the first one's turn yet, or it has another gate before
+        it.
         """
         waiter = self.waiters.first()
         if waiter is None:
             self.band.ring.leave(self)
             return None
+        if isinstance(waiter, Lane) and waiter.share.gate is None and waiter.waiting == waiter.share.waiting:
+            turn = waiter.share.come_back()
+            if turn <= waiter.turn:
+                return waiter
+            self.was_tried(waiter, turn)
+            return None
         self.let_go(waiter)
-        following = self.waiters.first()
-        if following is None:
-            self.band.ring.leave(self)
-        else:
-            self.band.ring.enter(self, following.turn)
+        self._follow()
         waiter.enter()
         lane = waiter.candidate()
         return None if lane is None or lane.share.gate is not None else lane
+
+    def was_tried(self, lane: Lane, turn: int) -> None:
+        """A lane was tried, and its next turn is this one; it stays, if it still waits."""
+        if lane.gate is self and turn != lane.turn:
+            self.waiters.enter(lane, turn)
+        self._follow()
+
+    def _follow(self) -> None:
+        """While open, stand in the band's ring where the first who waits here would."""
+        if self.place:
+            first = self.waiters.first()
+            if first is None:
+                self.band.ring.leave(self)
+            elif first.turn != self.turn:
+                self.band.ring.enter(self, first.turn)
 
     def let_go(self, waiter: Share | Lane) -> None:
         """Hold this one back no longer."""
