@@ -22,10 +22,15 @@ Take = Callable[[Sequence[Sequence[bytes]]], None]
 class Pump:
     """Owns one socket: nobody else receives, sends or closes it. Lives on the loop it was made in."""
 
-    def __init__(self, socket: zmq.Socket[bytes], take: Take) -> None:
-        """``take`` gets what came in one turn: messages, each a list of its first frames (at most ``MOST_FRAMES``)."""
+    def __init__(self, socket: zmq.Socket[bytes], take: Take, room: Callable[[], None] | None = None) -> None:
+        """``take`` gets what came in one turn: messages, each a list of its first frames (at most ``MOST_FRAMES``).
+
+        ``room`` is called when the socket takes messages again that it did not take before.
+        """
         self._socket = socket
         self._take = take
+        self._room = room
+        self._full = False
         self._loop = asyncio.get_running_loop()
         self._fd = int(socket.getsockopt(zmq.FD))
         self._looking = False
@@ -40,6 +45,7 @@ class Pump:
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
         except (zmq.Again, zmq.ZMQError):
+            self._full = True
             return False
         finally:
             self._look()
@@ -55,10 +61,17 @@ class Pump:
         self._socket.close(linger_ms)
 
     def _look(self) -> None:
-        """Come back in the next turn, if there is something to receive."""
-        if not self._looking and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        """Come back in the next turn, if there is something to receive, or room again."""
+        if self._looking:
+            return
+        events = int(self._socket.getsockopt(zmq.EVENTS))
+        if events & zmq.POLLIN:
             self._looking = True
             self._loop.call_soon(self._drain)
+        if self._full and events & zmq.POLLOUT:
+            self._full = False
+            if self._room is not None:
+                self._loop.call_soon(self._room)
 
     def _drain(self) -> None:
         self._looking = False
