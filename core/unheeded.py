@@ -9,8 +9,6 @@ from typing import Any, Final
 UNHEEDED: Final = (
     "mode",
     "http.oauth",
-    "zmq.clients",
-    "zmq.events",
     "zmq.curve",
     "core.key",
     "discord.operator_ids",

@@ -129,7 +129,7 @@ class Line:
     def _flush(self) -> None:
         self._flushing = False
         outgoing, self._outgoing = self._outgoing, []
-        for body in _bodies(outgoing):
+        for body in wire.bodies(outgoing, _FULL):
             if self._pump is None or not self._pump.send([body]):
                 self._lose("the connection is gone")
                 return
@@ -190,19 +190,3 @@ class Line:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOGIN_AGAIN_S):
                         await self.up.wait()
-
-
-def _bodies(messages: list[bytes]) -> list[bytes]:
-    """Whole messages, in order, in as few bodies as their largest size allows."""
-    bodies: list[bytes] = []
-    together: list[bytes] = []
-    size = 0
-    for message in messages:
-        if together and (size + len(message) > _FULL or len(together) == wire.MOST_PAIRS):
-            bodies.append(wire.join(together))
-            together, size = [], 0
-        together.append(message)
-        size += len(message)
-    if together:
-        bodies.append(wire.join(together))
-    return bodies

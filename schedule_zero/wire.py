@@ -225,9 +225,20 @@ def write(messages: Sequence[msgspec.Struct]) -> bytes:
     return _VERSION_BYTE + _encoder.encode(messages)
 
 
-def join(messages: Sequence[bytes]) -> bytes:
-    """The body of messages in their bytes."""
-    return _VERSION_BYTE + _encoder.encode([msgspec.Raw(message) for message in messages])
+def bodies(messages: Sequence[bytes], size: int) -> list[bytes]:
+    """Messages in their bytes, in order, in as few bodies of about that size as hold them; one message is never split."""
+    made: list[bytes] = []
+    together: list[msgspec.Raw] = []
+    length = 0
+    for message in messages:
+        if together and (length + len(message) > size or len(together) == MOST_PAIRS):
+            made.append(_VERSION_BYTE + _encoder.encode(together))
+            together, length = [], 0
+        together.append(msgspec.Raw(message))
+        length += len(message)
+    if together:
+        made.append(_VERSION_BYTE + _encoder.encode(together))
+    return made
 
 
 def reader(messages: Any) -> Callable[[bytes], list[Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
@@ -109,7 +109,7 @@ class ZmqClient(CoreClient):
         began = loop.time()
         if not asked.sent:
             await asyncio.wait([asked.future], timeout=min(self._patience, self._timeout))
-            if not asked.future.done() and not asked.sent and not self._line.up.is_set():
+            if self._is_hopeless(asked):
                 raise self._refusal or Unavailable(NOT_THERE.format(self.address))
         try:
             async with asyncio.timeout(max(0.0, began + self._timeout - loop.time())):
@@ -118,6 +118,10 @@ class ZmqClient(CoreClient):
             unknown = asked.sent and isinstance(request, (*NOT_TWICE, ask.PutGuildSettings, ask.PutUserTimezone))
             words = NOT_THERE if not asked.sent else NOT_KNOWN if unknown else NOT_READ
             raise Unavailable(words.format(self.address)) from None
+
+    def _is_hopeless(self, asked: _Asked) -> bool:
+        """Whether the core never got it, and is not there."""
+        return not (asked.sent or asked.future.done() or self._line.up.is_set())
 
     def _forget(self, asked: _Asked) -> None:
         if asked in self._waiting:
@@ -163,7 +167,7 @@ class ZmqClient(CoreClient):
         self, after: str | None = None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None,
         subscriber: str | None = None, buckets: tuple[int, ...] = (), window: int = WINDOW,
         member: asking.Member | None = None,
-    ) -> AsyncIterator[Page]:  # fmt: skip
+    ) -> AsyncGenerator[Page, None]:  # fmt: skip
         """Pages of events, for ever. A page is taken when the next one is asked for.
 
         Args:

@@ -15,7 +15,10 @@ from core.web.token import read_token
 from schedule_zero.http import HttpClient
 
 ROOT = Path(__file__).resolve().parents[1]
-ANY_PORT = {"SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0", "SCHEDULE_ZERO__ZMQ__HANDLERS": "tcp://127.0.0.1:*"}
+ANY_PORT = {
+    "SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0",
+    **{f"SCHEDULE_ZERO__ZMQ__{door}": "tcp://127.0.0.1:*" for door in ("HANDLERS", "CLIENTS", "EVENTS")},
+}
 
 
 class Process:

@@ -1,4 +1,5 @@
-"""``schedule-zero up``: everything in one process, from the first byte of the log to the last commit.
+"""``schedule-zero up`` and ``core``: the service, from the first byte of the log to the last commit; ``up`` with the
+Discord side in the same process.
 
 The core comes up first and answers; only then the Discord side is imported, in a thread, because it is heavy and due
 runs do not wait. Stopping goes the other way round: the HTTP door closes, running work ends, and the Discord side
@@ -24,11 +25,13 @@ from core.app import App
 from core.commands.builtin import load_builtin
 from core.config import Config
 from core.engine.janitor import Retention
+from core.gateway.doors import Listening
+from core.gateway.identity import BOT, OWNER, by_token
 from core.governor.settings import GovernorSettings
 from core.logs import configure
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
-from core.web.token import FILE, TokenHolder, ensure_token
+from core.web.token import BOT_FILE, FILE, TokenHolder, ensure_token
 from schedule_zero.instant import parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -62,16 +65,20 @@ class Up:
 Front = Callable[[Up], Coroutine[Any, Any, None]]
 
 
-def serve(config: Config, front: Front) -> None:
-    """Serve until a signal asks to stop.
+def serve(config: Config, front: Front | None) -> None:
+    """Serve until a signal asks to stop; ``front`` None: without a Discord side.
 
     Raises:
         StoreError, CannotListen, OSError, WrongInput: it cannot start, or cannot go on; the sentence says why.
     """
     sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
-    token = ensure_token(config.data_path)
-    configure(config.log, secrets=_secrets(config, token))
-    asyncio.run(_serve(config, token, front))
+    token, bot_token = ensure_token(config.data_path), ensure_token(config.data_path, BOT_FILE)
+    configure(config.log, secrets=[bot_token, *_secrets(config, token)])
+    listening = Listening(
+        admit=by_token({token: OWNER, bot_token: BOT}), handlers=config.zmq.handlers, clients=config.zmq.clients,
+        events=config.zmq.events,
+    )  # fmt: skip
+    asyncio.run(_serve(config, token, listening, front))
 
 
 def tune_interpreter() -> None:
@@ -92,10 +99,10 @@ def tune_interpreter() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-async def _serve(config: Config, token: str, front: Front) -> None:
+async def _serve(config: Config, token: str, listening: Listening, front: Front | None) -> None:
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
-        handlers_at=config.zmq.handlers,
+        listening=listening,
     )  # fmt: skip
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
@@ -106,8 +113,9 @@ async def _serve(config: Config, token: str, front: Front) -> None:
         await leaving.enter_async_context(app.running())
         up = await _open_http(config, token, app, leaving)
         tune_interpreter()
-        sides.append(asyncio.create_task(front(up), name="the Discord side"))
-        await _until_stopped(app, up, sides[0])
+        if front is not None:
+            sides.append(asyncio.create_task(front(up), name="the Discord side"))
+        await _until_stopped(app, up, sides)
         _log.info("stopping")
 
 
@@ -123,19 +131,23 @@ async def _open_http(config: Config, token: str, app: App, leaving: contextlib.A
     up = Up(config, app, web, server)
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
-    click.echo(f"  {'handlers at':<11} {app.handlers_at}")
+    if app.doors is not None:
+        click.echo(f"  {'handlers at':<11} {app.doors.handlers_at}")
+        click.echo(f"  {'clients at':<11} {app.doors.clients_at}")
+        click.echo(f"  {'events at':<11} {app.doors.events_at}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 
 
-async def _until_stopped(app: App, up: Up, side: asyncio.Task[None]) -> None:
+async def _until_stopped(app: App, up: Up, sides: list[asyncio.Task[None]]) -> None:
     """Until somebody asks to stop. A part that fails ends the process; a Discord side that gives up does not."""
     waits = {asyncio.create_task(app.wait()), asyncio.create_task(up.server.wait())}
     try:
-        await asyncio.wait({*waits, side}, return_when=asyncio.FIRST_COMPLETED)
-        if side.done():
-            side.result()
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*waits, *sides}, return_when=asyncio.FIRST_COMPLETED)
+        for side in sides:
+            if side.done():
+                side.result()
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             if wait.done():
                 wait.result()

@@ -122,6 +122,7 @@ class Publisher:
 
     async def keep(self, name: str, epoch: int, seq: int) -> None:
         """Remember how far a durable subscriber has read. Where the store cannot, it will hear the rest again."""
+
         async def unit(tx: Transaction) -> None:
             await tx.journal.acknowledge(name, epoch, seq)
 

@@ -7,7 +7,7 @@ said, once, as missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import msgspec
@@ -67,7 +67,7 @@ class Feed:
         self._keeping: asyncio.Task[None] | None = None
         self.epoch, self.seq, self.new = place
 
-    async def portions(self) -> AsyncIterator[Portion]:
+    async def portions(self) -> AsyncGenerator[Portion, None]:
         """What is wanted, for ever. Portions may be empty: they say how far nothing was."""
         seq = told = self.seq
         if seq > 0 or self._wish.subscriber is not None:
@@ -146,7 +146,9 @@ class Feeding:
         new = False
         if wish.subscriber is not None:
             if publisher.serves(wish.subscriber):
-                raise Conflict(f"The subscriber {wish.subscriber} is part of this core; two of a name do not go together.")
+                raise Conflict(
+                    f"The subscriber {wish.subscriber} is part of this core; two of a name do not go together."
+                )
             seq, new = await publisher.standing(wish.subscriber)
         else:
             place = place_of(wish.after, epoch)

@@ -1,4 +1,4 @@
-"""The API token: made at the first start, kept in the data folder for its owner alone."""
+"""Tokens: made at the first start, kept in the data folder for its owner alone."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from typing import Final
 from schedule_zero.actor import OPERATOR, Actor
 
 FILE: Final = "api-token"
+BOT_FILE: Final = "bot-token"
+"""What opens the core to the bot of this machine, and nothing over HTTP."""
 _PREFIX: Final = "sz_"
 
 
-def ensure_token(data_dir: Path) -> str:
-    """The token of this installation; the first call makes it (file mode 0600).
+def ensure_token(data_dir: Path, file: str = FILE) -> str:
+    """A token of this installation; the first call makes it (file mode 0600).
 
     Raises:
         OSError: the file cannot be read or written.
         ValueError: the file is there and empty.
     """
-    path = data_dir / FILE
+    path = data_dir / file
     data_dir.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _write_once(path, _PREFIX + secrets.token_urlsafe(32))
     if os.name == "posix" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    return read_token(data_dir)
+    return read_token(data_dir, file)
 
 
-def read_token(data_dir: Path) -> str:
+def read_token(data_dir: Path, file: str = FILE) -> str:
     """The token that ``ensure_token`` made.
 
     Raises:
         OSError: there is none yet, or it cannot be read.
         ValueError: the file is empty.
     """
-    path = data_dir / FILE
+    path = data_dir / file
     token = path.read_text(encoding="utf-8").strip()
     if not token:
         raise ValueError(f"{path} is empty; delete it, and the next start makes a new token")
@@ -57,7 +59,7 @@ class TokenHolder:
 
 def _write_once(path: Path, token: str) -> None:
     """Write the whole file or none of it; the first of two processes wins."""
-    draft = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
