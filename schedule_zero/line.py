@@ -155,8 +155,9 @@ class Line:
             case asking.Bye():
                 self._lose("it is stopping")
             case asking.Welcome():
-                self.up.set()
-                self._user.welcomed(message)
+                if not self.up.is_set():  # else the answer to a second login, sent before the first was answered
+                    self.up.set()
+                    self._user.welcomed(message)
             case asking.Refuse():
                 self.up.clear()
                 error = views.error_of(message.problem)

@@ -114,7 +114,8 @@ class Feed:
     async def _missed(self, seq: int) -> tuple[int, int] | None:
         """The numbers after a place that are not kept any more."""
         journal = self._desk.reader.journal
-        tail = await journal.tail() or (await journal.head())[1] + 1
+        _, head = await journal.head()  # first: what is appended between the two questions is not missed
+        tail = await journal.tail() or head + 1
         return (seq + 1, tail - 1) if tail > seq + 1 else None
 
     def _is_wanted(self, event: Event) -> bool:

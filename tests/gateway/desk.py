@@ -1,0 +1,133 @@
+"""A clients' door before a house, and who comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import zmq
+
+from core.gateway.clients import Clients
+from core.gateway.identity import BOT, OWNER, Identity, by_token
+from schedule_zero import asking, wire
+from schedule_zero.actor import OPERATOR, Actor
+from schedule_zero.pump import Pump
+from schedule_zero.requests import Request
+from schedule_zero.views import Done, Part, View
+from schedule_zero.zmq_client import ZmqClient
+from tests.engine.house import House
+
+CONFINED: Final = Identity("confined", "operator", OPERATOR, frozenset({"1"}))
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Slow:
+    """Use cases that wait until they are let go."""
+
+    def __init__(self, house: House) -> None:
+        self._service = house.client._service
+        self.gate: asyncio.Event | None = None
+        self.asked: list[tuple[Actor, Request]] = []
+
+    async def handle(self, actor: Actor, request: Request) -> View:
+        self.asked.append((actor, request))
+        if self.gate is not None:
+            await self.gate.wait()
+            return Done()
+        return await self._service.handle(actor, request)
+
+    async def feed(self, actor: Actor, wish: Any) -> Any:
+        return await self._service.feed(actor, wish)
+
+
+class Board:
+    """Where parts are noted."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Part] = {}
+
+    def report(self, part: str, *, ok: bool, detail: str) -> None:
+        self.parts[part] = Part(ok=ok, detail=detail)
+
+    def forget(self, part: str) -> None:
+        self.parts.pop(part, None)
+
+
+class Desk:
+    """A clients' door before a house, and those who came to it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.slow = Slow(house)
+        self.board = Board()
+        self.address = "tcp://127.0.0.1:*"
+        self._callers: list[Any] = []
+        self.door: Clients
+        self._task: asyncio.Task[None]
+
+    def open(self) -> None:
+        admit = by_token({"owner": OWNER, "bot": BOT, "confined": CONFINED})
+        self.door = Clients(self.slow, admit, self.board, self.house.clock)
+        self.address = self.door.bind(self.address)
+        self._task = asyncio.create_task(self.door.run())
+
+    async def shut(self) -> None:
+        self._task.cancel()
+        await self.door.close()
+
+    def client(self, token: str | None = "owner", **options: Any) -> ZmqClient:
+        made = ZmqClient(self.address, token, **options)
+        self._callers.append(made)
+        return made
+
+    def stranger(self) -> Stranger:
+        made = Stranger(self.address)
+        self._callers.append(made)
+        return made
+
+    async def close(self) -> None:
+        for caller in self._callers:
+            await caller.close()
+        await self.shut()
+
+
+class Stranger:
+    """A program that speaks the wire by hand."""
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        socket.connect(address)
+        self._pump = Pump(socket, self._take)
+        self.heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        for frames in batch:
+            for message in asking.read_from_core(frames[0]):
+                self.heard.put_nowait(message)
+
+    def say(self, *messages: msgspec.Struct) -> None:
+        self._pump.send([wire.write(messages)])
+
+    def say_frames(self, *frames: bytes) -> None:
+        self._pump.send(frames)
+
+    def ask(self, number: int, request: Any, member: asking.Member | None = None) -> asking.Ask:
+        return asking.Ask(number, msgspec.Raw(_encode(request)), member)
+
+    async def hear(self, kind: type[Any]) -> Any:
+        async with asyncio.timeout(10):
+            while True:
+                message = await self.heard.get()
+                if isinstance(message, kind):
+                    return message
+
+    async def login(self, token: str | None = "owner", instance: str = "i1") -> asking.Welcome:
+        self.say(asking.Login(instance, (1, 1), "by hand", token))
+        return await self.hear(asking.Welcome)  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        await self._pump.close(0)
+        self._context.term()
