@@ -10,7 +10,6 @@ UNHEEDED: Final = (
     "mode",
     "http.oauth",
     "zmq.curve",
-    "core.key",
     "discord.operator_ids",
     "governor.plans.*.sends_per_channel",
     "governor.plans.*.dms_per_hour",

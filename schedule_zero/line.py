@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import uniform
 from typing import Any, Final, Protocol
 
@@ -59,7 +59,7 @@ class Line:
         self._token = token
         self._user = user
         self._software = software
-        self._outgoing: list[bytes] = []
+        self._outgoing: list[tuple[bytes, Callable[[], None] | None]] = []
         self._flushing = False
         self._heard = 0.0
         self._pump: Pump | None = None
@@ -119,9 +119,9 @@ class Line:
         """Say something with the others of this turn; it is lost where the core is away."""
         self.say_encoded(_encode(message))
 
-    def say_encoded(self, message: bytes) -> None:
-        """As ``say``, of a message in its bytes."""
-        self._outgoing.append(message)
+    def say_encoded(self, message: bytes, sent: Callable[[], None] | None = None) -> None:
+        """As ``say``, of a message in its bytes. ``sent`` is called where the core may get it; else it surely does not."""
+        self._outgoing.append((message, sent))
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -129,10 +129,15 @@ class Line:
     def _flush(self) -> None:
         self._flushing = False
         outgoing, self._outgoing = self._outgoing, []
-        for body in wire.bodies(outgoing, _FULL):
+        any_sent = False
+        for body in wire.bodies([message for message, _ in outgoing], _FULL):
             if self._pump is None or not self._pump.send([body]):
                 self._lose("the connection is gone")
-                return
+                break
+            any_sent = True
+        for _, sent in outgoing if any_sent else ():
+            if sent is not None:
+                sent()
 
     def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
         self._heard = time.monotonic()

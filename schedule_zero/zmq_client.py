@@ -31,9 +31,9 @@ PATIENCE_S: Final = 5.0
 AT_ONCE: Final = 16
 WINDOW: Final = 2000
 LARGEST_REQUEST: Final = asking.LARGEST_REQUESTS - 4096
-NOT_THERE: Final = "The core at {} cannot be reached at the moment; nothing was done. Try again shortly."
-NOT_KNOWN: Final = "The core at {} did not answer in time; whether it did what was asked is not known."
-NOT_READ: Final = "The core at {} did not answer in time. Try again shortly."
+NOT_THERE: Final = "The service cannot be reached at the moment; nothing was done. Try again shortly."
+NOT_KNOWN: Final = "The service did not answer in time; whether it did what was asked is not known."
+NOT_READ: Final = "The service did not answer in time. Try again shortly."
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -45,6 +45,10 @@ class _Asked(msgspec.Struct, eq=False):
     answer: Any
     future: asyncio.Future[views.View]
     sent: bool = False
+
+    def went(self) -> None:
+        """It was handed over."""
+        self.sent = True
 
 
 class ZmqClient(CoreClient):
@@ -110,14 +114,14 @@ class ZmqClient(CoreClient):
         if not asked.sent:
             await asyncio.wait([asked.future], timeout=min(self._patience, self._timeout))
             if self._is_hopeless(asked):
-                raise self._refusal or Unavailable(NOT_THERE.format(self.address))
+                raise self._refusal or Unavailable(NOT_THERE, address=self.address)
         try:
             async with asyncio.timeout(max(0.0, began + self._timeout - loop.time())):
                 return await asked.future
         except TimeoutError:
             unknown = asked.sent and isinstance(request, (*NOT_TWICE, ask.PutGuildSettings, ask.PutUserTimezone))
             words = NOT_THERE if not asked.sent else NOT_KNOWN if unknown else NOT_READ
-            raise Unavailable(words.format(self.address)) from None
+            raise Unavailable(words, address=self.address) from None
 
     def _is_hopeless(self, asked: _Asked) -> bool:
         """Whether the core never got it, and is not there."""
@@ -136,8 +140,7 @@ class ZmqClient(CoreClient):
         while self._waiting and len(self._asked) < self._at_once and self._line.up.is_set():
             asked = self._waiting.popleft()
             self._asked[asked.number] = asked
-            asked.sent = True
-            self._line.say_encoded(asked.message)
+            self._line.say_encoded(asked.message, asked.went)
 
     # ── events ──
 
@@ -247,7 +250,7 @@ class ZmqClient(CoreClient):
         for report in self._reports.values():
             self._line.say(report)
         for asked in self._asked.values():
-            self._line.say_encoded(asked.message)
+            self._line.say_encoded(asked.message, asked.went)
         for feed in self._feeds.values():
             feed.begin()
         self._say_more()

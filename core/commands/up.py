@@ -73,7 +73,7 @@ def serve(config: Config, front: Front | None) -> None:
     """
     sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
     token, bot_token = ensure_token(config.data_path), ensure_token(config.data_path, BOT_FILE)
-    configure(config.log, secrets=[bot_token, *_secrets(config, token)])
+    configure(config.log, secrets=[token, bot_token, *secrets_of(config)])
     listening = Listening(
         admit=by_token({token: OWNER, bot_token: BOT}), handlers=config.zmq.handlers, clients=config.zmq.clients,
         events=config.zmq.events,
@@ -106,10 +106,10 @@ async def _serve(config: Config, token: str, listening: Listening, front: Front 
     )  # fmt: skip
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
-    _stop_on_signals(app)
+    ask_on_signals(app.stop_requested)
     async with contextlib.AsyncExitStack() as leaving:
         sides: list[asyncio.Task[None]] = []
-        leaving.push_async_callback(_end, sides)
+        leaving.push_async_callback(end, sides)
         await leaving.enter_async_context(app.running())
         up = await _open_http(config, token, app, leaving)
         tune_interpreter()
@@ -156,7 +156,7 @@ async def _until_stopped(app: App, up: Up, sides: list[asyncio.Task[None]]) -> N
             wait.cancel()
 
 
-async def _end(sides: list[asyncio.Task[None]]) -> None:
+async def end(sides: list[asyncio.Task[None]]) -> None:
     """Cancel, and once more after a while: discord.py swallows what meets it while a shard reconnects."""
     left = set(sides)
     for _ in range(LEAVINGS):
@@ -169,19 +169,19 @@ async def _end(sides: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*(side for side in sides if side.done()), return_exceptions=True)
 
 
-def _stop_on_signals(app: App) -> None:
+def ask_on_signals(stop: asyncio.Event) -> None:
     """The first signal asks; whoever sends a second one means it, and gets what the system does by itself."""
     loop = asyncio.get_running_loop()
 
     def ask(number: int) -> None:
         loop.remove_signal_handler(number)
-        app.stop_requested.set()
+        stop.set()
 
     for number in _SIGNALS:
         try:
             loop.add_signal_handler(number, ask, number)
         except NotImplementedError:  # Windows: a plain handler, which wakes the loop by itself
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(app.stop_requested.set))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
 def governor_of(config: Config) -> GovernorSettings:
@@ -201,6 +201,7 @@ def retention_of(config: Config) -> Retention:
     )
 
 
-def _secrets(config: Config, token: str) -> list[str]:
+def secrets_of(config: Config) -> list[str]:
+    """What the configuration holds that no log may show."""
     held = (config.discord.token, config.http.oauth.client_secret, config.core.key)
-    return [token, *(secret.reveal() for secret in held if secret is not None)]
+    return [secret.reveal() for secret in held if secret is not None]
