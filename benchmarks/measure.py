@@ -19,7 +19,6 @@ import structlog
 from core.app import App
 from core.commands.up import tune_interpreter
 from core.gateway.doors import Listening
-from core.gateway.identity import by_token
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from schedule_zero.handler import Handler
@@ -75,7 +74,7 @@ def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler, handler
         store=StoreSettings(),
         data_dir=folder,
         governor=governor,
-        listening=Listening(admit=by_token({}), handlers=handlers_at),
+        listening=Listening(handlers=handlers_at),
     )
     for handler in handlers:
         app.serve(handler)

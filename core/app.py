@@ -25,6 +25,7 @@ from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import EventRow
 from core.ledger.settings import StoreSettings
 from core.local import LocalClient
+from core.service.keyring import Keyring
 from core.service.service import Service
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler
@@ -49,6 +50,7 @@ class App:
     ) -> None:  # fmt: skip
         """``listening``: where handlers and clients in other processes connect; None: there are none."""
         self._listening = listening
+        self.keyring = Keyring()
         self._data_dir = data_dir
         self._retention = retention
         self._clock = clock or SystemClock()
@@ -128,7 +130,8 @@ class App:
             pace=self._pace,
             ids=self._ids,
         )
-        self.service = Service(self.engine, self._governor, lambda: self._parts)
+        self.service = Service(self.engine, self._governor, lambda: self._parts, self.keyring)
+        await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:
             await handler.start()
@@ -144,10 +147,11 @@ class App:
         ]
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
+        self._tasks.append(asyncio.create_task(self.service.keys.keep(), name="the keys"))
         if self._listening is not None:
-            from core.gateway.doors import Doors  # noqa: PLC0415 - a core that nobody connects to needs no ZeroMQ
+            from core.gateway.doors import Doors
 
-            self.doors = Doors(self._listening, self.engine, self.service, self, self._clock)
+            self.doors = Doors(self._listening, self.engine, self.service, self, self._clock, self._data_dir)
             self._tasks += self.doors.open()
 
     async def _stop(self) -> None:

@@ -26,12 +26,11 @@ from core.commands.builtin import load_builtin
 from core.config import Config
 from core.engine.janitor import Retention
 from core.gateway.doors import Listening
-from core.gateway.identity import BOT, OWNER, by_token
 from core.governor.settings import GovernorSettings
 from core.logs import configure
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
-from core.web.token import BOT_FILE, FILE, TokenHolder, ensure_token
+from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
 from schedule_zero.instant import parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -74,11 +73,7 @@ def serve(config: Config, front: Front | None) -> None:
     sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
     token, bot_token = ensure_token(config.data_path), ensure_token(config.data_path, BOT_FILE)
     configure(config.log, secrets=[token, bot_token, *secrets_of(config)])
-    listening = Listening(
-        admit=by_token({token: OWNER, bot_token: BOT}), handlers=config.zmq.handlers, clients=config.zmq.clients,
-        events=config.zmq.events,
-    )  # fmt: skip
-    asyncio.run(_serve(config, token, listening, front))
+    asyncio.run(_serve(config, token, bot_token, front))
 
 
 def tune_interpreter() -> None:
@@ -99,11 +94,16 @@ def tune_interpreter() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-async def _serve(config: Config, token: str, listening: Listening, front: Front | None) -> None:
+async def _serve(config: Config, token: str, bot_token: str, front: Front | None) -> None:
+    listening = Listening(
+        handlers=config.zmq.handlers, clients=config.zmq.clients, events=config.zmq.events, curve=config.zmq.curve
+    )
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
         listening=listening,
     )  # fmt: skip
+    app.keyring.trust(token)
+    app.keyring.trust(bot_token, role="bot", name=BOT_NAME)
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
     ask_on_signals(app.stop_requested)
@@ -111,7 +111,7 @@ async def _serve(config: Config, token: str, listening: Listening, front: Front 
         sides: list[asyncio.Task[None]] = []
         leaving.push_async_callback(end, sides)
         await leaving.enter_async_context(app.running())
-        up = await _open_http(config, token, app, leaving)
+        up = await _open_http(config, app, leaving)
         tune_interpreter()
         if front is not None:
             sides.append(asyncio.create_task(front(up), name="the Discord side"))
@@ -119,10 +119,10 @@ async def _serve(config: Config, token: str, listening: Listening, front: Front 
         _log.info("stopping")
 
 
-async def _open_http(config: Config, token: str, app: App, leaving: contextlib.AsyncExitStack) -> Up:
+async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStack) -> Up:
     status = await app.client.status()
     web = build_web(
-        app.service, config.http, TokenHolder(token), version=status.version,
+        app.service, config.http, app.keyring.api_actor, version=status.version,
         with_metrics=config.reporting.metrics.enabled,
     )  # fmt: skip
     server = HttpServer(web, config.http)
@@ -135,6 +135,7 @@ async def _open_http(config: Config, token: str, app: App, leaving: contextlib.A
         click.echo(f"  {'handlers at':<11} {app.doors.handlers_at}")
         click.echo(f"  {'clients at':<11} {app.doors.clients_at}")
         click.echo(f"  {'events at':<11} {app.doors.events_at}")
+        click.echo(f"  {'their key':<11} {app.keyring.server}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 

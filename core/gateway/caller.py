@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from core.gateway.identity import Identity
 from core.gateway.stream import Stream
+from core.service.keyring import KeyRow
 from schedule_zero import asking
 
 
@@ -14,17 +14,19 @@ class Caller:
     """A client that was welcomed.
 
     Attributes:
-        route: where the socket finds it.
+        route: where the socket finds it; ``user``: the public key its connection has shown, where it is encrypted.
+        row: the key by which it is known.
         heard, told: when it last said anything, and when we did, in monotonic seconds.
         waiting: requests that were not begun; running: those that were, by their numbers.
         streams: by their numbers, with the tasks that send them.
         excess: how many requests too many it has sent of late.
     """
 
-    def __init__(self, route: bytes, login: asking.Login, identity: Identity, now: float) -> None:
+    def __init__(self, route: bytes, user: str | None, instance: str, row: KeyRow, now: float) -> None:
         self.route = route
-        self.instance = login.instance
-        self.identity = identity
+        self.user = user
+        self.instance = instance
+        self.row = row
         self.heard = self.told = now
         self.waiting: deque[asking.Ask] = deque()
         self.running: dict[int, asyncio.Task[None]] = {}

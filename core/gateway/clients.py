@@ -19,10 +19,11 @@ import zmq
 from core.engine.ports import Clock
 from core.gateway.asked import request_of
 from core.gateway.caller import Caller
-from core.gateway.identity import Admit
-from core.gateway.sockets import bound
+from core.gateway.guard import Guard, user_of
+from core.gateway.sockets import socket_of
 from core.gateway.stream import Stream
 from core.service.feeding import Feed, Wish
+from core.service.keyring import KeyRow
 from schedule_zero import asking, wire
 from schedule_zero.actor import Actor
 from schedule_zero.errors import (
@@ -35,12 +36,15 @@ from schedule_zero.errors import (
     Unauthorized,
     Unavailable,
 )
+from schedule_zero.key import KeyRole
 from schedule_zero.pump import Pump
 from schedule_zero.requests import Request
 from schedule_zero.views import View, problem_details
 
 log = structlog.get_logger("schedule_zero.clients")
 
+SETTING: Final = "zmq.clients"
+ROLES: Final[frozenset[KeyRole]] = frozenset({"operator", "bot"})
 AT_ONCE: Final = 64
 """Requests one client may have open."""
 RUNNING: Final = 256
@@ -77,9 +81,11 @@ class Parts(Protocol):
 class Clients:
     """The clients' door."""
 
-    def __init__(self, house: House, admit: Admit, parts: Parts, clock: Clock) -> None:
+    def __init__(self, house: House, guard: Guard, parts: Parts, clock: Clock) -> None:
+        """``guard``: whose context the socket is made in; it is closed after this, by whoever made it."""
         self._house = house
-        self._admit = admit
+        self._guard = guard
+        self._encrypted = False
         self._parts = parts
         self._clock = clock
         self._callers: dict[bytes, Caller] = {}
@@ -91,26 +97,19 @@ class Clients:
         self._closing = False
         self._ending: set[asyncio.Task[None]] = set()
         self._pump: Pump
-        self._context: zmq.Context[Any]
         self.address = ""
 
     def bind(self, address: str) -> str:
         """Listen; the address, with the port that was found where ``*`` was asked for.
 
         Raises:
-            CannotListen: the address is taken, or not ours.
+            CannotListen: the address is taken, not ours, or may not be bound without encryption.
         """
-        context: zmq.Context[Any] = zmq.Context()
-        try:
-            socket = bound(
-                context, zmq.ROUTER, address, "zmq.clients", largest=asking.LARGEST_REQUESTS, high_water=MOST_WAITING
-            )
-        except BaseException:
-            context.term()
-            raise
-        self._context = context
-        self.address = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
-        self._pump = Pump(socket, self._take)
+        socket = socket_of(self._guard, zmq.ROUTER, largest=asking.LARGEST_REQUESTS, high_water=MOST_WAITING)
+        door = self._guard.bind(socket, address, SETTING, roles=ROLES)
+        self.address, self._encrypted = door.address, door.encrypted
+        self._pump = Pump(socket, self._take, named=door.encrypted)
+        self._guard.keyring.on_change(self._cut)
         return self.address
 
     async def run(self) -> None:
@@ -142,14 +141,24 @@ class Clients:
             await asyncio.wait(self._ending, timeout=ENDING_S)
         self._flush()
         await self._pump.close(LINGER_MS)
-        self._context.term()
+
+    def _cut(self) -> None:
+        """Keys have changed. Whose key is revoked is told, and not heard any more."""
+        for caller in list(self._callers.values()):
+            if not self._guard.keyring.is_valid(caller.row.id):
+                self._refuse(caller.route, Unauthorized("The key of this client was revoked."), again=False)
 
     # ── what clients say ──
 
-    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+    def _take(self, batch: Sequence[Sequence[Any]]) -> None:
         now = self._clock.monotonic()
         for frames in batch:
-            route = bytes(frames[0])
+            if self._encrypted:
+                route, user = frames[0].bytes, user_of(frames[0])
+                if not self._guard.admits(user):
+                    continue
+            else:
+                route, user = frames[0], None
             try:
                 if len(frames) != 2:
                     raise wire.WireError("a message has one body")
@@ -157,10 +166,13 @@ class Clients:
             except wire.WireError as error:
                 self._refuse(route, Malformed(f"This cannot be read: {error}."), again=False)
                 continue
+            known = self._callers.get(route)
+            if known is not None and known.user != user:  # a route is its first user's until that is gone
+                continue
             for message in messages:
                 caller = self._callers.get(route)
                 if isinstance(message, asking.Login):
-                    self._login(route, message, now)
+                    self._login(route, user, message, now)
                 elif caller is None:
                     self._send(route, asking.Who())
                     break
@@ -168,7 +180,7 @@ class Clients:
                     caller.heard = now
                     self._hear(caller, message)
 
-    def _login(self, route: bytes, login: asking.Login, now: float) -> None:
+    def _login(self, route: bytes, user: str | None, login: asking.Login, now: float) -> None:
         low, high = login.versions
         if self._closing:
             return
@@ -176,32 +188,36 @@ class Clients:
             words = f"this core speaks version {wire.VERSION} of the protocol, you {low} to {high}"
             self._refuse(route, Unavailable(words), again=False)
             return
-        identity = self._admit(login.token)
-        if identity is None:
+        if route[:1] != b"\0":  # only those that the socket itself gives begin so; others could be taken by others
+            self._refuse(route, Malformed("A client sets no routing id of its own."), again=False)
+            return
+        row = self._row_of(user, login.token)
+        if row is None:
             words = (
-                "This is not a token of this core; they are in the files api-token and bot-token of its data folder."
+                "This is not a key of this core for clients; on its machine they are the files api-token and bot-token."
             )
             self._refuse(route, Unauthorized(words), again=False)
             return
         known = self._callers.get(route)
-        if known is not None and (known.instance, known.identity) == (login.instance, identity):
+        if known is not None and (known.instance, known.row.id) == (login.instance, row.id):
             known.heard = now  # it was impatient
         else:
-            for each in [known, *self._callers.values()]:
-                if each is not None and (each is known or (each.instance, each.identity) == (login.instance, identity)):
+            for each in list(self._callers.values()):
+                if each is known or (each.instance, each.row.id) == (login.instance, row.id):
                     self._gone(each, "it has a new connection")
-            self._callers[route] = Caller(route, login, identity, now)
-            log.info("client connected", client=identity.name, instance=login.instance, software=login.software)
+            self._callers[route] = Caller(route, user, login.instance, row, now)
+            self._guard.keyring.note_use(row, self._clock.now())
+            log.info("client connected", client=row.name, instance=login.instance, software=login.software)
         welcome = asking.Welcome(
-            wire.VERSION,
-            identity.name,
-            identity.role,
-            asking.BEAT_S,
-            AT_ONCE,
-            asking.LARGEST_REQUESTS,
-            self._clock.now(),
+            wire.VERSION, row.name, row.role, asking.BEAT_S, AT_ONCE, asking.LARGEST_REQUESTS, self._clock.now()
         )
         self._say(self._callers[route], welcome)
+
+    def _row_of(self, user: str | None, token: str | None) -> KeyRow | None:
+        """The key of who logs in: of the connection where it is encrypted, else of the token."""
+        keyring = self._guard.keyring
+        row = keyring.identify(token or "") if user is None else keyring.of_public(user)
+        return row if row is not None and row.role in ROLES else None
 
     def _hear(self, caller: Caller, message: Any) -> None:
         match message:
@@ -221,17 +237,20 @@ class Clients:
                 self._gone(caller, "it said goodbye")
 
     def _report(self, caller: Caller, message: asking.Report) -> None:
-        if message.part.partition(".")[0] in REPORTED and caller.identity.guilds is None:
+        if message.part.partition(".")[0] in REPORTED and caller.row.guild_id is None:
             caller.parts.add(message.part)
             self._parts.report(message.part, ok=message.ok, detail=message.detail)
 
     def _actor(self, caller: Caller, member: asking.Member | None) -> Actor:
         """In whose name something is asked. Raises Forbidden."""
         if member is None:
-            return caller.identity.actor
-        if caller.identity.role != "bot":
+            return caller.row.actor
+        actor = Actor(kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions)
+        if caller.row.role != "bot":
             raise Forbidden("Only a client of role bot may ask in the name of others.")
-        return Actor(kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions)
+        if not caller.row.may_speak_for(actor):
+            raise Forbidden("This key is confined to one server, and speaks for its members there alone.")
+        return actor
 
     # ── requests, each client in its turn ──
 
@@ -322,18 +341,17 @@ class Clients:
                 del caller.streams[follow.number]
 
     async def _send_events(self, caller: Caller, follow: asking.Follow) -> None:
-        identity = caller.identity
         subscriber = follow.subscriber
-        if subscriber is not None and identity.guilds is not None:
-            subscriber = f"{identity.name}/{subscriber}"  # whoever is confined takes no name of another's
+        if subscriber is not None and caller.row.guild_id is not None:
+            subscriber = f"{caller.row.name}/{subscriber}"  # whoever is confined takes no name of another's
         actor = self._actor(caller, follow.member)
         if subscriber is not None:
             if follow.member is not None:
                 raise Forbidden("A durable place is kept for clients, not for members.")
             await self._take_over(caller, follow.number, subscriber)
         wish = Wish(
-            after=follow.after, kinds=follow.kinds, guild_id=follow.guild_id, guilds=identity.guilds,
-            buckets=frozenset(follow.buckets), subscriber=subscriber,
+            after=follow.after, kinds=follow.kinds, guild_id=follow.guild_id, buckets=frozenset(follow.buckets),
+            subscriber=subscriber,
         )  # fmt: skip
         stream = Stream(follow, await self._house.feed(actor, wish), lambda message: self._say(caller, message))
         task = asyncio.current_task()
@@ -377,7 +395,7 @@ class Clients:
                 self._parts.forget(part)
         for name in [name for name, (who, _) in self._subscribers.items() if who is caller]:
             del self._subscribers[name]
-        log.info("client gone", client=caller.identity.name, instance=caller.instance, reason=reason)
+        log.info("client gone", client=caller.row.name, instance=caller.instance, reason=reason)
 
     # ── what we say ──
 

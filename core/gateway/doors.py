@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from core.engine.ports import Clock
-from core.gateway.clients import Clients, House, Parts
+from core.gateway.clients import Clients, Parts
+from core.gateway.exposure import Curve
 from core.gateway.gateway import Gateway, Host
+from core.gateway.guard import Guard
 from core.gateway.hints import Hints
-from core.gateway.identity import Admit
+from core.gateway.pair import ensure_pair
+from core.service.service import Service
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to listen; None: nowhere. ``admit``: which clients."""
+    """Where to listen; None: nowhere. ``curve``: what is encrypted."""
 
-    admit: Admit
     handlers: str | None = None
     clients: str | None = None
     events: str | None = None
+    curve: Curve = "auto"
 
 
 class Doors:
@@ -30,11 +34,18 @@ class Doors:
         handlers_at, clients_at, events_at: the addresses, with the ports that were found.
     """
 
-    def __init__(self, listening: Listening, host: Host, house: House, parts: Parts, clock: Clock) -> None:
+    def __init__(
+        self, listening: Listening, host: Host, service: Service, parts: Parts, clock: Clock, data_dir: Path
+    ) -> None:
+        """``data_dir``: where the core's own key lies, or is put."""
         self._listening = listening
-        self._gateway = Gateway(host, clock)
-        self._clients = Clients(house, listening.admit, parts, clock)
-        self._hints = Hints(house)
+        pair = ensure_pair(data_dir)
+        service.keyring.server = pair.public
+        self._guard = Guard(service.keyring, clock, pair, listening.curve)
+        self._gateway = Gateway(host, clock, self._guard, service.keys.register)
+        self._clients = Clients(service, self._guard, parts, clock)
+        self._hints = Hints(service, self._guard)
+        self._closing_to_clients = False
         self.handlers_at: str | None = None
         self.clients_at: str | None = None
         self.events_at: str | None = None
@@ -43,7 +54,7 @@ class Doors:
         """Listen; the tasks that must not end.
 
         Raises:
-            CannotListen: an address is taken, or not ours.
+            CannotListen: an address is taken, not ours, or may not be bound without encryption.
         """
         where = self._listening
         running = []
@@ -60,8 +71,8 @@ class Doors:
 
     async def close_to_clients(self) -> None:
         """Take no requests any more."""
-        if self.clients_at is not None:
-            self.clients_at = None
+        if self.clients_at is not None and not self._closing_to_clients:
+            self._closing_to_clients = True
             await self._clients.close()
 
     async def close(self) -> None:
@@ -71,3 +82,4 @@ class Doors:
             await self._hints.close()
         if self.handlers_at is not None:
             await self._gateway.close()
+        await self._guard.close()

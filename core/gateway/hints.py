@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import zmq
 
-from core.gateway.clients import House
-from core.gateway.sockets import bound
+from core.gateway.clients import ROLES, House
+from core.gateway.guard import Guard
+from core.gateway.sockets import socket_of
 from core.service.feeding import Wish
 from schedule_zero.actor import CORE
 from schedule_zero.event import topic
 from schedule_zero.pump import Pump
 
+SETTING: Final = "zmq.events"
 WAITING: Final = 10_000
 """Events that wait for one slow listener; the rest it misses."""
 LONGEST_TOPIC: Final = 256
@@ -35,29 +37,25 @@ _encode: Final = msgspec.json.Encoder().encode
 class Hints:
     """The listeners' door."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, guard: Guard) -> None:
+        """``guard``: whose context the socket is made in; it is closed after this, by whoever made it."""
         self._house = house
+        self._guard = guard
         self._topics: set[bytes] = set()
         self._listened_to = asyncio.Event()
         self._place: tuple[int, int] | None = None
         self._pump: Pump
-        self._context: zmq.Context[Any]
         self.address = ""
 
     def bind(self, address: str) -> str:
         """Listen; the address, with the port that was found where ``*`` was asked for.
 
         Raises:
-            CannotListen: the address is taken, or not ours.
+            CannotListen: the address is taken, not ours, or may not be bound without encryption.
         """
-        context: zmq.Context[Any] = zmq.Context()
-        try:
-            socket = bound(context, zmq.XPUB, address, "zmq.events", largest=LONGEST_TOPIC, high_water=WAITING)
-        except BaseException:
-            context.term()
-            raise
-        self._context = context
-        self.address = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
+        socket = socket_of(self._guard, zmq.XPUB, largest=LONGEST_TOPIC, high_water=WAITING)
+        # Listeners choose their topics themselves: who is confined to a guild would hear of all.
+        self.address = self._guard.bind(socket, address, SETTING, roles=ROLES, confined=False).address
         self._pump = Pump(socket, self._take)
         return self.address
 
@@ -80,7 +78,6 @@ class Hints:
     async def close(self) -> None:
         """Stop publishing."""
         await self._pump.close(0)
-        self._context.term()
 
     def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
         """Listeners say what they want to hear; ZeroMQ keeps who wants what, we need only whether there is anybody."""

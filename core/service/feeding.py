@@ -30,7 +30,6 @@ class Wish(msgspec.Struct, kw_only=True, frozen=True):
     Attributes:
         after: a place (``epoch-seq``); None: from now on.
         kinds, guild_id: only these, only this guild's.
-        guilds: what the asker may hear of at all; None: everything.
         buckets: only guilds of these buckets.
         subscriber: the name under which the core keeps the place; then ``after`` is not heeded.
     """
@@ -38,7 +37,6 @@ class Wish(msgspec.Struct, kw_only=True, frozen=True):
     after: str | None = None
     kinds: tuple[str, ...] = ()
     guild_id: str | None = None
-    guilds: frozenset[str] | None = None
     buckets: frozenset[int] = frozenset()
     subscriber: str | None = None
 
@@ -123,7 +121,6 @@ class Feed:
         return (
             (not wish.kinds or event.kind in wish.kinds)
             and (self._scope is None or event.guild_id == self._scope)
-            and (wish.guilds is None or event.guild_id in wish.guilds)
             and (not wish.buckets or bucket_of(event.guild_id) in wish.buckets)
         )
 

@@ -8,13 +8,11 @@ from typing import Literal
 
 from core.app import App
 from core.gateway.doors import Listening
-from core.gateway.identity import BOT, OWNER, by_token
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
-from core.web.token import TokenHolder
 from schedule_zero import Client
 from schedule_zero.client import CoreClient
 from schedule_zero.handler import Handler, method
@@ -45,12 +43,14 @@ class Place:
     async def start(self) -> None:
         self.app = App(
             store=self._store, data_dir=self.folder, governor=GovernorSettings(default_plan="trusted"),
-            listening=Listening(admit=by_token({TOKEN: OWNER, BOT_TOKEN: BOT}), clients=self._clients_at),
+            listening=Listening(clients=self._clients_at),
         )  # fmt: skip
+        self.app.keyring.trust(TOKEN)
+        self.app.keyring.trust(BOT_TOKEN, role="bot", name="bot")
         self.app.serve(Echo())
         await self._running.enter_async_context(self.app.running())
         settings = HttpSettings(bind=self._http_at)
-        server = HttpServer(build_web(self.app.service, settings, TokenHolder(TOKEN)), settings)
+        server = HttpServer(build_web(self.app.service, settings, self.app.keyring.api_actor), settings)
         await server.start()
         self._running.push_async_callback(server.stop)
         self._http_at = server.address.removeprefix("http://")

@@ -10,16 +10,26 @@ import msgspec
 import zmq
 
 from core.gateway.clients import Clients
-from core.gateway.identity import BOT, OWNER, Identity, by_token
+from core.gateway.exposure import Curve
+from core.gateway.guard import Guard
+from core.gateway.pair import new_pair
+from core.service.keyring import KeyRow, digest_of
 from schedule_zero import asking, wire
-from schedule_zero.actor import OPERATOR, Actor
+from schedule_zero.actor import Actor
 from schedule_zero.pump import Pump
 from schedule_zero.requests import Request
 from schedule_zero.views import Done, Part, View
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
 
-CONFINED: Final = Identity("confined", "operator", OPERATOR, frozenset({"1"}))
+CONFINED: Final = KeyRow(
+    id="key_1", name="confined", role="operator", kind="token", created=0, created_by="operator:owner", guild_id="1",
+    digest=digest_of("confined"),
+)  # fmt: skip
+CONFINED_BOT: Final = KeyRow(
+    id="key_2", name="confined-bot", role="bot", kind="token", created=0, created_by="operator:owner", guild_id="1",
+    digest=digest_of("confined-bot"),
+)  # fmt: skip
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -58,32 +68,49 @@ class Board:
 class Desk:
     """A clients' door before a house, and those who came to it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, curve: Curve = "auto") -> None:
         self.house = house
+        self.pair = new_pair()
+        self._curve = curve
+        self.keyring = house.service.keyring
+        self.keyring.trust("owner")
+        self.keyring.trust("bot", role="bot", name="bot")
+        self.keyring.put(CONFINED)
+        self.keyring.put(CONFINED_BOT)
         self.slow = Slow(house)
         self.board = Board()
         self.address = "tcp://127.0.0.1:*"
         self._callers: list[Any] = []
         self.door: Clients
+        self.guard: Guard
         self._task: asyncio.Task[None]
 
     def open(self) -> None:
-        admit = by_token({"owner": OWNER, "bot": BOT, "confined": CONFINED})
-        self.door = Clients(self.slow, admit, self.board, self.house.clock)
+        self.guard = Guard(self.keyring, self.house.clock, self.pair, self._curve)
+        self.door = Clients(self.slow, self.guard, self.board, self.house.clock)
         self.address = self.door.bind(self.address)
         self._task = asyncio.create_task(self.door.run())
 
     async def shut(self) -> None:
         self._task.cancel()
         await self.door.close()
+        await self.guard.close()
+
+    async def crash(self) -> None:
+        """End without a word to anybody."""
+        self._task.cancel()
+        await self.door._pump.close(0)
+        for caller in list(self.door._callers.values()):
+            self.door._gone(caller, "killed")
+        await self.guard.close()
 
     def client(self, token: str | None = "owner", **options: Any) -> ZmqClient:
         made = ZmqClient(self.address, token, **options)
         self._callers.append(made)
         return made
 
-    def stranger(self) -> Stranger:
-        made = Stranger(self.address)
+    def stranger(self, identity: bytes = b"") -> Stranger:
+        made = Stranger(self.address, identity)
         self._callers.append(made)
         return made
 
@@ -96,9 +123,11 @@ class Desk:
 class Stranger:
     """A program that speaks the wire by hand."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, identity: bytes = b"") -> None:
         self._context = zmq.Context()
         socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        if identity:
+            socket.setsockopt(zmq.IDENTITY, identity)
         socket.connect(address)
         self._pump = Pump(socket, self._take)
         self.heard: asyncio.Queue[Any] = asyncio.Queue()

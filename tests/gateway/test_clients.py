@@ -17,7 +17,7 @@ from schedule_zero.errors import Forbidden, Malformed, NotFound, QuotaExceeded, 
 from schedule_zero.requests import Request
 from schedule_zero.views import Part, View
 from schedule_zero.zmq_client import ZmqClient
-from tests.gateway.desk import Desk
+from tests.gateway.desk import CONFINED, Desk
 
 # ── who, and in whose name ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -51,6 +51,41 @@ async def test_a_bot_speaks_for_members_and_nobody_else_does(desk: Desk) -> None
         with pytest.raises(Forbidden, match="role bot"):
             await anext(desk.client(token).acting_as(member).events())
     assert len(desk.slow.asked) == 1
+
+
+async def test_a_bot_confined_to_a_guild_speaks_for_its_members_alone(desk: Desk) -> None:
+    client = desk.client("confined-bot")
+    await client.acting_as(Actor(kind="member", id="7", guild_id="1")).list_runs()
+    for guild_id in ("2", None):
+        with pytest.raises(Forbidden, match="confined to one server"):
+            await client.acting_as(Actor(kind="member", id="7", guild_id=guild_id)).list_runs()
+    with pytest.raises(Forbidden):
+        await anext(client.pages("1-0", guild_id="2"))
+
+
+async def test_a_key_of_a_handler_opens_nothing_here(desk: Desk) -> None:
+    desk.keyring.trust("hands", role="handler", name="hands")
+    with pytest.raises(Unauthorized):
+        await desk.client("hands").list_runs()
+
+
+async def test_a_revoked_key_is_cut_off_at_once(desk: Desk) -> None:
+    client = desk.client("confined")
+    pages = client.pages("1-0")
+    waiting = asyncio.ensure_future(anext(pages))
+    await client.status()
+    desk.keyring.put(msgspec.structs.replace(CONFINED, revoked=1))
+    with pytest.raises(Unauthorized, match="revoked"):
+        async with asyncio.timeout(10):
+            await waiting
+    with pytest.raises(Unauthorized):
+        await client.status()
+
+
+async def test_who_gives_itself_a_routing_id_is_refused(desk: Desk) -> None:
+    stranger = desk.stranger(identity=b"mine")
+    stranger.say(asking.Login("i1", (1, 1), "by hand", "owner"))
+    assert "routing id" in (await stranger.hear(asking.Refuse)).problem.detail
 
 
 @pytest.mark.parametrize("actor", [OPERATOR, CORE])
@@ -226,9 +261,7 @@ async def test_what_was_asked_of_a_core_that_died_is_asked_of_the_next_one_and_d
     await desk.house.until(lambda: bool(desk.slow.asked))
     (actor, request) = desk.slow.asked[0]
     await desk.slow._service.handle(actor, request)  # done, and the answer is lost with the core
-    await desk.door._pump.close(0)
-    desk._task.cancel()
-    desk.door._context.term()
+    await desk.crash()
     desk.slow.gate = None
     desk.open()
     async with asyncio.timeout(10):

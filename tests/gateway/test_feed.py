@@ -185,11 +185,7 @@ async def test_nothing_is_lost_or_told_twice_in_a_process_when_the_core_dies_bet
     await anext(pages)
     last = await tell(desk.house, 4)
     heard = [event.seq for event in (await anext(pages)).events]
-    await desk.door._pump.close(0)
-    desk._task.cancel()
-    desk.door._context.term()
-    for caller in list(desk.door._callers.values()):
-        desk.door._gone(caller, "killed")
+    await desk.crash()
     first, last = heard[0], await tell(desk.house, 4)
     desk.open()
     heard += await seqs(pages, last)
@@ -299,7 +295,7 @@ class Listener:
 
 @pytest.fixture
 async def hints(desk: Desk) -> AsyncIterator[Hints]:
-    made = Hints(desk.slow)
+    made = Hints(desk.slow, desk.guard)
     made.bind("tcp://127.0.0.1:*")
     running = asyncio.create_task(made.run())
     yield made
