@@ -27,9 +27,13 @@ class Stranger:
     def __init__(self, address: str) -> None:
         self._context = zmq.Context()
         socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        self.prepare(socket)
         socket.connect(address)
         self._pump = Pump(socket, self._take)
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def prepare(self, socket: zmq.Socket[bytes]) -> None:
+        """Set the socket up, before it connects."""
 
     def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
         for frames in batch:
@@ -139,7 +143,7 @@ async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_th
     gate.set()
     await house.until(lambda: bool(worker._unacknowledged))
     await house.open(serve=False)
-    second = Gateway(house.engine, house.clock)
+    second = Gateway(house.engine, house.clock, first.guard, house.service.keys.register)
     second.bind(first.address)
     ended = await house.ended(run.id)
     assert (ended.state, ended.result, ended.attempt, len(hands.calls)) == (RunState.SUCCEEDED, "kept", 1, 1)
