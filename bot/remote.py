@@ -15,6 +15,7 @@ from schedule_zero.errors import Conflict, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.feed import Page
 from schedule_zero.handler import Handler
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.worker import Refused, Worker
 from schedule_zero.zmq_client import ZmqClient
 
@@ -38,11 +39,11 @@ class Remote:
         displaced: fails with Displaced when the core has no place for this bot, and waiting would not help.
     """
 
-    def __init__(self, client: ZmqClient, handlers_at: str, *, token: str | None = None) -> None:
-        """``handlers_at``: where the core listens for handlers; ``token``: what admits one there."""
+    def __init__(self, client: ZmqClient, handlers_at: str, keys: KeyFile) -> None:
+        """``handlers_at``: where the core listens for handlers; ``keys``: what the bot shows there."""
         self._client = client
         self._handlers_at = handlers_at
-        self._token = token
+        self._keys = keys
         self._workers: list[Worker] = []
         self._working: list[asyncio.Task[None]] = []
         self._following: list[asyncio.Task[None]] = []
@@ -55,7 +56,7 @@ class Remote:
 
     def serve(self, handler: Handler) -> None:
         """Take runs for a handler from the core."""
-        worker = Worker(handler, self._handlers_at, token=self._token, software=SOFTWARE)
+        worker = Worker(handler, self._handlers_at, keys=self._keys, software=SOFTWARE)
         self._workers.append(worker)
         self._working.append(asyncio.create_task(self._work(worker), name="worker"))
 

@@ -293,8 +293,12 @@ def _unknown(name: str, fields: Iterable[str]) -> str:
     return f"is not known here; known are {', '.join(known)}" if known else "is not known here; nothing is"
 
 
+# The password in an address, up to the last @: in one that was not written as it should be, anything may stand.
+_PASSWORD: Final = re.compile(r"(?<=://)([^\s:/@]*:)\S*(?=@)")
+
+
 def _quoted(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = repr(_PASSWORD.sub(r"\1…", value)) if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -8,6 +8,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
 from schedule_zero.http import HttpClient
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.requests import Request
 from schedule_zero.views import View
 
@@ -16,10 +17,10 @@ class Client(CoreClient):
     """Asks the core at an address.
 
     ``http://host:port`` reaches its HTTP API, ``tcp://host:port`` or ``ipc://path`` its door for clients
-    (``zmq.clients``); ``key`` is a token of the core.
+    (``zmq.clients``). ``key`` is a token of the core or, for the latter, what a key file holds.
     """
 
-    def __init__(self, address: str, key: str | None = None) -> None:
+    def __init__(self, address: str, key: str | KeyFile | None = None) -> None:
         """
         Raises:
             ValueError: the address is not one this version can speak to.
@@ -39,7 +40,7 @@ class Client(CoreClient):
         await self._carrier.close()
 
 
-def carrier_to(address: str, key: str | None) -> CoreClient:
+def carrier_to(address: str, key: str | KeyFile | None) -> CoreClient:
     """The client that carries requests to this address.
 
     Raises:
@@ -49,4 +50,4 @@ def carrier_to(address: str, key: str | None) -> CoreClient:
         from schedule_zero.zmq_client import ZmqClient  # noqa: PLC0415 - loaded by whoever speaks it
 
         return ZmqClient(address, key)
-    return HttpClient(address, key)
+    return HttpClient(address, key.token if isinstance(key, KeyFile) else key)

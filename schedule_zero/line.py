@@ -19,7 +19,9 @@ import msgspec
 import zmq
 
 from schedule_zero import asking, views, wire
-from schedule_zero.errors import ScheduleZeroError
+from schedule_zero.curve import Watch, encrypt
+from schedule_zero.errors import ScheduleZeroError, Unauthorized
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
 
 log = logging.getLogger("schedule_zero.line")
@@ -54,9 +56,12 @@ class Line:
         up: set while the core knows us.
     """
 
-    def __init__(self, address: str, token: str | None, user: User, *, software: str) -> None:
+    def __init__(self, address: str, keys: KeyFile, user: User, *, software: str) -> None:
+        """``keys``: a token, or the pair to show and the key of the core it speaks to encrypted."""
         self._address = address
-        self._token = token
+        self._keys = keys
+        self._encrypted = keys.server is not None
+        self._watch: Watch | None = None
         self._user = user
         self._software = software
         self._outgoing: list[tuple[bytes, Callable[[], None] | None]] = []
@@ -89,12 +94,15 @@ class Line:
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
         socket.setsockopt(zmq.IPV6, 1)
         try:
+            if self._encrypted:
+                encrypt(socket, self._keys)
             socket.connect(self._address)
         except zmq.ZMQError as error:
             socket.close(0)
             context.term()
             self._context = None
             raise ValueError(f"{self._address!r} cannot be connected to: {error.strerror}") from None
+        self._watch = Watch(socket, self._address, self._turned, encrypted=self._encrypted)
         self._pump = Pump(socket, self._take, self.greet)
         self._beating = asyncio.get_running_loop().create_task(self._beat(), name="line")
 
@@ -111,6 +119,8 @@ class Line:
             self._flush()
         self.up.clear()
         pump, self._pump = self._pump, None
+        if self._watch is not None:
+            await self._watch.close()
         await pump.close(LINGER_MS)
         self._context.term()
         self._context = None
@@ -173,6 +183,10 @@ class Line:
             case _:
                 self._user.hear(message)
 
+    def _turned(self, sentence: str) -> None:
+        self.up.clear()
+        self._user.refused(Unauthorized(sentence))
+
     def _lose(self, why: str) -> None:
         if self.up.is_set():
             self.up.clear()
@@ -180,7 +194,7 @@ class Line:
 
     def greet(self) -> None:
         """Log in; done by itself whenever there is a connection, until we are known."""
-        login = asking.Login(self.instance, (wire.VERSION, wire.VERSION), self._software, self._token)
+        login = asking.Login(self.instance, (wire.VERSION, wire.VERSION), self._software, self._keys.token)
         if self._pump is not None:
             self._pump.send([wire.write([login])])
 

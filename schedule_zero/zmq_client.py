@@ -22,6 +22,7 @@ from schedule_zero.client import CoreClient
 from schedule_zero.errors import Forbidden, ScheduleZeroError, TooLarge, Unavailable
 from schedule_zero.event import Event
 from schedule_zero.feed import Feed, Page
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.line import Line
 
 log = logging.getLogger("schedule_zero.client")
@@ -56,21 +57,21 @@ class ZmqClient(CoreClient):
 
     Args:
         address: ``tcp://host:port`` or ``ipc://…``, where the core listens for clients.
-        token: what opens it.
+        key: what opens it: a token, or a key file's pair and the key of the core it speaks to encrypted.
         timeout: seconds to wait for an answer.
         patience: seconds to wait for a core that is not there.
         on_up: called whenever the core knows us (again).
     """
 
     def __init__(
-        self, address: str, token: str | None = None, *, timeout: float = TIMEOUT_S, patience: float = PATIENCE_S,
+        self, address: str, key: str | KeyFile | None = None, *, timeout: float = TIMEOUT_S, patience: float = PATIENCE_S,
         software: str = "schedule-zero-client", on_up: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self.address = address
         self._timeout = timeout
         self._patience = patience
         self._on_up = on_up
-        self._line = Line(address, token, self, software=software)
+        self._line = Line(address, key if isinstance(key, KeyFile) else KeyFile(token=key), self, software=software)
         self._number = 0
         self._at_once = AT_ONCE
         self._waiting: deque[_Asked] = deque()

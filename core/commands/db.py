@@ -1,4 +1,4 @@
-"""``schedule-zero db``: looking after the database file."""
+"""``schedule-zero db``: looking after the store."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import click
 
 from core.commands.explain import Failed
 from core.config import Config
-from core.ledger import maintenance, migrate
-from core.ledger.backup import backup as copy_to
-from core.ledger.open import database_path
+from core.ledger.keeping import keeping_of
 
 
 def upgrade(config: Config) -> None:
-    """Bring the database to this build's schema and say what was done. Raises StoreError."""
-    path = database_path(config.store, config.data_path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = migrate.upgrade(path)
-    click.echo(f"{path} has this version's schema" + (f"; before the upgrade it was copied to {kept}" if kept else ""))
+    """Bring the store to this build's schema and say what was done. Raises StoreError."""
+    store = keeping_of(config.store, config.data_path)
+    done = store.upgrade()
+    click.echo(f"{store.name} has this version's schema" + (f"; {done}" if done else ""))
 
 
 def check(config: Config) -> None:
@@ -28,17 +25,17 @@ def check(config: Config) -> None:
         StoreError: there is no database, or it has another schema.
         Failed: something is wrong.
     """
-    path = database_path(config.store, config.data_path)
-    findings = maintenance.check(path)
+    store = keeping_of(config.store, config.data_path)
+    findings = store.check()
     for finding in findings:
         click.echo(finding, err=True)
     if findings:
-        raise Failed(f"{path} is not sound; restore a backup, and keep this file to look into")
-    click.echo(f"{path} is sound")
+        raise Failed(f"{store.name} is not sound; restore a backup, and keep this one to look into")
+    click.echo(f"{store.name} is sound")
 
 
 def backup(config: Config, target: Path) -> None:
-    """Copy the database to a file that does not exist yet. Raises StoreError."""
-    path = database_path(config.store, config.data_path)
-    copy_to(path, target)
-    click.echo(f"{path} was copied to {target}")
+    """Copy the store to a file that does not exist yet. Raises StoreError."""
+    store = keeping_of(config.store, config.data_path)
+    store.backup(target)
+    click.echo(f"{store.name} was copied to {target}")

@@ -135,7 +135,8 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
         click.echo(f"  {'handlers at':<11} {app.doors.handlers_at}")
         click.echo(f"  {'clients at':<11} {app.doors.clients_at}")
         click.echo(f"  {'events at':<11} {app.doors.events_at}")
-        click.echo(f"  {'their key':<11} {app.keyring.server}")
+    if app.keyring.server is not None:
+        click.echo(f"  {'with key':<11} {app.keyring.server}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 

@@ -40,7 +40,6 @@ class Doors:
         """``data_dir``: where the core's own key lies, or is put."""
         self._listening = listening
         pair = ensure_pair(data_dir)
-        service.keyring.server = pair.public
         self._guard = Guard(service.keyring, clock, pair, listening.curve)
         self._gateway = Gateway(host, clock, self._guard, service.keys.register)
         self._clients = Clients(service, self._guard, parts, clock)

@@ -35,7 +35,7 @@ class Step(NamedTuple):
     """One statement with what it is given.
 
     ``expect``: how many rows it must touch, else ``otherwise`` is raised. ``refused``: what a violated constraint
-    means here. ``asked``: who wants the answer.
+    means here. ``asked``: who wants the answer. ``guarded``: the transaction must be as before when it fails, and go on.
     """
 
     statement: Statement | Mark
@@ -44,6 +44,7 @@ class Step(NamedTuple):
     otherwise: Callable[[], Exception] = StoreError
     refused: Callable[[Violation], Exception] | None = None
     asked: Asked[Any] | None = None
+    guarded: bool = False
 
 
 class Connection(Protocol):
@@ -166,7 +167,8 @@ class Session:
 
     async def change(self, *steps: Step) -> int:
         """Write and wait: how many rows the last step touched. A Violation by the first step leaves nothing written."""
-        touched: list[int] = await self._run(list(steps), writes=len(steps))
+        first, *others = steps
+        touched: list[int] = await self._run([first._replace(guarded=True), *others], writes=len(steps))
         self.written += sum(_weight(step) for step in steps)
         return touched[-1]
 

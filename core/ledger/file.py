@@ -8,26 +8,22 @@ time a question; through SQLAlchemy's async engine it was 470 µs].
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import aiosqlite
 
 from core.ledger.connection import Connection, Step, StepFailed
 from core.ledger.lock import FileLock
 from core.ledger.migrate import bring_up_to_date
-from core.ledger.port import StoreClosed, StoreError
+from core.ledger.port import StoreError
+from core.ledger.readers import ReaderPool
 from core.ledger.space import DiskRoom
 from core.ledger.sqlite import explained, run_steps
-from core.ledger.statement import Query
 
-T = TypeVar("T")
-
-READERS: Final = 4
 _WRITER: Final = (
     "temp_store = MEMORY",
     "journal_mode = WAL",
@@ -104,8 +100,13 @@ class FileDriver:
 
     def reading(self, open_transaction: asyncio.Lock) -> ReaderPool:
         """Readers of their own: in WAL mode they see what is committed, and never wait for the writer."""
-        self._readers = ReaderPool(self._path, self._patience_s)
+        self._readers = ReaderPool(self.connect_reader)
         return self._readers
+
+    async def connect_reader(self) -> ThreadConnection:
+        """A connection that cannot write. Raises StoreError."""
+        with explained(self._path):
+            return ThreadConnection(await _connected(self._path, self._patience_s, *_READER))
 
     async def close(self) -> None:
         """Close the readers, and let the next core in."""
@@ -155,55 +156,3 @@ async def _connected(path: Path, patience_s: float, *pragmas: str) -> aiosqlite.
         await connection.close()
         raise
     return connection
-
-
-class ReaderPool:
-    """Reads committed rows on connections that cannot write, opened as they are needed."""
-
-    def __init__(self, path: Path, patience_s: float) -> None:
-        self._path = path
-        self._patience_s = patience_s
-        self._slots = asyncio.Semaphore(READERS)
-        self._idle: list[ThreadConnection] = []
-        self._abandoned: list[asyncio.Task[ThreadConnection]] = []
-        self._closed = False
-
-    async def fetch(self, query: Query[T], *given: Any) -> list[T]:
-        """See ``core.ledger.connection.Reading``. Raises StoreClosed after ``close``."""
-        async with self._slots:
-            if self._closed:
-                raise StoreClosed("the store is closed")
-            reader = self._idle.pop() if self._idle else await self._open()
-            try:
-                rows: list[T] = (await reader.run([Step(query, given)]))[0]
-            except StepFailed as failure:
-                raise failure.take() from failure
-            finally:
-                self._idle.append(reader)
-        return rows
-
-    async def close(self) -> None:
-        """Let questions that are asked come to their end, then close."""
-        self._closed = True
-        for _ in range(READERS):
-            await self._slots.acquire()
-        while self._abandoned:
-            with contextlib.suppress(StoreError):
-                self._idle.append(await self._abandoned.pop())
-        while self._idle:
-            await self._idle.pop().close()
-        for _ in range(READERS):
-            self._slots.release()
-
-    async def _open(self) -> ThreadConnection:
-        """A new one. aiosqlite would for ever leave open what nobody waits for, so who is cancelled leaves it here."""
-        opening = self._abandoned.pop() if self._abandoned else asyncio.create_task(self._connect())
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            self._abandoned.append(opening)
-            raise
-
-    async def _connect(self) -> ThreadConnection:
-        with explained(self._path):
-            return ThreadConnection(await _connected(self._path, self._patience_s, *_READER))

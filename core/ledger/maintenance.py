@@ -1,4 +1,4 @@
-"""Looking after a database file from outside: is it sound?"""
+"""Looking after a database file from outside: is it sound? The facts between tables hold in every store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from core.ledger.migrate import schema_state
 from core.ledger.port import StoreError
 from core.ledger.sqlite import explained, open_existing
 
-_MOST_FINDINGS: Final = 100
+MOST_FINDINGS: Final = 100
 
 # What must hold between tables: a sentence, and a query for the ids that break it.
-_FACTS: Final = {
+FACTS: Final = {
     "run {} is out but has no attempt to show for it": """
         SELECT id FROM runs WHERE state IN ('dispatched', 'running') AND NOT EXISTS (
             SELECT 1 FROM attempts
@@ -29,20 +29,21 @@ _FACTS: Final = {
     "run {} has ended but does not say when, or the other way round": """
         SELECT id FROM runs WHERE (ended IS NULL) != (state IN ('waiting', 'dispatched', 'running'))""",
     "run {} belongs to a schedule that does not exist": """
-        SELECT id FROM runs WHERE schedule_id NOT IN (SELECT id FROM schedules)""",
+        SELECT id FROM runs WHERE NOT EXISTS (SELECT 1 FROM schedules WHERE schedules.id = runs.schedule_id)""",
     "an attempt belongs to run {}, which does not exist": """
-        SELECT DISTINCT run_id FROM attempts WHERE run_id NOT IN (SELECT id FROM runs)""",
+        SELECT DISTINCT run_id FROM attempts WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = attempts.run_id)""",
     "schedule {} has a definition but does not say where it stands": """
-        SELECT id FROM schedules WHERE id NOT IN (SELECT id FROM standings)""",
+        SELECT id FROM schedules WHERE NOT EXISTS (SELECT 1 FROM standings WHERE standings.id = schedules.id)""",
     "schedule {} says where it stands but has no definition": """
-        SELECT id FROM standings WHERE id NOT IN (SELECT id FROM schedules)""",
+        SELECT id FROM standings WHERE NOT EXISTS (SELECT 1 FROM schedules WHERE schedules.id = standings.id)""",
     "schedule {} holds its name although it is over, or does not hold it although it is not": """
         SELECT schedules.id FROM schedules JOIN standings ON standings.id = schedules.id
         WHERE (live = 1) != (state NOT IN ('done', 'deleted'))""",
     "schedule {} is not active but has a due time": """
         SELECT id FROM standings WHERE state != 'active' AND next_due IS NOT NULL""",
     "the journal has a gap before event {}": """
-        SELECT seq FROM journal WHERE seq > (SELECT min(seq) FROM journal) AND seq - 1 NOT IN (SELECT seq FROM journal)""",
+        SELECT seq FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before FROM journal) AS pairs
+        WHERE before != seq - 1""",
     "the counter of {} is below zero": """
         SELECT scope || ' ' || "limit" || ' ' || period FROM usage WHERE used < 0""",
 }
@@ -64,15 +65,15 @@ def check(path: Path) -> list[str]:
         if findings:
             return findings
         database.execute("BEGIN")  # one snapshot for every question, while a core goes on writing
-        for sentence, query in _FACTS.items():
-            rows = database.execute(f"{query} LIMIT {_MOST_FINDINGS}")
+        for sentence, query in FACTS.items():
+            rows = database.execute(f"{query} LIMIT {MOST_FINDINGS}")
             findings += [sentence.format(id) for (id,) in rows]
     return findings
 
 
 def _damage(database: sqlite3.Connection) -> list[str]:
     try:
-        rows = database.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})").fetchall()
+        rows = database.execute(f"PRAGMA integrity_check({MOST_FINDINGS})").fetchall()
     except sqlite3.DatabaseError as error:  # damage so bad that the check itself cannot go on
         return [f"the file is damaged: {error}"]
     return [text for (text,) in rows if text != "ok"]

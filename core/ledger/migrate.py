@@ -6,15 +6,12 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from core.ledger.backup import backup
 from core.ledger.lock import FileLock
 from core.ledger.port import StoreError
-from core.ledger.schema import REVISIONS, create_schema
+from core.ledger.schema import REVISIONS, SchemaState, create_schema, state_of
 from core.ledger.sqlite import explained, open_existing
-
-SchemaState = Literal["new", "current", "older", "newer"]
 
 
 def schema_state(path: Path, patience_s: float = 5.0) -> SchemaState:
@@ -35,11 +32,7 @@ def schema_state(path: Path, patience_s: float = 5.0) -> SchemaState:
             if "alembic_version" not in tables:
                 raise StoreError(f"{path} is a database of another program; store.url must name a file of its own")
             found = database.execute("SELECT version_num FROM alembic_version").fetchone()
-    if found is None:
-        return "older"
-    if found[0] not in REVISIONS:
-        return "newer"
-    return "current" if found[0] == REVISIONS[-1] else "older"
+    return state_of(found and found[0])
 
 
 def bring_up_to_date(path: Path, *, auto_upgrade: bool, patience_s: float = 5.0) -> None:

@@ -9,7 +9,7 @@ from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDriver
 from core.ledger.port import StoreError
-from core.ledger.settings import StoreSettings
+from core.ledger.settings import ON_A_SERVER, StoreSettings
 
 FILE_NAME: Final = "schedule-zero.sqlite3"
 _SQLITE: Final = "sqlite:///"
@@ -29,10 +29,10 @@ def database_path(settings: StoreSettings, data_dir: Path) -> Path:
     if url == "memory":
         raise StoreError("store.url is `memory`: there is no file to look after")
     if url.startswith("postgres"):
-        raise StoreError(
-            "store.url names PostgreSQL, and this build speaks SQLite only; leave it out, or use sqlite:///path"
-        )
-    raise StoreError(f"store.url {url!r} is neither `memory` nor `sqlite:///path`; leave it out for a file in data_dir")
+        raise StoreError(f"store.url has to begin with `{ON_A_SERVER}` to mean PostgreSQL, and then means no file")
+    raise StoreError(
+        f"store.url is neither `memory`, `sqlite:///path` nor `{ON_A_SERVER}…`; leave it out for a file in data_dir"
+    )
 
 
 def open_ledger(settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool = False) -> StoredLedger:
@@ -40,12 +40,19 @@ def open_ledger(settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool =
 
     Args:
         data_dir: where the file lies when the setting names none.
-        auto_upgrade: migrate an older file (after a backup) instead of refusing it.
+        auto_upgrade: migrate an older file (after a backup) instead of refusing it. A database on a server is never
+            migrated unasked: nobody made a backup of it.
 
     Raises:
         StoreError: the setting means no store this build speaks.
     """
     if settings.url == "memory":
         return StoredLedger(MemoryDriver())
+    if settings.on_a_server:
+        # Only who uses a server loads its driver.
+        from core.ledger.reach import address_of  # noqa: PLC0415
+        from core.ledger.server import ServerDriver  # noqa: PLC0415
+
+        return StoredLedger(ServerDriver(address_of(settings.url or ""), synchronous=settings.synchronous))
     path = database_path(settings, data_dir)
     return StoredLedger(FileDriver(path, synchronous=settings.synchronous, auto_upgrade=auto_upgrade))

@@ -18,13 +18,14 @@ from typing import Any, Final, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 import msgspec
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, bindparam
 from sqlalchemy.dialects import sqlite as dialects
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from core.ledger.connection import Fault, Locked, Lost, Mark, NoRoom, Step, StepFailed, Violation
 from core.ledger.port import StoreError
-from core.ledger.statement import Change, Insert, Query, Statement, fields_of
+from core.ledger.statement import Change, GivenRows, HasEntry, Insert, Query, Statement, fields_of
 
 # SQLITE_MAX_VARIABLE_NUMBER since 3.32.
 _VARIABLES: Final = 32_766
@@ -133,6 +134,22 @@ _SENTENCES: Final = {
 # ── compiling ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@compiles(GivenRows, "sqlite")
+def _given(element: GivenRows, compiler: SQLCompiler, **kw: Any) -> str:
+    rows = compiler.process(element.clauses.clauses[0], **kw)
+    if len(element.names) == 1:
+        return f"(SELECT value AS {element.names[0]} FROM json_each({rows}))"  # noqa: S608 - the name is ours
+    listed = ", ".join(f"json_extract(value, '$[{place}]') AS \"{name}\"" for place, name in enumerate(element.names))
+    return f"(SELECT {listed} FROM json_each({rows}))"  # noqa: S608 - the names are ours
+
+
+@compiles(HasEntry, "sqlite")
+def _has_entry(element: HasEntry, compiler: SQLCompiler, **kw: Any) -> str:
+    document, key, value = (compiler.process(part, **kw) for part in element.clauses)
+    entry = f"json_each({document}) AS entry"
+    return f"EXISTS (SELECT 1 FROM {entry} WHERE entry.key = {key} AND entry.value = {value})"  # noqa: S608 - only binds
+
+
 def _performer(statement: Statement) -> Perform:
     if isinstance(statement, Query):
         return _asker(statement)
@@ -225,7 +242,10 @@ def _inserter(insert: Insert) -> Perform:
     Statements of every length would each have to be prepared; a few lengths are, and a shorter call is filled up with
     rows of NULL that the statement leaves out.
     """
-    compiled = insert.construct.compile(dialect=_dialect)
+    construct = dialects.insert(insert.table).values({name: bindparam(name) for name in insert.columns})
+    if insert.changing is not None:
+        construct = construct.on_conflict_do_update(index_elements=insert.table.primary_key, set_=insert.changing)
+    compiled = construct.compile(dialect=_dialect)
     assert isinstance(compiled, SQLCompiler)
     width = len(insert.columns)
     one = f"({', '.join('?' * width)})"

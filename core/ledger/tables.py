@@ -25,6 +25,9 @@ from sqlalchemy import (
 
 metadata: Final = MetaData()
 
+# Texts compare by their bytes everywhere: ids sort by time of creation whatever language a database was made for.
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
 # Conditions of partial indexes. A database uses such an index only for a statement that says the same words.
 # A run is active as long as it has no end; moves between active states then leave the index alone.
 RUN_ACTIVE: Final = "ended IS NULL"
@@ -37,7 +40,7 @@ NO_GUILD: Final[ColumnElement[str]] = literal_column("''")
 
 
 def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
+    return Column(name, TEXT, nullable=null)
 
 
 def _number(name: str, *, null: bool = False) -> Column[int]:
@@ -54,7 +57,7 @@ def _partial(name: str, *columns: Column[str] | Column[int], where: str) -> Inde
 schedules: Final = Table(
     "schedules",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     _text("guild_id", null=True),
     _text("name", null=True),
     _text("owner_id"),
@@ -95,7 +98,7 @@ Index(
 standings: Final = Table(
     "standings",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     _number("revision"),
     _text("state"),
     _number("paused_until", null=True),
@@ -113,7 +116,7 @@ _partial("standings_paused", standings.c.paused_until, where=SCHEDULE_PAUSED)
 runs: Final = Table(
     "runs",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     _text("schedule_id"),
     _text("occurrence"),
     _text("guild_id", null=True),
@@ -122,7 +125,7 @@ runs: Final = Table(
     Column("priority", Integer, nullable=False),
     _number("due"),
     _number("start_before", null=True),
-    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    Column("state", TEXT, nullable=False, server_default=text("'waiting'")),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     _number("not_before", null=True),
     _text("args", null=True),
@@ -144,7 +147,7 @@ _partial("runs_active", runs.c.schedule_id, where=RUN_ACTIVE)
 attempts: Final = Table(
     "attempts",
     metadata,
-    Column("run_id", Text, primary_key=True),
+    Column("run_id", TEXT, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     _text("handler"),
     _text("instance"),
@@ -160,7 +163,7 @@ attempts: Final = Table(
 leases: Final = Table(
     "leases",
     metadata,
-    Column("run_id", Text, primary_key=True),
+    Column("run_id", TEXT, primary_key=True),
     Column("attempt", Integer, nullable=False),
     _text("instance"),
     _number("remaining"),
@@ -184,13 +187,22 @@ journal: Final = Table(
     sqlite_autoincrement=True,
 )
 
-# The newest number ever given, kept even when every event is gone; SQLite keeps it in a table of its own.
-JOURNAL_HEAD: Final = "CREATE VIEW journal_head AS SELECT seq FROM sqlite_sequence WHERE name = 'journal'"
+# The newest number ever given, kept even when every event is gone. SQLite keeps it in a table of its own; on PostgreSQL
+# it is the row that numbers come from: a sequence would give them out of the order of commits, and leave gaps.
+JOURNAL_HEAD: Final = {
+    "sqlite": ("CREATE VIEW journal_head AS SELECT seq FROM sqlite_sequence WHERE name = 'journal'",),
+    "postgresql": (
+        "ALTER TABLE journal ALTER COLUMN seq DROP DEFAULT",
+        "DROP SEQUENCE journal_seq_seq",
+        "CREATE TABLE journal_head (seq BIGINT NOT NULL)",
+        "INSERT INTO journal_head (seq) VALUES (0)",
+    ),
+}
 
 cursors: Final = Table(
     "cursors",
     metadata,
-    Column("subscriber", Text, primary_key=True),
+    Column("subscriber", TEXT, primary_key=True),
     _number("epoch"),
     _number("seq"),
     sqlite_with_rowid=False,
@@ -201,9 +213,9 @@ cursors: Final = Table(
 usage: Final = Table(
     "usage",
     metadata,
-    Column("scope", Text, primary_key=True),
-    Column("limit", Text, primary_key=True),
-    Column("period", Text, primary_key=True),
+    Column("scope", TEXT, primary_key=True),
+    Column("limit", TEXT, primary_key=True),
+    Column("period", TEXT, primary_key=True),
     _number("used"),
     sqlite_with_rowid=False,
 )
@@ -211,8 +223,8 @@ usage: Final = Table(
 notes: Final = Table(
     "notes",
     metadata,
-    Column("kind", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
+    Column("key", TEXT, primary_key=True),
     _text("document"),
 )
 
@@ -232,7 +244,7 @@ audit: Final = Table(
 undos: Final = Table(
     "undos",
     metadata,
-    Column("token", Text, primary_key=True),
+    Column("token", TEXT, primary_key=True),
     _text("schedule_id"),
     _text("guild_id", null=True),
     _text("actor"),
@@ -245,7 +257,7 @@ Index("undos_until", undos.c.until)
 answers: Final = Table(
     "answers",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", TEXT, primary_key=True),
     _text("digest"),
     _text("answer"),
     _number("until"),
@@ -256,6 +268,15 @@ Index("answers_until", answers.c.until)
 facts: Final = Table(
     "facts",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     _text("value"),
 )
+
+# The names of numbers, in rows given to a statement: each means the same in every table, and two are no column at all.
+# The database alone counts audit lines.
+NUMBERS: Final = frozenset(
+    each.name
+    for table in metadata.tables.values()
+    for each in table.columns
+    if isinstance(each.type, Integer) and each is not audit.c.id
+) | {"before_attempt", "amount"}

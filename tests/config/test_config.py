@@ -196,7 +196,7 @@ def test_what_only_the_whole_section_can_tell_is_told(tmp_path: Path) -> None:
     ("text", "key"),
     [
         ("store: {url: 'mysql://x'}", "store.url"),
-        ("store: {url: 'postgresql+asyncpg://db/x'}", "store.url"),
+        ("store: {url: 'postgresql://db/x'}", "store.url"),
         ("store: {url: 'sqlite:///'}", "store.url"),
         ("data_dir: ~nosuchuser/data", "data_dir"),
         ("data_dir: ''", "data_dir"),
@@ -204,6 +204,13 @@ def test_what_only_the_whole_section_can_tell_is_told(tmp_path: Path) -> None:
 )
 def test_what_would_stop_the_start_is_a_mistake_of_the_file(tmp_path: Path, text: str, key: str) -> None:
     assert (1, key) in mistakes(tmp_path, text)
+
+
+@pytest.mark.parametrize("password", ["hush", "hu/sh", "hush@hush", "hush:"])
+def test_a_password_in_an_address_is_not_said_back(tmp_path: Path, password: str) -> None:
+    sentence = mistakes(tmp_path, f"store: {{url: 'postgres://me:{password}@db/x'}}")[(1, "store.url")]
+    assert "postgres://me:" in sentence
+    assert "hu" not in sentence
 
 
 @pytest.mark.parametrize("text", ["- a\n", "text\n", "12\n"])

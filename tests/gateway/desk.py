@@ -12,10 +12,11 @@ import zmq
 from core.gateway.clients import Clients
 from core.gateway.exposure import Curve
 from core.gateway.guard import Guard
-from core.gateway.pair import new_pair
 from core.service.keyring import KeyRow, digest_of
 from schedule_zero import asking, wire
 from schedule_zero.actor import Actor
+from schedule_zero.curve import new_pair
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
 from schedule_zero.requests import Request
 from schedule_zero.views import Done, Part, View
@@ -104,7 +105,7 @@ class Desk:
             self.door._gone(caller, "killed")
         await self.guard.close()
 
-    def client(self, token: str | None = "owner", **options: Any) -> ZmqClient:
+    def client(self, token: str | KeyFile | None = "owner", **options: Any) -> ZmqClient:
         made = ZmqClient(self.address, token, **options)
         self._callers.append(made)
         return made

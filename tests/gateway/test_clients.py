@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
+from zmq.utils import z85
 
 from core.gateway import clients
+from core.gateway.hints import Hints
+from core.service.keyring import KeyRow
 from schedule_zero import asking, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, MANAGE_MESSAGES, OPERATOR, Actor
+from schedule_zero.curve import new_pair
 from schedule_zero.errors import Forbidden, Malformed, NotFound, QuotaExceeded, TooLarge, Unauthorized, Unavailable
+from schedule_zero.key import KeyRole
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.requests import Request
 from schedule_zero.views import Part, View
 from schedule_zero.zmq_client import ZmqClient
+from tests.engine.conftest import Build
 from tests.gateway.desk import CONFINED, Desk
 
 # ── who, and in whose name ─────────────────────────────────────────────────────────────────────────────────────
@@ -342,3 +350,60 @@ async def test_no_part_of_the_core_itself_is_reported_from_outside(desk: Desk) -
     await client.status()
     await confined.status()
     assert desk.board.parts == {}
+
+
+# ── encrypted ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def sealed(build: Build) -> AsyncIterator[Desk]:
+    """A clients' door that encrypts even on loopback."""
+    made = Desk(await build(), "on")
+    made.open()
+    yield made
+    await made.close()
+
+
+def pair_for(desk: Desk, name: str, role: KeyRole, guild_id: str | None = None) -> KeyFile:
+    """A key file whose public half the core knows."""
+    pair = new_pair()
+    row = KeyRow(
+        id=f"key_{name}", name=name, role=role, kind="curve", created=0, created_by="operator:owner",
+        guild_id=guild_id, public=pair.public,
+    )  # fmt: skip
+    desk.keyring.put(row)
+    return KeyFile(public=pair.public, secret=pair.secret, server=desk.pair.public)
+
+
+async def test_an_encrypted_client_is_known_by_its_key_and_cut_off_with_it(sealed: Desk) -> None:
+    client = sealed.client(pair_for(sealed, "front", "bot"))
+    member = Actor(kind="member", id="7", guild_id="1", permissions=MANAGE_MESSAGES)
+    await client.acting_as(member).list_runs()
+    assert sealed.slow.asked[-1][0] == member
+    sealed.keyring.put(msgspec.structs.replace(sealed.keyring.rows()[-1], revoked=1))
+    with pytest.raises(Unauthorized):
+        await client.list_runs()
+
+
+@pytest.mark.parametrize("who", ["unknown", "handler", "plain"])
+async def test_no_other_key_is_let_in_where_it_is_encrypted(sealed: Desk, who: str) -> None:
+    stranger = new_pair()
+    shown: Any = {
+        "unknown": KeyFile(public=stranger.public, secret=stranger.secret, server=sealed.pair.public, token="owner"),
+        "handler": pair_for(sealed, "hands", "handler"),
+        "plain": "owner",
+    }[who]
+    with pytest.raises((Unauthorized, Unavailable)):
+        await sealed.client(shown, patience=0.3).list_runs()
+    assert sealed.slow.asked == []
+
+
+async def test_who_is_confined_does_not_listen_along_where_it_is_encrypted(sealed: Desk) -> None:
+    hints = Hints(sealed.slow, sealed.guard)
+    hints.bind("tcp://127.0.0.1:*")
+    door = b"zmq.events"
+    for role, guild_id, admitted in (("operator", None, True), ("bot", None, True), ("operator", "1", False)):
+        keys = pair_for(sealed, "who", role, guild_id)  # type: ignore[arg-type]
+        assert keys.public is not None
+        assert (sealed.guard._judge(door, b"CURVE", [z85.decode(keys.public.encode())]) is not None) is admitted
+    await hints.close()

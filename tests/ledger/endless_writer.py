@@ -6,9 +6,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
+from core.ledger.open import open_ledger
 from core.ledger.port import Transaction
+from core.ledger.settings import StoreSettings
 from tests.ledger.making import event, run, schedule
 
 
@@ -28,8 +29,8 @@ async def write_for_ever(ledger: StoredLedger, name: str) -> None:
         sys.stdout.flush()
 
 
-async def main(path: Path, life: str) -> None:
-    ledger = StoredLedger(FileDriver(path))
+async def main(url: str, life: str) -> None:
+    ledger = open_ledger(StoreSettings(url=url), Path("unused"))
     await ledger.open()
     async with asyncio.TaskGroup() as group:
         for writer in range(8):
@@ -37,4 +38,4 @@ async def main(path: Path, life: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.ledger.connection import Connection, Mark, Step, StepFailed
-from core.ledger.sqlite import translate
-
-
-def sqlite_error(code: int, text: str) -> sqlite3.Error:
-    """An error as SQLite raises it."""
-    error = sqlite3.OperationalError(text)
-    error.sqlite_errorcode = code
-    return error
+from core.ledger.connection import Connection, Fault, Mark, Step, StepFailed
 
 
 class Between:
-    """Counts commits; ``before`` is asked at every visit, and may raise or wait."""
+    """Counts commits; ``fails`` is asked at every step, and names the error it is to fail with, or raises one."""
 
     def __init__(self) -> None:
         self.commits = 0
         self.sizes: list[int] = []
         self.hold: asyncio.Event | None = None
-        self.fails: Callable[[Step], sqlite3.Error | None] = lambda step: None
+        self.fails: Callable[[Step], Fault | None] = lambda step: None
 
     def wrap(self, inner: Connection) -> Connection:
         self.inner = inner
@@ -38,7 +29,7 @@ class Between:
             error = self.fails(step)
             if error is not None:
                 await self.inner.run(steps[:index])
-                raise StepFailed(index, translate(error)) from error
+                raise StepFailed(index, error)
         answers = await self.inner.run(steps)
         self.commits += sum(1 for step in steps if step.statement is Mark.COMMIT)
         return answers

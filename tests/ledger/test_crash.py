@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,30 +11,37 @@ from pathlib import Path
 
 import pytest
 
-from core.ledger.file import FileDriver
-from core.ledger.ledger import StoredLedger
-from core.ledger.maintenance import check
+from core.ledger.keeping import keeping_of
+from core.ledger.open import open_ledger
 from core.ledger.port import ScheduleFilter
+from core.ledger.settings import StoreSettings
 
 WRITER = Path(__file__).with_name("endless_writer.py")
 LIVES = 4
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(params=["file", "server"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "server":
+        of_a_server: str = request.getfixturevalue("database_url")
+        return of_a_server
+    return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+
+
 @pytest.mark.slow
-async def test_what_was_acknowledged_survives_kill_9_and_no_unit_is_half_there(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite3"
+async def test_what_was_acknowledged_survives_kill_9_and_no_unit_is_half_there(url: str) -> None:
     acknowledged: set[str] = set()
     for life in range(LIVES):
-        acknowledged |= _write_until_killed(path, life)
-        await _expect_whole_units(path, acknowledged)
+        acknowledged |= _write_until_killed(url, life)
+        await _expect_whole_units(url, acknowledged)
     assert len(acknowledged) > LIVES
 
 
-def _write_until_killed(path: Path, life: int) -> set[str]:
+def _write_until_killed(url: str, life: int) -> set[str]:
     """Let a process write; kill it after some acknowledgements, in the middle of whatever it does then."""
     process = subprocess.Popen(
-        [sys.executable, str(WRITER), str(path), str(life)], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        [sys.executable, str(WRITER), url, str(life)], stdout=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert process.stdout is not None
@@ -45,8 +53,8 @@ def _write_until_killed(path: Path, life: int) -> set[str]:
     return {line.strip() for line in told if line.endswith("\n")}
 
 
-async def _expect_whole_units(path: Path, acknowledged: set[str]) -> None:
-    ledger = StoredLedger(FileDriver(path))
+async def _expect_whole_units(url: str, acknowledged: set[str]) -> None:
+    ledger = open_ledger(StoreSettings(url=url), Path("unused"))
     await ledger.open()
     there = {row.id for row in await ledger.reader.schedules.page(ScheduleFilter(any_guild=True), None, 1_000_000)}
     assert acknowledged <= there
@@ -56,4 +64,4 @@ async def _expect_whole_units(path: Path, acknowledged: set[str]) -> None:
     assert set(runs) == there
     assert all(len(own) == 3 for own in runs.values())
     await ledger.close()
-    assert check(path) == []
+    assert await asyncio.to_thread(keeping_of(StoreSettings(url=url), Path("unused")).check) == []

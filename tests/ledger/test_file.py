@@ -15,16 +15,18 @@ from typing import Any
 
 import pytest
 
-from core.ledger.connection import Fault, Step
-from core.ledger.file import FileDriver, ReaderPool, ThreadConnection
+from core.ledger.connection import Fault, Locked, Lost, NoRoom, Step, Violation
+from core.ledger.file import FileDriver, ThreadConnection
 from core.ledger.journal import read_epoch
 from core.ledger.ledger import StoredLedger
 from core.ledger.migrate import upgrade
 from core.ledger.open import open_ledger
 from core.ledger.port import ScheduleFilter, StoreError, Transaction
+from core.ledger.readers import ReaderPool
 from core.ledger.schema import REVISIONS
 from core.ledger.settings import StoreSettings
 from core.ledger.space import DiskRoom
+from core.ledger.sqlite import translate
 from core.ledger.statement import Change
 from core.ledger.tables import schedules
 from tests.ledger.faults import Between
@@ -107,7 +109,7 @@ async def test_readers_see_what_is_committed_while_a_transaction_is_open(path: P
 
 async def test_readers_cannot_write(path: Path) -> None:
     ledger = await opened(path)
-    pool = ReaderPool(path, 0.1)
+    pool = ReaderPool(FileDriver(path).connect_reader)
     await read_epoch(pool)
     (reader,) = pool._idle
     with pytest.raises(Exception, match="readonly"):
@@ -316,7 +318,7 @@ async def test_aiosqlite_still_runs_functions_on_its_thread(path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql+asyncpg://localhost/sz", "speaks SQLite only"),
+        ("postgresql://localhost/sz", "has to begin with"),
         ("mysql://localhost", "neither"),
         ("sqlite://", "neither"),
     ],
@@ -384,3 +386,17 @@ def _oldest(path: Path) -> None:
 
 def test_faults_of_the_store_are_store_errors() -> None:
     assert issubclass(Fault, StoreError)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        (sqlite3.SQLITE_IOERR, Lost), (sqlite3.SQLITE_IOERR_FSYNC, Lost), (sqlite3.SQLITE_CORRUPT, Lost),
+        (sqlite3.SQLITE_READONLY, Lost), (sqlite3.SQLITE_FULL, NoRoom), (sqlite3.SQLITE_BUSY, Locked),
+        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, Violation), (sqlite3.SQLITE_ERROR, Fault),
+    ],
+)  # fmt: skip
+def test_what_sqlite_says_has_its_meaning_for_the_ledger(code: int, meaning: type[Fault]) -> None:
+    error = sqlite3.OperationalError("said")
+    error.sqlite_errorcode = code
+    assert type(translate(error)) is meaning

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDriver
+from core.ledger.open import open_ledger
 from core.ledger.port import ForbiddenTransition, OccurrenceTaken, StaleMove, Transaction
 from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
+from core.ledger.settings import StoreSettings
 from schedule_zero.run import OPEN, TERMINAL, TRANSITIONS, RunState
 from tests.ledger.making import NOW, attempt, lease, run
+from tests.postgres import Databases
 
 IDS = st.sampled_from([f"run_{n}" for n in range(6)])
 STATES = st.sampled_from(list(RunState))
@@ -25,10 +32,11 @@ TEXTS = st.none() | st.text(max_size=5)
 class Ledgers(RuleBasedStateMachine):
     """Moves of a few runs, with their attempts and leases."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: AbstractContextManager[StoredLedger]) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.ledger = StoredLedger(MemoryDriver())
+        self.kept = ledger
+        self.ledger = ledger.__enter__()
         self.runs: dict[str, RunRow] = {}
         self.attempts: dict[tuple[str, int], AttemptRow] = {}
         self.leases: dict[str, LeaseRow] = {}
@@ -40,6 +48,7 @@ class Ledgers(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.loop.run_until_complete(self.ledger.close())
         self.loop.close()
+        self.kept.__exit__(None, None, None)
 
     def write(self, *doings: tuple[str, Any]) -> BaseException | None:
         async def unit(tx: Transaction) -> None:
@@ -174,6 +183,30 @@ def _hold_nul(*texts: str | None) -> bool:
     return any("\0" in text for text in texts if text is not None)
 
 
+@contextlib.contextmanager
+def in_memory() -> Iterator[StoredLedger]:
+    yield StoredLedger(MemoryDriver())
+
+
+@contextlib.contextmanager
+def on_a_server(databases: Databases) -> Iterator[StoredLedger]:
+    with databases.one() as name:
+        yield open_ledger(StoreSettings(url=databases.server.url(name)), Path("unused"))
+
+
 @pytest.mark.slow
 def test_the_ledger_moves_runs_as_a_plain_model_does() -> None:
-    run_state_machine_as_test(Ledgers, settings=settings(max_examples=40, stateful_step_count=20, deadline=None))
+    class InMemory(Ledgers):
+        def __init__(self) -> None:
+            super().__init__(in_memory())
+
+    run_state_machine_as_test(InMemory, settings=settings(max_examples=40, stateful_step_count=20, deadline=None))
+
+
+@pytest.mark.slow
+def test_a_ledger_on_a_server_moves_runs_as_a_plain_model_does(databases: Databases) -> None:
+    class OnAServer(Ledgers):
+        def __init__(self) -> None:
+            super().__init__(on_a_server(databases))
+
+    run_state_machine_as_test(OnAServer, settings=settings(max_examples=15, stateful_step_count=20, deadline=None))

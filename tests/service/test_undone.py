@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from core.governor.settings import GovernorSettings, Plan
-from core.ledger.connection import Mark, Step
+from core.ledger.connection import Fault, Mark, NoRoom, Step
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDatabase, MemoryDriver
 from core.ledger.port import Transaction
@@ -19,7 +18,7 @@ from core.ledger.rows import ScheduleRow
 from schedule_zero.errors import QuotaExceeded
 from tests.engine.conftest import Build
 from tests.engine.house import House
-from tests.ledger.faults import Between, sqlite_error
+from tests.ledger.faults import Between
 from tests.service.people import MOD, Post, post
 
 LIMIT = 5
@@ -57,8 +56,8 @@ async def live(house: House) -> int:
 async def test_room_that_a_refused_group_would_have_made_is_not_given_away(house: House, between: Between) -> None:
     made = [await post(house, MOD) for _ in range(LIMIT)]
 
-    def full(step: Step) -> sqlite3.Error | None:
-        return sqlite_error(sqlite3.SQLITE_FULL, "full") if step.statement is Mark.COMMIT else None
+    def full(step: Step) -> Fault | None:
+        return NoRoom("full") if step.statement is Mark.COMMIT else None
 
     between.fails = full
     deletions = (house.client.delete_schedule(schedule.id) for schedule in made[:-1])

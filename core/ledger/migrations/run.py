@@ -1,16 +1,17 @@
-"""Running the migrations on a file."""
+"""Running the migrations, on a file or on a server."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool, StaticPool
 
 FOLDER: Final = Path(__file__).parent
 
@@ -49,3 +50,32 @@ def run_migrations(path: Path, target: str = "head") -> None:
         raise
     finally:
         engine.dispose()
+
+
+async def migrate_server(dsn: str, target: str = "head") -> None:
+    """Bring a database of a PostgreSQL server to a revision, in one transaction.
+
+    Raises:
+        asyncpg.PostgresError: as the server raised it.
+    """
+    import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - only who uses a server loads its driver
+
+    async def connect() -> Any:
+        return await asyncpg.connect(dsn)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, target)
+    except DBAPIError as error:
+        if error.orig is not None and isinstance(error.orig.__cause__, asyncpg.PostgresError):
+            raise error.orig.__cause__ from error
+        raise
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, target: str) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
