@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from schedule_zero import asking, wire
 from schedule_zero import requests as ask
 from schedule_zero.answers import ANSWERS, NOT_TWICE
-from schedule_zero.asking import bucket_of
-from schedule_zero.event import Event
+from schedule_zero.event import Event, bucket_of
 from schedule_zero.routes import ROUTES
 from schedule_zero.views import Problem
 
