@@ -38,8 +38,9 @@ async def cursor(house: House, name: str) -> tuple[int, int] | None:
 
 
 async def kept(house: House, name: str, seq: int) -> None:
+    """Until the place is kept up to a number."""
     async with asyncio.timeout(10):
-        while await cursor(house, name) != (1, seq):
+        while (found := await cursor(house, name)) is None or found[1] < seq:
             await asyncio.sleep(0.01)
 
 
