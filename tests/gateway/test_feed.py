@@ -271,8 +271,15 @@ async def test_buckets_are_dealt_out_anew_and_nobody_is_told_twice_or_left_out(d
     low, high = str(5 << 22), str(37 << 22)
 
     async def each() -> tuple[int, int]:
-        """One event in a guild of either half; their numbers."""
-        return await tell(desk.house, 1, guild=low), await tell(desk.house, 1, guild=high)
+        """One event in a guild of either half, in one transaction; their numbers."""
+        now = desk.house.clock.now()
+
+        async def unit(tx: Transaction) -> None:
+            await tx.journal.append([EventRow(at=now, kind="run.failed", guild_id=guild) for guild in (low, high)])
+
+        await desk.house.ledger.write(unit)
+        _, head = await desk.house.ledger.reader.journal.head()
+        return head - 1, head
 
     async def told(pages: AsyncIterator[Page], upto: int) -> list[int]:
         return [event.seq async for event in _events(pages, upto)]
