@@ -31,6 +31,7 @@ from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, IntervalTrigger, Trigger
 
 PATIENCE_S = 20.0
+SAVED_WITHIN_S: Final = 2.0
 PACE = Pace(longest_sleep_s=0.02, dispatch_s=0.05, janitor_s=0.02)
 OPEN_PLAN = GovernorSettings(default_plan="trusted")
 
@@ -311,9 +312,11 @@ class House:
         return await self.client.create_schedule(spec)
 
     async def every(self, seconds: float, *, first_in: float = 0.05, **fields: Any) -> Schedule:
-        """A series whose first time is close; the clock is moved to the others."""
-        trigger = IntervalTrigger(every=f"PT{seconds:g}S", start=self.clock.in_s(first_in))
-        return await self.schedule(trigger, **fields)
+        """A series whose first time is close, once it is saved; the clock is moved to the others."""
+        trigger = IntervalTrigger(every=f"PT{seconds:g}S", start=self.clock.in_s(first_in + SAVED_WITHIN_S))
+        schedule = await self.schedule(trigger, **fields)
+        self.clock.move(SAVED_WITHIN_S)
+        return schedule
 
     async def run_now(self, schedule: Schedule, **args: Any) -> Run:
         """Run a schedule now."""
