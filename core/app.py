@@ -25,6 +25,7 @@ from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import EventRow
 from core.ledger.settings import StoreSettings
 from core.local import LocalClient
+from core.service.keyring import Keyring
 from core.service.service import Service
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler
@@ -32,7 +33,9 @@ from schedule_zero.ids import IdMaker
 from schedule_zero.views import Part
 
 if TYPE_CHECKING:
+    from core.gateway.exposure import Curve
     from core.gateway.gateway import Gateway
+    from core.gateway.guard import Guard
 
 log = structlog.get_logger("schedule_zero.app")
 
@@ -45,11 +48,14 @@ class App:
     def __init__(
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
-        ids: IdMaker | None = None, handlers_at: str | None = None,
+        ids: IdMaker | None = None, handlers_at: str | None = None, curve: Curve = "auto",
     ) -> None:  # fmt: skip
-        """``handlers_at``: where handlers in other processes connect; None: there are none."""
+        """``handlers_at``: where handlers in other processes connect; None: there are none. ``curve``: when encrypted."""
         self._handlers_at = handlers_at
+        self._curve: Curve = curve
+        self._guard: Guard | None = None
         self._gateway: Gateway | None = None
+        self.keyring = Keyring()
         self._data_dir = data_dir
         self._retention = retention
         self._clock = clock or SystemClock()
@@ -125,7 +131,8 @@ class App:
             pace=self._pace,
             ids=self._ids,
         )
-        self.service = Service(self.engine, self._governor, lambda: self._parts)
+        self.service = Service(self.engine, self._governor, lambda: self._parts, self.keyring)
+        await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:
             await handler.start()
@@ -141,13 +148,22 @@ class App:
         ]
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
+        self._tasks.append(asyncio.create_task(self.service.keys.keep(), name="the keys"))
         if self._handlers_at is not None:
-            from core.gateway.gateway import Gateway  # noqa: PLC0415 - a core without a gateway needs no ZeroMQ
+            self._listen(self._handlers_at)
 
-            gateway = Gateway(self.engine, self._clock)
-            self.handlers_at = gateway.bind(self._handlers_at)
-            self._gateway = gateway
-            self._tasks.append(asyncio.create_task(gateway.run(), name="the gateway"))
+    def _listen(self, handlers_at: str) -> None:
+        from core.gateway.gateway import Gateway  # a core without a gateway needs no ZeroMQ
+        from core.gateway.guard import Guard
+        from core.gateway.pair import ensure_pair
+
+        pair = ensure_pair(self._data_dir)
+        self.keyring.server = pair.public
+        self._guard = Guard(self.keyring, self._clock, pair, self._curve)
+        gateway = Gateway(self.engine, self._clock, self._guard, self.service.keys.register)
+        self.handlers_at = gateway.bind(handlers_at)
+        self._gateway = gateway
+        self._tasks.append(asyncio.create_task(gateway.run(), name="the gateway"))
 
     async def _stop(self) -> None:
         failed = any(task.done() for task in self._tasks)
@@ -161,6 +177,8 @@ class App:
         self._tasks = []
         if self._gateway is not None:
             await self._gateway.close()
+        if self._guard is not None:
+            await self._guard.close()
         await self.ledger.close()
 
     async def _start_late(self, handler: Handler, link: InProcessLink) -> None:

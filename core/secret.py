@@ -1,8 +1,13 @@
-"""Secrets of the configuration: they can be used, but not shown by accident."""
+"""Secrets: they can be used, but not shown by accident, and lie in files for their owner alone."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Final
+
+_PREFIX: Final = "sz_"
 
 
 class Secret:
@@ -40,3 +45,32 @@ def read_secret(kind: type, value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("has to be text that is not empty (the value is not shown)")
     return Secret(value.strip())
+
+
+def new_token() -> str:
+    """A token nobody has seen."""
+    return _PREFIX + secrets.token_urlsafe(32)
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a file for its owner alone, the whole of it or nothing, unless it is there; the first of two writers wins.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass  # another process was first; what it wrote counts
+        finally:
+            draft.unlink(missing_ok=True)
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)

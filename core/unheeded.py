@@ -11,7 +11,6 @@ UNHEEDED: Final = (
     "http.oauth",
     "zmq.clients",
     "zmq.events",
-    "zmq.curve",
     "core.key",
     "discord.operator_ids",
     "governor.plans.*.sends_per_channel",

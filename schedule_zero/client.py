@@ -14,6 +14,7 @@ from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
+from schedule_zero.key import Key, KeyPage, KeyRole
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import Trigger
@@ -124,6 +125,18 @@ class CoreClient(ABC):
 
     async def set_user_timezone(self, user_id: str, timezone: str | None) -> views.UserTimezone:
         return await self._ask(ask.PutUserTimezone(user_id=user_id, timezone=timezone), views.UserTimezone)
+
+    async def new_key(self, name: str, role: KeyRole, *, key: str | None = None, **options: Any) -> Key:
+        return await self._ask(ask.NewKey(name=name, role=role, idempotency_key=key, **options), Key)
+
+    async def list_keys(self, **filters: Any) -> KeyPage:
+        return await self._ask(ask.ListKeys(**filters), KeyPage)
+
+    async def revoke_key(self, id: str) -> Key:
+        return await self._ask(ask.RevokeKey(id=id), Key)
+
+    async def rotate_key(self, id: str, *, public: str | None = None) -> Key:
+        return await self._ask(ask.RotateKey(id=id, public=public), Key)
 
     async def status(self) -> views.Status:
         return await self._ask(ask.GetStatus(), views.Status)

@@ -9,23 +9,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import zmq
 
 AT_ONCE: Final = 512
 MOST_FRAMES: Final = 3
 
-Take = Callable[[Sequence[Sequence[bytes]]], None]
+Take = Callable[[Sequence[Sequence[Any]]], None]
 
 
 class Pump:
     """Owns one socket: nobody else receives, sends or closes it. Lives on the loop it was made in."""
 
-    def __init__(self, socket: zmq.Socket[bytes], take: Take) -> None:
-        """``take`` gets what came in one turn: messages, each a list of its first frames (at most ``MOST_FRAMES``)."""
+    def __init__(
+        self, socket: zmq.Socket[bytes], take: Take, *, named: bool = False, most_frames: int = MOST_FRAMES
+    ) -> None:
+        """``take`` gets what came in one turn: messages, each a list of its first frames (at most ``most_frames``).
+
+        ``named``: the first frame is a ``zmq.Frame``, which knows whose key its connection has shown.
+        """
         self._socket = socket
         self._take = take
+        self._copy = not named
+        self._most_frames = most_frames
         self._loop = asyncio.get_running_loop()
         self._fd = int(socket.getsockopt(zmq.FD))
         self._looking = False
@@ -64,7 +71,7 @@ class Pump:
         self._looking = False
         if self._closed:
             return
-        batch: list[Sequence[bytes]] = []
+        batch: list[Sequence[Any]] = []
         try:
             while len(batch) < AT_ONCE:
                 batch.append(self._receive())
@@ -75,11 +82,11 @@ class Pump:
         if not self._closed:
             self._look()
 
-    def _receive(self) -> Sequence[bytes]:
+    def _receive(self) -> Sequence[Any]:
         socket = self._socket
-        frames = [socket.recv(zmq.NOBLOCK)]
+        frames: list[Any] = [socket.recv(zmq.NOBLOCK, copy=self._copy)]
         while socket.getsockopt(zmq.RCVMORE):
             frame = socket.recv(zmq.NOBLOCK)
-            if len(frames) < MOST_FRAMES:
+            if len(frames) < self._most_frames:
                 frames.append(frame)
         return frames

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
+from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
@@ -225,6 +226,40 @@ class PutUserTimezone(_Request, tag="user.timezone.put", frozen=True):
     timezone: Word | None
 
 
+class NewKey(_Request, tag="key.new", frozen=True):
+    """Answers Key. With ``public`` a CURVE key; with ``register`` a registration, which is good for ``valid_for``; else
+    a token. The token stands in the first answer alone: a repetition under the same idempotency key has none."""
+
+    name: KeyName
+    role: KeyRole
+    guild_id: Id | None = None
+    public: PublicKey | None = None
+    register: bool = False
+    valid_for: Word = "PT1H"
+
+
+class ListKeys(_Request, tag="key.list", frozen=True):
+    """Answers KeyPage. ``over``: also those that were revoked or ran out."""
+
+    guild_id: Id | None = None
+    any_guild: bool = False
+    over: bool = False
+
+
+class RevokeKey(_Request, tag="key.revoke", frozen=True):
+    """Answers Key. Its holder is cut off at once."""
+
+    id: Id
+
+
+class RotateKey(_Request, tag="key.rotate", frozen=True):
+    """Answers Key: another one for the same holder, beside this one until this one is revoked. ``public``: of a CURVE
+    key, the new one."""
+
+    id: Id
+    public: PublicKey | None = None
+
+
 class GetStatus(_Request, tag="status", frozen=True):
     """Answers Status: whether the core accepts and fires, and how it is doing."""
 
@@ -256,5 +291,9 @@ Request = (
     | NoteGuild
     | GetUserTimezone
     | PutUserTimezone
+    | NewKey
+    | ListKeys
+    | RevokeKey
+    | RotateKey
     | GetStatus
 )

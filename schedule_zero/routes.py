@@ -12,6 +12,7 @@ import msgspec
 
 from schedule_zero import requests as ask
 from schedule_zero import views
+from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
 
@@ -102,6 +103,10 @@ ROUTES: Final = (
     _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
     _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),
+    _route(ask.NewKey, "POST /keys", Key, "Make a key or a registration", status=201),
+    _route(ask.ListKeys, "GET /keys", KeyPage, "List keys"),
+    _route(ask.RevokeKey, "DELETE /keys/{id}", Key, "Revoke a key"),
+    _route(ask.RotateKey, "POST /keys/{id}/rotate", Key, "Make another key for the same holder", status=201),
     _route(ask.ReadTime, "POST /times/read", views.ReadingView, "What words about time mean"),
     _route(ask.SuggestTimes, "GET /times/suggest", views.Suggestions, "Complete a half-typed time"),
     _route(ask.SuggestZones, "GET /times/zones", views.Suggestions, "Complete a half-typed time zone"),

@@ -8,6 +8,7 @@ import msgspec
 
 from schedule_zero.errors import FieldError, ReadingOffer
 from schedule_zero.event import Event
+from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run
 from schedule_zero.schedule import MonthEnd, Schedule
 from schedule_zero.trigger import Trigger
@@ -180,6 +181,8 @@ View = (
     | Suggestions
     | GuildSettings
     | UserTimezone
+    | Key
+    | KeyPage
     | Status
     | Done
 )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from msgspec import Meta
 
+from schedule_zero.key import PublicKey
 from schedule_zero.run import Cause
 
 VERSION: Final = 1
@@ -66,7 +67,8 @@ class Hello(_Message, tag="HELLO"):
         methods: what it can do.
         credit: how many attempts it takes at once.
         held: attempts it runs, or has answered without an acknowledgement. The core adopts them.
-        token: a registration token, where the core asks for one.
+        token: a token, where the core asks for one.
+        public: the public key that a registration token shall bind, where the connection does not show it.
     """
 
     name: Name
@@ -77,6 +79,7 @@ class Hello(_Message, tag="HELLO"):
     credit: Credit
     held: Pairs
     token: Annotated[str, Meta(max_length=200)] | None = None
+    public: PublicKey | None = None
 
 
 class Ack(_Message, tag="ACK"):

@@ -28,7 +28,7 @@ from core.governor.settings import GovernorSettings
 from core.logs import configure
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
-from core.web.token import FILE, TokenHolder, ensure_token
+from core.web.token import FILE, ensure_token
 from schedule_zero.instant import parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -95,8 +95,9 @@ def tune_interpreter() -> None:
 async def _serve(config: Config, token: str, front: Front) -> None:
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
-        handlers_at=config.zmq.handlers,
+        handlers_at=config.zmq.handlers, curve=config.zmq.curve,
     )  # fmt: skip
+    app.keyring.trust(token)
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
     _stop_on_signals(app)
@@ -104,17 +105,17 @@ async def _serve(config: Config, token: str, front: Front) -> None:
         sides: list[asyncio.Task[None]] = []
         leaving.push_async_callback(_end, sides)
         await leaving.enter_async_context(app.running())
-        up = await _open_http(config, token, app, leaving)
+        up = await _open_http(config, app, leaving)
         tune_interpreter()
         sides.append(asyncio.create_task(front(up), name="the Discord side"))
         await _until_stopped(app, up, sides[0])
         _log.info("stopping")
 
 
-async def _open_http(config: Config, token: str, app: App, leaving: contextlib.AsyncExitStack) -> Up:
+async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStack) -> Up:
     status = await app.client.status()
     web = build_web(
-        app.service, config.http, TokenHolder(token), version=status.version,
+        app.service, config.http, app.keyring.api_actor, version=status.version,
         with_metrics=config.reporting.metrics.enabled,
     )  # fmt: skip
     server = HttpServer(web, config.http)
@@ -124,6 +125,7 @@ async def _open_http(config: Config, token: str, app: App, leaving: contextlib.A
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
     click.echo(f"  {'handlers at':<11} {app.handlers_at}")
+    click.echo(f"  {'their key':<11} {app.keyring.server}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 

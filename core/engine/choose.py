@@ -14,7 +14,7 @@ from core.governor.verdict import Wait
 
 AVAILABLE: Final = "available"
 
-Candidates = Callable[[str, str], Sequence[str]]
+Candidates = Callable[[str, str, str | None], Sequence[str]]
 
 
 class Chosen(msgspec.Struct, gc=False):
@@ -28,22 +28,26 @@ class Chosen(msgspec.Struct, gc=False):
 
 def choose(
     queue: FairQueue, governor: Governor, candidates: Candidates, taken: Callable[[str, str], None], now: float,
-    limit: int,
+    limit: int, apart: Callable[[str], bool],
 ) -> list[Chosen]:  # fmt: skip
-    """Up to ``limit`` runs in fair order. One that is refused is parked with the refusal, which ``why`` then tells."""
+    """Up to ``limit`` runs in fair order. One that is refused is parked with the refusal, which ``why`` then tells.
+
+    ``apart``: whether guilds wait for different instances of a handler.
+    """
     chosen: list[Chosen] = []
     while len(chosen) < limit:
         entry = queue.next(now)
         if entry is None:
             break
         place: Place = entry.payload
-        able = candidates(place.handler, place.method)
+        able = candidates(place.handler, place.method, place.guild_id)
         if not able:
-            queue.park(entry, Wait(scope=f"handler:{place.handler}", limit=AVAILABLE, used=0, allowed=0, until=None))
+            wait = Wait(scope=f"handler:{place.handler}", limit=AVAILABLE, used=0, allowed=0, until=None)
+            queue.park(entry, wait, apart=apart(place.handler))
             continue
         verdict = governor.take(entry.guild, entry.method, able, now)
         if isinstance(verdict, Wait):
-            queue.park(entry, verdict)
+            queue.park(entry, verdict, apart=apart(place.handler))
             continue
         queue.started(entry)
         taken(verdict.handler, place.handler)

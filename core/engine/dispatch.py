@@ -114,7 +114,10 @@ class Dispatcher:
         if self._paused:
             return []
         now = self._clock.monotonic()
-        return choose(self._queue, self._governor, self._fleet.candidates, self._fleet.taken, now, BATCH)
+        fleet = self._fleet
+        return choose(
+            self._queue, self._governor, fleet.candidates, fleet.taken, now, BATCH, apart=fleet.is_shared_out
+        )  # fmt: skip
 
     async def _sleep(self) -> None:
         now = self._clock.monotonic()
@@ -228,7 +231,7 @@ class Dispatcher:
 
     def _flight(self, item: Chosen, schedule: ReadyRun | ScheduleRow, args: str, now: int, monotonic: float) -> Flight:
         place, terms = item.place, self._book.terms.of(schedule.policy)
-        info = self._fleet.method(place.handler, place.method)
+        info = self._fleet.method(place.handler, place.method, place.guild_id)
         timeout_s = info.timeout if info is not None and info.timeout is not None else terms.timeout_s
         order = Order(
             run_id=place.run_id, attempt=place.attempt + 1, schedule_id=place.schedule_id, guild_id=place.guild_id,

@@ -152,7 +152,7 @@ class Engine:
 
     def _tell(self, kind: EventKind, instance: Instance, **facts: str) -> None:
         data = msgspec.json.encode({"handler": instance.handler, "instance": instance.name, **facts}).decode()
-        self.herald.tell(EventRow(at=self.clock.now(), kind=kind, data=data))
+        self.herald.tell(EventRow(at=self.clock.now(), kind=kind, guild_id=instance.guild_id, data=data))
 
     def serves(self, handler: str) -> bool:
         """Whether a handler of this name runs inside the core."""

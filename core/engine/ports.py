@@ -119,15 +119,20 @@ class AnswerSink(Protocol):
 
 
 class Instance(msgspec.Struct, kw_only=True):
-    """One process, or in-process object, that serves a handler's name."""
+    """One process, or in-process object, that serves a handler's name. ``guild_id``: the one guild it works for."""
 
     name: str
     handler: str
+    guild_id: str | None = None
     methods: dict[str, MethodInfo]
     available: bool = True
     draining: bool = False
     in_flight: int = 0
     credit: int = 512
+
+    def works_for(self, guild_id: str | None) -> bool:
+        """Whether it may be given runs of this guild."""
+        return self.guild_id is None or self.guild_id == guild_id
 
 
 class HandlerLink(Protocol):

@@ -9,17 +9,21 @@ does not come back before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 import msgspec
 import structlog
 import zmq
 
 from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
+from core.gateway.admission import Registers, Turned, judge
+from core.gateway.guard import Guard, user_of
 from core.gateway.peer import Peer
-from core.listening import cannot_listen
+from core.service.keyring import KeyRow
 from schedule_zero import wire
+from schedule_zero.errors import ScheduleZeroError, Unavailable
 from schedule_zero.handler import MethodInfo
 from schedule_zero.pump import Pump
 from schedule_zero.run import Cause
@@ -31,8 +35,12 @@ LOOK_S: Final = BEAT_S / 4
 SILENT_AFTER_S: Final = 2.5 * BEAT_S
 SLACK: Final = 256
 HANDSHAKE_MS: Final = 5000
+SETTING: Final = "zmq.handlers"
 NACK_RETRY_S: Final = 1.0
 _schema: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+Register = Callable[[str, str, str], Awaitable[KeyRow]]
+"""Binds a public key to a handler's name, by a registration token: (token, name, public key). Raises what refuses it."""
 
 
 class Host(AnswerSink, Protocol):
@@ -55,24 +63,27 @@ class Host(AnswerSink, Protocol):
 class Gateway:
     """The handlers' door."""
 
-    def __init__(self, host: Host, clock: Clock) -> None:
+    def __init__(self, host: Host, clock: Clock, guard: Guard, register: Register) -> None:
+        """``guard``: whose context the socket is made in; it is closed after the gateway, by whoever made it."""
         self._host = host
         self._clock = clock
+        self._guard = guard
+        self._register = register
+        self._registering: dict[bytes, asyncio.Task[None]] = {}
+        self._encrypted = False
         self._peers: dict[bytes, Peer] = {}
         self._outgoing: dict[bytes, list[msgspec.Struct]] = {}
         self._flushing = False
         self._pump: Pump
-        self._context: zmq.Context[Any]
         self.address = ""
 
     def bind(self, address: str) -> str:
         """Listen; the address, with the port that was found where ``*`` was asked for.
 
         Raises:
-            CannotListen: the address is taken, or not ours.
+            CannotListen: the address is taken, not ours, or may not be bound without encryption.
         """
-        self._context = zmq.Context()
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        socket: zmq.Socket[bytes] = self._guard.context.socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.SNDHWM, SLACK)
         socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_BODY)
@@ -80,14 +91,10 @@ class Gateway:
         socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
         socket.setsockopt(zmq.LINGER, 0)
-        try:
-            socket.bind(address)
-        except zmq.ZMQError as error:
-            socket.close()
-            self._context.term()
-            raise cannot_listen(address, "zmq.handlers", OSError(error.errno, error.strerror)) from None
-        self.address = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
-        self._pump = Pump(socket, self._take)
+        door = self._guard.bind(socket, address, SETTING, roles={"handler"}, strangers=True)
+        self.address, self._encrypted = door.address, door.encrypted
+        self._pump = Pump(socket, self._take, named=door.encrypted)
+        self._guard.keyring.on_change(self._cut)
         return self.address
 
     async def run(self) -> None:
@@ -109,16 +116,29 @@ class Gateway:
     async def close(self) -> None:
         """Stop listening. Handlers keep what they hold, and look for the next core."""
         self._flush()
+        for task in self._registering.values():
+            task.cancel()
+        await asyncio.gather(*self._registering.values(), return_exceptions=True)
         await self._pump.close(0)
-        self._context.term()
+
+    def _cut(self) -> None:
+        """Keys have changed. Whose key is revoked is told, and not heard any more; its leases run out."""
+        for peer in list(self._peers.values()):
+            if peer.row is not None and not self._guard.keyring.is_valid(peer.row.id):
+                self._refuse(peer.route, "the key of this handler was revoked", again=False)
 
     # what handlers say
 
-    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+    def _take(self, batch: Sequence[Sequence[Any]]) -> None:
         answers: list[Answer] = []
         now = self._clock.monotonic()
         for frames in batch:
-            route = bytes(frames[0])
+            if self._encrypted:
+                route, user = frames[0].bytes, user_of(frames[0])
+                if not self._guard.admits(user):
+                    continue
+            else:
+                route, user = frames[0], None
             try:
                 if len(frames) != 2:
                     raise wire.WireError("a message has one body")
@@ -127,11 +147,13 @@ class Gateway:
                 self._refuse(route, str(error), again=False)
                 continue
             peer = self._peers.get(route)
+            if peer is not None and peer.user != user:  # a route is its first user's until that is gone
+                continue
             if peer is not None:
                 peer.heard = now
             for message in messages:
                 if isinstance(message, wire.Hello):
-                    self._greet(route, message, now)
+                    self._greet(route, user, message, now)
                     peer = self._peers.get(route)
                 elif peer is None:
                     self._say(route, wire.Who())
@@ -170,7 +192,7 @@ class Gateway:
             if not self._host.holds(peer.instance.name, run_id, attempt):
                 peer.cancel(run_id, attempt)
 
-    def _greet(self, route: bytes, hello: wire.Hello, now: float) -> None:
+    def _greet(self, route: bytes, user: str | None, hello: wire.Hello, now: float) -> None:
         low, high = hello.versions
         if not low <= wire.VERSION <= high:
             self._refuse(
@@ -180,21 +202,48 @@ class Gateway:
         if self._host.serves(hello.name):
             self._refuse(route, f"the name {hello.name} belongs to a handler of the core itself", again=False)
             return
+        if route[:1] != b"\0":  # only those that the socket itself gives begin so; others could be taken by others
+            self._refuse(route, "a handler sets no routing id of its own", again=False)
+            return
+        judgement = judge(hello, user, self._guard.keyring, self._clock.now())
+        if isinstance(judgement, Turned):
+            self._refuse(route, judgement.sentence, again=False)
+        elif isinstance(judgement, Registers):
+            if route not in self._registering:
+                registering = self._registered(route, user, hello, judgement)
+                self._registering[route] = asyncio.create_task(registering, name=f"registration of {hello.name}")
+        else:
+            self._welcome(route, user, hello, judgement.row, now)
+
+    async def _registered(self, route: bytes, user: str | None, hello: wire.Hello, wanted: Registers) -> None:
+        try:
+            row = await self._register(wanted.token, hello.name, wanted.public)
+        except ScheduleZeroError as error:
+            self._refuse(route, error.sentence, again=isinstance(error, Unavailable))
+        else:
+            self._welcome(route, user, hello, row, self._clock.monotonic())
+        finally:
+            del self._registering[route]
+
+    def _welcome(self, route: bytes, user: str | None, hello: wire.Hello, row: KeyRow | None, now: float) -> None:
         try:
             methods = {offer.name: _method(offer) for offer in hello.methods}
         except msgspec.MsgspecError as error:
             self._refuse(route, f"the schema of a method is no JSON object: {error}", again=False)
             return
-        name = f"{hello.name}@{hello.instance}"
+        name = _instance_name(hello, row)
         for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
             del self._peers[known.route]  # the same process on a new connection
         instance = Instance(name=name, handler=hello.name, methods=methods, credit=hello.credit)
-        peer = Peer(route, instance, self._say, now)
+        if row is not None:
+            instance.guild_id = row.guild_id
+            self._guard.keyring.note_use(row, self._clock.now())
+        peer = Peer(route, instance, self._say, now, user=user, row=row)
         self._peers[route] = peer
         self._say(route, wire.Welcome(wire.VERSION, LEASE_S, BEAT_S, wire.LARGEST_BODY, self._clock.now()))
         self._host.join(peer)
         self._beat(peer, hello.held)
-        log.info("handler connected", handler=hello.name, instance=hello.instance, software=hello.software)
+        log.info("handler connected", handler=hello.name, instance=name, software=hello.software)
 
     def _refuse(self, route: bytes, reason: str, *, again: bool) -> None:
         peer = self._peers.get(route)
@@ -269,6 +318,13 @@ def _nack(message: wire.Nack) -> Answer:
         run_id=message.run_id, attempt=message.attempt, kind="failed", error=message.reason,
         cause=Cause.LASTING if lasting else Cause.PASSING, retry_after_s=None if lasting else NACK_RETRY_S,
     )  # fmt: skip
+
+
+def _instance_name(hello: wire.Hello, row: KeyRow | None) -> str:
+    """How the core tells a process from others. What is bound to a guild has names of its own, so that nobody takes over
+    what another guild's handler holds."""
+    where = "" if row is None or row.guild_id is None else quote(row.guild_id, "") + ":"
+    return f"{hello.name}@{where}{hello.instance}"
 
 
 def _method(offer: wire.MethodOffer) -> MethodInfo:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from core.engine.ports import HandlerLink, Instance, Order
+from core.service.keyring import KeyRow
 from schedule_zero import wire
 
 MOST_ORDERS: Final = 512
@@ -21,11 +22,18 @@ class Peer(HandlerLink):
     Attributes:
         route: where the socket finds it; another after each reconnect.
         heard: when it last said anything, in monotonic seconds; ``told``: when we last beat.
+        user: the public key its connection has shown; None on a plain one.
+        row: the key it was admitted by; None: it was believed.
     """
 
-    def __init__(self, route: bytes, instance: Instance, send: Send, now: float) -> None:
+    def __init__(
+        self, route: bytes, instance: Instance, send: Send, now: float, *, user: str | None = None,
+        row: KeyRow | None = None,
+    ) -> None:  # fmt: skip
         self.route = route
         self.instance = instance
+        self.user = user
+        self.row = row
         self.heard = self.told = now
         self._send = send
         self._left = asyncio.Event()

@@ -110,11 +110,13 @@ class FairQueue:
                 return self._hand_out(band, lane)
         return None
 
-    def park(self, entry: Waiting, wait: Wait) -> None:
+    def park(self, entry: Waiting, wait: Wait, *, apart: bool = False) -> None:
         """A run just handed out was refused. It waits on, and with it whatever the same refusal would meet.
 
         A refusal by ``global`` shuts the queue, one by a plan or a guild parks the guild, one by a method or a handler
         parks that method of the guild; until the time it names, or until its scope is ``released``.
+
+        ``apart``: guilds wait for different instances of the handler, so none stands behind another's refusal.
         """
         lane, share = entry.lane, entry.lane.share
         self._refund(entry)
@@ -128,7 +130,8 @@ class FairQueue:
             self._gates.refuse(share, wait.scope, wait, until=wait.until, releasable=by_release)
         elif kind == "handler" or wait.limit == "handlers":
             handler = self._handlers[lane.method] = f"handler:{entry.handler}"
-            self._gates.refuse(lane, handler, wait, method=lane.method, until=wait.until, releasable=True)
+            guild = entry.guild or "" if apart else ""
+            self._gates.refuse(lane, handler, wait, method=lane.method, guild=guild, until=wait.until, releasable=True)
         else:
             self._gates.refuse(lane, wait.scope, wait, until=wait.until, releasable=by_release)
 

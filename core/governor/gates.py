@@ -15,12 +15,12 @@ class Gates:
     def __init__(self, places: Iterator[int]) -> None:
         self._places = places
         self.any = False
-        self._by_scope: dict[str, dict[tuple[str, str, int], Gate]] = {}
+        self._by_scope: dict[str, dict[tuple[str, str, str, int], Gate]] = {}
         self._alarms: list[tuple[float, int, Gate]] = []
 
     def refuse(
-        self, waiter: Share | Lane, scope: str, wait: Wait, *, method: str = "", until: float | None,
-        releasable: bool,
+        self, waiter: Share | Lane, scope: str, wait: Wait, *, method: str = "", guild: str = "",
+        until: float | None, releasable: bool,
     ) -> None:  # fmt: skip
         """Hold a waiter back behind the gate of a scope's limit.
 
@@ -28,13 +28,14 @@ class Gates:
             scope: under which name a release opens the gate.
             wait: what ``why`` tells.
             method: tells apart the gates of one handler, whose methods may run on different processes.
+            guild: tells apart those of one method, where guilds wait for different processes.
             until: monotonic seconds at which it opens by itself.
             releasable: whether a release opens it.
         """
         self.any = True
         share = waiter.share if isinstance(waiter, Lane) else waiter
         limit = "" if method else wait.limit
-        key = (limit, method, share.band.priority)
+        key = (limit, method, guild, share.band.priority)
         gates = self._by_scope.setdefault(scope, {})
         gate = gates.get(key)
         if gate is None:

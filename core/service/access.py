@@ -1,6 +1,7 @@
 """Access: who may see and change what. Pure; every use case asks here, and nowhere else is it decided.
 
-An operator may do everything. A member sees their own schedules, and with Discord's Manage Messages all those of the
+An operator may do everything; one whose key is confined to a guild everything in that guild, and nothing elsewhere, nor
+what is the service's or a person's own. A member sees their own schedules, and with Discord's Manage Messages all those of the
 guild they speak in: what is posted in a channel for some is nobody else's to read. Their own they may also calm (pause,
 delete, stop a run) from anywhere. What makes a schedule act (run, resume, retry, change, bring back) takes the right
 that making it would take, in its guild and now: who was banned there, or is no moderator any more, posts nothing there.
@@ -22,6 +23,7 @@ from schedule_zero.schedule import ScheduleSpec
 
 REMINDER: Final = "reminder"
 DIRECT: Final = "send_dm"
+_CONFINED: Final = "This key is confined to its server; what belongs to others, or to the service, takes another key."
 _strings: Final = msgspec.json.Decoder(dict[str, str]).decode
 _arguments: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -31,16 +33,31 @@ def is_reminder(metadata: dict[str, str]) -> bool:
     return metadata.get("kind") == REMINDER
 
 
+def is_confined(actor: Actor) -> bool:
+    """Whether the actor operates one guild only."""
+    return actor.kind != "member" and actor.guild_id is not None
+
+
+def runs_service(actor: Actor) -> bool:
+    """Whether the actor operates the whole service."""
+    return actor.kind != "member" and actor.guild_id is None
+
+
 def moderates(actor: Actor, guild_id: str | None) -> bool:
     """Whether everybody's schedules of this guild are the actor's to see and change."""
     if actor.kind != "member":
-        return True
+        return actor.guild_id is None or actor.guild_id == guild_id
     return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_MESSAGES)
 
 
 def may_see(actor: Actor, row: ScheduleRow) -> bool:
     """Whether the actor may know of this schedule, its runs and what it says."""
-    return moderates(actor, row.guild_id) or row.owner_id == actor.id
+    return moderates(actor, row.guild_id) or owns(actor, row)
+
+
+def owns(actor: Actor, row: ScheduleRow) -> bool:
+    """Whether a schedule is that person's own. Keys are no people, whatever their names."""
+    return actor.kind == "member" and row.owner_id == actor.id
 
 
 def visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter | None:
@@ -49,7 +66,7 @@ def visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter | None:
     Raises:
         NotFound: it names a guild they do not speak in.
     """
-    if actor.kind != "member" or wanted.owner_id == actor.id:
+    if runs_service(actor) or (actor.kind == "member" and wanted.owner_id == actor.id):
         return wanted
     if wanted.guild_id is not None:
         require_guild(actor, wanted.guild_id, change=False)
@@ -59,9 +76,18 @@ def visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter | None:
     return None if wanted.owner_id is not None else msgspec.structs.replace(here, owner_id=actor.id)
 
 
+def within(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter:
+    """A listing of what the actor may act on, kept to the guild they are confined to, if they are. Raises NotFound."""
+    if not is_confined(actor):
+        return wanted
+    if wanted.guild_id is not None:
+        require_guild(actor, wanted.guild_id, change=False)
+    return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+
+
 def visible_runs(actor: Actor, wanted: RunFilter) -> RunFilter:
     """The listing of runs narrowed to those of schedules the actor may see where they speak. Raises NotFound."""
-    if actor.kind != "member":
+    if runs_service(actor):
         return wanted
     if wanted.guild_id is not None:
         require_guild(actor, wanted.guild_id, change=False)
@@ -82,14 +108,14 @@ def require_schedule(actor: Actor, row: ScheduleRow | None, id: str) -> Schedule
 
 def require_run(actor: Actor, row: RunRow | None, schedule: ScheduleRow | None, id: str) -> RunRow:
     """The run, if it exists for the actor, who may know of it if they may know of its schedule. Raises NotFound."""
-    if row is None or (actor.kind == "member" and (schedule is None or not may_see(actor, schedule))):
+    if row is None or not (moderates(actor, row.guild_id) or (schedule is not None and owns(actor, schedule))):
         raise NotFound(f"There is no run {id!r}; the runs of a schedule are listed with it.")
     return row
 
 
 def require_change(actor: Actor, row: ScheduleRow) -> None:
     """Raises Forbidden unless the actor may calm this schedule: pause or delete it, stop a run of it."""
-    if row.owner_id != actor.id and not moderates(actor, row.guild_id):
+    if not may_see(actor, row):
         raise Forbidden("This schedule is somebody else's; changing it takes the permission Manage Messages here.")
 
 
@@ -125,6 +151,8 @@ def require_edit(actor: Actor, before: ScheduleRow, after: ScheduleSpec) -> None
 
 def require_create(actor: Actor, spec: ScheduleSpec) -> None:
     """Raises Forbidden unless the actor may create this schedule."""
+    if is_confined(actor) and spec.guild_id != actor.guild_id:
+        raise Forbidden(_CONFINED)
     if actor.kind != "member":
         return
     if spec.guild_id != actor.guild_id:
@@ -139,7 +167,7 @@ def require_create(actor: Actor, spec: ScheduleSpec) -> None:
 
 def require_guild(actor: Actor, guild_id: str, *, change: bool) -> None:
     """Raises NotFound or Forbidden unless the actor may see (or change) a guild's settings."""
-    if actor.kind != "member":
+    if runs_service(actor):
         return
     if guild_id != actor.guild_id:
         raise NotFound(f"There is no server {guild_id!r} here.")
@@ -149,7 +177,7 @@ def require_guild(actor: Actor, guild_id: str, *, change: bool) -> None:
 
 def require_user(actor: Actor, user_id: str) -> None:
     """Raises Forbidden unless the actor may see and change this person's own settings."""
-    if actor.kind == "member" and actor.id != user_id:
+    if not (runs_service(actor) or (actor.kind == "member" and actor.id == user_id)):
         raise Forbidden("Everybody sets their own time zone, and sees only that.")
 
 
@@ -161,10 +189,40 @@ def require_place(actor: Actor, guild_id: str | None, user_id: str | None) -> No
         require_user(actor, user_id)
 
 
-def require_operator(actor: Actor) -> None:
-    """Raises Forbidden unless the actor runs the service."""
+def knows_people(actor: Actor) -> bool:
+    """Whether what a person has set for themselves may show in what the actor is answered."""
+    return not is_confined(actor)
+
+
+def require_operator(actor: Actor, guild_id: str | None = None) -> None:
+    """Raises Forbidden unless the actor runs the service, or that guild's part of it."""
     if actor.kind == "member":
         raise Forbidden("Only the service itself may say this.")
+    if not moderates(actor, guild_id):
+        raise Forbidden(_CONFINED)
+
+
+def require_keys(actor: Actor, guild_id: str | None) -> None:
+    """Raises Forbidden unless the actor may make keys for this guild (None: for all)."""
+    if actor.kind == "member":
+        raise Forbidden("Keys are the business of who runs the service.")
+    if not moderates(actor, guild_id):
+        raise Forbidden(_CONFINED)
+
+
+def visible_keys(actor: Actor, guild_id: str | None, *, any_guild: bool) -> tuple[str | None, bool]:
+    """The guild whose keys are listed (None: those for all), or whether all are. Raises Forbidden, NotFound."""
+    if runs_service(actor):
+        return guild_id, any_guild
+    require_keys(actor, actor.guild_id)
+    if guild_id is not None:
+        require_guild(actor, guild_id, change=False)
+    return actor.guild_id, False
+
+
+def may_see_key(actor: Actor, guild_id: str | None) -> bool:
+    """Whether the actor may know of a key for this guild (None: for all), and end it."""
+    return actor.kind != "member" and moderates(actor, guild_id)
 
 
 def require_events(actor: Actor, guild_id: str | None) -> None:

@@ -18,6 +18,7 @@ from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings, Quota
 from core.ledger.port import Ledger, NameTaken, Reader, StoreClosed, StoreError, StoreFull, Transaction
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
+from core.service.keyring import Keyring, KeyRow
 from core.timing.zones import zone
 from schedule_zero import views
 from schedule_zero.actor import Actor
@@ -53,19 +54,21 @@ class Effects:
         self.withdrawn: list[str] = []
         self.cancel: list[str] = []
         self.facts: list[tuple[str, str]] = []
+        self.keys: list[KeyRow] = []
 
     def clear(self) -> None:
         """A unit may run twice; what it noted the first time does not count."""
-        for notes in (self.schedules, self.runs, self.withdrawn, self.cancel, self.facts):
+        for notes in (self.schedules, self.runs, self.withdrawn, self.cancel, self.facts, self.keys):
             notes.clear()
 
 
 class Desk:
     """Shared by all use cases."""
 
-    def __init__(self, engine: Engine, governor: GovernorSettings) -> None:
+    def __init__(self, engine: Engine, governor: GovernorSettings, keyring: Keyring) -> None:
         self.engine = engine
         self.governor = governor
+        self.keyring = keyring
         self._changes: set[asyncio.Task[Any]] = set()
         self._facts: dict[tuple[str, str], Any] = {}
         self._forgotten = 0
@@ -273,6 +276,8 @@ class Desk:
         return row.answer
 
     async def _apply(self, effects: Effects) -> None:
+        for key in effects.keys:  # first: who is revoked is cut off before anybody hears that it is done
+            self.keyring.put(key)
         for fact in effects.facts:
             self._forgotten += 1
             self._facts.pop(fact, None)

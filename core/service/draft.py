@@ -129,7 +129,7 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
     if quota.handlers is not None and spec.handler not in quota.handlers:
         mistakes.add("handler", f"this server's plan allows {', '.join(quota.handlers)} only")
         return
-    if fleet.method(spec.handler, spec.method) is None:
+    if fleet.method(spec.handler, spec.method, spec.guild_id) is None:
         _say_what_there_is(spec, fleet, mistakes)
         return
     check = fleet.check(spec.handler, spec.method)
@@ -147,11 +147,12 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
 
 
 def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> None:
-    known = fleet.handlers()
-    if spec.handler not in known:
-        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(known) or 'none'}")
+    pools = {name: pool for name, pool in fleet.handlers().items() if fleet.exists_for(name, spec.guild_id)}
+    if spec.handler not in pools:
+        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(pools) or 'none'}")
         return
-    names = sorted({name for instance in known[spec.handler] for name in instance.methods})
+    at_work = [instance for instance in pools[spec.handler] if instance.works_for(spec.guild_id)]
+    names = sorted({name for instance in at_work for name in instance.methods})
     mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
 
 

@@ -51,8 +51,9 @@ class Finding:
         if request.reminders:
             metadata = (("kind", access.REMINDER),)
             wanted = ScheduleFilter(any_guild=True, owner_id=actor.id, text=text, metadata=metadata)
-        elif not access.moderates(actor, request.guild_id):
+        elif actor.kind == "member" and not access.moderates(actor, request.guild_id):
             wanted = msgspec.structs.replace(wanted, owner_id=actor.id)
+        wanted = access.within(actor, wanted)
         found = await self._named(actor, text)
         for state in _ACTIONABLE:
             if len(found) < MOST_SUGGESTED:

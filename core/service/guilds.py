@@ -100,7 +100,7 @@ class Guilds:
 
     async def note(self, actor: Actor, request: ask.NoteGuild) -> Done:
         """The bot is in a guild, or no longer. An event only when that is news."""
-        access.require_operator(actor)
+        access.require_operator(actor, request.guild_id)
         now = self._desk.clock.now()
 
         async def work(tx: Transaction, effects: Effects) -> Done:

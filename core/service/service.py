@@ -14,6 +14,8 @@ from core.service.batch import Batches
 from core.service.desk import Desk
 from core.service.finding import Finding
 from core.service.guilds import Guilds
+from core.service.keyring import Keyring
+from core.service.keys import Keys
 from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules
@@ -26,6 +28,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Malformed
 from schedule_zero.event import Event
+from schedule_zero.key import Key
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import BatchView, Done, GuildSettings, Part, UserTimezone, View
@@ -47,19 +50,27 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.PutGuildSettings: GuildSettings,
     ask.PutUserTimezone: UserTimezone,
     ask.NoteGuild: Done,
+    ask.NewKey: Key,
+    ask.RevokeKey: Key,
+    ask.RotateKey: Key,
 }
 
 
 class Service:
     """Use cases by noun, behind one method."""
 
-    def __init__(self, engine: Engine, governor: GovernorSettings, parts: Callable[[], dict[str, Part]]) -> None:
-        """``parts``: how the parts outside the engine are doing, for status."""
-        desk = self._desk = Desk(engine, governor)
+    def __init__(
+        self, engine: Engine, governor: GovernorSettings, parts: Callable[[], dict[str, Part]],
+        keyring: Keyring | None = None,
+    ) -> None:  # fmt: skip
+        """``parts``: how the parts outside the engine are doing, for status; ``keyring``: where the doors look keys up."""
+        desk = self._desk = Desk(engine, governor, keyring or Keyring())
         times, room = Times(desk), Room(desk)
         schedules, finding = Schedules(desk, room, times), Finding(desk)
         runs, undoing = Runs(desk), Undoing(desk, room)
+        self.keyring = desk.keyring
         self.guilds = Guilds(desk)
+        self.keys = Keys(desk)
         self._watching = Watching(desk)
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = {
@@ -89,6 +100,10 @@ class Service:
             ask.NoteGuild: self.guilds.note,
             ask.GetUserTimezone: self.guilds.get_user_zone,
             ask.PutUserTimezone: self.guilds.put_user_zone,
+            ask.NewKey: self.keys.new,
+            ask.ListKeys: self.keys.page,
+            ask.RevokeKey: self.keys.revoke,
+            ask.RotateKey: self.keys.rotate,
             ask.GetStatus: self._statuses.status,
         }
 

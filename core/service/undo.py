@@ -39,7 +39,9 @@ class Undoing:
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             undo = await self._valid(tx, request.token)
-            current = access.require_schedule(actor, await tx.schedules.get(undo.schedule_id), undo.schedule_id)
+            current = await tx.schedules.get(undo.schedule_id)
+            if current is None or not access.may_see(actor, current):
+                raise _too_late()
             access.require_change(actor, current)
             if current.revision != undo.revision:
                 raise Conflict("The schedule has been changed again since then; undo the newer change first.")
@@ -66,9 +68,7 @@ class Undoing:
     async def _valid(self, tx: Transaction, token: str) -> UndoRow:
         undo = await tx.notes.undo(token)
         if undo is None or undo.until < self._desk.clock.now():
-            raise Gone(
-                "It is too late to undo this, or there is no such change; each can be taken back for 15 minutes, once."
-            )
+            raise _too_late()
         return undo
 
     def _restored(self, undo: UndoRow, current: ScheduleRow) -> ScheduleRow:
@@ -85,6 +85,10 @@ class Undoing:
             if row.next_due is None:
                 row.state = "done"
         return row
+
+
+def _too_late() -> Gone:
+    return Gone("It is too late to undo this, or there is no such change; each can be taken back for 15 minutes, once.")
 
 
 def _next_due(row: ScheduleRow, pending: int | None, now: int) -> int | None:

@@ -67,7 +67,7 @@ def place_of(text: str | None, epoch: int) -> int | None:
 
 
 def _scope(actor: Actor, guild_id: str | None) -> str | None:
-    """The guild whose events are told; None for all. A member hears those of the guild they speak in."""
-    scope = actor.guild_id if actor.kind == "member" and guild_id is None else guild_id
+    """The guild whose events are told; None for all. Who speaks in a guild, or is confined to one, hears that one's."""
+    scope = actor.guild_id if guild_id is None else guild_id
     access.require_events(actor, scope)
     return scope

@@ -15,6 +15,7 @@ from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from core.service import access
 from core.web.answering import answer, broken, document, refused, unrouted
 from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
@@ -210,7 +211,7 @@ def _described(body: bytes) -> HTTPRouteHandler:
 def _measured(parts: _Parts, registries: Sequence[CollectorRegistry]) -> HTTPRouteHandler:
     async def measured(request: Request[Any, Any, Any]) -> ASGIResponse:
         scope: Any = request.scope
-        parts.actor(dict(scope["headers"]))
+        access.require_operator(parts.actor(dict(scope["headers"])))
         return document(exposition(registries, await parts.status()), media_type=CONTENT_TYPE)
 
     return route(list(METRICS_PATHS), http_method=[HttpMethod.GET])(measured)

@@ -12,7 +12,8 @@ from core.cli import run
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
-from core.web.token import FILE, TokenHolder
+from core.web.token import FILE
+from tests.web.conftest import holding
 from tests.web.fake import FakeDoor
 
 TOKEN = "sz_cli"
@@ -55,7 +56,7 @@ def serving() -> Iterator[Core]:
     """The HTTP door with a loop of its own; commands have theirs."""
     door = FakeDoor()
     settings = HttpSettings(bind="127.0.0.1:0")
-    server = HttpServer(build_web(door, settings, TokenHolder(TOKEN)), settings)
+    server = HttpServer(build_web(door, settings, holding(TOKEN)), settings)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

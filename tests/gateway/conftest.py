@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from core.gateway.exposure import Curve
 from core.gateway.gateway import Gateway
+from core.gateway.guard import Guard
+from core.gateway.pair import new_pair
 from schedule_zero.worker import Worker
 from tests.engine.conftest import Build, build, clock, logged, make_ledger
 from tests.engine.house import Hands, House
@@ -25,9 +28,11 @@ class Far(Hands):
 class Door:
     """A house with a gateway, and the workers that came to it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, curve: Curve = "auto") -> None:
         self.house = house
-        self.gateway = Gateway(house.engine, house.clock)
+        self.pair = new_pair()
+        self.guard = Guard(house.service.keyring, house.clock, self.pair, curve)
+        self.gateway = Gateway(house.engine, house.clock, self.guard, house.service.keys.register)
         self.address = self.gateway.bind("tcp://127.0.0.1:*")
         self._tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self.gateway.run())]
         self.workers: list[Worker] = []
@@ -53,6 +58,7 @@ class Door:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.gateway.close()
+        await self.guard.close()
 
 
 @pytest.fixture

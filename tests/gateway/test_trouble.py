@@ -139,7 +139,7 @@ async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_th
     gate.set()
     await house.until(lambda: bool(worker._unacknowledged))
     await house.open(serve=False)
-    second = Gateway(house.engine, house.clock)
+    second = Gateway(house.engine, house.clock, first.guard, house.service.keys.register)
     second.bind(first.address)
     ended = await house.ended(run.id)
     assert (ended.state, ended.result, ended.attempt, len(hands.calls)) == (RunState.SUCCEEDED, "kept", 1, 1)

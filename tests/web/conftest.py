@@ -6,15 +6,24 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from core.service.keyring import Keyring
 from core.web.app import Web, build_web
+from core.web.door import TokenCheck
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
-from core.web.token import TokenHolder
 from schedule_zero.http import HttpClient
 from tests.web.fake import FakeDoor
 
 TOKEN = "sz_test"
 SETTINGS = HttpSettings(bind="127.0.0.1:0")
+
+
+def holding(token: str) -> TokenCheck:
+    """Who holds this token runs the service, and nobody else is known."""
+    keyring = Keyring()
+    keyring.trust(token)
+    return keyring.api_actor
+
 
 # One server per file: starting and stopping one costs more than most tests. Tests that need their own make it.
 
@@ -33,7 +42,7 @@ def door(lasting_door: FakeDoor) -> FakeDoor:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def web(lasting_door: FakeDoor) -> Web:
-    return build_web(lasting_door, SETTINGS, TokenHolder(TOKEN), version="1.2.3")
+    return build_web(lasting_door, SETTINGS, holding(TOKEN), version="1.2.3")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -12,10 +12,10 @@ import pytest
 
 from core.web.app import Web
 from core.web.settings import HttpSettings, address_of
-from core.web.token import FILE, TokenHolder, ensure_token, read_token
+from core.web.token import FILE, ensure_token, read_token
 from schedule_zero.actor import OPERATOR
 from schedule_zero.routes import HEALTH_PATHS, OPENAPI_PATH, PREFIX, READY_PATHS, ROUTES
-from tests.web.conftest import TOKEN
+from tests.web.conftest import TOKEN, holding
 from tests.web.fake import FakeDoor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -127,19 +127,19 @@ async def test_the_public_name_is_ours_too(door: FakeDoor) -> None:
 
     token = {"Authorization": f"Bearer {TOKEN}"}
     settings = HttpSettings(bind="127.0.0.1:8080", public_url="https://schedule.example.org")
-    web = build_web(door, settings, TokenHolder(TOKEN))
+    web = build_web(door, settings, holding(TOKEN))
     assert await asked(web, f"{PREFIX}/runs", {"Host": "schedule.example.org", **token}) == 200
     assert await asked(web, f"{PREFIX}/runs", {"Host": "other.example.org", **token}) == 403
     page = {"Host": "127.0.0.1:8080", "Origin": "https://schedule.example.org", **token}
     assert await asked(web, f"{PREFIX}/runs/r/retry", page, "POST") == 200
-    everywhere = build_web(door, HttpSettings(bind="0.0.0.0:8080"), TokenHolder(TOKEN))
+    everywhere = build_web(door, HttpSettings(bind="0.0.0.0:8080"), holding(TOKEN))
     assert await asked(everywhere, f"{PREFIX}/runs", {"Host": "whatever", **token}) == 200
 
 
 async def test_a_request_with_two_hosts_is_refused(door: FakeDoor) -> None:
     from core.web.app import build_web
 
-    web = build_web(door, HttpSettings(), TokenHolder(TOKEN))
+    web = build_web(door, HttpSettings(), holding(TOKEN))
     headers = {"Authorization": f"Bearer {TOKEN}", "Host": "evil.example", "HOST": "127.0.0.1"}
     assert await asked(web, f"{PREFIX}/runs", headers) == 403
 
@@ -160,7 +160,7 @@ async def test_answers_carry_the_headers_that_keep_browsers_careful(
 async def test_a_mounted_application_sees_its_prefix_and_keeps_its_own_policy(door: FakeDoor) -> None:
     from core.web.app import build_web
 
-    web = build_web(door, HttpSettings(), TokenHolder(TOKEN))
+    web = build_web(door, HttpSettings(), holding(TOKEN))
     seen: list[tuple[str, str]] = []
 
     async def page(scope: Any, receive: Any, send: Any) -> None:
@@ -202,7 +202,7 @@ async def test_an_empty_token_file_opens_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_token_holder_knows_one_token() -> None:
-    check = TokenHolder("right")
+    check = holding("right")
     assert check("right") == OPERATOR
     assert check("wrong") is None
     assert check("") is None

@@ -15,14 +15,13 @@ from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.web.app import build_web
 from core.web.server import HttpServer
-from core.web.token import TokenHolder
 from handlers.echo import Echo
 from schedule_zero import requests as ask
 from schedule_zero.errors import Invalid
 from schedule_zero.routes import PREFIX
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger
-from tests.web.conftest import SETTINGS, TOKEN
+from tests.web.conftest import SETTINGS, TOKEN, holding
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -45,7 +44,7 @@ async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[App]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def real(app: App) -> AsyncIterator[aiohttp.ClientSession]:
-    server = HttpServer(build_web(app.service, SETTINGS, TokenHolder(TOKEN)), SETTINGS)
+    server = HttpServer(build_web(app.service, SETTINGS, holding(TOKEN)), SETTINGS)
     await server.start()
     async with aiohttp.ClientSession(server.address, headers={"Authorization": f"Bearer {TOKEN}"}) as session:
         yield session

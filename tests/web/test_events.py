@@ -11,11 +11,10 @@ import pytest
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.stream import stream
-from core.web.token import TokenHolder
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.event import Event
 from schedule_zero.requests import ListEvents
-from tests.web.conftest import SETTINGS, TOKEN
+from tests.web.conftest import SETTINGS, TOKEN, holding
 from tests.web.fake import FakeDoor, event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -73,7 +72,7 @@ async def test_a_reader_who_leaves_is_forgotten(http: aiohttp.ClientSession, doo
 
 async def test_streams_end_when_the_door_closes() -> None:
     door = FakeDoor()
-    server = HttpServer(build_web(door, SETTINGS, TokenHolder(TOKEN)), SETTINGS)
+    server = HttpServer(build_web(door, SETTINGS, holding(TOKEN)), SETTINGS)
     await server.start()
     headers = {**STREAM, "Authorization": f"Bearer {TOKEN}"}
     session = aiohttp.ClientSession(server.address, headers=headers)

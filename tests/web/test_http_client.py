@@ -12,7 +12,6 @@ import pytest
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
-from core.web.token import TokenHolder
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.errors import (
@@ -32,7 +31,7 @@ from schedule_zero.routes import ROUTES
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import IntervalTrigger, TextTrigger
-from tests.web.conftest import SETTINGS, TOKEN
+from tests.web.conftest import SETTINGS, TOKEN, holding
 from tests.web.fake import STATUS, FakeDoor, event
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -157,13 +156,13 @@ async def test_many_requests_at_once_use_few_connections(client: HttpClient, doo
 
 async def test_a_restarted_core_is_found_again() -> None:
     door = FakeDoor()
-    first = HttpServer(build_web(door, SETTINGS, TokenHolder(TOKEN)), SETTINGS)
+    first = HttpServer(build_web(door, SETTINGS, holding(TOKEN)), SETTINGS)
     await first.start()
     client = HttpClient(first.address, TOKEN)
     await client.get_run("r")
     settings = HttpSettings(bind=f"127.0.0.1:{first.port}")
     await first.stop()
-    second = HttpServer(build_web(door, settings, TokenHolder(TOKEN)), settings)
+    second = HttpServer(build_web(door, settings, holding(TOKEN)), settings)
     await second.start()
     await client.resume_schedule("s")  # not to be asked twice, so the dead connection has to be known beforehand
     await client.get_run("r")
@@ -180,7 +179,7 @@ async def test_events_arrive_in_order_and_by_kind(client: HttpClient, door: Fake
 
 async def test_events_go_on_where_they_were_when_the_core_restarts() -> None:
     door = FakeDoor()
-    first = HttpServer(build_web(door, SETTINGS, TokenHolder(TOKEN)), SETTINGS)
+    first = HttpServer(build_web(door, SETTINGS, holding(TOKEN)), SETTINGS)
     await first.start()
     client = HttpClient(first.address, TOKEN)
     events = client.events("1-0")
@@ -189,7 +188,7 @@ async def test_events_go_on_where_they_were_when_the_core_restarts() -> None:
     settings = HttpSettings(bind=f"127.0.0.1:{first.port}")
     await first.stop()
     await door.tell(event(3))
-    second = HttpServer(build_web(door, settings, TokenHolder(TOKEN)), settings)
+    second = HttpServer(build_web(door, settings, holding(TOKEN)), settings)
     await second.start()
     assert (await anext(events)).seq == 3
     await events.aclose()  # type: ignore[attr-defined]

@@ -16,7 +16,6 @@ from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.web.app import build_web
 from core.web.server import HttpServer
-from core.web.token import TokenHolder
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Gone, Invalid, NotFound, RevisionMismatch
 from schedule_zero.handler import Handler, method
@@ -24,7 +23,7 @@ from schedule_zero.http import HttpClient
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger, TextTrigger
-from tests.web.conftest import SETTINGS, TOKEN
+from tests.web.conftest import SETTINGS, TOKEN, holding
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DAILY = TextTrigger(text="every day at 9", timezone="Europe/Berlin")
@@ -44,7 +43,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
     app = App(store=StoreSettings(url="memory"), data_dir=folder, governor=GovernorSettings(default_plan="trusted"))
     app.serve(Echo())
     async with app.running():
-        server = HttpServer(build_web(app.service, SETTINGS, TokenHolder(TOKEN)), SETTINGS)
+        server = HttpServer(build_web(app.service, SETTINGS, holding(TOKEN)), SETTINGS)
         await server.start()
         yield app, server
         await server.stop()

@@ -13,9 +13,8 @@ from core.listening import CannotListen
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
-from core.web.token import TokenHolder
 from schedule_zero.requests import GetRun
-from tests.web.conftest import SETTINGS, TOKEN
+from tests.web.conftest import SETTINGS, TOKEN, holding
 from tests.web.fake import RUN, FakeDoor
 
 pytestmark = pytest.mark.slow
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 def server_on(bind: str, door: FakeDoor | None = None) -> HttpServer:
     settings = HttpSettings(bind=bind)
-    return HttpServer(build_web(door or FakeDoor(), settings, TokenHolder(TOKEN)), settings)
+    return HttpServer(build_web(door or FakeDoor(), settings, holding(TOKEN)), settings)
 
 
 async def test_a_port_in_use_is_named_with_the_remedy() -> None:

@@ -1,0 +1,55 @@
+"""The core's own CURVE pair: made at the first start, its secret half for the core alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import zmq
+
+from core.secret import write_once
+
+SECRET_FILE: Final = "curve.secret"  # noqa: S105  # the name of a file
+PUBLIC_FILE: Final = "curve.public"
+LENGTH: Final = 40
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A CURVE pair, in Z85."""
+
+    public: str
+    secret: str
+
+
+def new_pair() -> Pair:
+    """A pair nobody has seen."""
+    public, secret = zmq.curve_keypair()
+    return Pair(public.decode(), secret.decode())
+
+
+def ensure_pair(data_dir: Path) -> Pair:
+    """The pair of this installation; the first call makes it (secret half mode 0600).
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: the secret is there and is none.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / SECRET_FILE
+    write_once(path, new_pair().secret)
+    secret = path.read_text(encoding="utf-8").strip()
+    try:
+        if len(secret) != LENGTH:
+            raise ValueError
+        public = zmq.curve_public(secret.encode("ascii")).decode()
+    except (ValueError, zmq.ZMQError):
+        raise ValueError(
+            f"{path} holds no CURVE key; put the right one back, or delete it: then a new pair is made, and every "
+            "handler's key file needs its new public half"
+        ) from None
+    told = data_dir / PUBLIC_FILE
+    if not told.exists() or told.read_text(encoding="utf-8").strip() != public:
+        told.write_text(public + "\n", encoding="utf-8")
+        told.chmod(0o644)
+    return Pair(public, secret)

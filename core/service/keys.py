@@ -1,0 +1,271 @@
+"""The use cases about keys: who may connect, and as whom. And the coming and going of keys with the ledger.
+
+A secret is never kept here. Of a token the ledger has its SHA-256, and a remembered answer has no token in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+import structlog
+
+from core.ledger.port import StoreClosed, StoreError, Transaction
+from core.ledger.rows import AuditRow
+from core.secret import new_token
+from core.service import access
+from core.service.desk import Desk, Effects
+from core.service.keyring import KeyRow, digest_of
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, QuotaExceeded, Unauthorized
+from schedule_zero.instant import DAY, MINUTE, parse_duration, spell
+from schedule_zero.key import Key, KeyKind, KeyPage
+
+log = structlog.get_logger("schedule_zero.keys")
+
+KEY: Final = "key"
+LONGEST_VALID: Final = 30 * DAY
+REVOKED_KEPT: Final = 30 * DAY
+EXPIRED_KEPT: Final = DAY
+MOST_KEYS: Final = 1000
+LOOK_S: Final = 5.0
+NOTE_EVERY: Final = MINUTE
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(KeyRow).decode
+
+
+class Keys:
+    """Keys, for who runs the service, and for the operators of single guilds."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._ring = desk.keyring
+
+    # what people ask for
+
+    async def new(self, actor: Actor, request: ask.NewKey) -> Key:
+        """Make a key. Raises Forbidden, Invalid, Conflict, QuotaExceeded."""
+        access.require_keys(actor, request.guild_id)
+        kind = _kind_of(request)
+        now = self._desk.clock.now()
+        if request.role == "handler" and self._desk.engine.serves(request.name):
+            message = f"{request.name} is a handler of the core itself, and connects nowhere; choose another name"
+            raise Invalid(f"name: {message}", (FieldError("name", message),))
+        row = KeyRow(
+            id=self._desk.ids.make("key", now), name=request.name, role=request.role, kind=kind, created=now,
+            created_by=_who(actor), guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
+            expires=now + _validity(request.valid_for) if kind == "registration" else None,
+        )  # fmt: skip
+        return await self._make(actor, request, row, "key.new")
+
+    async def page(self, actor: Actor, request: ask.ListKeys) -> KeyPage:
+        """The keys the actor may see."""
+        guild_id, any_guild = access.visible_keys(actor, request.guild_id, any_guild=request.any_guild)
+        now = self._desk.clock.now()
+        found = [
+            self._view(row, now)
+            for row in self._ring.rows()
+            if (any_guild or row.guild_id == guild_id) and (request.over or row.state(now) in ("active", "pending"))
+        ]
+        return KeyPage(items=tuple(found), server=self._ring.server)
+
+    async def revoke(self, actor: Actor, request: ask.RevokeKey) -> Key:
+        """End a key, at once and for good. What is revoked already stays as it is."""
+        self._existing(actor, request.id)
+
+        async def work(tx: Transaction, effects: Effects) -> Key:
+            now = self._desk.clock.now()
+            before = await _stored(tx, request.id)
+            after = before
+            if before.revoked is None:
+                after = msgspec.structs.replace(before, revoked=now)
+                await self._write(tx, effects, _who(actor), "key.revoke", before, after)
+            return self._view(after, now)
+
+        return await self._desk.change(actor, request, Key, work)
+
+    async def rotate(self, actor: Actor, request: ask.RotateKey) -> Key:
+        """Another key for the same holder. Raises Conflict when this one is not in force, Invalid."""
+        old = self._existing(actor, request.id)
+        now = self._desk.clock.now()
+        if old.state(now) != "active":
+            raise Conflict(f"This key is {old.state(now)}; make a new one.")
+        if (old.kind == "curve") != (request.public is not None):
+            message = "is needed: the new key's public half" if request.public is None else "is not for a token"
+            raise Invalid(f"public: {message}", (FieldError("public", message),))
+        row = KeyRow(
+            id=self._desk.ids.make("key", now), name=old.name, role=old.role, kind=old.kind, created=now,
+            created_by=_who(actor), guild_id=old.guild_id, public=request.public, made_in=old.made_in,
+        )  # fmt: skip
+        return await self._make(actor, request, row, "key.rotate")
+
+    async def _make(self, actor: Actor, request: ask.NewKey | ask.RotateKey, row: KeyRow, action: str) -> Key:
+        token = None if row.kind == "curve" else new_token()
+        row = msgspec.structs.replace(row, digest=None if token is None else digest_of(token))
+
+        async def work(tx: Transaction, effects: Effects) -> Key:
+            kept = [_decode(text) for text in (await tx.notes.all(KEY)).values()]
+            if row.public is not None and any(other.public == row.public for other in kept):
+                raise Conflict("This public key is known here already, and stands for one holder; make another pair.")
+            if sum(other.guild_id == row.guild_id and other.revoked is None for other in kept) >= MOST_KEYS:
+                raise QuotaExceeded(
+                    f"There are {MOST_KEYS:,} keys; revoke some to make room.", limit="keys", used=MOST_KEYS,
+                    allowed=MOST_KEYS,
+                )  # fmt: skip
+            await self._write(tx, effects, _who(actor), action, None, row)
+            return self._view(row, row.created)
+
+        made = await self._desk.change(actor, request, Key, work)
+        if made.id == row.id:  # not remembered from an earlier request of the same idempotency key
+            made.token = token
+        return made
+
+    # what handlers ask for
+
+    async def register(self, token: str, name: str, public: str) -> KeyRow:
+        """Bind a public key to a handler's name; the registration is used up by the same transaction.
+
+        Raises:
+            Unauthorized: it is used, revoked or over, or meant for another name.
+            Unavailable, StorageFull: the store cannot take it now.
+        """
+        now = self._desk.clock.now()
+        row = self._ring.registration(token, now)
+        if row is None or row.name != name:
+            raise Unauthorized("this token is not known: it was used or revoked, or its time ran out")
+        id, effects = row.id, Effects()
+
+        async def work(tx: Transaction) -> KeyRow:
+            effects.clear()
+            before = await _stored(tx, id)
+            others = [_decode(text) for text in (await tx.notes.all(KEY)).values()]
+            if before.state(now) != "pending":
+                raise Unauthorized("this token is used up")
+            if any(other.public == public for other in others):
+                raise Unauthorized(
+                    "this public key is known here already, and stands for one holder; make another pair"
+                )
+            after = msgspec.structs.replace(before, kind="curve", public=public, expires=None, last_used=now)
+            await self._write(tx, effects, f"handler:{name}", "key.register", before, after)
+            return after
+
+        after = await self._desk.write(work)
+        self._ring.put(after)
+        return after
+
+    # the ledger and memory
+
+    async def load(self) -> None:
+        """Read every key there is; at start, and again and again: another core may have changed them."""
+        version = self._ring.version
+        stored = await self._desk.reader.notes.all(KEY)
+        if version == self._ring.version:  # else they changed while they were read
+            self._ring.load(_decode(text) for text in stored.values())
+
+    async def keep(self) -> None:
+        """Keep memory and ledger together, until cancelled: what others changed, what was used, what is long over."""
+        noted = self._desk.clock.now()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.load()
+                now = self._desk.clock.now()
+                if now - noted >= NOTE_EVERY:
+                    noted = now
+                    await self._note(now)
+            except StoreClosed:
+                return
+            except StoreError as error:  # keys as they are known hold on
+                log.warning("the store refused; keys are looked at again later", error=str(error))
+
+    async def _note(self, now: int) -> None:
+        """Write down when keys were used, and forget what is long over."""
+        used = self._ring.unnoted()
+        over = [row.id for row in self._ring.rows() if _is_long_over(row, now)]
+        if not used and not over:
+            return
+
+        async def work(tx: Transaction) -> list[KeyRow]:
+            changed = []
+            for id, at in used.items():
+                text = await tx.notes.get(KEY, id)
+                if text is not None:
+                    changed.append(msgspec.structs.replace(_decode(text), last_used=at))
+            documents: dict[str, str | None] = {row.id: _encode(row).decode() for row in changed}
+            await tx.notes.put(KEY, {**documents, **dict.fromkeys(over)})
+            return changed
+
+        for row in await self._desk.ledger.write(work):
+            self._ring.put(row)
+
+    async def _write(
+        self, tx: Transaction, effects: Effects, who: str, action: str, before: KeyRow | None, after: KeyRow
+    ) -> None:
+        await tx.notes.put(KEY, {after.id: _encode(after).decode()})
+        await tx.notes.audit(
+            [AuditRow(at=self._desk.clock.now(), guild_id=after.guild_id, actor=who, action=action, target=after.id,
+                      before=_for_audit(before), after=_for_audit(after))]
+        )  # fmt: skip
+        effects.keys.append(after)
+
+    def _existing(self, actor: Actor, id: str) -> KeyRow:
+        row = self._ring.row(id)
+        if row is None or not access.may_see_key(actor, row.guild_id):
+            raise NotFound(f"There is no key {id!r}; 'keys list' and GET /keys show what there is.")
+        return row
+
+    def _view(self, row: KeyRow, now: int) -> Key:
+        return Key(
+            id=row.id, name=row.name, role=row.role, kind=row.kind, state=row.state(now), guild_id=row.guild_id,
+            created=spell(row.created), created_by=row.created_by, public=row.public, expires=_spelt(row.expires),
+            last_used=_spelt(self._ring.last_used(row)), revoked=_spelt(row.revoked), server=self._ring.server,
+        )  # fmt: skip
+
+
+async def _stored(tx: Transaction, id: str) -> KeyRow:
+    text = await tx.notes.get(KEY, id)
+    if text is None:
+        raise NotFound(f"There is no key {id!r} any more.")
+    return _decode(text)
+
+
+def _kind_of(request: ask.NewKey) -> KeyKind:
+    """What kind of key is asked for. Raises Invalid."""
+    if not request.register:
+        return "token" if request.public is None else "curve"
+    if request.public is not None or request.role != "handler":
+        message = "is for a handler that brings its own key: leave out public, and say role handler"
+        raise Invalid(f"register: {message}", (FieldError("register", message),))
+    return "registration"
+
+
+def _validity(text: str) -> int:
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        raise Invalid(f"valid_for: {error}", (FieldError("valid_for", str(error)),)) from None
+    if not 0 < length <= LONGEST_VALID:
+        message = "must be more than nothing and at most P30D"
+        raise Invalid(f"valid_for: {message}", (FieldError("valid_for", message),))
+    return length
+
+
+def _is_long_over(row: KeyRow, now: int) -> bool:
+    if row.revoked is not None:
+        return now - row.revoked > REVOKED_KEPT
+    return row.kind == "registration" and row.expires is not None and now - row.expires > EXPIRED_KEPT
+
+
+def _who(actor: Actor) -> str:
+    return f"{actor.kind}:{actor.id}"
+
+
+def _for_audit(row: KeyRow | None) -> str | None:
+    return None if row is None else _encode(msgspec.structs.replace(row, digest=None)).decode()
+
+
+def _spelt(instant: int | None) -> str | None:
+    return None if instant is None else spell(instant)
