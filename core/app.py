@@ -158,7 +158,6 @@ class App:
         from core.gateway.pair import ensure_pair
 
         pair = ensure_pair(self._data_dir)
-        self.keyring.server = pair.public
         self._guard = Guard(self.keyring, self._clock, pair, self._curve)
         gateway = Gateway(self.engine, self._clock, self._guard, self.service.keys.register)
         self.handlers_at = gateway.bind(handlers_at)

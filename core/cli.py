@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.declaring import DEBUG, FILE, Group, asking, asking_about_one, paged, with_config
+from core.commands.making_keys import keys_group
 
 if TYPE_CHECKING:
     from core.commands.runs import Runs
@@ -92,6 +93,9 @@ def cli() -> None:
 
     Exit codes: 0 done, 1 failed, 2 the input was wrong.
     """
+
+
+cli.add_command(keys_group)
 
 
 @cli.command()

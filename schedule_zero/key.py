@@ -40,7 +40,7 @@ class Key(msgspec.Struct, kw_only=True):
         expires: until when a registration can be used.
         last_used: about when its holder was last here.
         token: what opens the door; only in the answer that made it, and not when that is repeated.
-        server: the core's own public key, for the holder's key file.
+        server: the core's own public key, for the holder's key file; None where its doors are plain.
     """
 
     id: str

@@ -14,10 +14,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from schedule_zero.curve import open_key_file
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.handler import Handler, methods_of
+from schedule_zero.keyfile import WrongKeyFile
 from schedule_zero.worker import CONCURRENCY, Worker
 
 CORE: Final = "tcp://127.0.0.1:4242"
@@ -34,7 +37,13 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
     try:
-        return serve(asked.object, core=asked.core, name=asked.name, concurrency=asked.concurrency, token=asked.token)
+        return serve(
+            asked.object, core=asked.core, name=asked.name, concurrency=asked.concurrency, token=asked.token,
+            key=asked.key,
+        )  # fmt: skip
+    except WrongKeyFile as error:
+        sys.stderr.write(f"{error.sentence}\n")
+        return WRONG_INPUT
     except WrongInput as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_INPUT
@@ -43,14 +52,18 @@ def main(arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def serve(place: str, *, core: str, name: str | None, concurrency: int, token: str | None) -> int:
-    """Load a handler and serve it to a core.
+def serve(
+    place: str, *, core: str, name: str | None, concurrency: int, token: str | None, key: Path | None = None
+) -> int:
+    """Load a handler and serve it to a core. ``key``: its key file.
 
     Raises:
         WrongInput: there is no handler of that name.
+        WrongKeyFile: the key file is none.
         Refused: the core does not admit it.
     """
-    worker = Worker(load(place), core, name=name, concurrency=concurrency, token=token)
+    keys = None if key is None else open_key_file(key)
+    worker = Worker(load(place), core, name=name, concurrency=concurrency, token=token, keys=keys)
     asyncio.run(_until_told(worker))
     return 0
 
@@ -119,7 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--concurrency", type=_count, default=CONCURRENCY, metavar="N", help="runs at once (default: %(default)s)"
     )
-    parser.add_argument("--token", help="a registration token, where the core asks for one")
+    parser.add_argument(
+        "--key", type=Path, metavar="FILE", help="the key file; with the core's key in it the connection is encrypted"
+    )
+    parser.add_argument("--token", help="a token, where the core asks for one; also a line of the key file")
     return parser
 
 

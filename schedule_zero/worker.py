@@ -13,15 +13,17 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from random import uniform
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import zmq
 
 from schedule_zero import wire
 from schedule_zero.calling import OnLoop, call, cancelled
+from schedule_zero.curve import Watch, encrypt
 from schedule_zero.errors import Unavailable
 from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
 from schedule_zero.wire import Ended
 
@@ -59,15 +61,18 @@ class Worker:
 
     def __init__(
         self, handler: Handler, address: str, *, name: str | None = None, concurrency: int = CONCURRENCY,
-        token: str | None = None, software: str = "schedule-zero-kit",
+        token: str | None = None, software: str = "schedule-zero-kit", keys: KeyFile | None = None,
     ) -> None:  # fmt: skip
-        """``address``: where the core listens for handlers; ``concurrency``: how many attempts at once."""
+        """``address``: where the core listens for handlers; ``concurrency``: how many attempts at once; ``keys``: the
+        handler's own pair, and the key of the core it speaks to encrypted."""
         self._handler = handler
         self._address = address
         self._name = name or name_of(handler)
         self._methods: dict[str, Method] = methods_of(handler)
         self._concurrency = concurrency
-        self._token = token
+        self._keys = keys or KeyFile()
+        self._encrypted = self._keys.server is not None
+        self._token = token or self._keys.token
         self._software = software
         self._work: dict[Pair, _Work] = {}
         self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
@@ -92,13 +97,16 @@ class Worker:
         await self._handler.start()
         context = zmq.Context()
         try:
-            self._pump = Pump(self._connected(context), self._take)
+            socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
+            watch = Watch(socket, self._address, self._turned, encrypted=self._encrypted)
+            self._pump = Pump(self._connected(socket), self._take)
             self._handler._on_change = lambda: self._on_the_loop(self._tell_credit)
             beating = asyncio.create_task(self._beat(), name="beat")
             try:
                 await self._over
             finally:
                 beating.cancel()
+                await watch.close()
                 await self._pump.close(LINGER_MS)
         finally:
             for work in self._work.values():
@@ -164,6 +172,9 @@ class Worker:
             log.warning("the core does not take this handler yet: %s", message.reason)
         elif not self._over.done():
             self._over.set_exception(Refused(message.reason))
+
+    def _turned(self, reason: str) -> None:
+        self._refused(wire.Refuse(reason, again=False))
 
     def _begin(self, order: wire.Order) -> None:
         pair = (order.run_id, order.attempt)
@@ -234,6 +245,7 @@ class Worker:
             name=self._name, instance=self.instance, versions=(wire.VERSION, wire.VERSION), software=self._software,
             methods=[_offer(method) for method in self._methods.values()], credit=self._credit(),
             held=held[: wire.MOST_PAIRS], token=self._token,
+            public=None if self._encrypted or self._token is None else self._keys.public,
         )  # fmt: skip
         self._say(hello)
 
@@ -283,8 +295,7 @@ class Worker:
         if not self._work and not self._unacknowledged:
             self._empty.set()
 
-    def _connected(self, context: zmq.Context[Any]) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
+    def _connected(self, socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
         socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
         socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_ORDERS)
@@ -292,6 +303,8 @@ class Worker:
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         socket.setsockopt(zmq.IPV6, 1)
+        if self._encrypted:
+            encrypt(socket, self._keys)
         socket.connect(self._address)
         return socket
 

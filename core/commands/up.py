@@ -125,7 +125,8 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
     click.echo(f"  {'handlers at':<11} {app.handlers_at}")
-    click.echo(f"  {'their key':<11} {app.keyring.server}")
+    if app.keyring.server is not None:
+        click.echo(f"  {'with key':<11} {app.keyring.server}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 

@@ -21,9 +21,9 @@ from zmq.utils import z85
 
 from core.engine.ports import Clock
 from core.gateway.exposure import Curve, Refused, protection, speaks_ipv6
-from core.gateway.pair import Pair
 from core.listening import CannotListen, cannot_listen
 from core.service.keyring import Keyring
+from schedule_zero.curve import Pair
 from schedule_zero.key import KeyRole
 from schedule_zero.pump import Pump
 
@@ -123,6 +123,7 @@ class Guard:
             answering.setsockopt(zmq.LINGER, 0)
             answering.bind(_ZAP)
             self._zap = Pump(answering, self._answer, most_frames=_ZAP_FRAMES)
+        self.keyring.server = self._pair.public
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, self._pair.secret.encode())
         socket.setsockopt(zmq.ZAP_DOMAIN, domain.encode())

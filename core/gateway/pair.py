@@ -5,27 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import msgspec
-import zmq
-
 from core.secret import write_once
+from schedule_zero.curve import Pair, new_pair, public_of
 
 SECRET_FILE: Final = "curve.secret"  # noqa: S105  # the name of a file
 PUBLIC_FILE: Final = "curve.public"
-LENGTH: Final = 40
-
-
-class Pair(msgspec.Struct, frozen=True):
-    """A CURVE pair, in Z85."""
-
-    public: str
-    secret: str
-
-
-def new_pair() -> Pair:
-    """A pair nobody has seen."""
-    public, secret = zmq.curve_keypair()
-    return Pair(public.decode(), secret.decode())
 
 
 def ensure_pair(data_dir: Path) -> Pair:
@@ -40,10 +24,8 @@ def ensure_pair(data_dir: Path) -> Pair:
     write_once(path, new_pair().secret)
     secret = path.read_text(encoding="utf-8").strip()
     try:
-        if len(secret) != LENGTH:
-            raise ValueError
-        public = zmq.curve_public(secret.encode("ascii")).decode()
-    except (ValueError, zmq.ZMQError):
+        public = public_of(secret)
+    except ValueError:
         raise ValueError(
             f"{path} holds no CURVE key; put the right one back, or delete it: then a new pair is made, and every "
             "handler's key file needs its new public half"

@@ -68,7 +68,7 @@ class Keyring:
     """Keys by what is shown of them. A change counts from the moment ``put`` returns.
 
     Attributes:
-        server: the public half of the core's own pair, in Z85; None where there is none.
+        server: the public half of the core's own pair, in Z85; None where nothing is encrypted.
         version: another number after every change.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -26,6 +26,7 @@ from core.web.settings import HttpSettings
 from core.web.stream import EVENT_STREAM, stream
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.errors import ScheduleZeroError, Unauthorized
+from schedule_zero.event import Event
 from schedule_zero.requests import GetStatus, ListEvents
 from schedule_zero.routes import (
     HEALTH_PATHS,
@@ -149,13 +150,26 @@ class _Parts:
         last = headers.get(b"last-event-id", b"").decode("latin-1") or asked.after
         # A page first: a wrong place or a missing right is refused in words while that is still possible.
         await self.door.handle(actor, msgspec.structs.replace(asked, after=last, limit=1))
-        events = self.door.follow(actor, last, kinds=asked.kinds, guild_id=asked.guild_id)
+        events = self._while_known(headers, self.door.follow(actor, last, kinds=asked.kinds, guild_id=asked.guild_id))
         return ASGIStreamingResponse(
             iterator=stream(events, self.closing),
             media_type=EVENT_STREAM,
             # nginx would otherwise hold the stream back until a buffer is full.
             headers={"x-accel-buffering": "no"},
         )
+
+    async def _while_known(self, headers: Mapping[bytes, bytes], events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """Events, as long as who asked for them is let in: a stream outlives many a token."""
+        try:
+            async for event in events:
+                try:
+                    self.actor(headers)
+                except Unauthorized:
+                    return
+                yield event
+        finally:
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
 
     async def status(self) -> Status:
         """The core's account of itself; one that says so if it cannot give any."""

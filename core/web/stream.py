@@ -26,9 +26,9 @@ def message(event: Event) -> bytes:
 async def stream(
     events: AsyncIterator[Event], closing: asyncio.Event, keep_alive: float = KEEP_ALIVE
 ) -> AsyncGenerator[bytes, None]:
-    """The bytes of a stream: events as they come, comments while there are none, until the door closes."""
+    """The bytes of a stream: events as they come, comments while there are none, until the door closes or they end."""
     ended = asyncio.ensure_future(closing.wait())
-    upcoming: asyncio.Future[Event] | None = None
+    upcoming: asyncio.Future[Event | None] | None = None
     try:
         yield _RETRY
         while not closing.is_set():
@@ -37,6 +37,8 @@ async def stream(
             await asyncio.wait((upcoming, ended), timeout=keep_alive, return_when=asyncio.FIRST_COMPLETED)
             if upcoming.done():
                 event, upcoming = upcoming.result(), None
+                if event is None:
+                    return
                 yield message(event)
             elif not ended.done():
                 yield _COMMENT
@@ -46,8 +48,8 @@ async def stream(
             await events.aclose()
 
 
-async def _next(events: AsyncIterator[Event]) -> Event:
-    return await anext(events)
+async def _next(events: AsyncIterator[Event]) -> Event | None:
+    return await anext(events, None)
 
 
 async def _drop(*waits: asyncio.Future[Any] | None) -> None:

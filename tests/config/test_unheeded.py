@@ -25,7 +25,7 @@ def test_each_key_that_is_set_and_has_no_effect_is_named_with_its_line(tmp_path:
         """\
 mode: minimal
 http: {oauth: {client_id: "1"}, bind: "127.0.0.1:1"}
-zmq: {curve: off, handlers: "tcp://127.0.0.1:4242"}
+zmq: {curve: "on", handlers: "tcp://127.0.0.1:4242"}
 discord: {operator_ids: ["1"], operator_guild_id: "2"}
 governor:
   plans:
@@ -39,7 +39,6 @@ processes: {core: {}, handlers: [{module: "a:B"}]}
     ) == [
         (1, "mode"),
         (2, "http.oauth.client_id"),
-        (3, "zmq.curve"),
         (4, "discord.operator_ids"),
         (7, "governor.plans.unverified.sends_per_channel"),
         (9, "governor.guilds.123.dms_per_hour"),

@@ -11,7 +11,7 @@ import pytest
 from core.gateway.exposure import Curve
 from core.gateway.gateway import Gateway
 from core.gateway.guard import Guard
-from core.gateway.pair import new_pair
+from schedule_zero.curve import new_pair
 from schedule_zero.worker import Worker
 from tests.engine.conftest import Build, build, clock, logged, make_ledger
 from tests.engine.house import Hands, House

@@ -10,6 +10,7 @@ from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
+from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Attempt, Run, RunState, Why
 from schedule_zero.schedule import Policy, Schedule
 from schedule_zero.trigger import CronTrigger
@@ -62,6 +63,11 @@ STATUS: Final = views.Status(
 )  # fmt: skip
 PREVIEW: Final = views.PreviewView(fires=(), trigger=SCHEDULE.trigger, timezone="UTC", words="daily")
 
+KEY: Final = Key(
+    id="key_1", name="far", role="handler", kind="curve", state="active", guild_id="123",
+    created="2026-11-21T09:00:00+00:00", created_by="operator:operator", public="0" * 40,
+)  # fmt: skip
+
 _ANSWERS: Final[dict[type, Any]] = {
     ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
     ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
@@ -82,6 +88,10 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.NoteGuild: views.Done(),
     ask.GetUserTimezone: views.UserTimezone(user_id="456", timezone="Europe/Berlin"),
     ask.PutUserTimezone: views.UserTimezone(user_id="456", timezone=None),
+    ask.NewKey: KEY,
+    ask.ListKeys: KeyPage(items=(KEY,), server="1" * 40),
+    ask.RevokeKey: KEY,
+    ask.RotateKey: KEY,
     ask.GetStatus: STATUS,
 }
 

@@ -67,6 +67,10 @@ REQUESTS: list[ask.Request] = [
     ask.NoteGuild(guild_id="1", name="G", present=False),
     ask.GetUserTimezone(user_id="2"),
     ask.PutUserTimezone(user_id="2", timezone=None),
+    ask.NewKey(name="far", role="handler", public="0" * 40, idempotency_key="k3"),
+    ask.ListKeys(any_guild=True, over=True),
+    ask.RevokeKey(id="key_1"),
+    ask.RotateKey(id="key_1"),
     ask.GetStatus(),
 ]
 
