@@ -9,7 +9,6 @@ from core.secret import write_once
 from schedule_zero.curve import Pair, new_pair, public_of
 
 SECRET_FILE: Final = "curve.secret"  # noqa: S105  # the name of a file
-PUBLIC_FILE: Final = "curve.public"
 
 
 def ensure_pair(data_dir: Path) -> Pair:
@@ -30,8 +29,4 @@ def ensure_pair(data_dir: Path) -> Pair:
             f"{path} holds no CURVE key; put the right one back, or delete it: then a new pair is made, and every "
             "handler's key file needs its new public half"
         ) from None
-    told = data_dir / PUBLIC_FILE
-    if not told.exists() or told.read_text(encoding="utf-8").strip() != public:
-        told.write_text(public + "\n", encoding="utf-8")
-        told.chmod(0o644)
     return Pair(public, secret)

@@ -28,12 +28,12 @@ class Far(Hands):
 class Door:
     """A house with a gateway, and the workers that came to it."""
 
-    def __init__(self, house: House, curve: Curve = "auto") -> None:
+    def __init__(self, house: House, curve: Curve = "auto", address: str = "tcp://127.0.0.1:*") -> None:
         self.house = house
         self.pair = new_pair()
         self.guard = Guard(house.service.keyring, house.clock, self.pair, curve)
         self.gateway = Gateway(house.engine, house.clock, self.guard, house.service.keys.register)
-        self.address = self.gateway.bind("tcp://127.0.0.1:*")
+        self.address = self.gateway.bind(address)
         self._tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self.gateway.run())]
         self.workers: list[Worker] = []
 

@@ -27,9 +27,13 @@ class Stranger:
     def __init__(self, address: str) -> None:
         self._context = zmq.Context()
         socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        self.prepare(socket)
         socket.connect(address)
         self._pump = Pump(socket, self._take)
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def prepare(self, socket: zmq.Socket[bytes]) -> None:
+        """Set the socket up, before it connects."""
 
     def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
         for frames in batch:
