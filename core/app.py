@@ -153,7 +153,7 @@ class App:
             self._listen(self._handlers_at)
 
     def _listen(self, handlers_at: str) -> None:
-        from core.gateway.gateway import Gateway
+        from core.gateway.gateway import Gateway  # a core without a gateway needs no ZeroMQ
         from core.gateway.guard import Guard
         from core.gateway.pair import ensure_pair
 
