@@ -27,9 +27,11 @@ from core.ledger.settings import StoreSettings
 from core.local import LocalClient
 from core.service.keyring import Keyring
 from core.service.service import Service
+from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
-from schedule_zero.handler import Handler
+from schedule_zero.handler import Handler, name_of
 from schedule_zero.ids import IdMaker
+from schedule_zero.loading import said
 from schedule_zero.views import Part
 
 if TYPE_CHECKING:
@@ -135,7 +137,10 @@ class App:
         await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:
-            await handler.start()
+            try:
+                await handler.start()
+            except Exception as error:  # whatever a handler's author wrote
+                raise Unavailable(f"the handler {name_of(handler)} could not start: {said(error)}") from error
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
         await self.engine.recover()

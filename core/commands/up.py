@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -21,7 +22,7 @@ import msgspec
 import structlog
 
 from core.app import App
-from core.commands.builtin import load_builtin
+from core.commands.builtin import load_builtin, with_secrets
 from core.config import Config
 from core.engine.janitor import Retention
 from core.governor.settings import GovernorSettings
@@ -70,7 +71,8 @@ def serve(config: Config, front: Front) -> None:
     """
     sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
     token = ensure_token(config.data_path)
-    configure(config.log, secrets=_secrets(config, token))
+    config, options = with_secrets(config, os.environ)
+    configure(config.log, secrets=[*_secrets(config, token), *options])
     asyncio.run(_serve(config, token, front))
 
 

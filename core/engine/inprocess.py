@@ -15,7 +15,7 @@ import structlog
 
 from core.engine.ports import BEAT_S, Answer, AnswerSink, Instance, Order
 from schedule_zero.calling import OnLoop, call, cancelled
-from schedule_zero.handler import Context, Handler, Method, methods_of, name_of
+from schedule_zero.handler import Context, Handler, Method, method_of, methods_of, name_of
 from schedule_zero.wire import Ended
 
 log = structlog.get_logger("schedule_zero.inprocess")
@@ -58,7 +58,9 @@ class InProcessLink:
         entry = self._running.get((run_id, attempt))
         if entry is None:
             return
-        _, task, context = entry
+        order, task, context = entry
+        if context.cancelled and not self._methods[order.method].is_async:
+            return  # its thread knows, and a second cancellation would leave it behind
         context.cancelled = True
         begun = inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one
         task.cancel()
@@ -94,9 +96,7 @@ class InProcessLink:
 
     def _noter(self, order: Order) -> Callable[[str, float | None, str], None]:
         def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            answer = Answer(
-                run_id=order.run_id, attempt=order.attempt, kind="progress", fraction=fraction, note=text[:500]
-            )
+            answer = Answer(run_id=order.run_id, attempt=order.attempt, kind="progress", fraction=fraction, note=text)
             self._on_the_loop(self._sink.answer, [answer])
 
         return note
@@ -151,6 +151,6 @@ class Functions(Handler):
         name = name or function.__name__
         if name in self.methods:
             raise ValueError(f"a function named {name!r} is served already; give this one another name")
-        self.methods[name] = Method(function, name)
+        self.methods[name] = method_of(function, name)
         if self._on_change is not None:
             self._on_change()
