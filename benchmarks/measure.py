@@ -18,6 +18,7 @@ import structlog
 
 from core.app import App
 from core.commands.up import tune_interpreter
+from core.gateway.doors import Listening
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from schedule_zero.handler import Handler
@@ -69,7 +70,12 @@ async def _plain(work: Awaitable[Figures]) -> Figures:
 def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler, handlers_at: str | None = None) -> App:
     """A core with the default store (SQLite file, synchronous=FULL), with the interpreter set as ``up`` sets it."""
     tune_interpreter()
-    app = App(store=StoreSettings(), data_dir=folder, governor=governor, handlers_at=handlers_at)
+    app = App(
+        store=StoreSettings(),
+        data_dir=folder,
+        governor=governor,
+        listening=Listening(handlers=handlers_at),
+    )
     for handler in handlers:
         app.serve(handler)
     return app

@@ -23,7 +23,9 @@ async def handlers(app: App) -> AsyncIterator[None]:
     """Two processes that serve ``echo`` under the name ``far``."""
     command = [sys.executable, "-m", "schedule_zero", "handler", "handlers.echo:Echo", "--name", "far", "--core"]
     processes = [
-        await asyncio.create_subprocess_exec(*command, app.handlers_at or "", stderr=asyncio.subprocess.DEVNULL)
+        await asyncio.create_subprocess_exec(
+            *command, (app.doors and app.doors.handlers_at) or "", stderr=asyncio.subprocess.DEVNULL
+        )
         for _ in range(HANDLERS)
     ]
     while len(app.engine.fleet.handlers().get("far", [])) < HANDLERS:

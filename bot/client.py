@@ -5,6 +5,7 @@ It keeps no members and no messages, mentions nobody unless a message says so, a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from cogs.buttons import CardButton
 from cogs.incidents import Incidents
 from cogs.undo import RecentUndos
 from schedule_zero.client import CoreClient
-from schedule_zero.errors import ScheduleZeroError
+from schedule_zero.errors import ScheduleZeroError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,10 @@ RATE_LIMIT_WAIT: Final = 30.0
 
 GUILDS_WAIT: Final = 1.0
 """Seconds after the last guild that READY waits for another one; a guild that comes later is noted all the same."""
+
+
+NOTE_AGAIN: Final = 5.0
+"""Seconds after which a core that was away is told of a guild again."""
 
 
 class GatewayUnreachable(Exception):
@@ -79,6 +84,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self._elsewhere = elsewhere
         self._on_state = on_state
         self._launching: set[int] = set()
+        self._news: dict[int, object] = {}
 
     async def setup_hook(self) -> None:
         """Before the gateway: the commands, all or none; the buttons; Discord told of changes; the way in."""
@@ -144,8 +150,16 @@ class ScheduleZeroBot(discord.AutoShardedClient):
             self.incidents.record(error, f"handling the event {event_method}")
 
     async def _note(self, guild: discord.Guild, *, present: bool) -> None:
-        try:
-            await self.core.note_guild(str(guild.id), guild.name or "", present=present)
-        except ScheduleZeroError as error:
-            # The core learns of it at the next start at the latest; guilds are told then again.
-            logger.warning("the core did not take note of server %s: %s", guild.id, error.sentence)
+        """Tell the core, as soon as it can be told; what is newer of the same guild counts."""
+        news = self._news[guild.id] = object()
+        while self._news.get(guild.id) is news:
+            try:
+                await self.core.note_guild(str(guild.id), guild.name or "", present=present)
+            except Unavailable:
+                await asyncio.sleep(NOTE_AGAIN)
+                continue
+            except ScheduleZeroError as error:
+                # The core learns of it at the next start at the latest; guilds are told then again.
+                logger.warning("the core did not take note of server %s: %s", guild.id, error.sentence)
+            if self._news.get(guild.id) is news:
+                del self._news[guild.id]

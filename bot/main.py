@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NoReturn, Protocol
 
 import aiohttp
 import discord
@@ -57,8 +57,9 @@ class Hopeless(Exception):
     """Trying again would not help; the sentence says what has to be done."""
 
 
-async def run_discord(host: Host, settings: Settings, token: str, *, data_dir: Path | None) -> None:
-    """Serve Discord until cancelled. Returns only when Discord will not have the bot; the host then goes on without.
+async def run_discord(host: Host, settings: Settings, token: str, *, data_dir: Path | None) -> str:
+    """Serve Discord until cancelled. Returns only when Discord will not have the bot, with a sentence that says why; a
+    core beside it goes on without.
 
     Raises:
         OutboxError: the outbox cannot be used, so nothing could be sent safely.
@@ -71,9 +72,10 @@ async def run_discord(host: Host, settings: Settings, token: str, *, data_dir: P
     except Hopeless as error:
         logger.error("%s", error)
         host.report(PART, ok=False, detail=str(error))
+        return str(error)
 
 
-async def _keep_connected(front: Front, host: Host, settings: Settings, token: str) -> None:
+async def _keep_connected(front: Front, host: Host, settings: Settings, token: str) -> NoReturn:
     loop = asyncio.get_running_loop()
     pause = _FIRST_PAUSE
     while True:

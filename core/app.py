@@ -35,9 +35,7 @@ from schedule_zero.loading import said
 from schedule_zero.views import Part
 
 if TYPE_CHECKING:
-    from core.gateway.exposure import Curve
-    from core.gateway.gateway import Gateway
-    from core.gateway.guard import Guard
+    from core.gateway.doors import Doors, Listening
 
 log = structlog.get_logger("schedule_zero.app")
 
@@ -50,13 +48,10 @@ class App:
     def __init__(
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
-        ids: IdMaker | None = None, handlers_at: str | None = None, curve: Curve = "auto",
+        ids: IdMaker | None = None, listening: Listening | None = None,
     ) -> None:  # fmt: skip
-        """``handlers_at``: where handlers in other processes connect; None: there are none. ``curve``: when encrypted."""
-        self._handlers_at = handlers_at
-        self._curve: Curve = curve
-        self._guard: Guard | None = None
-        self._gateway: Gateway | None = None
+        """``listening``: where handlers and clients in other processes connect; None: there are none."""
+        self._listening = listening
         self.keyring = Keyring()
         self._data_dir = data_dir
         self._retention = retention
@@ -69,7 +64,7 @@ class App:
         self._latecomers: set[asyncio.Task[None]] = set()
         self._parts: dict[str, Part] = {}
         self.stop_requested = asyncio.Event()
-        self.handlers_at: str | None = None
+        self.doors: Doors | None = None
         self.ledger: Ledger = ledger or open_ledger(store, data_dir, auto_upgrade=True)
         self._ids = ids
         self.engine: Engine
@@ -98,6 +93,10 @@ class App:
     def report(self, part: str, *, ok: bool, detail: str) -> None:
         """How a part outside the engine is doing, for status."""
         self._parts[part] = Part(ok=ok, detail=detail)
+
+    def forget(self, part: str) -> None:
+        """A part is not there any more."""
+        self._parts.pop(part, None)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[App]:
@@ -154,23 +153,16 @@ class App:
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
         self._tasks.append(asyncio.create_task(self.service.keys.keep(), name="the keys"))
-        if self._handlers_at is not None:
-            self._listen(self._handlers_at)
+        if self._listening is not None:
+            from core.gateway.doors import Doors
 
-    def _listen(self, handlers_at: str) -> None:
-        from core.gateway.gateway import Gateway  # a core without a gateway needs no ZeroMQ
-        from core.gateway.guard import Guard
-        from core.gateway.pair import ensure_pair
-
-        pair = ensure_pair(self._data_dir)
-        self._guard = Guard(self.keyring, self._clock, pair, self._curve)
-        gateway = Gateway(self.engine, self._clock, self._guard, self.service.keys.register)
-        self.handlers_at = gateway.bind(handlers_at)
-        self._gateway = gateway
-        self._tasks.append(asyncio.create_task(gateway.run(), name="the gateway"))
+            self.doors = Doors(self._listening, self.engine, self.service, self, self._clock, self._data_dir)
+            self._tasks += self.doors.open()
 
     async def _stop(self) -> None:
         failed = any(task.done() for task in self._tasks)
+        if self.doors is not None:
+            await self.doors.close_to_clients()
         if self._tasks and not failed:
             await self.engine.drain()
             await self._note(EventKind.CORE_STOPPED)
@@ -179,10 +171,8 @@ class App:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         self._tasks = []
-        if self._gateway is not None:
-            await self._gateway.close()
-        if self._guard is not None:
-            await self._guard.close()
+        if self.doors is not None:
+            await self.doors.close()
         await self.ledger.close()
 
     async def _start_late(self, handler: Handler, link: InProcessLink) -> None:

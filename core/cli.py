@@ -1,7 +1,7 @@
 """The ``schedule-zero`` command: every command and option is declared here, and done in ``core.commands``.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` and completion answer at once. This is the one
-file of the core that may start the bot (``up``).
+file of the core that may start the bot (``up``, ``bot``).
 """
 
 from __future__ import annotations
@@ -111,6 +111,40 @@ def up(file: Path | None) -> None:
     from core.commands.up import serve
 
     serve(config, _front)
+
+
+@cli.command()
+@with_config
+def core(file: Path | None) -> None:
+    """Start the core alone: no bot, no playground. Handlers, bots and other clients connect to it."""
+    from core.config import read_config
+
+    config, notes = read_config(file, os.environ)
+    _warn(notes)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    from core.commands.up import serve
+
+    serve(config, None)
+
+
+@cli.command()
+@with_config
+def bot(file: Path | None) -> None:
+    """Start the bot alone, in front of a core in another process."""
+    from core.config import read_config
+
+    config, notes = read_config(file, os.environ)
+    _warn(notes)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    try:
+        from core.commands.bot import serve
+    except ModuleNotFoundError as error:
+        from core.commands.explain import Failed
+
+        raise Failed(f"{error.name} is missing, so there is no bot; install schedule-zero[bot]") from error
+    serve(config)
 
 
 @cli.command("check-config")

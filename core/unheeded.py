@@ -9,9 +9,6 @@ from typing import Any, Final
 UNHEEDED: Final = (
     "mode",
     "http.oauth",
-    "zmq.clients",
-    "zmq.events",
-    "core.key",
     "discord.operator_ids",
     "governor.plans.*.sends_per_channel",
     "governor.plans.*.dms_per_hour",

@@ -8,19 +8,24 @@ from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
 from schedule_zero.http import HttpClient
+from schedule_zero.keyfile import KeyFile
 from schedule_zero.requests import Request
 from schedule_zero.views import View
 
 
 class Client(CoreClient):
-    """Asks the core at an address: ``http://host:port`` with the API token as ``key``."""
+    """Asks the core at an address.
 
-    def __init__(self, address: str, key: str | None = None) -> None:
+    ``http://host:port`` reaches its HTTP API, ``tcp://host:port`` or ``ipc://path`` its door for clients
+    (``zmq.clients``). ``key`` is a token of the core or, for the latter, what a key file holds.
+    """
+
+    def __init__(self, address: str, key: str | KeyFile | None = None) -> None:
         """
         Raises:
             ValueError: the address is not one this version can speak to.
         """
-        self._carrier = HttpClient(address, key)
+        self._carrier = carrier_to(address, key)
 
     async def send(self, request: Request) -> View:
         return await self._carrier.send(request)
@@ -33,3 +38,16 @@ class Client(CoreClient):
 
     async def close(self) -> None:
         await self._carrier.close()
+
+
+def carrier_to(address: str, key: str | KeyFile | None) -> CoreClient:
+    """The client that carries requests to this address.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if address.startswith(("tcp://", "ipc://", "inproc://")):
+        from schedule_zero.zmq_client import ZmqClient  # noqa: PLC0415 - loaded by whoever speaks it
+
+        return ZmqClient(address, key)
+    return HttpClient(address, key.token if isinstance(key, KeyFile) else key)

@@ -23,11 +23,8 @@ from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import (
-    ERRORS,
     Forbidden,
-    Invalid,
     NotFound,
-    QuotaExceeded,
     ScheduleZeroError,
     Unauthorized,
     Unavailable,
@@ -225,14 +222,7 @@ def problem_error(status: int, body: bytes) -> ScheduleZeroError:
         if status == Unauthorized.status:
             return Unauthorized("the core wants another token")
         return Unavailable(f"the core answered with status {status} and no word why")
-    kind = ERRORS.get(problem.type.rpartition(":")[2], ScheduleZeroError)
-    if issubclass(kind, Invalid):
-        return Invalid(problem.detail, errors=problem.errors, readings=problem.readings)
-    limits = {name: getattr(problem, name) for name in ("scope", "limit", "used", "allowed")}
-    details = {name: value for name, value in limits.items() if value is not None}
-    if issubclass(kind, QuotaExceeded):
-        return QuotaExceeded(problem.detail, retry_after=problem.retry_after, **details)
-    return kind(problem.detail, **details)
+    return views.error_of(problem)
 
 
 class _Broken(Exception):

@@ -23,14 +23,18 @@ class Pump:
     """Owns one socket: nobody else receives, sends or closes it. Lives on the loop it was made in."""
 
     def __init__(
-        self, socket: zmq.Socket[bytes], take: Take, *, named: bool = False, most_frames: int = MOST_FRAMES
-    ) -> None:
+        self, socket: zmq.Socket[bytes], take: Take, room: Callable[[], None] | None = None, *, named: bool = False,
+        most_frames: int = MOST_FRAMES,
+    ) -> None:  # fmt: skip
         """``take`` gets what came in one turn: messages, each a list of its first frames (at most ``most_frames``).
 
-        ``named``: the first frame is a ``zmq.Frame``, which knows whose key its connection has shown.
+        ``room`` is called when the socket takes messages again that it did not take before. ``named``: the first frame is
+        a ``zmq.Frame``, which knows whose key its connection has shown.
         """
         self._socket = socket
         self._take = take
+        self._room = room
+        self._full = False
         self._copy = not named
         self._most_frames = most_frames
         self._loop = asyncio.get_running_loop()
@@ -47,6 +51,7 @@ class Pump:
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
         except (zmq.Again, zmq.ZMQError):
+            self._full = True
             return False
         finally:
             self._look()
@@ -62,10 +67,17 @@ class Pump:
         self._socket.close(linger_ms)
 
     def _look(self) -> None:
-        """Come back in the next turn, if there is something to receive."""
-        if not self._looking and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        """Come back in the next turn, if there is something to receive, or room again."""
+        if self._looking:
+            return
+        events = int(self._socket.getsockopt(zmq.EVENTS))
+        if events & zmq.POLLIN:
             self._looking = True
             self._loop.call_soon(self._drain)
+        if self._full and events & zmq.POLLOUT:
+            self._full = False
+            if self._room is not None:
+                self._loop.call_soon(self._room)
 
     def _drain(self) -> None:
         self._looking = False

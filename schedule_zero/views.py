@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schedule_zero.errors import FieldError, ReadingOffer
+from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run
@@ -204,3 +204,15 @@ def problem_details(error: Any) -> Problem:
         allowed=details.get("allowed"),
         retry_after=getattr(error, "retry_after", None),
     )
+
+
+def error_of(problem: Problem) -> ScheduleZeroError:
+    """The error a problem document stands for."""
+    kind = ERRORS.get(problem.type.rpartition(":")[2], ScheduleZeroError)
+    if issubclass(kind, Invalid):
+        return Invalid(problem.detail, errors=problem.errors, readings=problem.readings)
+    limits = {name: getattr(problem, name) for name in ("scope", "limit", "used", "allowed")}
+    details = {name: value for name, value in limits.items() if value is not None}
+    if issubclass(kind, QuotaExceeded):
+        return QuotaExceeded(problem.detail, retry_after=problem.retry_after, **details)
+    return kind(problem.detail, **details)

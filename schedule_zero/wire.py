@@ -37,14 +37,14 @@ class WireError(Exception):
     """A body that is none: the sentence names what is wrong with it."""
 
 
-class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False, gc=False):
+class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False, gc=False):
     """What every message has in common: fields are told apart by their place, and more may follow in a later version."""
 
 
 # ── to the core ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class MethodOffer(_Message):
+class MethodOffer(Message):
     """One method of a handler, as it declares it. ``schema``: JSON Schema of its arguments, as JSON text.
 
     ``timeout``: seconds one attempt may take; None leaves it to the schedule.
@@ -57,7 +57,7 @@ class MethodOffer(_Message):
     schema: Annotated[str, Meta(max_length=LARGEST_SCHEMA)]
 
 
-class Hello(_Message, tag="HELLO"):
+class Hello(Message, tag="HELLO"):
     """Who I am and what I can do; the first message of a connection, and the answer to WHO.
 
     Attributes:
@@ -83,19 +83,19 @@ class Hello(_Message, tag="HELLO"):
     public: PublicKey | None = None
 
 
-class Ack(_Message, tag="ACK"):
+class Ack(Message, tag="ACK"):
     """These attempts have begun."""
 
     pairs: Pairs
 
 
-class Beat(_Message, tag="BEAT"):
+class Beat(Message, tag="BEAT"):
     """I am alive, and so are these attempts: running, or answered and not acknowledged. Their leases are extended."""
 
     pairs: Pairs
 
 
-class Progress(_Message, tag="PROGRESS"):
+class Progress(Message, tag="PROGRESS"):
     """How far an attempt is, from 0 to 1, or only a note. May be thinned out on its way."""
 
     run_id: RunId
@@ -104,7 +104,7 @@ class Progress(_Message, tag="PROGRESS"):
     note: Note
 
 
-class Ended(_Message):
+class Ended(Message):
     """How an attempt ended.
 
     Attributes:
@@ -123,13 +123,13 @@ class Ended(_Message):
     retry_after: Seconds | None = None
 
 
-class Result(_Message, tag="RESULT"):
+class Result(Message, tag="RESULT"):
     """Attempts ended. Kept by the handler, and repeated, until RESULT_ACK names them."""
 
     ended: Annotated[list[Ended], Meta(max_length=MOST_PAIRS)]
 
 
-class Nack(_Message, tag="NACK"):
+class Nack(Message, tag="NACK"):
     """An attempt that was not begun and will not be."""
 
     run_id: RunId
@@ -137,20 +137,20 @@ class Nack(_Message, tag="NACK"):
     reason: Literal["draining", "overloaded", "unknown_method", "bad_arguments"]
 
 
-class NewCredit(_Message, tag="CREDIT"):
+class NewCredit(Message, tag="CREDIT"):
     """How many attempts the handler takes at once from now on; 0 while it cannot work."""
 
     credit: Credit
 
 
-class Bye(_Message, tag="BYE"):
+class Bye(Message, tag="BYE"):
     """I take nothing more and hold nothing more."""
 
 
 # ── to the handler ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Welcome(_Message, tag="WELCOME"):
+class Welcome(Message, tag="WELCOME"):
     """You are known. ``now``: the core's clock, microseconds since the epoch."""
 
     version: int
@@ -160,18 +160,18 @@ class Welcome(_Message, tag="WELCOME"):
     now: int
 
 
-class Refuse(_Message, tag="REFUSE"):
+class Refuse(Message, tag="REFUSE"):
     """You are not admitted, and why. Where ``again`` is false, asking again is of no use."""
 
     reason: Said
     again: bool
 
 
-class Who(_Message, tag="WHO"):
+class Who(Message, tag="WHO"):
     """I do not know this connection: say HELLO."""
 
 
-class Order(_Message):
+class Order(Message):
     """One attempt to run.
 
     Attributes:
@@ -194,26 +194,26 @@ class Order(_Message):
     metadata: str
 
 
-class Run(_Message, tag="RUN"):
+class Run(Message, tag="RUN"):
     """Run these. They are committed: the core remembers that it asked."""
 
     orders: list[Order]
 
 
-class Cancel(_Message, tag="CANCEL"):
+class Cancel(Message, tag="CANCEL"):
     """Stop this attempt, and say how it ended."""
 
     run_id: RunId
     attempt: Attempt
 
 
-class ResultAck(_Message, tag="RESULT_ACK"):
+class ResultAck(Message, tag="RESULT_ACK"):
     """These results are committed; forget them."""
 
     pairs: Pairs
 
 
-class Drain(_Message, tag="DRAIN"):
+class Drain(Message, tag="DRAIN"):
     """You get nothing new. Finish what you hold, then say BYE."""
 
 
@@ -229,7 +229,24 @@ def write(messages: Sequence[msgspec.Struct]) -> bytes:
     return _VERSION_BYTE + _encoder.encode(messages)
 
 
-def _reader(messages: Any) -> Callable[[bytes], list[Any]]:
+def bodies(messages: Sequence[bytes], size: int) -> list[bytes]:
+    """Messages in their bytes, in order, in as few bodies of about that size as hold them; one message is never split."""
+    made: list[bytes] = []
+    together: list[msgspec.Raw] = []
+    length = 0
+    for message in messages:
+        if together and (length + len(message) > size or len(together) == MOST_PAIRS):
+            made.append(_VERSION_BYTE + _encoder.encode(together))
+            together, length = [], 0
+        together.append(msgspec.Raw(message))
+        length += len(message)
+    if together:
+        made.append(_VERSION_BYTE + _encoder.encode(together))
+    return made
+
+
+def reader(messages: Any) -> Callable[[bytes], list[Any]]:
+    """Reads bodies of these messages. What it returns raises WireError."""
     decode = msgspec.msgpack.Decoder(Annotated[list[messages], Meta(max_length=MOST_PAIRS)]).decode
 
     def read(body: bytes) -> list[Any]:
@@ -245,7 +262,7 @@ def _reader(messages: Any) -> Callable[[bytes], list[Any]]:
     return read
 
 
-read_from_handler: Final = _reader(ToCore)
+read_from_handler: Final = reader(ToCore)
 """The messages of a body that a handler sent. Raises WireError."""
-read_from_core: Final = _reader(ToHandler)
+read_from_core: Final = reader(ToHandler)
 """The messages of a body that a core sent. Raises WireError."""

@@ -1,4 +1,4 @@
-"""``schedule-zero up`` as a process of this checkout, in a folder of its own."""
+"""``schedule-zero up``, ``core`` or ``bot`` as a process of this checkout, in a folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from core.web.token import read_token
 from schedule_zero.http import HttpClient
 
 ROOT = Path(__file__).resolve().parents[1]
-ANY_PORT = {"SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0", "SCHEDULE_ZERO__ZMQ__HANDLERS": "tcp://127.0.0.1:*"}
+ANY_PORT = {
+    "SCHEDULE_ZERO__HTTP__BIND": "127.0.0.1:0",
+    **{f"SCHEDULE_ZERO__ZMQ__{door}": "tcp://127.0.0.1:*" for door in ("HANDLERS", "CLIENTS", "EVENTS")},
+}
 
 
 class Process:
-    """One ``up`` in a folder."""
+    """One process in a folder; ``up`` where nothing else is said."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, command: str = "up", **environ: str) -> None:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))
         }
         environment |= {"PYTHONPATH": str(ROOT), **ANY_PORT, **environ}
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.cli", "up"], cwd=folder, env=environment, text=True,
+            [sys.executable, "-m", "core.cli", command], cwd=folder, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.address = ""
@@ -46,6 +49,10 @@ class Process:
     def handlers_at(self) -> str:
         """Where it says, after it came up, that handlers connect."""
         return self._said("handlers at")
+
+    def clients_at(self) -> str:
+        """Where it says, after it came up, that clients connect."""
+        return self._said("clients at")
 
     def playground(self) -> str:
         """Where it says, after it came up, that the playground is."""

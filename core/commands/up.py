@@ -1,4 +1,5 @@
-"""``schedule-zero up``: everything in one process, from the first byte of the log to the last commit.
+"""``schedule-zero up`` and ``core``: the service, from the first byte of the log to the last commit; ``up`` with the
+Discord side in the same process.
 
 The core comes up first and answers; only then the Discord side is imported, in a thread, because it is heavy and due
 runs do not wait. Stopping goes the other way round: the HTTP door closes, running work ends, and the Discord side
@@ -25,11 +26,12 @@ from core.app import App
 from core.commands.builtin import load_builtin, with_secrets
 from core.config import Config
 from core.engine.janitor import Retention
+from core.gateway.doors import Listening
 from core.governor.settings import GovernorSettings
 from core.logs import configure
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
-from core.web.token import FILE, ensure_token
+from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
 from schedule_zero.instant import parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -63,17 +65,17 @@ class Up:
 Front = Callable[[Up], Coroutine[Any, Any, None]]
 
 
-def serve(config: Config, front: Front) -> None:
-    """Serve until a signal asks to stop.
+def serve(config: Config, front: Front | None) -> None:
+    """Serve until a signal asks to stop; ``front`` None: without a Discord side.
 
     Raises:
         StoreError, CannotListen, OSError, WrongInput: it cannot start, or cannot go on; the sentence says why.
     """
     sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
-    token = ensure_token(config.data_path)
+    token, bot_token = ensure_token(config.data_path), ensure_token(config.data_path, BOT_FILE)
     config, options = with_secrets(config, os.environ)
-    configure(config.log, secrets=[*_secrets(config, token), *options])
-    asyncio.run(_serve(config, token, front))
+    configure(config.log, secrets=[token, bot_token, *secrets_of(config), *options])
+    asyncio.run(_serve(config, token, bot_token, front))
 
 
 def tune_interpreter() -> None:
@@ -94,23 +96,28 @@ def tune_interpreter() -> None:
     sys.setswitchinterval(SWITCH_S)
 
 
-async def _serve(config: Config, token: str, front: Front) -> None:
+async def _serve(config: Config, token: str, bot_token: str, front: Front | None) -> None:
+    listening = Listening(
+        handlers=config.zmq.handlers, clients=config.zmq.clients, events=config.zmq.events, curve=config.zmq.curve
+    )
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
-        handlers_at=config.zmq.handlers, curve=config.zmq.curve,
+        listening=listening,
     )  # fmt: skip
     app.keyring.trust(token)
+    app.keyring.trust(bot_token, role="bot", name=BOT_NAME)
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
-    _stop_on_signals(app)
+    ask_on_signals(app.stop_requested)
     async with contextlib.AsyncExitStack() as leaving:
         sides: list[asyncio.Task[None]] = []
-        leaving.push_async_callback(_end, sides)
+        leaving.push_async_callback(end, sides)
         await leaving.enter_async_context(app.running())
         up = await _open_http(config, app, leaving)
         tune_interpreter()
-        sides.append(asyncio.create_task(front(up), name="the Discord side"))
-        await _until_stopped(app, up, sides[0])
+        if front is not None:
+            sides.append(asyncio.create_task(front(up), name="the Discord side"))
+        await _until_stopped(app, up, sides)
         _log.info("stopping")
 
 
@@ -126,21 +133,25 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
     up = Up(config, app, web, server)
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
-    click.echo(f"  {'handlers at':<11} {app.handlers_at}")
+    if app.doors is not None:
+        click.echo(f"  {'handlers at':<11} {app.doors.handlers_at}")
+        click.echo(f"  {'clients at':<11} {app.doors.clients_at}")
+        click.echo(f"  {'events at':<11} {app.doors.events_at}")
     if app.keyring.server is not None:
         click.echo(f"  {'with key':<11} {app.keyring.server}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
 
 
-async def _until_stopped(app: App, up: Up, side: asyncio.Task[None]) -> None:
+async def _until_stopped(app: App, up: Up, sides: list[asyncio.Task[None]]) -> None:
     """Until somebody asks to stop. A part that fails ends the process; a Discord side that gives up does not."""
     waits = {asyncio.create_task(app.wait()), asyncio.create_task(up.server.wait())}
     try:
-        await asyncio.wait({*waits, side}, return_when=asyncio.FIRST_COMPLETED)
-        if side.done():
-            side.result()
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*waits, *sides}, return_when=asyncio.FIRST_COMPLETED)
+        for side in sides:
+            if side.done():
+                side.result()
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             if wait.done():
                 wait.result()
@@ -149,7 +160,7 @@ async def _until_stopped(app: App, up: Up, side: asyncio.Task[None]) -> None:
             wait.cancel()
 
 
-async def _end(sides: list[asyncio.Task[None]]) -> None:
+async def end(sides: list[asyncio.Task[None]]) -> None:
     """Cancel, and once more after a while: discord.py swallows what meets it while a shard reconnects."""
     left = set(sides)
     for _ in range(LEAVINGS):
@@ -162,19 +173,19 @@ async def _end(sides: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*(side for side in sides if side.done()), return_exceptions=True)
 
 
-def _stop_on_signals(app: App) -> None:
+def ask_on_signals(stop: asyncio.Event) -> None:
     """The first signal asks; whoever sends a second one means it, and gets what the system does by itself."""
     loop = asyncio.get_running_loop()
 
     def ask(number: int) -> None:
         loop.remove_signal_handler(number)
-        app.stop_requested.set()
+        stop.set()
 
     for number in _SIGNALS:
         try:
             loop.add_signal_handler(number, ask, number)
         except NotImplementedError:  # Windows: a plain handler, which wakes the loop by itself
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(app.stop_requested.set))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
 def governor_of(config: Config) -> GovernorSettings:
@@ -194,6 +205,7 @@ def retention_of(config: Config) -> Retention:
     )
 
 
-def _secrets(config: Config, token: str) -> list[str]:
+def secrets_of(config: Config) -> list[str]:
+    """What the configuration holds that no log may show."""
     held = (config.discord.token, config.http.oauth.client_secret, config.core.key)
-    return [token, *(secret.reveal() for secret in held if secret is not None)]
+    return [secret.reveal() for secret in held if secret is not None]

@@ -7,7 +7,7 @@ page, so a crash repeats a page and never loses one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -29,6 +29,7 @@ class Publisher:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._nudges: set[asyncio.Event] = set()
+        self._served: set[str] = set()
         ledger.on_commit(self._nudge)
 
     def _nudge(self) -> None:
@@ -38,6 +39,7 @@ class Publisher:
     async def serve(self, name: str, sink: EventSink) -> None:
         """Deliver to a durable subscriber until cancelled. A new one starts with the next event."""
         nudge = self._join()
+        self._served.add(name)
         try:
             seq = await self.place(name)
             while True:
@@ -49,36 +51,59 @@ class Publisher:
                 if await self._deliver(name, sink, page):
                     seq = page[-1].seq
         finally:
+            self._served.discard(name)
             self._nudges.discard(nudge)
+
+    def serves(self, name: str) -> bool:
+        """Whether a subscriber of this name is in this process."""
+        return name in self._served
 
     async def follow(self, seq: int | None, wanted: Callable[[Event], bool]) -> AsyncIterator[Event]:
         """Every wanted event after a place (None: from now on), for ever; the place is the listener's own business."""
+        if seq is None:
+            _, seq = await self._ledger.reader.journal.head()
+        pages = self.pages(seq)
+        try:
+            async for page in pages:
+                for event in page:
+                    if wanted(event):
+                        yield event
+        finally:
+            await pages.aclose()
+
+    async def pages(self, seq: int) -> AsyncGenerator[Sequence[Event], None]:
+        """Everything after a place, page by page, for ever; an empty page where nothing happened for a while."""
         nudge = self._join()
         try:
-            if seq is None:
-                _, seq = await self._ledger.reader.journal.head()
             while True:
                 nudge.clear()
                 page = await self._ledger.reader.journal.after(seq, PAGE)
-                for event in page:
-                    seq = event.seq
-                    if wanted(event):
-                        yield event
-                if not page:
-                    await _wait(nudge)
-                else:
+                if page:
+                    seq = page[-1].seq
+                    yield page
                     await asyncio.sleep(0)  # pages from memory, none of them wanted, would keep the loop to themselves
+                elif not await _wait(nudge):
+                    yield page
         finally:
             self._nudges.discard(nudge)
 
     async def place(self, name: str) -> int:
         """Where a durable subscriber stands: a new one behind all there is by now, and that is kept."""
+        return (await self.standing(name))[0]
+
+    async def standing(self, name: str) -> tuple[int, bool]:
+        """Where a durable subscriber stands, and whether it is new.
+
+        In a restored backup it goes on where it stood when the backup was made: it may hear twice what it heard since,
+        and misses nothing.
+        """
         cursor = await self._ledger.reader.journal.cursor(name)
         epoch, head = await self._ledger.reader.journal.head()
         if cursor is not None and cursor[0] == epoch:
-            return cursor[1]
-        await self._keep(name, epoch, head)
-        return head
+            return cursor[1], False
+        seq = head if cursor is None else min(cursor[1], head)
+        await self.keep(name, epoch, seq)
+        return seq, cursor is None
 
     def _join(self) -> asyncio.Event:
         nudge = asyncio.Event()
@@ -92,10 +117,12 @@ class Publisher:
             log.exception("subscriber failed; the page is repeated", subscriber=name)
             await asyncio.sleep(RETRY_S)
             return False
-        await self._keep(name, page[-1].epoch, page[-1].seq)
+        await self.keep(name, page[-1].epoch, page[-1].seq)
         return True
 
-    async def _keep(self, name: str, epoch: int, seq: int) -> None:
+    async def keep(self, name: str, epoch: int, seq: int) -> None:
+        """Remember how far a durable subscriber has read. Where the store cannot, it will hear the rest again."""
+
         async def unit(tx: Transaction) -> None:
             await tx.journal.acknowledge(name, epoch, seq)
 
@@ -107,9 +134,10 @@ class Publisher:
             log.debug("events acknowledged", subscriber=name, upto=seq)
 
 
-async def _wait(nudge: asyncio.Event) -> None:
+async def _wait(nudge: asyncio.Event) -> bool:
+    """Until there may be more, and not for ever; whether there may be."""
     try:
         async with asyncio.timeout(LONGEST_WAIT_S):
-            await nudge.wait()
+            return await nudge.wait()
     except TimeoutError:
-        return
+        return False

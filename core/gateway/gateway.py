@@ -91,7 +91,7 @@ class Gateway:
         socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
         socket.setsockopt(zmq.LINGER, 0)
-        door = self._guard.bind(socket, address, SETTING, roles={"handler"}, strangers=True)
+        door = self._guard.bind(socket, address, SETTING, roles={"handler", "bot"}, strangers=True)
         self.address, self._encrypted = door.address, door.encrypted
         self._pump = Pump(socket, self._take, named=door.encrypted)
         self._guard.keyring.on_change(self._cut)

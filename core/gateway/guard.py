@@ -45,6 +45,7 @@ class Door(msgspec.Struct, frozen=True):
     encrypted: bool
     roles: frozenset[KeyRole]
     strangers: bool
+    confined: bool
 
 
 def user_of(frame: zmq.Frame) -> str:
@@ -67,14 +68,16 @@ class Guard:
         self._zap: Pump | None = None
 
     def bind(
-        self, socket: zmq.Socket[bytes], address: str, key: str, *, roles: Collection[KeyRole], strangers: bool = False
-    ) -> Door:
+        self, socket: zmq.Socket[bytes], address: str, key: str, *, roles: Collection[KeyRole], strangers: bool = False,
+        confined: bool = True,
+    ) -> Door:  # fmt: skip
         """Bind a socket of our context, encrypted where it has to be. A socket that cannot be bound is closed.
 
         Args:
             key: of the configuration, under which the address stands.
             roles: whose keys are let in.
             strangers: whether unknown keys are, while a registration waits.
+            confined: whether those are whose holders are confined to a guild.
 
         Raises:
             CannotListen: the address is taken, not ours, or may not be bound without encryption.
@@ -96,7 +99,7 @@ class Guard:
             socket.close(0)
             raise
         bound = str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
-        door = Door(bound, wanted == "curve", frozenset(roles), strangers)
+        door = Door(bound, wanted == "curve", frozenset(roles), strangers, confined)
         self._doors[key.encode()] = door
         return door
 
@@ -149,7 +152,8 @@ class Guard:
         public = z85.encode(credentials[0]).decode()
         row = self.keyring.of_public(public)
         if row is not None:
-            return public if row.role in door.roles else None
+            may = row.role in door.roles and (door.confined or row.guild_id is None)
+            return public if may else None
         if door.strangers and self.keyring.awaits_registration(self._clock.now()):
             self._let_in(public)
             return public

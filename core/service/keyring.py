@@ -16,6 +16,8 @@ from schedule_zero.actor import OPERATOR, Actor
 from schedule_zero.key import KeyKind, KeyRole, KeyState
 
 _OF_A_FILE: Final = "file:"
+BOTS_HANDLER: Final = "discord"
+"""The handler that a key of role ``bot`` may serve, beside what it asks."""
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,7 +167,9 @@ class Keyring:
         self._registrations = {
             row.digest: row for row in valid if row.kind == "registration" and row.digest is not None
         }
-        self._reserved = {row.name for row in valid if row.role == "handler" and row.made_in is None}
+        ours = [row for row in valid if row.made_in is None]
+        self._reserved = {row.name for row in ours if row.role == "handler"}
+        self._reserved |= {BOTS_HANDLER for row in ours if row.role == "bot"}
         for callback in self._callbacks:
             callback()
 

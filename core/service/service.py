@@ -12,6 +12,7 @@ from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
 from core.service.batch import Batches
 from core.service.desk import Desk
+from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
 from core.service.guilds import Guilds
 from core.service.keyring import Keyring
@@ -72,6 +73,7 @@ class Service:
         self.guilds = Guilds(desk)
         self.keys = Keys(desk)
         self._watching = Watching(desk)
+        self._feeding = Feeding(desk)
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = {
             ask.CreateSchedule: schedules.create,
@@ -130,3 +132,11 @@ class Service:
     ) -> AsyncIterator[Event]:
         """The journal as it grows, for ever."""
         return self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id)
+
+    async def feed(self, actor: Actor, wish: Wish) -> Feed:
+        """The journal as it grows, for somebody who acknowledges it.
+
+        Raises:
+            schedule_zero.errors.ScheduleZeroError: the refusal, with its sentence.
+        """
+        return await self._feeding.open(actor, wish)

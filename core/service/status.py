@@ -32,7 +32,7 @@ class Statuses:
         parts["scheduler"] = Part(
             ok=lag < LAG_LIMIT, detail="ok" if lag < LAG_LIMIT else f"{spell_duration(lag)} behind"
         )
-        running = all(part.ok for name, part in parts.items() if name not in OPTIONAL)
+        running = all(part.ok for name, part in parts.items() if name.partition(".")[0] not in OPTIONAL)
         return Status(
             running=running, version=_version(),
             last_tick=None if engine.tick.last_commit is None else spell(engine.tick.last_commit),

@@ -25,7 +25,7 @@ class Watching:
 
     async def page(self, actor: Actor, request: ListEvents) -> EventPage:
         """Events after a place; ``next`` is the place to go on from."""
-        guild_id = _scope(actor, request.guild_id)
+        guild_id = scope_of(actor, request.guild_id)
         journal = self._desk.reader.journal
         epoch, _ = await journal.head()
         seq = place_of(request.after, epoch) or 0
@@ -38,7 +38,7 @@ class Watching:
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...], guild_id: str | None
     ) -> AsyncIterator[Event]:
         """Wanted events after a place, or from now on."""
-        scope = _scope(actor, guild_id)
+        scope = scope_of(actor, guild_id)
         epoch, _ = await self._desk.reader.journal.head()
         seq = place_of(after, epoch)
 
@@ -66,7 +66,7 @@ def place_of(text: str | None, epoch: int) -> int | None:
     return int(tail) if not head or int(head) == epoch else 0
 
 
-def _scope(actor: Actor, guild_id: str | None) -> str | None:
+def scope_of(actor: Actor, guild_id: str | None) -> str | None:
     """The guild whose events are told; None for all. Who speaks in a guild, or is confined to one, hears that one's."""
     scope = actor.guild_id if guild_id is None else guild_id
     access.require_events(actor, scope)

@@ -26,7 +26,7 @@ async def test_a_side_that_swallows_a_cancellation_is_asked_again(monkeypatch: p
     asked: list[int] = []
     side = asyncio.create_task(deaf(times, asked))
     await asyncio.sleep(0)
-    await up._end([side])
+    await up.end([side])
     assert side.cancelled()
     assert len(asked) == times + 1
 
@@ -36,7 +36,7 @@ async def test_a_side_that_never_ends_does_not_keep_the_process(monkeypatch: pyt
     asked: list[int] = []
     side = asyncio.create_task(deaf(up.LEAVINGS, asked))
     await asyncio.sleep(0)
-    await up._end([side])
+    await up.end([side])
     assert not side.done()
     side.cancel()
     await asyncio.gather(side, return_exceptions=True)

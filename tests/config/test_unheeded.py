@@ -53,9 +53,9 @@ processes: {core: {}, handlers: [{module: "a:B"}]}
 def test_a_variable_is_named_as_well(tmp_path: Path) -> None:
     path = tmp_path / "schedule-zero.yaml"
     path.write_text("mode: full\n", encoding="utf-8")
-    _, notes = read_config(path, {"SCHEDULE_ZERO__CORE__KEY": "k", "SCHEDULE_ZERO__MODE": "reporter"})
+    _, notes = read_config(path, {"SCHEDULE_ZERO__DISCORD__OPERATOR_IDS": "[1]", "SCHEDULE_ZERO__MODE": "reporter"})
     assert [str(note) for note in notes] == [
-        "SCHEDULE_ZERO__CORE__KEY: core.key has no effect in this version",
+        "SCHEDULE_ZERO__DISCORD__OPERATOR_IDS: discord.operator_ids has no effect in this version",
         "SCHEDULE_ZERO__MODE: mode has no effect in this version",
     ]
 

@@ -31,7 +31,7 @@ from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, IntervalTrigger, Trigger
 
 PATIENCE_S = 20.0
-SAVED_WITHIN_S: Final = 2.0
+SAVED_WITHIN_S = 2.0
 PACE = Pace(longest_sleep_s=0.02, dispatch_s=0.05, janitor_s=0.02)
 OPEN_PLAN = GovernorSettings(default_plan="trusted")
 

@@ -15,8 +15,9 @@ from schedule_zero.curve import new_pair
 from schedule_zero.worker import Worker
 from tests.engine.conftest import Build, build, clock, logged, make_ledger
 from tests.engine.house import Hands, House
+from tests.gateway.desk import Desk
 
-__all__ = ["Door", "build", "clock", "door", "logged", "make_ledger"]
+__all__ = ["Door", "build", "clock", "desk", "door", "logged", "make_ledger"]
 
 
 class Far(Hands):
@@ -64,5 +65,13 @@ class Door:
 @pytest.fixture
 async def door(build: Build) -> AsyncIterator[Door]:
     made = Door(await build(serve=False))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def desk(build: Build) -> AsyncIterator[Desk]:
+    made = Desk(await build())
+    made.open()
     yield made
     await made.close()

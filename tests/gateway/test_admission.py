@@ -118,10 +118,17 @@ async def test_who_encrypts_at_a_plain_door_is_told_so(door: Door) -> None:
     assert "does not encrypt" in await turned_away(door, file_of(door))
 
 
-@pytest.mark.parametrize("role", ["operator", "bot"])
-async def test_a_key_of_another_role_opens_nothing_here(vault: Door, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "words"), [("operator", "does not admit this key"), ("bot", "a handler needs one of role handler")]
+)
+async def test_a_key_of_another_role_opens_nothing_here(vault: Door, role: str, words: str) -> None:
     keys, _ = await known(vault, role=role)
-    assert "does not admit this key" in await turned_away(vault, keys)
+    assert words in await turned_away(vault, keys)
+
+
+async def test_a_bots_key_admits_the_handler_discord(vault: Door) -> None:
+    keys, _ = await known(vault, role="bot")
+    await vault.come(keys=keys, name="discord")
 
 
 async def test_a_key_gives_its_own_name_and_no_other(vault: Door) -> None:

@@ -84,8 +84,8 @@ async def test_it_says_who_it_is_and_beats_as_often_as_the_core_wishes(words: Wo
     assert isinstance(core.heard[0], wire.Hello)
     assert (hello.name, hello.versions, hello.credit, hello.held) == ("words", (1, 1), 16, [])
     offers = {offer.name: (offer.doc, offer.timeout, offer.at_most_once) for offer in hello.methods}
-    assert offers["count"] == ("Counts the words of a text.", 30, False)
-    assert all(isinstance(msgspec.json.decode(offer.schema), dict) for offer in hello.methods)
+    assert offers["count"] == ("Counts the words of a text.", 30.0, False)
+    assert {type(msgspec.json.decode(offer.schema)) for offer in hello.methods} == {dict}
     assert [beat.pairs for beat in await core.beats(3)] == [[], [], []]
 
 

@@ -55,7 +55,7 @@ class House:
         settings = {
             "data_dir": str(self.data),
             "http": {"bind": "127.0.0.1:0"},
-            "zmq": {"handlers": "tcp://127.0.0.1:*"},
+            "zmq": dict.fromkeys(("handlers", "clients", "events"), "tcp://127.0.0.1:*"),
             "log": {"level": "debug", "format": "json"},
         }
         self.config.write_bytes(msgspec.yaml.encode(settings))

@@ -1,60 +1,21 @@
-"""One contract, two ways: the client inside the process and the client over HTTP behave alike on a real core."""
+"""What is asked of a core is answered alike whatever carries it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-import pytest_asyncio
 
-from core.app import App
-from core.governor.settings import GovernorSettings
-from core.ledger.settings import StoreSettings
-from core.web.app import build_web
-from core.web.server import HttpServer
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Gone, Invalid, NotFound, RevisionMismatch
-from schedule_zero.handler import Handler, method
-from schedule_zero.http import HttpClient
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger, TextTrigger
-from tests.web.conftest import SETTINGS, TOKEN, holding
+from tests.contract.place import Kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DAILY = TextTrigger(text="every day at 9", timezone="Europe/Berlin")
-
-
-class Echo(Handler):
-    """Says what it is told."""
-
-    @method()
-    async def echo(self, text: str = "") -> str:
-        return text
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[App, HttpServer]]:
-    folder: Path = tmp_path_factory.mktemp("core")
-    app = App(store=StoreSettings(url="memory"), data_dir=folder, governor=GovernorSettings(default_plan="trusted"))
-    app.serve(Echo())
-    async with app.running():
-        server = HttpServer(build_web(app.service, SETTINGS, holding(TOKEN)), SETTINGS)
-        await server.start()
-        yield app, server
-        await server.stop()
-
-
-@pytest_asyncio.fixture(params=["local", "http"], loop_scope="module")
-async def any_client(request: pytest.FixtureRequest, running: tuple[App, HttpServer]) -> AsyncIterator[CoreClient]:
-    app, server = running
-    client: CoreClient = app.client if request.param == "local" else HttpClient(server.address, TOKEN)
-    yield client
-    await client.close()
 
 
 def spec(**fields: Any) -> ScheduleSpec:
@@ -122,8 +83,8 @@ async def test_refusals_are_alike(any_client: CoreClient) -> None:
         await any_client.delete_schedule(left.id)
 
 
-async def test_the_same_key_gets_the_same_answer(any_client: CoreClient) -> None:
-    key = f"key-{type(any_client).__name__}"
+async def test_the_same_key_gets_the_same_answer(any_client: CoreClient, kind: Kind) -> None:
+    key = f"key-{kind}"
     first = await any_client.create_schedule(spec(guild_id="3"), idempotency_key=key)
     again = await any_client.create_schedule(spec(guild_id="3"), idempotency_key=key)
     assert first.id == again.id
@@ -162,18 +123,3 @@ async def test_settings_and_zones_are_kept(any_client: CoreClient) -> None:
     assert (await any_client.set_user_timezone("6", "Asia/Tokyo")).timezone == "Asia/Tokyo"
     assert (await any_client.user_timezone("6")).timezone == "Asia/Tokyo"
     assert (await any_client.status()).running
-
-
-async def test_412_and_404_over_the_bare_wire(running: tuple[App, HttpServer]) -> None:
-    app, server = running
-    made = await app.client.create_schedule(spec())
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with aiohttp.ClientSession(server.address, headers=headers) as http:
-        for path, tag, status in (
-            (made.id, "99", 412),
-            (made.id, "abc", 412),
-            ("sch_none", '"1"', 404),
-            (made.id, '"1"', 200),
-        ):
-            async with http.delete(f"/api/v1/schedules/{path}", headers={"If-Match": tag}) as answer:
-                assert answer.status == status, await answer.text()

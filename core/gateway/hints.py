@@ -1,0 +1,110 @@
+"""The live hint: every event published as it is committed, to whoever listens. Some may be lost, and nobody is waited for.
+
+A listener that is slow misses what does not fit its queue; one that comes late, what was before. The numbers tell:
+each event has one, and the newest is told every second under the topic ``seq``. Whoever must not miss anything follows
+the journal instead. Without listeners the journal is not even read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import zmq
+
+from core.gateway.clients import ROLES, House
+from core.gateway.guard import Guard
+from core.gateway.sockets import socket_of
+from core.service.feeding import Wish
+from schedule_zero.actor import CORE
+from schedule_zero.event import topic
+from schedule_zero.pump import Pump
+
+SETTING: Final = "zmq.events"
+WAITING: Final = 10_000
+"""Events that wait for one slow listener; the rest it misses."""
+LONGEST_TOPIC: Final = 256
+MOST_TOPICS: Final = 10_000
+SEQ: Final = b"seq"
+SEQ_S: Final = 1.0
+_SUBSCRIBE: Final = 1
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Hints:
+    """The listeners' door."""
+
+    def __init__(self, house: House, guard: Guard) -> None:
+        """``guard``: whose context the socket is made in; it is closed after this, by whoever made it."""
+        self._house = house
+        self._guard = guard
+        self._topics: set[bytes] = set()
+        self._listened_to = asyncio.Event()
+        self._place: tuple[int, int] | None = None
+        self._pump: Pump
+        self.address = ""
+
+    def bind(self, address: str) -> str:
+        """Listen; the address, with the port that was found where ``*`` was asked for.
+
+        Raises:
+            CannotListen: the address is taken, not ours, or may not be bound without encryption.
+        """
+        socket = socket_of(self._guard, zmq.XPUB, largest=LONGEST_TOPIC, high_water=WAITING)
+        # Listeners choose their topics themselves: who is confined to a guild would hear of all.
+        self.address = self._guard.bind(socket, address, SETTING, roles=ROLES, confined=False).address
+        self._pump = Pump(socket, self._take)
+        return self.address
+
+    async def run(self) -> None:
+        """Publish while somebody listens, until cancelled."""
+        while True:
+            await self._listened_to.wait()
+            telling = [asyncio.create_task(each, name="hints") for each in (self._tell(), self._tell_seq())]
+            try:
+                while self._listened_to.is_set():
+                    await asyncio.wait(telling, timeout=SEQ_S, return_when=asyncio.FIRST_EXCEPTION)
+                    for task in telling:
+                        if task.done():
+                            task.result()
+            finally:
+                for task in telling:
+                    task.cancel()
+                await asyncio.gather(*telling, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop publishing."""
+        await self._pump.close(0)
+
+    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        """Listeners say what they want to hear; ZeroMQ keeps who wants what, we need only whether there is anybody."""
+        for frames in batch:
+            wanted, about = frames[0][:1], frames[0][1:]
+            if wanted == bytes([_SUBSCRIBE]):
+                if len(self._topics) < MOST_TOPICS:
+                    self._topics.add(about)
+            else:
+                self._topics.discard(about)
+        if self._topics:
+            self._listened_to.set()
+        else:
+            self._listened_to.clear()
+
+    async def _tell(self) -> None:
+        feed = await self._house.feed(CORE, Wish())
+        self._place = (feed.epoch, feed.seq)
+        async with contextlib.aclosing(feed.portions()) as portions:
+            async for portion in portions:
+                for event in portion.events:
+                    self._pump.send((topic(event).encode(), _encode(event)))
+                self._place = (feed.epoch, portion.seq)
+
+    async def _tell_seq(self) -> None:
+        while True:
+            if self._place is not None:
+                epoch, seq = self._place
+                self._pump.send((SEQ, _encode({"epoch": epoch, "seq": seq})))
+            await asyncio.sleep(SEQ_S)

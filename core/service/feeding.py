@@ -1,0 +1,154 @@
+"""Feeding: the journal told on to those who acknowledge it, with a place the core keeps for them where they wish so.
+
+Who reads at leisure is behind by as much as it likes and costs nothing but its place; what was removed meanwhile is
+said, once, as missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import msgspec
+
+from core.engine.publisher import Publisher
+from core.service.desk import Desk
+from core.service.watching import place_of, scope_of
+from schedule_zero.actor import Actor
+from schedule_zero.asking import bucket_of
+from schedule_zero.errors import Conflict
+from schedule_zero.event import Event
+
+SKIPPED: Final = 1000
+"""So many events nobody wanted, and the place is told all the same."""
+
+
+class Wish(msgspec.Struct, kw_only=True, frozen=True):
+    """What somebody wants to hear.
+
+    Attributes:
+        after: a place (``epoch-seq``); None: from now on.
+        kinds, guild_id: only these, only this guild's.
+        buckets: only guilds of these buckets.
+        subscriber: the name under which the core keeps the place; then ``after`` is not heeded.
+    """
+
+    after: str | None = None
+    kinds: tuple[str, ...] = ()
+    guild_id: str | None = None
+    buckets: frozenset[int] = frozenset()
+    subscriber: str | None = None
+
+
+class Portion(msgspec.Struct, frozen=True):
+    """Wanted events, and the place up to which there are no others; or the numbers that were missed."""
+
+    events: list[Event]
+    seq: int
+    missed: tuple[int, int] | None = None
+
+
+class Feed:
+    """One reader's way through the journal.
+
+    Attributes:
+        epoch: of the journal; ``seq``: where it begins; ``new``: the subscriber was not known.
+    """
+
+    def __init__(self, publisher: Publisher, desk: Desk, wish: Wish, scope: str | None, place: tuple[int, int, bool]):
+        self._publisher = publisher
+        self._desk = desk
+        self._wish = wish
+        self._scope = scope
+        self._wanted_place: int | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self.epoch, self.seq, self.new = place
+
+    async def portions(self) -> AsyncGenerator[Portion, None]:
+        """What is wanted, for ever. Portions may be empty: they say how far nothing was."""
+        seq = told = self.seq
+        if seq > 0 or self._wish.subscriber is not None:
+            missed = await self._missed(seq)
+            if missed is not None:
+                seq = told = missed[1]
+                yield Portion([], seq, missed)
+        pages = self._publisher.pages(seq)
+        try:
+            async for page in pages:
+                if page:
+                    if page[0].seq > seq + 1 and seq > 0 and (missed := await self._missed(seq)) is not None:
+                        told = missed[1]
+                        yield Portion([], told, missed)
+                    seq = page[-1].seq
+                events = [event for event in page if self._is_wanted(event)]
+                if events or seq - told >= SKIPPED or (not page and seq > told):
+                    told = seq
+                    yield Portion(events, seq)
+        finally:
+            await pages.aclose()
+
+    def keep(self, seq: int) -> None:
+        """The reader has dealt with everything up to here. Written behind, the newest place alone."""
+        if self._wish.subscriber is None:
+            return
+        self._wanted_place = max(seq, self._wanted_place or 0)
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep(self._wish.subscriber), name="cursor")
+
+    async def settled(self) -> None:
+        """Until the place is kept."""
+        if self._keeping is not None:
+            await self._keeping
+
+    async def _keep(self, subscriber: str) -> None:
+        try:
+            while self._wanted_place is not None:
+                seq, self._wanted_place = self._wanted_place, None
+                await self._publisher.keep(subscriber, self.epoch, seq)
+        finally:
+            self._keeping = None
+
+    async def _missed(self, seq: int) -> tuple[int, int] | None:
+        """The numbers after a place that are not kept any more."""
+        journal = self._desk.reader.journal
+        _, head = await journal.head()  # first: what is appended between the two questions is not missed
+        tail = await journal.tail() or head + 1
+        return (seq + 1, tail - 1) if tail > seq + 1 else None
+
+    def _is_wanted(self, event: Event) -> bool:
+        wish = self._wish
+        return (
+            (not wish.kinds or event.kind in wish.kinds)
+            and (self._scope is None or event.guild_id == self._scope)
+            and (not wish.buckets or bucket_of(event.guild_id) in wish.buckets)
+        )
+
+
+class Feeding:
+    """Opening feeds."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def open(self, actor: Actor, wish: Wish) -> Feed:
+        """A feed for an actor, at its place.
+
+        Raises:
+            Forbidden, Invalid: it may not be heard by them; ``after`` is no place.
+            Conflict: the subscriber is in this process.
+        """
+        scope = scope_of(actor, wish.guild_id)
+        publisher = self._desk.engine.publisher
+        epoch, head = await self._desk.reader.journal.head()
+        new = False
+        if wish.subscriber is not None:
+            if publisher.serves(wish.subscriber):
+                raise Conflict(
+                    f"The subscriber {wish.subscriber} is part of this core; two of a name do not go together."
+                )
+            seq, new = await publisher.standing(wish.subscriber)
+        else:
+            place = place_of(wish.after, epoch)
+            seq = head if place is None else min(place, head)
+        return Feed(publisher, self._desk, wish, scope, (epoch, seq, new))

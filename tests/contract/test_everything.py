@@ -1,0 +1,183 @@
+"""Every request there is, its refusals, its repetition: alike in one process, over ZeroMQ and over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from schedule_zero import requests as ask
+from schedule_zero.answers import ANSWERS
+from schedule_zero.client import CoreClient
+from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, ScheduleZeroError, TooLarge, Unauthorized
+from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.trigger import CronTrigger, TextTrigger
+from tests.contract.place import BOT_TOKEN, Kind, Place
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CRON = CronTrigger(expression="0 9 * * *")
+SPEC = ScheduleSpec(handler="echo", method="echo", trigger=TextTrigger(text="every day at 9"), guild_id="9")
+
+Of = Callable[[Schedule], Any]
+EVERY: dict[type[Any], Of] = {
+    ask.CreateSchedule: lambda _: ask.CreateSchedule(spec=SPEC),
+    ask.CreateSchedules: lambda _: ask.CreateSchedules(items=({"handler": "echo"}, 3)),
+    ask.GetSchedule: lambda it: ask.GetSchedule(id=it.id),
+    ask.ListSchedules: lambda _: ask.ListSchedules(guild_id="9", metadata={"a": "b&c"}),
+    ask.PatchSchedule: lambda it: ask.PatchSchedule(id=it.id, changes={"args": {"text": "ü"}}),
+    ask.DeleteSchedule: lambda it: ask.DeleteSchedule(id=it.id),
+    ask.PauseSchedule: lambda it: ask.PauseSchedule(id=it.id, until="in 2 hours", note="n"),
+    ask.ResumeSchedule: lambda it: ask.ResumeSchedule(id=it.id),
+    ask.RunSchedule: lambda it: ask.RunSchedule(id=it.id, args={"text": "x"}),
+    ask.PreviewSchedule: lambda it: ask.PreviewSchedule(id=it.id, n=3),
+    ask.PreviewTrigger: lambda _: ask.PreviewTrigger(trigger=CRON, timezone="Europe/Rome", n=2),
+    ask.ReadTime: lambda _: ask.ReadTime(when="tomorrow at 9", timezone="UTC"),
+    ask.SuggestTimes: lambda _: ask.SuggestTimes(field="when", text="in 2"),
+    ask.SuggestZones: lambda _: ask.SuggestZones(text="rome"),
+    ask.SuggestSchedules: lambda _: ask.SuggestSchedules(text="", guild_id="9"),
+    ask.Undo: lambda it: ask.Undo(token=it.undo.token if it.undo else ""),
+    ask.ListRuns: lambda _: ask.ListRuns(any_guild=True, limit=2),
+    ask.GetRun: lambda _: ask.GetRun(id="run_none"),
+    ask.CancelRun: lambda _: ask.CancelRun(id="run_none"),
+    ask.RetryRun: lambda _: ask.RetryRun(id="run_none"),
+    ask.ListEvents: lambda _: ask.ListEvents(after="1-0", kinds=("schedule.created",), limit=2),
+    ask.GetGuildSettings: lambda _: ask.GetGuildSettings(guild_id="9"),
+    ask.PutGuildSettings: lambda _: ask.PutGuildSettings(guild_id="9", changes={"hour24": False}),
+    ask.NoteGuild: lambda _: ask.NoteGuild(guild_id="9", name="Nine"),
+    ask.GetUserTimezone: lambda _: ask.GetUserTimezone(user_id="7"),
+    ask.PutUserTimezone: lambda _: ask.PutUserTimezone(user_id="7", timezone="Asia/Tokyo"),
+    ask.NewKey: lambda _: ask.NewKey(name="reader", role="operator"),
+    ask.ListKeys: lambda _: ask.ListKeys(),
+    ask.RevokeKey: lambda _: ask.RevokeKey(id="key_none"),
+    ask.RotateKey: lambda _: ask.RotateKey(id="key_none"),
+    ask.GetStatus: lambda _: ask.GetStatus(),
+}
+ABSENT = (ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey)
+
+
+async def test_no_request_is_left_out() -> None:
+    assert set(EVERY) == set(get_args(ask.Request))
+
+
+@pytest.mark.parametrize("what", EVERY, ids=lambda what: what.__name__)
+async def test_a_request_gets_its_answer(any_client: CoreClient, what: type[Any]) -> None:
+    made = await any_client.create_schedule(SPEC)
+    if what in ABSENT:
+        with pytest.raises(NotFound):
+            await any_client.send(EVERY[what](made))
+    else:
+        answer = await any_client.send(EVERY[what](made))
+        assert type(answer) is ANSWERS[what]
+    if what not in (ask.DeleteSchedule, ask.Undo):
+        await any_client.delete_schedule(made.id)
+
+
+async def test_answers_are_the_same_to_the_last_field(place: Place) -> None:
+    local, zmq, http = place.client("local"), place.client("zmq"), place.client("http")
+    made = await local.create_schedule(msgspec.structs.replace(SPEC, metadata={"k": "ü"}, args={"text": "\U0001f600"}))
+    for request in (
+        ask.GetSchedule(id=made.id),
+        ask.ListSchedules(guild_id="9"),
+        ask.ListRuns(any_guild=True),
+        ask.ListEvents(after="1-0", limit=5),
+        ask.PreviewSchedule(id=made.id, n=3, after="2026-03-28T12:00:00Z"),
+        ask.GetGuildSettings(guild_id="9"),
+    ):
+        first = await local.send(request)
+        assert await zmq.send(request) == first
+        assert await http.send(request) == first
+    await local.delete_schedule(made.id)
+    await zmq.close()
+    await http.close()
+
+
+WRONG: list[tuple[str, Callable[[CoreClient], Awaitable[Any]], type[ScheduleZeroError]]] = [
+    ("a field", lambda core: core.create_schedule(msgspec.structs.replace(SPEC, timezone="Nowhere/Land")), Invalid),
+    ("arguments", lambda core: core.create_schedule(msgspec.structs.replace(SPEC, args={"txt": 1})), Invalid),
+    (
+        "a time",
+        lambda core: core.create_schedule(msgspec.structs.replace(SPEC, trigger=TextTrigger(text="at 5"))),
+        Invalid,
+    ),
+    ("a place", lambda core: core.list_events(after="x"), Invalid),
+    ("a change", lambda core: core.change_guild_settings("9", {"nothing": 1}), Invalid),
+    ("an id", lambda core: core.get_schedule("x" * 101), Invalid),
+    ("a number", lambda core: core.send(ask.ListSchedules(limit="many")), Invalid),  # type: ignore[arg-type]
+    ("a schedule", lambda core: core.pause_schedule("sch_none"), NotFound),
+    ("too much", lambda core: core.run_schedule("sch_none", args={"text": "x" * 1_100_000}), TooLarge),
+]
+
+
+@pytest.mark.parametrize(("what", "asked", "kind"), WRONG, ids=[what for what, *_ in WRONG])
+async def test_what_is_wrong_is_refused_alike(
+    any_client: CoreClient, place: Place, kind: type[ScheduleZeroError], asked: Any, what: str
+) -> None:
+    if kind is TooLarge and any_client is place.app.client:
+        kind = ScheduleZeroError  # no door stands between
+    with pytest.raises(kind) as refused:
+        await asked(any_client)
+    with pytest.raises(ScheduleZeroError) as said:
+        await asked(place.app.client)
+    if kind is Invalid:
+        assert isinstance(said.value, Invalid)
+        assert isinstance(refused.value, Invalid)
+        assert [each.field for each in refused.value.errors] == [each.field for each in said.value.errors]
+
+
+async def test_a_key_belongs_to_one_request(any_client: CoreClient, kind: Kind) -> None:
+    made = await any_client.create_schedule(SPEC)
+    first = await any_client.run_schedule(made.id, key=f"once-{kind}")
+    assert (await any_client.run_schedule(made.id, key=f"once-{kind}")).id == first.id
+    with pytest.raises(Conflict, match="Idempotency-Key"):
+        await any_client.run_schedule(made.id, args={"text": "other"}, key=f"once-{kind}")
+    await any_client.delete_schedule(made.id)
+
+
+async def test_who_stops_waiting_changes_nothing_for_others(any_client: CoreClient) -> None:
+    made = await any_client.create_schedule(SPEC)
+    asked = [asyncio.create_task(any_client.pause_schedule(made.id)) for _ in range(20)]
+    await asyncio.sleep(0)
+    for task in asked[::2]:
+        task.cancel()
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(each, Schedule | ScheduleZeroError | asyncio.CancelledError) for each in ended)
+    assert (await any_client.get_schedule(made.id)).state == "paused"
+    await any_client.delete_schedule(made.id)
+
+
+@pytest.mark.parametrize("kind", ["zmq", "http"])
+async def test_a_token_nobody_holds_opens_nothing(place: Place, kind: Kind) -> None:
+    client = place.client(kind, "sz_other")
+    with pytest.raises(Unauthorized):
+        await client.list_runs()
+    await client.close()
+
+
+async def test_the_bots_token_opens_nothing_over_http(place: Place) -> None:
+    client = place.client("http", BOT_TOKEN)
+    with pytest.raises(Unauthorized):
+        await client.list_runs()
+    await client.close()
+
+
+async def test_only_a_bot_speaks_for_members(place: Place) -> None:
+    from schedule_zero.actor import Actor
+
+    anna = Actor(kind="member", id="anna", guild_id="9")
+    bot = place.client("zmq", BOT_TOKEN)
+    here, there = place.app.client.acting_as(anna), bot.acting_as(anna)
+    for client in (here, there):
+        with pytest.raises(Forbidden, match="Manage Messages"):
+            await client.create_schedule(msgspec.structs.replace(SPEC, handler="discord", method="send_message"))
+        assert (await client.user_timezone("anna")).user_id == "anna"
+        with pytest.raises(Forbidden):
+            await client.user_timezone("ben")
+    for kind in ("zmq", "http"):
+        owner = place.client(kind)
+        with pytest.raises(Forbidden):
+            await owner.acting_as(anna).user_timezone("anna")
+        await owner.close()
+    await bot.close()

@@ -1,0 +1,352 @@
+"""Events to clients: in order, none lost and none twice, within a window; a place that the core keeps; live hints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+
+from core.gateway.hints import Hints
+from core.ledger.port import Transaction
+from core.ledger.rows import EventRow
+from schedule_zero import asking
+from schedule_zero.errors import Conflict
+from schedule_zero.event import Event
+from schedule_zero.feed import Page
+from schedule_zero.instant import SECOND
+from schedule_zero.zmq_client import ZmqClient
+from tests.engine.house import House
+from tests.gateway.desk import Desk, Stranger
+
+
+async def tell(house: House, count: int, *, guild: str | None = "1", kind: str = "run.failed", data: str = "{}") -> int:
+    """So many events in one transaction; the number of the last one."""
+
+    async def unit(tx: Transaction) -> None:
+        await tx.journal.append([EventRow(at=house.clock.now(), kind=kind, guild_id=guild, data=data)] * count)
+
+    await house.ledger.write(unit)
+    return (await house.ledger.reader.journal.head())[1]
+
+
+async def cursor(house: House, name: str) -> tuple[int, int] | None:
+    return await house.ledger.reader.journal.cursor(name)
+
+
+async def kept(house: House, name: str, seq: int) -> None:
+    async with asyncio.timeout(10):
+        while await cursor(house, name) != (1, seq):
+            await asyncio.sleep(0.01)
+
+
+async def seqs(pages: AsyncIterator[Page], upto: int) -> list[int]:
+    """The numbers of the events up to one of them."""
+    heard: list[int] = []
+    async with asyncio.timeout(10):
+        async for page in pages:
+            heard += [event.seq for event in page.events]
+            if page.seq >= upto:
+                return heard
+    raise AssertionError
+
+
+async def begun(desk: Desk, count: int = 1) -> None:
+    """Until so many streams are open."""
+
+    def holds() -> bool:
+        return (
+            sum(stream is not None for caller in desk.door._callers.values() for _, stream in caller.streams.values())
+            == count
+        )
+
+    await desk.house.until(holds)
+
+
+# ── streams ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_stream_begins_with_the_next_event_and_goes_on_in_order(desk: Desk) -> None:
+    before = await tell(desk.house, 3)
+    events = desk.client().events()
+    first = asyncio.ensure_future(anext(events))
+    await begun(desk)
+    await tell(desk.house, 3000)
+    heard = [await first, *[await anext(events) for _ in range(2999)]]
+    assert [event.seq for event in heard] == list(range(before + 1, before + 3001))
+    await events.aclose()  # type: ignore[attr-defined]
+    await begun(desk, 0)
+
+
+async def test_only_what_is_wanted_is_told_and_the_place_goes_on_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.publisher.LONGEST_WAIT_S", 0.05)
+    client = desk.client()
+    start = await tell(desk.house, 1)
+    await tell(desk.house, 2, kind="run.skipped")
+    await tell(desk.house, 2, guild="2")
+    last = await tell(desk.house, 2500, kind="run.created")
+    pages = client.pages(f"1-{start}", kinds=("run.failed",), guild_id="2")
+    assert await seqs(pages, last) == [start + 3, start + 4]
+    await pages.aclose()
+
+
+async def test_who_is_confined_to_a_guild_hears_of_it_alone(desk: Desk) -> None:
+    last = await tell(desk.house, 2)
+    await tell(desk.house, 2, guild="2")
+    await tell(desk.house, 2, guild=None)
+    mine = await tell(desk.house, 1)
+    pages = desk.client("confined").pages("1-0")
+    assert await seqs(pages, mine) == [*range(1, last + 1), mine][-3:]
+    await pages.aclose()
+
+
+async def test_buckets_share_the_guilds_among_several(desk: Desk) -> None:
+    low, high = str(5 << 22), str(37 << 22)
+    first = await tell(desk.house, 1, guild=low)
+    await tell(desk.house, 1, guild=high)
+    last = await tell(desk.house, 1, guild=None)
+    client = desk.client()
+    mine, others = client.pages("1-0", buckets=tuple(range(32))), client.pages("1-0", buckets=tuple(range(32, 64)))
+    assert await seqs(mine, last) == [*range(1, first + 1), last]
+    heard = asyncio.ensure_future(anext(others))
+    assert [event.seq for event in (await heard).events] == [first + 1]
+    await mine.aclose()
+    await others.aclose()
+
+
+async def test_no_more_is_under_way_than_the_window_allows(desk: Desk) -> None:
+    await tell(desk.house, 1000)
+    stranger = desk.stranger()
+    await stranger.login()
+    stranger.say(asking.Follow(1, "1-0", (), None, None, (), 100))
+    await stranger.hear(asking.Following)
+    page = await stranger.hear(asking.Events)
+    assert len(page.events) == 100
+    await desk.client().status()
+    assert stranger.heard.empty()
+    stranger.say(asking.Taken(1, 1, page.seq - 1), asking.Taken(1, 2, page.seq))  # not all of it; of another epoch
+    await desk.client().status()
+    assert stranger.heard.empty()
+    stranger.say(asking.Taken(1, 1, page.seq))
+    assert (await stranger.hear(asking.Events)).events[0].seq == page.seq + 1
+
+
+async def test_events_go_on_where_they_were_when_the_core_restarts(desk: Desk) -> None:
+    events = desk.client().events("1-0")
+    last = await tell(desk.house, 10)
+    heard = [(await anext(events)).seq for _ in range(5)]
+    await desk.shut()
+    last = await tell(desk.house, 10)
+    desk.open()
+    async with asyncio.timeout(10):
+        heard += [(await anext(events)).seq for _ in range(last - 5)]
+    assert heard == list(range(1, last + 1))
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_wrong_place_is_refused(desk: Desk) -> None:
+    with pytest.raises(Exception, match="no place in the journal"):
+        await anext(desk.client().events("x"))
+
+
+# ── a place the core keeps ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_durable_place_moves_with_what_is_taken_and_outlives_the_subscriber(desk: Desk) -> None:
+    start = await tell(desk.house, 1)
+    first = desk.client()
+    pages = first.pages(subscriber="mine")
+    new = await anext(pages)
+    assert (new.new, new.seq) == (True, start)
+    last = await tell(desk.house, 5)
+    page = await anext(pages)
+    assert [event.seq for event in page.events] == list(range(start + 1, last + 1))
+    assert await cursor(desk.house, "mine") == (1, start)  # told, and not yet taken
+    beyond = await tell(desk.house, 1)
+    await anext(pages)
+    await kept(desk.house, "mine", last)
+    await pages.aclose()
+    await first.close()
+    again = desk.client().pages(subscriber="mine")
+    page = await anext(again)
+    assert (page.new, [event.seq for event in page.events]) == (False, [beyond])
+    await again.aclose()
+
+
+async def test_nothing_is_lost_or_told_twice_in_a_process_when_the_core_dies_between_telling_and_taking(
+    desk: Desk,
+) -> None:
+    pages = desk.client().pages(subscriber="mine")
+    await anext(pages)
+    last = await tell(desk.house, 4)
+    heard = [event.seq for event in (await anext(pages)).events]
+    await desk.crash()
+    first, last = heard[0], await tell(desk.house, 4)
+    desk.open()
+    heard += await seqs(pages, last)
+    assert heard == list(range(first, last + 1))
+    await desk.house.until(lambda: True)
+    await tell(desk.house, 1)
+    await anext(pages)
+    await kept(desk.house, "mine", last)
+    await pages.aclose()
+
+
+async def test_the_newest_of_two_subscribers_of_a_name_is_told_and_the_other_hears_why(desk: Desk) -> None:
+    older, newer = desk.client().pages(subscriber="mine"), desk.client().pages(subscriber="mine")
+    await anext(older)
+    waiting = asyncio.ensure_future(anext(newer))
+    with pytest.raises(Conflict, match="Another client follows as mine"):
+        async with asyncio.timeout(10):
+            await anext(older)
+    last = await tell(desk.house, 1)
+    assert [event.seq for event in (await waiting).events] == [last]
+    await newer.aclose()
+
+
+async def test_a_subscriber_of_the_core_itself_is_nobody_elses(desk: Desk) -> None:
+    class Ear:
+        async def deliver(self, events: Any) -> None: ...
+
+    serving = asyncio.create_task(desk.house.engine.publisher.serve("discord.notices", Ear()))
+    await desk.house.until(lambda: desk.house.engine.publisher.serves("discord.notices"))
+    with pytest.raises(Conflict, match="part of this core"):
+        await anext(desk.client().pages(subscriber="discord.notices"))
+    serving.cancel()
+
+
+async def test_who_is_confined_takes_nobody_elses_place(desk: Desk) -> None:
+    theirs = desk.client().pages(subscriber="mine")
+    await anext(theirs)
+    mine = desk.client("confined").pages(subscriber="mine")
+    assert (await anext(mine)).new
+    assert await cursor(desk.house, "confined/mine") is not None
+    await tell(desk.house, 1)
+    await anext(theirs)
+    await theirs.aclose()
+    await mine.aclose()
+
+
+async def test_what_is_not_kept_any_more_is_said_once_and_the_rest_is_told(desk: Desk) -> None:
+    pages = desk.client().pages(subscriber="mine")
+    start = (await anext(pages)).seq
+    await pages.aclose()
+    gone = await tell(desk.house, 7)
+    desk.house.pass_time(10)
+    last = await tell(desk.house, 2)
+
+    async def purge(tx: Transaction) -> None:
+        await tx.journal.purge(desk.house.clock.now() - 5 * SECOND, 1000)
+
+    await desk.house.ledger.write(purge)
+    pages = desk.client().pages(subscriber="mine")
+    page = await anext(pages)
+    assert (page.missed, page.events) == ((start + 1, gone), [])
+    assert [event.seq for event in (await anext(pages)).events] == [gone + 1, last]
+    await pages.aclose()
+    await kept(desk.house, "mine", gone)
+    pages = desk.client().pages(subscriber="mine")
+    page = await anext(pages)
+    assert (page.missed, page.events[0].seq) == (None, gone + 1)
+    await pages.aclose()
+
+
+async def test_in_a_restored_backup_a_subscriber_goes_on_where_it_stood_in_it(desk: Desk) -> None:
+    start = await tell(desk.house, 4)
+
+    async def restored(tx: Transaction) -> None:
+        await tx.journal.acknowledge("mine", 0, start - 2)
+
+    await desk.house.ledger.write(restored)
+    pages = desk.client().pages(subscriber="mine")
+    assert [event.seq for event in (await anext(pages)).events] == [start - 1, start]
+    await pages.aclose()
+
+
+# ── live hints ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Listener:
+    """Somebody who listens to hints."""
+
+    def __init__(self, address: str, *topics: str) -> None:
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.SUB)
+        self.socket.connect(address)
+        for topic in topics:
+            self.socket.setsockopt_string(zmq.SUBSCRIBE, topic)
+
+    async def hear(self) -> tuple[str, Any]:
+        async with asyncio.timeout(10):
+            while not self.socket.poll(0):
+                await asyncio.sleep(0.01)
+        topic, body = self.socket.recv_multipart()
+        return topic.decode(), msgspec.json.decode(body)
+
+    def close(self) -> None:
+        self.socket.close(0)
+        self._context.term()
+
+
+@pytest.fixture
+async def hints(desk: Desk) -> AsyncIterator[Hints]:
+    made = Hints(desk.slow, desk.guard)
+    made.bind("tcp://127.0.0.1:*")
+    running = asyncio.create_task(made.run())
+    yield made
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await made.close()
+
+
+async def test_a_listener_hears_what_happens_in_its_guild_as_it_happens(desk: Desk, hints: Hints) -> None:
+    listener = Listener(hints.address, "g.1.run.")
+    await desk.house.until(lambda: hints._place is not None)
+    await tell(desk.house, 1, guild="2")
+    await tell(desk.house, 1, kind="schedule.created")
+    seq = await tell(desk.house, 1)
+    topic, body = await listener.hear()
+    assert topic == "g.1.run.failed"
+    assert msgspec.convert(body, Event).seq == seq
+    listener.close()
+    await desk.house.until(lambda: not hints._topics)
+
+
+async def test_a_listener_is_told_the_newest_number(desk: Desk, hints: Hints) -> None:
+    last = await tell(desk.house, 3)
+    listener = Listener(hints.address, "seq")
+    assert await listener.hear() == ("seq", {"epoch": 1, "seq": last})
+    listener.close()
+
+
+async def test_a_listener_that_does_not_listen_holds_nobody_up(
+    desk: Desk, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf, keen = Listener(hints.address, "g."), Listener(hints.address, "seq")
+    await desk.house.until(lambda: hints._place is not None and len(hints._topics) == 2)
+    text = '{"text": "' + "x" * 2000 + '"}'
+    for _ in range(20):
+        await tell(desk.house, 1000, data=text)
+    _, last = await desk.house.ledger.reader.journal.head()
+    while (await keen.hear())[1]["seq"] < last:
+        pass
+    deaf.close()
+    keen.close()
+
+
+async def test_strangers_and_clients_see_the_same_events(desk: Desk) -> None:
+    last = await tell(desk.house, 2)
+    stranger: Stranger = desk.stranger()
+    await stranger.login("bot")
+    stranger.say(asking.Follow(3, "1-0", (), None, None, (), 10))
+    page = await stranger.hear(asking.Events)
+    client: ZmqClient = desk.client()
+    pages = client.pages("1-0")
+    assert (await anext(pages)).events[-1] == page.events[-1]
+    assert page.seq <= last
+    await pages.aclose()
