@@ -256,6 +256,7 @@ def _taken(violation: Violation) -> Exception:
 
 # What a move may set besides; a column no move of a call sets is not sent along.
 _OPTIONAL: Final = ("not_before", "args", "result", "reason", "error")
+_optional: Final = attrgetter(*_OPTIONAL)
 _ALWAYS: Final = ("run_id", "before", "before_attempt", "after", "attempt", "lost")
 _SCHEDULED: Final = ("revision", "failures")
 
@@ -282,7 +283,8 @@ def _move(ending: bool, scheduled: bool, set_by: tuple[str, ...]) -> Change:
 
 
 def _moving(moves: Sequence[Move], *, ending: bool, scheduled: bool) -> Step:
-    set_by = tuple(name for name in _OPTIONAL if any(getattr(move, name) is not None for move in moves))
+    columns = zip(*map(_optional, moves), strict=True)
+    set_by = tuple(name for name, values in zip(_OPTIONAL, columns, strict=True) if values.count(None) < len(values))
     read = attrgetter(*_ALWAYS, *set_by, *(_SCHEDULED if scheduled else ()), *(("at",) if ending else ()))
     return Step(_move(ending, scheduled, set_by), ([read(move) for move in moves],), len(moves), _stale)
 
