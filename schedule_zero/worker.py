@@ -35,8 +35,8 @@ CONCURRENCY: Final = 256
 HELLO_AGAIN_S: Final = 2.0
 DRAIN_S: Final = 20.0
 ASKED_IN_VAIN: Final = (3, 30, 300)
-RECONNECT_MS: Final = (100, 500)
-LONGEST_RECONNECT_MS: Final = 5000
+RECONNECT_MS: Final = (10, 40)
+LONGEST_RECONNECT_MS: Final = 2000
 LINGER_MS: Final = 1000
 
 Pair = tuple[str, int]
@@ -92,6 +92,7 @@ class Worker:
         self._beat_s = 2.0
         self._lease_s = 6.0
         self._draining = False
+        self._was_connected = False
         self._leaving: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._over: asyncio.Future[None]
@@ -120,7 +121,7 @@ class Worker:
         context = zmq.Context()
         try:
             socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
-            watch = Watch(socket, self.address, self._turned, encrypted=self._encrypted)
+            watch = Watch(socket, self.address, self._turned, encrypted=self._encrypted, met=self._connected_again)
             try:
                 self._pump = Pump(self._connected(socket), self._take)
             except Invalid:
@@ -195,6 +196,13 @@ class Worker:
                 if not self._draining:
                     self._draining = True
                     self._leaving = asyncio.get_running_loop().create_task(self.drain(), name="drain")
+
+    def _connected_again(self) -> None:
+        """To the core a connection that broke and came again is a stranger's: it shall not have to ask who we are."""
+        if self._was_connected:
+            self._unwelcome()
+            self._greet()
+        self._was_connected = True
 
     def _unwelcome(self) -> None:
         self.welcomed.clear()
