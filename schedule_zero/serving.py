@@ -20,6 +20,7 @@ from schedule_zero.handler import Handler, methods_of, name_of
 from schedule_zero.keyfile import WrongKeyFile
 from schedule_zero.leaving import Leaving, leave_at_once
 from schedule_zero.loading import WrongInput, load, said
+from schedule_zero.reloading import Reloading
 from schedule_zero.slots import Slots
 from schedule_zero.worker import CONCURRENCY, DRAIN_S, Refused, Worker, new_instance
 
@@ -34,23 +35,31 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     level = logging.DEBUG if asked.debug else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    again = Reloading(Path.cwd()) if asked.reload else None
     leaving, code = Leaving(), 0
     try:
-        cores = _addresses(asked.core or [CORE])
-        keys = None if asked.key is None else open_key_file(asked.key)
-        handler = load(asked.object, name=asked.name)
-        slots, instance = Slots(asked.concurrency), new_instance()
-        workers = [
-            Worker(handler, core, name=asked.name, token=asked.token, keys=keys, slots=slots, instance=instance)
-            for core in cores
-        ]
-        leaving.run(_serve(Serving(handler, workers, asked.drain)))
+        leaving.run(_serve(_serving(asked), again))
     except (WrongInput, ScheduleZeroError) as error:
         if asked.debug:
             log.exception("where it was raised:")
         sys.stderr.write(f"{error}\n")
         code = WRONG_INPUT if isinstance(error, WrongInput | WrongKeyFile | Invalid) else FAILED
+    if again is not None and (code or again.changed):
+        log.info("%s changed: starting anew", again.changed or again.wait())
+        again.start_anew()
     return leaving.end(code)
+
+
+def _serving(asked: argparse.Namespace) -> Serving:
+    cores = _addresses(asked.core or [CORE])
+    keys = None if asked.key is None else open_key_file(asked.key)
+    handler = load(asked.object, name=asked.name)
+    slots, instance = Slots(asked.concurrency), new_instance()
+    workers = [
+        Worker(handler, core, name=asked.name, token=asked.token, keys=keys, slots=slots, instance=instance)
+        for core in cores
+    ]
+    return Serving(handler, workers, asked.drain)
 
 
 def script() -> int:
@@ -118,8 +127,11 @@ class Serving:
         await asyncio.gather(*(worker.drain(self._drain_s) for worker in self._workers))
 
 
-async def _serve(serving: Serving) -> None:
+async def _serve(serving: Serving, again: Reloading | None) -> None:
     _leave_on_signals(serving)
+    if again is not None:
+        watching = asyncio.create_task(again.watch(), name="reload")
+        watching.add_done_callback(lambda task: None if task.cancelled() else serving.leave())
     await serving.run()
 
 
@@ -167,6 +179,9 @@ def _parser() -> argparse.ArgumentParser:
         "--drain", type=_seconds, default=DRAIN_S, metavar="SECONDS",
         help="how long what runs may take to end when this process is told to; then it is cancelled (default: %(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--reload", action="store_true", help="for development: start anew when a file of the working folder changes"
+    )
     parser.add_argument(
         "--key", type=Path, metavar="FILE", help="the key file; with the core's key in it the connection is encrypted"
     )
