@@ -179,7 +179,7 @@ class Engine:
             if self.flights.extend(instance, run_id, attempt, now):
                 flight = self.flights.current(run_id)
                 if flight is not None and not flight.started:
-                    fresh.append(Answer(run_id=run_id, attempt=attempt, kind="started"))
+                    fresh.append(Answer(run_id=run_id, attempt=attempt, instance=instance, kind="started"))
         if fresh:
             self.settler.take(fresh)
 
@@ -296,16 +296,18 @@ class Engine:
             if verdict.outcome.lasting or flight.failures:  # they may be counted otherwise now than the plan says
                 self.book.drop(order.schedule_id)
         for instance, attempts in answered.items():
-            link = self.fleet.link(instance)
-            if link is not None:
-                link.acknowledge(attempts)
+            self._acknowledge(instance, attempts)
         if verdicts:
             self.dispatcher.wake()
 
-    def late(self, run_id: str, attempt: int) -> None:
-        """A late answer is committed, so whoever sent it may forget it."""
-        for link in self.fleet.links():
-            link.acknowledge([(run_id, attempt)])
+    def late(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
+        """Late answers are committed, so who sent them may forget them."""
+        self._acknowledge(instance, attempts)
+
+    def _acknowledge(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
+        link = self.fleet.link(instance)
+        if link is not None:
+            link.acknowledge(attempts)
 
     def _wait_again(self, verdict: Verdict, wall: int, now: float) -> None:
         flight = verdict.flight

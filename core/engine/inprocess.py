@@ -96,7 +96,10 @@ class InProcessLink:
 
     def _noter(self, order: Order) -> Callable[[str, float | None, str], None]:
         def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            answer = Answer(run_id=order.run_id, attempt=order.attempt, kind="progress", fraction=fraction, note=text)
+            answer = Answer(
+                run_id=order.run_id, attempt=order.attempt, instance=self.instance.name, kind="progress",
+                fraction=fraction, note=text,
+            )  # fmt: skip
             self._on_the_loop(self._sink.answer, [answer])
 
         return note
@@ -108,8 +111,8 @@ class InProcessLink:
 
     def _tell(self, ended: Ended) -> None:
         answer = Answer(
-            run_id=ended.run_id, attempt=ended.attempt, kind=ended.status, value=ended.value, cause=ended.cause,
-            error=ended.error, retry_after_s=ended.retry_after,
+            run_id=ended.run_id, attempt=ended.attempt, instance=self.instance.name, kind=ended.status,
+            value=ended.value, cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
         )  # fmt: skip
         self._sink.answer([answer])
 

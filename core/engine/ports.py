@@ -88,6 +88,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
     """What a handler says of one attempt. (run_id, attempt) is the fence: an answer for another attempt is late.
 
     Attributes:
+        instance: who says it. Only the instance that was given an attempt is believed about it.
         value: JSON text of the result.
         cause: of a failure; None otherwise.
         retry_after_s: the handler asks for another try that late; it uses up no attempt.
@@ -95,6 +96,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
 
     run_id: str
     attempt: int
+    instance: str
     kind: AnswerKind
     value: str | None = None
     cause: Cause | None = None

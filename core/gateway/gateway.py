@@ -166,16 +166,16 @@ class Gateway:
     def _hear(self, peer: Peer, message: Any, answers: list[Answer]) -> None:
         match message:
             case wire.Result():
-                answers += [_answer(ended) for ended in message.ended]
+                answers += [_answer(ended, peer.instance.name) for ended in message.ended]
             case wire.Beat() | wire.Ack():
                 self._beat(peer, message.pairs)
             case wire.Progress():
                 answers.append(
-                    Answer(run_id=message.run_id, attempt=message.attempt, kind="progress",
+                    Answer(run_id=message.run_id, attempt=message.attempt, instance=peer.instance.name, kind="progress",
                            fraction=message.fraction, note=message.note)
                 )  # fmt: skip
             case wire.Nack():
-                answers.append(_nack(message))
+                answers.append(_nack(message, peer.instance.name))
             case wire.NewCredit():
                 peer.instance.credit = message.credit
                 self._host.fleet_changed()
@@ -293,10 +293,10 @@ def _bodies(messages: list[msgspec.Struct]) -> list[bytes]:
     return bodies
 
 
-def _answer(ended: wire.Ended) -> Answer:
+def _answer(ended: wire.Ended, instance: str) -> Answer:
     return Answer(
-        run_id=ended.run_id, attempt=ended.attempt, kind=ended.status, value=_json(ended.value), cause=ended.cause,
-        error=ended.error, retry_after_s=ended.retry_after,
+        run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status, value=_json(ended.value),
+        cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
     )  # fmt: skip
 
 
@@ -311,11 +311,11 @@ def _json(value: str | None) -> str | None:
     return value
 
 
-def _nack(message: wire.Nack) -> Answer:
+def _nack(message: wire.Nack, instance: str) -> Answer:
     """An attempt that was not begun: it is tried again, unless it never can be."""
     lasting = message.reason == "bad_arguments"
     return Answer(
-        run_id=message.run_id, attempt=message.attempt, kind="failed", error=message.reason,
+        run_id=message.run_id, attempt=message.attempt, instance=instance, kind="failed", error=message.reason,
         cause=Cause.LASTING if lasting else Cause.PASSING, retry_after_s=None if lasting else NACK_RETRY_S,
     )  # fmt: skip
 

@@ -138,7 +138,9 @@ class Mute(HandlerLink):
         pass
 
     def answer(self, order: Order, kind: str = "succeeded", **fields: Any) -> None:
-        self._sink.answer([Answer(run_id=order.run_id, attempt=order.attempt, kind=kind, **fields)])  # type: ignore[arg-type]
+        name = self.instance.name
+        answer = Answer(run_id=order.run_id, attempt=order.attempt, instance=name, kind=kind, **fields)  # type: ignore[arg-type]
+        self._sink.answer([answer])
 
 
 class House:

@@ -375,7 +375,7 @@ async def test_what_a_restart_finds_running_is_counted_against_its_limits(build:
 def _done(order: Any) -> Any:
     from core.engine.ports import Answer
 
-    return Answer(run_id=order.run_id, attempt=order.attempt, kind="succeeded")
+    return Answer(run_id=order.run_id, attempt=order.attempt, instance=order.instance, kind="succeeded")
 
 
 async def test_a_run_that_left_the_room_unseen_is_not_tried_for_ever(house: House) -> None:
