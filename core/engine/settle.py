@@ -47,10 +47,14 @@ class Consequences(Protocol):
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """An attempt's end, decided and on its way into the ledger."""
+    """An attempt's end, decided and on its way into the ledger.
+
+    ``took_s``: from its sending to its answer; None for one that nobody answered.
+    """
 
     flight: Flight
     outcome: Outcome
+    took_s: float | None
 
 
 class Settler:
@@ -70,7 +74,7 @@ class Settler:
 
     def take(self, answers: Sequence[Answer]) -> None:
         """Answers came in. An end takes its flight out of the air at once, so a second answer is a late one."""
-        now = self._clock.now()
+        now, monotonic = self._clock.now(), self._clock.monotonic()
         for answer in answers:
             flight = self._flights.get(answer.run_id, answer.attempt)
             if flight is not None and flight.instance != answer.instance:
@@ -80,14 +84,14 @@ class Settler:
             elif flight is None:
                 self._late.append(_late_row(answer, now))
             else:
-                self.end(flight, conclude(flight, answer, now))
+                self.end(flight, conclude(flight, answer, now), monotonic - flight.sent_at)
         self._wake.set()
 
-    def end(self, flight: Flight, outcome: Outcome) -> None:
+    def end(self, flight: Flight, outcome: Outcome, took_s: float | None = None) -> None:
         """An attempt ended, by an answer or without one. Only its first end counts."""
         if self._flights.remove(flight.order.run_id, flight.order.attempt) is None:
             return
-        self._ended.append(Verdict(flight, outcome))
+        self._ended.append(Verdict(flight, outcome, took_s))
         self._wake.set()
 
     async def run(self) -> None:

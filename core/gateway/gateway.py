@@ -51,6 +51,10 @@ class Host(AnswerSink, Protocol):
         ...
 
     def leave(self, instance: Instance, reason: str) -> None: ...
+    def leaves_soon(self, instance: Instance) -> None:
+        """An instance takes nothing new."""
+        ...
+
     def holds(self, instance: str, run_id: str, attempt: int) -> bool:
         """Whether this attempt is still that instance's to run."""
         ...
@@ -180,8 +184,7 @@ class Gateway:
                 peer.instance.credit = message.credit
                 self._host.fleet_changed()
             case wire.Drain():
-                peer.instance.draining = True
-                self._host.fleet_changed()
+                self._host.leaves_soon(peer.instance)
             case wire.Bye():
                 self._gone(peer, "it said goodbye")
 
@@ -234,7 +237,10 @@ class Gateway:
         name = _instance_name(hello, row)
         for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
             del self._peers[known.route]  # the same process on a new connection
-        instance = Instance(name=name, handler=hello.name, methods=methods, credit=hello.credit)
+        instance = Instance(
+            name=name, handler=hello.name, methods=methods, credit=hello.credit, software=hello.software,
+            since=self._clock.now(),
+        )  # fmt: skip
         if row is not None:
             instance.guild_id = row.guild_id
             self._guard.keyring.note_use(row, self._clock.now())

@@ -122,6 +122,7 @@ class Mute(HandlerLink):
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.cancelled: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
         self.acknowledged: list[tuple[str, int]] = []
+        self.drained = False
         self._sink = sink
 
     def send(self, orders: Sequence[Order]) -> None:
@@ -133,6 +134,9 @@ class Mute(HandlerLink):
 
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         self.acknowledged.extend(answered)
+
+    def drain(self) -> None:
+        self.drained = True
 
     async def close(self, grace_s: float) -> None:
         pass

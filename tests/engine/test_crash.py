@@ -79,7 +79,7 @@ async def test_a_kill_after_many_asks_for_later_does_not_end_the_run(house: Hous
 async def _saved(house: House) -> Any:
     link = house.engine.serve(house.hands)
     schedule = await house.schedule(policy={"retry": {"max_attempts": 3}})
-    house.engine.fleet.leave(link.instance.name)
+    house.engine.fleet.leave(link.instance)
     return schedule
 
 

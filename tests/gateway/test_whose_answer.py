@@ -30,7 +30,7 @@ async def thief(door: Door) -> AsyncIterator[Stranger]:
 async def said_before_the_fence(stranger: Stranger) -> list[Any]:
     """All that was said to a program up to the answer to something it says now."""
     stranger.say(wire.Beat([("run_fence", 1)]))
-    said = []
+    said: list[Any] = []
     async with asyncio.timeout(10):
         while True:
             message = await stranger.heard.get()
@@ -124,5 +124,3 @@ async def test_after_a_restart_of_the_core_only_whom_the_attempt_was_given_deliv
     assert (await house.ended(run)).result == "mine"
     for each in (owner, thief, second, first):
         await each.close()
-
-

@@ -113,6 +113,9 @@ class WorldLink(HandlerLink):
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         pass
 
+    def drain(self) -> None:
+        pass
+
     async def close(self, grace_s: float) -> None:
         if self._beats is not None:
             self._beats.cancel()
