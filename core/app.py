@@ -25,6 +25,7 @@ from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import EventRow
 from core.ledger.settings import StoreSettings
 from core.local import LocalClient
+from core.service.arguments import warm_up
 from core.service.keyring import Keyring
 from core.service.service import Service
 from schedule_zero.errors import Unavailable
@@ -161,6 +162,7 @@ class App:
 
             self.doors = Doors(self._listening, self.engine, self.service, self, self._clock, self._data_dir)
             self._tasks += self.doors.open()
+            self._latecomers.add(asyncio.create_task(asyncio.to_thread(warm_up), name="schemas can be checked"))
 
     async def _stop(self) -> None:
         failed = any(task.done() for task in self._tasks)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.declaring import DEBUG, FILE, Group, asking, asking_about_one, paged, with_config
-from core.commands.making_keys import keys_group
 from core.commands.fleet import events, handlers_group
+from core.commands.making_keys import keys_group
 
 if TYPE_CHECKING:
     from core.commands.runs import Runs

@@ -137,6 +137,7 @@ class CoreClient(ABC):
 
     async def rotate_key(self, id: str, *, public: str | None = None) -> Key:
         return await self._ask(ask.RotateKey(id=id, public=public), Key)
+
     async def list_handlers(self) -> views.HandlerPage:
         return await self._ask(ask.ListHandlers(), views.HandlerPage)
 

@@ -258,6 +258,8 @@ class RotateKey(_Request, tag="key.rotate", frozen=True):
 
     id: Id
     public: PublicKey | None = None
+
+
 class ListHandlers(_Request, tag="handler.list", frozen=True):
     """Answers HandlerPage: every handler the actor may use, in one page."""
 

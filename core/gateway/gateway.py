@@ -18,6 +18,7 @@ import structlog
 import zmq
 
 from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
+from core.engine.schemas import BadSchema, read_schemas
 from core.gateway.admission import Registers, Turned, judge
 from core.gateway.guard import Guard, user_of
 from core.gateway.peer import Peer
@@ -37,7 +38,6 @@ SLACK: Final = 256
 HANDSHAKE_MS: Final = 5000
 SETTING: Final = "zmq.handlers"
 NACK_RETRY_S: Final = 1.0
-_schema: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 Register = Callable[[str, str, str], Awaitable[KeyRow]]
 """Binds a public key to a handler's name, by a registration token: (token, name, public key). Raises what refuses it."""
@@ -230,10 +230,11 @@ class Gateway:
 
     def _welcome(self, route: bytes, user: str | None, hello: wire.Hello, row: KeyRow | None, now: float) -> None:
         try:
-            methods = {offer.name: _method(offer) for offer in hello.methods}
-        except msgspec.MsgspecError as error:
-            self._refuse(route, f"the schema of a method is no JSON object: {error}", again=False)
+            schemas = read_schemas({offer.name: offer.schema for offer in hello.methods})
+        except BadSchema as error:
+            self._refuse(route, str(error), again=False)
             return
+        methods = {offer.name: _method(offer, schemas[offer.name]) for offer in hello.methods}
         name = _instance_name(hello, row)
         for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
             del self._peers[known.route]  # the same process on a new connection
@@ -333,8 +334,7 @@ def _instance_name(hello: wire.Hello, row: KeyRow | None) -> str:
     return f"{hello.name}@{where}{hello.instance}"
 
 
-def _method(offer: wire.MethodOffer) -> MethodInfo:
+def _method(offer: wire.MethodOffer, schema: dict[str, Any]) -> MethodInfo:
     return MethodInfo(
-        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once,
-        schema=_schema(offer.schema),
-    )  # fmt: skip
+        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once, schema=schema
+    )

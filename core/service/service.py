@@ -16,9 +16,9 @@ from core.service.desk import Desk
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
 from core.service.guilds import Guilds
+from core.service.handlers import Handlers
 from core.service.keyring import Keyring
 from core.service.keys import Keys
-from core.service.handlers import Handlers
 from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules

@@ -110,7 +110,7 @@ async def test_after_a_restart_of_the_core_only_whom_the_attempt_was_given_deliv
     await first.gateway.close()
     await house.kill()
     await house.open(serve=False)
-    second = Gateway(house.engine, house.clock)
+    second = Gateway(house.engine, house.clock, first.guard, house.service.keys.register)
     second.bind(first.address)
     thief = Stranger(first.address)
     await thief.greet(instance="i2", held=[(run, 1)])
