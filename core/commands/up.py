@@ -32,7 +32,7 @@ from core.logs import configure
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
 from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
-from schedule_zero.instant import parse_duration
+from schedule_zero.instant import SECOND, parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _VERIFIED: Final = "verified"
@@ -102,7 +102,7 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
     )
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
-        listening=listening,
+        listening=listening, check_interval_s=check_interval_of(config),
     )  # fmt: skip
     app.keyring.trust(token)
     app.keyring.trust(bot_token, role="bot", name=BOT_NAME)
@@ -203,6 +203,11 @@ def retention_of(config: Config) -> Retention:
     return Retention(
         runs=parse_duration(kept.runs), events=parse_duration(kept.events), audit=parse_duration(kept.audit)
     )
+
+
+def check_interval_of(config: Config) -> float:
+    """How often it is looked at how the runs of handlers went, in seconds."""
+    return parse_duration(config.reporting.handler_health.check_interval) / SECOND
 
 
 def secrets_of(config: Config) -> list[str]:

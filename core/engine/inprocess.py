@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from core.engine.ports import BEAT_S, Answer, AnswerSink, Instance, Order
+from core.engine.ports import BEAT_S, Answer, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Handler, Method, method_of, methods_of, name_of
 from schedule_zero.wire import Ended
@@ -25,7 +25,7 @@ CANCELLED_BY_S: Final = 2.0
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
-class InProcessLink:
+class InProcessLink(HandlerLink):
     """Serves one handler's methods in this process."""
 
     def __init__(self, handler: Handler, sink: AnswerSink, incarnation: str) -> None:
@@ -71,6 +71,9 @@ class InProcessLink:
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         """Nothing to forget: an answer inside the process cannot be lost on its way."""
 
+    def drain(self) -> None:
+        """Nothing to tell: it gets nothing new, and that is all."""
+
     async def close(self, grace_s: float) -> None:
         tasks = {task: context for _, task, context in self._running.values()}
         if tasks:
@@ -96,7 +99,10 @@ class InProcessLink:
 
     def _noter(self, order: Order) -> Callable[[str, float | None, str], None]:
         def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            answer = Answer(run_id=order.run_id, attempt=order.attempt, kind="progress", fraction=fraction, note=text)
+            answer = Answer(
+                run_id=order.run_id, attempt=order.attempt, instance=self.instance.name, kind="progress",
+                fraction=fraction, note=text,
+            )  # fmt: skip
             self._on_the_loop(self._sink.answer, [answer])
 
         return note
@@ -108,8 +114,8 @@ class InProcessLink:
 
     def _tell(self, ended: Ended) -> None:
         answer = Answer(
-            run_id=ended.run_id, attempt=ended.attempt, kind=ended.status, value=ended.value, cause=ended.cause,
-            error=ended.error, retry_after_s=ended.retry_after,
+            run_id=ended.run_id, attempt=ended.attempt, instance=self.instance.name, kind=ended.status,
+            value=ended.value, cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
         )  # fmt: skip
         self._sink.answer([answer])
 

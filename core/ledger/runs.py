@@ -307,10 +307,12 @@ _FINISH: Final = Change(
     .where(*_THAT_ATTEMPT),
     "rows",
 )
+_LATE: Final = given("run_id", "attempt", "instance", *_RESULT)
 _NOTE_LATE: Final = Change(
     update(attempts)
-    .values({name: _ENDED.c[name] for name in _RESULT})
-    .where(*_THAT_ATTEMPT, attempts.c.outcome.is_(None)),
+    .values({name: _LATE.c[name] for name in _RESULT})
+    .where(*(attempts.c[name] == _LATE.c[name] for name in ("run_id", "attempt", "instance")))
+    .where(attempts.c.outcome.is_(None)),
     "rows",
 )
 _HELD: Final = given("run_id", "attempt")
@@ -383,9 +385,10 @@ class RunChanges(Runs):
             self._session.later(Step(_DROP_LEASES, ([(row.run_id, row.attempt) for row in ended],)))
 
     async def note_late(self, answers: Sequence[AttemptRow]) -> None:
-        """Keep late answers on attempts that have none yet."""
+        """Keep late answers on attempts that have none yet, if they come from whom the attempt was given."""
         if answers:
-            self._session.later(Step(_NOTE_LATE, (_results(answers),)))
+            read = attrgetter("run_id", "attempt", "instance", *_RESULT)
+            self._session.later(Step(_NOTE_LATE, ([read(row) for row in answers],)))
 
     async def extend(self, leases: Sequence[LeaseRow]) -> None:
         """Write what remains of leases."""

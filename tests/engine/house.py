@@ -122,6 +122,7 @@ class Mute(HandlerLink):
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.cancelled: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
         self.acknowledged: list[tuple[str, int]] = []
+        self.drained = False
         self._sink = sink
 
     def send(self, orders: Sequence[Order]) -> None:
@@ -134,11 +135,16 @@ class Mute(HandlerLink):
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         self.acknowledged.extend(answered)
 
+    def drain(self) -> None:
+        self.drained = True
+
     async def close(self, grace_s: float) -> None:
         pass
 
     def answer(self, order: Order, kind: str = "succeeded", **fields: Any) -> None:
-        self._sink.answer([Answer(run_id=order.run_id, attempt=order.attempt, kind=kind, **fields)])  # type: ignore[arg-type]
+        name = self.instance.name
+        answer = Answer(run_id=order.run_id, attempt=order.attempt, instance=name, kind=kind, **fields)  # type: ignore[arg-type]
+        self._sink.answer([answer])
 
 
 class House:
