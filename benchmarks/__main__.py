@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import creates, fires, runs, size
+from benchmarks import creates, fires, runs, size, wire
 
 
 def main() -> None:
-    for benchmark in (fires, runs, creates, size):
+    for benchmark in (fires, runs, wire, creates, size):
         benchmark.main()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
-from core.engine.engine import Engine
+from core.engine.engine import CHECK_INTERVAL_S, Engine
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Retention
 from core.engine.ports import Clock, Pace, SystemClock
@@ -25,11 +25,14 @@ from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import EventRow
 from core.ledger.settings import StoreSettings
 from core.local import LocalClient
+from core.service.arguments import warm_up
 from core.service.keyring import Keyring
 from core.service.service import Service
+from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
-from schedule_zero.handler import Handler
+from schedule_zero.handler import Handler, name_of
 from schedule_zero.ids import IdMaker
+from schedule_zero.loading import said
 from schedule_zero.views import Part
 
 if TYPE_CHECKING:
@@ -46,10 +49,12 @@ class App:
     def __init__(
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
-        ids: IdMaker | None = None, listening: Listening | None = None,
+        ids: IdMaker | None = None, listening: Listening | None = None, check_interval_s: float = CHECK_INTERVAL_S,
     ) -> None:  # fmt: skip
-        """``listening``: where handlers and clients in other processes connect; None: there are none."""
+        """``listening``: where handlers and clients in other processes connect; None: there are none.
+        ``check_interval_s``: how often it is looked at how the runs of handlers went."""
         self._listening = listening
+        self._check_interval_s = check_interval_s
         self.keyring = Keyring()
         self._data_dir = data_dir
         self._retention = retention
@@ -129,12 +134,16 @@ class App:
             retention=self._retention,
             pace=self._pace,
             ids=self._ids,
+            check_interval_s=self._check_interval_s,
         )
         self.service = Service(self.engine, self._governor, lambda: self._parts, self.keyring)
         await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:
-            await handler.start()
+            try:
+                await handler.start()
+            except Exception as error:  # whatever a handler's author wrote
+                raise Unavailable(f"the handler {name_of(handler)} could not start: {said(error)}") from error
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
         await self.engine.recover()
@@ -153,6 +162,7 @@ class App:
 
             self.doors = Doors(self._listening, self.engine, self.service, self, self._clock, self._data_dir)
             self._tasks += self.doors.open()
+            self._latecomers.add(asyncio.create_task(asyncio.to_thread(warm_up), name="schemas can be checked"))
 
     async def _stop(self) -> None:
         failed = any(task.done() for task in self._tasks)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.commands.declaring import DEBUG, FILE, Group, asking, asking_about_one, paged, with_config
+from core.commands.fleet import events, handlers_group
 from core.commands.making_keys import keys_group
 
 if TYPE_CHECKING:
@@ -389,6 +390,10 @@ def runs_cancel(id: str, file: Path | None, as_json: bool) -> None:
 def runs_retry(id: str, file: Path | None, as_json: bool) -> None:
     """Run again what ended, as a new run."""
     _runs(file, as_json).retry(id)
+
+
+cli.add_command(handlers_group)
+cli.add_command(events)
 
 
 def _leave(*_: object) -> None:

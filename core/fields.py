@@ -60,7 +60,7 @@ class _Check:
 
     def _struct(self, value: Any, kind: type[msgspec.Struct], path: str) -> Any:
         if not isinstance(value, dict):
-            self._say(path, f"has to be a mapping, not {_said(value)}")
+            self._say(path, f"has to be a mapping, not {said(value)}")
             return value
         before = len(self.errors)
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
@@ -68,12 +68,12 @@ class _Check:
         ready = dict(value)
         for name in value:
             if name in fields:
-                ready[name] = self.value(value[name], fields[name].type, _join(path, name))
+                ready[name] = self.value(value[name], fields[name].type, joined(path, name))
             elif name != tag:
-                self._say(_join(path, name), _unknown(name, fields))
+                self._say(joined(path, name), unknown(name, fields))
         for name, field in fields.items():
             if field.required and name not in value:
-                self._say(_join(path, name), "is missing")
+                self._say(joined(path, name), "is missing")
         if len(self.errors) == before:
             self._together(ready, kind, path)
         return ready
@@ -88,8 +88,8 @@ class _Check:
     def _mapping(self, value: dict[str, Any], kinds: tuple[Any, ...], path: str) -> dict[str, Any]:
         key_kind, item_kind = kinds or (str, Any)
         for name in value:
-            self._leaf(name, key_kind, _join(path, name))
-        return {name: self.value(each, item_kind, _join(path, name)) for name, each in value.items()}
+            self._leaf(name, key_kind, joined(path, name))
+        return {name: self.value(each, item_kind, joined(path, name)) for name, each in value.items()}
 
     def _list(self, value: list[Any], kind: Any, path: str) -> list[Any]:
         most = min((note.max_length for note in _notes(kind) if note.max_length is not None), default=len(value))
@@ -121,11 +121,11 @@ class _Check:
         field = members[0].__struct_config__.tag_field
         tags = [str(member.__struct_config__.tag) for member in members]
         if not isinstance(value, dict):
-            self._say(path, f"has to be a mapping, not {_said(value)}")
+            self._say(path, f"has to be a mapping, not {said(value)}")
         elif field not in value:
-            self._say(_join(path, field), f"is missing; it has to be one of {', '.join(tags)}")
+            self._say(joined(path, field), f"is missing; it has to be one of {', '.join(tags)}")
         else:
-            self._say(_join(path, field), _none_of(value[field], tags))
+            self._say(joined(path, field), none_of(value[field], tags))
 
     def _say(self, path: str, message: str) -> None:
         self.errors.append(FieldError(path, message))
@@ -155,7 +155,7 @@ def known_paths(kind: type[msgspec.Struct], path: str = "") -> list[str]:
     """Every key a document of that kind may hold, ``*`` standing for a name that is free."""
     found: list[str] = []
     for field in msgspec.structs.fields(kind):
-        place = _join(path, field.encode_name)
+        place = joined(path, field.encode_name)
         found.append(place)
         for inner, sign in _structs_within(field.type):
             found.extend(known_paths(inner, place + sign))
@@ -223,17 +223,17 @@ def _bare(kind: Any) -> Any:
 
 def _wanted(value: Any, kind: Any, message: str) -> str:
     """One sentence for a value that is not what the annotation wants."""
-    said = _description(kind)
-    if said is not None:
-        return f"has to be {said}" + ("" if value is None else f", not {_quoted(value)}")
+    described = _description(kind)
+    if described is not None:
+        return f"has to be {described}" + ("" if value is None else f", not {quoted(value)}")
     words = _words_of(kind)
     if words:
-        return _none_of(value, words)
+        return none_of(value, words)
     names = [_SAID.get(get_origin(_bare(part)) or _bare(part)) for part in _parts(kind)]
     if any(_fits(value, part) for part in _parts(kind)) or None in names:
         # The type is right and a bound is not, or the type is our own and its sentence says more than we could.
         return _BOUND.sub(lambda found: _BOUND_WORDS[found["sign"]], message.partition(" - at `")[0])
-    return f"has to be {' or '.join(str(name) for name in names)}, not {_said(value)}"
+    return f"has to be {' or '.join(str(name) for name in names)}, not {said(value)}"
 
 
 def _fits(value: Any, kind: Any) -> bool:
@@ -279,13 +279,15 @@ def _words_of(kind: Any) -> list[str]:
     return words
 
 
-def _none_of(value: Any, words: list[str]) -> str:
+def none_of(value: Any, words: list[str]) -> str:
+    """A value that is none of the words there are, and the one that may have been meant."""
     meant = nearest(value, words) if isinstance(value, str) else None
     hint = f"; did you mean {meant}?" if meant else ""
-    return f"has to be one of {', '.join(words)}, not {_quoted(value)}{hint}"
+    return f"has to be one of {', '.join(words)}, not {quoted(value)}{hint}"
 
 
-def _unknown(name: str, fields: Iterable[str]) -> str:
+def unknown(name: str, fields: Iterable[str]) -> str:
+    """A name that is none of the fields there are, and the one that may have been meant."""
     known = list(fields)
     meant = nearest(name, known)
     if meant:
@@ -297,15 +299,17 @@ def _unknown(name: str, fields: Iterable[str]) -> str:
 _PASSWORD: Final = re.compile(r"(?<=://)([^\s:/@]*:)\S*(?=@)")
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """A value as it would be written; a long one only its beginning, an address without its password."""
     text = repr(_PASSWORD.sub(r"\1…", value)) if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
     """A value in a sentence: a scalar as it is, anything larger by its kind."""
-    return _SAID[type(value)] if value is None or isinstance(value, (dict, list)) else _quoted(value)
+    return _SAID[type(value)] if value is None or isinstance(value, (dict, list)) else quoted(value)
 
 
-def _join(path: str, name: str) -> str:
+def joined(path: str, name: str) -> str:
+    """The place of a name below a place."""
     return f"{path}.{name}" if path else name

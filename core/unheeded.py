@@ -15,7 +15,6 @@ UNHEEDED: Final = (
     "governor.guilds.*.sends_per_channel",
     "governor.guilds.*.dms_per_hour",
     "governor.methods.*.adaptive",
-    "reporting.handler_health",
     "reporting.retention.metrics",
     "processes",
 )

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schedule_zero.connection import Client
-from schedule_zero.errors import Reject, RetryAfter
+from schedule_zero.errors import Passing, Reject, RetryAfter
 from schedule_zero.handler import Context, Handler, method
 
 if TYPE_CHECKING:
     from core.embedded import ScheduleZero
 
-__all__ = ["Client", "Context", "Handler", "Reject", "RetryAfter", "ScheduleZero", "method"]
+__all__ = ["Client", "Context", "Handler", "Passing", "Reject", "RetryAfter", "ScheduleZero", "method"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,14 +16,16 @@ from typing import Any, Final
 
 import msgspec
 
-from schedule_zero.errors import Invalid, Reject, RetryAfter
-from schedule_zero.handler import Context, Method
+from schedule_zero.errors import Cancelled, Invalid, Passing, Reject, RetryAfter
+from schedule_zero.handler import Context, Method, plain
 from schedule_zero.run import Cause
+from schedule_zero.threads import in_thread
 from schedule_zero.wire import Ended
 
 log = logging.getLogger("schedule_zero.calling")
 
 LARGEST_RESULT: Final = 64 * 1024
+LONGEST_WAIT_S: Final = 366 * 86_400.0
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -36,10 +38,10 @@ class OnLoop:
         self._thread = threading.get_ident()
 
     def __call__(self, call: Callable[..., None], *args: Any) -> None:
-        """At once in the loop's own thread, else soon."""
+        """At once in the loop's own thread, else soon; not at all once the loop is closed."""
         if threading.get_ident() == self._thread:
             call(*args)
-        else:
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *args)
 
 
@@ -54,11 +56,11 @@ async def call(method: Method, context: Context, args: str) -> Ended:
         if method.is_async:
             value = await method(context, checked)
         else:
-            value = await asyncio.to_thread(method, context, checked)
+            value = await in_thread(method, context, checked)
             if inspect.isawaitable(value):
                 value = await value
         return Ended(context.run_id, context.attempt, "succeeded", _spelled(value))
-    except asyncio.CancelledError as error:
+    except (asyncio.CancelledError, Cancelled) as error:
         return cancelled(context) if context.cancelled else _failure(context, method, error)
     except Exception as error:  # noqa: BLE001 - whatever a method raises becomes its run's outcome
         return _failure(context, method, error)
@@ -72,18 +74,20 @@ def cancelled(context: Context) -> Ended:
 def _failure(context: Context, method: Method, error: BaseException) -> Ended:
     """What an exception means: its cause decides whether there is another try."""
     cause, retry_after = Cause.UNKNOWN, None
-    text = _plain(f"{type(error).__name__}: {_said(error)}")
+    text = plain(f"{type(error).__name__}: {_said(error)}")
     if isinstance(error, Reject):
         cause, text = Cause.LASTING, str(error.reason)
+    elif isinstance(error, Passing):
+        cause, text = Cause.PASSING, str(error.reason)
     elif isinstance(error, RetryAfter) and isinstance(error.seconds, int | float):
-        cause, retry_after, text = Cause.PASSING, max(0.0, error.seconds), str(error)
+        cause, retry_after, text = Cause.PASSING, min(LONGEST_WAIT_S, max(0.0, error.seconds)), str(error)
     elif isinstance(error, Invalid):
         cause, text = Cause.LASTING, f"bad_arguments: {error.sentence}"
     else:
         where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-1:]]
         log.warning("handler failed: %s: %s", method.info.name, text, extra={"run_id": context.run_id, "at": where})
     return Ended(
-        context.run_id, context.attempt, "failed", cause=cause, error=_plain(text[:2000]), retry_after=retry_after
+        context.run_id, context.attempt, "failed", cause=cause, error=plain(text[:2000]), retry_after=retry_after
     )
 
 
@@ -92,16 +96,10 @@ def _spelled(value: Any) -> str:
     try:
         text = _encode(value).decode()
     except Exception:  # noqa: BLE001 - any value may come here, and any of its methods may raise
-        text = _encode(_plain(repr(value))).decode()
+        text = _encode(plain(repr(value))).decode()
     if len(text) <= LARGEST_RESULT:
         return text
     return _encode({"truncated": text[:1000], "length": len(text)}).decode()
-
-
-def _plain(text: str) -> str:
-    """Text that every store and wire can carry: without halves of surrogate pairs, and without NUL, which PostgreSQL
-    does not take and at which SQLite's JSON ends."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _said(error: BaseException) -> str:

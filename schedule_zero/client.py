@@ -138,5 +138,23 @@ class CoreClient(ABC):
     async def rotate_key(self, id: str, *, public: str | None = None) -> Key:
         return await self._ask(ask.RotateKey(id=id, public=public), Key)
 
+    async def list_handlers(self) -> views.HandlerPage:
+        return await self._ask(ask.ListHandlers(), views.HandlerPage)
+
+    async def get_handler(self, name: str) -> views.HandlerView:
+        return await self._ask(ask.GetHandler(name=name), views.HandlerView)
+
+    async def drain_handler(self, name: str, *, instance: str | None = None) -> views.HandlerView:
+        return await self._ask(ask.DrainHandler(name=name, instance=instance), views.HandlerView)
+
+    async def resume_handler(self, name: str) -> views.HandlerView:
+        return await self._ask(ask.ResumeHandler(name=name), views.HandlerView)
+
+    async def lag(self) -> views.LagView:
+        return await self._ask(ask.GetLag(), views.LagView)
+
+    async def queue(self, guilds: int = 10) -> views.QueueView:
+        return await self._ask(ask.GetQueue(guilds=guilds), views.QueueView)
+
     async def status(self) -> views.Status:
         return await self._ask(ask.GetStatus(), views.Status)

@@ -85,18 +85,24 @@ def encrypt(socket: zmq.Socket[bytes], keys: KeyFile) -> None:
 
 
 class Watch:
-    """Listens whether a connecting socket is turned away before anything can be said."""
+    """Listens whether a connecting socket is turned away before anything can be said, or comes through.
+
+    A socket that reconnects by itself tells nobody of that either, and at the other end it is a stranger.
+    """
 
     def __init__(
-        self, socket: zmq.Socket[bytes], address: str, turned: Callable[[str], None], *, encrypted: bool
-    ) -> None:
-        """``turned``: told in a sentence that no connection will ever come about."""
+        self, socket: zmq.Socket[bytes], address: str, turned: Callable[[str], None], *, encrypted: bool,
+        met: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
+        """``turned``: told in a sentence that no connection will ever come about; ``met``: told of each that does."""
         self._socket = socket
         self._address = address
         self._turned = turned
         self._encrypted = encrypted
         self._warned = False
-        self._pump = Pump(socket.get_monitor_socket(_FAILURES), self._take)
+        self._met = met
+        events = _FAILURES if met is None else _FAILURES | zmq.EVENT_HANDSHAKE_SUCCEEDED
+        self._pump = Pump(socket.get_monitor_socket(events), self._take)
 
     async def close(self) -> None:
         """Before the socket itself."""
@@ -106,7 +112,10 @@ class Watch:
     def _take(self, batch: Sequence[Sequence[Any]]) -> None:
         for frames in batch:
             event = int.from_bytes(frames[0][:2], "little")
-            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                if self._met is not None:
+                    self._met()
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self._turned(
                     f"the core at {self._address} does not admit this key: it is unknown there, or was revoked"
                 )

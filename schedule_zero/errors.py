@@ -144,9 +144,21 @@ class RetryAfter(Exception):
         self.seconds = seconds
 
 
+class Passing(Exception):
+    """Raised by a handler: it did not work, and may work later. Another try follows by the schedule's retry rules."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Reject(Exception):
     """Raised by a handler: this will never succeed. The reason travels to the guild."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Cancelled(Exception):
+    """Raised by ``Context.raise_if_cancelled``: the core has asked to stop, and the method does."""

@@ -7,21 +7,25 @@
         async def build(self, ctx: Context, day: date, rows: int = 100) -> dict: ...
 
 Argument types become a JSON Schema; the core checks a schedule's arguments against it before it saves them.
+``schedule_zero.testing`` calls a method as the core would, for unit tests.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar, get_type_hints, overload
 
 import msgspec
 
 from schedule_zero import instant
-from schedule_zero.errors import FieldError, Invalid
+from schedule_zero.errors import Cancelled, FieldError, Invalid, Reject
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__schedule_zero_method__"
+LONGEST_NOTE = 500
+ArgumentCheck = Callable[[Any, Mapping[str, Any]], None]
 
 
 class Context:
@@ -34,7 +38,8 @@ class Context:
         guild_id: the guild the run belongs to; None for the operator's own.
         schedule_id: the schedule that fired.
         deadline: the instant at which this attempt times out.
-        cancelled: whether the core has asked to stop.
+        cancelled: whether the core has asked to stop. An async method is cancelled in its next ``await``, too; a sync
+            one has to look, here or with ``raise_if_cancelled``.
         metadata: the schedule's metadata.
         owner_id: who the schedule belongs to.
         late_by: how late the run started, in microseconds; 0 when it was on time.
@@ -72,14 +77,23 @@ class Context:
         self._note = note
 
     def progress(self, fraction: float, note: str = "") -> None:
-        """Tell how far the work is, from 0 to 1. Progress may be thinned out on its way."""
+        """Tell how far the work is, from 0 to 1. Progress may be thinned out on its way; from a thread, too."""
         if self._note is not None:
-            self._note("progress", min(1.0, max(0.0, fraction)), note)
+            self._note("progress", min(1.0, max(0.0, fraction)), plain(str(note))[:LONGEST_NOTE])
 
     def log(self, text: str) -> None:
-        """Add a line to the run's log."""
+        """Add a line to the run's log. The first 500 characters of it are told."""
         if self._note is not None:
-            self._note("log", None, text)
+            self._note("log", None, plain(str(text))[:LONGEST_NOTE])
+
+    def raise_if_cancelled(self) -> None:
+        """Leave the method here, if the core has asked to stop: for loops of sync methods.
+
+        Raises:
+            Cancelled: it has. Let it pass.
+        """
+        if self.cancelled:
+            raise Cancelled
 
 
 class MethodInfo(msgspec.Struct, kw_only=True, frozen=True):
@@ -95,12 +109,15 @@ class MethodInfo(msgspec.Struct, kw_only=True, frozen=True):
 class Method:
     """One callable of a handler: its declaration, its argument check (``arguments`` is their type) and the call itself."""
 
-    __slots__ = ("_call", "_context", "arguments", "info", "is_async")
+    __slots__ = ("_call", "_context", "_further", "arguments", "info", "is_async")
 
     def __init__(
-        self, call: Callable[..., Any], name: str, *, timeout: float | None = None, at_most_once: bool = False
-    ) -> None:
+        self, call: Callable[..., Any], name: str, *, timeout: float | None = None, at_most_once: bool = False,
+        further: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:  # fmt: skip
+        """``further``: looks at arguments that have the right types, and raises Reject or Invalid."""
         self._call = call
+        self._further = further
         self.is_async = inspect.iscoroutinefunction(call)
         hints = get_type_hints(call, include_extras=True)
         fields: list[Any] = []
@@ -123,14 +140,14 @@ class Method:
             doc=inspect.getdoc(call) or "",
             timeout=timeout,
             at_most_once=at_most_once,
-            schema=msgspec.json.schema(self.arguments),
+            schema=_schema_of(self.arguments, name),
         )
 
     def check(self, args: dict[str, Any]) -> dict[str, Any]:
         """The arguments, converted to the types the method declares.
 
         Raises:
-            Invalid: an argument is missing, unknown or of the wrong type; the sentence names it.
+            Invalid: an argument is missing, unknown, of the wrong type or not allowed; the sentence names it.
         """
         try:
             ready = msgspec.convert(args, self.arguments)
@@ -139,7 +156,13 @@ class Method:
             place = message.rpartition("`$")[2].rstrip("`").lstrip(".") if "`$" in message else ""
             field = f"args.{place}" if place else "args"
             raise Invalid(f"{self.info.name}: {message}", errors=(FieldError(field, message),)) from None
-        return {name: getattr(ready, name) for name in self.arguments.__struct_fields__}
+        checked = {name: getattr(ready, name) for name in self.arguments.__struct_fields__}
+        if self._further is not None:
+            try:
+                self._further(checked)
+            except Reject as error:
+                raise Invalid(f"{self.info.name}: {error.reason}", errors=(FieldError("args", error.reason),)) from None
+        return checked
 
     def __call__(self, context: Context, args: dict[str, Any]) -> Any | Awaitable[Any]:
         """Call with checked arguments."""
@@ -151,22 +174,44 @@ class Method:
 @overload
 def method(function: F, /) -> F: ...
 @overload
-def method(*, timeout: float | None = None, at_most_once: bool = False) -> Callable[[F], F]: ...
 def method(
-    function: F | None = None, /, *, timeout: float | None = None, at_most_once: bool = False
-) -> F | Callable[[F], F]:
+    *, timeout: float | None = None, at_most_once: bool = False, check: ArgumentCheck | None = None
+) -> Callable[[F], F]: ...
+def method(
+    function: F | None = None, /, *, timeout: float | None = None, at_most_once: bool = False,
+    check: ArgumentCheck | None = None,
+) -> F | Callable[[F], F]:  # fmt: skip
     """Declare a method of a Handler: ``@method``, or with arguments ``@method(timeout=30)``.
 
     Args:
         timeout: seconds one attempt may take; None leaves it to the schedule's policy.
         at_most_once: a lost attempt is not tried again, whatever the schedule says.
+        check: a function of the class that gets the handler and the arguments, converted to their types, and raises
+            Reject for what no type can say. It must be quick and do nothing: the core asks it before a schedule is saved
+            where it runs the handler itself, and it is asked before every call.
     """
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout={timeout!r}: has to be more than 0 seconds")
 
     def mark(function: F) -> F:
-        setattr(function, _MARK, {"timeout": timeout, "at_most_once": at_most_once})
+        setattr(function, _MARK, (timeout, at_most_once, check))
         return function
 
     return mark if function is None else mark(function)
+
+
+def _schema_of(arguments: type[msgspec.Struct], name: str) -> dict[str, Any]:
+    """The JSON Schema of a method's arguments. Raises TypeError with the argument that has none."""
+    try:
+        return msgspec.json.schema(arguments)
+    except TypeError:
+        for argument, kind in get_type_hints(arguments, include_extras=True).items():
+            try:
+                msgspec.json.schema(kind)
+            except TypeError:
+                said = getattr(kind, "__name__", str(kind))
+                raise TypeError(f"{name}: {argument} is a {said}, which JSON has no form for") from None
+        raise
 
 
 class Handler:
@@ -189,15 +234,25 @@ class Handler:
     async def stop(self) -> None:
         """Called once after the last run."""
 
+    def made_methods(self) -> Mapping[str, Method]:
+        """Methods that no ``def`` stands for, because they come from options; by name."""
+        return {}
+
 
 def methods_of(handler: Handler) -> dict[str, Method]:
     """The declared methods of a handler, by name."""
     found: dict[str, Method] = {}
     for name, member in inspect.getmembers(handler, callable):
-        declared = getattr(member, _MARK, None)
-        if declared is not None:
-            found[name] = Method(member, name, **declared)
-    return found
+        if hasattr(member, _MARK):
+            found[name] = method_of(member, name, handler)
+    return {**found, **handler.made_methods()}
+
+
+def method_of(function: Callable[..., Any], name: str, handler: Handler | None = None) -> Method:
+    """A function as a method, by what ``@method`` says of it, if it does."""
+    timeout, at_most_once, check = getattr(function, _MARK, (None, False, None))
+    further = None if check is None else partial(check, handler)
+    return Method(function, name, timeout=timeout, at_most_once=at_most_once, further=further)
 
 
 def name_of(handler: Handler) -> str:
@@ -208,3 +263,9 @@ def name_of(handler: Handler) -> str:
 def deadline_after(now: int, seconds: float) -> int:
     """The instant that many seconds after ``now``."""
     return now + int(seconds * instant.SECOND)
+
+
+def plain(text: str) -> str:
+    """Text that every store and wire can carry: without halves of surrogate pairs, and without NUL, which PostgreSQL
+    does not take and at which SQLite's JSON ends."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -260,8 +260,42 @@ class RotateKey(_Request, tag="key.rotate", frozen=True):
     public: PublicKey | None = None
 
 
+class ListHandlers(_Request, tag="handler.list", frozen=True):
+    """Answers HandlerPage: every handler the actor may use, in one page."""
+
+
+class GetHandler(_Request, tag="handler.get", frozen=True):
+    """Answers HandlerView."""
+
+    name: Id
+
+
+class DrainHandler(_Request, tag="handler.drain", frozen=True):
+    """Answers HandlerView. All its processes, or one ``instance``, get nothing new; those outside the core leave when they
+    have finished what they hold."""
+
+    name: Id
+    instance: Line | None = None
+
+
+class ResumeHandler(_Request, tag="handler.resume", frozen=True):
+    """Answers HandlerView. A handler inside the core that was drained gets work again."""
+
+    name: Id
+
+
 class GetStatus(_Request, tag="status", frozen=True):
     """Answers Status: whether the core accepts and fires, and how it is doing."""
+
+
+class GetLag(_Request, tag="lag", frozen=True):
+    """Answers LagView: how late runs are made and given out."""
+
+
+class GetQueue(_Request, tag="queue", frozen=True):
+    """Answers QueueView: what waits, for whom, and why. ``guilds`` is how many of the heaviest are named."""
+
+    guilds: int = 10
 
 
 Request = (
@@ -295,5 +329,11 @@ Request = (
     | ListKeys
     | RevokeKey
     | RotateKey
+    | ListHandlers
+    | GetHandler
+    | DrainHandler
+    | ResumeHandler
     | GetStatus
+    | GetLag
+    | GetQueue
 )

@@ -95,6 +95,12 @@ ROUTES: Final = (
     _route(ask.CancelRun, "POST /runs/{id}/cancel", Run, "Cancel a run"),
     _route(ask.RetryRun, "POST /runs/{id}/retry", Run, "Run again what ended, as a new run"),
     _route(ask.ListEvents, "GET /events", views.EventPage, "A page of the journal, or a stream of it"),
+    _route(ask.ListHandlers, "GET /handlers", views.HandlerPage, "List handlers"),
+    _route(ask.GetHandler, "GET /handlers/{name}", views.HandlerView, "Show a handler with its methods"),
+    _route(ask.DrainHandler, "POST /handlers/{name}/drain", views.HandlerView, "Give a handler nothing new"),
+    _route(ask.ResumeHandler, "POST /handlers/{name}/resume", views.HandlerView, "Give a drained handler work again"),
+    _route(ask.GetLag, "GET /lag", views.LagView, "How late the core is"),
+    _route(ask.GetQueue, "GET /queue", views.QueueView, "What waits, and why"),
     _route(ask.GetGuildSettings, "GET /guilds/{guild_id}/settings", views.GuildSettings, "Show a guild's settings"),
     _route(
         ask.PutGuildSettings, "PUT /guilds/{guild_id}/settings", views.GuildSettings, "Change a guild's settings",

@@ -7,135 +7,186 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
-import inspect
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from schedule_zero.curve import open_key_file
-from schedule_zero.errors import ScheduleZeroError
-from schedule_zero.handler import Handler, methods_of
+from schedule_zero.errors import Invalid, ScheduleZeroError
+from schedule_zero.handler import Handler, methods_of, name_of
 from schedule_zero.keyfile import WrongKeyFile
-from schedule_zero.worker import CONCURRENCY, Worker
+from schedule_zero.leaving import Leaving, leave_at_once
+from schedule_zero.loading import WrongInput, load, said
+from schedule_zero.reloading import Reloading
+from schedule_zero.slots import Slots
+from schedule_zero.worker import CONCURRENCY, DRAIN_S, Refused, Worker, new_instance
 
 CORE: Final = "tcp://127.0.0.1:4242"
 FAILED: Final = 1
 WRONG_INPUT: Final = 2
-
-
-class WrongInput(Exception):
-    """What was written on the command line is wrong; the sentence says what and the remedy."""
+log = logging.getLogger("schedule_zero.serving")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT, then finish what is held; the exit code."""
     asked = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    level = logging.DEBUG if asked.debug else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    again = Reloading(Path.cwd()) if asked.reload else None
+    leaving, code = Leaving(), 0
     try:
-        return serve(
-            asked.object, core=asked.core, name=asked.name, concurrency=asked.concurrency, token=asked.token,
-            key=asked.key,
-        )  # fmt: skip
-    except WrongKeyFile as error:
-        sys.stderr.write(f"{error.sentence}\n")
-        return WRONG_INPUT
-    except WrongInput as error:
+        leaving.run(_serve(_serving(asked), again))
+    except (WrongInput, ScheduleZeroError) as error:
+        if asked.debug:
+            log.exception("where it was raised:")
         sys.stderr.write(f"{error}\n")
-        return WRONG_INPUT
-    except ScheduleZeroError as error:
-        sys.stderr.write(f"{error.sentence}\n")
-        return FAILED
+        code = WRONG_INPUT if isinstance(error, WrongInput | WrongKeyFile | Invalid) else FAILED
+    if again is not None and (code or again.changed):
+        log.info("%s changed: starting anew", again.changed or again.wait())
+        again.start_anew()
+    return leaving.end(code)
 
 
-def serve(
-    place: str, *, core: str, name: str | None, concurrency: int, token: str | None, key: Path | None = None
-) -> int:
-    """Load a handler and serve it to a core. ``key``: its key file.
-
-    Raises:
-        WrongInput: there is no handler of that name.
-        WrongKeyFile: the key file is none.
-        Refused: the core does not admit it.
-    """
-    keys = None if key is None else open_key_file(key)
-    worker = Worker(load(place), core, name=name, concurrency=concurrency, token=token, keys=keys)
-    asyncio.run(_until_told(worker))
-    return 0
+def _serving(asked: argparse.Namespace) -> Serving:
+    cores = _addresses(asked.core or [CORE])
+    keys = None if asked.key is None else open_key_file(asked.key)
+    handler = load(asked.object, name=asked.name)
+    slots, instance = Slots(asked.concurrency), new_instance()
+    workers = [
+        Worker(handler, core, name=asked.name, token=asked.token, keys=keys, slots=slots, instance=instance)
+        for core in cores
+    ]
+    return Serving(handler, workers, asked.drain)
 
 
-async def _until_told(worker: Worker) -> None:
+def script() -> int:
+    """``schedule-zero-handler``, as the kit's own distribution installs it."""
+    return main(sys.argv[1:])
+
+
+class Serving:
+    """One handler, served to every core that was named: started once, stopped once."""
+
+    def __init__(self, handler: Handler, workers: Sequence[Worker], drain_s: float = DRAIN_S) -> None:
+        """``drain_s``: how long what runs may take to end when the process is told to."""
+        self._drain_s = drain_s
+        self._handler = handler
+        self._workers = workers
+        self._draining: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Serve until ``leave`` was called and everything is answered, or no core admits the handler.
+
+        Raises:
+            Refused: the last core that was left refused it.
+        """
+        names = ", ".join(methods_of(self._handler))
+        log.info(
+            "%s (%s): connecting to %s", name_of(self._handler), names, ", ".join(w.address for w in self._workers)
+        )
+        try:
+            await self._handler.start()
+        except Exception as error:  # whatever the author's code raises
+            raise WrongInput(f"the handler could not start: {said(error)}") from error
+        try:
+            await self._serve()
+        finally:
+            try:
+                await self._handler.stop()
+            except Exception as error:  # noqa: BLE001 - it must not hide how the work itself ended
+                log.error("the handler could not stop: %s", said(error))
+
+    def leave(self) -> None:
+        """Take nothing new, and end when what runs is done."""
+        if self._draining is None:
+            log.info("stopping: what runs may end")
+            self._draining = asyncio.create_task(self._drain(), name="drain")
+
+    async def _serve(self) -> None:
+        left = {asyncio.create_task(worker.serve(), name=worker.address): worker for worker in self._workers}
+        try:
+            while left:
+                done, _ = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    worker = left.pop(task)
+                    try:
+                        task.result()
+                    except Refused as error:
+                        if not left:
+                            raise
+                        log.error("the core at %s refuses this handler: %s", worker.address, error.sentence)
+        finally:
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        await asyncio.gather(*(worker.drain(self._drain_s) for worker in self._workers))
+
+
+async def _serve(serving: Serving, again: Reloading | None) -> None:
+    _leave_on_signals(serving)
+    if again is not None:
+        watching = asyncio.create_task(again.watch(), name="reload")
+        watching.add_done_callback(lambda task: None if task.cancelled() else serving.leave())
+    await serving.run()
+
+
+def _leave_on_signals(serving: Serving) -> None:
+    """The first signal asks; whoever sends a second one means it."""
     loop = asyncio.get_running_loop()
-    leaving: list[asyncio.Task[None]] = []
+    asked: list[int] = []
 
-    def leave(number: int) -> None:  # whoever signals twice means it
-        loop.remove_signal_handler(number)
-        leaving.append(loop.create_task(worker.drain(), name="drain"))
+    def ask(number: int) -> None:
+        if asked:
+            log.warning("stopping at once: what runs is left unfinished")
+            leave_at_once(128 + number)
+        asked.append(number)
+        serving.leave()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, leave, number)
-    await worker.run()
-
-
-def load(place: str) -> Handler:
-    """The handler at ``module:object``: a Handler class, an object of one, or a function. The working folder counts.
-
-    Raises:
-        WrongInput: nothing there, or nothing that could be served.
-    """
-    module_name, colon, name = place.partition(":")
-    if not (module_name and colon and name):
-        raise WrongInput(f"{place!r} names no handler; write it as MODULE:OBJECT, for example reports:Reports")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise WrongInput(f"{module_name} cannot be imported ({error}); the working folder is searched first") from error
-    found = getattr(module, name, None)
-    if found is None:
-        raise WrongInput(f"{module_name} has no {name}; it has {', '.join(_offers(module)) or 'no handler at all'}")
-    return _as_handler(found, place)
-
-
-def _as_handler(found: Any, place: str) -> Handler:
-    if inspect.isclass(found) and issubclass(found, Handler):
         try:
-            found = found()
-        except TypeError as error:
-            raise WrongInput(
-                f"{place} needs arguments ({error}); make an object in the module, and name that"
-            ) from error
-    if not isinstance(found, Handler):
-        raise WrongInput(f"{place} is no Handler; write a class that inherits schedule_zero.Handler")
-    if not methods_of(found):
-        raise WrongInput(f"{place} has no methods; mark them with @method()")
-    return found
+            loop.add_signal_handler(number, ask, number)
+        except NotImplementedError:  # Windows: a plain handler, which wakes the loop by itself
+            signal.signal(number, lambda got, _: loop.call_soon_threadsafe(ask, got))
 
 
-def _offers(module: Any) -> list[str]:
-    return [
-        name for name, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, Handler) and kind is not Handler
-    ]  # fmt: skip
+def _addresses(texts: Sequence[str]) -> list[str]:
+    """Every core's address once; several stand in one text with commas between, or in texts of their own."""
+    found = [address.strip() for text in texts for address in text.split(",") if address.strip()]
+    for address in found:
+        if not address.startswith(("tcp://", "ipc://")):
+            raise WrongInput(f"--core {address!r}: write an address such as {CORE}")
+    return list(dict.fromkeys(found)) or [CORE]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="schedule-zero handler", description="Serve one handler to a core.")
     parser.add_argument("object", metavar="MODULE:OBJECT", help="a Handler class, or an object of one")
-    parser.add_argument("--core", default=CORE, metavar="ADDR", help="where the core listens (default: %(default)s)")
+    parser.add_argument(
+        "--core", action="append", metavar="ADDR",
+        help=f"where a core listens for handlers; several with commas, or again --core (default: {CORE})",
+    )  # fmt: skip
     parser.add_argument("--name", help="the name schedules address (default: the class name in lower case)")
     parser.add_argument(
-        "--concurrency", type=_count, default=CONCURRENCY, metavar="N", help="runs at once (default: %(default)s)"
+        "--concurrency", type=_count, default=CONCURRENCY, metavar="N",
+        help="runs at once, of all cores together (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--drain", type=_seconds, default=DRAIN_S, metavar="SECONDS",
+        help="how long what runs may take to end when this process is told to; then it is cancelled (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--reload", action="store_true", help="for development: start anew when a file of the working folder changes"
     )
     parser.add_argument(
         "--key", type=Path, metavar="FILE", help="the key file; with the core's key in it the connection is encrypted"
     )
     parser.add_argument("--token", help="a token, where the core asks for one; also a line of the key file")
+    parser.add_argument("--debug", action="store_true", help="tell more, and show where errors were raised")
     return parser
 
 
@@ -143,3 +194,13 @@ def _count(text: str) -> int:
     if not (text.isdigit() and 1 <= int(text) <= 4096):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 4096")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time from 0 to 86400 seconds")
+    return seconds

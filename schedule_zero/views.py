@@ -142,6 +142,136 @@ class UserTimezone(msgspec.Struct, kw_only=True):
     timezone: str | None
 
 
+class RecordView(msgspec.Struct, kw_only=True):
+    """How attempts went lately, within ``window``; None where there were none.
+
+    Attributes:
+        succeeded: attempts that did; ``failed`` those that did not, or took too long; ``lost`` those nobody answered.
+        success_rate: the part that succeeded, from 0 to 1.
+        p50: the run time that half of the answered attempts did not exceed; ``p95``: that 19 of 20 did not.
+    """
+
+    window: str
+    succeeded: int = 0
+    failed: int = 0
+    lost: int = 0
+    success_rate: float | None = None
+    p50: str | None = None
+    p95: str | None = None
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """How attempts ended since the core started; those that were called off or put off are not among them."""
+
+    succeeded: int = 0
+    failed: int = 0
+    lost: int = 0
+
+
+class MethodView(msgspec.Struct, kw_only=True):
+    """One method of a handler. ``schema``: JSON Schema of its arguments; ``timeout`` None leaves it to the schedule."""
+
+    name: str
+    doc: str
+    timeout: str | None
+    at_most_once: bool
+    schema: dict[str, Any]
+    record: RecordView
+    total: Counts
+
+
+class InstanceView(msgspec.Struct, kw_only=True):
+    """One process that serves a handler.
+
+    Attributes:
+        software: what it is; None for one inside the core, which has no beats either.
+        last_beat: how long ago it last said anything.
+        in_flight: attempts it holds, of ``credit`` that it takes at once.
+        draining: it gets nothing new; ``available``: it can work at the moment.
+        trouble: why it is not healthy.
+    """
+
+    id: str
+    software: str | None
+    connected_since: str
+    last_beat: str | None
+    in_flight: int
+    credit: int
+    draining: bool
+    available: bool
+    healthy: bool
+    trouble: str | None = None
+
+
+class HandlerView(msgspec.Struct, kw_only=True):
+    """A handler: who serves it, what it can do, and how that went. ``healthy``: one of its processes takes work."""
+
+    name: str
+    healthy: bool
+    in_flight: int
+    credit: int
+    instances: tuple[InstanceView, ...]
+    methods: tuple[MethodView, ...]
+    record: RecordView
+
+
+class HandlerPage(msgspec.Struct, kw_only=True):
+    """Every handler; they fit one page."""
+
+    items: tuple[HandlerView, ...]
+    next: str | None = None
+
+
+class LagView(msgspec.Struct, kw_only=True):
+    """How late the core is.
+
+    Attributes:
+        tick: how late the oldest schedule is that is due and has not fired.
+        due: how many such schedules there are; ``last_tick``: when the newest firing was committed.
+        dispatch: how long ago the run was due that waits longest for nothing but its turn.
+        ready: runs that wait for their turn; ``waiting``: all that wait, also for a limit or a later time.
+        uncommitted: outcomes that are answered and not in the store yet.
+    """
+
+    tick: str
+    due: int
+    last_tick: str | None
+    dispatch: str
+    ready: int
+    waiting: int
+    in_flight: int
+    uncommitted: int
+
+
+class QueueScope(msgspec.Struct, kw_only=True):
+    """Runs that wait for the same thing. ``scope`` and ``limit`` as in a run's ``why``."""
+
+    scope: str
+    limit: str
+    runs: int
+    words: str
+    until: str | None = None
+
+
+class QueueGuild(msgspec.Struct, kw_only=True):
+    """What a guild has waiting and running. ``guild_id`` None: the operator's own work."""
+
+    guild_id: str | None
+    waiting: int
+    running: int
+    scopes: tuple[QueueScope, ...] = ()
+
+
+class QueueView(msgspec.Struct, kw_only=True):
+    """What waits: by what it waits for, and the guilds with most of it, each the largest first."""
+
+    waiting: int
+    running: int
+    guild_count: int
+    scopes: tuple[QueueScope, ...]
+    guilds: tuple[QueueGuild, ...]
+
+
 class Part(msgspec.Struct, kw_only=True, frozen=True):
     """One part of the service: whether it works, and a word on how."""
 
@@ -183,7 +313,11 @@ View = (
     | UserTimezone
     | Key
     | KeyPage
+    | HandlerPage
+    | HandlerView
     | Status
+    | LagView
+    | QueueView
     | Done
 )
 

@@ -18,6 +18,7 @@ from schedule_zero.run import Cause
 VERSION: Final = 1
 LARGEST_BODY: Final = 1024 * 1024
 LARGEST_ORDERS: Final = 4 * LARGEST_BODY
+LARGEST_SCHEMA: Final = 65_536
 MOST_PAIRS: Final = 4096
 
 _NoNul = r"^[^\x00]*(?![\s\S])"
@@ -53,7 +54,7 @@ class MethodOffer(Message):
     doc: Annotated[str, Meta(max_length=4000, pattern=_NoNul)]
     timeout: Seconds | None
     at_most_once: bool
-    schema: Annotated[str, Meta(max_length=65_536)]
+    schema: Annotated[str, Meta(max_length=LARGEST_SCHEMA)]
 
 
 class Hello(Message, tag="HELLO"):

@@ -12,6 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 from random import uniform
 from typing import Final
 
@@ -21,10 +22,11 @@ import zmq
 from schedule_zero import wire
 from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.curve import Watch, encrypt
-from schedule_zero.errors import Unavailable
-from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of
+from schedule_zero.errors import Invalid, Unavailable
+from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of, plain
 from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
+from schedule_zero.slots import Slots
 from schedule_zero.wire import Ended
 
 log = logging.getLogger("schedule_zero.worker")
@@ -32,8 +34,9 @@ log = logging.getLogger("schedule_zero.worker")
 CONCURRENCY: Final = 256
 HELLO_AGAIN_S: Final = 2.0
 DRAIN_S: Final = 20.0
-RECONNECT_MS: Final = (100, 500)
-LONGEST_RECONNECT_MS: Final = 5000
+ASKED_IN_VAIN: Final = (3, 30, 300)
+RECONNECT_MS: Final = (10, 40)
+LONGEST_RECONNECT_MS: Final = 2000
 LINGER_MS: Final = 1000
 
 Pair = tuple[str, int]
@@ -49,31 +52,38 @@ class _Work(msgspec.Struct):
 
     context: Context
     task: asyncio.Task[None]
+    is_async: bool
 
 
 class Worker:
     """Serves one handler to one core.
 
     Attributes:
+        address: where the core listens.
         instance: this process, as the core tells it from others.
         welcomed: set while the core knows us.
     """
 
     def __init__(
         self, handler: Handler, address: str, *, name: str | None = None, concurrency: int = CONCURRENCY,
-        token: str | None = None, software: str = "schedule-zero-kit", keys: KeyFile | None = None,
+        token: str | None = None, software: str | None = None, keys: KeyFile | None = None,
+        slots: Slots | None = None, instance: str | None = None,
     ) -> None:  # fmt: skip
         """``address``: where the core listens for handlers; ``concurrency``: how many attempts at once; ``keys``: the
-        handler's own pair, and the key of the core it speaks to encrypted."""
+        handler's own pair, and the key of the core it speaks to encrypted.
+
+        Workers of one process that serve the same handler to several cores share ``slots`` and ``instance``.
+        """
         self._handler = handler
-        self._address = address
         self._name = name or name_of(handler)
         self._methods: dict[str, Method] = methods_of(handler)
-        self._concurrency = concurrency
+        self._slots = slots or Slots(concurrency)
+        self._seat = self._slots.seat(self._tell_credit)
+        self._told_credit: int | None = None
         self._keys = keys or KeyFile()
         self._encrypted = self._keys.server is not None
         self._token = token or self._keys.token
-        self._software = software
+        self._software = software or f"schedule-zero-kit {_version()}".rstrip()
         self._work: dict[Pair, _Work] = {}
         self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
         self._outgoing: list[msgspec.Struct] = []
@@ -82,47 +92,65 @@ class Worker:
         self._beat_s = 2.0
         self._lease_s = 6.0
         self._draining = False
+        self._was_connected = False
         self._leaving: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._over: asyncio.Future[None]
         self._pump: Pump
         self._on_the_loop: OnLoop
-        self.instance = secrets.token_hex(8)
+        self.address = address
+        self.instance = instance or new_instance()
         self.welcomed = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until ``drain`` was called and all is answered. Raises Refused with the core's own words."""
+        """Start the handler, serve until ``drain`` was called and all is answered, stop the handler.
+
+        Raises:
+            Refused: the core does not admit it; its own words.
+        """
+        await self._handler.start()
+        try:
+            await self.serve()
+        finally:
+            await self._handler.stop()
+
+    async def serve(self) -> None:
+        """Serve a handler that is started. Raises Refused."""
         self._over = asyncio.get_running_loop().create_future()
         self._on_the_loop = OnLoop()
-        await self._handler.start()
         context = zmq.Context()
         try:
             socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
-            watch = Watch(socket, self._address, self._turned, encrypted=self._encrypted)
-            self._pump = Pump(self._connected(socket), self._take)
-            self._handler._on_change = lambda: self._on_the_loop(self._tell_credit)
+            watch = Watch(socket, self.address, self._turned, encrypted=self._encrypted, met=self._connected_again)
+            try:
+                self._pump = Pump(self._connected(socket), self._take)
+            except Invalid:
+                await watch.close()
+                socket.close(0)
+                raise
+            self._handler._on_change = lambda: self._on_the_loop(self._slots.tell)
             beating = asyncio.create_task(self._beat(), name="beat")
             try:
                 await self._over
             finally:
+                self._seat.taking = False
                 beating.cancel()
                 await watch.close()
                 await self._pump.close(LINGER_MS)
         finally:
             for work in self._work.values():
                 work.task.cancel()
-            await self._handler.stop()
             context.term()
 
     async def drain(self, patience_s: float = DRAIN_S) -> None:
         """Take nothing new, finish what is held, say goodbye. What is not finished by then is cancelled."""
         self._draining = True
+        self._seat.taking = False
         self._say(wire.Drain())
         deadline = time.monotonic() + patience_s
         await self._emptied(deadline)
-        for work in self._work.values():
-            work.context.cancelled = True
-            work.task.cancel()
+        for pair in list(self._work):
+            self._cancel(pair)
         await self._emptied(time.monotonic() + self._lease_s)
         self._say(wire.Bye())
         self._flush()
@@ -153,11 +181,14 @@ class Worker:
             case wire.Cancel():
                 self._cancel((message.run_id, message.attempt))
             case wire.Who():
-                self.welcomed.clear()
+                self._unwelcome()
                 self._greet()
             case wire.Welcome():
                 self._beat_s, self._lease_s = message.beat, message.lease
+                if not self.welcomed.is_set():
+                    log.info("the core at %s knows us", self.address)
                 self.welcomed.set()
+                self._seat.taking = not self._draining
                 self._repeat(0.0)
             case wire.Refuse():
                 self._refused(message)
@@ -166,8 +197,19 @@ class Worker:
                     self._draining = True
                     self._leaving = asyncio.get_running_loop().create_task(self.drain(), name="drain")
 
-    def _refused(self, message: wire.Refuse) -> None:
+    def _connected_again(self) -> None:
+        """To the core a connection that broke and came again is a stranger's: it shall not have to ask who we are."""
+        if self._was_connected:
+            self._unwelcome()
+            self._greet()
+        self._was_connected = True
+
+    def _unwelcome(self) -> None:
         self.welcomed.clear()
+        self._seat.taking = False
+
+    def _refused(self, message: wire.Refuse) -> None:
+        self._unwelcome()
         if message.again:
             log.warning("the core does not take this handler yet: %s", message.reason)
         elif not self._over.done():
@@ -189,16 +231,20 @@ class Worker:
             return
         context = self._context(order)
         task = asyncio.get_running_loop().create_task(self._serve(method, context, order.args))
-        self._work[pair] = _Work(context, task)
+        self._work[pair] = _Work(context, task, method.is_async)
 
     async def _serve(self, method: Method, context: Context, args: str) -> None:
-        ended = await call(method, context, args)
+        try:
+            async with self._seat:
+                ended = await call(method, context, args)
+        except asyncio.CancelledError:  # while it waited for a slot
+            ended = cancelled(context)
         self._work.pop((context.run_id, context.attempt), None)
         self._end(ended)
 
     def _cancel(self, pair: Pair) -> None:
         work = self._work.get(pair)
-        if work is None:
+        if work is None or (work.context.cancelled and not work.is_async):
             return
         work.context.cancelled = True
         if work.task.cancel() and not _begun(work.task):
@@ -207,7 +253,7 @@ class Worker:
 
     def _context(self, order: wire.Order) -> Context:
         def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            self._on_the_loop(self._say, wire.Progress(order.run_id, order.attempt, fraction, text[:500]))
+            self._on_the_loop(self._say, wire.Progress(order.run_id, order.attempt, fraction, text))
 
         return Context(
             run_id=order.run_id, attempt=order.attempt, due=order.due, schedule_id=order.schedule_id,
@@ -241,33 +287,43 @@ class Worker:
 
     def _greet(self) -> None:
         held = [*self._work, *self._unacknowledged]
+        self._told_credit = self._credit()
         hello = wire.Hello(
             name=self._name, instance=self.instance, versions=(wire.VERSION, wire.VERSION), software=self._software,
-            methods=[_offer(method) for method in self._methods.values()], credit=self._credit(),
+            methods=[_offer(method) for method in self._methods.values()], credit=self._told_credit,
             held=held[: wire.MOST_PAIRS], token=self._token,
             public=None if self._encrypted or self._token is None else self._keys.public,
         )  # fmt: skip
         self._say(hello)
 
     def _tell_credit(self) -> None:
-        self._say(wire.NewCredit(self._credit()))
+        credit = self._credit()
+        if self.welcomed.is_set() and credit != self._told_credit:
+            self._told_credit = credit
+            self._say(wire.NewCredit(credit))
 
     def _credit(self) -> int:
-        return self._concurrency if self._handler.available and not self._draining else 0
+        return self._seat.credit() if self._handler.available and not self._draining else 0
 
     async def _beat(self) -> None:
         """Say hello until we are known; then, every beat, what is alive, and again what was not acknowledged."""
+        asked = 0
         while True:
             if not self.welcomed.is_set():
+                asked += 1
+                if asked in ASKED_IN_VAIN:
+                    log.warning("no core answers at %s; trying on", self.address)
                 self._greet()
                 try:
                     async with asyncio.timeout(HELLO_AGAIN_S):
                         await self.welcomed.wait()
                 except TimeoutError:
                     continue
+            asked = 0
             for pairs in _portions([*self._work, *self._unacknowledged]):
                 self._say(wire.Beat(pairs))
             self._repeat(3 * self._beat_s)
+            self._slots.rotate()
             await asyncio.sleep(self._beat_s)
 
     def _repeat(self, older_s: float) -> None:
@@ -305,14 +361,32 @@ class Worker:
         socket.setsockopt(zmq.IPV6, 1)
         if self._encrypted:
             encrypt(socket, self._keys)
-        socket.connect(self._address)
+        try:
+            socket.connect(self.address)
+        except zmq.ZMQError as error:
+            raise Invalid(f"{self.address} is no address of a core: {error.strerror}") from None
         return socket
+
+
+def new_instance() -> str:
+    """A name for this process that nobody else has."""
+    return secrets.token_hex(8)
+
+
+def _version() -> str:
+    """The kit's version, or the application's it came with; nothing in a checkout."""
+    for distribution in ("schedule-zero-kit", "schedule-zero"):
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def _offer(method: Method) -> wire.MethodOffer:
     info = method.info
     schema = msgspec.json.encode(info.schema).decode()
-    return wire.MethodOffer(info.name, info.doc[:4000], info.timeout, info.at_most_once, schema)
+    return wire.MethodOffer(info.name, plain(info.doc)[:4000], info.timeout, info.at_most_once, schema)
 
 
 def _begun(task: asyncio.Task[None]) -> bool:

@@ -36,20 +36,28 @@ def checked(*command: str | Path) -> str:
     return done.stdout + done.stderr
 
 
+UNITS = {
+    "schedule-zero.service": ("/opt/schedule-zero/bin/schedule-zero", "up"),
+    "schedule-zero-handler.service": ("/opt/reports/bin/schedule-zero-handler", "reports:Reports"),
+}
+
+
 @pytest.mark.slow
-def test_systemd_accepts_the_unit_without_a_warning(tmp_path: Path) -> None:
-    unit = (DEPLOYMENTS / "schedule-zero.service").read_text()
-    program = "/opt/schedule-zero/bin/schedule-zero"
-    assert f"ExecStart={program} up" in unit
-    copy = tmp_path / "schedule-zero.service"
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_accepts_the_unit_without_a_warning(tmp_path: Path, name: str) -> None:
+    unit = (DEPLOYMENTS / name).read_text()
+    program, word = UNITS[name]
+    assert f"ExecStart={program} {word}" in unit
+    copy = tmp_path / name
     copy.write_text(unit.replace(program, sys.executable))  # verify looks for the program on this machine
     complaints = checked(tool("systemd-analyze"), "verify", "--man=no", copy)
     assert copy.name not in complaints
 
 
 @pytest.mark.slow
-def test_systemd_finds_the_unit_hardened() -> None:
-    unit = DEPLOYMENTS / "schedule-zero.service"
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_finds_the_unit_hardened(name: str) -> None:
+    unit = DEPLOYMENTS / name
     checked(tool("systemd-analyze"), "security", "--offline=true", "--threshold=20", "--no-pager", unit)
 
 

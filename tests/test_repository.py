@@ -133,7 +133,8 @@ def naps(path: Path) -> Iterator[str]:
 
 
 def test_tests_wait_for_signals_and_not_for_time_to_pass() -> None:
-    exempt = {ROOT / "tests" / "process", ROOT / "tests" / "simulation"}  # other processes' time; a clock that jumps
+    # other processes' time; a clock that jumps
+    exempt = {ROOT / "tests" / "faults", ROOT / "tests" / "process", ROOT / "tests" / "simulation"}
     elsewhere = [path for path in python_files("tests") if exempt.isdisjoint(path.parents)]
     assert [nap for path in elsewhere for nap in naps(path)] == []
 

@@ -4,17 +4,61 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
 
+import msgspec
+
 from core.commands.explain import WrongInput
-from core.config import BuiltinHandler
+from core.config import BuiltinHandler, Config
 from core.engine.inprocess import Functions
-from schedule_zero.handler import Handler
+from schedule_zero.handler import Handler, methods_of, name_of
+from schedule_zero.loading import said
 
 # Handlers that need no options are always there.
 ALWAYS: Final = ("handlers.echo",)
+SHORTEST_SECRET: Final = 4  # a shorter one would black out half of every line
+_REFERENCE: Final = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def with_secrets(config: Config, environ: Mapping[str, str]) -> tuple[Config, list[str]]:
+    """The configuration with ``${NAME}`` in options replaced by that variable, and what came in that way.
+
+    ``$${NAME}`` stays, without the first dollar.
+
+    Raises:
+        WrongInput: a variable is not set, or empty.
+    """
+    secrets: list[str] = []
+
+    def filled(value: Any, where: str) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(inner, f"{where}.{key}") for key, inner in value.items()}
+        if isinstance(value, list):
+            return [filled(inner, f"{where}[{place}]") for place, inner in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+
+        def named(found: re.Match[str]) -> str:
+            if found[1]:
+                return found[0][1:]
+            text = environ.get(found[2], "")
+            if not text:
+                raise WrongInput(f"{where}: the environment variable {found[2]} is not set")
+            secrets.append(text)
+            return text
+
+        return _REFERENCE.sub(named, value)
+
+    builtin = tuple(
+        msgspec.structs.replace(entry, options=filled(entry.options, f"handlers.builtin[{place}].options"))
+        for place, entry in enumerate(config.handlers.builtin)
+    )
+    handlers = msgspec.structs.replace(config.handlers, builtin=builtin)
+    kept = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+    return msgspec.structs.replace(config, handlers=handlers), kept
 
 
 def load_builtin(entries: Sequence[BuiltinHandler]) -> list[Handler]:
@@ -31,18 +75,26 @@ def load_builtin(entries: Sequence[BuiltinHandler]) -> list[Handler]:
         where = f"handlers.builtin[{place}]"
         module = _import(entry.module.partition(":")[0], where)
         if entry.methods is not None:
+            if entry.options:
+                raise WrongInput(f"{where}.options: only Handler classes take options, and methods names functions")
             for name in entry.methods:
                 _add(functions, module, name, where)
         else:
-            handlers.extend(_made(kind, entry.options, where) for kind in _kinds(module, entry.module, where))
+            for kind in _kinds(module, entry.module, where):
+                handler = _made(kind, entry.options, where)
+                if name_of(handler) in {name_of(other) for other in handlers}:
+                    raise WrongInput(f"{where}.module: a handler named {name_of(handler)} is there already")
+                handlers.append(handler)
     return [*handlers, functions] if functions.methods else handlers
 
 
 def _import(name: str, where: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise WrongInput(f"{where}.module: {name} cannot be imported ({error})") from error
+    except Exception as error:  # whatever somebody's module does when it is imported
+        raise WrongInput(f"{where}.module: {name} cannot be imported ({said(error)})") from error
 
 
 def _kinds(module: ModuleType, name: str, where: str) -> list[type[Handler]]:
@@ -64,15 +116,26 @@ def _kinds(module: ModuleType, name: str, where: str) -> list[type[Handler]]:
 
 def _made(kind: type[Handler], options: dict[str, Any], where: str) -> Handler:
     try:
-        return kind(**options)
+        handler = kind(**options)
+        methods_of(handler)
     except TypeError as error:
         raise WrongInput(f"{where}.options: {kind.__name__} does not take them ({error})") from error
+    except (ValueError, msgspec.ValidationError) as error:
+        raise WrongInput(f"{where}.options: {error}") from error
+    except Exception as error:  # whatever somebody's class does when it is made
+        raise WrongInput(f"{where}.options: {kind.__name__} cannot be made ({said(error)})") from error
+    return handler
 
 
 def _add(functions: Functions, module: ModuleType, name: str, where: str) -> None:
     function = getattr(module, name, None)
     if not callable(function):
-        raise WrongInput(f"{where}.methods: {module.__name__} has no function {name}")
+        own = [
+            key for key, each in inspect.getmembers(module, inspect.isfunction) if each.__module__ == module.__name__
+        ]
+        raise WrongInput(
+            f"{where}.methods: {module.__name__} has no function {name}; it has {', '.join(own) or 'none'}"
+        )
     try:
         functions.add(function, name)
     except (TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -22,7 +23,7 @@ import msgspec
 import structlog
 
 from core.app import App
-from core.commands.builtin import load_builtin
+from core.commands.builtin import load_builtin, with_secrets
 from core.config import Config
 from core.engine.janitor import Retention
 from core.gateway.doors import Listening
@@ -31,7 +32,7 @@ from core.logs import configure
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
 from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
-from schedule_zero.instant import parse_duration
+from schedule_zero.instant import SECOND, parse_duration
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _VERIFIED: Final = "verified"
@@ -72,7 +73,8 @@ def serve(config: Config, front: Front | None) -> None:
     """
     sys.path.insert(0, str(Path.cwd()))  # `handlers.builtin` may name modules of the working folder
     token, bot_token = ensure_token(config.data_path), ensure_token(config.data_path, BOT_FILE)
-    configure(config.log, secrets=[token, bot_token, *secrets_of(config)])
+    config, options = with_secrets(config, os.environ)
+    configure(config.log, secrets=[token, bot_token, *secrets_of(config), *options])
     asyncio.run(_serve(config, token, bot_token, front))
 
 
@@ -100,7 +102,7 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
     )
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
-        listening=listening,
+        listening=listening, check_interval_s=check_interval_of(config),
     )  # fmt: skip
     app.keyring.trust(token)
     app.keyring.trust(bot_token, role="bot", name=BOT_NAME)
@@ -201,6 +203,11 @@ def retention_of(config: Config) -> Retention:
     return Retention(
         runs=parse_duration(kept.runs), events=parse_duration(kept.events), audit=parse_duration(kept.audit)
     )
+
+
+def check_interval_of(config: Config) -> float:
+    """How often it is looked at how the runs of handlers went, in seconds."""
+    return parse_duration(config.reporting.handler_health.check_interval) / SECOND
 
 
 def secrets_of(config: Config) -> list[str]:

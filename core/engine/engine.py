@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Final
 
-import msgspec
 import structlog
 
 from core.engine.choose import Chosen
@@ -20,6 +19,7 @@ from core.engine.dispatch import RATE, Dispatcher
 from core.engine.entitle import Entitler
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight, Flights
+from core.engine.health import Health
 from core.engine.herald import Herald
 from core.engine.horizon import Horizon
 from core.engine.inprocess import InProcessLink
@@ -29,9 +29,11 @@ from core.engine.outcome import Outcome
 from core.engine.plan import PlanBook
 from core.engine.ports import Answer, Clock, EventSink, HandlerLink, Instance, Pace
 from core.engine.publisher import Publisher
+from core.engine.reception import Reception
 from core.engine.recovery import Recovery
 from core.engine.scheduler import Scheduler
 from core.engine.settle import Settler, Verdict
+from core.engine.tally import Tally
 from core.engine.tick import Tick
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import SLOTS, FairQueue
@@ -50,6 +52,7 @@ log = structlog.get_logger("schedule_zero.engine")
 HORIZON_CAPACITY: Final = 20_000
 WINDOW: Final = HOUR
 DRAIN_S: Final = 5.0
+CHECK_INTERVAL_S: Final = 10.0
 
 
 class Engine:
@@ -57,8 +60,9 @@ class Engine:
 
     def __init__(
         self, *, ledger: Ledger, clock: Clock, governor: GovernorSettings, ids: IdMaker | None = None,
-        retention: Retention | None = None, pace: Pace | None = None,
+        retention: Retention | None = None, pace: Pace | None = None, check_interval_s: float = CHECK_INTERVAL_S,
     ) -> None:  # fmt: skip
+        """``check_interval_s``: how often it is looked at how the runs of handlers went."""
         self.pace = pace = pace or Pace()
         self.clock = clock
         self.ledger = ledger
@@ -90,6 +94,11 @@ class Engine:
             turn_s=pace.janitor_s, changed=self.schedules_changed,
         )  # fmt: skip
         self.herald = Herald(ledger)
+        self.tally = Tally()
+        self.reception = Reception(clock=clock, fleet=self.fleet, herald=self.herald)
+        self.health = Health(
+            clock=clock, fleet=self.fleet, tally=self.tally, check_interval_s=check_interval_s, telling=self.reception
+        )
         self._local: dict[str, InProcessLink] = {}
 
     # life
@@ -118,6 +127,7 @@ class Engine:
             parts.create_task(self.leases.run(), name="leases")
             parts.create_task(self.janitor.run(), name="janitor")
             parts.create_task(self.herald.run(), name="herald")
+            parts.create_task(self.health.run(), name="health")
 
     async def drain(self) -> None:
         """Give out nothing new, let running work end (or hand it back), commit what was answered."""
@@ -132,6 +142,7 @@ class Engine:
         """Serve a handler inside this process."""
         link = InProcessLink(handler, self, self.incarnation)
         self._local[link.instance.name] = link
+        link.instance.since = self.clock.now()
         self.fleet.join(link.instance, link, link.methods)
         self.fleet_changed()
         return link
@@ -140,19 +151,30 @@ class Engine:
         """An instance elsewhere came, or came back with what it had been given."""
         instance = link.instance
         instance.in_flight = sum(1 for flight in self.flights if flight.instance == instance.name)
-        self.fleet.join(instance, link)
-        self._tell(EventKind.HANDLER_CONNECTED, instance)
+        self.reception.join(link)
         self.fleet_changed()
 
     def leave(self, instance: Instance, reason: str) -> None:
         """An instance elsewhere went. Its attempts are its own until their leases run out."""
-        self.fleet.leave(instance.name)
-        self._tell(EventKind.HANDLER_DISCONNECTED, instance, reason=reason)
+        self.reception.leave(instance, reason)
         self.fleet_changed()
 
-    def _tell(self, kind: EventKind, instance: Instance, **facts: str) -> None:
-        data = msgspec.json.encode({"handler": instance.handler, "instance": instance.name, **facts}).decode()
-        self.herald.tell(EventRow(at=self.clock.now(), kind=kind, guild_id=instance.guild_id, data=data))
+    def leaves_soon(self, instance: Instance) -> None:
+        """An instance elsewhere takes nothing new."""
+        self.reception.leaves_soon(instance)
+        self.fleet_changed()
+
+    def drain_handler(self, instances: Sequence[Instance], by: str) -> None:
+        """Give these nothing new, and tell them to finish; those elsewhere leave then. ``by``: who wants it."""
+        for instance in instances:
+            self.reception.drain(instance, by)
+        self.fleet_changed()
+
+    def resume_handler(self, instances: Sequence[Instance], by: str) -> None:
+        """Give these, which live inside the core, work again. ``by``: who wants it."""
+        for instance in instances:
+            self.reception.resume(instance, by)
+        self.fleet_changed()
 
     def serves(self, handler: str) -> bool:
         """Whether a handler of this name runs inside the core."""
@@ -179,7 +201,7 @@ class Engine:
             if self.flights.extend(instance, run_id, attempt, now):
                 flight = self.flights.current(run_id)
                 if flight is not None and not flight.started:
-                    fresh.append(Answer(run_id=run_id, attempt=attempt, kind="started"))
+                    fresh.append(Answer(run_id=run_id, attempt=attempt, instance=instance, kind="started"))
         if fresh:
             self.settler.take(fresh)
 
@@ -284,6 +306,7 @@ class Engine:
         for verdict in verdicts:
             flight, order = verdict.flight, verdict.flight.order
             seat_s, method = max(0.0, now - flight.sent_at), _method(flight)
+            self.tally.note(flight, verdict.outcome, verdict.took_s, now)
             for scope in self.governor.release(order.guild_id, method, flight.instance, seat_s, now):
                 self.queue.released(scope)
             self.fleet.given_back(flight.instance, order.handler)
@@ -296,16 +319,18 @@ class Engine:
             if verdict.outcome.lasting or flight.failures:  # they may be counted otherwise now than the plan says
                 self.book.drop(order.schedule_id)
         for instance, attempts in answered.items():
-            link = self.fleet.link(instance)
-            if link is not None:
-                link.acknowledge(attempts)
+            self._acknowledge(instance, attempts)
         if verdicts:
             self.dispatcher.wake()
 
-    def late(self, run_id: str, attempt: int) -> None:
-        """A late answer is committed, so whoever sent it may forget it."""
-        for link in self.fleet.links():
-            link.acknowledge([(run_id, attempt)])
+    def late(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
+        """Late answers are committed, so who sent them may forget them."""
+        self._acknowledge(instance, attempts)
+
+    def _acknowledge(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
+        link = self.fleet.link(instance)
+        if link is not None:
+            link.acknowledge(attempts)
 
     def _wait_again(self, verdict: Verdict, wall: int, now: float) -> None:
         flight = verdict.flight

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from core.engine.ports import HandlerLink, Instance
 from schedule_zero.handler import Method, MethodInfo
+
+# Handlers that are known although nobody serves them at the moment, and instances that were told to leave.
+ABSENT_KEPT: Final = 500
+DRAINED_KEPT: Final = 1000
+
+Methods = dict[str, MethodInfo]
 
 
 class Fleet:
@@ -14,21 +23,41 @@ class Fleet:
         self._links: dict[str, HandlerLink] = {}
         self._checks: dict[str, dict[str, Method]] = {}
         self._bound: dict[str, set[str | None]] = {}
+        self._left: dict[str, dict[str | None, Methods]] = {}
+        self._absent: dict[str, None] = {}
+        self._drained: dict[str, None] = {}
 
     def join(self, instance: Instance, link: HandlerLink, checks: dict[str, Method] | None = None) -> None:
-        """An instance came. ``checks``: its methods, where they can check arguments in this process."""
-        self._instances.setdefault(instance.handler, {})[instance.name] = instance
+        """An instance came. ``checks``: its methods, where they can check arguments in this process.
+
+        One that was told to leave and comes back, because only its connection broke, is told again."""
+        pool = self._instances.setdefault(instance.handler, {})
+        pool.pop(instance.name, None)  # the newest is last, and its word counts
+        pool[instance.name] = instance
+        self._absent.pop(instance.handler, None)
         self._links[instance.name] = link
         self._look_who_is_bound(instance.handler)
         if checks is not None:
             self._checks[instance.handler] = checks
+        if instance.name in self._drained:
+            self.drain(instance)
 
-    def leave(self, name: str) -> None:
+    def leave(self, instance: Instance) -> None:
         """An instance went. What it could do stays known, so that schedules for it can still be saved."""
-        self._links.pop(name, None)
-        for handler, pool in self._instances.items():
-            if pool.pop(name, None) is not None and pool:
-                self._look_who_is_bound(handler)
+        self._links.pop(instance.name, None)
+        handler = instance.handler
+        pool = self._instances.get(handler, {})
+        if pool.pop(instance.name, None) is None:
+            return
+        self._left.setdefault(handler, {})[instance.guild_id] = instance.methods
+        if pool:
+            self._look_who_is_bound(handler)
+        else:
+            self._absent[handler] = None
+        while len(self._absent) > ABSENT_KEPT:
+            forgotten = next(iter(self._absent))
+            for kept in (self._absent, self._instances, self._left, self._bound):
+                kept.pop(forgotten, None)
 
     def _look_who_is_bound(self, handler: str) -> None:
         """Note the guilds that instances of a handler work for, if not all do for all. Of who went it stays known."""
@@ -37,6 +66,21 @@ class Fleet:
             self._bound.pop(handler, None)
         else:
             self._bound[handler] = guilds
+
+    def drain(self, instance: Instance) -> None:
+        """Give it nothing new, and tell it to finish and leave."""
+        instance.draining = True
+        self._drained[instance.name] = None
+        if len(self._drained) > DRAINED_KEPT:
+            del self._drained[next(iter(self._drained))]
+        link = self._links.get(instance.name)
+        if link is not None:
+            link.drain()
+
+    def resume(self, instance: Instance) -> None:
+        """Give it work again. Only for one inside the core: another leaves, once told to."""
+        instance.draining = False
+        self._drained.pop(instance.name, None)
 
     def serves(self, handler: str) -> bool:
         """Whether a handler of this name runs in this process."""
@@ -77,6 +121,11 @@ class Fleet:
     def link(self, name: str) -> HandlerLink | None:
         return self._links.get(name)
 
+    def heard(self, name: str) -> float | None:
+        """When an instance elsewhere last said anything, in monotonic seconds."""
+        link = self._links.get(name)
+        return None if link is None else link.heard
+
     def links(self) -> list[HandlerLink]:
         """Every link once."""
         return list(dict.fromkeys(self._links.values()))
@@ -91,16 +140,36 @@ class Fleet:
         return handler in self._instances and (bound is None or None in bound or guild_id in bound)
 
     def handlers(self) -> dict[str, list[Instance]]:
-        """Every handler by name, with its instances."""
+        """Every handler by name, with its instances; one that went has none."""
         return {name: list(pool.values()) for name, pool in sorted(self._instances.items())}
 
+    def all_methods(self, handler: str) -> Methods:
+        """What a handler declares, or declared before it went. Where instances differ, the one that came last counts."""
+        pool = self._instances.get(handler, {}).values()
+        return _merged(each.methods for each in pool) or _merged(self._left.get(handler, {}).values())
+
+    def methods(self, handler: str, guild_id: str | None) -> Methods:
+        """The same, of those instances that work for this guild."""
+        pool = self._instances.get(handler, {}).values()
+        left = self._left.get(handler, {})
+        return _merged(each.methods for each in pool if each.works_for(guild_id)) or _merged(
+            left[id] for id in dict.fromkeys((None, guild_id)) if id in left
+        )
+
     def method(self, handler: str, method: str, guild_id: str | None) -> MethodInfo | None:
-        """What is declared of a method, if any instance that works for this guild has it."""
-        for instance in self._instances.get(handler, {}).values():
+        """What is declared of a method to this guild."""
+        for instance in reversed(self._instances.get(handler, {}).values()):
             if method in instance.methods and instance.works_for(guild_id):
                 return instance.methods[method]
-        return None
+        return self.methods(handler, guild_id).get(method)
 
     def check(self, handler: str, method: str) -> Method | None:
         """The method's argument check, if it runs in this process."""
         return self._checks.get(handler, {}).get(method)
+
+
+def _merged(declared: Iterable[Methods]) -> Methods:
+    merged: Methods = {}
+    for methods in declared:
+        merged.update(methods)
+    return merged

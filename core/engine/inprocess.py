@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from core.engine.ports import BEAT_S, Answer, AnswerSink, Instance, Order
+from core.engine.ports import BEAT_S, Answer, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.calling import OnLoop, call, cancelled
-from schedule_zero.handler import Context, Handler, Method, methods_of, name_of
+from schedule_zero.handler import Context, Handler, Method, method_of, methods_of, name_of
 from schedule_zero.wire import Ended
 
 log = structlog.get_logger("schedule_zero.inprocess")
@@ -25,7 +25,7 @@ CANCELLED_BY_S: Final = 2.0
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
-class InProcessLink:
+class InProcessLink(HandlerLink):
     """Serves one handler's methods in this process."""
 
     def __init__(self, handler: Handler, sink: AnswerSink, incarnation: str) -> None:
@@ -58,7 +58,9 @@ class InProcessLink:
         entry = self._running.get((run_id, attempt))
         if entry is None:
             return
-        _, task, context = entry
+        order, task, context = entry
+        if context.cancelled and not self._methods[order.method].is_async:
+            return  # its thread knows, and a second cancellation would leave it behind
         context.cancelled = True
         begun = inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one
         task.cancel()
@@ -68,6 +70,9 @@ class InProcessLink:
 
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         """Nothing to forget: an answer inside the process cannot be lost on its way."""
+
+    def drain(self) -> None:
+        """Nothing to tell: it gets nothing new, and that is all."""
 
     async def close(self, grace_s: float) -> None:
         tasks = {task: context for _, task, context in self._running.values()}
@@ -95,8 +100,9 @@ class InProcessLink:
     def _noter(self, order: Order) -> Callable[[str, float | None, str], None]:
         def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
             answer = Answer(
-                run_id=order.run_id, attempt=order.attempt, kind="progress", fraction=fraction, note=text[:500]
-            )
+                run_id=order.run_id, attempt=order.attempt, instance=self.instance.name, kind="progress",
+                fraction=fraction, note=text,
+            )  # fmt: skip
             self._on_the_loop(self._sink.answer, [answer])
 
         return note
@@ -108,8 +114,8 @@ class InProcessLink:
 
     def _tell(self, ended: Ended) -> None:
         answer = Answer(
-            run_id=ended.run_id, attempt=ended.attempt, kind=ended.status, value=ended.value, cause=ended.cause,
-            error=ended.error, retry_after_s=ended.retry_after,
+            run_id=ended.run_id, attempt=ended.attempt, instance=self.instance.name, kind=ended.status,
+            value=ended.value, cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
         )  # fmt: skip
         self._sink.answer([answer])
 
@@ -151,6 +157,6 @@ class Functions(Handler):
         name = name or function.__name__
         if name in self.methods:
             raise ValueError(f"a function named {name!r} is served already; give this one another name")
-        self.methods[name] = Method(function, name)
+        self.methods[name] = method_of(function, name)
         if self._on_change is not None:
             self._on_change()

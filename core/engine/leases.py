@@ -78,7 +78,8 @@ class LeaseKeeper:
     def _judge(self, flight: Flight, now: float) -> None:
         wall = self._clock.now()
         if flight.stop_by is not None and flight.stop_by <= now:
-            gone = Answer(run_id=flight.order.run_id, attempt=flight.order.attempt, kind="cancelled")
+            order = flight.order
+            gone = Answer(run_id=order.run_id, attempt=order.attempt, instance=flight.instance, kind="cancelled")
             self._ends.end(flight, conclude(flight, gone, wall))
         elif flight.lease_until <= now:
             self._ends.end(flight, vanish(flight, wall, ours=False))

@@ -88,6 +88,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
     """What a handler says of one attempt. (run_id, attempt) is the fence: an answer for another attempt is late.
 
     Attributes:
+        instance: who says it. Only the instance that was given an attempt is believed about it.
         value: JSON text of the result.
         cause: of a failure; None otherwise.
         retry_after_s: the handler asks for another try that late; it uses up no attempt.
@@ -95,6 +96,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
 
     run_id: str
     attempt: int
+    instance: str
     kind: AnswerKind
     value: str | None = None
     cause: Cause | None = None
@@ -119,12 +121,23 @@ class AnswerSink(Protocol):
 
 
 class Instance(msgspec.Struct, kw_only=True):
-    """One process, or in-process object, that serves a handler's name. ``guild_id``: the one guild it works for."""
+    """One process, or in-process object, that serves a handler's name.
+
+    Attributes:
+        guild_id: the one guild it works for; None: for all.
+        software: what it is, in its own words; empty for one inside the core.
+        since: when it came, microseconds since the epoch.
+        draining: it gets nothing new.
+        ailing: why it is unhealthy; None while it is not.
+    """
 
     name: str
     handler: str
     guild_id: str | None = None
     methods: dict[str, MethodInfo]
+    software: str = ""
+    since: int = 0
+    ailing: str | None = None
     available: bool = True
     draining: bool = False
     in_flight: int = 0
@@ -136,9 +149,14 @@ class Instance(msgspec.Struct, kw_only=True):
 
 
 class HandlerLink(Protocol):
-    """The way to one instance."""
+    """The way to one instance.
+
+    Attributes:
+        heard: when the instance last said anything, in monotonic seconds; None for one inside the core.
+    """
 
     instance: Instance
+    heard: float | None = None
 
     def send(self, orders: Sequence[Order]) -> None:
         """Give out attempts that are already committed. Never raises; what cannot be sent is answered as lost."""
@@ -150,6 +168,10 @@ class HandlerLink(Protocol):
 
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         """These answers are committed; the link may forget them."""
+        ...
+
+    def drain(self) -> None:
+        """Tell it that it gets nothing new, and may leave when it has finished."""
         ...
 
     async def close(self, grace_s: float) -> None:

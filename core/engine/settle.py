@@ -27,6 +27,7 @@ log = structlog.get_logger("schedule_zero.settle")
 
 BATCH: Final = 1000
 REFUSED_PAUSE_S: Final = 1.0
+STRANGERS_KEPT: Final = 1000
 _KINDS: Final = {
     RunState.SUCCEEDED: str(EventKind.RUN_SUCCEEDED),
     RunState.FAILED: str(EventKind.RUN_FAILED),
@@ -41,15 +42,19 @@ class Consequences(Protocol):
     """What the engine does with a committed outcome."""
 
     def settled(self, verdicts: Sequence[Verdict]) -> None: ...
-    def late(self, run_id: str, attempt: int) -> None: ...
+    def late(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None: ...
     async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None: ...
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """An attempt's end, decided and on its way into the ledger."""
+    """An attempt's end, decided and on its way into the ledger.
+
+    ``took_s``: from its sending to its answer; None for one that nobody answered.
+    """
 
     flight: Flight
     outcome: Outcome
+    took_s: float | None
 
 
 class Settler:
@@ -63,27 +68,30 @@ class Settler:
         self._ended: list[Verdict] = []
         self._started: list[Flight] = []
         self._late: list[AttemptRow] = []
+        self._strangers: set[str] = set()
         self._wake = asyncio.Event()
         self.executed = 0
 
     def take(self, answers: Sequence[Answer]) -> None:
         """Answers came in. An end takes its flight out of the air at once, so a second answer is a late one."""
-        now = self._clock.now()
+        now, monotonic = self._clock.now(), self._clock.monotonic()
         for answer in answers:
             flight = self._flights.get(answer.run_id, answer.attempt)
-            if answer.kind in {"progress", "started"}:
+            if flight is not None and flight.instance != answer.instance:
+                self._strange(answer, flight)
+            elif answer.kind in {"progress", "started"}:
                 self._note(flight, answer)
             elif flight is None:
                 self._late.append(_late_row(answer, now))
             else:
-                self.end(flight, conclude(flight, answer, now))
+                self.end(flight, conclude(flight, answer, now), monotonic - flight.sent_at)
         self._wake.set()
 
-    def end(self, flight: Flight, outcome: Outcome) -> None:
+    def end(self, flight: Flight, outcome: Outcome, took_s: float | None = None) -> None:
         """An attempt ended, by an answer or without one. Only its first end counts."""
         if self._flights.remove(flight.order.run_id, flight.order.attempt) is None:
             return
-        self._ended.append(Verdict(flight, outcome))
+        self._ended.append(Verdict(flight, outcome, took_s))
         self._wake.set()
 
     async def run(self) -> None:
@@ -112,11 +120,25 @@ class Settler:
             flight.started = True
             self._started.append(flight)
 
+    def _strange(self, answer: Answer, flight: Flight) -> None:
+        """Somebody answers for an attempt that is another's. Nothing of it is believed, kept or acknowledged."""
+        if answer.instance in self._strangers:
+            return
+        if len(self._strangers) >= STRANGERS_KEPT:
+            self._strangers.clear()
+        self._strangers.add(answer.instance)
+        log.warning(
+            "an answer for another's attempt is ignored, and so are those that follow", instance=answer.instance,
+            run_id=answer.run_id, attempt=answer.attempt, belongs_to=flight.instance,
+        )  # fmt: skip
+
     async def _commit(self) -> bool:
         """Commit one batch; whether the store took it."""
         ended, self._ended = self._ended[:BATCH], self._ended[BATCH:]
         started, self._started = [f for f in self._started if self._in_air(f)], []
-        late, self._late = self._late, []
+        late: list[AttemptRow] = []
+        if not self._ended:  # an answer may be late because its first telling waits here, so it is never ahead of that
+            late, self._late = self._late, late
         log.debug("outcomes commit", ended=len(ended), started=len(started), late=len(late))
         try:
             blocked = await self._write(ended, started, late)
@@ -132,8 +154,8 @@ class Settler:
             flight.running = True
         self.executed += sum(1 for verdict in ended if verdict.outcome.state in TERMINAL)
         self._consequences.settled(ended)
-        for row in late:
-            self._consequences.late(row.run_id, row.attempt)
+        for instance, attempts in _by_instance(late).items():
+            self._consequences.late(instance, attempts)
         if blocked:
             await self._consequences.schedules_changed(blocked)
         return True
@@ -175,6 +197,13 @@ class Settler:
             return blocked
 
         return unit
+
+
+def _by_instance(rows: Sequence[AttemptRow]) -> dict[str, list[tuple[str, int]]]:
+    found: dict[str, list[tuple[str, int]]] = {}
+    for row in rows:
+        found.setdefault(row.instance, []).append((row.run_id, row.attempt))
+    return found
 
 
 def _believed(flight: Flight) -> tuple[RunState, int]:
@@ -301,6 +330,6 @@ def _attempt_row(verdict: Verdict, now: int) -> AttemptRow:
 
 def _late_row(answer: Answer, now: int) -> AttemptRow:
     return AttemptRow(
-        run_id=answer.run_id, attempt=answer.attempt, handler="", instance="", sent=0, ended=now,
+        run_id=answer.run_id, attempt=answer.attempt, handler="", instance=answer.instance, sent=0, ended=now,
         outcome=f"late: {answer.kind}", cause=answer.cause, error=answer.error,
     )  # fmt: skip

@@ -185,6 +185,13 @@ class WaitingRoom:
         entered = self._under_way.get(place.schedule_id, set())
         return None if run_id in entered or len(entered) < place.line else (len(entered), place.line)
 
+    def not_queued(self) -> tuple[list[Place], list[Place]]:
+        """Runs that do not stand in the fair queue: those that wait for their time, and those behind their schedule's."""
+        places = self._places
+        delayed = [place for _, run_id in self._delayed if (place := places.get(run_id)) is not None]
+        behind = [place for line in self._lines.values() for place in line if place.run_id in places]
+        return delayed, behind
+
     def _enter(self, place: Place) -> None:
         entered = self._under_way.get(place.schedule_id)
         if entered is not None and place.line and place.run_id not in entered and len(entered) >= place.line:

@@ -18,6 +18,7 @@ import structlog
 import zmq
 
 from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
+from core.engine.schemas import BadSchema, read_schemas
 from core.gateway.admission import Registers, Turned, judge
 from core.gateway.guard import Guard, user_of
 from core.gateway.peer import Peer
@@ -37,7 +38,6 @@ SLACK: Final = 256
 HANDSHAKE_MS: Final = 5000
 SETTING: Final = "zmq.handlers"
 NACK_RETRY_S: Final = 1.0
-_schema: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 Register = Callable[[str, str, str], Awaitable[KeyRow]]
 """Binds a public key to a handler's name, by a registration token: (token, name, public key). Raises what refuses it."""
@@ -51,6 +51,10 @@ class Host(AnswerSink, Protocol):
         ...
 
     def leave(self, instance: Instance, reason: str) -> None: ...
+    def leaves_soon(self, instance: Instance) -> None:
+        """An instance takes nothing new."""
+        ...
+
     def holds(self, instance: str, run_id: str, attempt: int) -> bool:
         """Whether this attempt is still that instance's to run."""
         ...
@@ -166,22 +170,21 @@ class Gateway:
     def _hear(self, peer: Peer, message: Any, answers: list[Answer]) -> None:
         match message:
             case wire.Result():
-                answers += [_answer(ended) for ended in message.ended]
+                answers += [_answer(ended, peer.instance.name) for ended in message.ended]
             case wire.Beat() | wire.Ack():
                 self._beat(peer, message.pairs)
             case wire.Progress():
                 answers.append(
-                    Answer(run_id=message.run_id, attempt=message.attempt, kind="progress",
+                    Answer(run_id=message.run_id, attempt=message.attempt, instance=peer.instance.name, kind="progress",
                            fraction=message.fraction, note=message.note)
                 )  # fmt: skip
             case wire.Nack():
-                answers.append(_nack(message))
+                answers.append(_nack(message, peer.instance.name))
             case wire.NewCredit():
                 peer.instance.credit = message.credit
                 self._host.fleet_changed()
             case wire.Drain():
-                peer.instance.draining = True
-                self._host.fleet_changed()
+                self._host.leaves_soon(peer.instance)
             case wire.Bye():
                 self._gone(peer, "it said goodbye")
 
@@ -227,14 +230,18 @@ class Gateway:
 
     def _welcome(self, route: bytes, user: str | None, hello: wire.Hello, row: KeyRow | None, now: float) -> None:
         try:
-            methods = {offer.name: _method(offer) for offer in hello.methods}
-        except msgspec.MsgspecError as error:
-            self._refuse(route, f"the schema of a method is no JSON object: {error}", again=False)
+            schemas = read_schemas({offer.name: offer.schema for offer in hello.methods})
+        except BadSchema as error:
+            self._refuse(route, str(error), again=False)
             return
+        methods = {offer.name: _method(offer, schemas[offer.name]) for offer in hello.methods}
         name = _instance_name(hello, row)
         for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
             del self._peers[known.route]  # the same process on a new connection
-        instance = Instance(name=name, handler=hello.name, methods=methods, credit=hello.credit)
+        instance = Instance(
+            name=name, handler=hello.name, methods=methods, credit=hello.credit, software=hello.software,
+            since=self._clock.now(),
+        )  # fmt: skip
         if row is not None:
             instance.guild_id = row.guild_id
             self._guard.keyring.note_use(row, self._clock.now())
@@ -293,10 +300,10 @@ def _bodies(messages: list[msgspec.Struct]) -> list[bytes]:
     return bodies
 
 
-def _answer(ended: wire.Ended) -> Answer:
+def _answer(ended: wire.Ended, instance: str) -> Answer:
     return Answer(
-        run_id=ended.run_id, attempt=ended.attempt, kind=ended.status, value=_json(ended.value), cause=ended.cause,
-        error=ended.error, retry_after_s=ended.retry_after,
+        run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status, value=_json(ended.value),
+        cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
     )  # fmt: skip
 
 
@@ -311,11 +318,11 @@ def _json(value: str | None) -> str | None:
     return value
 
 
-def _nack(message: wire.Nack) -> Answer:
+def _nack(message: wire.Nack, instance: str) -> Answer:
     """An attempt that was not begun: it is tried again, unless it never can be."""
     lasting = message.reason == "bad_arguments"
     return Answer(
-        run_id=message.run_id, attempt=message.attempt, kind="failed", error=message.reason,
+        run_id=message.run_id, attempt=message.attempt, instance=instance, kind="failed", error=message.reason,
         cause=Cause.LASTING if lasting else Cause.PASSING, retry_after_s=None if lasting else NACK_RETRY_S,
     )  # fmt: skip
 
@@ -327,8 +334,7 @@ def _instance_name(hello: wire.Hello, row: KeyRow | None) -> str:
     return f"{hello.name}@{where}{hello.instance}"
 
 
-def _method(offer: wire.MethodOffer) -> MethodInfo:
+def _method(offer: wire.MethodOffer, schema: dict[str, Any]) -> MethodInfo:
     return MethodInfo(
-        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once,
-        schema=_schema(offer.schema),
-    )  # fmt: skip
+        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once, schema=schema
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from core.listening import CannotListen
 from core.secret import write_once
 from schedule_zero.curve import Pair, new_pair, public_of
 
@@ -15,8 +16,8 @@ def ensure_pair(data_dir: Path) -> Pair:
     """The pair of this installation; the first call makes it (secret half mode 0600).
 
     Raises:
-        OSError: a file cannot be read or written.
-        ValueError: the secret is there and is none.
+        OSError: the file cannot be read or written.
+        CannotListen: it is there and holds no key.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / SECRET_FILE
@@ -25,7 +26,7 @@ def ensure_pair(data_dir: Path) -> Pair:
     try:
         public = public_of(secret)
     except ValueError:
-        raise ValueError(
+        raise CannotListen(
             f"{path} holds no CURVE key; put the right one back, or delete it: then a new pair is made, and every "
             "handler's key file needs its new public half"
         ) from None

@@ -34,7 +34,8 @@ class Peer(HandlerLink):
         self.instance = instance
         self.user = user
         self.row = row
-        self.heard = self.told = now
+        self.heard: float = now
+        self.told = now
         self._send = send
         self._left = asyncio.Event()
 
@@ -47,6 +48,9 @@ class Peer(HandlerLink):
 
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         self._send(self.route, wire.ResultAck(list(answered)))
+
+    def drain(self) -> None:
+        self._send(self.route, wire.Drain())
 
     async def close(self, grace_s: float) -> None:
         """The core stops, the handler goes on: what it runs it keeps, and tells the next core."""

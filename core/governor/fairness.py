@@ -20,10 +20,10 @@ from typing import Final
 
 from core.governor.activity import Activity
 from core.governor.gates import Gates
-from core.governor.lanes import QUANTUM_S, Account, Band, Lane, Share, Waiting
+from core.governor.lanes import QUANTUM_S, Account, Band, Lane, Share, Standing, Waiting
 from core.governor.verdict import Wait
 
-__all__ = ["FairQueue", "Waiting"]
+__all__ = ["FairQueue", "Standing", "Waiting"]
 
 SLOTS: Final = 1000
 LARGEST_SHARE: Final = 0.8
@@ -234,6 +234,27 @@ class FairQueue:
         """How many slots a guild holds."""
         account = self._accounts.get(guild)
         return 0 if account is None else account.held
+
+    def standing(self) -> Iterator[Standing]:
+        """Everything that waits, by guild, band and method."""
+        for account in self._accounts.values():
+            for share in account.shares.values():
+                for lane in share.lanes.values():
+                    if lane.waiting:
+                        gate = share.gate or lane.gate
+                        wait = self._shut or (None if gate is None else gate.wait)
+                        yield Standing(account.guild, lane.method, lane.waiting, wait)
+
+    def ready(self) -> Iterator[Waiting]:
+        """Every run that waits for nothing but its turn."""
+        for account in () if self._shut is not None else self._accounts.values():
+            for share in account.shares.values():
+                for lane in share.ready if share.gate is None else ():
+                    yield from lane.entries()
+
+    def holders(self) -> Iterator[tuple[str | None, int]]:
+        """Every guild that holds slots, and how many."""
+        return ((account.guild, account.held) for account in self._accounts.values() if account.held)
 
     # steps
 

@@ -13,6 +13,8 @@ import heapq
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from core.governor.ring import SMALL, Member, Ring
 from core.governor.verdict import Wait, scope_of
 
@@ -51,6 +53,15 @@ class Waiting:
 
     def __repr__(self) -> str:
         return f"Waiting({self.run_id!r}, guild={self.guild!r}, method={self.method!r}, due={self.due})"
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """So many runs of a guild and a method wait for the same; ``wait`` None: for their turn."""
+
+    guild: str | None
+    method: str
+    runs: int
+    wait: Wait | None
 
 
 class Account:
@@ -192,6 +203,10 @@ class Lane(Waiter):
         elif len(self.heap) > SMALL and len(self.heap) > 2 * self.waiting:
             self.heap = [item for item in self.heap if item[3].place == item[2]]
             heapq.heapify(self.heap)
+
+    def entries(self) -> Iterator[Waiting]:
+        """All its runs, in no order."""
+        return (item[3] for item in self.heap if item[3].place == item[2])
 
     def first_key(self) -> tuple[int, str]:
         """(due, id) of the first run. Only while one waits."""

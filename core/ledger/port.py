@@ -210,7 +210,8 @@ class RunWrites(RunReads, Protocol):
         ...
 
     async def note_late(self, answers: Sequence[AttemptRow]) -> None:
-        """Keep a late answer's outcome on its attempt if nothing stands there yet; nothing else changes."""
+        """Keep a late answer's outcome on its attempt if it comes from the attempt's instance and nothing stands there
+        yet; nothing else changes."""
         ...
 
     async def extend(self, leases: Sequence[LeaseRow]) -> None:

@@ -256,6 +256,7 @@ def _taken(violation: Violation) -> Exception:
 
 # What a move may set besides; a column no move of a call sets is not sent along.
 _OPTIONAL: Final = ("not_before", "args", "result", "reason", "error")
+_optional: Final = attrgetter(*_OPTIONAL)
 _ALWAYS: Final = ("run_id", "before", "before_attempt", "after", "attempt", "lost")
 _SCHEDULED: Final = ("revision", "failures")
 
@@ -282,7 +283,8 @@ def _move(ending: bool, scheduled: bool, set_by: tuple[str, ...]) -> Change:
 
 
 def _moving(moves: Sequence[Move], *, ending: bool, scheduled: bool) -> Step:
-    set_by = tuple(name for name in _OPTIONAL if any(getattr(move, name) is not None for move in moves))
+    columns = zip(*map(_optional, moves), strict=True)
+    set_by = tuple(name for name, values in zip(_OPTIONAL, columns, strict=True) if values.count(None) < len(values))
     read = attrgetter(*_ALWAYS, *set_by, *(_SCHEDULED if scheduled else ()), *(("at",) if ending else ()))
     return Step(_move(ending, scheduled, set_by), ([read(move) for move in moves],), len(moves), _stale)
 
@@ -305,10 +307,12 @@ _FINISH: Final = Change(
     .where(*_THAT_ATTEMPT),
     "rows",
 )
+_LATE: Final = given("run_id", "attempt", "instance", *_RESULT)
 _NOTE_LATE: Final = Change(
     update(attempts)
-    .values({name: _ENDED.c[name] for name in _RESULT})
-    .where(*_THAT_ATTEMPT, attempts.c.outcome.is_(None)),
+    .values({name: _LATE.c[name] for name in _RESULT})
+    .where(*(attempts.c[name] == _LATE.c[name] for name in ("run_id", "attempt", "instance")))
+    .where(attempts.c.outcome.is_(None)),
     "rows",
 )
 _HELD: Final = given("run_id", "attempt")
@@ -381,9 +385,10 @@ class RunChanges(Runs):
             self._session.later(Step(_DROP_LEASES, ([(row.run_id, row.attempt) for row in ended],)))
 
     async def note_late(self, answers: Sequence[AttemptRow]) -> None:
-        """Keep late answers on attempts that have none yet."""
+        """Keep late answers on attempts that have none yet, if they come from whom the attempt was given."""
         if answers:
-            self._session.later(Step(_NOTE_LATE, (_results(answers),)))
+            read = attrgetter("run_id", "attempt", "instance", *_RESULT)
+            self._session.later(Step(_NOTE_LATE, ([read(row) for row in answers],)))
 
     async def extend(self, leases: Sequence[LeaseRow]) -> None:
         """Write what remains of leases."""

@@ -194,6 +194,12 @@ def knows_people(actor: Actor) -> bool:
     return not is_confined(actor)
 
 
+def require_service(actor: Actor) -> None:
+    """Raises Forbidden unless the actor operates the whole service."""
+    if not runs_service(actor):
+        raise Forbidden("This concerns the whole service; only its operators may see and do it.")
+
+
 def require_operator(actor: Actor, guild_id: str | None = None) -> None:
     """Raises Forbidden unless the actor runs the service, or that guild's part of it."""
     if actor.kind == "member":

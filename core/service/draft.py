@@ -13,9 +13,9 @@ import msgspec
 
 from core.engine.fleet import Fleet
 from core.engine.plan import rule_of
-from core.fields import check as what_is_wrong
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
+from core.service.arguments import mistakes_in
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
 from core.timing.rule import Rule
@@ -132,13 +132,7 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
     if fleet.method(spec.handler, spec.method, spec.guild_id) is None:
         _say_what_there_is(spec, fleet, mistakes)
         return
-    check = fleet.check(spec.handler, spec.method)
-    if check is not None:
-        try:
-            check.check(spec.args)
-        except Invalid as error:
-            found = what_is_wrong(spec.args, check.arguments)[1]
-            mistakes.errors += [FieldError(f"args.{each.field}", each.message) for each in found] or error.errors
+    mistakes.errors += mistakes_in(spec.args, fleet, spec.handler, spec.method, spec.guild_id)
     size = len(args.encode())
     if quota.payload_bytes is not None and size > quota.payload_bytes:
         mistakes.add("args", f"take {size} bytes; this server's plan allows {quota.payload_bytes}")
@@ -147,12 +141,11 @@ def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistak
 
 
 def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> None:
-    pools = {name: pool for name, pool in fleet.handlers().items() if fleet.exists_for(name, spec.guild_id)}
-    if spec.handler not in pools:
-        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(pools) or 'none'}")
+    known = [name for name in fleet.handlers() if fleet.exists_for(name, spec.guild_id)]
+    if spec.handler not in known:
+        mistakes.add("handler", f"there is no handler {spec.handler!r}; known are {', '.join(known) or 'none'}")
         return
-    at_work = [instance for instance in pools[spec.handler] if instance.works_for(spec.guild_id)]
-    names = sorted({name for instance in at_work for name in instance.methods})
+    names = sorted(fleet.methods(spec.handler, spec.guild_id))
     mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
 
 

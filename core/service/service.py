@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
+from core.service.backlog import Backlog
 from core.service.batch import Batches
 from core.service.desk import Desk
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
 from core.service.guilds import Guilds
+from core.service.handlers import Handlers
 from core.service.keyring import Keyring
 from core.service.keys import Keys
 from core.service.room import Room
@@ -70,6 +72,7 @@ class Service:
         schedules, finding = Schedules(desk, room, times), Finding(desk)
         runs, undoing = Runs(desk), Undoing(desk, room)
         self.keyring = desk.keyring
+        handlers, backlog = Handlers(desk), Backlog(desk)
         self.guilds = Guilds(desk)
         self.keys = Keys(desk)
         self._watching = Watching(desk)
@@ -106,7 +109,13 @@ class Service:
             ask.ListKeys: self.keys.page,
             ask.RevokeKey: self.keys.revoke,
             ask.RotateKey: self.keys.rotate,
+            ask.ListHandlers: handlers.page,
+            ask.GetHandler: handlers.get,
+            ask.DrainHandler: handlers.drain,
+            ask.ResumeHandler: handlers.resume,
             ask.GetStatus: self._statuses.status,
+            ask.GetLag: backlog.lag,
+            ask.GetQueue: backlog.queue,
         }
 
     async def handle(self, actor: Actor, request: ask.Request) -> View:

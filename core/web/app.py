@@ -27,7 +27,7 @@ from core.web.stream import EVENT_STREAM, stream
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.errors import ScheduleZeroError, Unauthorized
 from schedule_zero.event import Event
-from schedule_zero.requests import GetStatus, ListEvents
+from schedule_zero.requests import GetStatus, ListEvents, ListHandlers
 from schedule_zero.routes import (
     HEALTH_PATHS,
     METRICS_PATHS,
@@ -37,7 +37,7 @@ from schedule_zero.routes import (
     ROUTES,
     Route,
 )
-from schedule_zero.views import Part, Status
+from schedule_zero.views import HandlerPage, HandlerView, Part, Status
 
 _STATUS_PATIENCE: Final = 2.0  # seconds; a core that cannot say how it is by then is not well
 _log = structlog.get_logger(__name__)
@@ -185,6 +185,15 @@ class _Parts:
             return _unwell(f"failed with {type(error).__name__}")
         return cast("Status", view)
 
+    async def handlers(self) -> tuple[HandlerView, ...]:
+        """The handlers; none where the core cannot tell."""
+        try:
+            view = await self.door.handle(CORE, ListHandlers())
+        except ScheduleZeroError as error:
+            _log.warning("handlers could not be listed", error=error.sentence)
+            return ()
+        return cast("HandlerPage", view).items
+
 
 def _unwell(words: str) -> Status:
     return Status(
@@ -226,6 +235,7 @@ def _measured(parts: _Parts, registries: Sequence[CollectorRegistry]) -> HTTPRou
     async def measured(request: Request[Any, Any, Any]) -> ASGIResponse:
         scope: Any = request.scope
         access.require_operator(parts.actor(dict(scope["headers"])))
-        return document(exposition(registries, await parts.status()), media_type=CONTENT_TYPE)
+        body = exposition(registries, await parts.status(), await parts.handlers())
+        return document(body, media_type=CONTENT_TYPE)
 
     return route(list(METRICS_PATHS), http_method=[HttpMethod.GET])(measured)

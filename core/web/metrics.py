@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec.structs import astuple
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from schedule_zero.instant import SECOND, parse, parse_duration
-from schedule_zero.views import Status
+from schedule_zero.views import Counts, HandlerView, Status
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+# Names come from handlers; a series each for all of them would be theirs to multiply.
+MOST_HANDLERS: Final = 50
+MOST_METHODS: Final = 200
+OTHER: Final = "other"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -45,10 +50,11 @@ class RequestMetrics:
         known[1].observe(seconds)
 
 
-def exposition(registries: Sequence[CollectorRegistry], status: Status) -> bytes:
-    """Everything the registries hold, and the core's status as gauges."""
+def exposition(registries: Sequence[CollectorRegistry], status: Status, handlers: Sequence[HandlerView] = ()) -> bytes:
+    """Everything the registries hold, and how the core and its handlers are, as gauges and counters."""
     account = CollectorRegistry(auto_describe=False)
     account.register(_StatusMetrics(status))
+    account.register(_HandlerMetrics(handlers))
     return b"".join(generate_latest(registry) for registry in (*registries, account))
 
 
@@ -76,6 +82,61 @@ class _StatusMetrics(Collector):
         for name, part in status.parts.items():
             parts.add_metric([name], float(part.ok))
         yield parts
+
+
+class _HandlerMetrics(Collector):
+    """The handlers, as Prometheus reads them: the busiest by name, and what is too many of them together."""
+
+    def __init__(self, handlers: Sequence[HandlerView]) -> None:
+        self._handlers = sorted(handlers, key=lambda handler: (-_attempts(handler), handler.name))
+
+    def collect(self) -> Iterator[Metric]:
+        named, others = self._handlers[:MOST_HANDLERS], self._handlers[MOST_HANDLERS:]
+        yield from _of_handlers(named)
+        yield _attempts_of(named, others)
+
+
+def _of_handlers(handlers: Sequence[HandlerView]) -> Iterator[Metric]:
+    for name, words, values in (
+        ("healthy", "1 while one of its processes takes work.", [float(each.healthy) for each in handlers]),
+        ("instances", "Processes that serve it.", [len(each.instances) for each in handlers]),
+        ("in_flight", "Attempts it holds.", [each.in_flight for each in handlers]),
+        ("credit", "Attempts it takes at once.", [each.credit for each in handlers]),
+    ):
+        family = GaugeMetricFamily(f"schedule_zero_handler_{name}", words, labels=["handler"])
+        for handler, value in zip(handlers, values, strict=True):
+            family.add_metric([handler.name], value)
+        yield family
+    seconds = GaugeMetricFamily(
+        "schedule_zero_handler_run_seconds", "Run time of its attempts lately.", labels=["handler", "quantile"]
+    )
+    for handler in handlers:
+        for quantile, time in (("0.5", handler.record.p50), ("0.95", handler.record.p95)):
+            if time is not None:
+                seconds.add_metric([handler.name, quantile], parse_duration(time) / SECOND)
+    yield seconds
+
+
+def _attempts_of(named: Sequence[HandlerView], others: Sequence[HandlerView]) -> Metric:
+    """Attempts by handler, method and how they ended; a series for each of the busiest methods, one for all the rest."""
+    counts = [(handler.name, method.name, method.total) for handler in named for method in handler.methods]
+    counts.sort(key=lambda each: (-sum(astuple(each[2])), each[0], each[1]))
+    rest = [total for _, _, total in counts[MOST_METHODS:]]
+    rest += [method.total for handler in others for method in handler.methods]
+    if rest:
+        sums = [sum(each) for each in zip(*map(astuple, rest), strict=True)]
+        counts = [*counts[:MOST_METHODS], (OTHER, OTHER, Counts(succeeded=sums[0], failed=sums[1], lost=sums[2]))]
+    family = CounterMetricFamily(
+        "schedule_zero_handler_attempts", "Attempts that ended.", labels=["handler", "method", "outcome"]
+    )
+    for handler_name, method_name, total in counts:
+        for outcome in Counts.__struct_fields__:
+            family.add_metric([handler_name, method_name, outcome], getattr(total, outcome))
+    return family
+
+
+def _attempts(handler: HandlerView) -> int:
+    return sum(sum(astuple(method.total)) for method in handler.methods)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.commands.builtin import load_builtin
+from core.commands.builtin import load_builtin, with_secrets
 from core.commands.explain import WrongInput
-from core.config import BuiltinHandler
+from core.config import BuiltinHandler, Config
+from core.engine.inprocess import Functions
+from core.secret import read_secret
 from schedule_zero.handler import name_of
 from tests.cli.test_up import OWN
 
@@ -20,6 +22,8 @@ from tests.cli.test_up import OWN
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A module ``own`` that can be imported for the time of a test."""
     (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "broken.py").write_text("\nraise ValueError('no luck')\n")
+    (tmp_path / "worse.py").write_text("def (")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own", raising=False)
 
@@ -30,10 +34,47 @@ def entry(**fields: Any) -> BuiltinHandler:
 
 def test_classes_and_functions_become_handlers(own: None) -> None:
     handlers = load_builtin(
-        [entry(module="own", options={"shelf": "top"}), entry(module="own:Keeper", options={"shelf": "low"}),
-         entry(module="own", methods=["note"])]
+        [entry(module="own:Keeper", options={"shelf": "low"}), entry(module="own", methods=["note"])]
+    )
+    assert [name_of(handler) for handler in handlers] == ["keeper", "echo", "local"]
+
+
+def test_a_name_is_one_handlers_alone(own: None) -> None:
+    with pytest.raises(WrongInput, match=r"\[1\]\.module: a handler named keeper is there already"):
+        load_builtin(
+            [entry(module="own", options={"shelf": "top"}), entry(module="own:Keeper", options={"shelf": "low"})]
+        )
+
+
+def test_sync_and_async_functions_keep_what_they_declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = """
+from schedule_zero import method
+def plain(n: int) -> int: return n
+@method(timeout=5, at_most_once=True)
+async def once() -> None: ...
+"""
+    (tmp_path / "declared.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "declared", raising=False)
+    (_, local) = load_builtin([entry(module="declared", methods=["plain", "once"])])
+    assert isinstance(local, Functions)
+    facts = {name: (m.is_async, m.info.timeout, m.info.at_most_once) for name, m in local.methods.items()}
+    assert facts == {"plain": (False, None, False), "once": (True, 5, True)}
+
+
+def test_options_take_secrets_from_the_environment() -> None:
+    config = msgspec.convert(
+        {"handlers": {"builtin": [
+            {"module": "own", "options": {"keys": ["Bearer ${HOOK_KEY}", 3], "deep": {"x": "$${HOOK_KEY} ${SHORT}"}}}
+        ]}},
+        Config, dec_hook=read_secret,
     )  # fmt: skip
-    assert [name_of(handler) for handler in handlers] == ["keeper", "keeper", "echo", "local"]
+    filled, secrets = with_secrets(config, {"HOOK_KEY": "s3cret", "SHORT": "abc"})
+    assert filled.handlers.builtin[0].options == {"keys": ["Bearer s3cret", 3], "deep": {"x": "${HOOK_KEY} abc"}}
+    assert secrets == ["s3cret"]
+    with pytest.raises(WrongInput) as caught:
+        with_secrets(config, {"HOOK_KEY": ""})
+    assert str(caught.value) == "handlers.builtin[0].options.keys[0]: the environment variable HOOK_KEY is not set"
 
 
 def test_echo_is_always_there_and_never_twice() -> None:
@@ -46,7 +87,24 @@ def test_echo_is_always_there_and_never_twice() -> None:
     [
         ({"module": "nowhere_at_all"}, r"\[0\]\.module: nowhere_at_all cannot be imported"),
         ({"module": "own"}, r"\[0\]\.options: Keeper does not take them"),
-        ({"module": "own", "methods": ["missing"]}, r"\[0\]\.methods: own has no function missing"),
+        (
+            {"module": "own", "methods": ["missing"]},
+            r"\[0\]\.methods: own has no function missing; it has note",
+        ),
+        (
+            {"module": "own", "methods": ["note"], "options": {"a": 1}},
+            r"\[0\]\.options: only Handler classes take options",
+        ),
+        (
+            {"module": "broken"},
+            r"\[0\]\.module: broken cannot be imported \(ValueError: no luck \(.*broken\.py, line 2\)\)",
+        ),
+        ({"module": "worse"}, r"\[0\]\.module: worse cannot be imported \(SyntaxError: .*worse\.py, line 1\)"),
+        ({"module": "handlers.webhook"}, r"\[0\]\.options: .*allow"),
+        (
+            {"module": "handlers.command", "options": {"commands": {"x": {"argv": ["nowhere"]}}}},
+            r"\[0\]\.options: commands\.x\.argv: there is no program",
+        ),
         ({"module": "own:note"}, r"\[0\]\.module: own has no Handler class note"),
         ({"module": "json"}, "json defines no Handler class"),
         ({"module": "own", "methods": ["note", "note"]}, r"\[0\]\.methods: .*served already"),

@@ -43,7 +43,6 @@ processes: {core: {}, handlers: [{module: "a:B"}]}
         (7, "governor.plans.unverified.sends_per_channel"),
         (9, "governor.guilds.123.dms_per_hour"),
         (10, "governor.methods.webhook.post.adaptive"),
-        (11, "reporting.handler_health.check_interval"),
         (11, "reporting.retention.metrics"),
         (12, "processes.core"),
         (12, "processes.handlers"),

@@ -31,6 +31,7 @@ from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, IntervalTrigger, Trigger
 
 PATIENCE_S = 20.0
+SAVED_WITHIN_S = 2.0
 PACE = Pace(longest_sleep_s=0.02, dispatch_s=0.05, janitor_s=0.02)
 OPEN_PLAN = GovernorSettings(default_plan="trusted")
 
@@ -121,6 +122,7 @@ class Mute(HandlerLink):
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.cancelled: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
         self.acknowledged: list[tuple[str, int]] = []
+        self.drained = False
         self._sink = sink
 
     def send(self, orders: Sequence[Order]) -> None:
@@ -133,11 +135,16 @@ class Mute(HandlerLink):
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         self.acknowledged.extend(answered)
 
+    def drain(self) -> None:
+        self.drained = True
+
     async def close(self, grace_s: float) -> None:
         pass
 
     def answer(self, order: Order, kind: str = "succeeded", **fields: Any) -> None:
-        self._sink.answer([Answer(run_id=order.run_id, attempt=order.attempt, kind=kind, **fields)])  # type: ignore[arg-type]
+        name = self.instance.name
+        answer = Answer(run_id=order.run_id, attempt=order.attempt, instance=name, kind=kind, **fields)  # type: ignore[arg-type]
+        self._sink.answer([answer])
 
 
 class House:
@@ -311,9 +318,11 @@ class House:
         return await self.client.create_schedule(spec)
 
     async def every(self, seconds: float, *, first_in: float = 0.05, **fields: Any) -> Schedule:
-        """A series whose first time is close; the clock is moved to the others."""
-        trigger = IntervalTrigger(every=f"PT{seconds:g}S", start=self.clock.in_s(first_in))
-        return await self.schedule(trigger, **fields)
+        """A series whose first time is close, once it is saved; the clock is moved to the others."""
+        trigger = IntervalTrigger(every=f"PT{seconds:g}S", start=self.clock.in_s(first_in + SAVED_WITHIN_S))
+        schedule = await self.schedule(trigger, **fields)
+        self.clock.move(SAVED_WITHIN_S)
+        return schedule
 
     async def run_now(self, schedule: Schedule, **args: Any) -> Run:
         """Run a schedule now."""

@@ -79,7 +79,7 @@ async def test_a_kill_after_many_asks_for_later_does_not_end_the_run(house: Hous
 async def _saved(house: House) -> Any:
     link = house.engine.serve(house.hands)
     schedule = await house.schedule(policy={"retry": {"max_attempts": 3}})
-    house.engine.fleet.leave(link.instance.name)
+    house.engine.fleet.leave(link.instance)
     return schedule
 
 
@@ -375,7 +375,7 @@ async def test_what_a_restart_finds_running_is_counted_against_its_limits(build:
 def _done(order: Any) -> Any:
     from core.engine.ports import Answer
 
-    return Answer(run_id=order.run_id, attempt=order.attempt, kind="succeeded")
+    return Answer(run_id=order.run_id, attempt=order.attempt, instance=order.instance, kind="succeeded")
 
 
 async def test_a_run_that_left_the_room_unseen_is_not_tried_for_ever(house: House) -> None:

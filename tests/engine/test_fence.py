@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
+from core.engine import settle
 from core.engine.flights import Flights
 from core.engine.ports import Answer, SystemClock
 from core.engine.settle import Settler, Verdict
@@ -22,13 +24,13 @@ class Told:
     """What the settler told the engine."""
 
     def __init__(self) -> None:
-        self.settled_attempts: list[int] = []
+        self.said: list[tuple[str, str]] = []
 
     def settled(self, verdicts: Sequence[Verdict]) -> None:
-        self.settled_attempts += [verdict.flight.order.attempt for verdict in verdicts]
+        self.said += [("settled", verdict.flight.order.run_id) for verdict in verdicts]
 
-    def late(self, run_id: str, attempt: int) -> None:
-        """A late answer was kept."""
+    def late(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
+        self.said += [("late", run_id) for run_id, _ in attempts]
 
     async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None:
         """No schedule changes here."""
@@ -59,7 +61,7 @@ async def test_an_answer_for_another_attempt_than_the_ledgers_changes_nothing(at
     await ledger.write(second_attempt)
     settler = Settler(clock=SystemClock(), ledger=ledger, flights=flights, consequences=told)
     flights.add(flight(attempt=attempt))
-    settler.take([Answer(run_id="run_1", attempt=attempt, kind="succeeded", value="1")])
+    settler.take([Answer(run_id="run_1", attempt=attempt, instance="echo@1", kind="succeeded", value="1")])
     async with asyncio.timeout(5):
         await settler.drain()
     run = await ledger.reader.runs.get("run_1")
@@ -67,4 +69,25 @@ async def test_an_answer_for_another_attempt_than_the_ledgers_changes_nothing(at
     assert (run.state, run.attempt) == (state, 2)
     told_events = [event.kind for event in await ledger.reader.journal.after(0, 10)]
     assert told_events == (["run.succeeded"] if state is RunState.SUCCEEDED else [])
+    await ledger.close()
+
+
+async def test_a_repeated_answer_is_not_acknowledged_ahead_of_the_commit_of_its_first_telling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes as late, for the attempt is out of the air; but until the outcome is kept nobody may forget it."""
+    monkeypatch.setattr(settle, "BATCH", 1)
+    ledger, told, flights = StoredLedger(MemoryDriver()), Told(), Flights()
+    await ledger.open()
+    await ledger.write(second_attempt)
+    settler = Settler(clock=SystemClock(), ledger=ledger, flights=flights, consequences=told)
+    other = flight(attempt=2)
+    other.order.run_id = "run_0"
+    flights.add(other)
+    flights.add(flight(attempt=2))
+    answer = Answer(run_id="run_1", attempt=2, instance="echo@1", kind="succeeded", value="1")
+    settler.take([msgspec.structs.replace(answer, run_id="run_0"), answer, answer])
+    async with asyncio.timeout(5):
+        await settler.drain()
+    assert told.said == [("settled", "run_0"), ("settled", "run_1"), ("late", "run_1")]
     await ledger.close()

@@ -15,11 +15,14 @@ from tests.engine.rows import T0, flight
 
 
 def failed(cause: Cause, error: str = "no", retry_after_s: float | None = None) -> Answer:
-    return Answer(run_id="run_1", attempt=1, kind="failed", cause=cause, error=error, retry_after_s=retry_after_s)
+    return Answer(
+        run_id="run_1", attempt=1, instance="echo@1", kind="failed", cause=cause, error=error,
+        retry_after_s=retry_after_s,
+    )  # fmt: skip
 
 
 def test_success_ends_the_run_and_clears_the_count_of_failures() -> None:
-    outcome = conclude(flight(), Answer(run_id="run_1", attempt=1, kind="succeeded", value="1"), T0)
+    outcome = conclude(flight(), Answer(run_id="run_1", attempt=1, instance="echo@1", kind="succeeded", value="1"), T0)
     assert (outcome.state, outcome.result, outcome.lasting) == (RunState.SUCCEEDED, "1", False)
 
 
@@ -94,14 +97,14 @@ def test_no_try_begins_after_start_before() -> None:
 
 
 def test_a_time_out_is_tried_again_and_then_ends_as_timed_out() -> None:
-    gone = Answer(run_id="run_1", attempt=1, kind="cancelled")
+    gone = Answer(run_id="run_1", attempt=1, instance="echo@1", kind="cancelled")
     assert conclude(flight(stopping="timed_out"), gone, T0).state is RunState.WAITING
     assert conclude(flight(stopping="timed_out", attempt=3), gone, T0).state is RunState.TIMED_OUT
 
 
 def test_a_cancelled_run_that_succeeds_after_all_has_succeeded() -> None:
-    done = Answer(run_id="run_1", attempt=1, kind="succeeded", value="1")
-    gone = Answer(run_id="run_1", attempt=1, kind="cancelled")
+    done = Answer(run_id="run_1", attempt=1, instance="echo@1", kind="succeeded", value="1")
+    gone = Answer(run_id="run_1", attempt=1, instance="echo@1", kind="cancelled")
     assert conclude(flight(stopping="cancelled"), done, T0).state is RunState.SUCCEEDED
     assert conclude(flight(stopping="cancelled"), gone, T0).state is RunState.CANCELLED
 

@@ -362,5 +362,5 @@ def test_the_cores_pair_is_made_once_and_its_secret_is_for_the_owner_alone(tmp_p
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert pair.secret not in repr(pair)
     path.write_text("nonsense")
-    with pytest.raises(ValueError, match=r"curve\.secret holds no CURVE key; put the right one back"):
+    with pytest.raises(CannotListen, match=r"curve\.secret holds no CURVE key; put the right one back"):
         ensure_pair(tmp_path / "data")

@@ -242,3 +242,26 @@ async def test_a_handlers_name_inside_the_core_cannot_be_taken(door: Door) -> No
     with pytest.raises(Refused, match="the name hands belongs to a handler of the core itself"):
         async with asyncio.timeout(10):
             await Worker(Far(), door.address, name="hands").run()
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ("5", "the schema of method work is no JSON object"),
+        ("[" * 60_000, "the schema of method work is no JSON: "),
+        ('{"$ref": "http://127.0.0.1:9/"}', "nothing is fetched from elsewhere"),
+        ('{"$ref": "#"}', "the schema of method work refers to '#' in a circle"),
+        ('{"type": 5}', "the schema of method work is wrong at /type: that has to be one or several of array,"),
+    ],
+)
+async def test_a_schema_that_is_none_or_could_hurt_is_refused_with_a_sentence(
+    door: Door, stranger: Stranger, schema: str, said: str
+) -> None:
+    await door.come()
+    stranger.say(wire.Hello("other", "i1", (1, 1), "x", [wire.MethodOffer("work", "", None, False, schema)], 1, []))
+    refusal = await stranger.hear(wire.Refuse)
+    assert said in refusal.reason
+    assert not refusal.again
+    assert "other" not in door.house.engine.fleet.handlers()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED

@@ -206,6 +206,7 @@ async def test_a_late_answer_is_kept_once_and_changes_nothing_else(ledger: Ledge
         await ledger.write(unit)
 
     before = await ledger.reader.runs.open()
+    await late(attempt("run_1", ended=NOW, outcome="failed", instance="somebody@else"))
     await late(attempt("run_1", ended=NOW + 1, outcome="succeeded"), attempt("run_1", 7, outcome="failed"))
     await late(attempt("run_1", ended=NOW + 2, outcome="failed", cause="lasting"))
     ((kept,),) = (await ledger.reader.runs.attempts(["run_1"])).values()

@@ -6,7 +6,6 @@ After Jepsen's Chronos checker: every due time that lay inside the day needs its
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from core.ledger.rows import ScheduleRow
 from schedule_zero.instant import MINUTE, parse
 from schedule_zero.run import TERMINAL, RunState
 from tests.simulation.day import Story
+from tests.simulation.rows import Rows
 
 _row = msgspec.json.Decoder(ScheduleRow).decode
 _terms = TermsBook()
@@ -26,19 +26,18 @@ _ENDED = {str(state) for state in TERMINAL}
 
 def faults(story: Story) -> list[str]:
     """Everything a day left wrong; empty when all promises were kept."""
-    disk = story.disk.connection
-    disk.row_factory = sqlite3.Row
-    runs = [dict(row) for row in disk.execute("SELECT * FROM runs")]
-    schedules = {row["id"]: dict(row) for row in disk.execute("SELECT * FROM schedules JOIN standings USING (id)")}
+    rows = story.disk.rows
+    runs = rows.ask("SELECT * FROM runs ORDER BY id")
+    schedules = {row["id"]: row for row in rows.ask("SELECT * FROM schedules JOIN standings USING (id) ORDER BY id")}
     return [
         *_lost(story, schedules),
         *_unfinished(runs, story.end - 10 * MINUTE),
         *_doubled(runs),
         *_messages(story, runs),
         *_started_twice(story, runs),
-        *_wrong_credit(story, disk),
-        *_unaccounted(story, disk, runs, schedules),
-        *_journal(disk, runs),
+        *_wrong_credit(story, rows),
+        *_unaccounted(story, rows, runs, schedules),
+        *_journal(rows, runs),
     ]
 
 
@@ -80,24 +79,22 @@ def _started_twice(story: Story, runs: list[dict[str, Any]]) -> Iterator[str]:
             yield f"run {run_id} is at most once and was started as attempt {attempt}, {count} times"
 
 
-def _wrong_credit(story: Story, disk: sqlite3.Connection) -> Iterator[str]:
+def _wrong_credit(story: Story, rows: Rows) -> Iterator[str]:
     """An attempt has succeeded only if that very attempt was answered: the fence."""
-    for row in disk.execute("SELECT run_id, attempt FROM attempts WHERE outcome = 'succeeded'"):
+    for row in rows.ask("SELECT run_id, attempt FROM attempts WHERE outcome = 'succeeded'"):
         if (row["run_id"], row["attempt"]) not in story.world.done:
             yield f"attempt {row['attempt']} of run {row['run_id']} has the success of another one"
 
 
-def _unaccounted(
-    story: Story, disk: sqlite3.Connection, runs: list[dict[str, Any]], schedules: dict[str, Any]
-) -> Iterator[str]:
+def _unaccounted(story: Story, rows: Rows, runs: list[dict[str, Any]], schedules: dict[str, Any]) -> Iterator[str]:
     by_schedule: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         by_schedule.setdefault(run["schedule_id"], []).append(run)
+    histories: dict[str, list[tuple[int, ScheduleRow]]] = {}
+    for line in rows.ask("SELECT at, after, target FROM audit WHERE target LIKE 'sch%' ORDER BY id"):
+        histories.setdefault(line["target"], []).append((line["at"], _row(line["after"])))
     for id, final in schedules.items():
-        history = [
-            (row["at"], _row(row["after"]))
-            for row in disk.execute("SELECT at, after FROM audit WHERE target = ? ORDER BY rowid", (id,))
-        ]
+        history = histories.get(id)
         if not history:
             yield f"schedule {id} has no audit line"
             continue
@@ -148,13 +145,12 @@ def _expected(history: list[tuple[int, ScheduleRow]], final: dict[str, Any], end
             due = rule.next_after(due)
 
 
-def _journal(disk: sqlite3.Connection, runs: list[dict[str, Any]]) -> Iterator[str]:
-    numbers = [row["seq"] for row in disk.execute("SELECT seq FROM journal ORDER BY seq")]
+def _journal(rows: Rows, runs: list[dict[str, Any]]) -> Iterator[str]:
+    numbers = [row["seq"] for row in rows.ask("SELECT seq FROM journal ORDER BY seq")]
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         yield "the journal has gaps"
     told = Counter(
-        (row["run_id"], row["kind"])
-        for row in disk.execute("SELECT run_id, kind FROM journal WHERE run_id IS NOT NULL")
+        (row["run_id"], row["kind"]) for row in rows.ask("SELECT run_id, kind FROM journal WHERE run_id IS NOT NULL")
     )
     for run in runs:
         for kind in ("run.succeeded", "run.cancelled", "run.skipped", "run.timed_out"):

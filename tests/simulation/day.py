@@ -27,6 +27,7 @@ from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.ids import IdMaker
 from tests.simulation.disk import Disk, simulated_ledger
 from tests.simulation.people import People
+from tests.simulation.rows import Rows
 from tests.simulation.virtual import START, Deadlock, VirtualClock, VirtualLoop
 from tests.simulation.world import Guards, World, WorldLink
 
@@ -64,11 +65,18 @@ class _Now(dt.datetime):
         return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=cls.clock.now())
 
 
-def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500) -> Story:
-    """Simulate one day. ``stop_every``: about how many steps the core takes between two stops."""
+def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500, rows: Rows | None = None) -> Story:
+    """Simulate one day.
+
+    Args:
+        seed: decides everything.
+        guards: which of the guards against doubled messages stand.
+        stop_every: about how many steps the core takes between two stops.
+        rows: where the ledger lies; in memory unless said.
+    """
     rng = random.Random(f"day {seed}")
     world = World(seed, guards or Guards())
-    disk = Disk(random.Random(f"disk {seed}"), died_with_us=seed % 2 == 0)
+    disk = Disk(random.Random(f"disk {seed}"), rows, died_with_us=seed % 2 == 0)
     people = People(random.Random(f"people {seed}"))
     now, skew, stops, steps, life = 0.0, 0, 0, 0, 0
     with _quiet() as loops:

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from core.ledger.connection import Connection, Lost, Mark, Step
 from core.ledger.ledger import StoredLedger
-from core.ledger.memory import MemoryDatabase, MemoryDriver
+from core.ledger.memory import MemoryDriver
+from tests.simulation.rows import MemoryRows, Rows
 
 
 class Disk:
     """What is committed stays; what is not is gone when the power goes."""
 
-    def __init__(self, rng: random.Random, *, died_with_us: bool = True) -> None:
+    def __init__(self, rng: random.Random, rows: Rows | None = None, *, died_with_us: bool = True) -> None:
         """``died_with_us``: handlers live in the core's process, so a stop ends their attempts too."""
-        self.rows = MemoryDatabase()
+        self.rows = rows or MemoryRows()
         self.died_with_us = died_with_us
         self.random = rng
         self.calm = False
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The database itself, for the checker."""
-        return self.rows._database
 
 
 class FailingConnection:

@@ -6,12 +6,19 @@ from contextlib import closing
 
 import pytest
 
+from tests.postgres import Databases, databases
 from tests.simulation.checker import faults
 from tests.simulation.day import live
+from tests.simulation.rows import ServerRows
 from tests.simulation.world import Guards
+
+__all__ = ["databases"]  # a fixture
 
 SEEDS = 300
 GROUP = 10
+ON_A_SERVER = 8
+GROUP_ON_A_SERVER = 2
+_RUNS = "SELECT * FROM runs ORDER BY id"
 
 
 @pytest.mark.slow
@@ -22,6 +29,28 @@ def test_nothing_is_lost_or_doubled_whatever_is_stopped_where(first: int) -> Non
         with closing(live(seed)) as story:
             assert story.stops > 0
             assert faults(story) == [], f"replay with: python -m tests.simulation {seed}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("first", range(1, ON_A_SERVER + 1, GROUP_ON_A_SERVER))
+def test_nothing_is_lost_or_doubled_on_a_server_either(first: int, databases: Databases) -> None:
+    for seed in range(first, first + GROUP_ON_A_SERVER):
+        with databases.one() as name, closing(live(seed, rows=ServerRows(databases.server.url(name)))) as story:
+            assert story.stops > 0
+            assert faults(story) == [], f"replay with: python -m tests.simulation {seed} {seed} server"
+
+
+@pytest.mark.slow
+def test_a_day_on_a_server_is_the_day_in_memory(databases: Databases) -> None:
+    with (
+        databases.one() as name,
+        closing(live(7, rows=ServerRows(databases.server.url(name)))) as there,
+        closing(live(7)) as here,
+    ):
+        assert there.steps == here.steps
+        assert there.world.chat.messages == here.world.chat.messages
+        assert there.disk.rows.ask(_RUNS) == here.disk.rows.ask(_RUNS)
 
 
 @pytest.mark.slow

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from core.engine.ports import Answer, AnswerSink, HandlerLink, Instance, Order
+from core.engine.ports import Answer, AnswerKind, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.handler import MethodInfo
 from schedule_zero.run import Cause
 
@@ -112,6 +113,9 @@ class WorldLink(HandlerLink):
     def acknowledge(self, answered: Sequence[tuple[str, int]]) -> None:
         pass
 
+    def drain(self) -> None:
+        pass
+
     async def close(self, grace_s: float) -> None:
         if self._beats is not None:
             self._beats.cancel()
@@ -141,7 +145,7 @@ class WorldLink(HandlerLink):
                 await asyncio.sleep(6.0 + 3.0 * roll())
             self._sink.answer([answer] * (2 if roll() < 0.05 else 1))
         except asyncio.CancelledError:
-            self._sink.answer([Answer(run_id=order.run_id, attempt=order.attempt, kind="cancelled")])
+            self._sink.answer([_answer(order, "cancelled")])
         finally:
             self._tasks.pop(key, None)
 
@@ -149,8 +153,12 @@ class WorldLink(HandlerLink):
         roll = self._world.random.random()
         if order.method == "flaky" and roll < 0.3:
             cause = Cause.LASTING if roll < 0.05 else Cause.PASSING
-            return Answer(run_id=order.run_id, attempt=order.attempt, kind="failed", cause=cause, error="flaky")
+            return _answer(order, "failed", cause=cause, error="flaky")
         number = self._world.deliver(order.run_id, asyncio.get_running_loop().time())
         self._world.done.add((order.run_id, order.attempt))
         value = f'{{"message":{number}}}'
-        return Answer(run_id=order.run_id, attempt=order.attempt, kind="succeeded", value=value)
+        return _answer(order, "succeeded", value=value)
+
+
+def _answer(order: Order, kind: AnswerKind, **fields: Any) -> Answer:
+    return Answer(run_id=order.run_id, attempt=order.attempt, instance=order.instance, kind=kind, **fields)

@@ -62,6 +62,38 @@ STATUS: Final = views.Status(
     runs_executed=40, lag="PT0.5S", parts={"store": views.Part(ok=True), "discord": views.Part(ok=False, detail="away")},
 )  # fmt: skip
 PREVIEW: Final = views.PreviewView(fires=(), trigger=SCHEDULE.trigger, timezone="UTC", words="daily")
+RECORD: Final = views.RecordView(
+    window="PT10M", succeeded=9, failed=1, lost=0, success_rate=0.9, p50="PT0.04S", p95="PT1.2S"
+)
+HANDLER: Final = views.HandlerView(
+    name="reports", healthy=True, in_flight=3, credit=256, record=RECORD,
+    instances=(
+        views.InstanceView(
+            id="reports@a1", software="schedule-zero-kit 0.1.0", connected_since="2026-11-21T09:00:00+00:00",
+            last_beat="PT0.5S", in_flight=3, credit=256, draining=False, available=True, healthy=True,
+        ),
+    ),
+    methods=(
+        views.MethodView(
+            name="build", doc="Build it.", timeout="PT30S", at_most_once=True, record=RECORD,
+            total=views.Counts(succeeded=90, failed=8, lost=2),
+            schema={
+                "$ref": "#/$defs/b",
+                "$defs": {"b": {"type": "object", "properties": {"day": {}, "rows": {}}, "required": ["day"]}},
+            },
+        ),
+    ),
+)  # fmt: skip
+LAG: Final = views.LagView(
+    tick="PT0S", due=0, last_tick=None, dispatch="PT0.002S", ready=1, waiting=4, in_flight=2, uncommitted=0
+)
+SCOPE: Final = views.QueueScope(
+    scope="guild:123", limit="rate", runs=3, words="Guild 123 has used 30 of the 30 starts its rate allows."
+)
+QUEUE: Final = views.QueueView(
+    waiting=4, running=2, guild_count=1, scopes=(SCOPE,),
+    guilds=(views.QueueGuild(guild_id="123", waiting=3, running=2, scopes=(SCOPE,)),),
+)  # fmt: skip
 
 KEY: Final = Key(
     id="key_1", name="far", role="handler", kind="curve", state="active", guild_id="123",
@@ -92,6 +124,12 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.ListKeys: KeyPage(items=(KEY,), server="1" * 40),
     ask.RevokeKey: KEY,
     ask.RotateKey: KEY,
+    ask.ListHandlers: views.HandlerPage(items=(HANDLER,)),
+    ask.GetHandler: HANDLER,
+    ask.DrainHandler: HANDLER,
+    ask.ResumeHandler: HANDLER,
+    ask.GetLag: LAG,
+    ask.GetQueue: QUEUE,
     ask.GetStatus: STATUS,
 }
 

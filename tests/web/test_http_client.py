@@ -71,6 +71,12 @@ REQUESTS: list[ask.Request] = [
     ask.ListKeys(any_guild=True, over=True),
     ask.RevokeKey(id="key_1"),
     ask.RotateKey(id="key_1"),
+    ask.ListHandlers(),
+    ask.GetHandler(name="echo"),
+    ask.DrainHandler(name="far", instance="far@1"),
+    ask.ResumeHandler(name="echo"),
+    ask.GetLag(),
+    ask.GetQueue(guilds=3),
     ask.GetStatus(),
 ]
 

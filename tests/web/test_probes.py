@@ -10,10 +10,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.web import app as web_app
+from core.web.metrics import MOST_HANDLERS, MOST_METHODS, exposition
+from schedule_zero import views
 from schedule_zero.errors import Unavailable
 from schedule_zero.requests import GetStatus
 from schedule_zero.views import Part, Status
-from tests.web.fake import STATUS, FakeDoor
+from tests.web.fake import HANDLER, STATUS, FakeDoor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -93,3 +95,38 @@ async def test_metrics_count_requests_and_show_the_status(http: aiohttp.ClientSe
         and sample.name.endswith("_total")
     ]
     assert counted == [1]
+
+
+async def test_metrics_show_the_handlers(http: aiohttp.ClientSession, door: FakeDoor) -> None:
+    async with http.get("/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    for line in (
+        'schedule_zero_handler_healthy{handler="reports"} 1.0',
+        'schedule_zero_handler_instances{handler="reports"} 1.0',
+        'schedule_zero_handler_in_flight{handler="reports"} 3.0',
+        'schedule_zero_handler_credit{handler="reports"} 256.0',
+        'schedule_zero_handler_run_seconds{handler="reports",quantile="0.95"} 1.2',
+        'schedule_zero_handler_attempts_total{handler="reports",method="build",outcome="lost"} 2.0',
+    ):
+        assert line in lines
+
+
+async def test_names_of_handlers_do_not_multiply_series_without_end() -> None:
+    method = HANDLER.methods[0]
+    many = [
+        msgspec.structs.replace(
+            HANDLER, name=f"h{number:03}",
+            methods=tuple(
+                msgspec.structs.replace(method, name=f"m{place}", total=views.Counts(succeeded=number * 10 + place))
+                for place in range(10)
+            ),
+        )
+        for number in range(120)
+    ]  # fmt: skip
+    lines = exposition([], STATUS, many).decode().splitlines()
+    attempts = [line for line in lines if line.startswith("schedule_zero_handler_attempts_total{")]
+    assert len(attempts) == 3 * (MOST_METHODS + 1)
+    assert sum(float(line.rpartition(" ")[2]) for line in attempts) == sum(range(1200))
+    named = {line.partition('"')[2].partition('"')[0] for line in lines if "_handler_healthy{" in line}
+    assert named == {f"h{number:03}" for number in range(120 - MOST_HANDLERS, 120)}
+    assert any('handler="h119",method="m9",outcome="succeeded"} 1199.0' in line for line in attempts)

@@ -1,0 +1,91 @@
+"""``schedule-zero events``: what happened, and what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Iterator, Mapping
+
+import click
+import msgspec
+
+from core.commands.output import plain
+from core.commands.remote import ask
+from core.config import Config
+from schedule_zero.client import CoreClient
+from schedule_zero.event import Event
+from schedule_zero.views import EventPage
+
+PAGE = 500
+
+
+class Events:
+    """The journal of one core; arguments as for ``Schedules``."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
+        self._config = config
+        self._environ = environ
+        self._as_json = as_json
+
+    def page(self, after: str | None, kinds: tuple[str, ...], limit: int) -> None:
+        """Print what came after a place, at most so many, and say where it goes on."""
+
+        async def read(client: CoreClient) -> None:
+            left, place = limit, after
+            while left:
+                page: EventPage = await client.list_events(after=place, kinds=kinds, limit=min(left, PAGE))
+                for event in page.items:
+                    self._say(event)
+                left, place = left - len(page.items), page.next
+                if not page.items:
+                    return
+            click.echo(f"more with --after {place}", err=True)
+
+        with _quiet_end():
+            ask(self._config, self._environ, read)
+
+    def follow(self, after: str | None, kinds: tuple[str, ...]) -> None:
+        """Print what comes after a place, or from now on, until stopped."""
+
+        async def listen(client: CoreClient) -> None:
+            events = client.events(after, kinds=kinds)
+            assert isinstance(events, AsyncGenerator)
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    self._say(event)
+
+        with _quiet_end():
+            ask(self._config, self._environ, listen)
+
+    def _say(self, event: Event) -> None:
+        if self._as_json:
+            click.echo(msgspec.json.encode(event))
+        else:
+            click.echo(_line(event))
+
+
+def _line(event: Event) -> str:
+    about = (event.guild_id and f"guild {event.guild_id}", event.schedule_id, event.run_id)
+    data = msgspec.json.encode(event.data).decode() if event.data else ""
+    words = (f"{event.epoch}-{event.seq}", event.at, event.kind, *about, data)
+    return plain("  ".join(word for word in words if word))
+
+
+@contextlib.contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Being stopped, and having nobody read on, are how listening ends."""
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it while it ends
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,116 @@
+"""``schedule-zero handlers``: handlers of a running core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.commands.output import say_card, say_json, say_table
+from core.commands.remote import ask
+from core.config import Config
+from schedule_zero.views import HandlerView, InstanceView, MethodView, RecordView
+
+_TITLES = ("name", "health", "processes", "in flight", "methods", "succeeded", "p50", "p95")
+
+
+class Handlers:
+    """The commands over one core; arguments as for ``Schedules``."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
+        self._config = config
+        self._environ = environ
+        self._as_json = as_json
+
+    def show_list(self) -> None:
+        """Print every handler, a line each."""
+        page = ask(self._config, self._environ, lambda client: client.list_handlers())
+        if self._as_json:
+            say_json(page)
+        else:
+            say_table(_TITLES, (_row(each) for each in page.items), "no handlers")
+
+    def show(self, name: str) -> None:
+        """Print one handler."""
+        self._say(ask(self._config, self._environ, lambda client: client.get_handler(name)))
+
+    def drain(self, name: str, instance: str | None) -> None:
+        """Drain a handler, or one process of it, and print it."""
+        self._say(ask(self._config, self._environ, lambda client: client.drain_handler(name, instance=instance)))
+
+    def resume(self, name: str) -> None:
+        """Give a drained handler work again, and print it."""
+        self._say(ask(self._config, self._environ, lambda client: client.resume_handler(name)))
+
+    def _say(self, handler: HandlerView) -> None:
+        if self._as_json:
+            say_json(handler)
+        else:
+            say_card(_facts(handler))
+
+
+def _row(handler: HandlerView) -> tuple[str, ...]:
+    record = handler.record
+    return (
+        handler.name, _health(handler), str(len(handler.instances)), f"{handler.in_flight} of {handler.credit}",
+        ", ".join(method.name for method in handler.methods) or "-", _rate(record), record.p50 or "-", record.p95 or "-",
+    )  # fmt: skip
+
+
+def _health(handler: HandlerView) -> str:
+    if not handler.instances:
+        return "nobody is there"
+    return "healthy" if handler.healthy else "takes no work"
+
+
+def _rate(record: RecordView) -> str:
+    return "-" if record.success_rate is None else f"{record.success_rate:.1%}"
+
+
+def _record(record: RecordView) -> str:
+    if record.success_rate is None:
+        return f"nothing within {record.window}"
+    times = f", p50 {record.p50}, p95 {record.p95}" if record.p50 else ""
+    counts = f"{record.succeeded} succeeded, {record.failed} failed, {record.lost} lost"
+    return f"{_rate(record)} within {record.window}: {counts}{times}"
+
+
+def _facts(handler: HandlerView) -> list[tuple[str, Any]]:
+    return [
+        ("name", handler.name),
+        ("health", _health(handler)),
+        ("in flight", f"{handler.in_flight} of {handler.credit}"),
+        ("went", _record(handler.record)),
+        *(("processes" if place == 0 else "", _process(each)) for place, each in enumerate(handler.instances)),
+        *(("methods" if place == 0 else "", _method(each)) for place, each in enumerate(handler.methods)),
+    ]
+
+
+def _process(instance: InstanceView) -> str:
+    notes = [
+        instance.software or "inside the core",
+        f"since {instance.connected_since}",
+        f"{instance.in_flight} of {instance.credit}",
+    ]
+    notes += [f"last beat {instance.last_beat} ago"] if instance.last_beat else []
+    notes += ["draining"] if instance.draining else []
+    notes += [] if instance.available else ["not able to work"]
+    notes += [f"unhealthy: {instance.trouble}"] if instance.trouble else []
+    return f"{instance.id}, {', '.join(notes)}"
+
+
+def _method(method: MethodView) -> str:
+    notes = [f"time-out {method.timeout}"] if method.timeout else []
+    notes += ["at most once"] if method.at_most_once else []
+    arguments = ", ".join(_arguments(method.schema))
+    return f"{method.name}({arguments}){''.join(f', {note}' for note in notes)}; {_record(method.record)}"
+
+
+def _arguments(schema: Any) -> list[str]:
+    """The names a schema gives its arguments; one that may be left out with a question mark."""
+    target = schema
+    if isinstance(schema, dict) and isinstance(reference := schema.get("$ref"), str):
+        target = (schema.get("$defs") or {}).get(reference.rpartition("/")[2], {})
+    if not isinstance(target, dict) or not isinstance(target.get("properties"), dict):
+        return []
+    needed = target.get("required") or []
+    return [name if name in needed else f"{name}?" for name in target["properties"]]

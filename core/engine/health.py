@@ -1,0 +1,90 @@
+"""Health: whether handlers do their work. One that stops beating, or mostly fails, is told of once; so is its recovery."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from core.engine.fleet import Fleet
+from core.engine.ports import BEAT_S, Clock, Instance
+from core.engine.tally import LOST, SUCCEEDED, Slice, Tally
+
+log = structlog.get_logger("schedule_zero.health")
+
+LOOK_S: Final = BEAT_S / 2
+# Two beats that did not come, and a little patience; less than what makes the gateway give a connection up.
+SILENT_S: Final = 2.1 * BEAT_S
+SHORTEST_S: Final = 0.1
+ENOUGH: Final = 10
+LEAST_RATE: Final = 0.5
+
+
+class Telling(Protocol):
+    """What the engine does when a handler's health changes."""
+
+    def ails(self, instance: Instance, words: str) -> None: ...
+    def recovered(self, instance: Instance) -> None: ...
+
+
+class Health:
+    """Looks at every instance: at its beats all the time, at how its runs went every ``check_interval_s``."""
+
+    def __init__(
+        self, *, clock: Clock, fleet: Fleet, tally: Tally, check_interval_s: float, telling: Telling
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._fleet = fleet
+        self._tally = tally
+        self._interval_s = max(check_interval_s, SHORTEST_S)
+        self._telling = telling
+        self._failing: dict[str, str] = {}
+        self._looked = self._check_at = clock.monotonic()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(min(LOOK_S, self._interval_s))
+            self.look()
+
+    def look(self) -> None:
+        """One look. After the process itself stood still nobody is blamed for silence: what they said is yet to be read."""
+        now = self._clock.monotonic()
+        gap, self._looked = now - self._looked, now
+        if gap > LOOK_S + BEAT_S:
+            return
+        if now >= self._check_at:
+            self._check_at = now + self._interval_s
+            self._failing = self._which_fail(now)
+        for instances in self._fleet.handlers().values():
+            for instance in instances:
+                self._judge(instance, self._silence(instance, now) or self._failing.get(instance.handler))
+
+    def _judge(self, instance: Instance, words: str | None) -> None:
+        before, instance.ailing = instance.ailing, words
+        if before is None and words is not None:
+            self._telling.ails(instance, words)
+        elif before is not None and words is None:
+            self._telling.recovered(instance)
+
+    def _silence(self, instance: Instance, now: float) -> str | None:
+        heard = self._fleet.heard(instance.name)
+        return "its beats stopped" if heard is not None and now - heard > SILENT_S else None
+
+    def _which_fail(self, now: float) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for handler in self._fleet.handlers():
+            words = failing(self._tally.lately(handler, self._fleet.all_methods(handler), now))
+            if words is not None:
+                found[handler] = words
+        return found
+
+
+def failing(lately: Slice) -> str | None:
+    """Why a handler with this record is unhealthy; None where it is not, or too little is known."""
+    total, rate = sum(lately.counts), lately.success_rate
+    if total < ENOUGH or rate is None or rate >= LEAST_RATE:
+        return None
+    lost = f", {lately.counts[LOST]} of them lost" if lately.counts[LOST] else ""
+    return f"{total - lately.counts[SUCCEEDED]} of its last {total} attempts failed{lost}"

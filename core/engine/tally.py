@@ -1,0 +1,129 @@
+"""The tally: how the attempts of each method went lately, and how long they took.
+
+Time is cut into slices of a minute, and the newest ten are the window. A slice counts run times in classes, four to a
+doubling, so it stays small whatever runs, and a quantile read from it is right to within a tenth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import log2
+from typing import Final
+
+import msgspec
+
+from core.engine.flights import Flight
+from core.engine.outcome import Outcome
+
+SLICE_S: Final = 60.0
+SLICES: Final = 10
+WINDOW_S: Final = SLICE_S * SLICES
+MOST_METHODS: Final = 4096
+SHORTEST_S: Final = 1e-6
+SUCCEEDED, FAILED, LOST = 0, 1, 2
+_KINDS: Final = {"succeeded": SUCCEEDED, "lost": LOST, "cancelled": None}
+_CLASSES: Final = 4  # to a doubling
+_SHIFT: Final = 80  # no class is below zero: 2 ** (-80 / 4) is less than the shortest time
+
+
+class Slice(msgspec.Struct):
+    """What happened in one minute, or in several added up. ``counts``: succeeded, failed, lost."""
+
+    number: float = 0
+    counts: list[int] = msgspec.field(default_factory=lambda: [0, 0, 0])
+    times: dict[int, int] = {}
+
+    def count(self, other: Slice) -> None:
+        """Add what another counted."""
+        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
+
+    def add(self, other: Slice) -> None:
+        """Add all of another."""
+        self.count(other)
+        for place, count in other.times.items():
+            self.times[place] = self.times.get(place, 0) + count
+
+    @property
+    def success_rate(self) -> float | None:
+        """The part of the attempts that succeeded; None where there were none."""
+        total = sum(self.counts)
+        return self.counts[SUCCEEDED] / total if total else None
+
+    def quantile(self, part: float) -> float | None:
+        """The run time, in seconds, that this part of the answered attempts did not exceed; None where there were none."""
+        left = part * sum(self.times.values())
+        for place, count in sorted(self.times.items()):
+            left -= count
+            if left <= 0:
+                return float(2.0 ** ((place - _SHIFT + 0.5) / _CLASSES))
+        return None
+
+
+class _Record:
+    """One method. ``past``: what the slices that were let go had counted."""
+
+    __slots__ = ("current", "past", "slices")
+
+    def __init__(self, number: float) -> None:
+        self.current = Slice(number)
+        self.slices = [self.current]
+        self.past = Slice()
+
+    def turn(self, number: float) -> Slice:
+        """Begin another slice, and let go of those that left the window."""
+        for each in self.slices:
+            if each.number <= number - SLICES:
+                self.past.count(each)
+        self.current = Slice(number)
+        self.slices = [*(each for each in self.slices if each.number > number - SLICES), self.current]
+        return self.current
+
+
+class Tally:
+    """Counts the ends of attempts. ``note`` is on the way of every run; reading is for whoever asks."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, str], _Record] = {}
+
+    def note(self, flight: Flight, outcome: Outcome, took_s: float | None, now: float) -> None:
+        """An attempt ended. One that was put off, handed back or called off says nothing of its method.
+
+        Args:
+            took_s: from its sending to its answer; None for one that nobody answered.
+            now: monotonic seconds.
+        """
+        kind = _KINDS.get(outcome.outcome, FAILED)
+        if kind is None or outcome.lost != flight.lost:
+            return
+        order, number = flight.order, now // SLICE_S
+        record = self._records.get((order.handler, order.method)) or self._new(order.handler, order.method, number)
+        if record is None:
+            return
+        current = record.current if record.current.number == number else record.turn(number)
+        current.counts[kind] += 1
+        if took_s is not None:
+            times, place = current.times, int(log2(took_s + SHORTEST_S) * _CLASSES + _SHIFT)
+            times[place] = times.get(place, 0) + 1
+
+    def lately(self, handler: str, methods: Iterable[str], now: float) -> Slice:
+        """What these methods of a handler did within the window, added up."""
+        found, oldest = Slice(), now // SLICE_S - SLICES
+        for method in methods:
+            record = self._records.get((handler, method))
+            for each in () if record is None else record.slices:
+                if each.number > oldest:
+                    found.add(each)
+        return found
+
+    def total(self, handler: str, method: str) -> list[int]:
+        """How many attempts of a method succeeded, failed and were lost since the start."""
+        total, record = Slice(), self._records.get((handler, method))
+        for each in () if record is None else (record.past, *record.slices):
+            total.count(each)
+        return total.counts
+
+    def _new(self, handler: str, method: str, number: float) -> _Record | None:
+        if len(self._records) >= MOST_METHODS:  # more than any house has: what is too much is not counted
+            return None
+        record = self._records[handler, method] = _Record(number)
+        return record

@@ -1,0 +1,136 @@
+"""The use cases about what waits: how late the core is, and for whom and why runs wait. For operators."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from core.engine.waiting import Place
+from core.governor.explain import sentence_of, why_of
+from core.governor.verdict import Wait
+from core.service import access
+from core.service.desk import Desk
+from core.service.finding import page_length
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.instant import SECOND, spell, spell_duration
+from schedule_zero.views import LagView, QueueGuild, QueueScope, QueueView
+
+MOST_GUILDS: Final = 50
+MOST_SCOPES: Final = 20
+SCOPES_OF_A_GUILD: Final = 3
+
+_TURN: Final = "turn", "turn", "They wait for their turn."
+_TIME: Final = "schedule", "due", "They wait for their own time: between two tries, or for a new quota."
+_LINE: Final = "schedule", "overlap", "They wait for an earlier run of their schedule to end."
+
+
+class _Pile(msgspec.Struct):
+    """Runs that wait for the same thing."""
+
+    scope: str
+    limit: str
+    words: str
+    wait: Wait | None = None
+    runs: int = 0
+
+
+class _Piles:
+    """What one guild, or everybody, has waiting."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._piles: dict[tuple[str, str], _Pile] = {}
+
+    def add(self, runs: int, reason: Wait | tuple[str, str, str]) -> None:
+        scope, limit, words = (reason.scope, reason.limit, "") if isinstance(reason, Wait) else reason
+        pile = self._piles.get((scope, limit))
+        if pile is None:
+            wait = reason if isinstance(reason, Wait) else None
+            pile = self._piles[scope, limit] = _Pile(scope, limit, words, wait)
+        pile.runs += runs
+        self.waiting += runs
+
+    def largest(self, count: int) -> list[_Pile]:
+        return sorted(self._piles.values(), key=lambda pile: (-pile.runs, pile.scope, pile.limit))[:count]
+
+
+class Backlog:
+    """Reads the waiting room and the fair queue; changes nothing."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._engine = desk.engine
+
+    async def lag(self, actor: Actor, request: ask.GetLag) -> LagView:
+        """How late ticks and dispatch are."""
+        access.require_service(actor)
+        engine, now = self._engine, self._desk.clock.now()
+        ready, oldest = 0, now
+        for entry in engine.queue.ready():
+            ready += 1
+            place = entry.payload
+            # A later try is not late because its first was long ago.
+            if isinstance(place, Place) and place.attempt == 0:
+                oldest = min(oldest, entry.due)
+        return LagView(
+            tick=_spelled(engine.tick.lag(now)), due=engine.tick.overdue(now),
+            last_tick=None if engine.tick.last_commit is None else spell(engine.tick.last_commit),
+            dispatch=_spelled(now - oldest), ready=ready, waiting=len(engine.room), in_flight=len(engine.flights),
+            uncommitted=engine.settler.pending(),
+        )  # fmt: skip
+
+    async def queue(self, actor: Actor, request: ask.GetQueue) -> QueueView:
+        """What waits and why, and the guilds with most of it."""
+        access.require_service(actor)
+        wanted = page_length(request.guilds, MOST_GUILDS)
+        everybody, guilds = _Piles(), dict[str | None, _Piles]()
+        for guild, runs, reason in self._waiting():
+            everybody.add(runs, reason)
+            guilds.setdefault(guild, _Piles()).add(runs, reason)
+        running = Counter(dict(self._engine.queue.holders()))
+        heaviest = sorted({*guilds, *running}, key=lambda id: self._weight(id, guilds, running))[:wanted]
+        return QueueView(
+            waiting=everybody.waiting, running=len(self._engine.flights), guild_count=len(guilds),
+            scopes=self._scopes(everybody.largest(MOST_SCOPES)),
+            guilds=tuple(self._guild(id, guilds.get(id) or _Piles(), running[id]) for id in heaviest),
+        )  # fmt: skip
+
+    def _waiting(self) -> Iterable[tuple[str | None, int, Wait | tuple[str, str, str]]]:
+        """Whose runs, how many, and what they wait for."""
+        for standing in self._engine.queue.standing():
+            yield standing.guild, standing.runs, standing.wait or _TURN
+        delayed, behind = self._engine.room.not_queued()
+        for places, reason in ((delayed, _TIME), (behind, _LINE)):
+            for guild, runs in Counter(place.guild_id for place in places).items():
+                yield guild, runs, reason
+
+    @staticmethod
+    def _weight(id: str | None, guilds: dict[str | None, _Piles], running: Counter[str | None]) -> tuple[int, int, str]:
+        piles = guilds.get(id)
+        return (0 if piles is None else -piles.waiting, -running[id], id or "")
+
+    def _guild(self, id: str | None, piles: _Piles, running: int) -> QueueGuild:
+        return QueueGuild(
+            guild_id=id, waiting=piles.waiting, running=running, scopes=self._scopes(piles.largest(SCOPES_OF_A_GUILD))
+        )
+
+    def _scopes(self, piles: Iterable[_Pile]) -> tuple[QueueScope, ...]:
+        now, monotonic = self._desk.clock.now(), self._desk.clock.monotonic()
+        found = []
+        for pile in piles:
+            words, until = pile.words, None
+            if pile.wait is not None:
+                words = sentence_of(pile.wait, now=now, monotonic=monotonic)
+                until = why_of(pile.wait, now=now, monotonic=monotonic)["until"]
+            known = None if until is None else str(until)
+            found.append(QueueScope(scope=pile.scope, limit=pile.limit, runs=pile.runs, words=words, until=known))
+        return tuple(found)
+
+
+def _spelled(micros: int) -> str:
+    """A delay, to the millisecond."""
+    return spell_duration(max(0, micros) // 1000 * (SECOND // 1000))

@@ -1,0 +1,140 @@
+"""The use cases about handlers: who is there, what they can do, how that goes; drain one, and give it work again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from core.engine.ports import Instance
+from core.engine.tally import FAILED, LOST, SUCCEEDED, WINDOW_S
+from core.fields import nearest
+from core.service import access
+from core.service.desk import Desk
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict, NotFound
+from schedule_zero.handler import MethodInfo
+from schedule_zero.instant import SECOND, spell, spell_duration
+from schedule_zero.views import Counts, HandlerPage, HandlerView, InstanceView, MethodView, RecordView
+
+_WINDOW: Final = spell_duration(int(WINDOW_S * SECOND))
+
+
+class Handlers:
+    """Everything about handlers that people ask for. Whose view is one guild's sees what that guild may use."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._fleet = desk.engine.fleet
+
+    async def page(self, actor: Actor, request: ask.ListHandlers) -> HandlerPage:
+        """All of them, by name."""
+        return HandlerPage(items=tuple(self._view(actor, name) for name in self._visible(actor)))
+
+    async def get(self, actor: Actor, request: ask.GetHandler) -> HandlerView:
+        """One of them."""
+        return self._view(actor, self._existing(actor, request.name))
+
+    async def drain(self, actor: Actor, request: ask.DrainHandler) -> HandlerView:
+        """Give all its instances, or one, nothing new. Saying so again changes nothing."""
+        access.require_service(actor)
+        name = self._existing(actor, request.name)
+        instances = self._fleet.handlers()[name]
+        if request.instance is not None:
+            instances = [_one_of(instances, request.instance, name)]
+        elif not instances:
+            raise Conflict(f"Nobody serves {name} at the moment, so there is nothing to drain.")
+        self._desk.engine.drain_handler(instances, actor.id)
+        return self._view(actor, name)
+
+    async def resume(self, actor: Actor, request: ask.ResumeHandler) -> HandlerView:
+        """Give a drained one work again, if it lives inside the core: another leaves, once it was told to."""
+        access.require_service(actor)
+        name = self._existing(actor, request.name)
+        if not self._fleet.serves(name):
+            raise Conflict(
+                f"The processes of {name} were told to finish and leave; start them anew, and they get work again."
+            )
+        self._desk.engine.resume_handler(self._fleet.handlers()[name], actor.id)
+        return self._view(actor, name)
+
+    def _visible(self, actor: Actor) -> list[str]:
+        known = self._fleet.handlers()
+        if access.runs_service(actor):
+            return list(known)
+        allowed = self._desk.quota(actor, actor.guild_id).handlers
+        return [
+            name
+            for name in known
+            if self._fleet.exists_for(name, actor.guild_id) and (allowed is None or name in allowed)
+        ]
+
+    def _existing(self, actor: Actor, name: str) -> str:
+        known = self._visible(actor)
+        if name in known:
+            return name
+        meant = nearest(name, known)
+        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known) or 'none'}."
+        raise NotFound(f"There is no handler {name!r}; {hint}")
+
+    def _view(self, actor: Actor, name: str) -> HandlerView:
+        instances = self._fleet.handlers()[name]
+        if access.runs_service(actor):
+            methods = self._fleet.all_methods(name)
+        else:
+            instances = [each for each in instances if each.works_for(actor.guild_id)]
+            methods = self._fleet.methods(name, actor.guild_id)
+        return HandlerView(
+            name=name, healthy=any(_takes_work(each) for each in instances),
+            in_flight=sum(each.in_flight for each in instances), credit=sum(each.credit for each in instances),
+            instances=tuple(self._instance(each) for each in instances),
+            methods=tuple(self._method(name, methods[method]) for method in sorted(methods)),
+            record=self._record(name, methods),
+        )  # fmt: skip
+
+    def _instance(self, instance: Instance) -> InstanceView:
+        heard = self._fleet.heard(instance.name)
+        silent_s = None if heard is None else max(0.0, self._desk.clock.monotonic() - heard)
+        return InstanceView(
+            id=instance.name, software=instance.software or None, connected_since=spell(instance.since),
+            last_beat=None if silent_s is None else spell_duration(int(silent_s * 1000) * (SECOND // 1000)),
+            in_flight=instance.in_flight, credit=instance.credit, draining=instance.draining,
+            available=instance.available and instance.credit > 0, healthy=instance.ailing is None,
+            trouble=instance.ailing,
+        )  # fmt: skip
+
+    def _method(self, handler: str, info: MethodInfo) -> MethodView:
+        total = self._desk.engine.tally.total(handler, info.name)
+        return MethodView(
+            name=info.name, doc=info.doc,
+            timeout=None if info.timeout is None else spell_duration(int(info.timeout * SECOND)),
+            at_most_once=info.at_most_once, schema=info.schema, record=self._record(handler, (info.name,)),
+            total=Counts(succeeded=total[SUCCEEDED], failed=total[FAILED], lost=total[LOST]),
+        )  # fmt: skip
+
+    def _record(self, handler: str, methods: Iterable[str]) -> RecordView:
+        lately = self._desk.engine.tally.lately(handler, methods, self._desk.clock.monotonic())
+        rate = lately.success_rate
+        return RecordView(
+            window=_WINDOW, succeeded=lately.counts[SUCCEEDED], failed=lately.counts[FAILED],
+            lost=lately.counts[LOST], success_rate=None if rate is None else round(rate, 4),
+            p50=_spelled(lately.quantile(0.5)), p95=_spelled(lately.quantile(0.95)),
+        )  # fmt: skip
+
+
+def _takes_work(instance: Instance) -> bool:
+    return instance.ailing is None and instance.available and not instance.draining and instance.credit > 0
+
+
+def _one_of(instances: list[Instance], wanted: str, handler: str) -> Instance:
+    """The instance of that id, or of the part of it that is its process's own."""
+    for instance in instances:
+        if wanted in (instance.name, instance.name.partition("@")[2]):
+            return instance
+    there = ", ".join(each.name for each in instances) or "none"
+    raise NotFound(f"{handler} has no process {wanted!r}; there are {there}.")
+
+
+def _spelled(seconds: float | None) -> str | None:
+    """A run time, with the two digits that are known of it."""
+    return None if seconds is None else spell_duration(int(float(f"{seconds:.2g}") * SECOND))

@@ -1,0 +1,139 @@
+"""Who is there and what they can do; who falls ill; who was told to leave. On the real engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.engine.fleet import ABSENT_KEPT, Fleet
+from core.engine.health import LOOK_S
+from core.engine.ports import BEAT_S, Instance
+from schedule_zero.handler import MethodInfo
+from tests.engine.conftest import Build
+from tests.engine.house import House, Mute
+
+
+def info(name: str, doc: str = "") -> MethodInfo:
+    return MethodInfo(name=name, doc=doc, timeout=None, at_most_once=False, schema={})
+
+
+def instance(name: str, *methods: MethodInfo, handler: str = "far") -> Instance:
+    return Instance(name=name, handler=handler, methods={each.name: each for each in methods})
+
+
+class Nobody:
+    """A sink that nobody needs."""
+
+    answer = beat = fleet_changed = None
+
+
+def join(fleet: Fleet, made: Instance) -> Mute:
+    link = Mute(Nobody(), made.name, made.handler)  # type: ignore[arg-type]
+    link.instance = made
+    fleet.join(made, link)
+    return link
+
+
+def test_the_instance_that_came_last_says_what_a_method_is() -> None:
+    fleet = Fleet()
+    old, new = instance("far@1", info("a", "old"), info("b")), instance("far@2", info("a", "new"), info("c"))
+    join(fleet, old)
+    join(fleet, new)
+    assert {name: each.doc for name, each in fleet.all_methods("far").items()} == {"a": "new", "b": "", "c": ""}
+    fleet.leave(old)
+    assert set(fleet.all_methods("far")) == {"a", "c"}
+    fleet.leave(new)
+    assert set(fleet.all_methods("far")) == {"a", "c"}
+    assert fleet.handlers() == {"far": []}
+    assert fleet.method("far", "c", None) is not None
+    join(fleet, instance("far@3", info("d")))
+    assert set(fleet.all_methods("far")) == {"d"}
+
+
+def test_handlers_that_went_are_remembered_but_not_without_end() -> None:
+    fleet = Fleet()
+    for number in range(ABSENT_KEPT + 3):
+        made = instance(f"h{number}@1", info("a"), handler=f"h{number}")
+        join(fleet, made)
+        fleet.leave(made)
+    assert len(fleet.handlers()) == len(fleet._left) == ABSENT_KEPT
+    assert fleet.method("h0", "a", None) is None
+
+
+def test_one_told_to_leave_is_told_again_when_only_its_connection_broke() -> None:
+    fleet = Fleet()
+    made = instance("far@1", info("a"))
+    join(fleet, made)
+    fleet.drain(made)
+    fleet.leave(made)
+    back = instance("far@1", info("a"))
+    link = join(fleet, back)
+    assert back.draining
+    assert link.drained
+    assert fleet.candidates("far", "a", None) == []
+    other = instance("far@2", info("a"))
+    assert not join(fleet, other).drained
+    assert fleet.candidates("far", "a", None) == ["far@2"]
+
+
+class Beating(Mute):
+    """A link whose instance was heard of when the test says so."""
+
+    heard = 0.0
+
+
+@pytest.fixture
+async def still(build: Build) -> House:
+    """A house whose engine stands still, so that the test alone looks after health."""
+    return await build(serve=False, run=False)
+
+
+def look(house: House, seconds: float = LOOK_S) -> None:
+    house.clock.move(seconds)
+    house.engine.health.look()
+
+
+async def test_one_whose_beats_stop_is_unhealthy_before_its_lease_ends_and_well_again_after(still: House) -> None:
+    link = Beating(still.engine)
+    link.heard = still.clock.monotonic()
+    still.engine.join(link)
+    look(still, BEAT_S)
+    assert not still.engine.fleet.handlers()["far"][0].ailing
+    for _ in range(3):
+        look(still)
+    assert still.engine.fleet.handlers()["far"][0].ailing == "its beats stopped"
+    link.heard = still.clock.monotonic()
+    look(still)
+    assert not still.engine.fleet.handlers()["far"][0].ailing
+    still.run()
+    sick = await still.heard("handler.unhealthy", instance="far@elsewhere")
+    assert sick.data == {"handler": "far", "instance": "far@elsewhere", "reason": "its beats stopped"}
+    assert (await still.heard("handler.connected", count=2)).data["reason"] == "it is well again"
+    assert len(await still.told("handler.unhealthy")) == 1
+
+
+async def test_after_the_process_itself_stood_still_nobody_is_blamed_for_silence(still: House) -> None:
+    link = Beating(still.engine)
+    link.heard = still.clock.monotonic()
+    still.engine.join(link)
+    look(still, 60)
+    assert link.instance.ailing is None
+    link.heard = still.clock.monotonic()
+    look(still)
+    assert link.instance.ailing is None
+
+
+async def test_one_whose_runs_mostly_fail_is_unhealthy_until_they_do_not(house: House) -> None:
+    schedule = await house.schedule(policy={"overlap": "allow", "retry": {"max_attempts": 1}})
+    house.fail_with(*[ValueError("no")] * 10)
+    for _ in range(10):
+        await house.ended((await house.run_now(schedule)).id)
+    house.clock.move(11)
+    house.engine.health._looked = house.clock.monotonic()
+    house.engine.health.look()
+    assert (await house.heard("handler.unhealthy")).data["reason"] == "10 of its last 10 attempts failed"
+    for _ in range(11):
+        await house.ended((await house.run_now(schedule)).id)
+    house.clock.move(11)
+    house.engine.health._looked = house.clock.monotonic()
+    house.engine.health.look()
+    assert (await house.heard("handler.connected")).data["handler"] == "hands"

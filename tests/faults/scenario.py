@@ -1,0 +1,137 @@
+"""Scenarios: which fault, how often, on what stage; and how one is played and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from schedule_zero.event import EventKind
+from tests.faults import acts, windows
+from tests.faults.effects import read_effects
+from tests.faults.judge import Breach, Evidence, Kind, judge
+from tests.faults.left import Left, Told
+from tests.faults.load import Load
+from tests.faults.load import now as wall
+from tests.faults.stage import Stage
+
+WARM = 20
+"""Runs that have succeeded before anything is done to the stage."""
+SETTLED_S = 60.0
+"""Seconds in which all must be over, after the last fault was healed and the load stopped."""
+
+Act = Callable[[Stage, Load, int], Awaitable[None]]
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """One row of the table.
+
+    Attributes:
+        full: how often, in a full run.
+        each_s: seconds one time may take at most.
+        proxied: whether the handlers connect through a proxy each.
+        level: of the core's log.
+    """
+
+    name: str
+    act: Act
+    full: int
+    each_s: float
+    proxied: bool = False
+    level: str = "info"
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("kill-core", acts.kill_core, 40, 15),
+    Scenario("windows", windows.kill_in_windows, 5, 120, proxied=True, level="debug"),
+    Scenario("kill-handler", acts.kill_hands, 60, 15),
+    Scenario("freeze-core", acts.freeze_core, 20, 20),
+    Scenario("freeze-handler", acts.freeze_hands, 20, 20),
+    Scenario("cut-5", acts.cut_5, 6, 30, proxied=True),
+    Scenario("cut-30", acts.cut_30, 3, 60, proxied=True),
+    Scenario("cut-120", acts.cut_120, 1, 180, proxied=True),
+    Scenario("twins", acts.twins, 4, 60),
+    Scenario("noise", acts.noise, 10, 60),
+    Scenario("reconnect", acts.reconnect, 500, 1),
+)
+
+
+class Report(msgspec.Struct):
+    """What became of a scenario."""
+
+    name: str
+    times: int
+    seed: str
+    seconds: float = 0.0
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+    breaches: list[Breach] = []
+    notes: list[str] = []
+
+    @property
+    def passed(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.breaches
+
+
+async def play(scenario: Scenario, times: int, seed: str, folder: Path) -> Report:
+    """Set the stage, do it so often, let it settle, end everything, and judge. Never raises what the fault caused."""
+    report = Report(scenario.name, times, seed)
+    began = time.monotonic()
+    stage = Stage(folder, Random(seed), proxied=scenario.proxied, level=scenario.level)
+    async with stage:
+        try:
+            async with asyncio.timeout(60 + times * scenario.each_s + 2 * SETTLED_S):
+                load = await _perform(scenario, times, stage)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what has to be reported
+            report.breaches.append(Breach(Kind.OTHER, f"{type(error).__name__}: {error}"))
+        else:
+            await _judge(stage, load, report)
+    report.breaches += [Breach(Kind.OTHER, text) for text in stage.wrong]
+    report.notes = stage.notes
+    report.seconds = time.monotonic() - began
+    return report
+
+
+async def _perform(scenario: Scenario, times: int, stage: Stage) -> Load:
+    await stage.open()
+    follower = stage.follower
+    for _ in range(2):
+        stage.add_hands()
+    connected, succeeded = EventKind.HANDLER_CONNECTED, EventKind.RUN_SUCCEEDED
+    await follower.until(lambda: follower.count(connected) >= 2, SETTLED_S, "both handlers are there")
+    load = Load(stage.client, follower, stage.random)
+    await load.begin()
+    await follower.until(lambda: follower.count(succeeded) >= WARM, SETTLED_S, "the load is under way")
+    await scenario.act(stage, load, times)
+    await load.stop()
+    ids = load.asked.promises().keys()
+    last = max(one.until for one in load.asked.series)
+    await follower.until(
+        lambda: wall() > last and ids <= follower.completed and not follower.under_way, SETTLED_S, "all is over"
+    )
+    await stage.end()
+    return load
+
+
+async def _judge(stage: Stage, load: Load, report: Report) -> None:
+    effects = await asyncio.to_thread(read_effects, stage.effects)
+    left = await asyncio.to_thread(stage.store.left, stage.folder / "copy")
+    told = [Told(event.seq, event.kind, event.run_id) for event in stage.follower.events]
+    report.breaches += judge(Evidence(load.asked, effects, left, told, stage.episodes))
+    report.counts = counts_of(left, len(effects), len(stage.episodes))
+
+
+def counts_of(left: Left, effects: int, episodes: int) -> Counter[str]:
+    """The figures of a report."""
+    counts = Counter(run.state for run in left.runs)
+    lost = sum(attempt.outcome == "lost" for attempt in left.attempts)
+    late = sum((attempt.outcome or "").startswith("late") for attempt in left.attempts)
+    return counts + Counter(
+        runs=len(left.runs), attempts=len(left.attempts), lost_attempts=lost, late=late, effects=effects, events=len(left.told),
+        faults=episodes,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Drained from either side, over a real socket: nothing new comes, what is held is finished, and everybody is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from schedule_zero import wire
+from schedule_zero.run import RunState
+from tests.gateway.conftest import Door
+from tests.gateway.test_trouble import Stranger, stranger
+
+__all__ = ["stranger"]
+
+
+async def test_a_drained_process_finishes_what_it_holds_and_leaves(door: Door) -> None:
+    worker, hands = await door.come()
+    gate = asyncio.Event()
+
+    async def deed(ctx: Any, n: int) -> str:
+        await gate.wait()
+        return "done"
+
+    hands.deed = deed
+    schedule = await door.house.schedule(handler="far", policy={"overlap": "allow"})
+    held = await door.house.run_now(schedule)
+    async with asyncio.timeout(10):
+        await hands.begun.get()
+    await door.house.client.drain_handler("far")
+    waits = await door.house.run_now(schedule)
+    await door.house.until(lambda: worker._draining)
+    gate.set()
+    assert (await door.house.ended(held.id)).state is RunState.SUCCEEDED
+    gone = await door.house.heard("handler.disconnected")
+    assert gone.data["reason"] == "it said goodbye"
+    assert [each.kind for each in await door.house.told("handler.draining")] == ["handler.draining"]
+    await door.come()
+    ended = await door.house.ended(waits.id)
+    assert (ended.state, len(hands.calls)) == (RunState.SUCCEEDED, 1)
+
+
+async def test_one_that_says_itself_that_it_leaves_gets_nothing_new_and_is_told_of_once(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    stranger.say(wire.Drain(), wire.Drain())
+    told = await door.house.heard("handler.draining")
+    assert told.data == {"handler": "far", "instance": "far@i1", "asked_by": "itself"}
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    assert (await door.house.why(run)).limit == "available"
+    assert len(await door.house.told("handler.draining")) == 1
+
+
+async def test_one_that_reconnects_while_it_is_drained_is_told_again_and_gets_nothing(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    await door.house.client.drain_handler("far")
+    await stranger.hear(wire.Drain)
+    await stranger.greet()
+    await stranger.hear(wire.Drain)
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    assert (await door.house.why(run)).limit == "available"
+
+
+async def test_people_see_what_a_process_said_of_itself(door: Door, stranger: Stranger) -> None:
+    await stranger.greet(
+        software="robot 2.1", methods=[wire.MethodOffer("work", "Does it.", 2.5, True, '{"type": "object"}')]
+    )
+    far = await door.house.client.get_handler("far")
+    (process,), (work,) = far.instances, far.methods
+    assert (process.id, process.software, process.credit, process.healthy) == ("far@i1", "robot 2.1", 8, True)
+    assert process.last_beat is not None
+    assert (work.doc, work.timeout, work.at_most_once, work.schema) == ("Does it.", "PT2.5S", True, {"type": "object"})

@@ -1,0 +1,1 @@
+"""The kit: what authors of handlers write, test and start."""

@@ -1,0 +1,293 @@
+"""Who is confined to a guild finds nothing of another: every request there is, and every route, walked.
+
+The requests are made from the union itself, filled with what belongs to others. A request, or a field, that is new fails
+here until it is said what of others it could name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, get_args
+
+import aiohttp
+import msgspec
+import pytest
+
+from core.ledger.port import RunFilter, ScheduleFilter
+from core.web.app import build_web
+from core.web.server import HttpServer
+from core.web.settings import HttpSettings
+from schedule_zero import requests as ask
+from schedule_zero.actor import MANAGE_MESSAGES, Actor
+from schedule_zero.client import CoreClient
+from schedule_zero.curve import new_pair
+from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound, ScheduleZeroError
+from schedule_zero.http import HttpClient
+from schedule_zero.routes import METRICS_PATHS, PREFIX, ROUTES
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import DateTrigger
+from tests.engine.house import House, Mute
+from tests.service.people import REMINDER, as_
+
+OURS, THEIRS, PERSON = "1", "2", "person"
+# What others have says one of these words; nothing that is answered may hold one.
+WORDS = ("beta", "gamma", "Chatham")
+KINDS: tuple[type[Any], ...] = get_args(ask.Request)
+
+
+class World(msgspec.Struct):
+    """What there is of others: in guild 2, and of nobody's guild."""
+
+    house: House
+    ids: dict[str, list[str]]
+    token: str
+
+
+Fill = Callable[[World, type[Any]], list[Any]]
+
+
+def spec_for(world: World, guild_id: str | None, name: str = "beta new") -> ScheduleSpec:
+    at = world.house.clock.in_s(9000)
+    return ScheduleSpec(
+        handler="hands", method="work", trigger=DateTrigger(at=at), guild_id=guild_id, name=name, owner_id=PERSON
+    )  # fmt: skip
+
+
+def _ids(world: World, kind: type[Any]) -> list[Any]:
+    return world.ids[str(kind.__struct_config__.tag).partition(".")[0]]
+
+
+def _changes(world: World, kind: type[Any]) -> list[Any]:
+    return [{"hour24": False}] if kind is ask.PutGuildSettings else [{"name": "beta renamed"}]
+
+
+FILL: dict[str, Fill] = {
+    "spec": lambda world, _: [spec_for(world, THEIRS), spec_for(world, None)],
+    "items": lambda world, _: [tuple(msgspec.to_builtins(spec_for(world, guild)) for guild in (THEIRS, None))],
+    "id": _ids,
+    "schedule_id": lambda world, _: world.ids["schedule"],
+    "token": lambda world, _: world.ids["undo"],
+    "guild_id": lambda world, _: [THEIRS],
+    "any_guild": lambda world, _: [True],
+    "owner_id": lambda world, _: [PERSON],
+    "user_id": lambda world, _: [PERSON],
+    "reminders": lambda world, _: [True],
+    "changes": _changes,
+    "name": lambda world, _: ["beta-name"],
+    "role": lambda world, _: ["operator", "bot", "handler"],
+    "trigger": lambda world, _: [DateTrigger(at=world.house.clock.in_s(9000))],
+    "when": lambda world, _: ["tomorrow at 9"],
+    "field": lambda world, _: ["when"],
+    "text": lambda world, _: [""],
+    "timezone": lambda world, _: ["Europe/Rome"],
+    "present": lambda world, _: [False],
+    "over": lambda world, _: [True],
+    "register": lambda world, _: [True],
+}
+# Fields that narrow or shape what is asked for, and name nothing of anybody.
+HARMLESS = {
+    "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
+    "after", "policy", "start", "repeat", "since", "kinds", "public", "valid_for",
+}  # fmt: skip
+
+
+def variants(world: World, kind: type[Any]) -> Iterator[Any]:
+    """Requests of a kind that reach for what is others'."""
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    unsaid = set(fields) - set(FILL) - HARMLESS
+    assert not unsaid, f"{kind.__name__}: say in FILL what of others {unsaid} could name, or in HARMLESS that nothing"
+    needed = [name for name, field in fields.items() if field.required]
+    optional = [name for name in fields if name in FILL and name not in needed]
+    for values in itertools.product(*(FILL[name](world, kind) for name in needed)):
+        base = dict(zip(needed, values, strict=True))
+        yield kind(**base)
+        for name in optional:
+            yield from (kind(**base, **{name: value}) for value in FILL[name](world, kind))
+        yield kind(**base, **{name: FILL[name](world, kind)[0] for name in optional})
+
+
+@pytest.fixture
+async def world(house: House) -> World:
+    """Something of every kind, in guild 2 and in none; and in guild 1 for who is confined to it."""
+    ids: dict[str, list[str]] = {"schedule": [], "run": [], "undo": [], "key": []}
+    for guild_id, word in ((THEIRS, "beta"), (None, "gamma")):
+        for metadata in ({}, REMINDER):
+            name = f"{word} {len(ids['schedule'])}"
+            made = await house.schedule(guild_id=guild_id, name=name, owner_id=PERSON, metadata=metadata)
+            assert made.undo is not None
+            ids["schedule"].append(made.id)
+            ids["undo"].append(made.undo.token)
+            ids["run"].append((await house.client.run_schedule(made.id)).id)
+        await house.client.cancel_run(ids["run"][-1])  # it can be retried, the one before cancelled
+        ids["key"].append((await house.client.new_key(word, "handler", guild_id=guild_id)).id)
+        ids["key"].append((await house.client.new_key(word, "operator", public=new_pair().public)).id)
+    await house.client.change_guild_settings(THEIRS, {"channels": {"log": "beta"}})
+    await house.client.note_guild(THEIRS, "beta")
+    await house.client.set_user_timezone(PERSON, "Pacific/Chatham")
+    house.engine.join(_bound(house, "beta-handler", THEIRS))
+    await house.schedule(guild_id=OURS, name="ours")
+    # The name is that of a person with schedules in guild 2, so that nobody takes the one for the other.
+    key = await house.client.new_key(PERSON, "operator", guild_id=OURS)
+    assert key.token is not None
+    return World(house, ids, key.token)
+
+
+def _bound(house: House, handler: str, guild_id: str | None) -> Mute:
+    link = Mute(house.engine, name=f"{handler}@elsewhere", handler=handler)
+    link.instance.guild_id = guild_id
+    return link
+
+
+@pytest.fixture(params=["local", "http"])
+async def confined(world: World, request: pytest.FixtureRequest) -> AsyncIterator[CoreClient]:
+    """The client of who is confined to guild 1, over each carrier."""
+    if request.param == "local":
+        yield as_(world.house, Actor(kind="operator", id=PERSON, guild_id=OURS))
+        return
+    async with serving(world) as address:
+        client = HttpClient(address, world.token)
+        yield client
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(world: World) -> AsyncIterator[str]:
+    """The HTTP door of a house; its address."""
+    settings = HttpSettings(bind="127.0.0.1:0")
+    service = world.house.service
+    server = HttpServer(build_web(service, settings, service.keyring.api_actor), settings)
+    await server.start()
+    yield server.address
+    await server.stop()
+
+
+async def of_others(world: World) -> Any:
+    """All that is kept of anybody but guild 1."""
+    reader = world.house.ledger.reader
+    schedules = await reader.schedules.page(ScheduleFilter(any_guild=True), None, 1000)
+    runs = await reader.runs.page(RunFilter(any_guild=True), None, 1000)
+    keys = world.house.service.keyring.rows()
+    events = await reader.journal.after(0, 10_000)
+    return (
+        [row for row in schedules if row.guild_id != OURS], [row for row in runs if row.guild_id != OURS],
+        [row for row in keys if row.guild_id != OURS], [event for event in events if event.guild_id != OURS],
+        {key: text for key, text in (await reader.notes.all("guild")).items() if key != OURS},
+        await reader.notes.all("user"),
+    )  # fmt: skip
+
+
+async def asked(client: CoreClient, request: Any) -> tuple[str, ScheduleZeroError | None]:
+    """What is answered, or the refusal."""
+    try:
+        return msgspec.json.encode(await client.send(request)).decode(), None
+    except ScheduleZeroError as error:
+        return error.sentence, error
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+async def test_no_request_reads_or_changes_anything_of_others(
+    world: World, confined: CoreClient, kind: type[Any]
+) -> None:
+    before = await of_others(world)
+    secrets = {id for ids in world.ids.values() for id in ids}
+    for request in variants(world, kind):
+        answer, refusal = await asked(confined, request)
+        said = msgspec.json.encode(request).decode()
+        found = [word for word in (*WORDS, *secrets) if word in answer and word not in said]
+        assert found == [], f"{request} is answered {answer}"
+        assert refusal is None or isinstance(refusal, Forbidden | NotFound | Gone | Invalid), f"{request}: {answer}"
+        assert await of_others(world) == before, f"{request} changed something"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+async def test_each_of_these_requests_reaches_others_where_nobody_is_confined(world: World, kind: type[Any]) -> None:
+    """Else the walk would walk past closed doors."""
+    outcomes = [await asked(world.house.client, request) for request in variants(world, kind)]
+    assert any(refusal is None for _, refusal in outcomes), outcomes
+
+
+async def test_in_ones_own_guild_everything_works(world: World, confined: CoreClient) -> None:
+    made = await confined.create_schedule(spec_for(world, OURS, "mine"))
+    assert {each.name for each in (await confined.list_schedules(any_guild=True)).items} == {"ours", "mine"}
+    assert {each.name for each in (await confined.list_schedules(guild_id=OURS)).items} == {"ours", "mine"}
+    assert (await confined.patch_schedule(made.id, {"name": "other"})).name == "other"
+    run = await confined.run_schedule(made.id)
+    assert [each.id for each in (await confined.list_runs(any_guild=True)).items] == [run.id]
+    assert (await confined.cancel_run(run.id)).state == "cancelled"
+    assert (await confined.retry_run(run.id)).id != run.id
+    assert {event.guild_id for event in (await confined.list_events()).items} == {OURS}
+    deleted = await confined.delete_schedule(made.id)
+    assert deleted.undo is not None
+    assert (await confined.undo(deleted.undo.token)).state == "active"
+    assert (await confined.change_guild_settings(OURS, {"hour24": False})).hour24 is False
+    key = await confined.new_key("mine", "handler", guild_id=OURS)
+    assert {each.name for each in (await confined.list_keys(any_guild=True)).items} == {PERSON, "mine"}
+    assert (await confined.revoke_key(key.id)).state == "revoked"
+    assert [each.name for each in (await confined.suggest_schedules("")).items] != []
+
+
+async def test_followed_events_are_of_ones_own_guild(world: World, confined: CoreClient) -> None:
+    events = confined.events("1-0")
+    await world.house.schedule(guild_id=THEIRS, name="beta later")
+    last = await world.house.schedule(guild_id=OURS, name="ours later")
+    async for event in events:
+        assert event.guild_id == OURS
+        if event.schedule_id == last.id:
+            break
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_every_route_is_walked_and_what_is_the_services_own_is_refused(world: World) -> None:
+    assert {route.request for route in ROUTES} | {ask.GetStatus} == set(KINDS)
+    async with (
+        serving(world) as address,
+        aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {world.token}"}) as http,
+    ):
+        for path in METRICS_PATHS:
+            async with http.get(path) as answer:
+                assert answer.status == 403
+        async with http.get(f"{PREFIX}/schedules/{world.ids['schedule'][0]}/runs") as answer:
+            assert answer.status == 404
+
+
+async def test_a_token_that_is_revoked_is_nobodys_at_once_and_its_stream_ends(world: World) -> None:
+    key = await world.house.client.new_key("watch", "operator")
+    async with (
+        serving(world) as address,
+        aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {key.token}"}) as http,
+    ):
+        stream = await http.get(f"{PREFIX}/events", headers={"Accept": "text/event-stream"})
+        assert (await stream.content.readline()).startswith(b"retry")
+        await world.house.client.revoke_key(key.id)
+        async with http.get(f"{PREFIX}/runs") as answer:
+            assert answer.status == 401
+        await world.house.schedule(guild_id=THEIRS, name="beta unseen")
+        assert b"beta unseen" not in await stream.content.read()
+
+
+async def test_a_guilds_handler_is_there_for_that_guild_alone(world: World) -> None:
+    def wanted(guild_id: str | None) -> ScheduleSpec:
+        return msgspec.structs.replace(spec_for(world, guild_id), handler="beta-handler")
+
+    made = await world.house.client.create_schedule(wanted(THEIRS))
+    assert made.handler == "beta-handler"
+    for guild_id in (OURS, None):
+        with pytest.raises(Invalid) as refused:
+            await world.house.client.create_schedule(wanted(guild_id))
+        assert refused.value.sentence == "handler: there is no handler 'beta-handler'; known are discord, hands"
+    telling = asyncio.create_task(world.house.engine.herald.run())
+    await world.house.heard("handler.connected", handler="beta-handler")
+    telling.cancel()
+    told = [event for event in await world.house.told("handler.connected") if "beta-handler" in str(event.data)]
+    for actor, sees in (
+        (Actor(kind="operator", id="a"), True),
+        (Actor(kind="operator", id="a", guild_id=THEIRS), True),
+        (Actor(kind="member", id="m", guild_id=THEIRS, permissions=MANAGE_MESSAGES), True),
+        (Actor(kind="operator", id="a", guild_id=OURS), False),
+        (Actor(kind="member", id="m", guild_id=OURS, permissions=MANAGE_MESSAGES), False),
+    ):
+        page = await as_(world.house, actor).list_events(kinds=("handler.connected",))
+        assert [event for event in page.items if "beta-handler" in str(event.data)] == (told if sees else [])
