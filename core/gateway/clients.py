@@ -19,15 +19,13 @@ import zmq
 from core.engine.ports import Clock
 from core.gateway.asked import request_of
 from core.gateway.caller import Caller
+from core.gateway.following import Feeder, Following
 from core.gateway.guard import Guard, user_of
 from core.gateway.sockets import socket_of
-from core.gateway.stream import Stream
-from core.service.feeding import Feed, Wish
 from core.service.keyring import KeyRow
 from schedule_zero import asking, wire
 from schedule_zero.actor import Actor
 from schedule_zero.errors import (
-    Conflict,
     Forbidden,
     Malformed,
     QuotaExceeded,
@@ -49,7 +47,6 @@ AT_ONCE: Final = 64
 """Requests one client may have open."""
 RUNNING: Final = 256
 """Requests that are worked on at the same time, of all clients."""
-MOST_STREAMS: Final = 64
 MOST_EXCESS: Final = 20 * AT_ONCE
 """Requests too many, between two looks, for which a client is refused."""
 MOST_WAITING: Final = 2000
@@ -62,12 +59,10 @@ _TOGETHER: Final = 256 * 1024
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class House(Protocol):
+class House(Feeder, Protocol):
     """The use cases, as this door sees them."""
 
     async def handle(self, actor: Actor, request: Request) -> View: ...
-
-    async def feed(self, actor: Actor, wish: Wish) -> Feed: ...
 
 
 class Parts(Protocol):
@@ -76,18 +71,6 @@ class Parts(Protocol):
     def report(self, part: str, *, ok: bool, detail: str) -> None: ...
 
     def forget(self, part: str) -> None: ...
-
-
-class _Follower(msgspec.Struct, frozen=True, eq=False):
-    """Who follows under a durable subscriber's name, in which buckets (none: all)."""
-
-    caller: Caller
-    number: int
-    buckets: frozenset[int]
-
-    def meets(self, other: _Follower) -> bool:
-        """Whether some guilds would be told of to both."""
-        return not self.buckets or not other.buckets or bool(self.buckets & other.buckets)
 
 
 class Clients:
@@ -103,7 +86,7 @@ class Clients:
         self._callers: dict[bytes, Caller] = {}
         self._turns: OrderedDict[bytes, None] = OrderedDict()
         self._running = 0
-        self._subscribers: dict[str, list[_Follower]] = {}
+        self._following = Following(house, self._actor, self._say, self._fail)
         self._outgoing: dict[bytes, list[bytes]] = {}
         self._flushing = False
         self._closing = False
@@ -240,7 +223,7 @@ class Clients:
                 if stream is not None and stream[1] is not None:
                     stream[1].taken(message.epoch, message.seq)
             case asking.Follow():
-                self._follow(caller, message)
+                self._following.follow(caller, message)
             case asking.Leave():
                 caller.drop(message.number)
             case asking.Report():
@@ -324,70 +307,6 @@ class Clients:
         else:
             self._say(caller, asking.Answer(ask.number, msgspec.Raw(view)))
 
-    # ── events ──
-
-    def _follow(self, caller: Caller, follow: asking.Follow) -> None:
-        if len(caller.streams) >= MOST_STREAMS:
-            error = QuotaExceeded(f"A connection may follow {MOST_STREAMS} times at most.", retry_after=None)
-            self._fail(caller, follow.number, error)
-            return
-        before = caller.streams.pop(follow.number, None)
-        if before is not None:
-            before[0].cancel()
-        task = asyncio.create_task(self._stream(caller, follow), name="events")
-        caller.streams[follow.number] = (task, None)
-
-    async def _stream(self, caller: Caller, follow: asking.Follow) -> None:
-        try:
-            await self._send_events(caller, follow)
-        except ScheduleZeroError as error:
-            self._fail(caller, follow.number, error)
-        except Exception:  # as of a request
-            log.exception("telling events failed")
-            self._fail(
-                caller, follow.number, Unavailable("Events cannot be told at the moment; the core's log says why.")
-            )
-        finally:
-            mine = caller.streams.get(follow.number)
-            if mine is not None and mine[0] is asyncio.current_task():
-                del caller.streams[follow.number]
-
-    async def _send_events(self, caller: Caller, follow: asking.Follow) -> None:
-        subscriber = follow.subscriber
-        if subscriber is not None and caller.row.guild_id is not None:
-            subscriber = f"{caller.row.name}/{subscriber}"  # whoever is confined takes no name of another's
-        actor = self._actor(caller, follow.member)
-        if subscriber is not None:
-            if follow.member is not None:
-                raise Forbidden("A durable place is kept for clients, not for members.")
-            await self._take_over(subscriber, _Follower(caller, follow.number, frozenset(follow.buckets)))
-        wish = Wish(
-            after=follow.after, kinds=follow.kinds, guild_id=follow.guild_id, buckets=frozenset(follow.buckets),
-            subscriber=subscriber,
-        )  # fmt: skip
-        stream = Stream(follow, await self._house.feed(actor, wish), lambda message: self._say(caller, message))
-        task = asyncio.current_task()
-        assert task is not None
-        if caller.streams.get(follow.number, (None,))[0] is task:
-            caller.streams[follow.number] = (task, stream)
-            await stream.run()
-
-    async def _take_over(self, subscriber: str, follower: _Follower) -> None:
-        """One at a time follows under a name, or in each of its buckets: the newest. What others took is kept first."""
-        others = self._subscribers.get(subscriber, [])
-        before = [each for each in others if each.meets(follower)]
-        self._subscribers[subscriber] = [*(each for each in others if each not in before), follower]
-        for each in before:
-            if (each.caller, each.number) == (follower.caller, follower.number):
-                continue
-            stream = each.caller.streams.get(each.number)
-            if stream is not None:
-                error = Conflict(f"Another client follows as {subscriber} now; only one at a time may.")
-                each.caller.drop(each.number)
-                self._fail(each.caller, each.number, error)
-                if stream[1] is not None:
-                    await stream[1].settled()
-
     # ── coming and going ──
 
     def _refuse(self, route: bytes, error: ScheduleZeroError, *, again: bool) -> None:
@@ -406,10 +325,7 @@ class Clients:
         for part in caller.parts:
             if not any(part in other.parts for other in self._callers.values()):
                 self._parts.forget(part)
-        for name, followers in list(self._subscribers.items()):
-            self._subscribers[name] = [each for each in followers if each.caller is not caller]
-            if not self._subscribers[name]:
-                del self._subscribers[name]
+        self._following.left(caller)
         log.info("client gone", client=caller.row.name, instance=caller.instance, reason=reason)
 
     # ── what we say ──
