@@ -14,6 +14,7 @@ from typing import Any, Final
 import discord
 
 from bot import endpoint, wire
+from bot.shards import Part
 from bot.sync import TreeSync
 from bot.tree import Tree, load
 from cogs.buttons import CardButton
@@ -44,8 +45,9 @@ class ScheduleZeroBot(discord.AutoShardedClient):
 
     Args:
         core: the client to the core, allowed to speak for others.
-        sync: how Discord is told the commands.
+        sync: how Discord is told the commands; None: another process does.
         shards: how many; None asks Discord.
+        part: which of them are this process's; None: all.
         elsewhere: talk to the Discord that ``DISCORD_API_BASE`` names, whose gateway must be asked for.
         on_state: told of every READY and resumption (True), and when a shard's connection is lost (False).
     """
@@ -54,8 +56,9 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self,
         core: CoreClient,
         *,
-        sync: TreeSync,
+        sync: TreeSync | None,
         shards: int | None = None,
+        part: Part | None = None,
         elsewhere: bool = False,
         incidents: Incidents | None = None,
         undos: RecentUndos | None = None,
@@ -63,11 +66,13 @@ class ScheduleZeroBot(discord.AutoShardedClient):
     ) -> None:
         # This bot speaks in no voice channel, so it is no news that the libraries for that are not installed.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+        dealt: dict[str, Any] = {} if part is None else {"shard_ids": part.ids}
         intents = discord.Intents.none()
         intents.guilds = True
         super().__init__(
             intents=intents,
-            shard_count=shards,
+            shard_count=shards if part is None else part.count,
+            **dealt,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
@@ -90,7 +95,8 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         """Before the gateway: the commands, all or none; the buttons; Discord told of changes; the way in."""
         load(self.tree)
         self.add_dynamic_items(CardButton)
-        await self._sync.sync(self.tree, whom=f"{self.application_id} at {endpoint.base()}")
+        if self._sync is not None:
+            await self._sync.sync(self.tree, whom=f"{self.application_id} at {endpoint.base()}")
         if self._elsewhere or self.shard_count is None:
             wanted = await endpoint.ask_gateway(self.http)
             self.shard_count = self.shard_count or wanted

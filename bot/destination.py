@@ -10,6 +10,7 @@ from typing import Final
 
 import discord
 
+from bot.afar import guild_from_afar, is_elsewhere
 from cogs.channels import missing_to_post, named
 from schedule_zero.errors import Reject, RetryAfter
 
@@ -71,13 +72,18 @@ async def in_guild(bot: discord.Client, channel_id: int, guild_id: int | None) -
     if not isinstance(channel, GuildPlace):
         raise Reject(f"messages cannot be posted in a channel of the kind {channel.type.name.replace('_', ' ')}")
     guild = bot.get_guild(channel.guild.id)
-    if guild is None or guild.unavailable:
+    if is_elsewhere(bot, channel.guild.id):
+        guild, me = await guild_from_afar(bot, channel.guild.id)
+        channel.guild = guild  # the one that came with it knows no roles
+    elif guild is None or guild.unavailable:
         raise RetryAfter(_GUILD_PAUSE, "Discord says the server is not available at the moment")
-    judge = await _judge_of(bot, channel)
-    rights = judge.permissions_for(guild.me)
+    else:
+        me = guild.me
+    judge = await _judge_of(channel)
+    rights = judge.permissions_for(me)
     _require_post(channel, rights)
     readable = rights.read_message_history and rights.view_channel
-    return Destination(channel, guild, guild.me.id, readable=readable, embeds=rights.embed_links, judge=judge)
+    return Destination(channel, guild, me.id, readable=readable, embeds=rights.embed_links, judge=judge)
 
 
 async def direct(bot: discord.Client, user_id: int) -> Destination:
@@ -90,10 +96,10 @@ async def direct(bot: discord.Client, user_id: int) -> Destination:
     return Destination(channel, None, channel.me.id, readable=True, embeds=True)
 
 
-async def _judge_of(bot: discord.Client, channel: GuildPlace) -> discord.abc.GuildChannel | discord.Thread:
+async def _judge_of(channel: GuildPlace) -> discord.abc.GuildChannel | discord.Thread:
     if isinstance(channel, discord.Thread) and channel.parent is None:
         # The parent decides what is allowed in a thread; not cached, it is fetched and used for the question alone.
-        parent = await bot.fetch_channel(channel.parent_id)
+        parent = await channel.guild.fetch_channel(channel.parent_id)
         if isinstance(parent, discord.abc.GuildChannel):
             return parent
     return channel

@@ -108,7 +108,8 @@ class DiscordHandler(Handler):
             if isinstance(error, NO_CONNECTION):
                 self._link.broke()
             raise judge(error) from error
-        message_id = await self._sender.send(key, to, _letter(context, content, mentions, to))
+        letter = _letter(context, content, mentions, to)
+        message_id = await self._sender.send(key, to, letter, retried=context.attempt > 1)
         return {"message_id": str(message_id), "channel_id": str(to.channel.id)}
 
     async def _require_rights(self, context: Context, to: Destination, mentions: Mentions) -> None:

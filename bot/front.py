@@ -20,6 +20,7 @@ from bot.link import Link
 from bot.notices import Notices
 from bot.outbox import Outbox
 from bot.sender import Sender
+from bot.shards import Part
 from bot.sync import TreeSync
 from cogs.incidents import Incidents
 from cogs.undo import RecentUndos
@@ -33,6 +34,7 @@ wall_clock: Callable[[], float] = time.time
 """What intents are dated with: it must mean the same after a restart."""
 
 OUTBOX: Final = "discord-outbox.jsonl"
+OUTBOXES: Final = "discord-outbox*.jsonl"
 ASIDE: Final = "discord-notices.json"
 TREE: Final = "command-tree.json"
 SUBSCRIBER: Final = "discord.notices"
@@ -61,6 +63,7 @@ class Front:
     Args:
         data_dir: where outbox, notices put aside and command hash are kept; None keeps them in memory.
         forgetful: the Discord beside it knows no commands at its start (the playground), so it is told every time.
+        part: the shards of this process, where there are several; None: all.
     """
 
     def __init__(
@@ -69,14 +72,18 @@ class Front:
         data_dir: Path | None,
         *,
         forgetful: bool = False,
+        part: Part | None = None,
     ) -> None:
         self._host = host
+        self._part = part
         self._sync = TreeSync(None if forgetful or data_dir is None else data_dir / TREE)
         self._incidents = Incidents()
         self._undos = RecentUndos()
         self.link = Link()
-        self.outbox = Outbox(None if data_dir is None else data_dir / OUTBOX, clock=wall_clock)
-        self._aside = Aside(None if data_dir is None else data_dir / ASIDE)
+        beside = None if part is None else OUTBOXES
+        own = None if data_dir is None else data_dir / _of(part, OUTBOX)
+        self.outbox = Outbox(own, clock=wall_clock, beside=beside)
+        self._aside = Aside(None if data_dir is None else data_dir / _of(part, ASIDE))
         self.sender = Sender(self.link, self.outbox)
         self.handler = DiscordHandler(self.link, self.sender)
 
@@ -102,8 +109,9 @@ class Front:
         """A fresh bot on this front; once it is ready, messages go through it."""
         return ScheduleZeroBot(
             self._host.client,
-            sync=self._sync,
+            sync=self._sync if self._part is None or self._part.leads else None,
             shards=shards,
+            part=self._part,
             elsewhere=elsewhere,
             incidents=self._incidents,
             undos=self._undos,
@@ -127,3 +135,9 @@ class Front:
                 await bot.close()
         except TimeoutError:
             logger.warning("the connection to Discord did not close in time and was given up")
+
+
+def _of(part: Part | None, file: str) -> str:
+    """The name of a process's own file."""
+    stem, _, ending = file.rpartition(".")
+    return file if part is None else f"{stem}.{part.label}.{ending}"

@@ -19,6 +19,7 @@ from bot import endpoint
 from bot.client import GatewayUnreachable, ScheduleZeroBot
 from bot.endpoint import NoSessionsLeft
 from bot.front import PART, Front, Host
+from bot.shards import Part
 from bot.tree import CogsFailed
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,9 @@ class Hopeless(Exception):
     """Trying again would not help; the sentence says what has to be done."""
 
 
-async def run_discord(host: Host, settings: Settings, token: str, *, data_dir: Path | None) -> str:
+async def run_discord(
+    host: Host, settings: Settings, token: str, *, data_dir: Path | None, part: Part | None = None
+) -> str:
     """Serve Discord until cancelled. Returns only when Discord will not have the bot, with a sentence that says why; a
     core beside it goes on without.
 
@@ -67,7 +70,7 @@ async def run_discord(host: Host, settings: Settings, token: str, *, data_dir: P
     """
     try:
         with endpoint.pointed_at(settings.api_base):
-            async with Front(host, data_dir).running() as front:
+            async with Front(host, data_dir, part=part).running() as front:
                 await _keep_connected(front, host, settings, token)
     except Hopeless as error:
         logger.error("%s", error)

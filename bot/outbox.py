@@ -70,8 +70,11 @@ class OutboxError(Exception):
 class Outbox:
     """Opened once per process; ``path`` None keeps it in memory (for a store that is in memory, too)."""
 
-    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time, beside: str | None = None) -> None:
+        """``beside``: which files of the same folder are the outboxes of other processes that send, as a glob."""
         self._path = path
+        self._beside = beside
+        self._sent_by_others: dict[int, str] = {}
         self.clock = clock
         self._entries: dict[str, Entry] = {}
         self._sent: dict[int, str] = {}
@@ -118,12 +121,29 @@ class Outbox:
 
     def owner_of(self, message_id: int) -> str | None:
         """The nonce under which a message was sent, if it is remembered."""
-        return self._sent.get(message_id)
+        return self._sent.get(message_id) or self._sent_by_others.get(message_id)
 
     def covering(self, event: str) -> Entry | None:
         """The notice that tells of an event."""
         key = self._covered.get(event)
         return None if key is None else self._entries.get(key)
+
+    async def adopt(self, key: str) -> Entry | None:
+        """What another process's outbox knows of a message; an intent of its becomes one of ours.
+
+        Raises:
+            OSError: an outbox beside ours cannot be read.
+            OutboxError: the intent could not be written.
+        """
+        if self._path is None or self._beside is None:
+            return None
+        others = await asyncio.to_thread(_read_others, self._path, self._beside)
+        self._sent_by_others = {message: sender for each in others for message, sender in each._sent.items()}
+        found = [entry for each in others if (entry := each.get(key)) is not None]
+        entry = max(found, key=lambda each: each.message_id is not None, default=None)
+        if entry is not None and entry.message_id is None:
+            await self.intend(entry)
+        return entry
 
     # ── what changes ──
 
@@ -280,6 +300,17 @@ class Outbox:
         if self._file is not None:
             self._file.close()
         self._file, self._lines = file, len(entries) + len(lines)
+
+
+def _read_others(own: Path, beside: str) -> list[Outbox]:
+    """The outboxes of other processes in the same folder, as they are on disk now."""
+    others: list[Outbox] = []
+    for path in sorted(own.parent.glob(beside)):
+        if path != own:
+            other = Outbox(None)
+            other._load(path)
+            others.append(other)
+    return others
 
 
 def _read_line(line: bytes) -> Entry | Note | None:

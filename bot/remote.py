@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from bot.shards import Part
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, ScheduleZeroError
 from schedule_zero.event import Event
@@ -39,8 +40,10 @@ class Remote:
         displaced: fails with Displaced when the core has no place for this bot, and waiting would not help.
     """
 
-    def __init__(self, client: ZmqClient, handlers_at: str, keys: KeyFile) -> None:
-        """``handlers_at``: where the core listens for handlers; ``keys``: what the bot shows there."""
+    def __init__(self, client: ZmqClient, handlers_at: str, keys: KeyFile, part: Part | None = None) -> None:
+        """``handlers_at``: where the core listens for handlers; ``keys``: what the bot shows there; ``part``: the shards
+        of this process, whose guilds' events it hears; None: all."""
+        self._part = part
         self._client = client
         self._handlers_at = handlers_at
         self._keys = keys
@@ -66,7 +69,8 @@ class Remote:
 
     def report(self, part: str, *, ok: bool, detail: str) -> None:
         """How a part of this process is doing; the core tells it in its status while we are there."""
-        self._client.report(part, ok=ok, detail=detail)
+        name = part if self._part is None else f"{part}.{self._part.label}"
+        self._client.report(name, ok=ok, detail=detail)
 
     async def drain(self) -> None:
         """Take no new runs and finish those that were begun; then hear of nothing more."""
@@ -102,7 +106,10 @@ class Remote:
                 await asyncio.sleep(AGAIN_S)
 
     async def _hear(self, name: str, deliver: Deliver) -> None:
-        pages = self._client.pages(subscriber=name)
+        buckets = () if self._part is None else self._part.buckets
+        if self._part is not None and not buckets:
+            await asyncio.Event().wait()  # there are more processes than buckets, and others tell of all guilds
+        pages = self._client.pages(subscriber=name, buckets=buckets)
         try:
             async for page in pages:
                 if page.missed is not None:

@@ -80,12 +80,15 @@ class Sender:
         """Give up a letter that was begun in a place that now refuses it."""
         self._outbox.withdraw(key)
 
-    async def send(self, key: str, to: Destination, letter: Letter, *, covers: tuple[str, ...] = ()) -> int:
+    async def send(
+        self, key: str, to: Destination, letter: Letter, *, covers: tuple[str, ...] = (), retried: bool = False
+    ) -> int:
         """Make sure that the letter is out exactly once; the message's id.
 
         Args:
             key: the nonce; the same key is the same message, whoever asks, however often.
             covers: the events a notice tells of.
+            retried: somebody may have begun it before, perhaps another process beside this one.
 
         Raises:
             FateUnknown: an earlier attempt may have posted it, and that cannot be found out.
@@ -95,7 +98,7 @@ class Sender:
         self._idle.clear()
         try:
             async with self._busy.setdefault(key, asyncio.Lock()):
-                return await self._send_once(key, to, letter, covers)
+                return await self._send_once(key, to, letter, covers, retried)
         finally:
             self._sending -= 1
             if not self._sending:
@@ -109,8 +112,12 @@ class Sender:
         except TimeoutError:
             logger.warning("%d messages were still being sent; the next start finds out about them", self._sending)
 
-    async def _send_once(self, key: str, to: Destination, letter: Letter, covers: tuple[str, ...]) -> int:
+    async def _send_once(
+        self, key: str, to: Destination, letter: Letter, covers: tuple[str, ...], retried: bool
+    ) -> int:
         known = self._outbox.get(key)
+        if known is None and retried:
+            known = await self._adopt(key)
         if known is not None and known.message_id is not None:
             return known.message_id
         if known is not None and not self._nonce_lives(known):
@@ -129,6 +136,13 @@ class Sender:
     def _nonce_lives(self, entry: Entry) -> bool:
         # A clock that was set back makes the age negative; then nothing is known about it.
         return 0 <= self._outbox.clock() - entry.at < NONCE_LIVES
+
+    async def _adopt(self, key: str) -> Entry | None:
+        try:
+            return await self._outbox.adopt(key)
+        except (OSError, OutboxError) as error:
+            logger.error("nothing is sent again while the outboxes cannot be read: %s", error)
+            raise RetryAfter(_OUTBOX_PAUSE, str(error)) from error
 
     async def _intend(self, entry: Entry) -> None:
         try:

@@ -130,8 +130,11 @@ def core(file: Path | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--shards", metavar="FIRST-LAST/ALL", help="The shards of this process, as 0-3/8, where several share them."
+)
 @with_config
-def bot(file: Path | None) -> None:
+def bot(shards: str | None, file: Path | None) -> None:
     """Start the bot alone, in front of a core in another process."""
     from core.config import read_config
 
@@ -145,7 +148,7 @@ def bot(file: Path | None) -> None:
         from core.commands.explain import Failed
 
         raise Failed(f"{error.name} is missing, so there is no bot; install schedule-zero[bot]") from error
-    serve(config)
+    serve(config, shards)
 
 
 @cli.command("check-config")

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from schedule_zero.bounds import Id, Word
-from schedule_zero.event import Event
+from schedule_zero.event import BUCKETS, Event
 from schedule_zero.views import Problem
 from schedule_zero.wire import Message, Name, Note, Seconds, reader
 
@@ -23,7 +23,6 @@ LARGEST_ANSWERS: Final = 64 * 1024 * 1024
 BEAT_S: Final = 2.0
 SILENT_AFTER_S: Final = 3 * BEAT_S
 """Who said nothing for so long is gone."""
-BUCKETS: Final = 64
 
 Role = Literal["operator", "bot"]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
@@ -74,7 +73,7 @@ class Follow(Message, tag="FOLLOW"):
         kinds: only these; all where there are none.
         guild_id: only this guild's.
         subscriber: the name under which the core remembers how far I have read.
-        buckets: only guilds of these buckets (``bucket_of``); all where there are none.
+        buckets: only guilds of these buckets (``schedule_zero.event.bucket_of``); all where there are none.
         window: how many events may be under way to me, not yet TAKEN.
         member: in whose name.
     """
@@ -202,14 +201,3 @@ read_from_client: Final = reader(ToCore)
 """The messages of a body that a client sent. Raises WireError."""
 read_from_core: Final = reader(ToClient)
 """The messages of a body that a core sent. Raises WireError."""
-
-
-def bucket_of(guild_id: str | None) -> int:
-    """The bucket of a guild: its id's running part, so that a guild stays where it is. No guild: bucket 0.
-
-    The same part decides about a guild's shard (Discord documentation, "Sharding"): with a number of shards that
-    divides 64, each shard's guilds fill whole buckets.
-    """
-    if guild_id is None or not guild_id.isdecimal():
-        return 0
-    return (int(guild_id) >> 22) % BUCKETS

@@ -6,9 +6,12 @@ One list of kinds; ``docs/`` holds the same table with the fields of ``data``.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+BUCKETS: Final = 64
+"""Into so many parts the guilds are divided for those who share them."""
 
 
 class EventKind(StrEnum):
@@ -60,3 +63,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 def topic(event: Event) -> str:
     """The ZeroMQ topic of an event: ``g.<guild>.<kind>``, with ``-`` where there is no guild."""
     return f"g.{event.guild_id or '-'}.{event.kind}"
+
+
+def bucket_of(guild_id: str | None) -> int:
+    """The bucket of a guild: its id's running part, so that a guild stays where it is. No guild: bucket 0.
+
+    The same part decides about a guild's shard (Discord documentation, "Sharding"): with a number of shards that
+    divides 64, each shard's guilds fill whole buckets.
+    """
+    if guild_id is None or not guild_id.isdecimal():
+        return 0
+    return (int(guild_id) >> 22) % BUCKETS

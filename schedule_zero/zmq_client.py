@@ -180,7 +180,7 @@ class ZmqClient(CoreClient):
             guild_id: only this guild's.
             subscriber: the name under which the core keeps the place; at least once, in order. One at a time may
                 follow under a name: the newest.
-            buckets: only guilds of these buckets (``asking.bucket_of``).
+            buckets: only guilds of these buckets (``schedule_zero.event.bucket_of``).
             window: how many events may be under way.
             member: in whose name.
 

@@ -24,14 +24,14 @@ ANY_PORT = {
 class Process:
     """One process in a folder; ``up`` where nothing else is said."""
 
-    def __init__(self, folder: Path, command: str = "up", **environ: str) -> None:
+    def __init__(self, folder: Path, command: str = "up", *options: str, **environ: str) -> None:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))
         }
         environment |= {"PYTHONPATH": str(ROOT), **ANY_PORT, **environ}
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.cli", command], cwd=folder, env=environment, text=True,
+            [sys.executable, "-m", "core.cli", command, *options], cwd=folder, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.address = ""

@@ -15,6 +15,7 @@ from bot.endpoint import WrongBase
 from bot.main import run_discord
 from bot.outbox import OutboxError
 from bot.remote import SOFTWARE, Displaced, Remote, handlers_near
+from bot.shards import Part, read
 from core.commands.explain import Failed, WrongInput
 from core.commands.up import ask_on_signals, end, secrets_of
 from core.config import Config
@@ -32,19 +33,23 @@ NO_DISCORD: Final = (
 )
 
 
-def serve(config: Config) -> None:
-    """Serve until a signal asks to stop.
+def serve(config: Config, shards: str | None) -> None:
+    """Serve until a signal asks to stop; ``shards``: those of this process, as ``0-3/8``.
 
     Raises:
         WrongInput, Failed: it cannot start, or cannot go on; the sentence says why.
     """
     if config.discord.token is None:
         raise WrongInput(NO_DISCORD)
+    try:
+        part = None if shards is None else read(shards)
+    except ValueError as error:
+        raise WrongInput(f"--shards: {error}") from None
     clients_at, keys = core_of(config)
     held = [secret for secret in (keys.token, keys.secret) if secret is not None]
     configure(config.log, secrets=[*held, *secrets_of(config)])
     handlers_at = handlers_near(clients_at, config.zmq.handlers)
-    asyncio.run(_serve(config, config.discord.token.reveal(), clients_at, handlers_at, keys))
+    asyncio.run(_serve(config, config.discord.token.reveal(), clients_at, handlers_at, keys, part))
 
 
 def core_of(config: Config) -> tuple[str, KeyFile]:
@@ -77,12 +82,14 @@ def _require_port(address: str, key: str) -> None:
         raise WrongInput(f"{key} takes a free port, which only the core knows; set it to the port the core has")
 
 
-async def _serve(config: Config, token: str, clients_at: str, handlers_at: str, keys: KeyFile) -> None:
+async def _serve(
+    config: Config, token: str, clients_at: str, handlers_at: str, keys: KeyFile, part: Part | None
+) -> None:
     stop = asyncio.Event()
     ask_on_signals(stop)
-    async with _remote(clients_at, handlers_at, keys) as remote:
+    async with _remote(clients_at, handlers_at, keys, part) as remote:
         click.echo(f"The bot asks the core at {clients_at}; Ctrl-C stops it.")
-        side = asyncio.create_task(_discord(remote, config, token), name="the Discord side")
+        side = asyncio.create_task(_discord(remote, config, token, part), name="the Discord side")
         asked = asyncio.create_task(stop.wait(), name="stop requested")
         try:
             ends: set[asyncio.Future[Any]] = {side, asked, remote.displaced}
@@ -100,18 +107,18 @@ async def _serve(config: Config, token: str, clients_at: str, handlers_at: str, 
             await end([side])
 
 
-async def _discord(remote: Remote, config: Config, token: str) -> None:
+async def _discord(remote: Remote, config: Config, token: str, part: Part | None) -> None:
     """The bot, until cancelled. Raises Failed when Discord will not have it."""
     try:
-        sentence = await run_discord(remote, config.discord, token, data_dir=config.data_path)
+        sentence = await run_discord(remote, config.discord, token, data_dir=config.data_path, part=part)
     except (WrongBase, OutboxError) as error:
         raise Failed(str(error)) from error
     raise Failed(sentence)
 
 
 @contextlib.asynccontextmanager
-async def _remote(clients_at: str, handlers_at: str, keys: KeyFile) -> AsyncIterator[Remote]:
-    remote = Remote(ZmqClient(clients_at, keys, software=SOFTWARE), handlers_at, keys)
+async def _remote(clients_at: str, handlers_at: str, keys: KeyFile, part: Part | None) -> AsyncIterator[Remote]:
+    remote = Remote(ZmqClient(clients_at, keys, software=SOFTWARE), handlers_at, keys, part)
     try:
         yield remote
     finally:

@@ -7,12 +7,13 @@ page, so a crash repeats a page and never loses one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
 
 from core.engine.ports import EventSink
+from core.engine.standing import Standing, names_of, standing
 from core.ledger.port import Ledger, StoreError, Transaction
 from schedule_zero.event import Event
 
@@ -41,14 +42,15 @@ class Publisher:
         nudge = self._join()
         self._served.add(name)
         try:
-            seq = await self.place(name)
+            stands = await self.standing(name)
+            seq = stands.seq
             while True:
                 nudge.clear()
                 page = await self._ledger.reader.journal.after(seq, PAGE)
                 if not page:
                     await _wait(nudge)
                     continue
-                if await self._deliver(name, sink, page):
+                if await self._deliver(stands, sink, page):
                     seq = page[-1].seq
         finally:
             self._served.discard(name)
@@ -89,49 +91,52 @@ class Publisher:
 
     async def place(self, name: str) -> int:
         """Where a durable subscriber stands: a new one behind all there is by now, and that is kept."""
-        return (await self.standing(name))[0]
+        return (await self.standing(name)).seq
 
-    async def standing(self, name: str) -> tuple[int, bool]:
-        """Where a durable subscriber stands, and whether it is new.
-
-        In a restored backup it goes on where it stood when the backup was made: it may hear twice what it heard since,
-        and misses nothing.
-        """
-        cursor = await self._ledger.reader.journal.cursor(name)
-        epoch, head = await self._ledger.reader.journal.head()
-        if cursor is not None and cursor[0] == epoch:
-            return cursor[1], False
-        seq = head if cursor is None else min(cursor[1], head)
-        await self.keep(name, epoch, seq)
-        return seq, cursor is None
+    async def standing(self, name: str, buckets: Iterable[int] = ()) -> Standing:
+        """Where a durable subscriber stands, of some buckets or of everything; kept, where it was not."""
+        journal = self._ledger.reader.journal
+        own = await journal.cursor(name)
+        found = {each: place for each in names_of(name) if (place := await journal.cursor(each)) is not None}
+        epoch, head = await journal.head()
+        stands = standing(name, buckets, own, found, epoch, head)
+        if any(
+            (found.get(each) or (own if each == name else None)) != (epoch, seq)
+            for each, seq in stands.kept(stands.seq)
+        ):
+            await self.keep(stands, epoch, stands.seq)
+        return stands
 
     def _join(self) -> asyncio.Event:
         nudge = asyncio.Event()
         self._nudges.add(nudge)
         return nudge
 
-    async def _deliver(self, name: str, sink: EventSink, page: Sequence[Event]) -> bool:
+    async def _deliver(self, stands: Standing, sink: EventSink, page: Sequence[Event]) -> bool:
         try:
-            await sink.deliver(page)
+            wanted = [event for event in page if stands.wants(event)]
+            if wanted:
+                await sink.deliver(wanted)
         except Exception:  # a subscriber's own fault must not end the publisher; the page is told again
-            log.exception("subscriber failed; the page is repeated", subscriber=name)
+            log.exception("subscriber failed; the page is repeated", subscriber=stands.name)
             await asyncio.sleep(RETRY_S)
             return False
-        await self.keep(name, page[-1].epoch, page[-1].seq)
+        await self.keep(stands, page[-1].epoch, page[-1].seq)
         return True
 
-    async def keep(self, name: str, epoch: int, seq: int) -> None:
-        """Remember how far a durable subscriber has read. Where the store cannot, it will hear the rest again."""
+    async def keep(self, stands: Standing, epoch: int, seq: int) -> None:
+        """Remember how far a durable subscriber has been told. Where the store cannot, it will hear the rest again."""
 
         async def unit(tx: Transaction) -> None:
-            await tx.journal.acknowledge(name, epoch, seq)
+            for name, place in stands.kept(seq):
+                await tx.journal.acknowledge(name, epoch, place)
 
         try:
             await self._ledger.write(unit)
         except StoreError as error:
-            log.warning("cursor not kept; events will be repeated", subscriber=name, error=str(error))
+            log.warning("cursor not kept; events will be repeated", subscriber=stands.name, error=str(error))
         else:
-            log.debug("events acknowledged", subscriber=name, upto=seq)
+            log.debug("events acknowledged", subscriber=stands.name, upto=seq)
 
 
 async def _wait(nudge: asyncio.Event) -> bool:

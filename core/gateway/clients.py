@@ -78,6 +78,18 @@ class Parts(Protocol):
     def forget(self, part: str) -> None: ...
 
 
+class _Follower(msgspec.Struct, frozen=True, eq=False):
+    """Who follows under a durable subscriber's name, in which buckets (none: all)."""
+
+    caller: Caller
+    number: int
+    buckets: frozenset[int]
+
+    def meets(self, other: _Follower) -> bool:
+        """Whether some guilds would be told of to both."""
+        return not self.buckets or not other.buckets or bool(self.buckets & other.buckets)
+
+
 class Clients:
     """The clients' door."""
 
@@ -91,7 +103,7 @@ class Clients:
         self._callers: dict[bytes, Caller] = {}
         self._turns: OrderedDict[bytes, None] = OrderedDict()
         self._running = 0
-        self._subscribers: dict[str, tuple[Caller, int]] = {}
+        self._subscribers: dict[str, list[_Follower]] = {}
         self._outgoing: dict[bytes, list[bytes]] = {}
         self._flushing = False
         self._closing = False
@@ -348,7 +360,7 @@ class Clients:
         if subscriber is not None:
             if follow.member is not None:
                 raise Forbidden("A durable place is kept for clients, not for members.")
-            await self._take_over(caller, follow.number, subscriber)
+            await self._take_over(subscriber, _Follower(caller, follow.number, frozenset(follow.buckets)))
         wish = Wish(
             after=follow.after, kinds=follow.kinds, guild_id=follow.guild_id, buckets=frozenset(follow.buckets),
             subscriber=subscriber,
@@ -360,20 +372,21 @@ class Clients:
             caller.streams[follow.number] = (task, stream)
             await stream.run()
 
-    async def _take_over(self, caller: Caller, number: int, subscriber: str) -> None:
-        """One at a time follows under a name: the newest. What the one before has taken is kept first."""
-        before = self._subscribers.get(subscriber)
-        self._subscribers[subscriber] = (caller, number)
-        if before is None or before == (caller, number):
-            return
-        old, its_number = before
-        stream = old.streams.get(its_number)
-        if stream is not None:
-            error = Conflict(f"Another client follows as {subscriber} now; only one at a time may.")
-            old.drop(its_number)
-            self._fail(old, its_number, error)
-            if stream[1] is not None:
-                await stream[1].settled()
+    async def _take_over(self, subscriber: str, follower: _Follower) -> None:
+        """One at a time follows under a name, or in each of its buckets: the newest. What others took is kept first."""
+        others = self._subscribers.get(subscriber, [])
+        before = [each for each in others if each.meets(follower)]
+        self._subscribers[subscriber] = [*(each for each in others if each not in before), follower]
+        for each in before:
+            if (each.caller, each.number) == (follower.caller, follower.number):
+                continue
+            stream = each.caller.streams.get(each.number)
+            if stream is not None:
+                error = Conflict(f"Another client follows as {subscriber} now; only one at a time may.")
+                each.caller.drop(each.number)
+                self._fail(each.caller, each.number, error)
+                if stream[1] is not None:
+                    await stream[1].settled()
 
     # ── coming and going ──
 
@@ -393,8 +406,10 @@ class Clients:
         for part in caller.parts:
             if not any(part in other.parts for other in self._callers.values()):
                 self._parts.forget(part)
-        for name in [name for name, (who, _) in self._subscribers.items() if who is caller]:
-            del self._subscribers[name]
+        for name, followers in list(self._subscribers.items()):
+            self._subscribers[name] = [each for each in followers if each.caller is not caller]
+            if not self._subscribers[name]:
+                del self._subscribers[name]
         log.info("client gone", client=caller.row.name, instance=caller.instance, reason=reason)
 
     # ── what we say ──

@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from core.engine.publisher import Publisher
+from core.engine.standing import Standing
 from core.service.desk import Desk
 from core.service.watching import place_of, scope_of
 from schedule_zero.actor import Actor
-from schedule_zero.asking import bucket_of
 from schedule_zero.errors import Conflict
-from schedule_zero.event import Event
+from schedule_zero.event import Event, bucket_of
 
 SKIPPED: Final = 1000
 """So many events nobody wanted, and the place is told all the same."""
@@ -56,14 +56,15 @@ class Feed:
         epoch: of the journal; ``seq``: where it begins; ``new``: the subscriber was not known.
     """
 
-    def __init__(self, publisher: Publisher, desk: Desk, wish: Wish, scope: str | None, place: tuple[int, int, bool]):
+    def __init__(self, publisher: Publisher, desk: Desk, wish: Wish, scope: str | None, epoch: int, stands: Standing):
         self._publisher = publisher
         self._desk = desk
         self._wish = wish
         self._scope = scope
         self._wanted_place: int | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self.epoch, self.seq, self.new = place
+        self._stands = stands
+        self.epoch, self.seq, self.new = epoch, stands.seq, stands.new
 
     async def portions(self) -> AsyncGenerator[Portion, None]:
         """What is wanted, for ever. Portions may be empty: they say how far nothing was."""
@@ -94,18 +95,18 @@ class Feed:
             return
         self._wanted_place = max(seq, self._wanted_place or 0)
         if self._keeping is None:
-            self._keeping = asyncio.create_task(self._keep(self._wish.subscriber), name="cursor")
+            self._keeping = asyncio.create_task(self._keep(), name="cursor")
 
     async def settled(self) -> None:
         """Until the place is kept."""
         if self._keeping is not None:
             await self._keeping
 
-    async def _keep(self, subscriber: str) -> None:
+    async def _keep(self) -> None:
         try:
             while self._wanted_place is not None:
                 seq, self._wanted_place = self._wanted_place, None
-                await self._publisher.keep(subscriber, self.epoch, seq)
+                await self._publisher.keep(self._stands, self.epoch, seq)
         finally:
             self._keeping = None
 
@@ -122,6 +123,7 @@ class Feed:
             (not wish.kinds or event.kind in wish.kinds)
             and (self._scope is None or event.guild_id == self._scope)
             and (not wish.buckets or bucket_of(event.guild_id) in wish.buckets)
+            and self._stands.wants(event)
         )
 
 
@@ -141,14 +143,13 @@ class Feeding:
         scope = scope_of(actor, wish.guild_id)
         publisher = self._desk.engine.publisher
         epoch, head = await self._desk.reader.journal.head()
-        new = False
         if wish.subscriber is not None:
             if publisher.serves(wish.subscriber):
                 raise Conflict(
                     f"The subscriber {wish.subscriber} is part of this core; two of a name do not go together."
                 )
-            seq, new = await publisher.standing(wish.subscriber)
+            stands = await publisher.standing(wish.subscriber, wish.buckets)
         else:
             place = place_of(wish.after, epoch)
-            seq = head if place is None else min(place, head)
-        return Feed(publisher, self._desk, wish, scope, (epoch, seq, new))
+            stands = Standing("", head if place is None else min(place, head), new=False)
+        return Feed(publisher, self._desk, wish, scope, epoch, stands)

@@ -13,6 +13,7 @@ import msgspec
 
 from bot.discord_handler import DiscordHandler
 from bot.main import run_discord
+from bot.shards import Part
 from schedule_zero.event import Event
 from schedule_zero.handler import Context, Handler, methods_of
 from schedule_zero.instant import SECOND
@@ -107,12 +108,18 @@ def make_context(run_id: str = "run_1", **fields: Any) -> Context:
 
 @contextlib.asynccontextmanager
 async def connected(
-    server: DiscordServer, folder: Path | None, *, token: str | None = None, wait: bool = True, shards: Any = "auto"
+    server: DiscordServer,
+    folder: Path | None,
+    *,
+    token: str | None = None,
+    wait: bool = True,
+    shards: Any = "auto",
+    part: Part | None = None,
 ) -> AsyncIterator[Host]:
     """The bot running against the server; connected when the block begins, stopped in order when it ends."""
     host = Host()
     settings = BotSettings(api_base=server.api_url, shards=shards)
-    task = asyncio.create_task(run_discord(host, settings, token or server.settings.token, data_dir=folder))
+    task = asyncio.create_task(run_discord(host, settings, token or server.settings.token, data_dir=folder, part=part))
     try:
         if wait:
             await host.wait_report("connected as")

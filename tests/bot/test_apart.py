@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from schedule_zero.client import CoreClient
@@ -55,16 +56,16 @@ class Apart:
         }
         return core
 
-    def bot(self, **environ: str) -> Process:
+    def bot(self, *options: str, **environ: str) -> Process:
         discord = {"DISCORD_TOKEN": self._server.settings.token, "DISCORD_API_BASE": self._server.api_url}
-        bot = Process(self.folder, "bot", **{**self._ports, **discord, **environ})
+        bot = Process(self.folder, "bot", *options, **{**self._ports, **discord, **environ})
         self.processes.append(bot)
         return bot
 
-    async def connected(self, client: CoreClient) -> None:
+    async def connected(self, client: CoreClient, part: str = "discord") -> None:
         """Until the core says that the bot is connected."""
         async with asyncio.timeout(30):
-            while (part := (await client.status()).parts.get("discord")) is None or not part.ok:
+            while (found := (await client.status()).parts.get(part)) is None or not found.ok:
                 await asyncio.sleep(0.05)
 
 
@@ -134,6 +135,52 @@ async def test_a_message_due_while_the_bot_is_dead_comes_once_when_it_is_back(
     assert len(runs) == 1
     assert len(server.messages(world.NEWS)) == 1
     await client.close()
+
+
+async def test_two_bots_share_the_shards_and_every_message_and_notice_comes_once(
+    apart: Apart, server: DiscordServer
+) -> None:
+    core = await asyncio.to_thread(apart.core)
+    client = core.client()
+    for shard in (0, 1):
+        apart.bot("--shards", f"{shard}/2")
+    for shard in (0, 1):
+        await apart.connected(client, f"discord.{shard}-{shard}-of-2")
+    async with asyncio.timeout(20):
+        while len((await client.list_events(kinds=("handler.connected",))).items) < 2:
+            await asyncio.sleep(0.05)
+    places = ((world.GUILD, world.NEWS), (world.OTHER_GUILD, world.OTHER_GENERAL))
+    for guild, channel in places:
+        await client.change_guild_settings(str(guild), {"channels": {"default": str(channel)}})
+        spec = ScheduleSpec(
+            handler="discord", method="send_message", args={"channel_id": str(channel), "content": f"for {guild}"},
+            trigger=TextTrigger(text="every day at 9"), guild_id=str(guild), policy={"overlap": "allow"},
+        )  # fmt: skip
+        made = await client.create_schedule(spec)
+        for _ in range(6):
+            await client.run_schedule(made.id)
+        gone = await client.create_schedule(msgspec.structs.replace(spec, args={"channel_id": "1", "content": "x"}))
+        for _ in range(10):
+            await client.run_schedule(gone.id)
+    for guild, channel in places:
+        await server.wait_messages(6, channel_id=channel, contains=f"for {guild}")
+        await server.wait_messages(1, channel_id=channel, contains="is blocked")
+    async with asyncio.timeout(20):
+        while (await client.list_runs(any_guild=True, state="running")).items:
+            await asyncio.sleep(0.05)
+    for _, channel in places:
+        assert len(server.messages(channel)) == 7
+    instances = {run.attempts[-1].instance for run in (await client.list_runs(any_guild=True, state="succeeded")).items}
+    assert len(instances) == 2
+    await client.close()
+
+
+@pytest.mark.parametrize("text", ["0-4/4", "3", "-1/2", "2-1/4", "0/0"])
+def test_shards_there_are_not_are_one_sentence(tmp_path: Path, text: str) -> None:
+    bot = Process(tmp_path, "bot", "--shards", text, DISCORD_TOKEN="x")
+    code, err = bot.ended()
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert text in err
 
 
 async def test_a_second_bot_beside_up_is_refused_in_one_sentence(apart: Apart, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from discord.http import Route
 
 from bot.faults import FateUnknown
 from bot.sender import NONCE_LIVES
+from bot.shards import Part
 from schedule_zero.errors import Reject, RetryAfter
 from tests.bot.stage import POST_MESSAGE, Host, ShiftedClock, connected, make_context
 from tests.discord_server import world
@@ -259,3 +260,41 @@ async def test_a_late_message_is_found_although_its_words_grew_a_note(
         late = make_context(late_by=3_600_000_000)
         await host.send(context=late, channel_id=GENERAL, content="tea")
     assert _shown(server) == ["tea"]
+
+
+# ── several processes ──
+
+
+async def test_another_bots_cut_off_post_is_repeated_under_its_nonce(server: DiscordServer, tmp_path: Path) -> None:
+    async with connected(server, tmp_path, part=Part(0, 0, 1)) as host:
+        await _cut_off(server, host, stored=True)
+    async with connected(server, tmp_path, part=Part(0, 1, 2)) as host:
+        await host.send(context=make_context(attempt=2), channel_id=GENERAL, content="tea")
+    assert [entry.duplicate for entry in server.messages()] == [False, True]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_another_bots_cut_off_post_is_looked_for_beyond_the_nonces_time(
+    server: DiscordServer, tmp_path: Path, clock: ShiftedClock, stored: bool
+) -> None:
+    async with connected(server, tmp_path, part=Part(0, 0, 1)) as host:
+        await _cut_off(server, host, stored=stored)
+        await host.send(
+            context=make_context("run_2"), channel_id=GENERAL, content="tea"
+        )  # of another run, not this one
+    await _later(server, clock, 3_600)
+    context = make_context(attempt=2, late_by=3_600_000_000)  # it says by now that it is late
+    async with connected(server, tmp_path, part=Part(0, 1, 2)) as host:
+        await host.send(context=context, channel_id=GENERAL, content="tea")
+        await host.send(context=context, channel_id=GENERAL, content="tea")
+    assert len(server.messages(contains="tea")) == 2
+
+
+async def test_what_another_bot_sent_is_answered_without_a_post(server: DiscordServer, tmp_path: Path) -> None:
+    async with connected(server, tmp_path, part=Part(0, 0, 1)) as host:
+        first = await host.send(channel_id=GENERAL, content="tea")
+    server.forget_nonces()
+    async with connected(server, tmp_path, part=Part(0, 1, 2)) as host:
+        again = await host.send(context=make_context(attempt=2), channel_id=GENERAL, content="tea")
+    assert again["message_id"] == first["message_id"]
+    assert len(server.messages()) == 1

@@ -53,9 +53,15 @@ EVERY: dict[type[Any], Of] = {
     ask.ListKeys: lambda _: ask.ListKeys(),
     ask.RevokeKey: lambda _: ask.RevokeKey(id="key_none"),
     ask.RotateKey: lambda _: ask.RotateKey(id="key_none"),
+    ask.ListHandlers: lambda _: ask.ListHandlers(),
+    ask.GetHandler: lambda _: ask.GetHandler(name="echo"),
+    ask.DrainHandler: lambda _: ask.DrainHandler(name="nobody"),
+    ask.ResumeHandler: lambda _: ask.ResumeHandler(name="nobody"),
+    ask.GetLag: lambda _: ask.GetLag(),
+    ask.GetQueue: lambda _: ask.GetQueue(),
     ask.GetStatus: lambda _: ask.GetStatus(),
 }
-ABSENT = (ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey)
+ABSENT = (ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey)
 
 
 async def test_no_request_is_left_out() -> None:

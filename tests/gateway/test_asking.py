@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from schedule_zero import asking, wire
 from schedule_zero import requests as ask
 from schedule_zero.answers import ANSWERS, NOT_TWICE
-from schedule_zero.asking import bucket_of
-from schedule_zero.event import Event
+from schedule_zero.event import Event, bucket_of
 from schedule_zero.routes import ROUTES
 from schedule_zero.views import Problem
 
@@ -109,9 +108,8 @@ def test_what_is_too_much_or_wrong_is_refused(message: msgspec.Struct) -> None:
 
 def test_every_request_has_its_answer() -> None:
     assert set(ANSWERS) == set(get_args(ask.Request))
-    assert {route.request for route in ROUTES if route.method == "POST"} - set(NOT_TWICE) == {
-        ask.PreviewTrigger, ask.ReadTime,
-    }  # fmt: skip
+    posted = {route.request for route in ROUTES if route.method == "POST"}
+    assert posted - set(NOT_TWICE) == {ask.PreviewTrigger, ask.ReadTime, ask.DrainHandler, ask.ResumeHandler}
     assert {ask.PatchSchedule, ask.DeleteSchedule} <= set(NOT_TWICE)
 
 

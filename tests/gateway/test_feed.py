@@ -38,8 +38,9 @@ async def cursor(house: House, name: str) -> tuple[int, int] | None:
 
 
 async def kept(house: House, name: str, seq: int) -> None:
+    """Until the place is kept up to a number."""
     async with asyncio.timeout(10):
-        while await cursor(house, name) != (1, seq):
+        while (found := await cursor(house, name)) is None or found[1] < seq:
             await asyncio.sleep(0.01)
 
 
@@ -52,6 +53,16 @@ async def seqs(pages: AsyncIterator[Page], upto: int) -> list[int]:
             if page.seq >= upto:
                 return heard
     raise AssertionError
+
+
+async def _events(pages: AsyncIterator[Page], upto: int) -> AsyncIterator[Event]:
+    """The events up to a number."""
+    async with asyncio.timeout(10):
+        async for page in pages:
+            for event in page.events:
+                yield event
+            if page.seq >= upto:
+                return
 
 
 async def begun(desk: Desk, count: int = 1) -> None:
@@ -254,6 +265,67 @@ async def test_what_is_not_kept_any_more_is_said_once_and_the_rest_is_told(desk:
     page = await anext(pages)
     assert (page.missed, page.events[0].seq) == (None, gone + 1)
     await pages.aclose()
+
+
+async def test_buckets_are_dealt_out_anew_and_nobody_is_told_twice_or_left_out(desk: Desk) -> None:
+    low, high = str(5 << 22), str(37 << 22)
+
+    async def each() -> tuple[int, int]:
+        """One event in a guild of either half, in one transaction; their numbers."""
+        now = desk.house.clock.now()
+
+        async def unit(tx: Transaction) -> None:
+            await tx.journal.append([EventRow(at=now, kind="run.failed", guild_id=guild) for guild in (low, high)])
+
+        await desk.house.ledger.write(unit)
+        _, head = await desk.house.ledger.reader.journal.head()
+        return head - 1, head
+
+    async def told(pages: AsyncIterator[Page], upto: int) -> list[int]:
+        return [event.seq async for event in _events(pages, upto)]
+
+    client = desk.client()
+    whole = client.pages(subscriber="mine")
+    await anext(whole)
+    first = await each()
+    assert await told(whole, first[1]) == [*first]
+    second = await each()
+    assert await told(whole, second[1]) == [*second]  # and never taken
+    await kept(desk.house, "mine", first[1])
+    await whole.aclose()
+
+    half = client.pages(subscriber="mine", buckets=tuple(range(32)))
+    third = await each()
+    assert await told(half, third[0]) == [second[0], third[0]]
+    fourth = await each()
+    assert await told(half, fourth[0]) == [fourth[0]]
+    await kept(desk.house, "mine#5", third[0])
+    await half.aclose()
+
+    again = client.pages(subscriber="mine")
+    assert await told(again, fourth[1]) == [second[1], third[1], *fourth]
+    await again.aclose()
+
+
+async def test_those_who_share_the_buckets_follow_side_by_side(desk: Desk) -> None:
+    one, other = (
+        desk.client().pages(subscriber="mine", buckets=(1, 2)),
+        desk.client().pages(subscriber="mine", buckets=(3,)),
+    )
+    await anext(one)
+    await anext(other)
+    await tell(desk.house, 1, guild=str(1 << 22))
+    await tell(desk.house, 1, guild=str(3 << 22))
+    assert (await anext(one)).events[0].guild_id == str(1 << 22)
+    assert (await anext(other)).events[0].guild_id == str(3 << 22)
+    third = desk.client().pages(subscriber="mine", buckets=(2,))
+    waiting = asyncio.ensure_future(anext(third))
+    with pytest.raises(Conflict):
+        async with asyncio.timeout(10):
+            await anext(one)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await other.aclose()
 
 
 async def test_in_a_restored_backup_a_subscriber_goes_on_where_it_stood_in_it(desk: Desk) -> None:
