@@ -19,7 +19,6 @@ import structlog
 from core.app import App
 from core.commands.up import tune_interpreter
 from core.gateway.doors import Listening
-from core.gateway.exposure import Curve
 from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from schedule_zero.handler import Handler
@@ -68,17 +67,10 @@ async def _plain(work: Awaitable[Figures]) -> Figures:
     return await work
 
 
-def app_in(
-    folder: Path, governor: GovernorSettings, *handlers: Handler, handlers_at: str | None = None, curve: Curve = "auto"
-) -> App:
+def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler, listening: Listening | None = None) -> App:
     """A core with the default store (SQLite file, synchronous=FULL), with the interpreter set as ``up`` sets it."""
     tune_interpreter()
-    app = App(
-        store=StoreSettings(),
-        data_dir=folder,
-        governor=governor,
-        listening=Listening(handlers=handlers_at, curve=curve) if handlers_at is not None else None,
-    )
+    app = App(store=StoreSettings(), data_dir=folder, governor=governor, listening=listening)
     for handler in handlers:
         app.serve(handler)
     return app

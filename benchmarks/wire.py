@@ -15,6 +15,7 @@ from benchmarks.measure import Figures, app_in, limited, median_of, percentile, 
 from benchmarks.runs import BACKLOG, latencies
 from core.app import App
 from core.engine.ports import SystemClock
+from core.gateway.doors import Listening
 from core.gateway.exposure import Curve
 from core.gateway.pair import ensure_pair
 from core.gateway.peer import Peer
@@ -22,6 +23,7 @@ from handlers.echo import Echo
 from schedule_zero.curve import new_pair
 from schedule_zero.worker import Worker
 
+ANY = "tcp://127.0.0.1:*"
 HANDLERS = 2
 NAME = "far"
 CUTS = 50
@@ -30,7 +32,7 @@ CUTS = 50
 @asynccontextmanager
 async def house(folder: Path, curve: Curve) -> AsyncIterator[App]:
     """A core as ``up`` has it, and two processes that serve ``echo`` under another name."""
-    app = app_in(folder, limited(wide=True), Echo(), handlers_at="tcp://127.0.0.1:*", curve=curve)
+    app = app_in(folder, limited(wide=True), Echo(), listening=Listening(handlers=ANY, curve=curve))
     async with app.running():
         assert app.doors is not None
         options = ["--core", str(app.doors.handlers_at)]
@@ -87,7 +89,7 @@ async def paced(folder: Path, rate: int, seconds: int) -> Figures:
 
 async def reconnected(folder: Path) -> Figures:
     """A connection is reset, again and again: how long until the core has welcomed that handler anew."""
-    app = app_in(folder, limited(wide=True), handlers_at="tcp://127.0.0.1:*")
+    app = app_in(folder, limited(wide=True), listening=Listening(handlers=ANY))
     took: list[float] = []
     async with app.running():
         assert app.doors is not None

@@ -89,6 +89,7 @@ class Line:
         socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
+        socket.setsockopt(zmq.CONNECT_TIMEOUT, LONGEST_RECONNECT_MS)  # the system's own tries are a minute apart
         socket.setsockopt(zmq.MAXMSGSIZE, asking.LARGEST_ANSWERS)
         socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)

@@ -37,6 +37,9 @@ DRAIN_S: Final = 20.0
 ASKED_IN_VAIN: Final = (3, 30, 300)
 RECONNECT_MS: Final = (10, 40)
 LONGEST_RECONNECT_MS: Final = 2000
+# The system's own tries are a minute apart after a long silence; a new connection begins with short ones.
+CONNECT_MS: Final = 2000
+HANDSHAKE_MS: Final = 5000
 LINGER_MS: Final = 1000
 
 Pair = tuple[str, int]
@@ -354,6 +357,8 @@ class Worker:
     def _connected(self, socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
         socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
+        socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
         socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_ORDERS)
         socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
         socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from core.engine.seats import Seats
 from core.engine.waiting import Place
 from core.governor.fairness import FairQueue, Waiting
 from core.governor.governor import Governor
 from core.governor.verdict import Wait
 
 AVAILABLE: Final = "available"
-
-Candidates = Callable[[str, str, str | None], Sequence[str]]
 
 
 class Chosen(msgspec.Struct, gc=False):
@@ -27,9 +26,8 @@ class Chosen(msgspec.Struct, gc=False):
 
 
 def choose(
-    queue: FairQueue, governor: Governor, candidates: Candidates, taken: Callable[[str, str], None], now: float,
-    limit: int, apart: Callable[[str], bool],
-) -> list[Chosen]:  # fmt: skip
+    queue: FairQueue, governor: Governor, seats: Seats, now: float, limit: int, apart: Callable[[str], bool]
+) -> list[Chosen]:
     """Up to ``limit`` runs in fair order. One that is refused is parked with the refusal, which ``why`` then tells.
 
     ``apart``: whether guilds wait for different instances of a handler.
@@ -40,7 +38,7 @@ def choose(
         if entry is None:
             break
         place: Place = entry.payload
-        able = candidates(place.handler, place.method, place.guild_id)
+        able = seats.able(place.handler, place.method, place.guild_id)
         if not able:
             wait = Wait(scope=f"handler:{place.handler}", limit=AVAILABLE, used=0, allowed=0, until=None)
             queue.park(entry, wait, apart=apart(place.handler))
@@ -50,6 +48,6 @@ def choose(
             queue.park(entry, verdict, apart=apart(place.handler))
             continue
         queue.started(entry)
-        taken(verdict.handler, place.handler)
+        seats.take(verdict.handler, place.handler)
         chosen.append(Chosen(entry, place, verdict.handler, now))
     return chosen

@@ -114,10 +114,8 @@ class Dispatcher:
         if self._paused:
             return []
         now = self._clock.monotonic()
-        fleet = self._fleet
-        return choose(
-            self._queue, self._governor, fleet.candidates, fleet.taken, now, BATCH, apart=fleet.is_shared_out
-        )  # fmt: skip
+        seats, apart = self._fleet.seats(), self._fleet.is_shared_out
+        return choose(self._queue, self._governor, seats, now, BATCH, apart)
 
     async def _sleep(self) -> None:
         now = self._clock.monotonic()

@@ -25,7 +25,7 @@ from core.engine.horizon import Horizon
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Janitor, Retention
 from core.engine.leases import LeaseKeeper
-from core.engine.outcome import Outcome
+from core.engine.outcome import Outcome, vanish
 from core.engine.plan import PlanBook
 from core.engine.ports import Answer, Clock, EventSink, HandlerLink, Instance, Pace
 from core.engine.publisher import Publisher
@@ -175,6 +175,18 @@ class Engine:
         for instance in instances:
             self.reception.resume(instance, by)
         self.fleet_changed()
+
+    def came_back(self, instance: str, held: Sequence[tuple[str, int]]) -> None:
+        """An instance says all that it holds. What it was given by the process before this one and does not hold went
+        down with that process, on its way."""
+        kept, now = set(held), self.clock.now()
+        missing = [
+            flight for flight in self.flights
+            if flight.adopted and flight.instance == instance
+            and (flight.order.run_id, flight.order.attempt) not in kept
+        ]  # fmt: skip
+        for flight in missing:
+            self.settler.end(flight, vanish(flight, now, ours=True, before=flight.unanswered))
 
     def serves(self, handler: str) -> bool:
         """Whether a handler of this name runs inside the core."""

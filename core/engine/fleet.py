@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from core.engine.ports import HandlerLink, Instance
+from core.engine.seats import Seats
 from schedule_zero.handler import Method, MethodInfo
 
 # Handlers that are known although nobody serves them at the moment, and instances that were told to leave.
@@ -86,28 +87,9 @@ class Fleet:
         """Whether a handler of this name runs in this process."""
         return handler in self._checks
 
-    def candidates(self, handler: str, method: str, guild_id: str | None) -> list[str]:
-        """Instances that could take a run of this method for this guild now, least loaded first."""
-        pool = self._instances.get(handler)
-        if not pool:
-            return []
-        able = [
-            instance
-            for instance in pool.values()
-            if instance.available
-            and not instance.draining
-            and instance.in_flight < instance.credit
-            and method in instance.methods
-            and instance.works_for(guild_id)
-        ]
-        if len(able) > 1:
-            able.sort(key=lambda instance: instance.in_flight)
-        return [instance.name for instance in able]
-
-    def taken(self, name: str, handler: str) -> None:
-        instance = self._instances[handler].get(name)
-        if instance is not None:
-            instance.in_flight += 1
+    def seats(self) -> Seats:
+        """Who can take a run, for one turn of choosing."""
+        return Seats(self._instances)
 
     def given_back(self, name: str, handler: str) -> None:
         instance = self._instances.get(handler, {}).get(name)

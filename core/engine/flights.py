@@ -28,6 +28,8 @@ class Flight(msgspec.Struct):
         at_most_once: a lost attempt is not tried again.
         lost: attempts so far that do not count against ``max_attempts``.
         started: the handler said that it began; ``running``: and the ledger has it so.
+        adopted: it was given out before this process started, and nobody has said since that it is there.
+        unanswered: how many attempts in a row nobody had answered before this one; known of adopted ones.
     """
 
     order: Order
@@ -48,6 +50,8 @@ class Flight(msgspec.Struct):
     stopping: str | None = None
     stop_by: float | None = None
     fraction: float | None = None
+    adopted: bool = False
+    unanswered: int = 0
 
     def take_off(self, now: int, monotonic: float) -> None:
         """The attempt is committed and about to be sent: its times run from here on, however long the store took."""
@@ -96,6 +100,7 @@ class Flights:
         if flight is None or flight.instance != instance:
             return False
         flight.lease_until = now + flight.lease_s
+        flight.adopted = False
         return True
 
     def shift(self, seconds: float) -> None:

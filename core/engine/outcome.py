@@ -72,7 +72,7 @@ def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
             error=answer.error, lasting=True, lost=flight.lost,
         )  # fmt: skip
     return _again(flight, now, ended=RunState.FAILED, outcome="failed", cause=answer.cause or Cause.UNKNOWN,
-                  reason="error", error=answer.error, asked_s=answer.retry_after_s)  # fmt: skip
+                  reason="error", error=answer.error, asked_s=answer.retry_after_s, begun=answer.begun)  # fmt: skip
 
 
 def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
@@ -96,10 +96,11 @@ def unanswered(attempts: Sequence[AttemptRow]) -> int:
 
 def _again(
     flight: Flight, now: int, *, ended: RunState, outcome: str, cause: Cause, reason: str, error: str | None,
-    asked_s: float | None = None, over: bool = False,
+    asked_s: float | None = None, over: bool = False, begun: bool = True,
 ) -> Outcome:  # fmt: skip
     """Another try if the rules allow one, else the end. An attempt after which somebody asked for another (``asked_s``)
-    is not counted, however often that happens; ``over``: enough is enough."""
+    is not counted, however often that happens; ``over``: enough is enough. What was never ``begun`` may be tried again
+    also where it may be begun but once."""
     lost = flight.lost + (asked_s is not None)
     attempt = flight.order.attempt
     allowed = not over and (asked_s is not None or attempt - lost < flight.terms.policy.retry.max_attempts)
@@ -110,7 +111,7 @@ def _again(
     in_time = flight.start_before is None or not_before <= flight.start_before
     if flight.stopping == "cancelled":
         return Outcome(state=RunState.CANCELLED, outcome=outcome, cause=cause, error=error, lost=lost)
-    if allowed and in_time and not flight.at_most_once:
+    if allowed and in_time and not (flight.at_most_once and begun):
         return Outcome(
             state=RunState.WAITING, outcome=outcome, cause=cause, error=error, not_before=not_before, lost=lost
         )

@@ -92,6 +92,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
         value: JSON text of the result.
         cause: of a failure; None otherwise.
         retry_after_s: the handler asks for another try that late; it uses up no attempt.
+        begun: False where the attempt was turned away before anything of it happened.
     """
 
     run_id: str
@@ -104,6 +105,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
     retry_after_s: float | None = None
     fraction: float | None = None
     note: str = ""
+    begun: bool = True
 
 
 class AnswerSink(Protocol):

@@ -1,7 +1,8 @@
 """Recovery: what a start makes of what the last end left open.
 
 Attempts of handlers that lived in the old process died with it: they are lost at once, and do not count against the
-run. Attempts of handlers elsewhere keep a lease for a while, so that a handler which comes back is adopted.
+run. Attempts of handlers elsewhere keep a lease for a while, so that a handler which comes back is adopted. What it does
+not hold then never reached it, and is lost in the same way.
 """
 
 from __future__ import annotations
@@ -51,13 +52,12 @@ class Recovery:
         for run, attempt, lease in found:
             self._room.under_way(run.schedule_id, run.id)
             flight = self._flight(run, attempt, lease, ready[run.id])
+            flight.unanswered = unanswered(tries.get(run.id, ()))
             self._flights.add(flight)
             if run.id in wanted:
                 self._flights.stop(flight, "cancelled", self._clock.monotonic())
             if self._died(attempt.instance):
-                self._end(
-                    flight, vanish(flight, self._clock.now(), ours=True, before=unanswered(tries.get(run.id, ())))
-                )
+                self._end(flight, vanish(flight, self._clock.now(), ours=True, before=flight.unanswered))
         if found:
             log.info("runs were open at the last end", count=len(found))
         return len(found)
@@ -98,5 +98,5 @@ class Recovery:
             sent=attempt.sent, lease_s=LEASE_S, lease_until=now + ADOPTION_S, timeout_at=now + terms.timeout_s,
             revision=ready.revision, failures=ready.failures, lost=run.lost,
             at_most_once=bool(lease.at_most_once), started=run.state is RunState.RUNNING,
-            running=run.state is RunState.RUNNING,
+            running=run.state is RunState.RUNNING, adopted=True,
         )  # fmt: skip

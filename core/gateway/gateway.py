@@ -55,6 +55,13 @@ class Host(AnswerSink, Protocol):
         """An instance takes nothing new."""
         ...
 
+    def came_back(self, instance: str, held: Sequence[tuple[str, int]]) -> None:
+        """An instance that was welcomed beats for the first time: it holds these attempts and no others.
+
+        Its HELLO would not do: it may have been said before what had come until then was read.
+        """
+        ...
+
     def holds(self, instance: str, run_id: str, attempt: int) -> bool:
         """Whether this attempt is still that instance's to run."""
         ...
@@ -78,6 +85,7 @@ class Gateway:
         self._peers: dict[bytes, Peer] = {}
         self._outgoing: dict[bytes, list[msgspec.Struct]] = {}
         self._flushing = False
+        self._looked = clock.monotonic()
         self._pump: Pump
         self.address = ""
 
@@ -108,8 +116,15 @@ class Gateway:
             self.look()
 
     def look(self) -> None:
-        """Who was silent for too long is gone; the others hear that we are there, by which a dead connection shows."""
+        """Who was silent for too long is gone; the others hear that we are there, by which a dead connection shows.
+
+        When it was this process that stood still (stopped, suspended), what others said meanwhile is yet to be read.
+        """
         now = self._clock.monotonic()
+        gap, self._looked = now - self._looked, now
+        if gap > LOOK_S + BEAT_S:
+            for peer in self._peers.values():
+                peer.heard += gap
         for peer in list(self._peers.values()):
             if now - peer.heard > SILENT_AFTER_S:
                 self._gone(peer, "nothing was heard of it")
@@ -171,7 +186,12 @@ class Gateway:
         match message:
             case wire.Result():
                 answers += [_answer(ended, peer.instance.name) for ended in message.ended]
-            case wire.Beat() | wire.Ack():
+            case wire.Beat():
+                self._beat(peer, message.pairs)
+                if not peer.has_beaten and len(message.pairs) < wire.MOST_PAIRS:  # else there may be more to come
+                    self._host.came_back(peer.instance.name, message.pairs)
+                peer.has_beaten = True
+            case wire.Ack():
                 self._beat(peer, message.pairs)
             case wire.Progress():
                 answers.append(
@@ -238,6 +258,8 @@ class Gateway:
         name = _instance_name(hello, row)
         for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
             del self._peers[known.route]  # the same process on a new connection
+        if route in self._peers:
+            self._gone(self._peers[route], "its connection says now that it is another one")
         instance = Instance(
             name=name, handler=hello.name, methods=methods, credit=hello.credit, software=hello.software,
             since=self._clock.now(),
@@ -322,7 +344,7 @@ def _nack(message: wire.Nack, instance: str) -> Answer:
     """An attempt that was not begun: it is tried again, unless it never can be."""
     lasting = message.reason == "bad_arguments"
     return Answer(
-        run_id=message.run_id, attempt=message.attempt, instance=instance, kind="failed", error=message.reason,
+        run_id=message.run_id, attempt=message.attempt, instance=instance, kind="failed", error=message.reason, begun=False,
         cause=Cause.LASTING if lasting else Cause.PASSING, retry_after_s=None if lasting else NACK_RETRY_S,
     )  # fmt: skip
 

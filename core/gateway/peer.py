@@ -24,6 +24,7 @@ class Peer(HandlerLink):
         heard: when it last said anything, in monotonic seconds; ``told``: when we last beat.
         user: the public key its connection has shown; None on a plain one.
         row: the key it was admitted by; None: it was believed.
+        has_beaten: it has said since its welcome what it holds.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Peer(HandlerLink):
         self.row = row
         self.heard: float = now
         self.told = now
+        self.has_beaten = False
         self._send = send
         self._left = asyncio.Event()
 

@@ -55,10 +55,13 @@ class Effects:
         self.cancel: list[str] = []
         self.facts: list[tuple[str, str]] = []
         self.keys: list[KeyRow] = []
+        self.steps: list[Callable[[], None]] = []
 
     def clear(self) -> None:
         """A unit may run twice; what it noted the first time does not count."""
-        for notes in (self.schedules, self.runs, self.withdrawn, self.cancel, self.facts, self.keys):
+        for notes in (
+            self.schedules, self.runs, self.withdrawn, self.cancel, self.facts, self.keys, self.steps,
+        ):  # fmt: skip
             notes.clear()
 
 
@@ -286,6 +289,8 @@ class Desk:
         self.engine.runs_withdrawn(effects.withdrawn)
         self.engine.runs_created(effects.runs)
         self.engine.cancel_open(effects.cancel)
+        for step in effects.steps:
+            step()
 
 
 def _unheard(change: asyncio.Task[Any]) -> None:

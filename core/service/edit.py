@@ -60,13 +60,17 @@ def _merged(stored: dict[str, Any], changes: Any) -> Any:
 
 
 def edited(made: Draft, current: ScheduleRow, now: int) -> ScheduleRow:
-    """The new definition with what the ticks know. Due times of an unchanged rule stay due, also those behind now."""
+    """The new definition with what the ticks know. Due times of an unchanged rule stay due, also those behind now; of a
+    changed one those behind now that it has as well."""
     row = made.row
     if made.same_rule:
         state, due = current.state, current.next_due
     else:
-        state = "active" if current.state == "done" else current.state
-        due = made.rule.next_after(max(now, current.last_due or 0)) or row.next_due
+        state, pending = "active" if current.state == "done" else current.state, current.next_due
+        if pending is not None and pending <= now and made.rule.next_after(pending - 1) == pending:
+            due = pending
+        else:
+            due = made.rule.next_after(max(now, current.last_due or 0)) or row.next_due
     return msgspec.structs.replace(
         row, state=state, paused_until=current.paused_until, note=current.note, last_due=current.last_due,
         failures=current.failures, fired=current.fired if row.trigger == current.trigger else 0,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from core.engine.ports import Instance
 from core.engine.tally import FAILED, LOST, SUCCEEDED, WINDOW_S
 from core.fields import nearest
+from core.ledger.port import Transaction
+from core.ledger.rows import AuditRow
 from core.service import access
-from core.service.desk import Desk
+from core.service.desk import Desk, Effects
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, NotFound
@@ -17,6 +22,7 @@ from schedule_zero.handler import MethodInfo
 from schedule_zero.instant import SECOND, spell, spell_duration
 from schedule_zero.views import Counts, HandlerPage, HandlerView, InstanceView, MethodView, RecordView
 
+_AS_IT_IS: Final[Mapping[str, bool]] = {}
 _WINDOW: Final = spell_duration(int(WINDOW_S * SECOND))
 
 
@@ -44,8 +50,8 @@ class Handlers:
             instances = [_one_of(instances, request.instance, name)]
         elif not instances:
             raise Conflict(f"Nobody serves {name} at the moment, so there is nothing to drain.")
-        self._desk.engine.drain_handler(instances, actor.id)
-        return self._view(actor, name)
+        step = partial(self._desk.engine.drain_handler, instances, actor.id)
+        return await self._change(actor, request, instances, step, draining=True)
 
     async def resume(self, actor: Actor, request: ask.ResumeHandler) -> HandlerView:
         """Give a drained one work again, if it lives inside the core: another leaves, once it was told to."""
@@ -55,8 +61,28 @@ class Handlers:
             raise Conflict(
                 f"The processes of {name} were told to finish and leave; start them anew, and they get work again."
             )
-        self._desk.engine.resume_handler(self._fleet.handlers()[name], actor.id)
-        return self._view(actor, name)
+        instances = self._fleet.handlers()[name]
+        step = partial(self._desk.engine.resume_handler, instances, actor.id)
+        return await self._change(actor, request, instances, step, draining=False)
+
+    async def _change(
+        self, actor: Actor, request: ask.DrainHandler | ask.ResumeHandler, instances: Sequence[Instance],
+        step: Callable[[], None], *, draining: bool,
+    ) -> HandlerView:  # fmt: skip
+        """Note who wants it, and then do it; the answer tells how it will be."""
+        names = {each.name: draining for each in instances}
+        action = "handler.drain" if draining else "handler.resume"
+        now, who = self._desk.clock.now(), f"{actor.kind}:{actor.id}"
+
+        async def work(tx: Transaction, effects: Effects) -> HandlerView:
+            await tx.notes.audit(
+                [AuditRow(at=now, guild_id=None, actor=who, action=action, target=name, before=None, after=None)
+                 for name in sorted(names)]
+            )  # fmt: skip
+            effects.steps.append(step)
+            return self._view(actor, request.name, names)
+
+        return await self._desk.change(actor, request, HandlerView, work)
 
     def _visible(self, actor: Actor) -> list[str]:
         known = self._fleet.handlers()
@@ -77,8 +103,12 @@ class Handlers:
         hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known) or 'none'}."
         raise NotFound(f"There is no handler {name!r}; {hint}")
 
-    def _view(self, actor: Actor, name: str) -> HandlerView:
-        instances = self._fleet.handlers()[name]
+    def _view(self, actor: Actor, name: str, draining: Mapping[str, bool] = _AS_IT_IS) -> HandlerView:
+        """A handler as the actor sees it; ``draining``: instances of which that is about to change."""
+        instances = [
+            msgspec.structs.replace(each, draining=draining.get(each.name, each.draining))
+            for each in self._fleet.handlers()[name]
+        ]
         if access.runs_service(actor):
             methods = self._fleet.all_methods(name)
         else:

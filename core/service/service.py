@@ -34,7 +34,7 @@ from schedule_zero.event import Event
 from schedule_zero.key import Key
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import BatchView, Done, GuildSettings, Part, UserTimezone, View
+from schedule_zero.views import BatchView, Done, GuildSettings, HandlerView, Part, UserTimezone, View
 
 UseCase = Callable[[Actor, Any], Awaitable[Any]]
 
@@ -53,6 +53,8 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.PutGuildSettings: GuildSettings,
     ask.PutUserTimezone: UserTimezone,
     ask.NoteGuild: Done,
+    ask.DrainHandler: HandlerView,
+    ask.ResumeHandler: HandlerView,
     ask.NewKey: Key,
     ask.RevokeKey: Key,
     ask.RotateKey: Key,

@@ -69,10 +69,10 @@ def test_one_told_to_leave_is_told_again_when_only_its_connection_broke() -> Non
     link = join(fleet, back)
     assert back.draining
     assert link.drained
-    assert fleet.candidates("far", "a", None) == []
+    assert list(fleet.seats().able("far", "a", None)) == []
     other = instance("far@2", info("a"))
     assert not join(fleet, other).drained
-    assert fleet.candidates("far", "a", None) == ["far@2"]
+    assert list(fleet.seats().able("far", "a", None)) == ["far@2"]
 
 
 class Beating(Mute):

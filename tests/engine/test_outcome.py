@@ -92,6 +92,15 @@ def test_at_most_once_is_never_tried_again() -> None:
     assert conclude(careful, failed(Cause.PASSING, retry_after_s=1.0), T0).state is RunState.FAILED
 
 
+def test_what_was_turned_away_before_it_began_is_tried_again_also_at_most_once() -> None:
+    turned_away = Answer(
+        run_id="run_1", attempt=1, instance="far@elsewhere", kind="failed", cause=Cause.PASSING, error="draining",
+        retry_after_s=1.0, begun=False,
+    )  # fmt: skip
+    outcome = conclude(flight(at_most_once=True, lost=2), turned_away, T0)
+    assert (outcome.state, outcome.lost) == (RunState.WAITING, 3)
+
+
 def test_no_try_begins_after_start_before() -> None:
     assert conclude(flight(start_before=T0), failed(Cause.PASSING), T0).state is RunState.FAILED
 

@@ -1,4 +1,4 @@
-"""The fault suite: `python -m tests.faults [SCENARIO …] [--seed N] [--times N] [--beside N] [--keep FOLDER]`.
+"""The fault suite: `python -m tests.faults [SCENARIO …] [--seed N] [--times N] …`.
 
 Plays every scenario with the numbers of a full run, some beside each other, and prints seed, counts and verdict of
 each. Exit code 1 when a promise was broken. A seed repeats what is asked and when it is struck, not the machine's own
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import shutil
 import signal
 import sys
@@ -19,24 +20,32 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.scenario import SCENARIOS, Report, Scenario, play
+from tests.faults.store import ServerStore, on_a_server
 
 COLUMNS = ("faults", "runs", "attempts", "lost_attempts", "effects", "events")
 
 
-async def suite(chosen: Sequence[Scenario], times: int | None, seed: int, beside: int, folder: Path) -> list[Report]:
-    """Play them, so many beside each other; each is told of as it ends."""
-    lanes = asyncio.Semaphore(beside)
+async def suite(asked: argparse.Namespace, chosen: Sequence[Scenario], folder: Path) -> list[Report]:
+    """Play them, so many beside each other; each is told of as it ends. SIGTERM ends it as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    lanes = asyncio.Semaphore(asked.beside)
+    with contextlib.ExitStack() as leaving:
+        server = leaving.enter_context(on_a_server(folder)) if asked.store == "postgresql" else None
 
-    async def one(scenario: Scenario) -> Report:
-        async with lanes:
-            place = folder / scenario.name
-            report = await play(scenario, times or scenario.full, f"{seed}/{scenario.name}", place)
-            tell(report)
-            if report.passed:
-                shutil.rmtree(place)
-            return report
+        async def one(scenario: Scenario) -> Report:
+            async with lanes:
+                place, times = folder / scenario.name, asked.times or scenario.full
+                with contextlib.nullcontext() if server is None else server.one() as name:
+                    store = None if server is None or name is None else ServerStore(server.server.url(name))
+                    report = await play(scenario, times, f"{asked.seed}/{scenario.name}", place, store)
+                tell(report)
+                if report.passed:
+                    shutil.rmtree(place)
+                return report
 
-    return await asyncio.gather(*(one(scenario) for scenario in chosen))
+        return await asyncio.gather(*(one(scenario) for scenario in chosen))
 
 
 def tell(report: Report) -> None:
@@ -52,14 +61,6 @@ def tell(report: Report) -> None:
         print(f"    and {len(report.breaches) - 20} more")
 
 
-async def until_told(chosen: Sequence[Scenario], asked: argparse.Namespace, folder: Path) -> list[Report]:
-    """The suite; SIGTERM ends it as Ctrl-C does, with everything that it started."""
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await suite(chosen, asked.times, asked.seed, asked.beside, folder)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Read the command line; the exit code."""
     known = {scenario.name: scenario for scenario in SCENARIOS}
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=Random().randrange(2**32))
     parser.add_argument("--times", type=int, help="how often, instead of each scenario's own number")
     parser.add_argument("--beside", type=int, default=3, help="scenarios at once (default: %(default)s)")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite", help="(default: %(default)s)")
     parser.add_argument("--keep", type=Path, help="a folder for what is left of those that failed")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.scenarios) - known.keys():
@@ -76,7 +78,12 @@ def main(arguments: Sequence[str]) -> int:
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="schedule-zero-faults-"))
     print(f"seed {asked.seed}", flush=True)
     began = time.monotonic()
-    reports = asyncio.run(until_told(chosen, asked, folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        reports = asyncio.run(suite(asked, chosen, folder))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print(f"stopped; what there is lies in {folder}")
+        return 130
     broken = [report.name for report in reports if not report.passed]
     totals = {name: sum(report.counts[name] for report in reports) for name in COLUMNS}
     print(f"{len(reports)} scenarios in {time.monotonic() - began:.0f} s: ", end="")

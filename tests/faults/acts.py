@@ -17,6 +17,8 @@ from tests.faults.stage import Hands, Stage, until
 from tests.process.life import PATIENCE
 
 CROWD_SERIES = 5
+REVOKED_S = 0.5
+"""Seconds after a revocation in which orders that were on their way may still be begun."""
 BACK_S = 10.0
 """Seconds within which a handler has to be given work again after a cut was healed."""
 
@@ -85,13 +87,13 @@ async def cut_120(stage: Stage, load: Load, times: int) -> None:
 
 
 async def twins(stage: Stage, load: Load, times: int) -> None:
-    """Two processes that say they are the same one: by their instance, every second time by the routing id too."""
+    """Two processes that say they are the same one."""
     for number in range(times):
-        await _twins(stage, f"twin-{number}", ["twin"] if number % 2 else [])
+        await _twins(stage, f"twin-{number}")
 
 
-async def _twins(stage: Stage, instance: str, routing_id: list[str]) -> None:
-    command = [sys.executable, "-m", "tests.faults.twin", stage.handlers_at, instance, *routing_id]
+async def _twins(stage: Stage, instance: str) -> None:
+    command = [sys.executable, "-m", "tests.faults.twin", stage.handlers_at, instance]
 
     def did() -> list[int]:
         return [begun(stage.effects, life.pid) for life in lives]
@@ -104,6 +106,25 @@ async def _twins(stage: Stage, instance: str, routing_id: list[str]) -> None:
         for life in lives:
             life.kill()
             await life.end()
+
+
+async def revoke(stage: Stage, load: Load, times: int) -> None:
+    """The key of a handler is revoked while it works: it is cut off and ends, and one with another key comes."""
+    for number in range(times):
+        hands = stage.hands[number % len(stage.hands)]
+        await asyncio.sleep(stage.random.uniform(0.5, 2.0))
+        await _busy(stage, hands)
+        assert hands.key_id is not None
+        with stage.episode("key revoked"):
+            await stage.client.revoke_key(hands.key_id)
+            revoked = time.monotonic()
+            code = await hands.life.end(patience=BACK_S)
+            after = [one for one in read_effects(stage.effects, f"{hands.life.pid}-*")
+                     if one.what == "begun" and one.monotonic > revoked + REVOKED_S]  # fmt: skip
+            if code != 1 or after:
+                stage.wrong.append(f"a handler whose key was revoked ended with {code} and began {len(after)} runs")
+            await stage.new_key(hands)
+            stage.start_again(hands)
 
 
 async def noise(stage: Stage, load: Load, times: int) -> None:
@@ -178,4 +199,4 @@ async def _back(stage: Stage, hands: Hands) -> None:
             stage.wrong.append(f"a handler was given nothing for {BACK_S:g} s after its cut was healed")
             return
         await asyncio.sleep(0.05)
-    stage.recovered.append(time.monotonic() - healed)
+    stage.notes.append(f"given work again {time.monotonic() - healed:.1f} s after healing")

@@ -183,19 +183,15 @@ def _effects(evidence: Evidence) -> Iterator[Breach]:
 
 
 def _retried(evidence: Evidence) -> Iterator[Breach]:
-    """What was lost with one process is tried again, on another; unless it may be begun once, or was to stop."""
+    """What was lost with one process is tried again; unless it may be begun once, or was to stop."""
     asked, runs = evidence.asked, {run.id: run for run in evidence.left.runs}
     promises = asked.promises()
-    processes = {(one.run_id, one.attempt): one.process for one in evidence.effects if one.what == "begun"}
     for attempt in evidence.left.attempts:
         run = runs[attempt.run_id]
         if attempt.outcome != LOST or promises.get(run.schedule_id) == "once" or run.state == "cancelled":
             continue
         if run.attempt == attempt.attempt:
             yield Breach(Kind.LOST, f"attempt {attempt.attempt} of {run.id} was lost, and it was not tried again")
-        before, after = (processes.get((run.id, number)) for number in (attempt.attempt, attempt.attempt + 1))
-        if before is not None and before == after:
-            yield Breach(Kind.OTHER, f"attempt {attempt.attempt} of {run.id} was lost and given to {before} again")
 
 
 def _results(evidence: Evidence) -> Iterator[Breach]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -61,23 +61,24 @@ class Left(msgspec.Struct):
     damage: list[str] = []
 
 
-Rows = Callable[[str], Sequence[tuple[Any, ...]]]
+Rows = Sequence[tuple[Any, ...]]
 
-_SCHEDULES = "SELECT schedules.id, state FROM schedules JOIN standings ON standings.id = schedules.id"
-_RUNS = """
+_SCHEDULES: Final = "SELECT schedules.id, state FROM schedules JOIN standings ON standings.id = schedules.id"
+_RUNS: Final = """
 SELECT id, schedule_id, occurrence, handler, method, state, attempt, reason, error, result, missed FROM runs ORDER BY id
 """
-_ATTEMPTS = "SELECT run_id, attempt, instance, sent, ended, outcome FROM attempts ORDER BY run_id, attempt"
-_TOLD = "SELECT seq, kind, run_id FROM journal ORDER BY seq"
-_LEASES = "SELECT run_id FROM leases"
+_ATTEMPTS: Final = "SELECT run_id, attempt, instance, sent, ended, outcome FROM attempts ORDER BY run_id, attempt"
+_TOLD: Final = "SELECT seq, kind, run_id FROM journal ORDER BY seq"
+_LEASES: Final = "SELECT run_id FROM leases"
+STATEMENTS: Final = (_SCHEDULES, _RUNS, _ATTEMPTS, _TOLD, _LEASES)
 
 
-def read_left(rows: Rows) -> Left:
-    """Read it all. ``rows``: what a statement finds."""
+def read_left(found: Mapping[str, Rows]) -> Left:
+    """The ledger, from what each of the statements found."""
     return Left(
-        schedules=dict(rows(_SCHEDULES)),
-        runs=[RunRow(*row) for row in rows(_RUNS)],
-        attempts=[AttemptRow(*row) for row in rows(_ATTEMPTS)],
-        told=[Told(*row) for row in rows(_TOLD)],
-        leases=[row[0] for row in rows(_LEASES)],
+        schedules=dict(found[_SCHEDULES]),
+        runs=[RunRow(*row) for row in found[_RUNS]],
+        attempts=[AttemptRow(*row) for row in found[_ATTEMPTS]],
+        told=[Told(*row) for row in found[_TOLD]],
+        leases=[row[0] for row in found[_LEASES]],
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from random import Random
 from typing import Any, TypeVar
@@ -45,9 +45,9 @@ AHEAD = (300_000, 4_000_000)
 """How far ahead a single is due, microseconds."""
 LAST = 4 * instant.SECOND
 """From the moment at which the load is stopped to the end of its series; longer than any of them pauses."""
-UNKNOWN = "there is no handler"
-"""What a core says that has just been started, of handlers that are not back yet."""
-PATIENCE = 60.0
+UNKNOWN = ("there is no handler", "it has none")
+"""What a core says of handlers that are not back yet, or all away."""
+PATIENCE = 300.0
 
 
 class Load:
@@ -61,6 +61,7 @@ class Load:
         self._number = 0
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: list[asyncio.Task[None]] = []
         self._callable: list[Series] = []
         self._caller = asyncio.create_task(self._ask_for_ever(), name="load")
         follower.on_event.append(self._perhaps_cancel)
@@ -74,12 +75,18 @@ class Load:
         """Ask for nothing more. Every series gets an end, soon, and everything asked gets its answer."""
         self._stopping = True
         await self._caller
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, *self._failed)
         for series in self.asked.series:
             series.until = now() + LAST
             changes = {"until": instant.spell(series.until)}
             await self._asked(partial(self._client.patch_schedule, series.schedule_id, changes))
+
+    async def close(self) -> None:
+        """Drop whatever is being asked, because the stage is going."""
+        tasks = [self._caller, *self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def single(self, method: str, due: int, seconds: float = 0.0) -> Single:
         """A schedule due once, acknowledged."""
@@ -110,9 +117,17 @@ class Load:
         while not self._stopping:
             await asyncio.sleep(self._random.expovariate(self._rate))
             asking = self._call() if self._callable and self._random.random() < 0.25 else self._some_single()
-            task = asyncio.create_task(asking)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(asking)
+
+    def _keep(self, asking: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(asking)
+        self._tasks.add(task)
+        task.add_done_callback(self._asked_for)
+
+    def _asked_for(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failed.append(task)
 
     async def _some_single(self) -> None:
         method = self._random.choice(SINGLES)
@@ -127,9 +142,7 @@ class Load:
         """Now and then somebody cancels what has just been given out."""
         if event.kind == EventKind.RUN_DISPATCHED and not self._stopping and self._random.random() < 0.02:
             assert event.run_id is not None
-            task = asyncio.create_task(self._cancel(event.run_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(self._cancel(event.run_id))
 
     async def _cancel(self, run_id: str) -> None:
         self.asked.stopped.add(run_id)
@@ -151,7 +164,8 @@ class Load:
             try:
                 return await ask()
             except (Unavailable, Invalid) as error:
-                if time.monotonic() > until or (isinstance(error, Invalid) and UNKNOWN not in error.sentence):
+                away = isinstance(error, Unavailable) or any(words in error.sentence for words in UNKNOWN)
+                if not away or time.monotonic() > until:
                     raise
                 await asyncio.sleep(self._random.uniform(0.05, 0.3))
 

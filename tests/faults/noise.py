@@ -68,6 +68,8 @@ def _say(context: zmq.Context[Any], address: str, frames: list[bytes]) -> int:
     peer: zmq.Socket[bytes] = context.socket(zmq.DEALER)
     try:
         peer.setsockopt(zmq.LINGER, 500)
+        if len(frames) == 2:
+            peer.setsockopt(zmq.ROUTING_ID, b"somebody")
         peer.setsockopt(zmq.SNDTIMEO, 500)
         peer.setsockopt(zmq.RCVTIMEO, 50)
         peer.connect(address)

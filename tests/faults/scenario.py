@@ -19,6 +19,7 @@ from tests.faults.left import Left, Told
 from tests.faults.load import Load
 from tests.faults.load import now as wall
 from tests.faults.stage import Stage
+from tests.faults.store import Store
 
 WARM = 20
 """Runs that have succeeded before anything is done to the stage."""
@@ -35,6 +36,7 @@ class Scenario(msgspec.Struct, frozen=True):
         full: how often, in a full run.
         each_s: seconds one time may take at most.
         proxied: whether the handlers connect through a proxy each.
+        keyed: whether they need a key each.
         level: of the core's log.
     """
 
@@ -43,6 +45,7 @@ class Scenario(msgspec.Struct, frozen=True):
     full: int
     each_s: float
     proxied: bool = False
+    keyed: bool = False
     level: str = "info"
 
 
@@ -56,6 +59,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("cut-30", acts.cut_30, 3, 60, proxied=True),
     Scenario("cut-120", acts.cut_120, 1, 180, proxied=True),
     Scenario("twins", acts.twins, 4, 60),
+    Scenario("revoke", acts.revoke, 6, 30, keyed=True),
     Scenario("noise", acts.noise, 10, 60),
     Scenario("reconnect", acts.reconnect, 500, 1),
 )
@@ -78,44 +82,50 @@ class Report(msgspec.Struct):
         return not self.breaches
 
 
-async def play(scenario: Scenario, times: int, seed: str, folder: Path) -> Report:
-    """Set the stage, do it so often, let it settle, end everything, and judge. Never raises what the fault caused."""
+async def play(scenario: Scenario, times: int, seed: str, folder: Path, store: Store | None = None) -> Report:
+    """Set the stage, do it so often, let it settle, end everything, and judge. Never raises what the fault caused.
+
+    Args:
+        store: where the ledger is kept; None: a SQLite file in the folder.
+    """
     report = Report(scenario.name, times, seed)
     began = time.monotonic()
-    stage = Stage(folder, Random(seed), proxied=scenario.proxied, level=scenario.level)
+    stage = Stage(
+        folder, Random(seed), store=store, proxied=scenario.proxied, keyed=scenario.keyed, level=scenario.level
+    )
     async with stage:
         try:
             async with asyncio.timeout(60 + times * scenario.each_s + 2 * SETTLED_S):
-                load = await _perform(scenario, times, stage)
+                await _perform(scenario, times, stage, report)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what has to be reported
             report.breaches.append(Breach(Kind.OTHER, f"{type(error).__name__}: {error}"))
-        else:
-            await _judge(stage, load, report)
-    report.breaches += [Breach(Kind.OTHER, text) for text in stage.wrong]
-    report.notes = stage.notes
+        report.breaches += [Breach(Kind.OTHER, text) for text in stage.wrong]
+        report.notes = stage.notes
     report.seconds = time.monotonic() - began
     return report
 
 
-async def _perform(scenario: Scenario, times: int, stage: Stage) -> Load:
+async def _perform(scenario: Scenario, times: int, stage: Stage, report: Report) -> None:
     await stage.open()
     follower = stage.follower
     for _ in range(2):
-        stage.add_hands()
+        await stage.add_hands()
     connected, succeeded = EventKind.HANDLER_CONNECTED, EventKind.RUN_SUCCEEDED
     await follower.until(lambda: follower.count(connected) >= 2, SETTLED_S, "both handlers are there")
     load = Load(stage.client, follower, stage.random)
-    await load.begin()
-    await follower.until(lambda: follower.count(succeeded) >= WARM, SETTLED_S, "the load is under way")
-    await scenario.act(stage, load, times)
-    await load.stop()
-    ids = load.asked.promises().keys()
-    last = max(one.until for one in load.asked.series)
+    try:
+        await load.begin()
+        await follower.until(lambda: follower.count(succeeded) >= WARM, SETTLED_S, "the load is under way")
+        await scenario.act(stage, load, times)
+        await load.stop()
+    finally:
+        await load.close()
+    ids, last = load.asked.promises().keys(), max(one.until for one in load.asked.series)
     await follower.until(
         lambda: wall() > last and ids <= follower.completed and not follower.under_way, SETTLED_S, "all is over"
     )
     await stage.end()
-    return load
+    await _judge(stage, load, report)
 
 
 async def _judge(stage: Stage, load: Load, report: Report) -> None:

@@ -18,7 +18,9 @@ from typing import Any, Self
 import msgspec
 
 from core.engine.ports import ADOPTION_S, LEASE_S
+from schedule_zero.curve import new_pair
 from schedule_zero.http import HttpClient
+from schedule_zero.keyfile import KeyFile, text_of
 from tests.faults.effects import FOLDER
 from tests.faults.follower import Follower
 from tests.faults.proxy import Proxy
@@ -28,6 +30,9 @@ from tests.process.life import PATIENCE, Life
 DOOR_OPEN = '"http door open"'
 GENEROUS: dict[str, Any] = {"running": 100_000, "rate": "1000000/s", "burst": 1_000_000}
 """Limits that do not bind."""
+
+
+ANY_PORT = "tcp://127.0.0.1:*"
 
 
 class Port:
@@ -59,12 +64,14 @@ class Episode(msgspec.Struct):
 
 
 class Hands:
-    """A handler process, and the stretch of network before it if there is one."""
+    """A handler process, the stretch of network before it if there is one, and its key if it needs one."""
 
-    def __init__(self, life: Life, proxy: Proxy | None, arguments: list[str]) -> None:
-        self.life = life
-        self.proxy = proxy
+    def __init__(self, arguments: list[str], proxy: Proxy | None) -> None:
         self.arguments = arguments
+        self.proxy = proxy
+        self.key_id: str | None = None
+        self.key_file: Path | None = None
+        self.life: Life
 
 
 class Stage:
@@ -72,19 +79,21 @@ class Stage:
 
     Attributes:
         client: speaks to whichever core runs now.
+        keyed: whether the core speaks to handlers encrypted, and each has a key of its own.
         proxied: whether handlers and follower connect by way of a proxy each; ``hearing`` is the follower's.
         episodes: the faults there were.
         wrong: what went wrong beside the accounts: a process that ended by itself, or not when it was asked to.
-        recovered: seconds after which a handler was given work again.
         notes: what else is worth telling, in a few words each.
     """
 
     def __init__(
-        self, folder: Path, random: Random, *, store: Store | None = None, proxied: bool = False, level: str = "info"
-    ) -> None:
+        self, folder: Path, random: Random, *, store: Store | None = None, proxied: bool = False, keyed: bool = False,
+        level: str = "info",
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.random = random
         self.proxied = proxied
+        self.keyed = keyed
         self.hearing: Proxy | None = None
         self.data = folder / "data"
         self.store = store or SqliteStore(self.data)
@@ -92,7 +101,6 @@ class Stage:
         self.effects.mkdir(parents=True)
         self.episodes: list[Episode] = []
         self.wrong: list[str] = []
-        self.recovered: list[float] = []
         self.notes: list[str] = []
         self.hands: list[Hands] = []
         self._http, self._zmq = Port(), Port()
@@ -100,7 +108,8 @@ class Stage:
         self._config = folder / "schedule-zero.yaml"
         settings = {
             "data_dir": str(self.data), "store": self.store.settings(),
-            "http": {"bind": f"127.0.0.1:{self._http.number}"}, "zmq": {"handlers": self.handlers_at},
+            "http": {"bind": f"127.0.0.1:{self._http.number}"},
+            "zmq": {"handlers": self.handlers_at, "clients": ANY_PORT, "events": ANY_PORT, "curve": "on" if keyed else "auto"},
             "log": {"level": level, "format": "json"},
             "governor": {"global": GENEROUS, "plans": {"verified": {**GENEROUS, "schedules": 1_000_000}},
                          "default_plan": "verified"},
@@ -135,7 +144,7 @@ class Stage:
 
     async def start_core(self) -> None:
         """A core, and wait until it answers."""
-        self.core = self.start([sys.executable, "-m", "tests.faults.alone", str(self._config)])
+        self.core = self.start([sys.executable, "-m", "core.cli", "core", "--config", str(self._config)])
         await self.core.says(DOOR_OPEN)
 
     def start(self, command: list[str]) -> Life:
@@ -150,18 +159,31 @@ class Stage:
         proxies = [self.hearing, *(hands.proxy for hands in self.hands)]
         return [proxy for proxy in proxies if proxy is not None]
 
-    def add_hands(self, module: str = "tests.faults.works:Works") -> Hands:
+    async def add_hands(self, module: str = "tests.faults.works:Works") -> Hands:
         """A handler process more."""
         proxy = Proxy(self._zmq.number) if self.proxied else None
         address = self.handlers_at if proxy is None else proxy.address
-        arguments = [sys.executable, "-m", "schedule_zero", "handler", module, "--core", address]
-        hands = Hands(self.start(arguments), proxy, arguments)
+        hands = Hands([sys.executable, "-m", "schedule_zero", "handler", module, "--core", address], proxy)
+        if self.keyed:
+            await self.new_key(hands)
         self.hands.append(hands)
+        self.start_again(hands)
         return hands
 
+    async def new_key(self, hands: Hands) -> None:
+        """A key of its own for a handler."""
+        pair = new_pair()
+        key = await self.client.new_key("works", "handler", public=pair.public)
+        hands.key_id, hands.key_file = key.id, self.folder / f"{key.id}.key"
+        hands.key_file.touch(mode=0o600)
+        hands.key_file.write_text(
+            text_of(KeyFile(public=pair.public, secret=pair.secret, server=key.server)), encoding="utf-8"
+        )
+
     def start_again(self, hands: Hands) -> None:
-        """Another process in the place of one that is gone."""
-        hands.life = self.start(hands.arguments)
+        """A process in the place of one that is gone, or was never there."""
+        key = [] if hands.key_file is None else ["--key", str(hands.key_file)]
+        hands.life = self.start([*hands.arguments, *key])
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
+import asyncpg  # type: ignore[import-untyped]
+
 from core.ledger.open import database_path
 from core.ledger.settings import StoreSettings
-from tests.faults.left import Left, read_left
+from tests.faults.left import STATEMENTS, Left, read_left
+from tests.postgres import Databases, server_in
+from tests.process.latch import Latch
 from tests.process.remains import copy_of
+
+WRITTEN = "standings, runs, attempts, journal_head"
 
 
 class Store(Protocol):
@@ -22,7 +30,11 @@ class Store(Protocol):
         ...
 
     def left(self, scratch: Path) -> Left:
-        """What stands in it; a folder of one's own for copies."""
+        """What stands in it; ``scratch``: a folder that is not there yet, for copies."""
+        ...
+
+    def latch(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        """Inside, no core can write."""
         ...
 
 
@@ -30,18 +42,57 @@ class SqliteStore:
     """A file in the data folder of the one core that may use it."""
 
     def __init__(self, data: Path) -> None:
-        self.database = database_path(StoreSettings(), data)
+        self._database = database_path(StoreSettings(), data)
 
     def settings(self) -> dict[str, Any]:
         return {}
 
     def left(self, scratch: Path) -> Left:
         """Read from a copy: what recovery there is to do is left to the next start."""
-        with closing(sqlite3.connect(copy_of(self.database, scratch))) as ledger:
-
-            def rows(statement: str) -> Sequence[tuple[Any, ...]]:
-                return ledger.execute(statement).fetchall()
-
-            left = read_left(rows)
-            left.damage = [row[0] for row in rows("PRAGMA integrity_check") if row[0] != "ok"]
+        with closing(sqlite3.connect(copy_of(self._database, scratch))) as ledger:
+            left = read_left({statement: ledger.execute(statement).fetchall() for statement in STATEMENTS})
+            left.damage = [row[0] for row in ledger.execute("PRAGMA integrity_check") if row[0] != "ok"]
         return left
+
+    def latch(self) -> Latch:
+        return Latch(self._database)
+
+
+class ServerStore:
+    """A database of a PostgreSQL server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self._url}
+
+    def left(self, scratch: Path) -> Left:
+        return asyncio.run(self._left())
+
+    async def _left(self) -> Left:
+        connection = await self._connected()
+        try:
+            return read_left({statement: await connection.fetch(statement) for statement in STATEMENTS})
+        finally:
+            await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def latch(self) -> AsyncIterator[None]:
+        connection = await self._connected()
+        try:
+            async with connection.transaction():
+                await connection.execute(f"LOCK TABLE {WRITTEN} IN EXCLUSIVE MODE")
+                yield
+        finally:
+            await connection.close()
+
+    async def _connected(self) -> Any:
+        return await asyncpg.connect(self._url.replace("+asyncpg", ""))
+
+
+@contextlib.contextmanager
+def on_a_server(folder: Path) -> Iterator[Databases]:
+    """A PostgreSQL server, as databases to use."""
+    with server_in(folder) as server:
+        yield Databases(server)

@@ -28,8 +28,9 @@ async def played(scenario: Scenario, folder: Path) -> None:
 async def test_killed_core_and_handlers_and_a_crowd_that_comes_back_lose_and_double_nothing(tmp_path: Path) -> None:
     async def act(stage: Stage, load: Load, times: int) -> None:
         await asyncio.gather(acts.reconnect(stage, load, 50), acts.kill_hands(stage, load, 2 * times))
+        await windows.kill_in(windows.Window.COMMIT_TO_ACKNOWLEDGED, stage, load, times)
 
-    await played(Scenario("killed", act, 1, 60), tmp_path)
+    await played(Scenario("killed", act, 1, 120, proxied=True, level="debug"), tmp_path)
 
 
 async def test_frozen_cut_off_and_lied_to_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
@@ -39,11 +40,4 @@ async def test_frozen_cut_off_and_lied_to_nothing_is_lost_or_doubled(tmp_path: P
         )
         await asyncio.gather(acts.freeze_core(stage, load, times), acts.freeze_hands(stage, load, times))
 
-    await played(Scenario("silent", act, 1, 60, proxied=True), tmp_path)
-
-
-async def test_killed_between_an_outcome_and_its_acknowledgement_it_is_repeated_and_counts_once(tmp_path: Path) -> None:
-    async def act(stage: Stage, load: Load, times: int) -> None:
-        await windows.kill_in(windows.Window.COMMIT_TO_ACKNOWLEDGED, stage, load, times)
-
-    await played(Scenario("unacknowledged", act, 1, 60, proxied=True, level="debug"), tmp_path)
+    await played(Scenario("silent", act, 1, 120, proxied=True), tmp_path)

@@ -1,6 +1,6 @@
 """The named windows of a firing over the wire: how the core is brought to one and killed there, and what proves it.
 
-Most windows are made wide from outside: SQLite's write lock is taken, or the way back from the core goes silent. What
+Most windows are made wide from outside: the store's write lock is taken, or the way back from the core goes silent. What
 counts is decided afterwards, by witnesses that know nothing of each other: the log of the killed core, the ledger that
 it left, the journals of the handlers, and what the follower had heard.
 """
@@ -23,8 +23,6 @@ from tests.faults.effects import Effect, read_effects
 from tests.faults.left import Left
 from tests.faults.load import Load, now
 from tests.faults.stage import Stage, until
-from tests.faults.store import SqliteStore
-from tests.process.latch import Latch
 
 LEAD = 800_000
 """Microseconds from the making of a target to its due time."""
@@ -99,11 +97,6 @@ class Scene(msgspec.Struct):
         self.died = now()
         self.stage.core.kill()
 
-    def latch(self) -> Latch:
-        """SQLite's write lock."""
-        assert isinstance(self.stage.store, SqliteStore)
-        return Latch(self.stage.store.database)
-
     def silence(self) -> None:
         """What the core says reaches no handler any more."""
         self.silent = True
@@ -152,7 +145,7 @@ def _last(log: Sequence[str], words: str) -> int:
 
 async def while_the_tick_waits_to_commit(scene: Scene) -> None:
     await scene.near_due(0.05)
-    async with scene.latch():
+    async with scene.stage.store.latch():
         await scene.near_due(0.0)
         await scene.stage.core.says('"tick commits"', after=scene.place)
         await asyncio.sleep(scene.stage.random.uniform(0.02, 0.1))
@@ -185,7 +178,7 @@ async def while_the_handler_works(scene: Scene) -> None:
 
 async def while_the_outcome_waits_to_commit(scene: Scene) -> None:
     await scene.did("begun")
-    async with scene.latch():
+    async with scene.stage.store.latch():
         await scene.did("done")
         await asyncio.sleep(scene.stage.random.uniform(0.02, 0.1))
         scene.kill()

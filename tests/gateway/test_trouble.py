@@ -121,6 +121,18 @@ async def test_an_order_that_was_not_begun_is_given_again(door: Door, stranger: 
     assert (again.run_id, again.attempt) == (run.id, 2)
 
 
+async def test_an_order_that_was_not_begun_is_given_again_also_where_it_may_be_begun_but_once(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far", policy={"delivery": "at_most_once"}))
+    await stranger.hear(wire.Run)
+    stranger.say(wire.Nack(run.id, 1, "draining"))
+    await door.house.heard("run.waiting", run_id=run.id)
+    door.house.pass_time(2)
+    assert (await stranger.hear(wire.Run)).orders[0].attempt == 2
+
+
 # ── cut off ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -150,6 +162,62 @@ async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_th
     await house.until(lambda: not worker._unacknowledged)
     await second.close()
     await first.close()
+
+
+async def test_what_never_reached_a_handler_is_lost_when_it_comes_back_without_it_and_uses_up_no_attempt(
+    build: Build,
+) -> None:
+    house = await build(serve=False)
+    first = Door(house)
+    stranger = Stranger(first.address)
+    await stranger.greet()
+    schedule = await house.schedule(handler="far", policy={"overlap": "allow"})
+    kept, missed = await house.run_now(schedule), await house.run_now(schedule)
+    await house.heard("run.dispatched", run_id=missed.id)
+    await first.gateway.close()
+    await house.kill()
+    await house.open(serve=False)
+    second = Door(house)
+    again = Stranger(second.address)
+    await again.greet(held=[(kept.id, 1)])
+    again.say(wire.Beat([(kept.id, 1)]))
+    order = (await again.hear(wire.Run)).orders[0]
+    assert (order.run_id, order.attempt) == (missed.id, 2)
+    again.say(wire.Result([wire.Ended(kept.id, 1, "succeeded", "1"), wire.Ended(missed.id, 2, "failed")]))
+    assert (await house.ended(kept.id)).attempt == 1
+    lost = (await house.client.get_run(missed.id)).attempts[0]
+    assert (lost.outcome, (await house.ledger.reader.runs.get(missed.id)).lost) == ("lost", 1)  # type: ignore[union-attr]
+    for one in (again, stranger, second, first):
+        await one.close()
+
+
+async def test_a_handler_that_greets_again_loses_nothing_that_may_still_be_on_its_way(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    await stranger.greet(held=[])
+    stranger.say(wire.Beat([]))
+    stranger.say(wire.Result([wire.Ended(run.id, 1, "succeeded", "1")]))
+    ended = await door.house.ended(run.id)
+    assert (ended.state, ended.attempt) == (RunState.SUCCEEDED, 1)
+
+
+async def test_a_core_that_stood_still_takes_nobody_for_silent(door: Door, stranger: Stranger) -> None:
+    await stranger.greet()
+    door.house.pass_time(60)
+    door.gateway.look()
+    door.gateway.look()
+    assert [instance.name for instance in door.house.engine.fleet.handlers()["far"]] == ["far@i1"]
+
+
+async def test_a_connection_that_says_it_is_another_one_is_not_the_first_any_more(
+    door: Door, stranger: Stranger
+) -> None:
+    await stranger.greet()
+    await stranger.greet(instance="i2")
+    assert [instance.name for instance in door.house.engine.fleet.handlers()["far"]] == ["far@i2"]
 
 
 async def test_a_handler_that_falls_silent_gets_nothing_new_and_its_work_goes_to_another(

@@ -103,6 +103,21 @@ async def test_an_unchanged_rule_keeps_its_due_time_also_one_that_is_pending(hou
     assert 2 in [n for _, _, n in house.hands.calls]
 
 
+async def test_a_changed_end_leaves_due_what_is_pending_and_a_new_time_does_not(house: House) -> None:
+    """The tick is behind; what was due before the edit is due by the new rule too, or else by none."""
+    series = await house.schedule(IntervalTrigger(every="PT10S", start=house.clock.in_s(5)))
+    due = parse(series.next_fire_times[0])
+    house.clock.move(32)
+    ended = await house.client.patch_schedule(series.id, {"until": house.clock.in_s(600)})
+    row = await house.ledger.reader.schedules.get(ended.id)
+    assert row is not None
+    assert row.next_due == due
+    moved = await house.client.patch_schedule(
+        series.id, {"trigger": {"type": "interval", "every": "PT10S", "start": house.clock.in_s(2)}}
+    )
+    assert parse(moved.next_fire_times[0]) > house.clock.now()
+
+
 async def test_what_is_over_can_be_renamed_and_stays_over(build: Build) -> None:
     house = await build()
     shot = await house.schedule(DateTrigger(at=house.clock.in_s(0)))

@@ -64,6 +64,10 @@ def _changes(world: World, kind: type[Any]) -> list[Any]:
     return [{"hour24": False}] if kind is ask.PutGuildSettings else [{"name": "beta renamed"}]
 
 
+def _names(world: World, kind: type[Any]) -> list[Any]:
+    return ["beta-handler", "hands"] if kind in (ask.GetHandler, ask.DrainHandler, ask.ResumeHandler) else ["beta-name"]
+
+
 FILL: dict[str, Fill] = {
     "spec": lambda world, _: [spec_for(world, THEIRS), spec_for(world, None)],
     "items": lambda world, _: [tuple(msgspec.to_builtins(spec_for(world, guild)) for guild in (THEIRS, None))],
@@ -76,7 +80,8 @@ FILL: dict[str, Fill] = {
     "user_id": lambda world, _: [PERSON],
     "reminders": lambda world, _: [True],
     "changes": _changes,
-    "name": lambda world, _: ["beta-name"],
+    "name": _names,
+    "instance": lambda world, _: ["beta-handler@elsewhere"],
     "role": lambda world, _: ["operator", "bot", "handler"],
     "trigger": lambda world, _: [DateTrigger(at=world.house.clock.in_s(9000))],
     "when": lambda world, _: ["tomorrow at 9"],
@@ -90,7 +95,7 @@ FILL: dict[str, Fill] = {
 # Fields that narrow or shape what is asked for, and name nothing of anybody.
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
-    "after", "policy", "start", "repeat", "since", "kinds", "public", "valid_for",
+    "after", "policy", "start", "repeat", "since", "kinds", "public", "valid_for", "guilds",
 }  # fmt: skip
 
 

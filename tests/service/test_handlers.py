@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core.governor.settings import GovernorSettings, GuildQuota, Plan
+from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Forbidden, NotFound
@@ -92,6 +93,17 @@ async def test_a_drained_handler_gets_nothing_new_is_told_and_finishes(two: tupl
     assert len(await house.told("handler.draining")) == 1
 
 
+async def test_a_drain_is_done_once_under_its_key(two: tuple[House, Mute]) -> None:
+    house, link = two
+    wanted = ask.DrainHandler(name="far", idempotency_key="k")
+    first = await house.client.send(wanted)
+    house.engine.leave(link.instance, "gone")
+    later = Mute(house.engine, "far@later")
+    house.engine.join(later)
+    assert await house.client.send(wanted) == first
+    assert not later.drained
+
+
 @pytest.mark.parametrize("wanted", ["far@2", "2"])
 async def test_one_process_of_a_pool_can_be_drained_alone(two: tuple[House, Mute], wanted: str) -> None:
     house, link = two
@@ -149,7 +161,7 @@ async def test_one_sees_what_ones_guild_may_use(build: Build, actor: Actor, seen
 
 @pytest.mark.parametrize("actor", [GUILD_TOKEN, ANNA, ADMIN, OWNER])
 @pytest.mark.parametrize(
-    "ask",
+    "wanted",
     [
         lambda client: client.drain_handler("hands"),
         lambda client: client.resume_handler("hands"),
@@ -158,9 +170,11 @@ async def test_one_sees_what_ones_guild_may_use(build: Build, actor: Actor, seen
     ],
     ids=["drain", "resume", "lag", "queue"],
 )
-async def test_only_who_runs_the_service_drains_and_sees_the_whole_queue(house: House, actor: Actor, ask: Any) -> None:
+async def test_only_who_runs_the_service_drains_and_sees_the_whole_queue(
+    house: House, actor: Actor, wanted: Any
+) -> None:
     with pytest.raises(Forbidden, match="only its operators"):
-        await ask(as_(house, actor))
+        await wanted(as_(house, actor))
     assert not house.engine.fleet.handlers()["hands"][0].draining
 
 
