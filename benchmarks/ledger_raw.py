@@ -131,7 +131,7 @@ async def ticks(
     meter, bare, made = Meter(), Meter(), []
     for again in range(2):
         due = NOW + again * MINUTE
-        for rows in _batched(order, TICK):
+        for rows in batched(order, TICK):
             tick = Tick(rows, due, again + 1)
             with meter:
                 await ledger.write(tick.unit)
@@ -145,16 +145,16 @@ async def ticks(
     return figures, made
 
 
-def _batched(rows: list[Any], size: int) -> list[list[Any]]:
+def batched(rows: list[Any], size: int) -> list[list[Any]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 async def attempts(ledger: StoredLedger, made: list[RunRow]) -> Figures:
     begins, ends = Meter(), Meter()
-    for batch in _batched(made, BATCH):
+    for batch in batched(made, BATCH):
         with begins:
             await ledger.write(_beginning(batch))
-    for batch in _batched(made, BATCH):
+    for batch in batched(made, BATCH):
         with ends:
             await ledger.write_essential(_ending(batch))
     return begins.figures("begin: attempts", len(made)) | ends.figures("outcome: attempts", len(made))
@@ -230,8 +230,8 @@ async def once(folder: Path) -> Figures:
     await ledger.open()
     raw = _raw(folder / "raw.sqlite3")
     rows = [schedule(number) for number in range(SCHEDULES)]
-    for some in _batched(rows, TICK):
-        await ledger.write(_inserting(some))
+    for some in batched(rows, TICK):
+        await ledger.write(inserting(some))
         raw.executemany("INSERT INTO standings VALUES (?, 1, 'active', NULL, ?, NULL, 0, 0)",
                         [(row.id, row.next_due) for row in some])  # fmt: skip
     order = random.Random(1).sample(rows, len(rows))
@@ -244,7 +244,7 @@ async def once(folder: Path) -> Figures:
     return figures
 
 
-def _inserting(rows: list[ScheduleRow]) -> Unit:
+def inserting(rows: list[ScheduleRow]) -> Unit:
     async def unit(tx: Transaction) -> None:
         await tx.schedules.insert(rows)
 

@@ -19,6 +19,7 @@ from bot.sync import TreeSync
 from bot.tree import Tree, load
 from cogs.buttons import CardButton
 from cogs.incidents import Incidents
+from cogs.operators import Operators
 from cogs.undo import RecentUndos
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import ScheduleZeroError, Unavailable
@@ -62,6 +63,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         elsewhere: bool = False,
         incidents: Incidents | None = None,
         undos: RecentUndos | None = None,
+        operators: Operators | None = None,
         on_state: Callable[[ScheduleZeroBot, bool], None] | None = None,
     ) -> None:
         # This bot speaks in no voice channel, so it is no news that the libraries for that are not installed.
@@ -84,6 +86,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self.core = core
         self.incidents = incidents or Incidents()
         self.undos = undos or RecentUndos()
+        self.operators = operators or Operators()
         self.tree: Tree = Tree(self)
         self._sync = sync
         self._elsewhere = elsewhere
@@ -93,10 +96,11 @@ class ScheduleZeroBot(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         """Before the gateway: the commands, all or none; the buttons; Discord told of changes; the way in."""
-        load(self.tree)
+        load(self.tree, operators=self.operators.guild)
         self.add_dynamic_items(CardButton)
         if self._sync is not None:
-            await self._sync.sync(self.tree, whom=f"{self.application_id} at {endpoint.base()}")
+            whom = f"{self.application_id} at {endpoint.base()}"
+            await self._sync.sync(self.tree, whom=whom, operators=self.operators.guild)
         if self._elsewhere or self.shard_count is None:
             wanted = await endpoint.ask_gateway(self.http)
             self.shard_count = self.shard_count or wanted

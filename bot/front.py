@@ -23,6 +23,7 @@ from bot.sender import Sender
 from bot.shards import Part
 from bot.sync import TreeSync
 from cogs.incidents import Incidents
+from cogs.operators import Operators
 from cogs.undo import RecentUndos
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
@@ -62,6 +63,7 @@ class Front:
 
     Args:
         data_dir: where outbox, notices put aside and command hash are kept; None keeps them in memory.
+        operators: who gets the commands of operators, and where.
         forgetful: the Discord beside it knows no commands at its start (the playground), so it is told every time.
         part: the shards of this process, where there are several; None: all.
     """
@@ -72,9 +74,11 @@ class Front:
         data_dir: Path | None,
         *,
         forgetful: bool = False,
+        operators: Operators | None = None,
         part: Part | None = None,
     ) -> None:
         self._host = host
+        self._operators = operators or Operators()
         self._part = part
         self._sync = TreeSync(None if forgetful or data_dir is None else data_dir / TREE)
         self._incidents = Incidents()
@@ -115,6 +119,7 @@ class Front:
             elsewhere=elsewhere,
             incidents=self._incidents,
             undos=self._undos,
+            operators=self._operators,
             on_state=self._heard,
         )
 

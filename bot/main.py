@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, NoReturn, Protocol
 
@@ -21,6 +22,7 @@ from bot.endpoint import NoSessionsLeft
 from bot.front import PART, Front, Host
 from bot.shards import Part
 from bot.tree import CogsFailed
+from cogs.operators import Operators
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,12 @@ class Settings(Protocol):
     @property
     def api_base(self) -> str | None: ...
 
+    @property
+    def operator_ids(self) -> Sequence[str]: ...
+
+    @property
+    def operator_guild_id(self) -> str | None: ...
+
 
 class Hopeless(Exception):
     """Trying again would not help; the sentence says what has to be done."""
@@ -70,7 +78,8 @@ async def run_discord(
     """
     try:
         with endpoint.pointed_at(settings.api_base):
-            async with Front(host, data_dir, part=part).running() as front:
+            operators = Operators(settings.operator_ids, settings.operator_guild_id)
+            async with Front(host, data_dir, operators=operators, part=part).running() as front:
                 await _keep_connected(front, host, settings, token)
     except Hopeless as error:
         logger.error("%s", error)

@@ -28,9 +28,10 @@ _PAUSE: Final = 60.0
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def hash_of(tree: app_commands.CommandTree[Any]) -> str:
-    """The hash of the whole tree as Discord would be told it."""
-    commands = sorted((command.to_dict(tree) for command in tree.get_commands()), key=lambda item: str(item["name"]))
+def hash_of(tree: app_commands.CommandTree[Any], guild: discord.Object | None = None) -> str:
+    """The hash of all commands as Discord would be told them: those of everywhere, or of one server alone."""
+    there = tree.get_commands(guild=guild)
+    commands = sorted((command.to_dict(tree) for command in there), key=lambda item: str(item["name"]))
     canonical = json.dumps(commands, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -43,7 +44,9 @@ class TreeSync:
         self._sleep = sleep
         self._later: asyncio.Task[None] | None = None
 
-    async def sync(self, tree: app_commands.CommandTree[Any], *, whom: str) -> bool:
+    async def sync(
+        self, tree: app_commands.CommandTree[Any], *, whom: str, operators: discord.Object | None = None
+    ) -> bool:
         """Tell Discord the tree if it does not know it yet; whether it was told.
 
         Where Discord takes no commands for a while (a few hundred a day are the limit), they are told in the
@@ -51,16 +54,19 @@ class TreeSync:
 
         Args:
             whom: the application (and the Discord) the tree is for.
+            operators: the server that has commands of its own.
 
         Raises:
             discord.DiscordServerError, OSError: Discord did not answer; try again later.
         """
         self.stop()
         try:
-            return await self._tell(tree, whom)
+            return await self._tell(tree, whom, operators)
         except discord.RateLimited as error:
             logger.warning("Discord takes no commands for %.0f s; until then the old ones stay", error.retry_after)
-            self._later = asyncio.create_task(self._tell_later(tree, whom, error.retry_after), name="command sync")
+            self._later = asyncio.create_task(
+                self._tell_later(tree, whom, operators, error.retry_after), name="command sync"
+            )
             return False
 
     def stop(self) -> None:
@@ -69,11 +75,13 @@ class TreeSync:
             self._later.cancel()
             self._later = None
 
-    async def _tell_later(self, tree: app_commands.CommandTree[Any], whom: str, seconds: float) -> None:
+    async def _tell_later(
+        self, tree: app_commands.CommandTree[Any], whom: str, operators: discord.Object | None, seconds: float
+    ) -> None:
         while True:
             await self._sleep(seconds)
             try:
-                await self._tell(tree, whom)
+                await self._tell(tree, whom, operators)
             except discord.RateLimited as error:
                 seconds = error.retry_after
             except (discord.DiscordServerError, OSError, aiohttp.ClientError) as error:
@@ -82,22 +90,47 @@ class TreeSync:
             else:
                 return
 
-    async def _tell(self, tree: app_commands.CommandTree[Any], whom: str) -> bool:
+    async def _tell(self, tree: app_commands.CommandTree[Any], whom: str, operators: discord.Object | None) -> bool:
+        known = None if self._record is None else await asyncio.to_thread(_read, self._record)
+        known = known if isinstance(known, dict) else {}
         told = {"whom": whom, "hash": hash_of(tree)}
-        if self._record is not None and await asyncio.to_thread(_read, self._record) == told:
+        if operators is not None:
+            told |= {"operators": str(operators.id), "operators_hash": hash_of(tree, operators)}
+        if self._record is not None and known == told:
             return False
-        try:
-            await tree.sync()
-        except discord.DiscordServerError:
-            raise
-        except (discord.HTTPException, app_commands.AppCommandError) as error:
-            # Discord keeps the commands it knows; a bot with yesterday's commands is better than none.
-            logger.error("Discord refused the commands, so the old ones stay: %s", error)
+        everywhere = any(known.get(name) != told[name] for name in ("whom", "hash"))
+        if everywhere and not await _synced(tree, None):
             return False
+        if not await self._tell_operators(tree, known, told, operators):
+            told = {name: told[name] for name in ("whom", "hash")}
         if self._record is not None:
             await asyncio.to_thread(_write, self._record, told)
         logger.info("told Discord the commands")
         return True
+
+    async def _tell_operators(
+        self, tree: app_commands.CommandTree[Any], known: dict[str, str], told: dict[str, str],
+        operators: discord.Object | None,
+    ) -> bool:  # fmt: skip
+        """Tell the operators' server its commands, and another one, which was theirs, that it has none any more."""
+        before = known.get("operators")
+        if before is not None and before != told.get("operators") and known.get("whom") == told["whom"]:
+            await _synced(tree, discord.Object(int(before)))
+        return operators is None or await _synced(tree, operators)
+
+
+async def _synced(tree: app_commands.CommandTree[Any], guild: discord.Object | None) -> bool:
+    """Whether Discord took the commands: those of everywhere, or of one server."""
+    try:
+        await tree.sync(guild=guild)
+    except discord.DiscordServerError:
+        raise
+    except (discord.HTTPException, app_commands.AppCommandError) as error:
+        # Discord keeps the commands it knows; a bot with yesterday's commands is better than none.
+        where = "" if guild is None else f" of the server {guild.id} (discord.operator_guild_id)"
+        logger.error("Discord refused the commands%s, so the old ones stay: %s", where, error)
+        return False
+    return True
 
 
 def _read(record: Path) -> Any:

@@ -25,6 +25,9 @@ COGS: Final = (
 )
 """The modules with commands (``COMMANDS``) or with what buttons do; nothing is found by searching."""
 
+ADMIN: Final = "cogs.admin"
+"""The module with the commands of operators (``OPERATORS_COMMANDS``), which are there in their own server alone."""
+
 BUTTONS: Final = frozenset(
     {"pause", "resume", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"}
 )
@@ -42,24 +45,34 @@ class Tree(app_commands.CommandTree[Any]):
         await refuse(interaction, error)
 
 
-def load(tree: app_commands.CommandTree[Any], modules: Iterable[str] = COGS) -> None:
+def load(
+    tree: app_commands.CommandTree[Any], modules: Iterable[str] = COGS, *, operators: discord.Object | None = None
+) -> None:
     """Add every module's commands to the tree, or none of them.
+
+    Args:
+        operators: the operators' server, which gets commands of its own.
 
     Raises:
         CogsFailed: a module cannot be imported, two commands share a name, or a button would do nothing.
     """
-    commands: list[app_commands.Command[Any, ..., Any] | app_commands.Group] = []
-    for name in modules:
-        try:
-            commands += getattr(importlib.import_module(name), "COMMANDS", ())
-        except Exception as error:  # whatever a module raises while it is imported
-            raise CogsFailed(f"the commands of {name} could not be loaded: {type(error).__name__}: {error}") from error
+    commands = [command for name in modules for command in _commands_of(name, "COMMANDS")]
+    for_operators = [] if operators is None else _commands_of(ADMIN, "OPERATORS_COMMANDS")
     idle = BUTTONS - verbs()
     if idle:
         raise CogsFailed(f"no module says what these buttons do: {', '.join(sorted(idle))}")
     try:
         for command in commands:
             tree.add_command(command)
+        for command in for_operators:
+            tree.add_command(command, guild=operators)
     except app_commands.AppCommandError as error:
         tree.clear_commands(guild=None)
         raise CogsFailed(f"the commands could not be put together: {error}") from error
+
+
+def _commands_of(module: str, name: str) -> list[app_commands.Command[Any, ..., Any] | app_commands.Group]:
+    try:
+        return list(getattr(importlib.import_module(module), name, ()))
+    except Exception as error:  # whatever a module raises while it is imported
+        raise CogsFailed(f"the commands of {module} could not be loaded: {type(error).__name__}: {error}") from error

@@ -9,10 +9,11 @@ from typing import Any, Final, Protocol, cast
 import discord
 
 from cogs.incidents import Incidents
+from cogs.operators import Operators
 from cogs.undo import RecentUndos
 from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
-from schedule_zero.errors import Unavailable
+from schedule_zero.errors import Forbidden, Unavailable
 from schedule_zero.event import Event
 from schedule_zero.requests import Request
 from schedule_zero.views import View
@@ -29,6 +30,7 @@ class Front(Protocol):
     core: CoreClient
     incidents: Incidents
     undos: RecentUndos
+    operators: Operators
 
 
 def front_of(interaction: Interaction) -> Front:
@@ -89,3 +91,14 @@ class _Bounded(CoreClient):
 def core_of(interaction: Interaction) -> CoreClient:
     """The core, asked in the person's own name, and not for ever."""
     return _Bounded(front_of(interaction).core.acting_as(actor_of(interaction)))
+
+
+def service_of(interaction: Interaction) -> CoreClient:
+    """The core, asked for the whole service, and not for ever.
+
+    Raises:
+        Forbidden: it is no operator who asks, or not in the operators' server.
+    """
+    if not front_of(interaction).operators.include(interaction):
+        raise Forbidden("This is for those who run the service, in their own server.")
+    return _Bounded(front_of(interaction).core)

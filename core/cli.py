@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.commands.up import Up
 
 NAME = "schedule-zero"
+HANDLER = "handler"
 
 
 def _tell_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -42,8 +43,10 @@ def _tell_version(context: click.Context, _option: click.Parameter, wanted: bool
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process: 0 done, 1 failed, 2 the input was wrong."""
-    os.umask(0o077)  # what a command writes (ledger, outbox, keys, backups) is for its own user alone
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] != [HANDLER]:  # what our commands write (ledger, outbox, keys, backups) is for their own user alone
+        os.umask(0o077)
+    sys.exit(run(words))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -182,6 +185,21 @@ def preview(text: str, timezone: str, count: int, after: str | None, dst: str, a
     from core.commands.preview import show
 
     show(text, timezone=timezone, count=count, after=after, dst=dst, as_json=as_json)
+
+
+@cli.command(
+    HANDLER, cls=click.Command, add_help_option=False, context_settings={"ignore_unknown_options": True},
+    options_metavar="MODULE:OBJECT [OPTIONS]",
+)  # fmt: skip
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
+def handler(words: tuple[str, ...]) -> int:
+    """Serve a handler of yours in a process of its own."""
+    from schedule_zero.serving import main as serve  # the kit reads the words itself: it has the same command alone
+
+    try:
+        return serve(words)
+    except SystemExit as end:  # its parser leaves so after --help and after a mistake
+        return int(end.code or 0)
 
 
 @cli.group(cls=Group)

@@ -9,7 +9,6 @@ from typing import Any, Final
 UNHEEDED: Final = (
     "mode",
     "http.oauth",
-    "discord.operator_ids",
     "governor.plans.*.sends_per_channel",
     "governor.plans.*.dms_per_hour",
     "governor.guilds.*.sends_per_channel",

@@ -91,6 +91,8 @@ def _started(locks: Path) -> Server:
         check=True, stdout=subprocess.DEVNULL, **_as_ordinary_user(folder),
     )  # fmt: skip
     (data / "pg_hba.conf").write_text(MAY_ENTER)
+    with (data / "postgresql.conf").open("a") as configuration:
+        configuration.writelines(f"{name} = '{value}'\n" for name, value in CONFIGURATION.items())
     for _ in range(5):
         server = Server(str(sockets), _free_port())
         guard = subprocess.Popen(
@@ -270,7 +272,7 @@ def database_url(databases: Databases) -> Iterator[str]:
 
 def guard(folder: Path, programs: Path, port: int, locks: Path) -> int:
     """Run the server until nobody uses it any more; 1 when it ended by itself."""
-    settings = {**CONFIGURATION, "port": str(port), "unix_socket_directories": str(folder / "sockets")}
+    settings = {"port": str(port), "unix_socket_directories": str(folder / "sockets")}
     with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", folder / "data", *(f"--{name}={value}" for name, value in settings.items())],

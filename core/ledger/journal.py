@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, bindparam, column, delete, func, literal_c
 from core.ledger.connection import Asked, Reading, Session, Step
 from core.ledger.recent import RecentEvents
 from core.ledger.rows import EventRow
-from core.ledger.statement import Change, Insert, Query, fields_of, given
+from core.ledger.statement import Change, Insert, Query, among, fields_of
 from core.ledger.tables import cursors, facts, journal
 from schedule_zero.event import Event
 from schedule_zero.instant import spell
@@ -27,7 +27,6 @@ _CURSOR: Final[Query[tuple[int, int]]] = Query(
     tuple[int, int],
     "subscriber",
 )
-_KINDS: Final = given("kind", parameter="kinds")
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _Stored = tuple[int, int, str, str | None, str | None, str | None, str]
 
@@ -116,7 +115,7 @@ def _after(by_kind: bool, by_guild: bool) -> Query[_Stored]:
         where.append(journal.c.guild_id == bindparam("guild_id"))
         names.append("guild_id")
     if by_kind:
-        where.append(journal.c.kind.in_(select(_KINDS.c.kind)))
+        where.append(among(journal.c.kind, "kinds"))
         names.append("kinds")
     statement = select(*journal.columns).where(*where).order_by(journal.c.seq).limit(bindparam("limit"))
     return Query(statement, _Stored, *names, "limit")

@@ -27,7 +27,7 @@ from core.ledger import tables
 from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove
 from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
-from core.ledger.statement import Change, Insert, Query, fields_of, given
+from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import attempts, leases, runs, schedules, standings
 from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
 
@@ -38,7 +38,7 @@ _BEYOND: Final[ColumnElement[str]] = literal_column("'~'")
 _COLUMNS: Final = [runs.c[name] for name in fields_of(RunRow)]
 _ATTEMPT: Final = [attempts.c[name] for name in fields_of(AttemptRow)]
 _IDS: Final = given("id", parameter="ids")
-_GIVEN_IDS: Final = runs.c.id.in_(select(_IDS.c.id))
+_GIVEN_IDS: Final = among(runs.c.id, "ids")
 _ACTIVE: Final = text(f"runs.{tables.RUN_ACTIVE}")
 _OPEN: Final = and_(_ACTIVE, runs.c.state != literal_column("'waiting'"))
 _WAITING: Final = and_(_ACTIVE, runs.c.state == literal_column("'waiting'"))
@@ -57,7 +57,7 @@ _BY_OCCURRENCE: Final[Query[RunRow]] = Query(
     "occurrence",
 )
 _ATTEMPTS: Final[Query[AttemptRow]] = Query(
-    select(*_ATTEMPT).where(attempts.c.run_id.in_(select(_IDS.c.id))).order_by(attempts.c.run_id, attempts.c.attempt),
+    select(*_ATTEMPT).where(among(attempts.c.run_id, "ids")).order_by(attempts.c.run_id, attempts.c.attempt),
     AttemptRow,
     "ids",
 )
@@ -70,7 +70,7 @@ _NEWEST: Final[Query[RunRow]] = Query(
 )
 _ACTIVE_OF: Final[Query[ActiveRun]] = Query(
     select(*(runs.c[name] for name in fields_of(ActiveRun)))
-    .where(_ACTIVE, runs.c.schedule_id.in_(select(_IDS.c.id)))
+    .where(_ACTIVE, among(runs.c.schedule_id, "ids"))
     .order_by(runs.c.due, runs.c.id),
     ActiveRun,
     "ids",
@@ -340,7 +340,7 @@ _PURGEABLE: Final[Query[str]] = Query(
     "before",
     "limit",
 )
-_PURGE_ATTEMPTS: Final = Change(delete(attempts).where(attempts.c.run_id.in_(select(_IDS.c.id))), "ids")
+_PURGE_ATTEMPTS: Final = Change(delete(attempts).where(among(attempts.c.run_id, "ids")), "ids")
 _PURGE: Final = Change(delete(runs).where(_GIVEN_IDS), "ids")
 
 

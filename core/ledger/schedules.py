@@ -13,7 +13,7 @@ from core.ledger import tables
 from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance
 from core.ledger.rows import Advance, DueRow, ScheduleRow
-from core.ledger.statement import Change, HasEntry, Insert, Query, fields_of, given
+from core.ledger.statement import Change, HasEntry, Insert, Query, among, fields_of, given
 from core.ledger.tables import runs, schedules, standings
 
 _FIELDS: Final = fields_of(ScheduleRow)
@@ -39,9 +39,8 @@ def _select(where: Sequence[Any], order: Sequence[Any] = (), limit: bool = False
     return statement.limit(bindparam("limit")) if limit else statement
 
 
-_IDS: Final = given("id", parameter="ids")
 _GET: Final = _rows("id", where=[schedules.c.id == bindparam("id")])
-_GET_MANY: Final = _rows("ids", where=[schedules.c.id.in_(select(_IDS.c.id))])
+_GET_MANY: Final = _rows("ids", where=[among(schedules.c.id, "ids")])
 _BY_NAME: Final = _rows(
     "guild_id",
     "name",
@@ -216,7 +215,8 @@ _FITS: Final = (
     standings.c.id == _STEPS.c.id,
     standings.c.revision == _STEPS.c.revision,
     standings.c.next_due == _STEPS.c.due,
-    _ACTIVE,
+    standings.c.state
+    == "active",  # not in the words of an index: it is found by its id, never among all that are active
 )
 _MOVED: Final = {name: _STEPS.c[name] for name in ("next_due", "last_due", "fired")}
 # Two statements, because leaving ``state`` alone leaves two indexes alone: 6 µs instead of 9 µs a schedule.
@@ -224,7 +224,7 @@ _ADVANCE: Final = Change(update(standings).values(_MOVED).where(*_FITS), "rows")
 _ADVANCE_LAST: Final = Change(update(standings).values({**_MOVED, "state": _STEPS.c.state}).where(*_FITS), "rows")
 _FREE_NAMES: Final = Change(
     update(schedules).values(live=literal_column("0")).where(
-        schedules.c.id.in_(select(_IDS.c.id)),
+        among(schedules.c.id, "ids"),
         exists().where(standings.c.id == schedules.c.id, text("standings.state IN ('deleted', 'done')")),
     ),
     "ids",
@@ -250,8 +250,8 @@ _PURGEABLE: Final[Query[str]] = Query(
     "before",
     "limit",
 )
-_PURGE: Final = Change(delete(schedules).where(schedules.c.id.in_(select(_IDS.c.id))), "ids")
-_PURGE_STANDING: Final = Change(delete(standings).where(standings.c.id.in_(select(_IDS.c.id))), "ids")
+_PURGE: Final = Change(delete(schedules).where(among(schedules.c.id, "ids")), "ids")
+_PURGE_STANDING: Final = Change(delete(standings).where(among(standings.c.id, "ids")), "ids")
 
 
 class ScheduleChanges(Schedules):

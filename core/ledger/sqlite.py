@@ -25,7 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from core.ledger.connection import Fault, Locked, Lost, Mark, NoRoom, Step, StepFailed, Violation
 from core.ledger.port import StoreError
-from core.ledger.statement import Change, GivenRows, HasEntry, Insert, Query, Statement, fields_of
+from core.ledger.statement import Among, Change, GivenRows, HasEntry, Insert, Query, Statement, fields_of
 
 # SQLITE_MAX_VARIABLE_NUMBER since 3.32.
 _VARIABLES: Final = 32_766
@@ -141,6 +141,12 @@ def _given(element: GivenRows, compiler: SQLCompiler, **kw: Any) -> str:
         return f"(SELECT value AS {element.names[0]} FROM json_each({rows}))"  # noqa: S608 - the name is ours
     listed = ", ".join(f"json_extract(value, '$[{place}]') AS \"{name}\"" for place, name in enumerate(element.names))
     return f"(SELECT {listed} FROM json_each({rows}))"  # noqa: S608 - the names are ours
+
+
+@compiles(Among, "sqlite")
+def _among(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - only binds
 
 
 @compiles(HasEntry, "sqlite")

@@ -76,6 +76,17 @@ def given(*names: str, parameter: str = ROWS) -> TableValuedAlias:
     return GivenRows(names, parameter).table_valued(*(column(name) for name in names), name="given")
 
 
+class Among(FunctionElement[bool]):
+    """Whether a column's value is one of those in a parameter: see ``among``."""
+
+    inherit_cache = False
+
+
+def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+    """Whether a column's value is in a list that is given."""
+    return Among(column, bindparam(parameter, type_=Text))
+
+
 class HasEntry(FunctionElement[bool]):
     """Whether a column of JSON text, an object of texts, holds a key with a value."""
 

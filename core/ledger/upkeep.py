@@ -9,9 +9,9 @@ import asyncpg  # type: ignore[import-untyped]
 
 from core.ledger.maintenance import FACTS, MOST_FINDINGS
 from core.ledger.port import StoreError
-from core.ledger.postgresql import dialect
 from core.ledger.reach import Address, explained, hold, reached
 from core.ledger.schema import SchemaState, creation, state_of
+from core.ledger.wording import dialect
 
 _OURS: Final = {"alembic_version", "facts", "schedules"}
 _HEAD: Final = {

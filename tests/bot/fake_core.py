@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -265,6 +265,33 @@ def _status(core: FakeCore, request: ask.GetStatus) -> views.Status:
     )  # fmt: skip
 
 
+_RECORD: Final = views.RecordView(
+    window="PT10M", succeeded=9, failed=1, lost=0, success_rate=0.9, p50="PT0.04S", p95="PT1.2S"
+)
+HANDLER: Final = views.HandlerView(
+    name="reports", healthy=False, in_flight=3, credit=256, record=_RECORD, methods=(),
+    instances=(
+        views.InstanceView(
+            id="reports@a1", software="kit", connected_since=START.isoformat(), last_beat="PT5S", in_flight=3, credit=256,
+            draining=True, available=True, healthy=False, trouble="its beats stopped",
+        ),
+    ),
+)  # fmt: skip
+LAG: Final = views.LagView(
+    tick="PT2S", due=7, last_tick=None, dispatch="PT0.5S", ready=12, waiting=40, in_flight=5, uncommitted=1
+)
+_SCOPE: Final = views.QueueScope(
+    scope="guild:7", limit="running", runs=30, words="Guild 7 has 2 of 2 runs going at once.",
+    until=START.isoformat(),
+)  # fmt: skip
+QUEUE: Final = views.QueueView(
+    waiting=40, running=5, guild_count=2, scopes=(_SCOPE,),
+    guilds=(
+        views.QueueGuild(guild_id="7", waiting=30, running=2, scopes=(_SCOPE,)),
+        views.QueueGuild(guild_id=None, waiting=10, running=3),
+    ),
+)  # fmt: skip
+
 _USE_CASES: dict[type[Any], Callable[[FakeCore, Any], views.View]] = {
     ask.CreateSchedule: FakeCore.create,
     ask.GetSchedule: FakeCore.get,
@@ -291,4 +318,7 @@ _USE_CASES: dict[type[Any], Callable[[FakeCore, Any], views.View]] = {
     ask.GetUserTimezone: FakeCore.zone,
     ask.PutUserTimezone: FakeCore.zone,
     ask.GetStatus: _status,
+    ask.ListHandlers: lambda core, request: views.HandlerPage(items=(HANDLER,)),
+    ask.GetLag: lambda core, request: LAG,
+    ask.GetQueue: lambda core, request: QUEUE,
 }

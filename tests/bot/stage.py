@@ -30,6 +30,8 @@ class BotSettings(msgspec.Struct, frozen=True):
 
     api_base: str | None
     shards: Any = "auto"
+    operator_ids: tuple[str, ...] = ()
+    operator_guild_id: str | None = None
 
 
 class Host:

@@ -16,15 +16,24 @@ from bot.tree import Tree, load
 from tests.bot.fake_core import World
 from tests.cogs.stage import make_bot
 
+OPERATORS = discord.Object(7)
+
 
 class Told(Tree):
-    """A tree that counts how often Discord was told."""
+    """A tree that counts how often Discord was told; ``servers``: which were told which commands of their own."""
 
+    servers: list[tuple[int, list[str]]]
     times = 0
     trouble: Exception | None = None
+    refusing: frozenset[int] = frozenset()
 
     async def sync(self, *, guild: Any = None) -> list[app_commands.AppCommand]:
-        assert guild is None
+        if guild is not None:
+            self.servers.append((guild.id, [command.name for command in self.get_commands(guild=guild)]))
+            if guild.id in self.refusing:
+                response: Any = SimpleNamespace(status=403, reason="Forbidden")
+                raise discord.Forbidden(response, "Missing Access")
+            return []
         self.times += 1
         if self.trouble is not None:
             raise self.trouble
@@ -37,7 +46,8 @@ async def tree() -> Told:
     # A client has one tree; this one replaces it before anything was loaded.
     bot._connection._command_tree = None
     tree = Told(bot)
-    load(tree)
+    tree.servers = []
+    load(tree, operators=OPERATORS)
     return tree
 
 
@@ -126,3 +136,36 @@ async def test_a_bot_that_is_closed_tells_no_commands_later(tree: Told) -> None:
     sync.stop()
     await asyncio.wait([waiting], timeout=5)
     assert waiting.cancelled()
+
+
+# ── the operators' server ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_operators_server_is_told_its_commands_once(tree: Told, tmp_path: Path) -> None:
+    for _ in range(2):
+        await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x", operators=OPERATORS)
+    assert (tree.times, tree.servers) == (1, [(7, ["admin"])])
+
+
+async def test_a_server_that_was_the_operators_has_no_such_commands_any_more(tree: Told, tmp_path: Path) -> None:
+    record = tmp_path / "x.json"
+    await TreeSync(record).sync(tree, whom="1 at x", operators=OPERATORS)
+    other = discord.Object(8)
+    tree.add_command(app_commands.Group(name="other", description="…"), guild=other)
+    tree.clear_commands(guild=OPERATORS)
+    await TreeSync(record).sync(tree, whom="1 at x", operators=other)
+    assert tree.servers[1:] == [(7, []), (8, ["other"])]
+    tree.clear_commands(guild=other)
+    await TreeSync(record).sync(tree, whom="1 at x")
+    assert tree.servers[3:] == [(8, [])]
+    assert tree.times == 1
+
+
+async def test_a_server_that_refuses_its_commands_leaves_the_others_as_they_are_and_is_asked_again(
+    tree: Told, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree.refusing = frozenset({7})
+    for _ in range(2):
+        await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x", operators=OPERATORS)
+    assert (tree.times, len(tree.servers)) == (1, 2)
+    assert "Discord refused the commands of the server 7 (discord.operator_guild_id)" in caplog.text

@@ -46,7 +46,7 @@ def test_the_page_lists_every_option() -> None:
 def test_every_command_explains_itself(command: Command, name: str) -> None:
     said = command(*name.split()[1:], "--help")
     assert said.code == 0
-    assert said.out.startswith("Usage: schedule-zero")
+    assert said.out.lower().startswith(f"usage: {name}")
     assert "--debug" in said.out
 
 

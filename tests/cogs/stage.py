@@ -10,6 +10,7 @@ import simcord
 
 from bot.client import ScheduleZeroBot
 from bot.sync import TreeSync
+from cogs.operators import Operators
 from tests.bot.fake_core import World
 from tests.cogs.strict_core import StrictCore
 
@@ -58,9 +59,9 @@ class Stage:
         return str(self.guild.id)
 
 
-def make_bot(world: World) -> ScheduleZeroBot:
+def make_bot(world: World, operators: Operators | None = None) -> ScheduleZeroBot:
     """The real bot on a core of plain dicts."""
-    return ScheduleZeroBot(StrictCore(world), sync=TreeSync(None), shards=1)
+    return ScheduleZeroBot(StrictCore(world), sync=TreeSync(None), shards=1, operators=operators)
 
 
 def texts(message: Any) -> str:

@@ -13,6 +13,7 @@ import pytest
 from discord import app_commands
 
 from bot.tree import COGS, CogsFailed, Tree, load
+from cogs.operators import Operators
 from tests.bot.fake_core import World
 from tests.cogs.stage import make_bot
 
@@ -39,21 +40,29 @@ SURFACE = {
     "settings timezone": "tz*?",
     "settings channels": "default log review failures clear",
     "status": "",
+    "admin health": "",
+    "admin lag": "",
+    "admin queue": "",
     "help": "topic?",
 }
-PERMISSIONS = {"schedule": "manage_messages", "settings": "manage_guild"}
-GUILD_ONLY = {"schedule", "settings"}
+OPERATORS = Operators(["1"], "2")
+PERMISSIONS = {"admin": "administrator", "schedule": "manage_messages", "settings": "manage_guild"}
+GUILD_ONLY = {"admin", "schedule", "settings"}
 
 
 @pytest.fixture
 async def tree() -> Tree:
-    bot = make_bot(World())
-    load(bot.tree)
+    bot = make_bot(World(), OPERATORS)
+    load(bot.tree, operators=OPERATORS.guild)
     return bot.tree
 
 
+def _commands(tree: Tree) -> list[Any]:
+    return [*tree.get_commands(), *tree.get_commands(guild=OPERATORS.guild)]
+
+
 def _leaves(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
-    for command in tree.get_commands():
+    for command in _commands(tree):
         payload: dict[str, Any] = dict(command.to_dict(tree))
         inner = [option for option in payload["options"] if option["type"] == 1]
         yield from ((f"{payload['name']} {option['name']}", option) for option in inner)
@@ -72,7 +81,7 @@ async def test_the_names_are_the_fixed_ones(tree: Tree) -> None:
 
 
 async def test_who_may_use_a_group_and_where_is_declared_on_the_group(tree: Tree) -> None:
-    for command in tree.get_commands():
+    for command in _commands(tree):
         payload: dict[str, Any] = dict(command.to_dict(tree))
         needed = payload["default_member_permissions"]
         named = None if needed is None else discord.Permissions(int(needed))
@@ -83,7 +92,7 @@ async def test_who_may_use_a_group_and_where_is_declared_on_the_group(tree: Tree
 
 
 async def test_discords_limits_hold(tree: Tree) -> None:
-    for command in tree.get_commands():
+    for command in _commands(tree):
         payload: dict[str, Any] = dict(command.to_dict(tree))
         assert _characters(payload) <= 8_000
         for part in _parts(payload):
@@ -133,6 +142,14 @@ async def test_two_commands_of_one_name_are_refused_and_none_is_loaded() -> None
     with pytest.raises(CogsFailed, match="could not be put together"):
         load(bot.tree)
     assert bot.tree.get_commands() == []
+
+
+@pytest.mark.parametrize("operators", [Operators(), Operators(["1"]), Operators((), "2")])
+async def test_commands_of_operators_are_nowhere_unless_both_people_and_server_are_named(operators: Operators) -> None:
+    bot = make_bot(World(), operators)
+    load(bot.tree, operators=operators.guild)
+    assert operators.guild is None
+    assert bot.tree.get_commands(guild=OPERATORS.guild) == []
 
 
 # ── documentation ────────────────────────────────────────────────────────────────────────────────────────────

@@ -39,7 +39,6 @@ processes: {core: {}, handlers: [{module: "a:B"}]}
     ) == [
         (1, "mode"),
         (2, "http.oauth.client_id"),
-        (4, "discord.operator_ids"),
         (7, "governor.plans.unverified.sends_per_channel"),
         (9, "governor.guilds.123.dms_per_hour"),
         (10, "governor.methods.webhook.post.adaptive"),
@@ -52,10 +51,10 @@ processes: {core: {}, handlers: [{module: "a:B"}]}
 def test_a_variable_is_named_as_well(tmp_path: Path) -> None:
     path = tmp_path / "schedule-zero.yaml"
     path.write_text("mode: full\n", encoding="utf-8")
-    _, notes = read_config(path, {"SCHEDULE_ZERO__DISCORD__OPERATOR_IDS": "[1]", "SCHEDULE_ZERO__MODE": "reporter"})
+    _, notes = read_config(path, {"SCHEDULE_ZERO__PROCESSES": "{bot: {}}", "SCHEDULE_ZERO__MODE": "reporter"})
     assert [str(note) for note in notes] == [
-        "SCHEDULE_ZERO__DISCORD__OPERATOR_IDS: discord.operator_ids has no effect in this version",
         "SCHEDULE_ZERO__MODE: mode has no effect in this version",
+        "SCHEDULE_ZERO__PROCESSES: processes.bot has no effect in this version",
     ]
 
 

@@ -199,8 +199,8 @@ def _results(evidence: Evidence) -> Iterator[Breach]:
     done = {(effect.run_id, effect.attempt): effect.process for effect in evidence.effects if effect.what == "done"}
     counted = {attempt.run_id: attempt.attempt for attempt in evidence.left.attempts if attempt.outcome == "succeeded"}
     for run in evidence.left.runs:
-        if run.state != "succeeded" or run.id not in counted:
-            continue
+        if run.state != "succeeded" or run.id not in counted or run.handler == "discord":
+            continue  # what the discord handler did stands in Discord
         result = msgspec.json.decode(run.result or "null")
         attempt = counted[run.id]
         expected = {"run": run.id, "attempt": attempt, "process": done.get((run.id, attempt))}

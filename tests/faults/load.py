@@ -91,7 +91,7 @@ class Load:
     async def single(self, method: str, due: int, seconds: float = 0.0) -> Single:
         """A schedule due once, acknowledged."""
         spec = self._spec(method, DateTrigger(at=instant.spell(due)), seconds, {})
-        single = Single((await self._create(spec)).id, method, due, promise_of(spec))
+        single = Single((await self.create(spec)).id, method, due, promise_of(spec))
         self.asked.singles.append(single)
         return single
 
@@ -103,7 +103,7 @@ class Load:
         """A recurring schedule, acknowledged."""
         start = now() + instant.SECOND
         spec = self._spec(method, IntervalTrigger(every=every, start=instant.spell(start)), seconds, policy, handler)
-        made = await self._create(spec)
+        made = await self.create(spec)
         first = instant.parse(made.next_fire_times[0])
         series = Series(
             made.id, method, first, instant.parse_duration(every), promise_of(spec),
@@ -153,7 +153,8 @@ class Load:
 
     # ── how it is asked ──────────────────────────────────────────────────────────────────────────────────────
 
-    async def _create(self, spec: ScheduleSpec) -> Schedule:
+    async def create(self, spec: ScheduleSpec) -> Schedule:
+        """Any schedule, acknowledged."""
         key = self._key()
         return await self._asked(lambda: self._client.create_schedule(spec, idempotency_key=key))
 

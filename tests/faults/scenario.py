@@ -12,7 +12,7 @@ from random import Random
 import msgspec
 
 from schedule_zero.event import EventKind
-from tests.faults import acts, windows
+from tests.faults import acts, bots, windows
 from tests.faults.effects import read_effects
 from tests.faults.judge import Breach, Evidence, Kind, judge
 from tests.faults.left import Left, Told
@@ -53,6 +53,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("kill-core", acts.kill_core, 40, 15),
     Scenario("windows", windows.kill_in_windows, 5, 120, proxied=True, level="debug"),
     Scenario("kill-handler", acts.kill_hands, 60, 15),
+    Scenario("kill-bot", bots.kill_bot, 20, 30),
     Scenario("freeze-core", acts.freeze_core, 20, 20),
     Scenario("freeze-handler", acts.freeze_hands, 20, 20),
     Scenario("cut-5", acts.cut_5, 6, 30, proxied=True),

@@ -78,6 +78,7 @@ class Stage:
     """Starts processes, and ends every one that it started.
 
     Attributes:
+        config: the configuration of the core, and of a bot beside it.
         client: speaks to whichever core runs now.
         keyed: whether the core speaks to handlers encrypted, and each has a key of its own.
         proxied: whether handlers and follower connect by way of a proxy each; ``hearing`` is the follower's.
@@ -103,18 +104,18 @@ class Stage:
         self.wrong: list[str] = []
         self.notes: list[str] = []
         self.hands: list[Hands] = []
-        self._http, self._zmq = Port(), Port()
+        self._http, self._zmq, self._clients = Port(), Port(), Port()
         self._lives: list[Life] = []
-        self._config = folder / "schedule-zero.yaml"
+        self.config = folder / "schedule-zero.yaml"
         settings = {
             "data_dir": str(self.data), "store": self.store.settings(),
             "http": {"bind": f"127.0.0.1:{self._http.number}"},
-            "zmq": {"handlers": self.handlers_at, "clients": ANY_PORT, "events": ANY_PORT, "curve": "on" if keyed else "auto"},
+            "zmq": {"handlers": self.handlers_at, "clients": f"tcp://127.0.0.1:{self._clients.number}", "events": ANY_PORT, "curve": "on" if keyed else "auto"},
             "log": {"level": level, "format": "json"},
             "governor": {"global": GENEROUS, "plans": {"verified": {**GENEROUS, "schedules": 1_000_000}},
                          "default_plan": "verified"},
         }  # fmt: skip
-        self._config.write_bytes(msgspec.yaml.encode(settings))
+        self.config.write_bytes(msgspec.yaml.encode(settings))
         self.core: Life
         self.client: HttpClient
         self.follower: Follower
@@ -144,13 +145,13 @@ class Stage:
 
     async def start_core(self) -> None:
         """A core, and wait until it answers."""
-        self.core = self.start([sys.executable, "-m", "core.cli", "core", "--config", str(self._config)])
+        self.core = self.start([sys.executable, "-m", "core.cli", "core", "--config", str(self.config)])
         await self.core.says(DOOR_OPEN)
 
-    def start(self, command: list[str]) -> Life:
+    def start(self, command: list[str], **environ: str) -> Life:
         """Any process; its effects are this stage's."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))}
-        life = Life(command, kept | {FOLDER: str(self.effects), "PYTHONUNBUFFERED": "1"})
+        life = Life(command, kept | {FOLDER: str(self.effects), "PYTHONUNBUFFERED": "1"} | environ)
         self._lives.append(life)
         return life
 
@@ -262,7 +263,7 @@ class Stage:
             await asyncio.to_thread(life.close)
         for proxy in self.proxies():
             await proxy.close()
-        for port in (self._http, self._zmq):
+        for port in (self._http, self._zmq, self._clients):
             port.close()
         for number, life in enumerate(self._lives):
             (self.folder / f"life-{number:03}.log").write_text("\n".join(life.log), encoding="utf-8")
