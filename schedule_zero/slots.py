@@ -45,10 +45,10 @@ class Slots:
             seat.tell()
 
     def part(self, seat: Seat) -> int:
-        """What one core may hold."""
-        taking = [one for one in self._seats if one.taking]
+        """What one core may hold; of one that is not there yet, what it will be offered when it comes."""
+        taking = [one for one in self._seats if one.taking or one is seat]
         free = max(0, self.most - sum(one.held for one in self._seats))
-        share, rest = divmod(free, max(1, len(taking)))
+        share, rest = divmod(free, len(taking))
         ranked = sorted(taking, key=lambda one: (one.held, (self._seats.index(one) + self._turn) % len(self._seats)))
         return seat.held + share + (seat in ranked[:rest])
 

@@ -59,7 +59,10 @@ async def appeared(folder: Path, played: Played | None = None) -> list[int]:
         while not (folder / "pids").exists():
             assert played is None or not played._task.done()
             await asyncio.sleep(0.005)
-    return [int(pid) for pid in (folder / "pids").read_text().split()]
+    async with asyncio.timeout(20):
+        while not (pids := [int(pid) for pid in (folder / "pids").read_text().split()]):
+            await asyncio.sleep(0.005)
+    return pids
 
 
 async def gone(processes: list[int]) -> None:
@@ -147,6 +150,19 @@ async def test_the_whole_group_ends_when_it_is_told_to(
     end(played)
     assert (await played.outcome()).status == ("cancelled" if end is Played.cancel else "timed_out")
     assert not any(alive(process) for process in processes)
+
+
+async def test_a_program_may_end_by_itself_when_it_is_told_to(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, time; folder = sys.argv[1];"
+        "signal.signal(signal.SIGTERM, lambda *_: (open(folder + '/tidied', 'w'), sys.exit()));"
+        "open(folder + '/pids', 'w').write(str(os.getpid())); time.sleep(600)"
+    )
+    played = begin(python(code, str(tmp_path), grace=20), "it")
+    await appeared(tmp_path, played)
+    played.cancel()
+    assert (await played.outcome()).status == "cancelled"
+    assert (tmp_path / "tidied").exists()
 
 
 async def test_what_a_program_leaves_running_ends_with_it(tmp_path: Path) -> None:

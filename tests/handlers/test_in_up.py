@@ -42,6 +42,22 @@ def once() -> None: ...
 """
 
 
+TALKER = """
+import logging
+from schedule_zero import Handler, method
+
+class Talker(Handler):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    async def start(self) -> None:
+        logging.getLogger("talker").warning("the key is %s", self.key)
+
+    @method
+    def do(self) -> None: ...
+"""
+
+
 def configure(folder: Path, *entries: dict[str, Any]) -> None:
     """Write the configuration with these handlers. JSON is YAML."""
     (folder / "schedule-zero.yaml").write_text(json.dumps({"handlers": {"builtin": entries}}))
@@ -145,7 +161,12 @@ async def test_a_webhook_is_called_with_secrets_that_no_log_shows(
         "headers": {"Authorization": "Key ${HOOK_KEY}"},
         "secret": "${HOOK_SIGN}",
     }
-    configure(tmp_path, {"module": "handlers.webhook", "options": options})
+    (tmp_path / "talker.py").write_text(TALKER)
+    configure(
+        tmp_path,
+        {"module": "handlers.webhook", "options": options},
+        {"module": "talker", "options": {"key": "${HOOK_KEY}"}},
+    )
     with running(tmp_path, HOOK_KEY="k3y-of-the-hook", HOOK_SIGN="s1gn-of-the-hook") as service:
         client = service.client()
         result = await ended(client, "webhook", "post", url=url, body={"n": 1})
@@ -158,6 +179,7 @@ async def test_a_webhook_is_called_with_secrets_that_no_log_shows(
         await client.close()
         code, said = service.ended(signal.SIGTERM)
     assert code == 0
+    assert "the key is …" in said
     assert "the-hook" not in said
 
 
