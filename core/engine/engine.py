@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from core.engine.acquaintances import kept
 from core.engine.choose import Chosen
 from core.engine.dispatch import RATE, Dispatcher
 from core.engine.entitle import Entitler
@@ -109,6 +110,7 @@ class Engine:
             clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
             died=self._died, end=self._bury,
         )  # fmt: skip
+        self.reception.remember(await kept(self.ledger.reader.notes))
         self.dispatcher.restore_rates(await self.ledger.reader.notes.all(RATE))
         await recovery.open_runs()
         for flight in self.flights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from core.engine.ports import HandlerLink, Instance
@@ -43,26 +44,39 @@ class Fleet:
         if instance.name in self._drained:
             self.drain(instance)
 
-    def leave(self, instance: Instance) -> None:
-        """An instance went. What it could do stays known, so that schedules for it can still be saved."""
+    def remember(self, handler: str, guild_id: str | None, methods: Methods) -> None:
+        """A handler that nobody serves now, and what it could do when somebody did."""
+        left = self._left.setdefault(handler, {})
+        left[guild_id] = methods
+        if not self._instances.setdefault(handler, {}):
+            self._absent[handler] = None
+            self._note_bound(handler, set(left))
+
+    def leave(self, instance: Instance) -> list[str]:
+        """An instance went. What it could do stays known, so that schedules for it can still be saved.
+
+        Returns the handlers that are forgotten for that: of too many absent ones those that are away longest."""
         self._links.pop(instance.name, None)
         handler = instance.handler
         pool = self._instances.get(handler, {})
         if pool.pop(instance.name, None) is None:
-            return
+            return []
         self._left.setdefault(handler, {})[instance.guild_id] = instance.methods
         if pool:
             self._look_who_is_bound(handler)
         else:
             self._absent[handler] = None
-        while len(self._absent) > ABSENT_KEPT:
-            forgotten = next(iter(self._absent))
+        forgotten = list(islice(self._absent, max(0, len(self._absent) - ABSENT_KEPT)))
+        for name in forgotten:
             for kept in (self._absent, self._instances, self._left, self._bound):
-                kept.pop(forgotten, None)
+                kept.pop(name, None)
+        return forgotten
 
     def _look_who_is_bound(self, handler: str) -> None:
         """Note the guilds that instances of a handler work for, if not all do for all. Of who went it stays known."""
-        guilds = {instance.guild_id for instance in self._instances[handler].values()}
+        self._note_bound(handler, {instance.guild_id for instance in self._instances[handler].values()})
+
+    def _note_bound(self, handler: str, guilds: set[str | None]) -> None:
         if guilds == {None}:
             self._bound.pop(handler, None)
         else:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 import structlog
 
+from core.engine.acquaintances import Acquaintance, acquaintance
 from core.engine.fleet import Fleet
 from core.engine.herald import Herald
 from core.engine.ports import Clock, HandlerLink, Instance
@@ -21,15 +24,29 @@ class Reception:
         self._clock = clock
         self._fleet = fleet
         self._herald = herald
+        self._known: dict[str, Acquaintance] = {}
+
+    def remember(self, known: Iterable[Acquaintance]) -> None:
+        """These were here before this process started."""
+        for who in known:
+            self._known[who.key] = who
+            self._fleet.remember(who.handler, who.guild_id, {method.name: method for method in who.methods})
 
     def join(self, link: HandlerLink) -> None:
         """An instance elsewhere came, or came back."""
         self._fleet.join(link.instance, link)
+        who = acquaintance(link.instance)
+        if self._known.get(who.key) != who:
+            self._known[who.key] = who
+            self._herald.learn(who)
         self._tell(EventKind.HANDLER_CONNECTED, link.instance)
 
     def leave(self, instance: Instance, reason: str) -> None:
         """An instance elsewhere went."""
-        self._fleet.leave(instance)
+        for handler in self._fleet.leave(instance):
+            for key in [key for key, who in self._known.items() if who.handler == handler]:
+                del self._known[key]
+                self._herald.forget(key)
         self._tell(EventKind.HANDLER_DISCONNECTED, instance, reason=reason)
 
     def leaves_soon(self, instance: Instance) -> None:

@@ -7,6 +7,7 @@ import pytest
 from core.engine.fleet import ABSENT_KEPT, Fleet
 from core.engine.health import LOOK_S
 from core.engine.ports import BEAT_S, Instance
+from schedule_zero.errors import Invalid
 from schedule_zero.handler import MethodInfo
 from tests.engine.conftest import Build
 from tests.engine.house import House, Mute
@@ -137,3 +138,32 @@ async def test_one_whose_runs_mostly_fail_is_unhealthy_until_they_do_not(house: 
     house.engine.health._looked = house.clock.monotonic()
     house.engine.health.look()
     assert (await house.heard("handler.connected")).data["handler"] == "hands"
+
+
+async def test_after_a_restart_schedules_for_a_handler_that_is_not_back_yet_can_be_saved(house: House) -> None:
+    house.engine.join(Mute(house.engine))
+    bound = Mute(house.engine, "near@1", "near")
+    bound.instance.guild_id = "7"
+    house.engine.join(bound)
+    await house.heard("handler.connected", count=2)
+    await house.kill()
+    await house.open()
+    assert (await house.schedule(handler="far", method="work")).handler == "far"
+    assert (await house.schedule(handler="near", method="work", guild_id="7")).handler == "near"
+    with pytest.raises(Invalid, match="there is no handler 'near'"):
+        await house.schedule(handler="near", method="work", guild_id="8")
+    house.engine.join(Mute(house.engine))
+    assert list(house.engine.fleet.seats().able("far", "work", None)) == ["far@elsewhere"]
+
+
+async def test_handlers_that_are_forgotten_are_so_for_good(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engine.fleet.ABSENT_KEPT", 1)
+    for name in ("old", "new"):
+        link = Mute(house.engine, f"{name}@1", name)
+        house.engine.join(link)
+        house.engine.leave(link.instance, "it said goodbye")
+    await house.heard("handler.disconnected", count=2)
+    await house.kill()
+    await house.open()
+    assert "old" not in house.engine.fleet.handlers()
+    assert "new" in house.engine.fleet.handlers()
