@@ -73,7 +73,7 @@ async def test_the_page_leads_from_an_empty_folder_to_a_handler_at_work(tmp_path
     mine.mkdir()
     for name, text in files().items():
         (mine / name).write_text(text)
-    make_venv, install, handler, create, listing = commands()
+    make_venv, install, handler, show, create, listing = commands()
     assert make_venv == ["python3", "-m", "venv", ".venv"]
     assert install[:3] == [".venv/bin/pip", "install", "./schedule-zero/schedule_zero"]
     assert handler[0] == ".venv/bin/schedule-zero-handler"
@@ -97,6 +97,8 @@ async def test_the_page_leads_from_an_empty_folder_to_a_handler_at_work(tmp_path
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout)
 
+        shown = ask(show)
+        assert (shown["name"], [method["name"] for method in shown["methods"]]) == ("reports", ["build"])
         place = (await client.list_events(limit=1000)).next
         schedule = ask(create)
         async for event in client.events(place, kinds=("run.succeeded", "run.failed")):
