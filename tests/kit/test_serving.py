@@ -139,6 +139,7 @@ async def test_a_core_that_refuses_does_not_end_what_is_served_to_another(
     assert other.address in await far.said(
         "refuses this handler: the name slow belongs to a handler of the core itself"
     )
+    await came(kind)
     assert (await done(kind, "slow", "short")).result == "done"
     alone = await start(slow, "--core", other.address)
     assert await alone.ended() == 1
