@@ -21,6 +21,7 @@ from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
 from core.web.openapi import describe
+from core.web.pages.handlers import HandlersPage
 from core.web.reading import Reading, whole_body
 from core.web.settings import HttpSettings
 from core.web.stream import EVENT_STREAM, stream
@@ -96,6 +97,7 @@ def build_web(
     own_metrics = CollectorRegistry()
     handlers = [_handler(reading.route, parts.answering(reading)) for reading in readings]
     handlers += _probes(parts)
+    handlers += HandlersPage(door, token_check, secure=(settings.public_url or "").startswith("https:")).routes()
     handlers.append(_described(describe(readings, Health, version)))
     if with_metrics:
         handlers.append(_measured(parts, (REGISTRY, own_metrics)))

@@ -107,7 +107,7 @@ def test_check_config_says_that_nothing_is_wrong(command: Command, tmp_path: Pat
 def test_what_has_no_effect_yet_is_a_warning_of_check_config_and_of_up(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "schedule-zero.yaml").write_text('mode: minimal\ndiscord: {operator_ids: ["1"]}\n')
+    (tmp_path / "schedule-zero.yaml").write_text("mode: minimal\nprocesses: {bot: {}}\n")
     monkeypatch.setattr("core.commands.up.serve", lambda *_: None)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     for name in ("check-config", "up"):
@@ -115,7 +115,7 @@ def test_what_has_no_effect_yet_is_a_warning_of_check_config_and_of_up(
         assert said.code == 0
         assert said.err.splitlines() == [
             "warning: schedule-zero.yaml:1: mode has no effect in this version",
-            "warning: schedule-zero.yaml:2: discord.operator_ids has no effect in this version",
+            "warning: schedule-zero.yaml:2: processes.bot has no effect in this version",
         ]
 
 
