@@ -178,7 +178,9 @@ async def test_what_another_core_changed_is_known_and_a_change_of_ones_own_is_ne
     assert other.token is not None
     reading = asyncio.create_task(keys.load())  # reads, and meanwhile the key is revoked
     await asyncio.sleep(0)
-    ring.put(msgspec.structs.replace(ring.rows()[-1], revoked=1))
+    fresh = ring.row(other.id)
+    assert fresh is not None
+    ring.put(msgspec.structs.replace(fresh, revoked=1))
     await reading
     assert ring.identify(other.token) is None
 
