@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +65,22 @@ class Guard:
         self._curve = curve
         self._doors: dict[bytes, Door] = {}
         self._strangers: dict[str, float] = {}
+        self._inside: dict[bytes, set[str]] = {}
+        self._when_revoked: dict[bytes, Callable[[], None]] = {}
         self._zap: Pump | None = None
+        keyring.on_change(self._look_who_is_inside)
+
+    def when_revoked(self, key: str, cut: Callable[[], None]) -> None:
+        """Call when a key was revoked by which somebody came in at this door, which cannot tell its peers apart."""
+        self._when_revoked[key.encode()] = cut
+
+    def _look_who_is_inside(self) -> None:
+        for domain, cut in self._when_revoked.items():
+            inside = self._inside.get(domain, set())
+            gone = {public for public in inside if self.keyring.of_public(public) is None}
+            if gone:
+                inside -= gone
+                cut()
 
     def bind(
         self, socket: zmq.Socket[bytes], address: str, key: str, *, roles: Collection[KeyRole], strangers: bool = False,
@@ -152,8 +167,10 @@ class Guard:
         public = z85.encode(credentials[0]).decode()
         row = self.keyring.of_public(public)
         if row is not None:
-            may = row.role in door.roles and (door.confined or row.guild_id is None)
-            return public if may else None
+            if row.role not in door.roles or not (door.confined or row.guild_id is None):
+                return None
+            self._inside.setdefault(domain, set()).add(public)
+            return public
         if door.strangers and self.keyring.awaits_registration(self._clock.now()):
             self._let_in(public)
             return public

@@ -18,6 +18,7 @@ import zmq
 from core.gateway.clients import ROLES, House
 from core.gateway.guard import Guard
 from core.gateway.sockets import socket_of
+from core.listening import CannotListen
 from core.service.feeding import Wish
 from schedule_zero.actor import CORE
 from schedule_zero.event import topic
@@ -26,9 +27,12 @@ from schedule_zero.pump import Pump
 SETTING: Final = "zmq.events"
 WAITING: Final = 10_000
 """Events that wait for one slow listener; the rest it misses."""
-LONGEST_TOPIC: Final = 256
+LARGEST_FRAME: Final = 1024
+"""Of a topic, and of CURVE's handshake, whose largest frame takes about 600 bytes."""
 MOST_TOPICS: Final = 10_000
 SEQ: Final = b"seq"
+REBIND_S: Final = 0.05
+REBINDS: Final = 100
 SEQ_S: Final = 1.0
 _SUBSCRIBE: Final = 1
 _encode: Final = msgspec.json.Encoder().encode
@@ -44,8 +48,10 @@ class Hints:
         self._topics: set[bytes] = set()
         self._listened_to = asyncio.Event()
         self._place: tuple[int, int] | None = None
+        self._revoked = asyncio.Event()
         self._pump: Pump
         self.address = ""
+        guard.when_revoked(SETTING, self._revoked.set)
 
     def bind(self, address: str) -> str:
         """Listen; the address, with the port that was found where ``*`` was asked for.
@@ -53,7 +59,7 @@ class Hints:
         Raises:
             CannotListen: the address is taken, not ours, or may not be bound without encryption.
         """
-        socket = socket_of(self._guard, zmq.XPUB, largest=LONGEST_TOPIC, high_water=WAITING)
+        socket = socket_of(self._guard, zmq.XPUB, largest=LARGEST_FRAME, high_water=WAITING)
         # Listeners choose their topics themselves: who is confined to a guild would hear of all.
         self.address = self._guard.bind(socket, address, SETTING, roles=ROLES, confined=False).address
         self._pump = Pump(socket, self._take)
@@ -61,6 +67,31 @@ class Hints:
 
     async def run(self) -> None:
         """Publish while somebody listens, until cancelled."""
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._publish(), name="hints")
+            parts.create_task(self._keep_out(), name="who listens along")
+
+    async def _keep_out(self) -> None:
+        """A listener whose key is revoked is cut off: ZeroMQ cannot send one away, so all are, and the others come back."""
+        while True:
+            await self._revoked.wait()
+            self._revoked.clear()
+            await self._pump.close(0)
+            self._topics.clear()
+            self._listened_to.clear()
+            await self._bind_again()
+
+    async def _bind_again(self) -> None:
+        for _ in range(REBINDS):
+            try:
+                self.bind(self.address)
+            except CannotListen:  # ZeroMQ lets go of an address a moment after it was told to
+                await asyncio.sleep(REBIND_S)
+            else:
+                return
+        self.bind(self.address)
+
+    async def _publish(self) -> None:
         while True:
             await self._listened_to.wait()
             telling = [asyncio.create_task(each, name="hints") for each in (self._tell(), self._tell_seq())]

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import zmq
 from zmq.utils import z85
 
 from core.gateway import clients
@@ -17,7 +18,7 @@ from core.service.keyring import KeyRow
 from schedule_zero import asking, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, MANAGE_MESSAGES, OPERATOR, Actor
-from schedule_zero.curve import new_pair
+from schedule_zero.curve import encrypt, new_pair
 from schedule_zero.errors import Forbidden, Malformed, NotFound, QuotaExceeded, TooLarge, Unauthorized, Unavailable
 from schedule_zero.key import KeyRole
 from schedule_zero.keyfile import KeyFile
@@ -407,3 +408,52 @@ async def test_who_is_confined_does_not_listen_along_where_it_is_encrypted(seale
         assert keys.public is not None
         assert (sealed.guard._judge(door, b"CURVE", [z85.decode(keys.public.encode())]) is not None) is admitted
     await hints.close()
+
+
+class Listener:
+    """A listener to hints, under CURVE; it connects again by itself."""
+
+    def __init__(self, address: str, keys: KeyFile) -> None:
+        self._context = zmq.Context()
+        self.socket = self._context.socket(zmq.SUB)
+        encrypt(self.socket, keys)
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self.socket.subscribe(b"seq")
+        self.socket.connect(address)
+
+    async def hears(self) -> bool:
+        """Whether anything is told, of what is told every second."""
+        while self.socket.poll(0):
+            self.socket.recv_multipart()
+        for _ in range(400):
+            if self.socket.poll(0):
+                return True
+            await asyncio.sleep(0.01)
+        return False
+
+    def close(self) -> None:
+        self.socket.close(0)
+        self._context.term()
+
+
+@pytest.mark.slow
+async def test_a_listener_whose_key_is_revoked_hears_no_more_and_the_others_hear_on(sealed: Desk) -> None:
+    hints = Hints(sealed.slow, sealed.guard)
+    hints.bind("tcp://127.0.0.1:*")
+    running = asyncio.create_task(hints.run())
+    one, two = (Listener(hints.address, pair_for(sealed, name, "operator")) for name in ("one", "two"))
+    try:
+        assert await one.hears()
+        assert await two.hears()
+        (row,) = [row for row in sealed.keyring.rows() if row.name == "one"]
+        before = hints._pump
+        sealed.keyring.put(msgspec.structs.replace(row, revoked=1))
+        await sealed.house.until(lambda: hints._pump is not before)
+        assert await two.hears()
+        assert not await one.hears()
+    finally:
+        one.close()
+        two.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await hints.close()

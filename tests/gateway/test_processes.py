@@ -31,10 +31,10 @@ class Sums(Handler):
 
 
 @contextlib.contextmanager
-def handler(folder: Path, core: str) -> Iterator[subprocess.Popen[str]]:
+def handler(folder: Path, core: str, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The handler of that folder, in a process of its own."""
     (folder / "sums.py").write_text(HANDLER, encoding="utf-8")
-    command = [sys.executable, "-m", "schedule_zero", "handler", "sums:Sums", "--core", core]
+    command = [sys.executable, "-m", "schedule_zero", "handler", "sums:Sums", "--core", core, *options]
     process = subprocess.Popen(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
     try:
         yield process
@@ -67,3 +67,26 @@ async def test_up_gives_work_to_a_handler_of_another_process(tmp_path: Path) -> 
         assert far.returncode == 0
         await client.close()
         assert core.ended(signal.SIGTERM)[0] == 0
+
+
+def keys(folder: Path, core: str, *arguments: str) -> str:
+    """What ``schedule-zero keys`` prints, asked of that core."""
+    command = [sys.executable, "-m", "schedule_zero", "keys", *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "SCHEDULE_ZERO__CORE__ADDRESS": core}
+    return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+async def test_a_handler_registers_itself_over_an_encrypted_door_and_ends_when_its_key_is_revoked(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, SCHEDULE_ZERO__ZMQ__CURVE="on") as core:
+        keys(tmp_path, core.address, "new", "sums", "--role", "handler", "--register", "-o", "sums.key")
+        with handler(tmp_path, core.handlers_at(), "--key", "sums.key") as far:
+            client = core.client()
+            assert (await added(client, 1, 2)).result == 3
+            (key,) = (await client.list_keys()).items
+            assert (key.kind, key.name) == ("curve", "sums")
+            keys(tmp_path, core.address, "revoke", key.id)
+            _, err = far.communicate(timeout=30)
+            assert (far.returncode, err.splitlines()[-1]) == (1, "the key of this handler was revoked")
+            await client.close()

@@ -29,7 +29,9 @@ from schedule_zero.http import HttpClient
 from schedule_zero.routes import METRICS_PATHS, PREFIX, ROUTES
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger
+from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House, Mute
+from tests.gateway.desk import Desk
 from tests.service.people import REMINDER, as_
 
 OURS, THEIRS, PERSON = "1", "2", "person"
@@ -146,14 +148,15 @@ def _bound(house: House, handler: str, guild_id: str | None) -> Mute:
     return link
 
 
-@pytest.fixture(params=["local", "http"])
+@pytest.fixture(params=["local", "http", "zmq"])
 async def confined(world: World, request: pytest.FixtureRequest) -> AsyncIterator[CoreClient]:
     """The client of who is confined to guild 1, over each carrier."""
     if request.param == "local":
         yield as_(world.house, Actor(kind="operator", id=PERSON, guild_id=OURS))
         return
-    async with serving(world) as address:
-        client = HttpClient(address, world.token)
+    door = serving if request.param == "http" else listening
+    async with door(world) as address:
+        client: CoreClient = (HttpClient if request.param == "http" else ZmqClient)(address, world.token)
         yield client
         await client.close()
 
@@ -167,6 +170,15 @@ async def serving(world: World) -> AsyncIterator[str]:
     await server.start()
     yield server.address
     await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def listening(world: World) -> AsyncIterator[str]:
+    """Its door for clients over ZeroMQ; its address."""
+    desk = Desk(world.house)
+    desk.open()
+    yield desk.address
+    await desk.close()
 
 
 async def of_others(world: World) -> Any:
@@ -229,7 +241,9 @@ async def test_in_ones_own_guild_everything_works(world: World, confined: CoreCl
     assert (await confined.undo(deleted.undo.token)).state == "active"
     assert (await confined.change_guild_settings(OURS, {"hour24": False})).hour24 is False
     key = await confined.new_key("mine", "handler", guild_id=OURS)
-    assert {each.name for each in (await confined.list_keys(any_guild=True)).items} == {PERSON, "mine"}
+    listed = (await confined.list_keys(any_guild=True)).items
+    assert {PERSON, "mine"} <= {each.name for each in listed}
+    assert {each.guild_id for each in listed} == {OURS}
     assert (await confined.revoke_key(key.id)).state == "revoked"
     assert [each.name for each in (await confined.suggest_schedules("")).items] != []
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
+from core.ledger.notes import NoteChanges
+from core.ledger.rows import AuditRow
 from core.service import keys as keys_module
 from core.service.keyring import Keyring, KeyRow, digest_of
 from core.service.keys import EXPIRED_KEPT, KEY, REVOKED_KEPT
@@ -35,6 +38,34 @@ async def test_a_token_is_given_once_and_only_its_digest_is_kept(house: House) -
     stored = await house.ledger.reader.notes.all(KEY)
     assert made.token not in str(stored)
     assert digest_of(made.token) in str(stored)
+
+
+async def test_every_change_is_audited_and_no_line_holds_a_secret(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[AuditRow] = []
+    write = NoteChanges.audit
+
+    async def noting(self: NoteChanges, rows: Sequence[AuditRow]) -> None:
+        lines.extend(rows)
+        await write(self, rows)
+
+    monkeypatch.setattr(NoteChanges, "audit", noting)
+    made = await house.client.new_key("far", "handler", register=True, guild_id="1")
+    assert made.token is not None
+    await house.service.keys.register(made.token, "far", PUBLIC)
+    other = await house.client.rotate_key(made.id, public=new_pair().public)
+    await as_(house, CONFINED).revoke_key(made.id)
+    assert [(line.action, line.target, line.actor, line.guild_id) for line in lines] == [
+        ("key.new", made.id, "operator:operator", "1"),
+        ("key.register", made.id, "handler:far", "1"),
+        ("key.rotate", other.id, "operator:operator", "1"),
+        ("key.revoke", made.id, "operator:theirs", "1"),
+    ]
+    told = "".join(f"{line.before}{line.after}" for line in lines)
+    assert made.token not in told
+    assert digest_of(made.token) not in told
+    assert PUBLIC in told
 
 
 async def test_keys_are_there_again_after_a_start(house: House) -> None:
