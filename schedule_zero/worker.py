@@ -96,6 +96,7 @@ class Worker:
         self._lease_s = 6.0
         self._draining = False
         self._was_connected = False
+        self._greeted_at = float("-inf")
         self._leaving: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._over: asyncio.Future[None]
@@ -184,8 +185,7 @@ class Worker:
             case wire.Cancel():
                 self._cancel((message.run_id, message.attempt))
             case wire.Who():
-                self._unwelcome()
-                self._greet()
+                self._asked_who()
             case wire.Welcome():
                 self._beat_s, self._lease_s = message.beat, message.lease
                 if not self.welcomed.is_set():
@@ -206,6 +206,12 @@ class Worker:
             self._unwelcome()
             self._greet()
         self._was_connected = True
+
+    def _asked_who(self) -> None:
+        """Say it, if that was not just said: of all that waited while the connection was cut we are asked one by one."""
+        if self.welcomed.is_set() or time.monotonic() - self._greeted_at > HELLO_AGAIN_S:
+            self._unwelcome()
+            self._greet()
 
     def _unwelcome(self) -> None:
         self.welcomed.clear()
@@ -289,6 +295,7 @@ class Worker:
             self._pump.send([body])
 
     def _greet(self) -> None:
+        self._greeted_at = time.monotonic()
         held = [*self._work, *self._unacknowledged]
         self._told_credit = self._credit()
         hello = wire.Hello(

@@ -151,8 +151,6 @@ class Engine:
 
     def join(self, link: HandlerLink) -> None:
         """An instance elsewhere came, or came back with what it had been given."""
-        instance = link.instance
-        instance.in_flight = sum(1 for flight in self.flights if flight.instance == instance.name)
         self.reception.join(link)
         self.fleet_changed()
 
@@ -355,6 +353,7 @@ class Engine:
 
     def _count(self, flight: Flight) -> None:
         self.governor.restore_running(flight.order.guild_id, _method(flight), flight.instance)
+        self.fleet.had(flight.instance)
 
     def _bury(self, flight: Flight, outcome: Outcome) -> None:
         """End an attempt that died with the last process. It is counted first, as every end is counted off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final
@@ -28,13 +29,15 @@ class Fleet:
         self._left: dict[str, dict[str | None, Methods]] = {}
         self._absent: dict[str, None] = {}
         self._drained: dict[str, None] = {}
+        self._away: Counter[str] = Counter()
 
     def join(self, instance: Instance, link: HandlerLink, checks: dict[str, Method] | None = None) -> None:
         """An instance came. ``checks``: its methods, where they can check arguments in this process.
 
         One that was told to leave and comes back, because only its connection broke, is told again."""
         pool = self._instances.setdefault(instance.handler, {})
-        pool.pop(instance.name, None)  # the newest is last, and its word counts
+        former = pool.pop(instance.name, None)  # the newest is last, and its word counts
+        instance.in_flight = self._away.pop(instance.name, 0) if former is None else former.in_flight
         pool[instance.name] = instance
         self._absent.pop(instance.handler, None)
         self._links[instance.name] = link
@@ -59,8 +62,11 @@ class Fleet:
         self._links.pop(instance.name, None)
         handler = instance.handler
         pool = self._instances.get(handler, {})
-        if pool.pop(instance.name, None) is None:
+        former = pool.pop(instance.name, None)
+        if former is None:
             return []
+        if former.in_flight:
+            self._away[former.name] = former.in_flight
         self._left.setdefault(handler, {})[instance.guild_id] = instance.methods
         if pool:
             self._look_who_is_bound(handler)
@@ -105,10 +111,21 @@ class Fleet:
         """Who can take a run, for one turn of choosing."""
         return Seats(self._instances)
 
+    def had(self, name: str) -> None:
+        """An instance that is not here has an attempt, given to it before this process started."""
+        self._away[name] += 1
+
     def given_back(self, name: str, handler: str) -> None:
+        """An attempt that an instance was chosen for is over: its outcome is committed, or it never began.
+
+        Whoever was away meanwhile, or greeted again, is counted on from where it stood."""
         instance = self._instances.get(handler, {}).get(name)
         if instance is not None:
             instance.in_flight -= 1
+        elif self._away[name] > 1:
+            self._away[name] -= 1
+        else:
+            del self._away[name]
 
     def credit(self) -> int:
         """How many runs all instances together can take at once."""

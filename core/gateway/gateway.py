@@ -175,12 +175,17 @@ class Gateway:
                     self._greet(route, user, message, now)
                     peer = self._peers.get(route)
                 elif peer is None:
-                    self._say(route, wire.Who())
+                    self._ask_who(route)
                     break
                 else:
                     self._hear(peer, message, answers)
         if answers:
             self._host.answer(answers)
+
+    def _ask_who(self, route: bytes) -> None:
+        """Once for all that waited somewhere and comes together."""
+        if route not in self._outgoing:
+            self._say(route, wire.Who())
 
     def _hear(self, peer: Peer, message: Any, answers: list[Answer]) -> None:
         match message:

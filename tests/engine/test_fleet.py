@@ -34,6 +34,25 @@ def join(fleet: Fleet, made: Instance) -> Mute:
     return link
 
 
+def test_who_goes_or_greets_again_between_a_choice_and_its_end_is_counted_on() -> None:
+    fleet = Fleet()
+    fleet.had("far@1")
+    for _ in range(2):  # the second time it greets again without having left
+        join(fleet, instance("far@1", info("a")))
+        seats = fleet.seats()
+        assert seats.able("far", "a", None) == ["far@1"]
+        seats.take("far@1", "far")
+    (there,) = fleet.handlers()["far"]
+    assert there.in_flight == 3
+    fleet.leave(there)
+    fleet.given_back("far@1", "far")
+    join(fleet, back := instance("far@1", info("a")))
+    assert back.in_flight == 2
+    for _ in range(2):
+        fleet.given_back("far@1", "far")
+    assert back.in_flight == 0
+
+
 def test_the_instance_that_came_last_says_what_a_method_is() -> None:
     fleet = Fleet()
     old, new = instance("far@1", info("a", "old"), info("b")), instance("far@2", info("a", "new"), info("c"))

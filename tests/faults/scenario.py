@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -25,6 +26,8 @@ WARM = 20
 """Runs that have succeeded before anything is done to the stage."""
 SETTLED_S = 60.0
 """Seconds in which all must be over, after the last fault was healed and the load stopped."""
+
+THREADS = 64
 
 Act = Callable[[Stage, Load, int], Awaitable[None]]
 
@@ -90,6 +93,8 @@ async def play(scenario: Scenario, times: int, seed: str, folder: Path, store: S
         store: where the ledger is kept; None: a SQLite file in the folder.
     """
     report = Report(scenario.name, times, seed)
+    # Requests to a core that is frozen occupy a thread each, and must not keep others waiting.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     began = time.monotonic()
     stage = Stage(
         folder, Random(seed), store=store, proxied=scenario.proxied, keyed=scenario.keyed, level=scenario.level

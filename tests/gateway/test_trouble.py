@@ -11,6 +11,7 @@ import pytest
 import zmq
 
 from core.gateway.gateway import Gateway
+from core.listening import CannotListen
 from schedule_zero import wire
 from schedule_zero.pump import Pump
 from schedule_zero.run import RunState
@@ -136,6 +137,18 @@ async def test_an_order_that_was_not_begun_is_given_again_also_where_it_may_be_b
 # ── cut off ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def bound_again(gateway: Gateway, address: str) -> None:
+    """Listen where another one did: ZeroMQ closes in a thread of its own, soon after it was told to."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                gateway.bind(address)
+            except CannotListen:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+
 async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_the_next(build: Build) -> None:
     house = await build(serve=False)
     first = Door(house)
@@ -156,7 +169,7 @@ async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_th
     await house.until(lambda: bool(worker._unacknowledged))
     await house.open(serve=False)
     second = Gateway(house.engine, house.clock, first.guard, house.service.keys.register)
-    second.bind(first.address)
+    await bound_again(second, first.address)
     ended = await house.ended(run.id)
     assert (ended.state, ended.result, ended.attempt, len(hands.calls)) == (RunState.SUCCEEDED, "kept", 1, 1)
     await house.until(lambda: not worker._unacknowledged)
@@ -258,6 +271,21 @@ async def test_the_same_process_on_a_new_connection_goes_on_with_what_it_holds(d
     assert (await again.hear(wire.ResultAck)).pairs == [(run.id, 1)]
     assert [instance.in_flight for instance in door.house.engine.fleet.handlers()["far"]] == [0]
     await again.close()
+
+
+async def test_after_a_long_cut_a_handler_does_not_greet_for_each_thing_that_waited(door: Door) -> None:
+    worker, _ = await door.come()
+    (peer,) = door.gateway._peers.values()
+    door.gateway._gone(peer, "nothing was heard of it")
+    before = len(await door.house.told("handler.connected"))
+    worker.welcomed.clear()
+    for _ in range(20):  # each in a turn of its own
+        worker._say(wire.Beat([]))
+        worker._flush()
+        await asyncio.sleep(0.002)
+    async with asyncio.timeout(10):
+        await worker.welcomed.wait()
+    assert len(await door.house.told("handler.connected")) <= before + 2  # by itself and asked, at the same time
 
 
 async def test_whoever_is_not_known_is_asked_who_it_is(stranger: Stranger) -> None:
