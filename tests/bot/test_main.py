@@ -178,7 +178,7 @@ async def test_without_a_usable_outbox_the_bot_does_not_start(server: DiscordSer
 async def test_commands_that_cannot_be_loaded_are_one_sentence_and_the_core_goes_on(
     server: DiscordServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(tree: object) -> None:
+    def broken(tree: object, **_: object) -> None:
         raise CogsFailed("the commands of cogs.remind could not be loaded: SyntaxError: x")
 
     monkeypatch.setattr(client, "load", broken)
@@ -192,7 +192,7 @@ async def test_a_defect_is_logged_and_the_bot_begins_again(
 ) -> None:
     real, times = load, []
 
-    def defective(tree: object) -> None:
+    def defective(tree: object, **_: object) -> None:
         times.append(1)
         if len(times) == 1:
             raise ZeroDivisionError("a defect")
