@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from pathlib import Path
 
 from core.engine.ports import LEASE_S
 from schedule_zero.event import EventKind
 from tests.faults.crowd import NAME
-from tests.faults.effects import read_effects
 from tests.faults.load import Load
 from tests.faults.noise import raw, speak
 from tests.faults.stage import Hands, Stage, until
@@ -40,7 +38,7 @@ async def kill_hands(stage: Stage, load: Load, times: int) -> None:
         await _busy(stage, hands)
         pid = hands.life.pid
         await stage.kill_hands(hands, away=random.uniform(0.0, 1.5))
-        struck += bool(unfinished(stage.effects, pid))
+        struck += bool(stage.effects.look().under_way[pid])
 
 
 async def freeze_core(stage: Stage, load: Load, times: int) -> None:
@@ -96,7 +94,7 @@ async def _twins(stage: Stage, instance: str) -> None:
     command = [sys.executable, "-m", "tests.faults.twin", stage.handlers_at, instance]
 
     def did() -> list[int]:
-        return [begun(stage.effects, life.pid) for life in lives]
+        return [stage.effects.look().begun[life.pid] for life in lives]
 
     with stage.episode("two processes of one identity"):
         lives = [stage.start(command) for _ in range(2)]
@@ -117,12 +115,12 @@ async def revoke(stage: Stage, load: Load, times: int) -> None:
         assert hands.key_id is not None
         with stage.episode("key revoked"):
             await stage.client.revoke_key(hands.key_id)
-            revoked = time.monotonic()
+            await asyncio.sleep(REVOKED_S)
+            before = stage.effects.look().begun[hands.life.pid]
             code = await hands.life.end(patience=BACK_S)
-            after = [one for one in read_effects(stage.effects, f"{hands.life.pid}-*")
-                     if one.what == "begun" and one.monotonic > revoked + REVOKED_S]  # fmt: skip
+            after = stage.effects.look().begun[hands.life.pid] - before
             if code != 1 or after:
-                stage.wrong.append(f"a handler whose key was revoked ended with {code} and began {len(after)} runs")
+                stage.wrong.append(f"a handler whose key was revoked ended with {code} and began {after} runs")
             await stage.new_key(hands)
             stage.start_again(hands)
 
@@ -163,24 +161,10 @@ async def _all_here(stage: Stage, before: int, count: int) -> float:
     return time.monotonic() - began
 
 
-def begun(effects: Path, pid: int) -> int:
-    """How many attempts a process has begun."""
-    return sum(effect.what == "begun" for effect in read_effects(effects, f"{pid}-*"))
-
-
-def unfinished(effects: Path, pid: int) -> set[tuple[str, int]]:
-    """What a process has begun and not ended."""
-    found: set[tuple[str, int]] = set()
-    for effect in read_effects(effects, f"{pid}-*"):
-        pair = (effect.run_id, effect.attempt)
-        found.add(pair) if effect.what == "begun" else found.discard(pair)
-    return found
-
-
 async def _busy(stage: Stage, hands: Hands) -> None:
     """Until this process is in the middle of a run."""
     pid = hands.life.pid
-    await until(lambda: bool(unfinished(stage.effects, pid)), "a handler was given nothing")
+    await until(lambda: bool(stage.effects.look().under_way[pid]), "a handler was given nothing")
 
 
 async def _later(stage: Stage, hands: Hands, seconds: float) -> None:
@@ -190,13 +174,11 @@ async def _later(stage: Stage, hands: Hands, seconds: float) -> None:
 
 async def _back(stage: Stage, hands: Hands) -> None:
     """Until a handler is given work again."""
-    healed = time.monotonic()
-    while not any(
-        effect.what == "begun" and effect.monotonic > healed
-        for effect in read_effects(stage.effects, f"{hands.life.pid}-*")
-    ):
-        if time.monotonic() > healed + BACK_S:
-            stage.wrong.append(f"a handler was given nothing for {BACK_S:g} s after its cut was healed")
-            return
-        await asyncio.sleep(0.05)
-    stage.notes.append(f"given work again {time.monotonic() - healed:.1f} s after healing")
+    healed, pid = time.monotonic(), hands.life.pid
+    before = stage.effects.look().begun[pid]
+    try:
+        await until(lambda: stage.effects.look().begun[pid] > before, "given nothing after its healing", BACK_S)
+    except TimeoutError as error:
+        stage.wrong.append(f"a handler was {error}")
+    else:
+        stage.notes.append(f"given work again {time.monotonic() - healed:.1f} s after healing")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -55,10 +56,44 @@ def own_journal() -> Journal:
     return Journal(Path(os.environ[FOLDER]))
 
 
-def read_effects(folder: Path, process: str = "*") -> list[Effect]:
-    """What all of them did, or those whose name fits, in the order of the wall clock."""
-    found: list[Effect] = []
-    for path in sorted(folder.glob(f"{process}.jsonl")):
-        whole, _, _ = path.read_bytes().rpartition(b"\n")
-        found += _decoder.decode_lines(whole)
-    return sorted(found, key=lambda effect: effect.at)
+class Effects:
+    """All of these files, read as they grow.
+
+    Attributes:
+        folder: where they are.
+        all: what was done, as it was found: in order within a process, and nearly so between them.
+        by_run: the same by run.
+        under_way: attempts that a process, by its id, has begun and not ended.
+        begun: how many attempts a process has begun.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.all: list[Effect] = []
+        self.by_run: dict[str, list[Effect]] = defaultdict(list)
+        self.under_way: dict[int, set[tuple[str, int]]] = defaultdict(set)
+        self.begun: Counter[int] = Counter()
+        self._read: Counter[Path] = Counter()
+
+    def look(self) -> Self:
+        """Read what is new."""
+        for path in self.folder.iterdir():
+            if path.stat().st_size > self._read[path]:
+                with path.open("rb") as file:
+                    file.seek(self._read[path])
+                    whole, end, _ = file.read().rpartition(b"\n")
+                self._read[path] += len(whole) + len(end)
+                for effect in _decoder.decode_lines(whole):
+                    self._note(effect)
+        return self
+
+    def _note(self, effect: Effect) -> None:
+        pid, pair = int(effect.process.partition("-")[0]), (effect.run_id, effect.attempt)
+        self.all.append(effect)
+        self.by_run[effect.run_id].append(effect)
+        if effect.what == "begun":
+            self.begun[pid] += 1
+            self.under_way[pid].add(pair)
+        else:
+            self.under_way[pid].discard(pair)

@@ -32,6 +32,7 @@ class Follower:
         events: everything told, in the order it was told.
         under_way: runs that were created and have not ended.
         completed: schedules that have no due time any more.
+        first_run: of each schedule; ``told_of``: what was told of which schedule.
         on_event: called with each event.
     """
 
@@ -39,6 +40,8 @@ class Follower:
         self.events: list[Event] = []
         self.under_way: set[str] = set()
         self.completed: set[str] = set()
+        self.first_run: dict[str, str] = {}
+        self.told_of: set[tuple[str, str]] = set()
         self.on_event: list[Callable[[Event], None]] = []
         self._counts: Counter[str] = Counter()
         self._changed = asyncio.Event()
@@ -79,6 +82,10 @@ class Follower:
     def _take(self, event: Event) -> None:
         self.events.append(event)
         self._counts[event.kind] += 1
+        if event.schedule_id is not None:
+            self.told_of.add((event.kind, event.schedule_id))
+            if event.run_id is not None:
+                self.first_run.setdefault(event.schedule_id, event.run_id)
         if event.run_id is not None:
             if event.kind in ENDS:
                 self.under_way.discard(event.run_id)

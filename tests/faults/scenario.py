@@ -14,7 +14,6 @@ import msgspec
 
 from schedule_zero.event import EventKind
 from tests.faults import acts, bots, windows
-from tests.faults.effects import read_effects
 from tests.faults.judge import Breach, Evidence, Kind, judge
 from tests.faults.left import Left, Told
 from tests.faults.load import Load
@@ -135,7 +134,7 @@ async def _perform(scenario: Scenario, times: int, stage: Stage, report: Report)
 
 
 async def _judge(stage: Stage, load: Load, report: Report) -> None:
-    effects = await asyncio.to_thread(read_effects, stage.effects)
+    effects = stage.effects.look().all
     left = await asyncio.to_thread(stage.store.left, stage.folder / "copy")
     told = [Told(event.seq, event.kind, event.run_id) for event in stage.follower.events]
     report.breaches += judge(Evidence(load.asked, effects, left, told, stage.episodes))

@@ -21,7 +21,7 @@ from core.engine.ports import ADOPTION_S, LEASE_S
 from schedule_zero.curve import new_pair
 from schedule_zero.http import HttpClient
 from schedule_zero.keyfile import KeyFile, text_of
-from tests.faults.effects import FOLDER
+from tests.faults.effects import FOLDER, Effects
 from tests.faults.follower import Follower
 from tests.faults.proxy import Proxy
 from tests.faults.store import SqliteStore, Store
@@ -98,8 +98,7 @@ class Stage:
         self.hearing: Proxy | None = None
         self.data = folder / "data"
         self.store = store or SqliteStore(self.data)
-        self.effects = folder / "effects"
-        self.effects.mkdir(parents=True)
+        self.effects = Effects(folder / "effects")
         self.episodes: list[Episode] = []
         self.wrong: list[str] = []
         self.notes: list[str] = []
@@ -151,7 +150,7 @@ class Stage:
     def start(self, command: list[str], **environ: str) -> Life:
         """Any process; its effects are this stage's."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))}
-        life = Life(command, kept | {FOLDER: str(self.effects), "PYTHONUNBUFFERED": "1"} | environ)
+        life = Life(command, kept | {FOLDER: str(self.effects.folder), "PYTHONUNBUFFERED": "1"} | environ)
         self._lives.append(life)
         return life
 

@@ -19,14 +19,14 @@ import msgspec
 from core.engine.ports import ADOPTION_S
 from schedule_zero.event import EventKind
 from tests.faults.asked import Single
-from tests.faults.effects import Effect, read_effects
+from tests.faults.effects import Effects
 from tests.faults.left import Left
 from tests.faults.load import Load, now
 from tests.faults.stage import Stage, until
 
 LEAD = 800_000
 """Microseconds from the making of a target to its due time."""
-WORK_S = 0.4
+WORK_S = 1.5
 """Seconds a target works."""
 TRIES = 4
 """So many tries there may be for each kill that has to be proven."""
@@ -65,28 +65,20 @@ class Scene(msgspec.Struct):
     died: int = 0
     told: int = 0
 
-    @property
-    def run_id(self) -> str | None:
-        """The target's run, as soon as the follower has heard of it."""
-        return next(
-            (event.run_id for event in self.stage.follower.events if event.schedule_id == self.target.schedule_id
-             and event.kind == EventKind.RUN_CREATED), None,
-        )  # fmt: skip
-
     async def heard(self, kind: EventKind) -> None:
         """Wait until the follower has heard this of the target."""
-        id, events = self.target.schedule_id, self.stage.follower.events
-        await self.stage.follower.until(
-            lambda: any(event.kind == kind and event.schedule_id == id for event in events), PATIENCE, kind
-        )
+        follower, told = self.stage.follower, (kind, self.target.schedule_id)
+        await follower.until(lambda: told in follower.told_of, PATIENCE, kind)
 
     async def did(self, what: str) -> None:
         """Wait until a handler has noted this of the target."""
-        folder = self.stage.effects
-        await until(
-            lambda: any(one.what == what and one.run_id == self.run_id for one in read_effects(folder)),
-            f"no handler has {what} the target", PATIENCE,
-        )  # fmt: skip
+        runs, effects = self.stage.follower.first_run, self.stage.effects
+
+        def done() -> bool:
+            run_id = runs.get(self.target.schedule_id, "")
+            return any(one.what == what for one in effects.look().by_run[run_id])
+
+        await until(done, f"no handler has {what} the target", PATIENCE)
 
     async def near_due(self, before: float) -> None:
         """Wait until so many seconds before the target is due."""
@@ -111,7 +103,7 @@ Aim = Callable[[Scene], Awaitable[None]]
 # ── the proof ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def window_of(scene: Scene, log: Sequence[str], left: Left, effects: Sequence[Effect]) -> Window | None:
+def window_of(scene: Scene, log: Sequence[str], left: Left, effects: Effects) -> Window | None:
     """The window that the target's firing was in; None when the witnesses do not prove any.
 
     Args:
@@ -123,7 +115,8 @@ def window_of(scene: Scene, log: Sequence[str], left: Left, effects: Sequence[Ef
     if run is None:
         committing = _last(log, '"tick commits"') > _last(log, '"tick committed"')
         return Window.TICK_TO_COMMIT if committing and scene.died > scene.target.due else None
-    did = [effect.what for effect in effects if effect.run_id == run.id and effect.at <= scene.died]
+    mine = sorted(effects.by_run[run.id], key=lambda effect: effect.at)
+    did = [effect.what for effect in mine if effect.at <= scene.died]
     if not run.ended:
         if not did:
             return Window.COMMIT_TO_SENT if _last(log, '"tick committed"') >= 0 else None
@@ -172,7 +165,7 @@ async def while_the_order_is_on_its_way(scene: Scene) -> None:
 
 async def while_the_handler_works(scene: Scene) -> None:
     await scene.did("begun")
-    await asyncio.sleep(scene.stage.random.uniform(0, WORK_S / 2))
+    await asyncio.sleep(scene.stage.random.uniform(0, WORK_S / 4))
     scene.kill()
 
 
@@ -250,7 +243,7 @@ async def _strike(stage: Stage, load: Load, aim: Aim) -> Window | None:
         for proxy in stage.proxies():
             await proxy.drop()
         await stage.start_core()
-    window = window_of(scene, core.log[scene.place :], left, read_effects(stage.effects))
+    window = window_of(scene, core.log[scene.place :], left, stage.effects.look())
     if window is Window.COMMIT_TO_ACKNOWLEDGED:
         await _repeated(stage)
     return window
