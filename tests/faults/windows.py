@@ -52,7 +52,7 @@ class Scene(msgspec.Struct):
 
     Attributes:
         place: how much its log held when the target was made.
-        silent: nothing it said has reached a handler since before the target was answered.
+        silent: since when nothing that it said has reached a handler, wall microseconds; 0: it was heard.
         died: when it was killed, wall microseconds.
         told: how far the follower had heard before the next core was started.
     """
@@ -61,7 +61,7 @@ class Scene(msgspec.Struct):
     load: Load
     target: Single
     place: int
-    silent: bool = False
+    silent: int = 0
     died: int = 0
     told: int = 0
 
@@ -91,10 +91,10 @@ class Scene(msgspec.Struct):
 
     def silence(self) -> None:
         """What the core says reaches no handler any more."""
-        self.silent = True
         for hands in self.stage.hands:
             assert hands.proxy is not None
             hands.proxy.to_handler.cut()
+        self.silent = now()
 
 
 Aim = Callable[[Scene], Awaitable[None]]
@@ -126,7 +126,8 @@ def window_of(scene: Scene, log: Sequence[str], left: Left, effects: Effects) ->
     end = max(event.seq for event in left.told if event.run_id == run.id)
     if end > scene.told:
         return Window.OUTCOME_TO_TOLD
-    return Window.COMMIT_TO_ACKNOWLEDGED if scene.silent else None
+    done = next(effect.at for effect in mine if effect.what == "done")
+    return Window.COMMIT_TO_ACKNOWLEDGED if 0 < scene.silent < done else None
 
 
 def _last(log: Sequence[str], words: str) -> int:
