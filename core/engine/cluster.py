@@ -84,10 +84,10 @@ class Cluster:
         """One look."""
         await self._give_up_what_rests()
         cores = len(self._membership.members)
-        held = len(self._territory) + len(self._leaving)
+        held = self._territory.held + len(self._leaving)
         if most := to_claim(cores, held):
             await self._claim(most)
-        elif self._leaving and (enough := to_claim(cores, len(self._territory))) > 0:
+        elif self._leaving and (enough := to_claim(cores, self._territory.held)) > 0:
             await self._keep(sorted(self._leaving)[:enough])  # there are fewer cores than when they were to go
         elif not self._leaving and (surplus := to_give_up(cores, held)):
             await self._begin_to_give_up(surplus)
@@ -99,7 +99,7 @@ class Cluster:
 
         claimed = await self._ledger.write(unit)
         if claimed:
-            log.info("buckets claimed", count=len(claimed), held=len(self._territory) + len(claimed))
+            log.info("buckets claimed", count=len(claimed), held=self._territory.held + len(claimed))
             await self._estate.take_up(claimed)
 
     async def _begin_to_give_up(self, surplus: int) -> None:
@@ -119,7 +119,7 @@ class Cluster:
             await self._ledger.write(lambda tx: tx.buckets.release(self._membership.id, resting))
             for bucket in resting:
                 del self._leaving[bucket]
-            log.info("buckets given up", count=len(resting), held=len(self._territory))
+            log.info("buckets given up", count=len(resting), held=self._territory.held)
         now = self._clock.monotonic()
         busy = [bucket for bucket, until in self._leaving.items() if until <= now]
         if busy:

@@ -54,7 +54,7 @@ class Janitor:
         self, *, clock: Clock, ledger: Ledger, terms: TermsBook, ids: IdMaker, retention: Retention, turn_s: float,
         changed: Changed, territory: Territory | None = None,
     ) -> None:  # fmt: skip
-        self._territory = territory or Territory()
+        self._territory = Territory() if territory is None else territory
         self._clock = clock
         self._ledger = ledger
         self._terms = terms

@@ -68,7 +68,7 @@ class Settler:
         handing: Handing | None = None,
     ) -> None:  # fmt: skip
         """``handing``: who gets the answers for what is under way at another core."""
-        self._handing = handing or Handing(Territory(), IdMaker())
+        self._handing = Handing(Territory(), IdMaker()) if handing is None else handing
         self._clock = clock
         self._ledger = ledger
         self._flights = flights

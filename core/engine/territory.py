@@ -32,7 +32,9 @@ class Territory:
         """The buckets to read from the ledger; None: all there is."""
         return sorted(self._mine) if self.shared else None
 
-    def __len__(self) -> int:
+    @property
+    def held(self) -> int:
+        """How many buckets it holds."""
         return len(self._mine)
 
     def add(self, buckets: Iterable[int]) -> None:

@@ -65,7 +65,7 @@ class Tick:
         self._entitler = entitler
         self._ids = ids
         self._consequences = consequences
-        self._territory = territory or Territory()
+        self._territory = Territory() if territory is None else territory
         self._forgotten = 0
         self._taken: dict[str, tuple[Plan, int]] = {}
         self._unplanned: set[str] = set()

@@ -77,7 +77,7 @@ async def die(house: House) -> None:
 
 async def held(house: House, number: int) -> None:
     """Until a core holds so many buckets, in memory and in the ledger."""
-    await house.until(lambda: len(house.engine.territory) == number)
+    await house.until(lambda: house.engine.territory.held == number)
     holders = await house.ledger.reader.buckets.holders()
     assert list(holders.values()).count(house.engine.incarnation) == number
 
@@ -110,7 +110,7 @@ async def test_cores_share_guilds_out_and_a_core_that_leaves_gives_all_back(join
     await held(first, both)
     await held(second, both)
     await second.close()
-    await first.until(lambda: len(first.engine.territory) + len(third.engine.territory) == BUCKETS)
+    await first.until(lambda: first.engine.territory.held + third.engine.territory.held == BUCKETS)
 
 
 async def test_whichever_core_is_asked_the_one_that_works_for_the_guild_runs_it(join: Join) -> None:
@@ -131,6 +131,7 @@ async def test_a_schedule_saved_through_another_core_fires_at_the_one_that_works
     event = await second.heard("run.succeeded", schedule_id=schedule.id)
     assert event.run_id is not None
     assert (len(first.hands.calls), len(second.hands.calls)) == (0, 1)
+    assert (first.engine.tick.fired, second.engine.tick.fired) == (0, 1)
     await first.client.pause_schedule(schedule.id)
     await second.until(lambda: second.engine.tick.look_at() > first.clock.now() + 3_000_000_000)
 
@@ -254,7 +255,7 @@ async def test_a_bucket_with_work_under_way_is_given_up_only_when_that_has_ended
         await first.run_now(schedule)
     await first.until(lambda: len(first.hands.calls) == len(schedules))
     second = await join()
-    await second.until(lambda: len(second.engine.territory) > 0)
+    await second.until(lambda: second.engine.territory.held > 0)
     assert len(first.engine.flights) == len(schedules)
     assert not any(second.engine.territory.owns(schedule.guild_id) for schedule in schedules)
     gate.set()
