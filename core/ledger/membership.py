@@ -32,7 +32,7 @@ LEASE_S: Final = 5.0
 TURN_S: Final = 1.0
 # What is sent on the strength of the lease leaves this long before it can be over.
 MARGIN_S: Final = 0.5
-LOST: Final = "this core was silent for too long and another one has taken over its work; start it again"
+LOST: Final = "this core was silent for too long, and others have taken over its work or are about to; start it again"
 
 # ruff: noqa: S608 - every statement here is put together from what stands in this file
 _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"

@@ -42,11 +42,18 @@ class ServerConnection:
             try:
                 answer = await self._perform(step)
             except _REFUSALS as error:
-                raise StepFailed(index, translate(error), answers) from error
+                raise StepFailed(index, self._meaning(error), answers) from error
             if step.expect is not None and answer != step.expect:
                 raise StepFailed(index, step.otherwise(), answers)
             answers.append(answer)
         return answers
+
+    def _meaning(self, error: Exception) -> Exception:
+        """A core that stood still is told so, whatever its connection says of it: the server ended that meanwhile."""
+        meaning = translate(error)
+        if isinstance(meaning, Lost) and self._membership is not None and not self._membership.is_sure():
+            return Lost(TAKEN_OVER)
+        return meaning
 
     async def close(self) -> None:
         """Close; without the server's answer when it does not come."""

@@ -26,7 +26,7 @@ TAKEN_OVER_S: Final = 10.0
 """Seconds within which the other core has to work for everybody."""
 CLAIMED: Final = '"buckets claimed"'
 COMMITTED: Final = '"attempts committed"'
-SENTENCE: Final = "another one has taken over its work"
+SENTENCE: Final = "this core was silent for too long"
 
 
 class One:
