@@ -28,6 +28,7 @@ from core.local import LocalClient
 from core.service.arguments import warm_up
 from core.service.keyring import Keyring
 from core.service.service import Service
+from core.service.status import this_version
 from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler, name_of
@@ -50,9 +51,11 @@ class App:
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
         ids: IdMaker | None = None, listening: Listening | None = None, check_interval_s: float = CHECK_INTERVAL_S,
+        among_others: bool = False,
     ) -> None:  # fmt: skip
         """``listening``: where handlers and clients in other processes connect; None: there are none.
-        ``check_interval_s``: how often it is looked at how the runs of handlers went."""
+        ``check_interval_s``: how often it is looked at how the runs of handlers went.
+        ``among_others``: other cores may share the store, if it is on a server."""
         self._listening = listening
         self._check_interval_s = check_interval_s
         self.keyring = Keyring()
@@ -68,7 +71,9 @@ class App:
         self._parts: dict[str, Part] = {}
         self.stop_requested = asyncio.Event()
         self.doors: Doors | None = None
-        self.ledger: Ledger = ledger or open_ledger(store, data_dir, auto_upgrade=True)
+        self.ledger: Ledger = ledger or open_ledger(
+            store, data_dir, auto_upgrade=True, among_others=this_version() if among_others else None
+        )
         self._ids = ids
         self.engine: Engine
         self.service: Service
@@ -157,6 +162,8 @@ class App:
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
         self._tasks.append(asyncio.create_task(self.service.keys.keep(), name="the keys"))
+        if self.ledger.membership is not None:
+            self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
         if self._listening is not None:
             from core.gateway.doors import Doors
 

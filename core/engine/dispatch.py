@@ -16,7 +16,7 @@ from core.engine.ports import LEASE_S, Clock, Order
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.governor.governor import Governor
-from core.ledger.port import Ledger, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
+from core.ledger.port import Ledger, Membership, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
 from core.ledger.rows import AttemptRow, EventRow, LeaseRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.run import RunState
@@ -45,8 +45,9 @@ class Dispatcher:
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
         book: PlanBook, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
-        consequences: Consequences,
+        consequences: Consequences, membership: Membership | None = None,
     ) -> None:  # fmt: skip
+        self._membership = membership
         self._clock = clock
         self._ledger = ledger
         self._room = room
@@ -63,8 +64,8 @@ class Dispatcher:
         self._paused = False
 
     def restore_rates(self, stored: dict[str, str]) -> None:
-        """Go on from the rate state the last process kept; at start."""
-        self._kept_rates = set(stored)
+        """Go on from the rate state the last process kept; at start, and of guilds that are taken over."""
+        self._kept_rates.update(stored)
         state = {scope: float(ahead) for scope, ahead in stored.items()}
         self._governor.restore_rates(state, self._clock.monotonic())
 
@@ -75,6 +76,10 @@ class Dispatcher:
     async def pause(self) -> None:
         """Give out nothing more. On return everything given out so far has reached its link."""
         self._paused = True
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Until what is being given out has reached its link."""
         async with self._turn:
             return
 
@@ -138,6 +143,9 @@ class Dispatcher:
             self._consequences.not_begun(chosen)
             raise
         log.debug("attempts committed", count=len(flights))
+        if self._membership is not None:
+            while not self._membership.is_sure():  # frozen since: what others work for by now is not sent
+                await self._membership.confirm()
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for flight in flights:
             flight.take_off(now, monotonic)

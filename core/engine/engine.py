@@ -16,10 +16,13 @@ import structlog
 
 from core.engine.acquaintances import kept
 from core.engine.choose import Chosen
-from core.engine.dispatch import RATE, Dispatcher
+from core.engine.cluster import Cluster
+from core.engine.dispatch import Dispatcher
 from core.engine.entitle import Entitler
+from core.engine.estate import Estate
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight, Flights
+from core.engine.handover import Handing
 from core.engine.health import Health
 from core.engine.herald import Herald
 from core.engine.horizon import Horizon
@@ -35,6 +38,7 @@ from core.engine.recovery import Recovery
 from core.engine.scheduler import Scheduler
 from core.engine.settle import Settler, Verdict
 from core.engine.tally import Tally
+from core.engine.territory import Territory
 from core.engine.tick import Tick
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import SLOTS, FairQueue
@@ -77,22 +81,34 @@ class Engine:
         self.entitler = Entitler(governor)
         self.room = WaitingRoom(self.queue)
         self.publisher = Publisher(ledger)
-        self.incarnation = self.ids.make("core", clock.now())
+        membership = ledger.membership
+        self.incarnation = self.ids.make("core", clock.now()) if membership is None else membership.id
+        self.territory = Territory(shared=membership is not None)
+        self.handing = Handing(self.territory, self.ids)
         self.tick = Tick(
             clock=clock, ledger=ledger, book=self.book, horizon=Horizon(WINDOW, HORIZON_CAPACITY),
-            entitler=self.entitler, ids=self.ids, consequences=self,
+            entitler=self.entitler, ids=self.ids, consequences=self, territory=self.territory,
         )  # fmt: skip
         self.scheduler = Scheduler(self.tick, clock, pace.longest_sleep_s)
-        self.settler = Settler(clock=clock, ledger=ledger, flights=self.flights, consequences=self)
+        self.settler = Settler(
+            clock=clock, ledger=ledger, flights=self.flights, consequences=self, handing=self.handing
+        )
         self.dispatcher = Dispatcher(
             clock=clock, ledger=ledger, room=self.room, queue=self.queue, governor=self.governor, fleet=self.fleet,
             book=self.book, longest_sleep_s=pace.dispatch_s,
-            ticks_first=partial(self.tick.caught_up, pace.ticks_first_s), consequences=self,
+            ticks_first=partial(self.tick.caught_up, pace.ticks_first_s), consequences=self, membership=membership,
         )  # fmt: skip
         self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
         self.janitor = Janitor(
             clock=clock, ledger=ledger, terms=self.book.terms, ids=self.ids, retention=retention or Retention(),
-            turn_s=pace.janitor_s, changed=self.schedules_changed,
+            turn_s=pace.janitor_s, changed=self.schedules_changed, territory=self.territory,
+        )  # fmt: skip
+        self.estate = Estate(
+            ledger=ledger, territory=self.territory, flights=self.flights, room=self.room, tick=self.tick,
+            dispatcher=self.dispatcher, settler=self.settler, recovery=self._recovery, consequences=self,
+        )  # fmt: skip
+        self.cluster = None if membership is None else Cluster(
+            clock=clock, ledger=ledger, membership=membership, territory=self.territory, estate=self.estate
         )  # fmt: skip
         self.herald = Herald(ledger)
         self.tally = Tally()
@@ -106,17 +122,11 @@ class Engine:
 
     async def recover(self) -> None:
         """Take up what the last end left open; before ``run``."""
-        recovery = Recovery(
-            clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
-            died=self._died, end=self._bury,
-        )  # fmt: skip
         self.reception.remember(await kept(self.ledger.reader.notes))
-        self.dispatcher.restore_rates(await self.ledger.reader.notes.all(RATE))
-        await recovery.open_runs()
-        for flight in self.flights:
-            self._count(flight)
-        await self.settler.drain()
-        await recovery.waiting_runs()
+        if self.cluster is None:
+            await self.estate.take_up_all()
+        else:
+            await self.cluster.turn()
 
     async def run(self) -> None:
         """Serve until cancelled. A part that fails ends all: the ledger holds the truth and a restart is cheap."""
@@ -130,6 +140,8 @@ class Engine:
             parts.create_task(self.janitor.run(), name="janitor")
             parts.create_task(self.herald.run(), name="herald")
             parts.create_task(self.health.run(), name="health")
+            if self.cluster is not None:
+                parts.create_task(self.cluster.run(), name="cluster")
 
     async def drain(self) -> None:
         """Give out nothing new, let running work end (or hand it back), commit what was answered."""
@@ -178,7 +190,10 @@ class Engine:
 
     def came_back(self, instance: str, held: Sequence[tuple[str, int]]) -> None:
         """An instance says all that it holds. What it was given by the process before this one and does not hold went
-        down with that process, on its way."""
+        down with that process, on its way. Among several cores it may hold what it was given by one of them and say so
+        to none of the others."""
+        if self.territory.shared:
+            return
         kept, now = set(held), self.clock.now()
         missing = [
             flight for flight in self.flights
@@ -194,8 +209,11 @@ class Engine:
 
     def holds(self, instance: str, run_id: str, attempt: int) -> bool:
         """Whether this attempt is still that instance's to run."""
-        flight = self.flights.get(run_id, attempt)
-        return flight is not None and flight.instance == instance and flight.stopping is None
+        flight = self.flights.current(run_id)
+        if flight is None and self.territory.shared:
+            return True  # as far as is known here: it may be under way at another core, or be taken over in a moment
+        fits = flight is not None and flight.order.attempt == attempt and flight.instance == instance
+        return fits and flight is not None and flight.stopping is None
 
     def subscribe(self, name: str, sink: EventSink) -> Awaitable[None]:
         """Deliver the journal to a durable subscriber until cancelled."""
@@ -229,7 +247,9 @@ class Engine:
     # consequences of a tick, and of the service's own changes
 
     def runs_created(self, runs: Sequence[RunRow]) -> None:
-        """Committed waiting runs enter the waiting room."""
+        """Committed waiting runs enter the waiting room, if they are this core's to give out."""
+        if self.territory.shared:
+            runs = [run for run in runs if self.territory.owns(run.guild_id)]
         wall, now = self.clock.now(), self.clock.monotonic()
         for run in runs:
             self.room.offer(run, wall=wall, now=now)
@@ -251,7 +271,14 @@ class Engine:
 
     async def schedules_changed(self, rows: Sequence[ScheduleRow]) -> None:
         """Committed schedules that are new or different."""
+        if self.territory.shared:
+            rows = [row for row in rows if self.territory.owns(row.guild_id)]
         await self.scheduler.note(rows)
+
+    def territory_changed(self) -> None:
+        """There is more to look after."""
+        self.leases.begun()
+        self.dispatcher.wake()
 
     # consequences of a dispatch
 
@@ -303,11 +330,7 @@ class Engine:
 
     async def refill(self) -> None:
         """There is room again for runs that were left in the ledger."""
-        recovery = Recovery(
-            clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
-            died=self._died, end=self.settler.end,
-        )  # fmt: skip
-        await recovery.waiting_runs()
+        await self._recovery().waiting_runs(self.territory.within())
 
     # consequences of an outcome
 
@@ -346,18 +369,30 @@ class Engine:
 
     def _wait_again(self, verdict: Verdict, wall: int, now: float) -> None:
         flight = verdict.flight
+        if not self.territory.owns(
+            flight.order.guild_id
+        ):  # it was waited for, so that another core may have the next try
+            self.room.ended(flight.order.schedule_id, flight.order.run_id)
+            return
         self.room.retry(
             flight.order, start_before=flight.start_before, priority=flight.terms.priority,
             not_before=verdict.outcome.not_before, lost=verdict.outcome.lost, wall=wall, now=now,
         )  # fmt: skip
 
-    def _count(self, flight: Flight) -> None:
+    def count(self, flight: Flight) -> None:
+        """An attempt that was under way already takes its room."""
         self.governor.restore_running(flight.order.guild_id, _method(flight), flight.instance)
         self.fleet.had(flight.instance)
 
+    def _recovery(self) -> Recovery:
+        return Recovery(
+            clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
+            died=self._died, end=self._bury, partly=self.territory.shared,
+        )  # fmt: skip
+
     def _bury(self, flight: Flight, outcome: Outcome) -> None:
         """End an attempt that died with the last process. It is counted first, as every end is counted off."""
-        self._count(flight)
+        self.count(flight)
         self.settler.end(flight, outcome)
 
     def _died(self, instance: str) -> bool:

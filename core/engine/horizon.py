@@ -56,6 +56,12 @@ class Horizon:
             self.put(row.id, row.revision, row.next_due)
         self.until = until
 
+    def clear(self) -> None:
+        """Know nothing any more: everything is read again."""
+        self.until = -1
+        self._heap.clear()
+        self._known.clear()
+
     def pop_due(self, now: int, limit: int) -> list[tuple[str, int]]:
         """Take up to ``limit`` due entries out: (schedule, due), soonest first."""
         due: list[tuple[str, int]] = []

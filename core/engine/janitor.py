@@ -12,6 +12,7 @@ import structlog
 from core.engine.admit import Decision, events_of, missed_row
 from core.engine.plan import Plan, TermsBook, rule_of
 from core.engine.ports import Clock
+from core.engine.territory import Territory
 from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import Advance, EventRow, RunRow, ScheduleRow
 from core.timing.rule import EARLIEST
@@ -51,8 +52,9 @@ class Janitor:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, terms: TermsBook, ids: IdMaker, retention: Retention, turn_s: float,
-        changed: Changed,
+        changed: Changed, territory: Territory | None = None,
     ) -> None:  # fmt: skip
+        self._territory = Territory() if territory is None else territory
         self._clock = clock
         self._ledger = ledger
         self._terms = terms
@@ -69,7 +71,7 @@ class Janitor:
             try:
                 await self.resume_due()
                 now = self._clock.monotonic()
-                if swept_at is None or now - swept_at >= SWEEP_S:
+                if (swept_at is None or now - swept_at >= SWEEP_S) and self._territory.owns(None):  # one core sweeps
                     await self.sweep()
                     swept_at = now
             except StoreError as error:
@@ -79,7 +81,8 @@ class Janitor:
     async def resume_due(self) -> None:
         """Resume schedules that were paused until now."""
         now = self._clock.now()
-        found = [self._resume(row, now) for row in await self._ledger.reader.schedules.resumable(now, PAGE)]
+        over = await self._ledger.reader.schedules.resumable(now, PAGE, self._territory.within())
+        found = [self._resume(row, now) for row in over]
         if not found:
             return
 

@@ -1,4 +1,4 @@
-"""Recovery: what a start makes of what the last end left open.
+"""Recovery: what a start makes of what the last end left open; what a core makes of what it takes over is the same.
 
 Attempts of handlers that lived in the old process died with it: they are lost at once, and do not count against the
 run. Attempts of handlers elsewhere keep a lease for a while, so that a handler which comes back is adopted. What it does
@@ -17,7 +17,7 @@ from core.engine.plan import TermsBook
 from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
 from core.engine.stopping import stopped, wanted_stopped
 from core.engine.waiting import WaitingRoom
-from core.ledger.port import Ledger, ReadyRun
+from core.ledger.port import Ledger, ReadyRun, Within
 from core.ledger.rows import AttemptRow, LeaseRow, RunRow
 from schedule_zero.run import RunState
 
@@ -31,9 +31,10 @@ class Recovery:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, flights: Flights, room: WaitingRoom, terms: TermsBook,
-        died: Callable[[str], bool], end: Callable[[Flight, Outcome], None],
+        died: Callable[[str], bool], end: Callable[[Flight, Outcome], None], partly: bool = False,
     ) -> None:  # fmt: skip
-        """``died``: whether an instance cannot come back, because it lived in a process that is gone."""
+        """``died``: whether an instance cannot come back, because it lived in a process that is gone; ``partly``: other
+        cores have open runs, too."""
         self._clock = clock
         self._ledger = ledger
         self._flights = flights
@@ -41,14 +42,19 @@ class Recovery:
         self._terms = terms
         self._died = died
         self._end = end
+        self._partly = partly
 
-    async def open_runs(self) -> int:
-        """Take up every dispatched or running run; how many there were."""
-        found = await self._ledger.reader.runs.open()
+    async def open_runs(self, within: Within = None) -> list[Flight]:
+        """Take up every dispatched or running run; those that are under way still, and were not known."""
+        found = [
+            each for each in await self._ledger.reader.runs.open(within)
+            if self._flights.get(each[0].id, each[0].attempt) is None
+        ]  # fmt: skip
         ready = await self._ledger.reader.runs.ready([run.id for run, _, _ in found])
         often = [run.id for run, _, _ in found if run.lost + 1 >= CRASH_CAP]
         tries = await self._ledger.reader.runs.attempts(often) if often else {}
         wanted = await self._wanted_stopped({run.id for run, _, _ in found})
+        alive: list[Flight] = []
         for run, attempt, lease in found:
             self._room.under_way(run.schedule_id, run.id)
             flight = self._flight(run, attempt, lease, ready[run.id])
@@ -58,31 +64,34 @@ class Recovery:
                 self._flights.stop(flight, "cancelled", self._clock.monotonic())
             if self._died(attempt.instance):
                 self._end(flight, vanish(flight, self._clock.now(), ours=True, before=flight.unanswered))
+            else:
+                alive.append(flight)
         if found:
             log.info("runs were open at the last end", count=len(found))
-        return len(found)
+        return alive
 
     async def _wanted_stopped(self, open_runs: set[str]) -> set[str]:
         """Those of the open runs that shall stop. Wishes that came too late are forgotten."""
         wanted = await wanted_stopped(self._ledger.reader.notes)
         late = wanted - open_runs
-        if late:
+        if late and not self._partly:
             await self._ledger.write_essential(lambda tx: stopped(tx, late))
         return wanted & open_runs
 
-    async def waiting_runs(self) -> int:
-        """Fill the waiting room, as far as it goes; how many came in."""
+    async def waiting_runs(self, within: Within = None, *, some: bool = False) -> int:
+        """Fill the waiting room, as far as it goes; how many came in. ``some``: of others more may be in the ledger."""
         count, after = 0, None
         wall, now = self._clock.now(), self._clock.monotonic()
-        self._room.overflowed = False
+        more, self._room.overflowed = some and self._room.overflowed, False
         while not self._room.overflowed:
-            page = await self._ledger.reader.runs.waiting(after, PAGE)
+            page = await self._ledger.reader.runs.waiting(after, PAGE, within)
             for run in page:
                 self._room.offer(run, wall=wall, now=now)
             count += len(page)
             if len(page) < PAGE:
                 break
             after = (page[-1].due, page[-1].id)
+        self._room.overflowed |= more
         return count
 
     def _flight(self, run: RunRow, attempt: AttemptRow, lease: LeaseRow, ready: ReadyRun) -> Flight:

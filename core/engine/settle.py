@@ -15,12 +15,15 @@ import msgspec
 import structlog
 
 from core.engine.flights import Flight, Flights
+from core.engine.handover import Handing
 from core.engine.outcome import Outcome, conclude
 from core.engine.ports import Answer, Clock
 from core.engine.stopping import stopped, wanted_stopped
+from core.engine.territory import Territory
 from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transaction
 from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow
 from schedule_zero.event import EventKind
+from schedule_zero.ids import IdMaker
 from schedule_zero.run import OPEN, TERMINAL, RunState
 
 log = structlog.get_logger("schedule_zero.settle")
@@ -60,14 +63,19 @@ class Verdict(msgspec.Struct, gc=False):
 class Settler:
     """Collects answers and commits what they mean."""
 
-    def __init__(self, *, clock: Clock, ledger: Ledger, flights: Flights, consequences: Consequences) -> None:
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, flights: Flights, consequences: Consequences,
+        handing: Handing | None = None,
+    ) -> None:  # fmt: skip
+        """``handing``: who gets the answers for what is under way at another core."""
+        self._handing = Handing(Territory(), IdMaker()) if handing is None else handing
         self._clock = clock
         self._ledger = ledger
         self._flights = flights
         self._consequences = consequences
         self._ended: list[Verdict] = []
         self._started: list[Flight] = []
-        self._late: list[AttemptRow] = []
+        self._late: list[Answer] = []
         self._strangers: set[str] = set()
         self._wake = asyncio.Event()
         self.executed = 0
@@ -82,7 +90,7 @@ class Settler:
             elif answer.kind in {"progress", "started"}:
                 self._note(flight, answer)
             elif flight is None:
-                self._late.append(_late_row(answer, now))
+                self._late.append(answer)
             else:
                 self.end(flight, conclude(flight, answer, now), monotonic - flight.sent_at)
         self._wake.set()
@@ -136,7 +144,7 @@ class Settler:
         """Commit one batch; whether the store took it."""
         ended, self._ended = self._ended[:BATCH], self._ended[BATCH:]
         started, self._started = [f for f in self._started if self._in_air(f)], []
-        late: list[AttemptRow] = []
+        late: list[Answer] = []
         if not self._ended:  # an answer may be late because its first telling waits here, so it is never ahead of that
             late, self._late = self._late, late
         log.debug("outcomes commit", ended=len(ended), started=len(started), late=len(late))
@@ -160,7 +168,7 @@ class Settler:
             await self._consequences.schedules_changed(blocked)
         return True
 
-    async def _write(self, ended: list[Verdict], started: list[Flight], late: list[AttemptRow]) -> list[ScheduleRow]:
+    async def _write(self, ended: list[Verdict], started: list[Flight], late: list[Answer]) -> list[ScheduleRow]:
         """Nearly always the runs stand where memory believes, so that is not asked first: the ledger refuses moves from
         anywhere else, and then each run is looked at."""
         try:
@@ -173,7 +181,7 @@ class Settler:
         return self._flights.get(flight.order.run_id, flight.order.attempt) is flight
 
     def _unit(
-        self, ended: list[Verdict], started: list[Flight], late: list[AttemptRow], *, doubtful: bool
+        self, ended: list[Verdict], started: list[Flight], late: list[Answer], *, doubtful: bool
     ) -> Callable[[Transaction], Awaitable[list[ScheduleRow]]]:
         now = self._clock.now()
         flights = [*(verdict.flight for verdict in ended), *started]
@@ -191,7 +199,9 @@ class Settler:
             await _write_ends(tx, valid, standing, now, events)
             blocked = await _count_failures(tx, valid, now, events)
             if late or stale:
-                await tx.runs.note_late(late + [_attempt_row(verdict, now) for verdict in stale])
+                lost = await self._handing.pass_on(tx, late, now)
+                rows = [_late_row(answer, now) for answer in lost]
+                await tx.runs.note_late(rows + [_attempt_row(verdict, now) for verdict in stale])
             if events:
                 await tx.journal.append(events)
             return blocked
@@ -199,10 +209,10 @@ class Settler:
         return unit
 
 
-def _by_instance(rows: Sequence[AttemptRow]) -> dict[str, list[tuple[str, int]]]:
+def _by_instance(answers: Sequence[Answer]) -> dict[str, list[tuple[str, int]]]:
     found: dict[str, list[tuple[str, int]]] = {}
-    for row in rows:
-        found.setdefault(row.instance, []).append((row.run_id, row.attempt))
+    for answer in answers:
+        found.setdefault(answer.instance, []).append((answer.run_id, answer.attempt))
     return found
 
 

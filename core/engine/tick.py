@@ -20,6 +20,7 @@ from core.engine.entitle import Entitler
 from core.engine.horizon import Horizon
 from core.engine.plan import Plan, PlanBook
 from core.engine.ports import Clock
+from core.engine.territory import Territory
 from core.engine.tick_unit import Committed, TickUnit
 from core.ledger.port import (
     Ledger,
@@ -55,7 +56,7 @@ class Tick:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, book: PlanBook, horizon: Horizon, entitler: Entitler, ids: IdMaker,
-        consequences: Consequences,
+        consequences: Consequences, territory: Territory | None = None,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._ledger = ledger
@@ -64,6 +65,8 @@ class Tick:
         self._entitler = entitler
         self._ids = ids
         self._consequences = consequences
+        self._territory = Territory() if territory is None else territory
+        self._forgotten = 0
         self._taken: dict[str, tuple[Plan, int]] = {}
         self._unplanned: set[str] = set()
         self._firings: list[Firing] = []
@@ -122,13 +125,24 @@ class Tick:
 
     async def refill(self) -> None:
         """Move the horizon on. The horizon is widened first, so that schedules saved meanwhile are not overlooked."""
-        until = self.now + self._horizon.window
-        self._horizon.until = until
-        rows = await self._ledger.reader.schedules.due_until(until, self._horizon.capacity)
+        while True:
+            forgotten = self._forgotten
+            until = self.now + self._horizon.window
+            self._horizon.until = until
+            within = self._territory.within()
+            rows = await self._ledger.reader.schedules.due_until(until, self._horizon.capacity, within)
+            if forgotten == self._forgotten:  # else the territory changed while it was read
+                break
         if len(rows) == self._horizon.capacity:
             until = rows[-1].next_due - 1
         self._horizon.extend(rows, until)
         self._unplanned.update(row.id for row in rows if self._book.known(row.id) is None)
+
+    def forget(self) -> None:
+        """The territory has changed: what is due there is read again."""
+        self._forgotten += 1
+        self._unplanned.clear()
+        self._horizon.clear()
 
     def look(self, id: str) -> int | None:
         """The next due time after now, and what lies behind; computed once per tick."""
@@ -148,6 +162,8 @@ class Tick:
         while the next tick is computed. Else ticks wait for each other, and so hold more.
         """
         firings, self._firings = self._firings, []
+        if self._territory.shared:  # what was given up since it was taken is another core's to fire
+            firings = [firing for firing in firings if self._territory.owns(firing.plan.row.guild_id)]
         made = TickUnit(firings, self.now, self._entitler, self._make_id) if firings else None
         await self._committed(but=1 if self._behind else 0)
         if made is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -143,6 +143,10 @@ class WaitingRoom:
             if place is not None:
                 self._queue.withdraw(run_id)
                 self.ended(place.schedule_id, run_id)
+
+    def clear_out(self, owns: Callable[[str | None], bool]) -> None:
+        """Forget the runs of guilds that another core works for from now on."""
+        self.withdraw([place.run_id for place in self._places.values() if not owns(place.guild_id)])
 
     def under_way(self, schedule_id: str, run_id: str) -> None:
         """A run found open at start holds its place in the line."""

@@ -131,7 +131,7 @@ class Governor:
 
     def restore_rates(self, state: Mapping[str, float], now: float) -> None:
         """Go on from stored rate state; for a start, before anything is taken."""
-        self._kept = {scope: now + remaining for scope, remaining in state.items()}
+        self._kept |= {scope: now + remaining for scope, remaining in state.items()}
         for scope in self._scopes():
             self._resume(scope)
 

@@ -82,6 +82,10 @@ class Locked(Fault):
     """Somebody else holds the database; later it may work."""
 
 
+class Deadlocked(Locked):
+    """Two cores waited for each other, and this one was to give way: played again it works."""
+
+
 class Lost(Fault):
     """The database failed us (I/O error, damage, dead connection): nothing more can be promised."""
 
@@ -140,6 +144,8 @@ class Session:
         written: rows written, or kept to be, since the transaction began.
         told: the events appended since the transaction began, by units that were not undone.
         untold: whether events were removed since then.
+        shared: other processes write the same database.
+        held: the names that are locked until the transaction ends (``buckets.hold``).
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -153,6 +159,8 @@ class Session:
         self.written = 0
         self.told: list[EventRow] = []
         self.untold = False
+        self.shared = False
+        self.held: set[str] = set()
 
     async def fetch(self, query: Query[T], *given: Any) -> list[T]:
         """Ask, after everything kept back was written."""
@@ -210,17 +218,20 @@ class Session:
         """Drop what the unit kept back; whether that undid all of it (else some was sent already)."""
         if self._own_kept:
             del self._kept[-self._own_kept :]
+        self.held.clear()  # a lock that was dropped or is undone is none
         del self.told[self._told_before :]
         return self._own_sent == 0 and self.spoiled is None
 
     def recover(self) -> None:
         """Forget the unit's error and what it kept back: it is about to be undone."""
         self._kept.clear()
+        self.held.clear()
         self.spoiled = None
 
     def reset(self) -> None:
         """Forget everything kept back and every error: the transaction is over, or about to be rolled back."""
         self._kept.clear()
+        self.held.clear()
         self.told = []
         self.untold = False
         self.begin_unit()

@@ -87,6 +87,7 @@ class FileDriver:
         self._lock = FileLock(path)
         self._readers: ReaderPool | None = None
         self.room = room or DiskRoom(path.parent)
+        self.membership = None  # one core has a file for itself
 
     async def open(self) -> Connection:
         """Lock, check, create or migrate, connect. Raises StoreError."""

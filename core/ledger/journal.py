@@ -71,13 +71,13 @@ class Journal:
         return found[0] if found else None
 
 
-def recent_events(epoch: int) -> RecentEvents:
-    """A memory for the newest events of a store that only this process writes to."""
+def recent_events(epoch: int, *, shared: bool) -> RecentEvents:
+    """A memory for the newest events. ``shared``: other processes write to the store as well."""
 
     def number(seq: int, row: EventRow) -> Event:
         return _event(epoch, seq, row.at, str(row.kind), row.guild_id, row.schedule_id, row.run_id, row.data)
 
-    return RecentEvents(number)
+    return RecentEvents(number, shared=shared)
 
 
 async def read_head(reading: Reading) -> int:
@@ -167,7 +167,7 @@ class JournalChanges(Journal):
     async def purge(self, before: int, limit: int) -> int:
         """Remove events older than an instant."""
         removed = await self._session.change(Step(_PURGE, (before, limit)))
-        self._session.untold = self._session.untold or removed > 0
+        self._session.untold = self._session.untold or removed > 0 or self._session.shared
         return removed
 
     async def purge_cursors(self) -> None:

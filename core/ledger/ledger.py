@@ -7,10 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.notes import NoteChanges, Notes
-from core.ledger.port import StoreClosed, StoreFull, Unit
+from core.ledger.port import Membership, StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
 from core.ledger.runs import RunChanges, Runs
 from core.ledger.schedules import ScheduleChanges, Schedules
@@ -30,6 +31,7 @@ class OpenTransaction:
         self.journal = JournalChanges(session, epoch)
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
+        self.buckets = BucketChanges(session)
 
 
 class CommittedTruth:
@@ -41,6 +43,7 @@ class CommittedTruth:
         self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)
+        self.buckets = BucketReads(reading)
 
 
 class WatchedRoom(Room, Protocol):
@@ -50,6 +53,14 @@ class WatchedRoom(Room, Protocol):
     def ok(self) -> bool: ...
     @property
     def full(self) -> bool: ...
+
+
+class DrivenMembership(Membership, Protocol):
+    """A membership that a ledger begins."""
+
+    def begin(self, *, failed: Callable[[BaseException], None], committed: Callable[[], None]) -> None:
+        """Renew from here on. ``failed``: nothing can be written any more; ``committed``: others may have told events."""
+        ...
 
 
 class Driver(Protocol):
@@ -65,6 +76,11 @@ class Driver(Protocol):
 
     @property
     def room(self) -> WatchedRoom: ...
+
+    @property
+    def membership(self) -> DrivenMembership | None:
+        """This core among others that write the same database; joined by ``open``, left by ``close``."""
+        ...
 
     async def close(self) -> None:
         """Close everything but the writer's connection, which is closed already."""
@@ -88,20 +104,29 @@ class StoredLedger:
             raise StoreClosed("the store is not open")
         return self._reader
 
+    @property
+    def membership(self) -> Membership | None:
+        """This core among others that write the same store."""
+        return self._driver.membership
+
     async def open(self) -> None:
         """Open the store. Raises StoreError with a sentence."""
         connection = await self._driver.open()
+        membership = self._driver.membership
         try:
             session = Session(connection)
+            session.shared = membership is not None
             epoch = await read_epoch(session)
         except BaseException:
             await connection.close()
             await self._driver.close()
             raise
         self._connection = connection
-        recent = recent_events(epoch)
+        recent = recent_events(epoch, shared=session.shared)
         self._writer = GroupCommit(session, OpenTransaction(session, epoch), self._driver.room, recent, self._committed)
         self._reader = CommittedTruth(self._driver.reading(self._writer.open_transaction), epoch, recent)
+        if membership is not None:
+            membership.begin(failed=self._writer.give_up, committed=self._committed)
         await self._driver.room.look()
 
     async def write(self, unit: Unit[T]) -> T:

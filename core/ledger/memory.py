@@ -64,6 +64,7 @@ class MemoryDriver:
         self._connection: Connection | None = None
         self._reading: InlineReading | None = None
         self.room = EndlessRoom()
+        self.membership = None
 
     async def open(self) -> Connection:
         """Connect."""

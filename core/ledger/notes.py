@@ -8,6 +8,7 @@ from typing import Final
 from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, bindparam, delete, func, literal_column, select, tuple_
 
+from core.ledger.buckets import hold
 from core.ledger.connection import Reading, Session, Step
 from core.ledger.rows import AnswerRow, AuditRow, UndoRow
 from core.ledger.statement import Change, Insert, Query, fields_of, given
@@ -87,6 +88,16 @@ class NoteChanges(Notes):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+
+    async def get(self, kind: str, key: str) -> str | None:
+        """A document; nobody else changes it until the transaction ends."""
+        hold(self._session, (f"note:{kind}:{key}",))
+        return await super().get(kind, key)
+
+    async def answer(self, key: str) -> AnswerRow | None:
+        """The answer an idempotency key got; nobody else answers under it until the transaction ends."""
+        hold(self._session, (f"answer:{key}",))
+        return await super().answer(key)
 
     async def put(self, kind: str, documents: Mapping[str, str | None]) -> None:
         """Write documents; None removes one."""

@@ -35,13 +35,16 @@ def database_path(settings: StoreSettings, data_dir: Path) -> Path:
     )
 
 
-def open_ledger(settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool = False) -> StoredLedger:
+def open_ledger(
+    settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool = False, among_others: str | None = None
+) -> StoredLedger:
     """The ledger a setting means; ``await ledger.open()`` opens it.
 
     Args:
         data_dir: where the file lies when the setting names none.
         auto_upgrade: migrate an older file (after a backup) instead of refusing it. A database on a server is never
             migrated unasked: nobody made a backup of it.
+        among_others: this core's version, when it may share a database on a server with others of that version.
 
     Raises:
         StoreError: the setting means no store this build speaks.
@@ -50,9 +53,12 @@ def open_ledger(settings: StoreSettings, data_dir: Path, *, auto_upgrade: bool =
         return StoredLedger(MemoryDriver())
     if settings.on_a_server:
         # Only who uses a server loads its driver.
+        from core.ledger.membership import ServerMembership  # noqa: PLC0415
         from core.ledger.reach import address_of  # noqa: PLC0415
         from core.ledger.server import ServerDriver  # noqa: PLC0415
 
-        return StoredLedger(ServerDriver(address_of(settings.url or ""), synchronous=settings.synchronous))
+        membership = None if among_others is None else ServerMembership(among_others)
+        address = address_of(settings.url or "")
+        return StoredLedger(ServerDriver(address, synchronous=settings.synchronous, membership=membership))
     path = database_path(settings, data_dir)
     return StoredLedger(FileDriver(path, synchronous=settings.synchronous, auto_upgrade=auto_upgrade))

@@ -81,14 +81,18 @@ class ReadyRun(msgspec.Struct, gc=False):
     failures: int
 
 
+Within = Sequence[int] | None
+"""Only what belongs to guilds of these buckets; None: everything. Only a store that several cores share knows buckets."""
+
+
 class ScheduleReads(Protocol):
-    """Reading schedules."""
+    """Reading schedules. Inside a transaction what ``get`` and ``get_many`` answer stands until it ends."""
 
     async def get(self, id: str) -> ScheduleRow | None: ...
     async def get_many(self, ids: Sequence[str]) -> dict[str, ScheduleRow]: ...
     async def by_name(self, guild_id: str | None, name: str) -> ScheduleRow | None: ...
     async def page(self, filter: ScheduleFilter, after: str | None, limit: int) -> list[ScheduleRow]: ...  # noqa: A002
-    async def due_until(self, until: int, limit: int) -> list[DueRow]:
+    async def due_until(self, until: int, limit: int, within: Within = None) -> list[DueRow]:
         """Active schedules whose next due is <= ``until``, soonest first."""
         ...
 
@@ -96,7 +100,7 @@ class ScheduleReads(Protocol):
         """The soonest next due > ``instant`` among active schedules."""
         ...
 
-    async def resumable(self, until: int, limit: int) -> list[ScheduleRow]:
+    async def resumable(self, until: int, limit: int, within: Within = None) -> list[ScheduleRow]:
         """Paused schedules whose ``paused_until`` is <= ``until``."""
         ...
 
@@ -171,11 +175,11 @@ class RunReads(Protocol):
         """Runs with what an attempt needs of their schedules."""
         ...
 
-    async def waiting(self, after: tuple[int, str] | None, limit: int) -> list[RunRow]:
+    async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
         """All waiting runs by (due, id), a page after a key; for filling the queue at start and after overflow."""
         ...
 
-    async def open(self) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
+    async def open(self, within: Within = None) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
         """Every dispatched or running run with its current attempt and lease; for recovery at start."""
         ...
 
@@ -304,6 +308,30 @@ class NoteWrites(NoteReads, Protocol):
         ...
 
 
+class BucketReads(Protocol):
+    """Reading how guilds are shared out among the cores on one database."""
+
+    async def holders(self) -> Mapping[int, str | None]:
+        """Every bucket, with the core that holds it."""
+        ...
+
+
+class BucketWrites(BucketReads, Protocol):
+    """Sharing guilds out."""
+
+    async def claim(self, core: str, most: int) -> list[int]:
+        """Take up to so many buckets that nobody holds; which."""
+        ...
+
+    async def release(self, core: str, some: Sequence[int]) -> None:
+        """Give back what this core holds of these."""
+        ...
+
+    def hint(self) -> None:
+        """Let the other cores look at once, as soon as this is committed."""
+        ...
+
+
 class Reader(Protocol):
     """The committed truth, read beside the writer."""
 
@@ -317,6 +345,8 @@ class Reader(Protocol):
     def usage(self) -> UsageReads: ...
     @property
     def notes(self) -> NoteReads: ...
+    @property
+    def buckets(self) -> BucketReads: ...
 
 
 class Transaction(Protocol):
@@ -332,9 +362,44 @@ class Transaction(Protocol):
     def usage(self) -> UsageWrites: ...
     @property
     def notes(self) -> NoteWrites: ...
+    @property
+    def buckets(self) -> BucketWrites: ...
 
 
 Unit = Callable[[Transaction], Awaitable[T]]
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One of the cores on a database: where it runs, and how many buckets it holds."""
+
+    id: str
+    place: str
+    held: int
+
+
+class Membership(Protocol):
+    """This core as one of several on one database. It is renewed as long as the ledger is open; when others have taken
+    over, the ledger fails.
+
+    Attributes:
+        id: of this core, new at every start.
+        members: the cores that are here, this one among them.
+    """
+
+    id: str
+    members: tuple[Member, ...]
+
+    def is_sure(self) -> bool:
+        """Whether nobody can have taken over, by the time that has passed since the lease was renewed."""
+        ...
+
+    async def confirm(self) -> None:
+        """Renew now. Raises StoreClosed when others have taken over."""
+        ...
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call when cores came or went, or another one says that there is something to look at."""
+        ...
 
 
 class Ledger(Protocol):
@@ -342,6 +407,11 @@ class Ledger(Protocol):
 
     @property
     def reader(self) -> Reader: ...
+
+    @property
+    def membership(self) -> Membership | None:
+        """This core among others that write the same store; None where there can be no others."""
+        ...
 
     async def open(self) -> None:
         """Open and check the store. Raises StoreError with a sentence: locked, read-only, damaged, newer schema."""

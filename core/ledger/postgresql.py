@@ -8,7 +8,10 @@ from weakref import WeakKeyDictionary
 
 import asyncpg  # type: ignore[import-untyped]
 
-from core.ledger.connection import Fault, Locked, Lost, Mark, NoRoom, Row, Step, StepFailed, Violation
+from core.ledger.buckets import CHANNEL
+from core.ledger.connection import Deadlocked, Fault, Locked, Lost, Mark, NoRoom, Row, Step, StepFailed, Violation
+from core.ledger.membership import LOST as TAKEN_OVER
+from core.ledger.membership import ServerMembership
 from core.ledger.statement import Insert
 from core.ledger.tables import journal
 from core.ledger.wording import Wording, worded, worded_unless_taken
@@ -23,11 +26,14 @@ class ServerConnection:
     wrong with a row is found where it belongs.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, membership: ServerMembership | None = None) -> None:
+        """``membership``: of a core among others, for the connection it writes with."""
         self._connection = connection
+        self._membership = membership
         self._prepared: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._held: dict[Insert, list[Row]] = {}
         self._apart = False
+        self._told = False
 
     async def run(self, steps: Sequence[Step]) -> list[Any]:
         """See ``core.ledger.connection.Connection``."""
@@ -36,11 +42,18 @@ class ServerConnection:
             try:
                 answer = await self._perform(step)
             except _REFUSALS as error:
-                raise StepFailed(index, translate(error), answers) from error
+                raise StepFailed(index, self._meaning(error), answers) from error
             if step.expect is not None and answer != step.expect:
                 raise StepFailed(index, step.otherwise(), answers)
             answers.append(answer)
         return answers
+
+    def _meaning(self, error: Exception) -> Exception:
+        """A core that stood still is told so, whatever its connection says of it: the server ended that meanwhile."""
+        meaning = translate(error)
+        if isinstance(meaning, Lost) and self._membership is not None and not self._membership.is_sure():
+            return Lost(TAKEN_OVER)
+        return meaning
 
     async def close(self) -> None:
         """Close; without the server's answer when it does not come."""
@@ -96,15 +109,25 @@ class ServerConnection:
     async def _set_mark(self, mark: Mark) -> None:
         if mark is Mark.COMMIT:
             await self._write_held()
-            said = await self._connection.execute("COMMIT")
+            said = await self._connection.execute(self._commit())
             if said != "COMMIT":  # what PostgreSQL has given up already it rolls back, and calls that no error
                 raise Lost(f"the database answered a commit with {said}")
             return
         if mark in {Mark.BEGIN, Mark.ROLLBACK}:
             self._held.clear()
-        if mark is not Mark.ROLLBACK or self._connection.is_in_transaction():
+            self._told = False
+        if mark is Mark.BEGIN and self._membership is not None:
+            if await self._connection.execute(self._membership.fence) != "SELECT 1":
+                raise Lost(TAKEN_OVER)
+        elif mark is not Mark.ROLLBACK or self._connection.is_in_transaction():
             await self._connection.execute(mark.value)
         self._apart = mark in {Mark.SAVE, Mark.KEEP, Mark.REVERT}
+
+    def _commit(self) -> str:
+        """With a word to the other cores, if there are any and something was told."""
+        if self._told and self._membership is not None and self._membership.has_others:
+            return f"NOTIFY {CHANNEL}, 'journal'; COMMIT"
+        return "COMMIT"
 
     async def _write_held(self, tables: Collection[str] | None = None) -> None:
         """Write the rows that wait, of some tables or of all; events last.
@@ -128,6 +151,8 @@ class ServerConnection:
 
     async def _write(self, insert: Insert, rows: Sequence[Row]) -> None:
         written = await self._ask(worded(insert), (rows,))
+        if insert.table is journal:
+            self._told = True
         if insert.table is journal and not written:
             raise Lost("the row that numbers events is gone from journal_head; restore a backup")
 
@@ -156,8 +181,9 @@ def translate(error: Exception) -> Exception:
         return Violation(getattr(error, "constraint_name", None) or error.args[0])
     if state in _NO_ROOM:
         return NoRoom("the database server's disk is full")
-    if state in _LATER:
-        return Locked(f"the database is held by another program ({error.args[0]}); try again")
+    if state in _LATER or state in _DEADLOCKS:
+        kind = Deadlocked if state in _DEADLOCKS else Locked
+        return kind(f"the database is held by another program ({error.args[0]}); try again")
     if state == _NO_CHARACTER:
         return ValueError("a text holds the character NUL, which the store cannot keep")
     if state.startswith("22"):
@@ -176,6 +202,7 @@ def _of_client(error: Exception) -> Exception:
 # SQLSTATE (PostgreSQL documentation, appendix A).
 _NO_CHARACTER: Final = "22021"
 _NO_ROOM: Final = {"53100"}
-_LATER: Final = {"55P03", "40001", "40P01"}
+_LATER: Final = {"55P03"}
+_DEADLOCKS: Final = {"40001", "40P01"}
 _FATAL_CLASSES: Final = {"08", "58", "XX", "F0"}
 _FATAL: Final = {"25006", "53200", "57P01", "57P02", "57P03", "57P04", "57P05", "25P02", "25P03"}

@@ -11,8 +11,8 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -171,8 +171,8 @@ async def _expect_fit(connection: Any, address: Address) -> None:
         raise StoreError(f"{address.place} is a standby, which cannot be written; name the primary in store.url")
 
 
-async def hold(connection: Any, address: Address, patience_s: float) -> None:
-    """Take the right to write this database, for as long as this very connection lasts.
+async def hold(connection: Any, address: Address, patience_s: float, *, among_others: bool = False) -> None:
+    """Take the right to write this database, for as long as this very connection lasts; alone, or among others.
 
     The lock belongs to the writer's own session: who lost it has lost the connection to write with, too. A core that was
     just killed may hold it for a moment yet, so it is waited for.
@@ -181,7 +181,8 @@ async def hold(connection: Any, address: Address, patience_s: float) -> None:
         StoreError: another core has it.
     """
     until = time.monotonic() + patience_s
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _CORE_LOCK):
+    lock = "pg_try_advisory_lock_shared" if among_others else "pg_try_advisory_lock"
+    while not await connection.fetchval(f"SELECT {lock}($1)", _CORE_LOCK):
         if time.monotonic() >= until:
             holder = await connection.fetchval(_HOLDER, _CORE_LOCK >> 32, _CORE_LOCK & 0xFFFFFFFF)
             named = f" ({holder})" if holder else ""
@@ -189,6 +190,15 @@ async def hold(connection: Any, address: Address, patience_s: float) -> None:
                 f"{address.place} is in use by another ScheduleZero{named}; stop that one, or name another database"
             )
         await asyncio.sleep(_AGAIN_S)
+
+
+@asynccontextmanager
+async def one_at_a_time(connection: Any) -> AsyncIterator[None]:
+    """Keep others that hold the database among others from doing the same meanwhile. Who fails gives up the connection,
+    and the lock with it."""
+    await connection.execute("SELECT pg_advisory_lock($1)", _CORE_LOCK + 1)
+    yield
+    await connection.execute("SELECT pg_advisory_unlock($1)", _CORE_LOCK + 1)
 
 
 _HOLDER: Final = """

@@ -35,15 +35,17 @@ class _Part:
 
 
 class RecentEvents:
-    """The events of the last transactions, with no gap between them. For a store that only this process writes to."""
+    """The events of the last transactions, with no gap between them."""
 
-    def __init__(self, number: Number, kept: int = KEPT) -> None:
+    def __init__(self, number: Number, kept: int = KEPT, *, shared: bool = False) -> None:
         """Start empty.
 
         Args:
             number: makes the event of a number and a row.
             kept: how much to keep, in bytes.
+            shared: others write to the store as well: what is known here has no gap, but there may be more behind it.
         """
+        self._shared = shared
         self._number = number
         self._kept = kept
         self._size = 0
@@ -76,7 +78,7 @@ class RecentEvents:
             found += [self._number(number, row) for number, row in enumerate(rows, part.first + start)]
             if len(found) >= limit:
                 break
-        return found
+        return None if self._shared and not found else found
 
     def _next(self) -> int:
         return self._parts[-1].first + len(self._parts[-1].rows)

@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 
 from core.ledger import tables
+from core.ledger.buckets import in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
-from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove
+from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
 from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import attempts, leases, runs, schedules, standings
@@ -88,6 +89,13 @@ _WAITING_AFTER: Final[Query[RunRow]] = Query(
     "id",
     "limit",
 )
+_WITHIN: Final = in_buckets(runs.c.guild_id)
+_WAITING_FIRST_WITHIN: Final[Query[RunRow]] = Query(
+    _WAITING_FIRST.select.where(_WITHIN), RunRow, *_WAITING_FIRST.parameters, "within"
+)
+_WAITING_AFTER_WITHIN: Final[Query[RunRow]] = Query(
+    _WAITING_AFTER.select.where(_WITHIN), RunRow, *_WAITING_AFTER.parameters, "within"
+)
 # A run without its lease must still be found at start; it then counts as run out.
 _OPEN_RUNS: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
     select(
@@ -104,6 +112,9 @@ _OPEN_RUNS: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
     .where(_OPEN)
     .order_by(runs.c.due, runs.c.id),
     tuple[RunRow, AttemptRow, LeaseRow],
+)
+_OPEN_RUNS_WITHIN: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
+    _OPEN_RUNS.select.where(_WITHIN), tuple[RunRow, AttemptRow, LeaseRow], "within"
 )
 _COUNTS: Final[Query[tuple[RunState, int]]] = Query(
     select(runs.c.state, func.count()).where(_ACTIVE).group_by(runs.c.state), tuple[RunState, int]
@@ -185,14 +196,20 @@ class Runs:
         """What attempts of these runs need."""
         return {row[0].id: ReadyRun(*row) for row in await self._reading.fetch(_READY, run_ids)}
 
-    async def waiting(self, after: tuple[int, str] | None, limit: int) -> list[RunRow]:
+    async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
         """A page of all waiting runs, by (due, id)."""
+        if within is not None and after is None:
+            return await self._reading.fetch(_WAITING_FIRST_WITHIN, limit, within)
+        if within is not None and after is not None:
+            return await self._reading.fetch(_WAITING_AFTER_WITHIN, *after, limit, within)
         if after is None:
             return await self._reading.fetch(_WAITING_FIRST, limit)
         return await self._reading.fetch(_WAITING_AFTER, *after, limit)
 
-    async def open(self) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
+    async def open(self, within: Within = None) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
         """Every run that is out, with its attempt and lease."""
+        if within is not None:
+            return await self._reading.fetch(_OPEN_RUNS_WITHIN, within)
         return await self._reading.fetch(_OPEN_RUNS)
 
     async def counts(self) -> dict[RunState, int]:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, literal_column, or_, select, text, update
 
 from core.ledger import tables
+from core.ledger.buckets import hold, in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
-from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance
+from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance, Within
 from core.ledger.rows import Advance, DueRow, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, among, fields_of, given
 from core.ledger.tables import runs, schedules, standings
@@ -34,13 +35,18 @@ def _rows(*parameters: str, where: Sequence[Any], **more: Any) -> Query[Schedule
     return Query(_select(where, **more), ScheduleRow, *parameters)
 
 
-def _select(where: Sequence[Any], order: Sequence[Any] = (), limit: bool = False) -> Select[Any]:
+def _select(where: Sequence[Any], order: Sequence[Any] = (), limit: bool = False, keep: bool = False) -> Select[Any]:
     statement = select(*_COLUMNS).select_from(_BOTH).where(*where).order_by(*order)
+    if keep:
+        statement = statement.with_for_update(of=standings, key_share=True)
     return statement.limit(bindparam("limit")) if limit else statement
 
 
 _GET: Final = _rows("id", where=[schedules.c.id == bindparam("id")])
 _GET_MANY: Final = _rows("ids", where=[among(schedules.c.id, "ids")])
+# Other cores change schedules as well: what a change is made of is locked where it stands.
+_GET_AND_KEEP: Final = _rows("id", where=[schedules.c.id == bindparam("id")], keep=True)
+_GET_MANY_AND_KEEP: Final = _rows("ids", where=[among(schedules.c.id, "ids")], keep=True)
 _BY_NAME: Final = _rows(
     "guild_id",
     "name",
@@ -57,10 +63,19 @@ _DUE: Final[Query[DueRow]] = Query(
     .limit(bindparam("limit")),
     DueRow, "until", "limit",
 )  # fmt: skip
-_RESUMABLE: Final = _rows(
-    "until", "limit", where=[text(f"standings.{tables.SCHEDULE_PAUSED}"), standings.c.paused_until <= bindparam("until")],
-    order=[standings.c.paused_until, standings.c.id], limit=True,
+_WITHIN: Final = in_buckets(schedules.c.guild_id)
+_DUE_WITHIN: Final[Query[DueRow]] = Query(
+    select(standings.c.id, standings.c.revision, standings.c.next_due)
+    .join_from(standings, schedules, schedules.c.id == standings.c.id)
+    .where(_ACTIVE, standings.c.next_due <= bindparam("until"), _WITHIN)
+    .order_by(standings.c.next_due, standings.c.id)
+    .limit(bindparam("limit")),
+    DueRow, "until", "limit", "within",
 )  # fmt: skip
+_OVER_BY: Final = (text(f"standings.{tables.SCHEDULE_PAUSED}"), standings.c.paused_until <= bindparam("until"))
+_SOONEST: Final = [standings.c.paused_until, standings.c.id]
+_RESUMABLE: Final = _rows("until", "limit", where=_OVER_BY, order=_SOONEST, limit=True)
+_RESUMABLE_WITHIN: Final = _rows("until", "limit", "within", where=[*_OVER_BY, _WITHIN], order=_SOONEST, limit=True)
 _NEXT_DUE: Final[Query[int | None]] = Query(
     select(func.min(standings.c.next_due)).where(_ACTIVE, standings.c.next_due > bindparam("instant")),
     int | None,
@@ -122,16 +137,20 @@ class Schedules:
         pairs = [part for pair in filter.metadata for part in pair]
         return await self._reading.fetch(query, after or "", *values, *pairs, limit)
 
-    async def due_until(self, until: int, limit: int) -> list[DueRow]:
+    async def due_until(self, until: int, limit: int, within: Within = None) -> list[DueRow]:
         """Active schedules due by an instant, soonest first."""
+        if within is not None:
+            return await self._reading.fetch(_DUE_WITHIN, until, limit, within)
         return await self._reading.fetch(_DUE, until, limit)
 
     async def next_due_after(self, instant: int) -> int | None:
         """The soonest due instant after another."""
         return (await self._reading.fetch(_NEXT_DUE, instant))[0]
 
-    async def resumable(self, until: int, limit: int) -> list[ScheduleRow]:
+    async def resumable(self, until: int, limit: int, within: Within = None) -> list[ScheduleRow]:
         """Paused schedules whose pause is over by an instant."""
+        if within is not None:
+            return await self._reading.fetch(_RESUMABLE_WITHIN, until, limit, within)
         return await self._reading.fetch(_RESUMABLE, until, limit)
 
     async def count(self, guild_id: str | None) -> int:
@@ -260,6 +279,33 @@ class ScheduleChanges(Schedules):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+
+    async def get(self, id: str) -> ScheduleRow | None:
+        """The schedule with that id, as it stays until the transaction ends."""
+        return _only(await self._session.fetch(_GET_AND_KEEP if self._session.shared else _GET, id))
+
+    async def get_many(self, ids: Sequence[str]) -> dict[str, ScheduleRow]:
+        """The schedules that exist, by id, as they stay until the transaction ends."""
+        query = _GET_MANY_AND_KEEP if self._session.shared else _GET_MANY
+        return {row.id: row for row in await self._session.fetch(query, sorted(ids))}
+
+    async def count(self, guild_id: str | None) -> int:
+        """How many live schedules a guild has; nobody else adds one until the transaction ends."""
+        self._count_alone(guild_id)
+        return await super().count(guild_id)
+
+    async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
+        """As ``count``, of those with an entry."""
+        self._count_alone(guild_id)
+        return await super().count_with(entry, guild_id)
+
+    async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
+        """As ``count_with``, of one person's."""
+        self._count_alone(guild_id)
+        return await super().count_owned_with(entry, guild_id, owner_id)
+
+    def _count_alone(self, guild_id: str | None) -> None:
+        hold(self._session, (f"schedules:{guild_id or ''}",))
 
     async def insert(self, rows: Sequence[ScheduleRow]) -> None:
         """Add schedules. Raises NameTaken: here where it is one, so that its refusal costs nobody else anything; at the

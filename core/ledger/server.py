@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from core.ledger.connection import Connection
+from core.ledger.membership import ServerMembership
 from core.ledger.postgresql import ServerConnection
-from core.ledger.reach import Address, explained, hold, reached
+from core.ledger.reach import Address, explained, hold, one_at_a_time, reached
 from core.ledger.readers import ReaderPool
 from core.ledger.upkeep import bring_up_to_date
 
@@ -25,12 +26,14 @@ class ServerDriver:
     """A database of a server.
 
     ``patience_s`` is how long to wait for a server that is not up yet, and for a core that has just ended. ``wrap`` lets
-    a test stand between the ledger and the writer's connection.
+    a test stand between the ledger and the writer's connection. ``membership``: as one core among others; without it
+    this process has the database for itself.
     """
 
     def __init__(
         self, address: Address, *, synchronous: str = "full", patience_s: float = PATIENCE_S,
         room: ServerRoom | None = None, wrap: Callable[[Connection], Connection] | None = None,
+        membership: ServerMembership | None = None,
     ) -> None:  # fmt: skip
         self._address = address
         self._synchronous = synchronous
@@ -38,6 +41,7 @@ class ServerDriver:
         self._wrap = wrap
         self._readers: ReaderPool | None = None
         self.room = room or ServerRoom()
+        self.membership = membership
 
     async def open(self) -> Connection:
         """Connect, check, lock, create. Raises StoreError."""
@@ -45,12 +49,15 @@ class ServerDriver:
         try:
             with explained(self._address):
                 await self._flush_as_set(raw)
-                await hold(raw, self._address, self._patience_s)
-                await bring_up_to_date(raw, self._address)
+                await hold(raw, self._address, self._patience_s, among_others=self.membership is not None)
+                async with one_at_a_time(raw):
+                    await bring_up_to_date(raw, self._address)
+                if self.membership is not None:
+                    await self.membership.join(self._address, 0)
         except BaseException:
             raw.terminate()
             raise
-        connection: Connection = ServerConnection(raw)
+        connection: Connection = ServerConnection(raw, self.membership)
         return self._wrap(connection) if self._wrap is not None else connection
 
     def reading(self, open_transaction: asyncio.Lock) -> ReaderPool:
@@ -63,9 +70,11 @@ class ServerDriver:
         return ServerConnection(await reached(self._address, 0, default_transaction_read_only="on"))
 
     async def close(self) -> None:
-        """Close the readers."""
+        """Close the readers, and leave the other cores."""
         if self._readers is not None:
             await self._readers.close()
+        if self.membership is not None:
+            await self.membership.leave()
 
     async def _flush_as_set(self, raw: Any) -> None:
         """``normal`` need not wait for the server's disk; ``full`` leaves what the operator made stricter as it is."""

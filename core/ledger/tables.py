@@ -264,6 +264,28 @@ answers: Final = Table(
 )
 Index("answers_until", answers.c.until)
 
+# ── several cores on one database ──────────────────────────────────────────────────────────────────────────────
+
+# The cores that are here, each until ``expires`` by the database's clock (microseconds). A row is the right to write:
+# every transaction of a core looks at its own, and who takes over removes it first.
+cores: Final = Table(
+    "cores",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    _text("version"),
+    _text("place"),
+    _number("since"),
+    _number("expires"),
+)
+
+# Which core works for the guilds of each bucket; none: whoever claims it.
+buckets: Final = Table(
+    "buckets",
+    metadata,
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    _text("holder", null=True),
+)
+
 # Facts about the file itself; ``epoch`` is one of them.
 facts: Final = Table(
     "facts",

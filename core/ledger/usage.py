@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, bindparam, case, delete, literal_column, select, update
 
+from core.ledger.buckets import hold
 from core.ledger.connection import Asked, Reading, Session, Step
 from core.ledger.rows import UsageKey
 from core.ledger.statement import Change, Insert, Query, fields_of, given
@@ -63,9 +64,16 @@ class UsageChanges(Usage):
         super().__init__(session)
         self._session = session
 
-    def ask(self, keys: Iterable[UsageKey]) -> Asked[dict[UsageKey, int]]:
-        """As ``used``, put together with the next question."""
+    async def used(self, keys: Iterable[UsageKey]) -> dict[UsageKey, int]:
+        """What was counted for keys; nobody else charges these until the transaction ends."""
         asked = list(keys)
+        hold(self._session, (key.scope for key in asked))
+        return await super().used(asked)
+
+    def ask(self, keys: Iterable[UsageKey]) -> Asked[dict[UsageKey, int]]:
+        """As ``used``, put together with the next question. Nobody else charges these until the transaction ends."""
+        asked = list(keys)
+        hold(self._session, (key.scope for key in asked))
         return self._session.ask(_USED, partial(_counted, asked), [astuple(key) for key in asked])
 
     async def charge(self, amounts: Mapping[UsageKey, int]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from core.ledger.buckets import GUILD_BUCKETS, NO_GUILD, InBuckets
 from core.ledger.statement import ROWS, Among, Change, GivenRows, HasEntry, Insert, Query, Statement, fields_of, given
 from core.ledger.tables import NUMBERS, journal, metadata
 
@@ -119,6 +120,14 @@ def _given(element: GivenRows, compiler: SQLCompiler, **kw: Any) -> str:
 def _among(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(part, **kw) for part in element.clauses)
     return f"{column} = ANY(CAST({values} AS TEXT[]))"
+
+
+@compiles(InBuckets, "postgresql")
+def _in_buckets(element: InBuckets, compiler: SQLCompiler, **kw: Any) -> str:
+    """As ``bucket_of`` computes it."""
+    guild, within = (compiler.process(part, **kw) for part in element.clauses)
+    bucket = f"('x' || left(md5({guild}), 2))::bit(8)::int % {GUILD_BUCKETS}"
+    return f"(CASE WHEN {guild} IS NULL THEN {NO_GUILD} ELSE {bucket} END) = ANY(CAST({within} AS int[]))"
 
 
 @compiles(HasEntry, "postgresql")

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from core.ledger.connection import Fault, Locked, Mark, NoRoom, Session, Violation
+from core.ledger.connection import Deadlocked, Fault, Locked, Mark, NoRoom, Session, Violation
 from core.ledger.journal import ask_head
 from core.ledger.port import StoreClosed, StoreError, StoreFull, Transaction, Unit
 from core.ledger.recent import RecentEvents
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MOST_UNITS: Final = 1024
 MOST_ROWS: Final = 16_384
+MOST_REPLAYS: Final = 10
 
 
 class Room(Protocol):
@@ -111,6 +112,11 @@ class GroupCommit:
             self._wake.set_result(None)
         return future
 
+    def give_up(self, error: BaseException) -> None:
+        """Write nothing more: others have taken over, or nobody knows whether they have."""
+        if not self._closing:
+            self._fail(error)
+
     async def close(self) -> None:
         """Commit what waits, then stop."""
         self._closing = True
@@ -158,9 +164,9 @@ class GroupCommit:
         try:
             try:
                 await self._write_together(group)
-            except Spoiled:
+            except (Spoiled, Deadlocked):
                 await self._roll_back()
-                await self._write_apart(group)
+                await self._play_again(group)
         except NoRoom:
             await self._roll_back()
             await self._write_into_ballast(group)
@@ -186,6 +192,19 @@ class GroupCommit:
         except Exception as error:
             raise _worse(session.spoiled) from error
         self._tell(group, head)
+
+    async def _play_again(self, group: list[Pending]) -> None:
+        """Unit by unit, and as often as another core is in the way."""
+        for left in reversed(range(MOST_REPLAYS)):
+            try:
+                await self._write_apart(group)
+            except Deadlocked as error:
+                if not left:
+                    raise
+                log.info("a group is played again: %s", error)
+                await self._roll_back()
+            else:
+                return
 
     async def _write_apart(self, group: list[Pending]) -> None:
         """The same units, each under a savepoint, so that one that fails leaves the others alone."""

@@ -15,8 +15,20 @@ import msgspec
 import structlog
 
 from core.engine.engine import Engine
+from core.engine.handover import Meaning
 from core.governor.settings import GovernorSettings, Quota
-from core.ledger.port import Ledger, NameTaken, Reader, StoreClosed, StoreError, StoreFull, Transaction
+from core.ledger.port import (
+    Ledger,
+    NameTaken,
+    OccurrenceTaken,
+    Reader,
+    StaleAdvance,
+    StaleMove,
+    StoreClosed,
+    StoreError,
+    StoreFull,
+    Transaction,
+)
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
 from core.service.keyring import Keyring, KeyRow
 from core.timing.zones import zone
@@ -36,6 +48,7 @@ UNDO_FOR: Final = 15 * MINUTE
 REMEMBER_FOR: Final = DAY
 LONGEST_KEY: Final = 255
 FACTS_KEPT: Final = 10_000
+LOOKS: Final = 5
 GUILD: Final = "guild"
 USER: Final = "user"
 NO_GUILD: Final = "-"
@@ -105,6 +118,9 @@ class Desk:
                 if known is not None:
                     return msgspec.json.decode(known, type=answer)
             view = await work(tx, effects)
+            if self.shared:
+                meaning = Meaning(effects.schedules, effects.runs, effects.withdrawn, effects.cancel)
+                await self.engine.handing.leave(tx, meaning, self.clock.now())
             if key is not None:
                 text = msgspec.json.encode(view).decode()
                 until = self.clock.now() + REMEMBER_FOR
@@ -112,7 +128,7 @@ class Desk:
             return view
 
         async def carry_out() -> V:
-            view = await self.write(unit)
+            view = await self._written_beside_others(unit)
             await self._apply(effects)
             return view
 
@@ -159,6 +175,20 @@ class Desk:
             raise Unavailable(f"The service is stopping ({error}); try again in a moment.") from None
         except StoreError as error:
             raise Unavailable(f"The store cannot take this now ({error}); try again in a moment.") from None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other cores change the same store, so that nothing that can change is kept in memory."""
+        return self.engine.territory.shared
+
+    async def _written_beside_others(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
+        """Where another core changed what a unit had read, the unit looks again."""
+        for _ in range(LOOKS if self.shared else 0):
+            try:
+                return await self.write(unit)
+            except (StaleMove, StaleAdvance, OccurrenceTaken):
+                log.info("another core was quicker; a change looks again")
+        return await self.write(unit)
 
     def when_undone(self, forget: Callable[[], None]) -> None:
         """Call when a group was taken back: what was learned in it, of its other units too, may not be so."""
@@ -252,6 +282,8 @@ class Desk:
 
     async def _remembered(self, kind: str, key: str, read: Callable[[str | None], V]) -> V:
         """A small fact, kept in memory until a change to it is committed; every request asks for some."""
+        if self.shared:
+            return read(await self.reader.notes.get(kind, key))
         if (kind, key) in self._facts:
             known: V = self._facts[kind, key]
             return known

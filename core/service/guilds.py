@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
 
-from core.ledger.port import Transaction
+from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import AuditRow, EventRow
 from core.service import access
 from core.service.desk import GUILD, USER, Desk, Effects, settings_of, zone_name
@@ -22,6 +23,7 @@ from schedule_zero.views import Done, GuildSettings, UserTimezone
 
 log = structlog.get_logger("schedule_zero.guilds")
 
+LOOK_S: Final = 5.0
 _FIXED: Final = frozenset({"guild_id", "defaults"})
 _DEFAULTS: Final = GuildSettings(guild_id="")
 _UNHEEDED: Final = {
@@ -72,6 +74,17 @@ class Guilds:
                 self._desk.engine.entitler.set_zone(guild_id, zone(name))
             except ValueError:  # a zone may vanish with an update of the zone data; the others' days begin all the same
                 log.warning("a server's time zone is not known any more", guild_id=guild_id, timezone=name)
+
+    async def keep_zones(self) -> None:
+        """Where days begin may be changed through another core: look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.load_zones()
+            except StoreClosed:
+                return
+            except StoreError as error:
+                log.warning("the store refused; zones are looked at again later", error=str(error))
 
     async def get(self, actor: Actor, request: ask.GetGuildSettings) -> GuildSettings:
         access.require_guild(actor, request.guild_id, change=False)

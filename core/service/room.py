@@ -106,6 +106,8 @@ class Room:
 
     async def left(self, tx: Transaction, limit: Limit, *, wanted: int = 1) -> int:
         """How many more there may be: exactly so many where it is less than ``wanted``, else at least so many."""
+        if self._desk.shared:
+            return limit.allowed - await _count(tx, limit.tally)
         known = self._at_most.get(limit.tally)
         if known is None or known > limit.allowed - wanted:
             if len(self._at_most) >= KEPT:

@@ -109,6 +109,8 @@ class Runs:
         policy = msgspec.json.decode(row.policy, type=Policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
+            if self._desk.shared:
+                await tx.schedules.get(row.id)  # its ticks, at whichever core, come before or behind
             made = await tx.runs.by_occurrence(run.schedule_id, run.occurrence)
             if made is not None:  # looked for first: the ledger would refuse it only at the end of the transaction
                 raise Conflict(f"This run was run again already: {made.id}; if that one failed too, retry that one.")

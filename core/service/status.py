@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
+from core.ledger.port import Membership
 from core.service.desk import Desk
 from schedule_zero.actor import Actor
 from schedule_zero.instant import SECOND, spell, spell_duration
@@ -32,16 +33,29 @@ class Statuses:
         parts["scheduler"] = Part(
             ok=lag < LAG_LIMIT, detail="ok" if lag < LAG_LIMIT else f"{spell_duration(lag)} behind"
         )
+        if (membership := self._desk.ledger.membership) is not None:
+            parts["cluster"] = Part(ok=True, detail=_who_is_here(membership))
         running = all(part.ok for name, part in parts.items() if name.partition(".")[0] not in OPTIONAL)
         return Status(
-            running=running, version=_version(),
+            running=running, version=this_version(),
             last_tick=None if engine.tick.last_commit is None else spell(engine.tick.last_commit),
             schedules=await self._desk.reader.schedules.total(), due=engine.tick.overdue(now),
             waiting=len(engine.room), runs_executed=engine.settler.executed, lag=spell_duration(lag), parts=parts,
         )  # fmt: skip
 
 
-def _version() -> str:
+def _who_is_here(membership: Membership) -> str:
+    """The cores on this database, and how guilds are shared out among them."""
+    members = membership.members
+    each = [
+        f"{member.id} ({'this one' if member.id == membership.id else member.place}) {member.held}"
+        for member in members
+    ]
+    return f"{len(members)} core{'s' * (len(members) != 1)}; buckets of guilds held: {', '.join(each)}"
+
+
+def this_version() -> str:
+    """Which ScheduleZero this is."""
     try:
         return version("schedule-zero")
     except PackageNotFoundError:

@@ -32,12 +32,14 @@ async def suite(asked: argparse.Namespace, chosen: Sequence[Scenario], folder: P
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     lanes = asyncio.Semaphore(asked.beside)
     with contextlib.ExitStack() as leaving:
-        server = leaving.enter_context(on_a_server(folder)) if asked.store == "postgresql" else None
+        needed = asked.store == "postgresql" or any(scenario.pair for scenario in chosen)
+        server = leaving.enter_context(on_a_server(folder)) if needed else None
 
         async def one(scenario: Scenario) -> Report:
             async with lanes:
                 place, times = folder / scenario.name, asked.times or scenario.full
-                with contextlib.nullcontext() if server is None else server.one() as name:
+                there = asked.store == "postgresql" or scenario.pair
+                with server.one() if server is not None and there else contextlib.nullcontext() as name:
                     store = None if server is None or name is None else ServerStore(server.server.url(name))
                     report = await play(scenario, times, f"{asked.seed}/{scenario.name}", place, store)
                 tell(report)

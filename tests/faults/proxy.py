@@ -43,11 +43,12 @@ class Proxy:
 
     Attributes:
         port: where the handler connects.
+        target: the port that connections are passed on to, from the next one on.
         to_core: the way there; ``to_handler``: the way back.
     """
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._listening = socket.socket()
         self._listening.setblocking(False)
         self._listening.bind(("127.0.0.1", 0))
@@ -136,7 +137,7 @@ class Proxy:
                 end.setblocking(False)
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                await loop.sock_connect(far, ("127.0.0.1", self._target))
+                await loop.sock_connect(far, ("127.0.0.1", self.target))
             except OSError:
                 return  # no core there: the handler is told by the close
             ways = [

@@ -13,7 +13,7 @@ from random import Random
 import msgspec
 
 from schedule_zero.event import EventKind
-from tests.faults import acts, bots, windows
+from tests.faults import acts, bots, pair, windows
 from tests.faults.judge import Breach, Evidence, Kind, judge
 from tests.faults.left import Left, Told
 from tests.faults.load import Load
@@ -40,6 +40,7 @@ class Scenario(msgspec.Struct, frozen=True):
         proxied: whether the handlers connect through a proxy each.
         keyed: whether they need a key each.
         level: of the core's log.
+        pair: two cores on one database of a server.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Scenario(msgspec.Struct, frozen=True):
     proxied: bool = False
     keyed: bool = False
     level: str = "info"
+    pair: bool = False
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -65,6 +67,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("revoke", acts.revoke, 6, 30, keyed=True),
     Scenario("noise", acts.noise, 10, 60),
     Scenario("reconnect", acts.reconnect, 500, 1),
+    Scenario("kill-one", pair.kill_one, 20, 60, level="debug", pair=True),
+    Scenario("freeze-one", pair.freeze_one, 20, 60, level="debug", pair=True),
 )
 
 
@@ -95,9 +99,7 @@ async def play(scenario: Scenario, times: int, seed: str, folder: Path, store: S
     # Requests to a core that is frozen occupy a thread each, and must not keep others waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     began = time.monotonic()
-    stage = Stage(
-        folder, Random(seed), store=store, proxied=scenario.proxied, keyed=scenario.keyed, level=scenario.level
-    )
+    stage = _stage_of(scenario, Random(seed), folder, store)
     async with stage:
         try:
             async with asyncio.timeout(60 + times * scenario.each_s + 2 * SETTLED_S):
@@ -108,6 +110,13 @@ async def play(scenario: Scenario, times: int, seed: str, folder: Path, store: S
         report.notes = stage.notes
     report.seconds = time.monotonic() - began
     return report
+
+
+def _stage_of(scenario: Scenario, random: Random, folder: Path, store: Store | None) -> Stage:
+    if scenario.pair:
+        assert store is not None, "two cores need a database on a server"
+        return pair.PairStage(folder, random, store=store, level=scenario.level)
+    return Stage(folder, random, store=store, proxied=scenario.proxied, keyed=scenario.keyed, level=scenario.level)
 
 
 async def _perform(scenario: Scenario, times: int, stage: Stage, report: Report) -> None:

@@ -8,19 +8,23 @@ from random import Random
 
 import pytest
 
-from tests.faults import acts, windows
+from tests.faults import acts, pair, windows
 from tests.faults.load import Load
 from tests.faults.scenario import Scenario, play
 from tests.faults.stage import Stage
+from tests.faults.store import ServerStore, Store
+from tests.postgres import database_url, databases
+
+__all__ = ["database_url", "databases"]  # fixtures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-async def played(scenario: Scenario, folder: Path) -> None:
+async def played(scenario: Scenario, folder: Path, store: Store | None = None) -> None:
     """Play it with a new seed, and see every promise kept."""
     seed = str(Random().randrange(2**32))
     print(f"seed {seed}")
-    report = await play(scenario, 1, seed, folder)
+    report = await play(scenario, 1, seed, folder, store)
     assert report.passed, "\n".join(f"{breach.kind}: {breach.text}" for breach in report.breaches)
     assert report.counts["succeeded"] > 0
 
@@ -41,3 +45,15 @@ async def test_frozen_cut_off_and_lied_to_nothing_is_lost_or_doubled(tmp_path: P
         await asyncio.gather(acts.freeze_core(stage, load, times), acts.freeze_hands(stage, load, times))
 
     await played(Scenario("silent", act, 1, 120, proxied=True), tmp_path)
+
+
+async def test_of_two_cores_one_is_killed_and_one_is_frozen_and_nothing_is_lost_or_doubled(
+    tmp_path: Path, database_url: str
+) -> None:
+    async def act(stage: Stage, load: Load, times: int) -> None:
+        assert isinstance(stage, pair.PairStage)
+        await stage.strike(0, freeze=False)
+        await stage.strike(1, freeze=True)
+
+    scenario = Scenario("pair", act, 1, 180, level="debug", pair=True)
+    await played(scenario, tmp_path, ServerStore(database_url))
