@@ -167,7 +167,11 @@ class App:
         if self._listening is not None:
             from core.gateway.doors import Doors
 
-            self.doors = Doors(self._listening, self.engine, self.service, self, self._clock, self._data_dir)
+            membership = self.ledger.membership
+            self.doors = Doors(
+                self._listening, self.engine, self.service, self, self._clock, self._data_dir,
+                cluster=None if membership is None else membership.cluster,
+            )  # fmt: skip
             self._tasks += self.doors.open()
             self._latecomers.add(asyncio.create_task(asyncio.to_thread(warm_up), name="schemas can be checked"))
 

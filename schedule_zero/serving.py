@@ -75,6 +75,8 @@ class Serving:
         self._drain_s = drain_s
         self._handler = handler
         self._workers = workers
+        for worker in workers:
+            worker.serve_beside(workers)
         self._draining: asyncio.Task[None] | None = None
 
     async def run(self) -> None:

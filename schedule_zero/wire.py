@@ -151,13 +151,19 @@ class Bye(Message, tag="BYE"):
 
 
 class Welcome(Message, tag="WELCOME"):
-    """You are known. ``now``: the core's clock, microseconds since the epoch."""
+    """You are known.
+
+    Attributes:
+        now: the core's clock, microseconds since the epoch.
+        cluster: the cores that say the same here work on one database, and each takes answers and beats for all.
+    """
 
     version: int
     lease: Seconds
     beat: Seconds
     largest_body: int
     now: int
+    cluster: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class Refuse(Message, tag="REFUSE"):

@@ -41,6 +41,7 @@ LONGEST_RECONNECT_MS: Final = 2000
 CONNECT_MS: Final = 2000
 HANDSHAKE_MS: Final = 5000
 LINGER_MS: Final = 1000
+SILENT_BEATS: Final = 2.5
 
 Pair = tuple[str, int]
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
@@ -97,6 +98,9 @@ class Worker:
         self._draining = False
         self._was_connected = False
         self._greeted_at = float("-inf")
+        self._heard = 0.0
+        self._cluster: str | None = None
+        self._beside: list[Worker] = []
         self._leaving: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._over: asyncio.Future[None]
@@ -105,6 +109,11 @@ class Worker:
         self.address = address
         self.instance = instance or new_instance()
         self.welcomed = asyncio.Event()
+
+    def serve_beside(self, others: Iterable[Worker]) -> None:
+        """These serve the same handler to other cores. What a core of a cluster gave out, and does not ask after any more,
+        is told to its others: one of them works in its place."""
+        self._beside = [other for other in others if other is not self]
 
     async def run(self) -> None:
         """Start the handler, serve until ``drain`` was called and all is answered, stop the handler.
@@ -164,6 +173,7 @@ class Worker:
     # what the core says
 
     def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        self._heard = time.monotonic()
         for frames in batch:
             try:
                 messages = wire.read_from_core(frames[0])
@@ -179,15 +189,13 @@ class Worker:
                 for order in message.orders:
                     self._begin(order)
             case wire.ResultAck():
-                for run_id, attempt in message.pairs:
-                    self._unacknowledged.pop((run_id, attempt), None)
-                self._look_whether_empty()
+                self._forget(message.pairs)
             case wire.Cancel():
-                self._cancel((message.run_id, message.attempt))
+                self._cancel_anywhere((message.run_id, message.attempt))
             case wire.Who():
                 self._asked_who()
             case wire.Welcome():
-                self._beat_s, self._lease_s = message.beat, message.lease
+                self._beat_s, self._lease_s, self._cluster = message.beat, message.lease, message.cluster
                 if not self.welcomed.is_set():
                     log.info("the core at %s knows us", self.address)
                 self.welcomed.set()
@@ -199,6 +207,17 @@ class Worker:
                 if not self._draining:
                     self._draining = True
                     self._leaving = asyncio.get_running_loop().create_task(self.drain(), name="drain")
+
+    def _forget(self, pairs: Sequence[Pair]) -> None:
+        """Results that are committed, whichever core of the cluster says so."""
+        for worker in (self, *self._cluster_mates()):
+            for pair in pairs:
+                worker._unacknowledged.pop(pair, None)
+            worker._look_whether_empty()
+
+    def _cancel_anywhere(self, pair: Pair) -> None:
+        for worker in (self, *self._cluster_mates()):
+            worker._cancel(pair)
 
     def _connected_again(self) -> None:
         """To the core a connection that broke and came again is a stranger's: it shall not have to ask who we are."""
@@ -212,6 +231,17 @@ class Worker:
         if self.welcomed.is_set() or time.monotonic() - self._greeted_at > HELLO_AGAIN_S:
             self._unwelcome()
             self._greet()
+
+    def _cluster_mates(self) -> list[Worker]:
+        """Who serves other cores on the same database."""
+        return [other for other in self._beside if self._cluster is not None and other._cluster == self._cluster]
+
+    def _left_alone(self) -> list[Worker]:
+        """Those of them whose core says nothing any more."""
+        return [mate for mate in self._cluster_mates() if mate._hears_nothing()]
+
+    def _hears_nothing(self) -> bool:
+        return not self.welcomed.is_set() or time.monotonic() - self._heard > SILENT_BEATS * self._beat_s
 
     def _unwelcome(self) -> None:
         self.welcomed.clear()
@@ -296,7 +326,7 @@ class Worker:
 
     def _greet(self) -> None:
         self._greeted_at = time.monotonic()
-        held = [*self._work, *self._unacknowledged]
+        held = self._holds()
         self._told_credit = self._credit()
         hello = wire.Hello(
             name=self._name, instance=self.instance, versions=(wire.VERSION, wire.VERSION), software=self._software,
@@ -330,7 +360,8 @@ class Worker:
                 except TimeoutError:
                     continue
             asked = 0
-            for pairs in _portions([*self._work, *self._unacknowledged]):
+            held = [pair for worker in (self, *self._left_alone()) for pair in worker._holds()]
+            for pairs in _portions(held):
                 self._say(wire.Beat(pairs))
             self._repeat(3 * self._beat_s)
             self._slots.rotate()
@@ -339,11 +370,17 @@ class Worker:
     def _repeat(self, older_s: float) -> None:
         """Tell again of results that nobody acknowledged in that time."""
         now = time.monotonic()
-        for pair, (ended, told) in self._unacknowledged.items():
-            if now - told >= older_s:
-                self._unacknowledged[pair] = (ended, now)
-                self._ended.append(ended)
+        left_to_others = self._hears_nothing() and bool(self._cluster_mates())
+        for worker in (*(() if left_to_others else (self,)), *self._left_alone()):
+            for pair, (ended, told) in worker._unacknowledged.items():
+                if now - told >= older_s:
+                    worker._unacknowledged[pair] = (ended, now)
+                    self._ended.append(ended)
         self._flush_soon()
+
+    def _holds(self) -> list[Pair]:
+        """What its core shall know to be alive."""
+        return [*self._work, *self._unacknowledged]
 
     # the end
 

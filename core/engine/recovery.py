@@ -74,7 +74,10 @@ class Recovery:
         """Those of the open runs that shall stop. Wishes that came too late are forgotten."""
         wanted = await wanted_stopped(self._ledger.reader.notes)
         late = wanted - open_runs
-        if late and not self._partly:
+        if late and self._partly:  # some of them are under way at other cores
+            rows = await self._ledger.reader.runs.get_many(sorted(late))
+            late = {id for id in late if id not in rows or rows[id].ended is not None}
+        if late:
             await self._ledger.write_essential(lambda tx: stopped(tx, late))
         return wanted & open_runs
 

@@ -35,13 +35,14 @@ class Doors:
     """
 
     def __init__(
-        self, listening: Listening, host: Host, service: Service, parts: Parts, clock: Clock, data_dir: Path
-    ) -> None:
-        """``data_dir``: where the core's own key lies, or is put."""
+        self, listening: Listening, host: Host, service: Service, parts: Parts, clock: Clock, data_dir: Path,
+        cluster: str | None = None,
+    ) -> None:  # fmt: skip
+        """``data_dir``: where the core's own key lies, or is put; ``cluster``: the database that several cores share."""
         self._listening = listening
         pair = ensure_pair(data_dir)
         self._guard = Guard(service.keyring, clock, pair, listening.curve)
-        self._gateway = Gateway(host, clock, self._guard, service.keys.register)
+        self._gateway = Gateway(host, clock, self._guard, service.keys.register, cluster)
         self._clients = Clients(service, self._guard, parts, clock)
         self._hints = Hints(service, self._guard)
         self._closing_to_clients = False

@@ -74,9 +74,10 @@ class Host(AnswerSink, Protocol):
 class Gateway:
     """The handlers' door."""
 
-    def __init__(self, host: Host, clock: Clock, guard: Guard, register: Register) -> None:
+    def __init__(self, host: Host, clock: Clock, guard: Guard, register: Register, cluster: str | None = None) -> None:
         """``guard``: whose context the socket is made in; it is closed after the gateway, by whoever made it."""
         self._host = host
+        self._cluster = cluster
         self._clock = clock
         self._guard = guard
         self._register = register
@@ -274,7 +275,9 @@ class Gateway:
             self._guard.keyring.note_use(row, self._clock.now())
         peer = Peer(route, instance, self._say, now, user=user, row=row)
         self._peers[route] = peer
-        self._say(route, wire.Welcome(wire.VERSION, LEASE_S, BEAT_S, wire.LARGEST_BODY, self._clock.now()))
+        self._say(
+            route, wire.Welcome(wire.VERSION, LEASE_S, BEAT_S, wire.LARGEST_BODY, self._clock.now(), self._cluster)
+        )
         self._host.join(peer)
         self._beat(peer, hello.held)
         log.info("handler connected", handler=hello.name, instance=name, software=hello.software)

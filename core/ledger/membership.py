@@ -39,6 +39,8 @@ _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _JOIN: Final = f"INSERT INTO cores (id, version, place, since, expires) VALUES ($1, $2, $3, {_NOW}, {_NOW} + $4)"
 _STRANGER: Final = f"SELECT place, version FROM cores WHERE version <> $1 AND expires > {_NOW} LIMIT 1"
 _BUCKETS: Final = "INSERT INTO buckets (bucket) SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING"
+_NAME: Final = "INSERT INTO facts (name, value) VALUES ('cluster', $1) ON CONFLICT DO NOTHING"
+_CLUSTER: Final = "SELECT value FROM facts WHERE name = 'cluster'"
 _RENEW: Final = f"UPDATE cores SET expires = {_NOW} + $2 WHERE id = $1"
 _MEMBERS: Final = (
     f"SELECT id, place, version, expires < {_NOW}, (SELECT count(*) FROM buckets WHERE holder = cores.id) "
@@ -74,6 +76,7 @@ class ServerMembership:
         clock: Callable[[], float] = _boottime,
     ) -> None:  # fmt: skip
         self.id = IdMaker().make("core", time.time_ns() // 1000)
+        self.cluster = ""
         self.members: tuple[Member, ...] = ()
         self._version = version
         self._place = place or f"process {os.getpid()} on {socket.gethostname()[:40]}"
@@ -116,6 +119,8 @@ class ServerMembership:
                             f"{self._version}; cores on one database are of one version, so stop that one first"
                         )
                     await connection.execute(_BUCKETS, BUCKETS)
+                    await connection.execute(_NAME, IdMaker().make("clu", time.time_ns() // 1000))
+                    self.cluster = await connection.fetchval(_CLUSTER)
                     self._renewed(self._clock())
                     await connection.execute(_JOIN, self.id, self._version, self._place, self._lease_us)
                 self._connection = connection

@@ -383,10 +383,12 @@ class Membership(Protocol):
 
     Attributes:
         id: of this core, new at every start.
+        cluster: of the database, the same at all cores on it.
         members: the cores that are here, this one among them.
     """
 
     id: str
+    cluster: str
     members: tuple[Member, ...]
 
     def is_sure(self) -> bool:

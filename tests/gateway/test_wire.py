@@ -29,7 +29,7 @@ GOLDEN: list[tuple[msgspec.Struct, str]] = [
         wire.Hello("echo", "i1", (1, 1), "kit", [wire.MethodOffer("echo", "", None, False, "{}")], 4, [("run_a", 1)]),
         "01 91 9a a5 48454c4c4f a4 6563686f a2 6931 92 01 01 a3 6b6974 91 95 a4 6563686f a0 c0 c2 a2 7b7d 04 91 92 a5 72756e5f61 01 c0 c0",
     ),
-    (wire.Welcome(1, 6.0, 2.0, 1048576, 0), "01 91 96 a7 57454c434f4d45 01 cb4018000000000000 cb4000000000000000 ce00100000 00"),
+    (wire.Welcome(1, 6.0, 2.0, 1048576, 0), "01 91 97 a7 57454c434f4d45 01 cb4018000000000000 cb4000000000000000 ce00100000 00 c0"),
     (wire.Refuse("no", False), "01 91 93 a6 524546555345 a2 6e6f c2"),
     (wire.Who(), "01 91 91 a3 57484f"),
     (wire.Cancel("run_a", 1), "01 91 93 a6 43414e43454c a5 72756e5f61 01"),
@@ -51,6 +51,11 @@ def test_the_bytes_of_version_1_never_change(message: msgspec.Struct, golden: st
 
 def test_every_kind_of_message_is_golden() -> None:
     assert {type(message) for message, _ in GOLDEN} == set(wire.ToCore.__args__) | set(wire.ToHandler.__args__)
+
+
+def test_a_welcome_without_its_newest_field_is_read_as_before() -> None:
+    shorter = "01 91 96 a7 57454c434f4d45 01 cb4018000000000000 cb4000000000000000 ce00100000 00"
+    assert wire.read_from_core(bytes.fromhex(shorter)) == [wire.Welcome(1, 6.0, 2.0, 1048576, 0)]
 
 
 def test_a_hello_without_its_newest_fields_is_read_as_before() -> None:

@@ -37,10 +37,10 @@ class BareCore:
         await self._pump.close(0)
         self._context.term()
 
-    async def welcome(self) -> wire.Hello:
-        """Let the handler in; what it said of itself."""
+    async def welcome(self, cluster: str | None = None) -> wire.Hello:
+        """Let the handler in; what it said of itself. ``cluster``: the cores this one belongs to."""
         hello = await self.next(wire.Hello)
-        self.say(wire.Welcome(wire.VERSION, self.lease, self.beat, wire.LARGEST_BODY, time.time_ns() // 1000))
+        self.say(wire.Welcome(wire.VERSION, self.lease, self.beat, wire.LARGEST_BODY, time.time_ns() // 1000, cluster))
         return hello
 
     def say(self, *messages: msgspec.Struct) -> None:
