@@ -41,6 +41,9 @@ _KINDS: Final = {
 _encode: Final = msgspec.json.Encoder().encode
 
 
+Standing = dict[str, tuple[RunState, int]]
+
+
 class Consequences(Protocol):
     """What the engine does with a committed outcome."""
 
@@ -185,15 +188,16 @@ class Settler:
     ) -> Callable[[Transaction], Awaitable[list[ScheduleRow]]]:
         now = self._clock.now()
         flights = [*(verdict.flight for verdict in ended), *started]
+        no_verdicts: list[Verdict] = []
 
         async def unit(tx: Transaction) -> list[ScheduleRow]:
+            valid, stale, begun = ended, no_verdicts, started
+            standing: Standing | None = None
             if doubtful:
                 standing = await tx.runs.standing([flight.order.run_id for flight in flights])
-            else:
-                standing = {flight.order.run_id: _believed(flight) for flight in flights}
-            valid, stale = _fence(ended, standing)
+                valid, stale = _fence(ended, standing)
+                begun = [f for f in started if standing.get(f.order.run_id) == (RunState.DISPATCHED, f.order.attempt)]
             await _heed_wishes(tx, valid)
-            begun = [f for f in started if standing.get(f.order.run_id) == (RunState.DISPATCHED, f.order.attempt)]
             events: list[EventRow] = []
             await _write_starts(tx, begun, now, events)
             await _write_ends(tx, valid, standing, now, events)
@@ -216,12 +220,12 @@ def _by_instance(answers: Sequence[Answer]) -> dict[str, list[tuple[str, int]]]:
     return found
 
 
-def _believed(flight: Flight) -> tuple[RunState, int]:
+def _believed(flight: Flight) -> RunState:
     """Where the run of an attempt under way stands, as far as this process knows."""
-    return RunState.RUNNING if flight.running else RunState.DISPATCHED, flight.order.attempt
+    return RunState.RUNNING if flight.running else RunState.DISPATCHED
 
 
-def _fence(ended: list[Verdict], standing: dict[str, tuple[RunState, int]]) -> tuple[list[Verdict], list[Verdict]]:
+def _fence(ended: list[Verdict], standing: Standing) -> tuple[list[Verdict], list[Verdict]]:
     """Those whose (run, attempt) still stands, and those that come too late."""
     valid: list[Verdict] = []
     stale: list[Verdict] = []
@@ -261,16 +265,17 @@ async def _write_starts(tx: Transaction, begun: list[Flight], now: int, events: 
 
 
 async def _write_ends(
-    tx: Transaction, valid: list[Verdict], standing: dict[str, tuple[RunState, int]], now: int,
-    events: list[EventRow],
-) -> None:  # fmt: skip
+    tx: Transaction, valid: list[Verdict], standing: Standing | None, now: int, events: list[EventRow]
+) -> None:
+    """``standing``: where the runs stand; None: where memory believes."""
     if not valid:
         return
     moves = []
     for verdict in valid:
         order, outcome = verdict.flight.order, verdict.outcome
+        before = _believed(verdict.flight) if standing is None else standing[order.run_id][0]
         moves.append(
-            Move(run_id=order.run_id, before=standing[order.run_id][0], before_attempt=order.attempt, after=outcome.state,
+            Move(run_id=order.run_id, before=before, before_attempt=order.attempt, after=outcome.state,
                  attempt=order.attempt, at=now, not_before=outcome.not_before, result=outcome.result,
                  reason=outcome.reason, error=outcome.error, lost=outcome.lost)
         )  # fmt: skip

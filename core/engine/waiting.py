@@ -150,7 +150,11 @@ class WaitingRoom:
 
     def under_way(self, schedule_id: str, run_id: str) -> None:
         """A run found open at start holds its place in the line."""
-        self._under_way.setdefault(schedule_id, set()).add(run_id)
+        entered = self._under_way.get(schedule_id)
+        if entered is None:
+            self._under_way[schedule_id] = {run_id}
+        else:
+            entered.add(run_id)
 
     def ended(self, schedule_id: str, run_id: str) -> None:
         """A run reached its end; the next of its schedule may enter."""
@@ -204,7 +208,7 @@ class WaitingRoom:
             self._into_queue(place)
 
     def _into_queue(self, place: Place) -> None:
-        self._under_way.setdefault(place.schedule_id, set()).add(place.run_id)
+        self.under_way(place.schedule_id, place.run_id)
         self._queue.put(
             Waiting(
                 run_id=place.run_id, guild=place.guild_id, method=f"{place.handler}.{place.method}",

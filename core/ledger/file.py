@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import aiosqlite
 
+from core.ledger.checkpointer import Checkpointer
 from core.ledger.connection import Connection, Step, StepFailed
 from core.ledger.lock import FileLock
 from core.ledger.migrate import bring_up_to_date
@@ -85,6 +86,7 @@ class FileDriver:
         self._patience_s = patience_s
         self._wrap = wrap
         self._lock = FileLock(path)
+        self._checkpointer = Checkpointer(path)
         self._readers: ReaderPool | None = None
         self.room = room or DiskRoom(path.parent)
         self.membership = None  # one core has a file for itself
@@ -97,6 +99,7 @@ class FileDriver:
         except BaseException:
             self._lock.release()
             raise
+        self._checkpointer.start()
         return self._wrap(connection) if self._wrap is not None else connection
 
     def reading(self, open_transaction: asyncio.Lock) -> ReaderPool:
@@ -111,6 +114,7 @@ class FileDriver:
 
     async def close(self) -> None:
         """Close the readers, and let the next core in."""
+        await asyncio.to_thread(self._checkpointer.stop)
         if self._readers is not None:
             await self._readers.close()
         self._lock.release()
