@@ -46,7 +46,7 @@ async def freeze_core(stage: Stage, load: Load, times: int) -> None:
     random = stage.random
     for _ in range(times):
         await asyncio.sleep(random.uniform(0.5, 2.0))
-        await stage.freeze(stage.core, LEASE_S + random.uniform(0.5, 2.5), "core")
+        await stage.freeze_core(LEASE_S + random.uniform(0.5, 2.5))
 
 
 async def freeze_hands(stage: Stage, load: Load, times: int) -> None:

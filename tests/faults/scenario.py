@@ -105,7 +105,8 @@ async def play(scenario: Scenario, times: int, seed: str, folder: Path, store: S
             async with asyncio.timeout(60 + times * scenario.each_s + 2 * SETTLED_S):
                 await _perform(scenario, times, stage, report)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what has to be reported
-            report.breaches.append(Breach(Kind.OTHER, f"{type(error).__name__}: {error}"))
+            last = stage.core.last_words() if hasattr(stage, "core") else ""
+            report.breaches.append(Breach(Kind.OTHER, f"{type(error).__name__}: {error}; of the core {last}"))
         report.breaches += [Breach(Kind.OTHER, text) for text in stage.wrong]
         report.notes = stage.notes
     report.seconds = time.monotonic() - began

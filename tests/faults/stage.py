@@ -28,6 +28,8 @@ from tests.faults.store import SqliteStore, Store
 from tests.process.life import PATIENCE, Life
 
 DOOR_OPEN = '"http door open"'
+AWAKE_S = 1.0
+"""Seconds in which a core that was woken says whether it can go on."""
 GENEROUS: dict[str, Any] = {"running": 100_000, "rate": "1000000/s", "burst": 1_000_000}
 """Limits that do not bind."""
 
@@ -224,6 +226,22 @@ class Stage:
             life.send(signal.SIGSTOP)
             await asyncio.sleep(seconds)
             life.send(signal.SIGCONT)
+
+    async def freeze_core(self, seconds: float) -> None:
+        """The same of the core. On a server it may end then, because the server has ended its transaction; a supervisor
+        starts it again."""
+        with self.episode(f"core frozen for {seconds:.1f} s", ADOPTION_S):
+            self.core.send(signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            self.core.send(signal.SIGCONT)
+            try:
+                code = await self.core.end(patience=AWAKE_S)
+            except TimeoutError:
+                return
+            if code != 1 or not self.store.on_a_server:
+                self.wrong.append(f"the core ended with code {code} when it was woken; {self.core.last_words()}")
+            self.notes.append("ended when it was woken, and was started again")
+            await self.start_core()
 
     async def cut(self, hands: Hands, seconds: float) -> None:
         """Silence between a handler and the core."""

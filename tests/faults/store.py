@@ -25,6 +25,8 @@ WRITTEN = "standings, runs, attempts, journal_head"
 class Store(Protocol):
     """One store of one scenario."""
 
+    on_a_server: bool
+
     def settings(self) -> dict[str, Any]:
         """The section ``store`` of the configuration."""
         ...
@@ -40,6 +42,8 @@ class Store(Protocol):
 
 class SqliteStore:
     """A file in the data folder of the one core that may use it."""
+
+    on_a_server = False
 
     def __init__(self, data: Path) -> None:
         self._database = database_path(StoreSettings(), data)
@@ -60,6 +64,8 @@ class SqliteStore:
 
 class ServerStore:
     """A database of a PostgreSQL server."""
+
+    on_a_server = True
 
     def __init__(self, url: str) -> None:
         self._url = url
