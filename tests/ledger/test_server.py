@@ -362,7 +362,7 @@ async def test_a_full_server_refuses_writes_for_a_while_and_ends_nothing(databas
     ("state", "meaning"),
     [
         ("53100", NoRoom), ("58030", Lost), ("XX001", Lost), ("57P01", Lost), ("08006", Lost), ("25006", Lost),
-        ("55P03", Locked), ("40P01", Deadlocked), ("23505", Violation), ("42P01", Fault), ("57014", Fault),
+        ("55P03", Locked), ("40P01", Deadlocked), ("40001", Deadlocked), ("23505", Violation), ("42P01", Fault), ("57014", Fault),
         ("22021", ValueError), ("22003", ValueError),
     ],
 )  # fmt: skip

@@ -79,6 +79,8 @@ async def test_events_of_both_are_heard_at_both_without_a_gap(join: Join) -> Non
             assert [each.seq for each in page] == list(range(seq + 1, seq + 1 + len(page)))
             seq = page[-1].seq
         assert seq == 40
+    await one.write(tell)  # whatever the other has in memory, there is more behind it
+    assert [each.seq for each in await two.reader.journal.after(40, 7)] == [41]
 
 
 async def test_a_commit_of_one_calls_whoever_waits_at_the_other(join: Join) -> None:
