@@ -146,7 +146,7 @@ async def test_nesting_without_end_is_refused(desk: Desk) -> None:
     await stranger.login()
     stranger.say(stranger.ask(1, {"request": "schedule.run", "id": "s", "args": {"a": deep}}))
     assert "nested deeper" in (await stranger.hear(asking.Failed)).problem.detail
-    stranger.say(asking.Ask(2, msgspec.Raw(b"\x91" * 5000 + b"\xc0")))
+    stranger.say(asking.Ask(2, msgspec.Raw(b"\x91" * 200_000 + b"\xc0")))
     assert isinstance(views.error_of((await stranger.hear(asking.Refuse)).problem), Malformed)
 
 
