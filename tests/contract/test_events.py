@@ -16,6 +16,8 @@ from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import TextTrigger
 from tests.contract.place import Kind, Place
 
+pytestmark = pytest.mark.slow
+
 SPEC = ScheduleSpec(handler="echo", method="echo", trigger=TextTrigger(text="every day at 9"), guild_id="9")
 
 

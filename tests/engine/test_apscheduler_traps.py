@@ -37,6 +37,8 @@ from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger
 from tests.engine.house import PACE, House
 from tests.ledger import making
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., Awaitable[House]]
 
 

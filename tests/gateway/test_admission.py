@@ -31,6 +31,8 @@ from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, Far
 from tests.gateway.test_trouble import OFFER, Stranger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def vault(build: Build) -> AsyncIterator[Door]:

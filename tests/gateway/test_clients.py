@@ -28,6 +28,8 @@ from schedule_zero.zmq_client import ZmqClient
 from tests.engine.conftest import Build
 from tests.gateway.desk import CONFINED, Desk
 
+pytestmark = pytest.mark.slow
+
 # ── who, and in whose name ─────────────────────────────────────────────────────────────────────────────────────
 
 

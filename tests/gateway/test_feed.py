@@ -22,6 +22,8 @@ from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
 from tests.gateway.desk import Desk, Stranger
 
+pytestmark = pytest.mark.slow
+
 
 async def tell(house: House, count: int, *, guild: str | None = "1", kind: str = "run.failed", data: str = "{}") -> int:
     """So many events in one transaction; the number of the last one."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from schedule_zero.run import RunState
 from tests.gateway.conftest import Door
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_run_is_done_by_a_handler_elsewhere_and_its_result_is_kept(door: Door) -> None:

@@ -19,6 +19,8 @@ from schedule_zero.worker import Refused, Worker
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, Far
 
+pytestmark = pytest.mark.slow
+
 OFFER = wire.MethodOffer("work", "", None, False, "{}")
 
 

@@ -24,6 +24,8 @@ from schedule_zero.run import Cause
 from schedule_zero.testing import Outcome, Played, begin, call
 from tests.up import ROOT
 
+pytestmark = pytest.mark.slow
+
 PYTHON = sys.executable
 SHOW = "import sys; print(sys.argv[1:])"
 TREE = """

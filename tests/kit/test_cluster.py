@@ -14,6 +14,8 @@ from schedule_zero.worker import Worker
 from tests.engine.house import Hands
 from tests.handlers.bare_core import BareCore
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[[Hands, Sequence[BareCore]], Awaitable[None]]
 BEATS = 8
 

@@ -7,9 +7,13 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from core.ledger.checkpointer import Checkpointer
 from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
+
+pytestmark = pytest.mark.slow
 
 PATIENCE_S = 20.0
 

@@ -34,6 +34,8 @@ from tests.engine.house import House, Mute
 from tests.gateway.desk import Desk
 from tests.service.people import REMINDER, as_
 
+pytestmark = pytest.mark.slow
+
 OURS, THEIRS, PERSON = "1", "2", "person"
 # What others have says one of these words; nothing that is answered may hold one.
 WORDS = ("beta", "gamma", "Chatham")
