@@ -11,6 +11,7 @@ from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, service_of
 from cogs.texts import list_of, moment, one_line, stamp
+from schedule_zero.instant import say_duration
 from schedule_zero.views import HandlerView, LagView, QueueGuild, QueueScope, QueueView, Status
 
 HANDLERS_SHOWN: Final = 20
@@ -79,7 +80,7 @@ def _handler(handler: HandlerView) -> str:
     if record.success_rate is not None:
         facts.append(f"{record.success_rate:.1%} of {record.succeeded + record.failed + record.lost:,} succeeded")
     if record.p95 is not None:
-        facts.append(f"p95 {record.p95}")
+        facts.append(f"p95 {say_duration(record.p95)}")
     facts += [f"{one_line(each.id, 60)}: {each.trouble}" for each in handler.instances if each.trouble][:3]
     draining = sum(each.draining for each in handler.instances)
     facts += [f"{draining} draining"] if draining else []
@@ -89,8 +90,8 @@ def _handler(handler: HandlerView) -> str:
 def _lag(lag: LagView) -> str:
     last = moment(lag.last_tick) if lag.last_tick else "not yet"
     return (
-        f"**Ticks**: {lag.tick} late, {lag.due:,} schedules due; the last one {last}.\n"
-        f"**Dispatch**: {lag.dispatch} late, {lag.ready:,} runs ready for their turn, {lag.waiting:,} waiting in all.\n"
+        f"**Ticks**: {say_duration(lag.tick)} late, {lag.due:,} schedules due; the last one {last}.\n"
+        f"**Dispatch**: {say_duration(lag.dispatch)} late, {lag.ready:,} runs ready for their turn, {lag.waiting:,} waiting in all.\n"
         f"**Under way**: {lag.in_flight:,} attempts; {lag.uncommitted:,} outcomes on their way into the store."
     )
 

@@ -7,6 +7,7 @@ readings to press, and a text that was typed into a form comes back with any ref
 from __future__ import annotations
 
 import asyncio
+from abc import ABCMeta, abstractmethod
 from typing import Any, Final, Self
 
 import aiohttp
@@ -27,7 +28,11 @@ READINGS_LIVE: Final = 600.0
 """Seconds the readings can be pressed; the interaction they belong to lives 15 minutes."""
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class _Meta(msgspec.StructMeta, ABCMeta):
+    """A Struct whose abstract methods have to be there before one can be made."""
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     """What somebody asked for. ``text`` None: a form will ask for it."""
 
     when: str
@@ -45,9 +50,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """The same with a text."""
         return msgspec.structs.replace(self, text=text)
 
+    @abstractmethod
     async def save(self, interaction: Interaction) -> ui.LayoutView:
         """Save it, and return the card that shows what was saved. Each kind of draft has its own."""
-        raise NotImplementedError
 
 
 async def read(interaction: Interaction, draft: Draft) -> ReadingView:

@@ -12,6 +12,7 @@ from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, core_of, front_of
 from cogs.texts import moment
+from schedule_zero.instant import say_duration
 from schedule_zero.views import Status
 
 
@@ -34,7 +35,7 @@ def _core(core: Status) -> str:
     return (
         f"The core **{state}** (version {core.version}).\n"
         f"{core.schedules:,} schedules, {core.due:,} due, {core.waiting:,} waiting, {core.runs_executed:,} runs done.\n"
-        f"Last tick {last}, lag {core.lag}."
+        f"Last tick {last}, lag {say_duration(core.lag)}."
     )
 
 

@@ -106,3 +106,14 @@ def spell_duration(micros: int) -> str:
         clock += f"{seconds}" + (f".{fraction:06d}".rstrip("0") if fraction else "") + "S"
     text = "P" + (f"{days}D" if days else "") + (f"T{clock}" if clock else "")
     return "PT0S" if text == "P" else text
+
+
+def say_duration(text: str) -> str:
+    """A spelled duration as people read it, to two or three places: ``25 ms``, ``3.7 s``, ``12 min``, ``5 h``, ``3 d``."""
+    micros = parse_duration(text)
+    if micros < SECOND:
+        return f"{micros / 1000:.3g} ms" if micros else "0 s"
+    for unit, size, up_to in (("s", SECOND, 2 * MINUTE), ("min", MINUTE, 2 * HOUR), ("h", HOUR, 2 * DAY)):
+        if micros < up_to:
+            return f"{micros / size:.3g} {unit}"
+    return f"{micros / DAY:.3g} d"

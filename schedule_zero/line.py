@@ -12,22 +12,21 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from random import uniform
 from typing import Any, Final, Protocol
 
 import msgspec
 import zmq
 
 from schedule_zero import asking, views, wire
-from schedule_zero.curve import Watch, encrypt
+from schedule_zero.connecting import connect
+from schedule_zero.curve import Watch
 from schedule_zero.errors import ScheduleZeroError, Unauthorized
 from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
+from schedule_zero.turn import OnceATurn
 
 log = logging.getLogger("schedule_zero.line")
 
-RECONNECT_MS: Final = (50, 250)
-LONGEST_RECONNECT_MS: Final = 2000
 LOGIN_AGAIN_S: Final = 2.0
 LINGER_MS: Final = 500
 _FULL: Final = asking.LARGEST_REQUESTS - 1024
@@ -65,7 +64,7 @@ class Line:
         self._user = user
         self._software = software
         self._outgoing: list[tuple[bytes, Callable[[], None] | None]] = []
-        self._flushing = False
+        self._leaving_soon = OnceATurn(self._flush)
         self._heard = 0.0
         self._pump: Pump | None = None
         self._context: zmq.Context[Any] | None = None
@@ -87,22 +86,13 @@ class Line:
         context = self._context = zmq.Context()
         socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
         socket.setsockopt(zmq.IMMEDIATE, 1)
-        socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
-        socket.setsockopt(zmq.CONNECT_TIMEOUT, LONGEST_RECONNECT_MS)  # the system's own tries are a minute apart
-        socket.setsockopt(zmq.MAXMSGSIZE, asking.LARGEST_ANSWERS)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
-        socket.setsockopt(zmq.IPV6, 1)
         try:
-            if self._encrypted:
-                encrypt(socket, self._keys)
-            socket.connect(self._address)
-        except zmq.ZMQError as error:
+            connect(socket, self._address, self._keys, largest=asking.LARGEST_ANSWERS)
+        except ValueError:
             socket.close(0)
             context.term()
             self._context = None
-            raise ValueError(f"{self._address!r} cannot be connected to: {error.strerror}") from None
+            raise
         self._watch = Watch(socket, self._address, self._turned, encrypted=self._encrypted)
         self._pump = Pump(socket, self._take, self.greet)
         self._beating = asyncio.get_running_loop().create_task(self._beat(), name="line")
@@ -133,12 +123,9 @@ class Line:
     def say_encoded(self, message: bytes, sent: Callable[[], None] | None = None) -> None:
         """As ``say``, of a message in its bytes. ``sent`` is called where the core may get it; else it surely does not."""
         self._outgoing.append((message, sent))
-        if not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._leaving_soon.soon()
 
     def _flush(self) -> None:
-        self._flushing = False
         outgoing, self._outgoing = self._outgoing, []
         any_sent = False
         for body in wire.bodies([message for message, _ in outgoing], _FULL):

@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from importlib import metadata
-from random import uniform
 from typing import Final
 
 import msgspec
@@ -21,12 +20,14 @@ import zmq
 
 from schedule_zero import wire
 from schedule_zero.calling import OnLoop, call, cancelled
-from schedule_zero.curve import Watch, encrypt
+from schedule_zero.connecting import connect
+from schedule_zero.curve import Watch
 from schedule_zero.errors import Invalid, Unavailable
 from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of, plain
 from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
 from schedule_zero.slots import Slots
+from schedule_zero.turn import OnceATurn
 from schedule_zero.wire import Ended
 
 log = logging.getLogger("schedule_zero.worker")
@@ -35,11 +36,6 @@ CONCURRENCY: Final = 256
 HELLO_AGAIN_S: Final = 2.0
 DRAIN_S: Final = 20.0
 ASKED_IN_VAIN: Final = (3, 30, 300)
-RECONNECT_MS: Final = (10, 40)
-LONGEST_RECONNECT_MS: Final = 2000
-# The system's own tries are a minute apart after a long silence; a new connection begins with short ones.
-CONNECT_MS: Final = 2000
-HANDSHAKE_MS: Final = 5000
 LINGER_MS: Final = 1000
 SILENT_BEATS: Final = 2.5
 
@@ -92,7 +88,7 @@ class Worker:
         self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
         self._outgoing: list[msgspec.Struct] = []
         self._ended: list[Ended] = []
-        self._flushing = False
+        self._leaving_soon = OnceATurn(self._flush)
         self._beat_s = 2.0
         self._lease_s = 6.0
         self._draining = False
@@ -136,11 +132,12 @@ class Worker:
             socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
             watch = Watch(socket, self.address, self._turned, encrypted=self._encrypted, met=self._connected_again)
             try:
-                self._pump = Pump(self._connected(socket), self._take)
-            except Invalid:
+                connect(socket, self.address, self._keys, largest=wire.LARGEST_ORDERS)
+            except ValueError as error:
                 await watch.close()
                 socket.close(0)
-                raise
+                raise Invalid(str(error)) from None
+            self._pump = Pump(socket, self._take)
             self._handler._on_change = lambda: self._on_the_loop(self._slots.tell)
             beating = asyncio.create_task(self._beat(), name="beat")
             try:
@@ -306,19 +303,13 @@ class Worker:
         """Keep a result until it is acknowledged; tell of it with the others of this turn."""
         self._unacknowledged[ended.run_id, ended.attempt] = (ended, time.monotonic())
         self._ended.append(ended)
-        self._flush_soon()
+        self._leaving_soon.soon()
 
     def _say(self, message: msgspec.Struct) -> None:
         self._outgoing.append(message)
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._leaving_soon.soon()
 
     def _flush(self) -> None:
-        self._flushing = False
         messages, self._outgoing = self._outgoing, []
         ended, self._ended = self._ended, []
         for body in _bodies(messages, ended):
@@ -376,7 +367,7 @@ class Worker:
                 if now - told >= older_s:
                     worker._unacknowledged[pair] = (ended, now)
                     self._ended.append(ended)
-        self._flush_soon()
+        self._leaving_soon.soon()
 
     def _holds(self) -> list[Pair]:
         """What its core shall know to be alive."""
@@ -397,24 +388,6 @@ class Worker:
     def _look_whether_empty(self) -> None:
         if not self._work and not self._unacknowledged:
             self._empty.set()
-
-    def _connected(self, socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
-        socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
-        socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
-        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-        socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_ORDERS)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
-        socket.setsockopt(zmq.LINGER, LINGER_MS)
-        socket.setsockopt(zmq.IPV6, 1)
-        if self._encrypted:
-            encrypt(socket, self._keys)
-        try:
-            socket.connect(self.address)
-        except zmq.ZMQError as error:
-            raise Invalid(f"{self.address} is no address of a core: {error.strerror}") from None
-        return socket
 
 
 def new_instance() -> str:

@@ -6,14 +6,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 
 import click
 import msgspec
 
 from core.commands.output import plain
-from core.commands.remote import ask
-from core.config import Config
+from core.commands.remote import Remote
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
 from schedule_zero.views import EventPage
@@ -21,13 +20,8 @@ from schedule_zero.views import EventPage
 PAGE = 500
 
 
-class Events:
-    """The journal of one core; arguments as for ``Schedules``."""
-
-    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
-        self._config = config
-        self._environ = environ
-        self._as_json = as_json
+class Events(Remote):
+    """The journal of one core."""
 
     def page(self, after: str | None, kinds: tuple[str, ...], limit: int) -> None:
         """Print what came after a place, at most so many, and say where it goes on."""
@@ -44,7 +38,7 @@ class Events:
             click.echo(f"more with --after {place}", err=True)
 
         with _quiet_end():
-            ask(self._config, self._environ, read)
+            self._ask(read)
 
     def follow(self, after: str | None, kinds: tuple[str, ...]) -> None:
         """Print what comes after a place, or from now on, until stopped."""
@@ -57,7 +51,7 @@ class Events:
                     self._say(event)
 
         with _quiet_end():
-            ask(self._config, self._environ, listen)
+            self._ask(listen)
 
     def _say(self, event: Event) -> None:
         if self._as_json:

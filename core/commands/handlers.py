@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from core.commands.output import say_card, say_json, say_table
-from core.commands.remote import ask
-from core.config import Config
+from core.commands.remote import Remote
+from schedule_zero.instant import say_duration
 from schedule_zero.views import HandlerView, InstanceView, MethodView, RecordView
 
 _TITLES = ("name", "health", "processes", "in flight", "methods", "succeeded", "p50", "p95")
 
 
-class Handlers:
-    """The commands over one core; arguments as for ``Schedules``."""
-
-    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
-        self._config = config
-        self._environ = environ
-        self._as_json = as_json
+class Handlers(Remote):
+    """The commands over one core."""
 
     def show_list(self) -> None:
         """Print every handler, a line each."""
-        page = ask(self._config, self._environ, lambda client: client.list_handlers())
+        page = self._ask(lambda client: client.list_handlers())
         if self._as_json:
             say_json(page)
         else:
@@ -31,15 +25,15 @@ class Handlers:
 
     def show(self, name: str) -> None:
         """Print one handler."""
-        self._say(ask(self._config, self._environ, lambda client: client.get_handler(name)))
+        self._say(self._ask(lambda client: client.get_handler(name)))
 
     def drain(self, name: str, instance: str | None) -> None:
         """Drain a handler, or one process of it, and print it."""
-        self._say(ask(self._config, self._environ, lambda client: client.drain_handler(name, instance=instance)))
+        self._say(self._ask(lambda client: client.drain_handler(name, instance=instance)))
 
     def resume(self, name: str) -> None:
         """Give a drained handler work again, and print it."""
-        self._say(ask(self._config, self._environ, lambda client: client.resume_handler(name)))
+        self._say(self._ask(lambda client: client.resume_handler(name)))
 
     def _say(self, handler: HandlerView) -> None:
         if self._as_json:
@@ -52,7 +46,7 @@ def _row(handler: HandlerView) -> tuple[str, ...]:
     record = handler.record
     return (
         handler.name, _health(handler), str(len(handler.instances)), f"{handler.in_flight} of {handler.credit}",
-        ", ".join(method.name for method in handler.methods) or "-", _rate(record), record.p50 or "-", record.p95 or "-",
+        ", ".join(method.name for method in handler.methods) or "-", _rate(record), _time(record.p50), _time(record.p95),
     )  # fmt: skip
 
 
@@ -62,16 +56,20 @@ def _health(handler: HandlerView) -> str:
     return "healthy" if handler.healthy else "takes no work"
 
 
+def _time(duration: str | None) -> str:
+    return "-" if duration is None else say_duration(duration)
+
+
 def _rate(record: RecordView) -> str:
     return "-" if record.success_rate is None else f"{record.success_rate:.1%}"
 
 
 def _record(record: RecordView) -> str:
     if record.success_rate is None:
-        return f"nothing within {record.window}"
-    times = f", p50 {record.p50}, p95 {record.p95}" if record.p50 else ""
+        return f"nothing within {say_duration(record.window)}"
+    times = f", p50 {_time(record.p50)}, p95 {_time(record.p95)}" if record.p50 else ""
     counts = f"{record.succeeded} succeeded, {record.failed} failed, {record.lost} lost"
-    return f"{_rate(record)} within {record.window}: {counts}{times}"
+    return f"{_rate(record)} within {say_duration(record.window)}: {counts}{times}"
 
 
 def _facts(handler: HandlerView) -> list[tuple[str, Any]]:
@@ -91,7 +89,7 @@ def _process(instance: InstanceView) -> str:
         f"since {instance.connected_since}",
         f"{instance.in_flight} of {instance.credit}",
     ]
-    notes += [f"last beat {instance.last_beat} ago"] if instance.last_beat else []
+    notes += [f"last beat {say_duration(instance.last_beat)} ago"] if instance.last_beat else []
     notes += ["draining"] if instance.draining else []
     notes += [] if instance.available else ["not able to work"]
     notes += [f"unhealthy: {instance.trouble}"] if instance.trouble else []
@@ -99,7 +97,7 @@ def _process(instance: InstanceView) -> str:
 
 
 def _method(method: MethodView) -> str:
-    notes = [f"time-out {method.timeout}"] if method.timeout else []
+    notes = [f"time-out {say_duration(method.timeout)}"] if method.timeout else []
     notes += ["at most once"] if method.at_most_once else []
     arguments = ", ".join(_arguments(method.schema))
     return f"{method.name}({arguments}){''.join(f', {note}' for note in notes)}; {_record(method.record)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +13,7 @@ import msgspec
 
 from core.commands.explain import Failed, WrongInput
 from core.commands.output import say_card, say_json, say_table
-from core.commands.remote import ask
-from core.config import Config
+from core.commands.remote import Remote
 from schedule_zero.client import CoreClient
 from schedule_zero.curve import new_pair
 from schedule_zero.key import Key, KeyRole
@@ -26,19 +25,8 @@ Write = Callable[[str], None]
 _TITLES = ("id", "name", "role", "guild", "kind", "state", "last used")
 
 
-class Keys:
-    """The commands over one core.
-
-    Args:
-        config: says where the core is.
-        environ: may hold the token.
-        as_json: print what the API answers instead of tables and cards.
-    """
-
-    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
-        self._config = config
-        self._environ = environ
-        self._as_json = as_json
+class Keys(Remote):
+    """The commands over one core."""
 
     def new(self, name: str, role: KeyRole, *, public: str | None, kind: Kind | None, out: Path | None,
             **options: Any) -> None:  # fmt: skip
@@ -52,7 +40,7 @@ class Keys:
 
     def rotate(self, id: str, *, public: str | None, out: Path | None) -> None:
         """Make another key for the holder of one, and give its secret out once."""
-        page = ask(self._config, self._environ, lambda client: client.list_keys(any_guild=True))
+        page = self._ask(lambda client: client.list_keys(any_guild=True))
         found = [key for key in page.items if key.id == id]
         if not found:
             raise Failed(f"there is no key {id} in force; see 'schedule-zero keys list'")
@@ -66,7 +54,7 @@ class Keys:
 
     def show_list(self, **filters: Any) -> None:
         """Print the keys there are, and the core's own public key."""
-        page = ask(self._config, self._environ, lambda client: client.list_keys(**filters))
+        page = self._ask(lambda client: client.list_keys(**filters))
         if self._as_json:
             say_json(page)
             return
@@ -76,7 +64,7 @@ class Keys:
 
     def revoke(self, id: str) -> None:
         """End a key and print it."""
-        key = ask(self._config, self._environ, lambda client: client.revoke_key(id))
+        key = self._ask(lambda client: client.revoke_key(id))
         if self._as_json:
             say_json(key)
         else:
@@ -86,7 +74,7 @@ class Keys:
         """A token for who asks over HTTP, and where nothing is encrypted; else a pair."""
         if role == "operator":
             return "token"
-        page = ask(self._config, self._environ, lambda client: client.list_keys())
+        page = self._ask(lambda client: client.list_keys())
         return "token" if page.server is None else "pair"
 
     def _give_out(
@@ -97,7 +85,7 @@ class Keys:
         pair = new_pair() if kind == "pair" else None
         shown = public if pair is None else pair.public
         with _given_out_once(out) as write:
-            key = ask(self._config, self._environ, lambda client: work(client, shown))
+            key = self._ask(lambda client: work(client, shown))
             keys = KeyFile(
                 public=None if pair is None else pair.public, secret=None if pair is None else pair.secret,
                 server=None if kind == "token" else key.server, token=key.token,

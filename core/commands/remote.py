@@ -18,17 +18,32 @@ TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a var
 T = TypeVar("T")
 
 
-def ask(config: Config, environ: Mapping[str, str], work: Callable[[CoreClient], Awaitable[T]]) -> T:
-    """Do some work with a client of the configured core, and let go of it."""
-    client = HttpClient(address(config), token(config, environ))
+class Remote:
+    """What the commands that ask a core have in common."""
 
-    async def working() -> T:
-        try:
-            return await work(client)
-        finally:
-            await client.close()
+    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
+        """Ask nothing yet.
 
-    return asyncio.run(working())
+        Args:
+            config: says where the core is.
+            environ: may hold the token.
+            as_json: print what the API answers instead of tables and cards.
+        """
+        self._config = config
+        self._environ = environ
+        self._as_json = as_json
+
+    def _ask(self, work: Callable[[CoreClient], Awaitable[T]]) -> T:
+        """Do some work with a client of the core, and let go of it."""
+        client = HttpClient(address(self._config), token(self._config, self._environ))
+
+        async def working() -> T:
+            try:
+                return await work(client)
+            finally:
+                await client.close()
+
+        return asyncio.run(working())
 
 
 def address(config: Config) -> str:

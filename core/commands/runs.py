@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import click
 import msgspec
 
 from core.commands.output import say_card, say_json, say_table
-from core.commands.remote import ask
-from core.config import Config
+from core.commands.remote import Remote
 from schedule_zero.run import Attempt, Run
 
 _TITLES = ("id", "schedule", "guild", "state", "due", "attempt", "reason")
 
 
-class Runs:
-    """The commands over one core; arguments as for ``Schedules``."""
-
-    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
-        self._config = config
-        self._environ = environ
-        self._as_json = as_json
+class Runs(Remote):
+    """The commands over one core."""
 
     def show_list(self, **filters: Any) -> None:
         """Print a page of runs, newest first, and how to get the next one."""
-        page = ask(self._config, self._environ, lambda client: client.list_runs(**filters))
+        page = self._ask(lambda client: client.list_runs(**filters))
         if self._as_json:
             say_json(page)
             return
@@ -36,15 +29,15 @@ class Runs:
 
     def show(self, id: str) -> None:
         """Print one run with its attempts."""
-        self._say(ask(self._config, self._environ, lambda client: client.get_run(id)))
+        self._say(self._ask(lambda client: client.get_run(id)))
 
     def cancel(self, id: str) -> None:
         """Cancel a run and print it."""
-        self._say(ask(self._config, self._environ, lambda client: client.cancel_run(id)))
+        self._say(self._ask(lambda client: client.cancel_run(id)))
 
     def retry(self, id: str) -> None:
         """Run again what ended, and print the new run."""
-        self._say(ask(self._config, self._environ, lambda client: client.retry_run(id)))
+        self._say(self._ask(lambda client: client.retry_run(id)))
 
     def _say(self, run: Run) -> None:
         if self._as_json:

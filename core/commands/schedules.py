@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import msgspec
 
 from core.commands.explain import Failed, WrongInput
 from core.commands.output import say_card, say_json, say_table
-from core.commands.remote import ask
-from core.config import Config
+from core.commands.remote import Remote
 from core.fields import check
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import TextTrigger
@@ -21,23 +19,12 @@ from schedule_zero.views import BatchView
 _TITLES = ("id", "name", "guild", "state", "next", "what", "when")
 
 
-class Schedules:
-    """The commands over one core.
-
-    Args:
-        config: says where the core is.
-        environ: may hold the token.
-        as_json: print what the API answers instead of tables and cards.
-    """
-
-    def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
-        self._config = config
-        self._environ = environ
-        self._as_json = as_json
+class Schedules(Remote):
+    """The commands over one core."""
 
     def show_list(self, **filters: Any) -> None:
         """Print a page of schedules, and how to get the next one."""
-        page = ask(self._config, self._environ, lambda client: client.list_schedules(**filters))
+        page = self._ask(lambda client: client.list_schedules(**filters))
         if self._as_json:
             say_json(page)
             return
@@ -47,11 +34,11 @@ class Schedules:
 
     def show(self, id: str) -> None:
         """Print one schedule."""
-        self._say(ask(self._config, self._environ, lambda client: client.get_schedule(id)))
+        self._say(self._ask(lambda client: client.get_schedule(id)))
 
     def create(self, spec: ScheduleSpec) -> None:
         """Create one schedule and print it."""
-        self._say(ask(self._config, self._environ, lambda client: client.create_schedule(spec)))
+        self._say(self._ask(lambda client: client.create_schedule(spec)))
 
     def create_from(self, file: Path) -> None:
         """Create what a JSON file holds: one schedule, or a list of them.
@@ -62,22 +49,22 @@ class Schedules:
         """
         content = _read(file)
         if isinstance(content, list):
-            batch = ask(self._config, self._environ, lambda client: client.create_schedules(content))
+            batch = self._ask(lambda client: client.create_schedules(content))
             self._say_batch(batch)
         else:
             self.create(spec_of(content, str(file)))
 
     def pause(self, id: str, until: str | None, note: str | None) -> None:
         """Pause a schedule and print it."""
-        self._say(ask(self._config, self._environ, lambda client: client.pause_schedule(id, until=until, note=note)))
+        self._say(self._ask(lambda client: client.pause_schedule(id, until=until, note=note)))
 
     def resume(self, id: str) -> None:
         """Resume a schedule and print it."""
-        self._say(ask(self._config, self._environ, lambda client: client.resume_schedule(id)))
+        self._say(self._ask(lambda client: client.resume_schedule(id)))
 
     def run(self, id: str, args: dict[str, Any]) -> None:
         """Run a schedule now and say which run that is."""
-        run = ask(self._config, self._environ, lambda client: client.run_schedule(id, args=args))
+        run = self._ask(lambda client: client.run_schedule(id, args=args))
         if self._as_json:
             say_json(run)
         else:
@@ -85,7 +72,7 @@ class Schedules:
 
     def delete(self, id: str, revision: int | None) -> None:
         """Delete a schedule and print what was deleted."""
-        self._say(ask(self._config, self._environ, lambda client: client.delete_schedule(id, revision=revision)))
+        self._say(self._ask(lambda client: client.delete_schedule(id, revision=revision)))
 
     def _say(self, schedule: Schedule) -> None:
         if self._as_json:

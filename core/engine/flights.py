@@ -28,7 +28,8 @@ class Flight(msgspec.Struct):
         at_most_once: a lost attempt is not tried again.
         lost: attempts so far that do not count against ``max_attempts``.
         started: the handler said that it began; ``running``: and the ledger has it so.
-        adopted: it was given out before this process started, and nobody has said since that it is there.
+        inherited: it was given out by another process than this one, so how long it takes is not known here.
+        adopted: the same, and nobody has said since that it is there.
         unanswered: how many attempts in a row nobody had answered before this one; known of adopted ones.
     """
 
@@ -50,6 +51,7 @@ class Flight(msgspec.Struct):
     stopping: str | None = None
     stop_by: float | None = None
     fraction: float | None = None
+    inherited: bool = False
     adopted: bool = False
     unanswered: int = 0
 

@@ -110,5 +110,5 @@ class Recovery:
             sent=attempt.sent, lease_s=LEASE_S, lease_until=now + ADOPTION_S, timeout_at=now + terms.timeout_s,
             revision=ready.revision, failures=ready.failures, lost=run.lost,
             at_most_once=bool(lease.at_most_once), started=run.state is RunState.RUNNING,
-            running=run.state is RunState.RUNNING, adopted=True,
+            running=run.state is RunState.RUNNING, inherited=True, adopted=True,
         )  # fmt: skip

@@ -55,7 +55,7 @@ class Consequences(Protocol):
 class Verdict(msgspec.Struct, gc=False):
     """An attempt's end, decided and on its way into the ledger.
 
-    ``took_s``: from its sending to its answer; None for one that nobody answered.
+    ``took_s``: from its sending to its answer; None where nobody answered, or nobody here saw it sent.
     """
 
     flight: Flight
@@ -95,7 +95,8 @@ class Settler:
             elif flight is None:
                 self._late.append(answer)
             else:
-                self.end(flight, conclude(flight, answer, now), monotonic - flight.sent_at)
+                took_s = None if flight.inherited else monotonic - flight.sent_at
+                self.end(flight, conclude(flight, answer, now), took_s)
         self._wake.set()
 
     def end(self, flight: Flight, outcome: Outcome, took_s: float | None = None) -> None:

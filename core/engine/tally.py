@@ -89,7 +89,7 @@ class Tally:
         """An attempt ended. One that was put off, handed back or called off says nothing of its method.
 
         Args:
-            took_s: from its sending to its answer; None for one that nobody answered.
+            took_s: from its sending to its answer; None where that is not known.
             now: monotonic seconds.
         """
         kind = _KINDS.get(outcome.outcome, FAILED)

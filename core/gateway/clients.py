@@ -20,8 +20,8 @@ from core.engine.ports import Clock
 from core.gateway.asked import request_of
 from core.gateway.caller import Caller
 from core.gateway.following import Feeder, Following
-from core.gateway.guard import Guard, user_of
-from core.gateway.sockets import socket_of
+from core.gateway.guard import Guard
+from core.gateway.sockets import body_of, sender_of, socket_of
 from core.service.keyring import KeyRow
 from schedule_zero import asking, wire
 from schedule_zero.actor import Actor
@@ -37,6 +37,7 @@ from schedule_zero.errors import (
 from schedule_zero.key import KeyRole
 from schedule_zero.pump import Pump
 from schedule_zero.requests import Request
+from schedule_zero.turn import OnceATurn
 from schedule_zero.views import View, problem_details
 
 log = structlog.get_logger("schedule_zero.clients")
@@ -88,7 +89,7 @@ class Clients:
         self._running = 0
         self._following = Following(house, self._actor, self._say, self._fail)
         self._outgoing: dict[bytes, list[bytes]] = {}
-        self._flushing = False
+        self._leaving_soon = OnceATurn(self._flush)
         self._closing = False
         self._ending: set[asyncio.Task[None]] = set()
         self._pump: Pump
@@ -148,16 +149,11 @@ class Clients:
     def _take(self, batch: Sequence[Sequence[Any]]) -> None:
         now = self._clock.monotonic()
         for frames in batch:
-            if self._encrypted:
-                route, user = frames[0].bytes, user_of(frames[0])
-                if not self._guard.admits(user):
-                    continue
-            else:
-                route, user = frames[0], None
+            route, user = sender_of(frames, encrypted=self._encrypted)
+            if user is not None and not self._guard.admits(user):
+                continue
             try:
-                if len(frames) != 2:
-                    raise wire.WireError("a message has one body")
-                messages = asking.read_from_client(frames[1])
+                messages = asking.read_from_client(body_of(frames))
             except wire.WireError as error:
                 self._refuse(route, Malformed(f"This cannot be read: {error}."), again=False)
                 continue
@@ -340,12 +336,9 @@ class Clients:
 
     def _send(self, route: bytes, message: msgspec.Struct) -> None:
         self._outgoing.setdefault(route, []).append(_encode(message))
-        if not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._leaving_soon.soon()
 
     def _flush(self) -> None:
-        self._flushing = False
         outgoing, self._outgoing = self._outgoing, {}
         for route, messages in outgoing.items():
             if not all(self._pump.send((route, body)) for body in wire.bodies(messages, _TOGETHER)):

@@ -20,14 +20,16 @@ import zmq
 from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
 from core.engine.schemas import BadSchema, read_schemas
 from core.gateway.admission import Registers, Turned, judge
-from core.gateway.guard import Guard, user_of
+from core.gateway.guard import Guard
 from core.gateway.peer import Peer
+from core.gateway.sockets import body_of, sender_of, socket_of
 from core.service.keyring import KeyRow
 from schedule_zero import wire
 from schedule_zero.errors import ScheduleZeroError, Unavailable
 from schedule_zero.handler import MethodInfo
 from schedule_zero.pump import Pump
 from schedule_zero.run import Cause
+from schedule_zero.turn import OnceATurn
 
 log = structlog.get_logger("schedule_zero.gateway")
 
@@ -35,7 +37,6 @@ LOOK_S: Final = BEAT_S / 4
 # Less than a lease: what is lost with a silent handler must not be given to it again.
 SILENT_AFTER_S: Final = 2.5 * BEAT_S
 SLACK: Final = 256
-HANDSHAKE_MS: Final = 5000
 SETTING: Final = "zmq.handlers"
 NACK_RETRY_S: Final = 1.0
 
@@ -85,7 +86,7 @@ class Gateway:
         self._encrypted = False
         self._peers: dict[bytes, Peer] = {}
         self._outgoing: dict[bytes, list[msgspec.Struct]] = {}
-        self._flushing = False
+        self._leaving_soon = OnceATurn(self._flush)
         self._looked = clock.monotonic()
         self._pump: Pump
         self.address = ""
@@ -96,14 +97,7 @@ class Gateway:
         Raises:
             CannotListen: the address is taken, not ours, or may not be bound without encryption.
         """
-        socket: zmq.Socket[bytes] = self._guard.context.socket(zmq.ROUTER)
-        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        socket.setsockopt(zmq.SNDHWM, SLACK)
-        socket.setsockopt(zmq.MAXMSGSIZE, wire.LARGEST_BODY)
-        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
-        socket.setsockopt(zmq.LINGER, 0)
+        socket = socket_of(self._guard, zmq.ROUTER, largest=wire.LARGEST_BODY, high_water=SLACK)
         door = self._guard.bind(socket, address, SETTING, roles={"handler", "bot"}, strangers=True)
         self.address, self._encrypted = door.address, door.encrypted
         self._pump = Pump(socket, self._take, named=door.encrypted)
@@ -153,16 +147,11 @@ class Gateway:
         answers: list[Answer] = []
         now = self._clock.monotonic()
         for frames in batch:
-            if self._encrypted:
-                route, user = frames[0].bytes, user_of(frames[0])
-                if not self._guard.admits(user):
-                    continue
-            else:
-                route, user = frames[0], None
+            route, user = sender_of(frames, encrypted=self._encrypted)
+            if user is not None and not self._guard.admits(user):
+                continue
             try:
-                if len(frames) != 2:
-                    raise wire.WireError("a message has one body")
-                messages = wire.read_from_handler(frames[1])
+                messages = wire.read_from_handler(body_of(frames))
             except wire.WireError as error:
                 self._refuse(route, str(error), again=False)
                 continue
@@ -299,12 +288,9 @@ class Gateway:
 
     def _say(self, route: bytes, message: msgspec.Struct) -> None:
         self._outgoing.setdefault(route, []).append(message)
-        if not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._leaving_soon.soon()
 
     def _flush(self) -> None:
-        self._flushing = False
         outgoing, self._outgoing = self._outgoing, {}
         for route, messages in outgoing.items():
             if not all(self._pump.send((route, body)) for body in _bodies(messages)):

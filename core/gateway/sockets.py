@@ -1,12 +1,14 @@
-"""Sockets as the core binds them: bounded towards whoever connects."""
+"""Sockets as the core binds them, bounded towards whoever connects; and what comes out of them."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import zmq
 
-from core.gateway.guard import Guard
+from core.gateway.guard import Guard, user_of
+from schedule_zero.wire import WireError
 
 HANDSHAKE_MS: Final = 5000
 
@@ -28,3 +30,22 @@ def socket_of(guard: Guard, kind: int, *, largest: int, high_water: int) -> zmq.
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
     socket.setsockopt(zmq.LINGER, 0)
     return socket
+
+
+def sender_of(frames: Sequence[Any], *, encrypted: bool) -> tuple[bytes, str | None]:
+    """Whose message it is: its route, and on an encrypted socket the public key its connection has shown."""
+    if encrypted:
+        return frames[0].bytes, user_of(frames[0])
+    return frames[0], None
+
+
+def body_of(frames: Sequence[Any]) -> bytes:
+    """The one frame behind the route.
+
+    Raises:
+        WireError: there are none, or several.
+    """
+    if len(frames) != 2:
+        raise WireError("a message has one body")
+    body: bytes = frames[1]
+    return body

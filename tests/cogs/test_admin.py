@@ -35,7 +35,7 @@ async def test_health_shows_parts_and_handlers_in_trouble(run_by_alice: Stage) -
     assert "The core **accepts and fires** (version 0.1.0)" in shown
     assert "⚠️ store: slow" in shown
     assert (
-        "⚠️ **reports**: 1 there, 3 of 256 in flight, 90.0% of 10 succeeded, p95 PT1.2S, reports@a1: its beats stopped, "
+        "⚠️ **reports**: 1 there, 3 of 256 in flight, 90.0% of 10 succeeded, p95 1.2 s, reports@a1: its beats stopped, "
         "1 draining" in shown
     )
     assert run_by_alice.world.last_actor(ask.ListHandlers) == OPERATOR
@@ -43,8 +43,8 @@ async def test_health_shows_parts_and_handlers_in_trouble(run_by_alice: Stage) -
 
 async def test_lag_shows_how_late_ticks_and_dispatch_are(run_by_alice: Stage) -> None:
     shown = _said(await run_by_alice.alice.slash(run_by_alice.general, "admin lag"))
-    assert "**Ticks**: PT2S late, 7 schedules due; the last one not yet." in shown
-    assert "**Dispatch**: PT0.5S late, 12 runs ready for their turn, 40 waiting in all." in shown
+    assert "**Ticks**: 2 s late, 7 schedules due; the last one not yet." in shown
+    assert "**Dispatch**: 500 ms late, 12 runs ready for their turn, 40 waiting in all." in shown
     assert "5 attempts; 1 outcomes on their way into the store" in shown
 
 

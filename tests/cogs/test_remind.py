@@ -8,6 +8,7 @@ import discord
 import pytest
 
 from cogs import drafts
+from cogs.remind import ReminderDraft
 from schedule_zero import requests as ask
 from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer
 from tests.bot.fake_core import START
@@ -236,7 +237,7 @@ async def test_readings_can_be_pressed_again_when_nothing_came_of_the_first_pres
 async def test_a_double_click_on_a_reading_saves_one_reminder(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[drafts.Draft] = []
     first, second = AsyncMock(), AsyncMock()
-    draft = drafts.Draft(when="at 5", text="tea")
+    draft = ReminderDraft(when="at 5", text="tea")
     offers = (ReadingOffer("today at 17:00", None, "today at 17:00", None),)
     readings = drafts.Readings(first, draft, Invalid("'at 5' could be both", readings=offers))
 

@@ -114,6 +114,8 @@ async def test_killed_while_it_ran_elsewhere_the_handler_is_adopted_when_it_come
     back.answer(order, value='"adopted"')
     done = await house.ended(run.id)
     assert (done.state, done.attempt, done.result) == (RunState.SUCCEEDED, 1, "adopted")
+    lately = house.engine.tally.lately("far", ("work",), house.clock.monotonic())
+    assert (lately.counts, lately.times) == ([1, 0, 0], {})  # how long it took nobody here knows
     assert back.orders.empty()
 
 

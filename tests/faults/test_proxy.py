@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import time
+import socket as sockets
 
 import pytest
+import zmq
 
-from schedule_zero.worker import Worker
-from tests.engine.house import Hands
+from schedule_zero.connecting import connect
+from schedule_zero.keyfile import KeyFile
+from schedule_zero.pump import Pump
 from tests.faults.proxy import Proxy
 
 
@@ -30,7 +31,7 @@ async def test_what_is_said_while_it_is_cut_arrives_when_it_is_healed_and_a_stra
         writer.write(b"meanwhile")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.2)
-        with socket.socket() as stranger:
+        with sockets.socket() as stranger:
             stranger.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 stranger.connect(("127.0.0.1", proxy.port))
@@ -57,23 +58,20 @@ async def test_what_waited_is_lost_when_it_is_dropped_and_the_next_connection_wo
 
 
 @pytest.mark.slow
-async def test_after_a_long_silence_a_handler_is_back_before_the_system_would_try_again() -> None:
-    """The system asks again ever later: after some seconds of silence 4 s later, in the end a minute. The handler does
-    not leave it at that."""
-    back = asyncio.Event()
-
-    async def core(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back.set()
-        writer.close()
-
-    server = await asyncio.start_server(core, "127.0.0.1", 0)
+async def test_in_a_long_silence_a_handler_tries_anew_and_does_not_leave_it_to_the_system() -> None:
+    """The system asks again ever later, in the end a minute apart: whoever waits for that is back long after the way is.
+    So a try that nobody answers is given up, and another one begins."""
+    server = await asyncio.start_server(_echo, "127.0.0.1", 0)
+    context = zmq.Context()
+    socket: zmq.Socket[bytes] = context.socket(zmq.DEALER)
     async with server, Proxy(server.sockets[0].getsockname()[1]) as proxy:
         proxy.cut()
-        began = time.monotonic()
-        running = asyncio.create_task(Worker(Hands(), proxy.address).run())
-        await asyncio.sleep(7.3)
-        proxy.heal()
-        await asyncio.wait_for(back.wait(), 10)
-        assert time.monotonic() - began < 10.9
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        tries: asyncio.Queue[int] = asyncio.Queue()
+        watch = Pump(socket.get_monitor_socket(zmq.EVENT_CONNECT_RETRIED), lambda batch: tries.put_nowait(len(batch)))
+        connect(socket, proxy.address, KeyFile(), largest=1000)
+        for _ in range(2):
+            await asyncio.wait_for(tries.get(), 20)
+        socket.disable_monitor()
+        await watch.close(0)
+        socket.close(0)
+    context.term()

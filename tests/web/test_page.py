@@ -61,7 +61,7 @@ async def test_who_shows_the_token_sees_the_handlers(browser: aiohttp.ClientSess
         "3 of 256",
         "build, at most once",
         "90.0 %",
-        "PT1.2S",
+        "<td>1.2 s</td>",
     ):
         assert words in page
     assert '<meta http-equiv="refresh" content="5">' in page

@@ -166,7 +166,7 @@ def _length(cursor: Cursor, draft: Draft) -> bool:
         return False
     parts = [(name, number) for name, number in zip(("month", "day", "second"), span, strict=True) if number]
     if not parts:
-        raise Refused("a repetition needs some time in between")
+        raise Refused("a repetition needs some time in between, as in 'every 10 minutes'")
     if len(parts) > 1:
         raise Refused("a repetition is counted in one kind of unit: hours and minutes, or days, weeks, months or years")
     unit, number = parts[0]

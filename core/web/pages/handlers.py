@@ -18,6 +18,7 @@ from core.web.door import Door, TokenCheck
 from core.web.pages.sessions import COOKIE, LASTS_S, Sessions
 from core.web.reading import whole_body
 from schedule_zero.actor import Actor
+from schedule_zero.instant import say_duration
 from schedule_zero.requests import GetStatus, ListHandlers
 from schedule_zero.views import HandlerPage, Status
 
@@ -116,10 +117,12 @@ def _page(template: str, code: int = 200, **facts: Any) -> ASGIResponse:
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    made.filters["said"] = lambda duration: "–" if duration is None else say_duration(duration)
+    return made
 
 
 @lru_cache(maxsize=1)
