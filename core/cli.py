@@ -1,4 +1,5 @@
-"""The ``schedule-zero`` command: every command and option is declared here, and done in ``core.commands``.
+"""The ``schedule-zero`` command: its commands are declared here, those that ask a running core in
+``core.commands.declared``, and all are done in ``core.commands``.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` and completion answer at once. This is the one
 file of the core that may start the bot (``up``, ``bot``).
@@ -16,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core.commands.declaring import DEBUG, FILE, Group, asking, asking_about_one, paged, with_config
-from core.commands.fleet import events, handlers_group
-from core.commands.making_keys import keys_group
+from core.commands.declared.handlers import events, handlers_group
+from core.commands.declared.keys import keys_group
+from core.commands.declared.runs import runs_group
+from core.commands.declared.schedules import schedules_group
+from core.commands.declaring import DEBUG, FILE, Group, with_config
 
 if TYPE_CHECKING:
-    from core.commands.runs import Runs
-    from core.commands.schedules import Schedules
-    from core.commands.up import Up
+    from core.commands.up import Front, Up
+    from core.config import Config
 
 NAME = "schedule-zero"
 HANDLER = "handler"
@@ -99,37 +101,18 @@ def cli() -> None:
     """
 
 
-cli.add_command(keys_group)
-
-
 @cli.command()
 @with_config
 def up(file: Path | None) -> None:
     """Start everything in one process: core, bot or playground, HTTP API."""
-    from core.config import read_config
-
-    config, notes = read_config(file, os.environ)  # before the heavy imports: a mistake is said at once
-    _warn(notes)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)  # until the loop can stop in order, there is nothing to stop
-    from core.commands.up import serve
-
-    serve(config, _front)
+    _serve(file, _front)
 
 
 @cli.command()
 @with_config
 def core(file: Path | None) -> None:
     """Start the core alone: no bot, no playground. Handlers, bots and other clients connect to it."""
-    from core.config import read_config
-
-    config, notes = read_config(file, os.environ)
-    _warn(notes)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
-    from core.commands.up import serve
-
-    serve(config, None)
+    _serve(file, None)
 
 
 @cli.command()
@@ -139,12 +122,7 @@ def core(file: Path | None) -> None:
 @with_config
 def bot(shards: str | None, file: Path | None) -> None:
     """Start the bot alone, in front of a core in another process."""
-    from core.config import read_config
-
-    config, notes = read_config(file, os.environ)
-    _warn(notes)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    config = _begin(file)
     try:
         from core.commands.bot import serve
     except ModuleNotFoundError as error:
@@ -238,180 +216,26 @@ def backup(target: Path, file: Path | None) -> None:
     commands.backup(load_config(file, os.environ), target)
 
 
-@cli.group("schedules", cls=Group)
-def schedules_group() -> None:
-    """Schedules of a running core."""
+for group in (schedules_group, runs_group, handlers_group, events, keys_group):
+    cli.add_command(group)
 
 
-def _schedules(file: Path | None, as_json: bool) -> Schedules:
-    from core.commands.schedules import Schedules
-    from core.config import load_config
+def _serve(file: Path | None, front: Front | None) -> None:
+    config = _begin(file)
+    from core.commands.up import serve
 
-    return Schedules(load_config(file, os.environ), os.environ, as_json=as_json)
-
-
-@schedules_group.command("list")
-@click.option("--guild", metavar="ID", help="Only this guild's; 'null' for those of no guild.")
-@click.option("--state", help="Only those in this state, as active or paused.")
-@click.option("--handler", help="Only those of this handler.")
-@click.option("--owner", metavar="ID", help="Only this person's.")
-@click.option("-q", "query", metavar="TEXT", help="Only those whose name, id or text holds this.")
-@click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="Only those with this metadata; may be repeated.")
-@paged
-@asking
-def schedules_list(
-    guild: str | None, state: str | None, handler: str | None, owner: str | None, query: str | None,
-    metadata: tuple[str, ...], limit: int, cursor: str | None, file: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """List schedules."""
-    from core.commands.options import guild_filter, pairs
-
-    _schedules(file, as_json).show_list(
-        **guild_filter(guild), state=state, handler=handler, owner_id=owner, q=query,
-        metadata=pairs(metadata, "--metadata"), limit=limit, cursor=cursor,
-    )  # fmt: skip
+    serve(config, front)
 
 
-@schedules_group.command("show")
-@asking_about_one
-def schedules_show(id: str, file: Path | None, as_json: bool) -> None:
-    """Show a schedule."""
-    _schedules(file, as_json).show(id)
+def _begin(file: Path | None) -> Config:
+    """The configuration of a service that starts: a mistake is said at once, before the heavy imports."""
+    from core.config import read_config
 
-
-@schedules_group.command("create")
-@click.argument("when", required=False)
-@click.option("--handler", help="Who does the work, as discord.")
-@click.option("--method", help="What is done, as send_message.")
-@click.option("--args", metavar="JSON", help="The method's arguments, a JSON object.")
-@click.option("--name", help="A name, unique in its guild.")
-@click.option("--guild", "guild_id", metavar="ID", help="The guild it belongs to; none without.")
-@click.option("--owner", "owner_id", metavar="ID", help="Who it belongs to.")
-@click.option("--tz", "timezone", metavar="ZONE", help="The time zone, as Europe/Berlin.")
-@click.option("--start", metavar="TIME", help="Nothing is due before.")
-@click.option("--until", metavar="TIME", help="Nothing is due after.")
-@click.option("--count", type=click.IntRange(1), help="It ends after so many runs.")
-@click.option("--policy", metavar="JSON", help="Policy words that differ from the defaults, a JSON object.")
-@click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
-@click.option(
-    "--file",
-    "source",
-    type=click.Path(allow_dash=True, path_type=Path),
-    metavar="FILE",
-    help="Read one schedule, or a list of them, as the HTTP API takes them; '-' is standard input.",
-)
-@asking
-def schedules_create(
-    when: str | None, source: Path | None, args: str | None, policy: str | None, metadata: tuple[str, ...],
-    file: Path | None, as_json: bool, **fields: Any,
-) -> None:  # fmt: skip
-    """Create a schedule that is due WHEN, as 'every weekday at 9'."""
-    from core.commands.options import json_object, pairs, required
-    from core.commands.schedules import spec_from_options
-
-    commands = _schedules(file, as_json)
-    if source is not None:
-        if when is not None:
-            raise click.UsageError("WHEN and --file exclude each other")
-        commands.create_from(source)
-        return
-    required(WHEN=when, **{"--handler": fields["handler"], "--method": fields["method"]})
-    fields |= {
-        "args": json_object(args, "--args"),
-        "policy": json_object(policy, "--policy"),
-        "metadata": pairs(metadata, "--metadata"),
-    }
-    commands.create(spec_from_options(str(when), **fields))
-
-
-@schedules_group.command("pause")
-@click.option("--until", metavar="TIME", help="When it resumes by itself.")
-@click.option("--note", help="Why, for others to read.")
-@asking_about_one
-def schedules_pause(id: str, until: str | None, note: str | None, file: Path | None, as_json: bool) -> None:
-    """Pause a schedule."""
-    _schedules(file, as_json).pause(id, until, note)
-
-
-@schedules_group.command("resume")
-@asking_about_one
-def schedules_resume(id: str, file: Path | None, as_json: bool) -> None:
-    """Resume a paused or blocked schedule."""
-    _schedules(file, as_json).resume(id)
-
-
-@schedules_group.command("run")
-@click.option("--args", metavar="JSON", help="Arguments that differ this time, a JSON object.")
-@asking_about_one
-def schedules_run(id: str, args: str | None, file: Path | None, as_json: bool) -> None:
-    """Run a schedule now."""
-    from core.commands.options import json_object
-
-    _schedules(file, as_json).run(id, json_object(args, "--args"))
-
-
-@schedules_group.command("delete")
-@click.option("--revision", type=click.IntRange(0), help="Only if it still is this revision.")
-@asking_about_one
-def schedules_delete(id: str, revision: int | None, file: Path | None, as_json: bool) -> None:
-    """Delete a schedule."""
-    _schedules(file, as_json).delete(id, revision)
-
-
-@cli.group("runs", cls=Group)
-def runs_group() -> None:
-    """Runs of a running core."""
-
-
-def _runs(file: Path | None, as_json: bool) -> Runs:
-    from core.commands.runs import Runs
-    from core.config import load_config
-
-    return Runs(load_config(file, os.environ), os.environ, as_json=as_json)
-
-
-@runs_group.command("list")
-@click.option("--guild", metavar="ID", help="Only this guild's; 'null' for those of no guild.")
-@click.option("--schedule", metavar="ID", help="Only those of this schedule.")
-@click.option("--state", help="Only those in this state, as waiting or failed.")
-@click.option("--since", metavar="INSTANT", help="Only those due since then.")
-@paged
-@asking
-def runs_list(
-    guild: str | None, schedule: str | None, state: str | None, since: str | None, limit: int, cursor: str | None,
-    file: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """List runs, newest first."""
-    from core.commands.options import guild_filter
-
-    _runs(file, as_json).show_list(
-        **guild_filter(guild), schedule_id=schedule, state=state, since=since, limit=limit, cursor=cursor
-    )
-
-
-@runs_group.command("show")
-@asking_about_one
-def runs_show(id: str, file: Path | None, as_json: bool) -> None:
-    """Show a run with its attempts."""
-    _runs(file, as_json).show(id)
-
-
-@runs_group.command("cancel")
-@asking_about_one
-def runs_cancel(id: str, file: Path | None, as_json: bool) -> None:
-    """Cancel a run."""
-    _runs(file, as_json).cancel(id)
-
-
-@runs_group.command("retry")
-@asking_about_one
-def runs_retry(id: str, file: Path | None, as_json: bool) -> None:
-    """Run again what ended, as a new run."""
-    _runs(file, as_json).retry(id)
-
-
-cli.add_command(handlers_group)
-cli.add_command(events)
+    config, notes = read_config(file, os.environ)
+    _warn(notes)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)  # until the loop can stop in order, there is nothing to stop
+    return config
 
 
 def _leave(*_: object) -> None:

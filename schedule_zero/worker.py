@@ -38,8 +38,10 @@ DRAIN_S: Final = 20.0
 ASKED_IN_VAIN: Final = (3, 30, 300)
 LINGER_MS: Final = 1000
 SILENT_BEATS: Final = 2.5
+FULL: Final = wire.LARGEST_BODY // 2
 
 Pair = tuple[str, int]
+_encode: Final = msgspec.msgpack.Encoder().encode
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -421,17 +423,17 @@ def _portions(pairs: list[Pair]) -> Iterable[list[Pair]]:
     return (pairs[at : at + wire.MOST_PAIRS] for at in range(0, max(1, len(pairs)), wire.MOST_PAIRS))
 
 
-def _bodies(messages: list[msgspec.Struct], ended: list[Ended]) -> Iterable[bytes]:
-    """Everything in as few bodies as the limit on their size allows: what is said first goes first."""
+def _bodies(messages: list[msgspec.Struct], ended: list[Ended]) -> list[bytes]:
+    """Everything in as few bodies as the limits on them allow: what is said first goes first, and results last."""
     results: list[Ended] = []
     size = 0
     for one in ended:
         weight = len(one.value or "") * 4 + len(one.error or "") * 4 + 200
-        if results and size + weight > wire.LARGEST_BODY // 2:
-            yield wire.write([wire.Result(results)])
+        if results and size + weight > FULL:
+            messages.append(wire.Result(results))
             results, size = [], 0
         results.append(one)
         size += weight
-    last = [*messages, wire.Result(results)] if results else messages
-    if last:
-        yield wire.write(last)
+    if results:
+        messages.append(wire.Result(results))
+    return wire.bodies([_encode(message) for message in messages], FULL)

@@ -17,7 +17,8 @@ import structlog
 from core.engine.handover import Handover, left_for, taken
 from core.engine.ports import Clock
 from core.engine.territory import Territory, at_rest, to_claim, to_give_up
-from core.ledger.port import Ledger, Membership, StoreClosed, StoreError, Transaction
+from core.ledger.among import Membership
+from core.ledger.port import Ledger, StoreClosed, StoreError, Transaction
 
 log = structlog.get_logger("schedule_zero.cluster")
 

@@ -16,7 +16,8 @@ from core.engine.ports import LEASE_S, Clock, Order
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.governor.governor import Governor
-from core.ledger.port import Ledger, Membership, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
+from core.ledger.among import Membership
+from core.ledger.port import Ledger, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
 from core.ledger.rows import AttemptRow, EventRow, LeaseRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.run import RunState

@@ -308,12 +308,21 @@ def _bodies(messages: list[msgspec.Struct]) -> list[bytes]:
             bodies.append(wire.write(small))
             small = []
         if isinstance(message, wire.Run):
-            bodies.append(wire.write([message]))
+            bodies += _in_parts(message)
         else:
             small.append(message)
     if small:
         bodies.append(wire.write(small))
     return bodies
+
+
+def _in_parts(run: wire.Run) -> list[bytes]:
+    """Orders in as many bodies as it takes for each to be one that a handler reads; a single one always is."""
+    body = wire.write([run])
+    if len(body) <= wire.LARGEST_ORDERS or len(run.orders) == 1:
+        return [body]
+    half = len(run.orders) // 2
+    return _in_parts(wire.Run(run.orders[:half])) + _in_parts(wire.Run(run.orders[half:]))
 
 
 def _answer(ended: wire.Ended, instance: str) -> Answer:

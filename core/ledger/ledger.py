@@ -7,11 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from core.ledger.among import Membership
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.notes import NoteChanges, Notes
-from core.ledger.port import Membership, StoreClosed, StoreFull, Unit
+from core.ledger.port import StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
 from core.ledger.runs import RunChanges, Runs
 from core.ledger.schedules import ScheduleChanges, Schedules

@@ -21,8 +21,9 @@ from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 
+from core.ledger.among import Member
 from core.ledger.buckets import BUCKETS, CHANNEL
-from core.ledger.port import Member, StoreClosed, StoreError
+from core.ledger.port import StoreClosed, StoreError
 from core.ledger.reach import Address, explained, reached
 from schedule_zero.ids import IdMaker
 

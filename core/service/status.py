@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from core.ledger.port import Membership
+from core.ledger.among import Membership
 from core.service.desk import Desk
 from schedule_zero.actor import Actor
 from schedule_zero.instant import SECOND, spell, spell_duration

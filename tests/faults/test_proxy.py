@@ -68,10 +68,12 @@ async def test_in_a_long_silence_a_handler_tries_anew_and_does_not_leave_it_to_t
         proxy.cut()
         tries: asyncio.Queue[int] = asyncio.Queue()
         watch = Pump(socket.get_monitor_socket(zmq.EVENT_CONNECT_RETRIED), lambda batch: tries.put_nowait(len(batch)))
-        connect(socket, proxy.address, KeyFile(), largest=1000)
-        for _ in range(2):
-            await asyncio.wait_for(tries.get(), 20)
-        socket.disable_monitor()
-        await watch.close(0)
-        socket.close(0)
-    context.term()
+        try:
+            connect(socket, proxy.address, KeyFile(), largest=1000)
+            for _ in range(2):
+                await asyncio.wait_for(tries.get(), 20)
+        finally:
+            socket.disable_monitor()
+            await watch.close(0)
+            socket.close(0)
+            context.term()

@@ -12,6 +12,7 @@ from core.gateway.exposure import Curve
 from core.gateway.gateway import Gateway
 from core.gateway.guard import Guard
 from schedule_zero.curve import new_pair
+from schedule_zero.handler import Handler
 from schedule_zero.worker import Worker
 from tests.engine.conftest import Build, build, clock, logged, make_ledger
 from tests.engine.house import Hands, House
@@ -41,12 +42,16 @@ class Door:
     async def come(self, hands: Hands | None = None, **options: Any) -> tuple[Worker, Hands]:
         """A worker connects and is welcomed."""
         hands = hands or Far()
-        worker = Worker(hands, self.address, **options)
+        return await self.serve(hands, **options), hands
+
+    async def serve(self, handler: Handler, **options: Any) -> Worker:
+        """As ``come``, for any handler."""
+        worker = Worker(handler, self.address, **options)
         self.workers.append(worker)
         self._tasks.append(asyncio.create_task(worker.run()))
         async with asyncio.timeout(10):
             await worker.welcomed.wait()
-        return worker, hands
+        return worker
 
     async def heard_from(self, worker: Worker) -> None:
         """Until the gateway has heard of a worker at this hour of the clock."""

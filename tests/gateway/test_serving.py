@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from schedule_zero.handler import Context, Handler, method
 from schedule_zero.run import RunState
 from tests.gateway.conftest import Door
 
@@ -32,3 +33,42 @@ async def test_many_runs_come_back_once_each(door: Door) -> None:
     assert {run.state for run in ended} == {RunState.SUCCEEDED}
     assert [run.attempt for run in ended] == [1] * 300
     assert 0 < len(hands.calls) < 300
+
+
+class Reader(Handler):
+    """Takes texts."""
+
+    name = "far"
+
+    @method
+    def read(self, text: str) -> int:
+        return len(text)
+
+    @method
+    async def chat(self, ctx: Context, lines: int, length: int) -> int:
+        for line in range(lines):
+            ctx.progress(line / lines, "x" * length)
+        return lines
+
+
+async def test_orders_that_are_large_together_arrive_all_the_same(door: Door) -> None:
+    first = await door.serve(Reader())
+    await first.drain()
+    schedule = await door.house.schedule(
+        handler="far", method="read", args={"text": "x" * 60_000}, policy={"overlap": "allow"}
+    )
+    runs = [await door.house.client.run_schedule(schedule.id) for _ in range(150)]  # they wait for whoever comes
+    await door.serve(Reader())
+    ended = [await door.house.ended(run.id) for run in runs]
+    assert {(run.state, run.attempt, run.result) for run in ended} == {(RunState.SUCCEEDED, 1, 60_000)}
+
+
+@pytest.mark.parametrize("length", [1, 400])
+async def test_a_method_may_say_more_in_one_go_than_one_message_holds(door: Door, length: int) -> None:
+    worker = await door.serve(Reader())
+    (peer,) = door.gateway._peers.values()
+    schedule = await door.house.schedule(handler="far", method="chat", args={"lines": 6000, "length": length})
+    run = await door.house.ended((await door.house.client.run_schedule(schedule.id)).id)
+    assert (run.state, run.attempt, run.result) == (RunState.SUCCEEDED, 1, 6000)
+    assert worker.welcomed.is_set()
+    assert list(door.gateway._peers.values()) == [peer]  # its connection was not cut meanwhile

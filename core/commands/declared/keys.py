@@ -1,4 +1,4 @@
-"""How ``keys`` is declared; what it does is imported when it is called."""
+"""How ``keys`` is declared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How ``handlers`` and ``events`` are declared; what they do is imported when they are called."""
+"""How ``handlers`` and ``events`` are declared."""
 
 from __future__ import annotations
 
