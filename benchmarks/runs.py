@@ -78,14 +78,19 @@ async def saturated(folder: Path) -> Figures:
     app = app_in(folder, limited(wide=True), Echo())
     app.subscribe("bench", listen)
     async with app.running():
-        due = SystemClock().now() + 20_000_000
-        await fill(app.client, BACKLOG, due, recurring=False)
-        while SystemClock().now() < due - 50_000:
-            await asyncio.sleep(0.01)
-        started, cpu = time.perf_counter(), thread_cpu()
-        while app.engine.settler.executed < BACKLOG:
-            await asyncio.sleep(0.01)
-        wall, spent = time.perf_counter() - started, thread_cpu() - cpu
+        return await saturate(app, "echo")
+
+
+async def saturate(app: App, handler: str) -> Figures:
+    """Runs of a handler, all due at once: how fast they are done."""
+    due = SystemClock().now() + 20_000_000
+    await fill(app.client, BACKLOG, due, recurring=False, handler=handler)
+    while SystemClock().now() < due - 50_000:
+        await asyncio.sleep(0.01)
+    started, cpu = time.perf_counter(), thread_cpu()
+    while app.engine.settler.executed < BACKLOG:
+        await asyncio.sleep(0.01)
+    wall, spent = time.perf_counter() - started, thread_cpu() - cpu
     return {"saturated runs /s": BACKLOG / wall, "loop CPU us per run, saturated": spent / BACKLOG * 1e6}
 
 

@@ -10,11 +10,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.fires import fill
-from benchmarks.measure import Figures, app_in, limited, median_of, percentile, thread_cpu
-from benchmarks.runs import BACKLOG, latencies
+from benchmarks.measure import Figures, app_in, limited, median_of, percentile
+from benchmarks.runs import latencies, saturate
 from core.app import App
-from core.engine.ports import SystemClock
 from core.gateway.doors import Listening
 from core.gateway.exposure import Curve
 from core.gateway.pair import ensure_pair
@@ -65,15 +63,7 @@ async def key_file(app: App, folder: Path) -> Path:
 async def saturated(folder: Path, curve: Curve) -> Figures:
     """All due at once: from the instant to the last durable outcome."""
     async with house(folder, curve) as app:
-        due = SystemClock().now() + 20_000_000
-        await fill(app.client, BACKLOG, due, recurring=False, handler=NAME)
-        while SystemClock().now() < due - 50_000:
-            await asyncio.sleep(0.01)
-        started, cpu = time.perf_counter(), thread_cpu()
-        while app.engine.settler.executed < BACKLOG:
-            await asyncio.sleep(0.01)
-        wall, spent = time.perf_counter() - started, thread_cpu() - cpu
-    return {"saturated runs /s": BACKLOG / wall, "loop CPU us per run, saturated": spent / BACKLOG * 1e6}
+        return await saturate(app, NAME)
 
 
 async def paced(folder: Path, rate: int, seconds: int) -> Figures:
