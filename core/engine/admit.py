@@ -122,11 +122,9 @@ def decide(firing: Firing, advance: Advance, now: int, active: Sequence[ActiveRu
     if late:
         swallowed = _join(swallowed, late)
     runs: list[RunRow] = []
-    # Listings go by id, and ids made in one millisecond sort at random: here they go by due time.
-    ids = iter(sorted(make_id() for _ in range(len(in_time) + (swallowed is not None))))
     if swallowed is not None:
-        runs.append(missed_row(plan, swallowed, now, next(ids)))
-    runs += [_run_row(firing, due, now, next(ids)) for due in in_time]
+        runs.append(missed_row(plan, swallowed, now, make_id()))
+    runs += [_run_row(firing, due, now, make_id()) for due in in_time]
     decision = Decision(advance, runs)
     _make_room(decision, plan, now, active)
     return decision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
@@ -25,6 +26,8 @@ from schedule_zero.run import RunState
 log = structlog.get_logger("schedule_zero.dispatch")
 
 BATCH: Final = 512
+# Batches the store may still be writing when the next is chosen.
+AHEAD: Final = 1
 REFUSED_PAUSE_S: Final = 1.0
 RATE: Final = "rate"
 RATE_WORTH_KEEPING_S: Final = 1.0
@@ -60,7 +63,7 @@ class Dispatcher:
         self._ticks_first = ticks_first
         self._consequences = consequences
         self._wake = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._beginning: deque[asyncio.Task[None]] = deque()
         self._kept_rates: set[str] = set()
         self._paused = False
 
@@ -80,35 +83,51 @@ class Dispatcher:
         await self.settled()
 
     async def settled(self) -> None:
-        """Until what is being given out has reached its link."""
-        async with self._turn:
-            return
+        """Until what is being given out has reached its link, or was refused."""
+        if self._beginning:
+            await asyncio.wait(self._beginning)
 
     async def run(self) -> None:
-        """Give out runs until cancelled."""
-        while True:
-            self._wake.clear()
-            await self._ticks_first()
-            try:
-                async with self._turn:
+        """Give out runs until cancelled.
+
+        The next batch is chosen while the store still writes the last one, so that neither waits for the other.
+        """
+        try:
+            while True:
+                self._wake.clear()
+                await self._ticks_first()
+                try:
+                    await self._committed(but=AHEAD)
                     await self._look_after_waiting()
                     chosen = self._choose()
                     if chosen:
-                        await self._begin(chosen)
-            except StoreClosed:
-                raise
-            except StoreError as error:
-                log.warning("the store refused; dispatch waits", error=str(error))
-                await asyncio.sleep(REFUSED_PAUSE_S)
-                continue
-            if not chosen:
-                await self._sleep()
+                        begun = asyncio.create_task(self._begin(chosen), name="dispatch")
+                        begun.add_done_callback(lambda _: self.wake())
+                        self._beginning.append(begun)
+                except StoreClosed:
+                    raise
+                except StoreError as error:
+                    log.warning("the store refused; dispatch waits", error=str(error))
+                    await asyncio.sleep(REFUSED_PAUSE_S)
+                    continue
+                if not chosen:
+                    await self._sleep()
+        finally:
+            for task in self._beginning:
+                task.cancel()
+
+    async def _committed(self, *, but: int) -> None:
+        """Wait until no more than so many batches are on their way. Raises what refused one of them."""
+        while self._beginning and (len(self._beginning) > but or self._beginning[0].done()):
+            await asyncio.wait([self._beginning[0]])
+            self._beginning.popleft().result()
 
     async def _look_after_waiting(self) -> None:
         self._room.mature(self._clock.monotonic())
         expired = self._room.expired(self._clock.now())
         if expired:
             try:
+                await self._committed(but=0)  # what begins just in time does not expire
                 await self._consequences.expire(expired)
             except StoreError:
                 self._room.expect_again(expired)

@@ -260,7 +260,7 @@ async def test_a_slow_store_uses_up_neither_lease_nor_time_out(
 
     async def slow(unit: Callable[[Transaction], Awaitable[Any]]) -> Any:
         task = asyncio.current_task()
-        if task is None or task.get_name() != "dispatcher":
+        if task is None or task.get_name() != "dispatch":
             return await write(unit)
         if waits == "for its turn":
             house.pass_time(10)

@@ -64,7 +64,7 @@ async def test_a_plan_from_before_a_change_is_refused_once_and_forgotten(
 
     async def counted(unit: Callable[[Transaction], Awaitable[Any]]) -> Any:
         task = asyncio.current_task()
-        if task is not None and task.get_name() == "dispatcher":
+        if task is not None and task.get_name() == "dispatch":
             tries[-1] += 1
         return await write(unit)
 

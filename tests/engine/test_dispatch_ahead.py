@@ -1,0 +1,123 @@
+"""While the store writes one batch of attempts the next is chosen: one ahead, and never at the cost of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.engine import dispatch
+from core.ledger.port import StoreClosed, StoreError, Transaction
+from schedule_zero.run import RunState
+from tests.engine.conftest import Build
+from tests.engine.house import PACE, House
+
+
+class SlowStore:
+    """The writes that begin attempts are held until they may go on, or are refused."""
+
+    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._write = house.ledger.write
+        self.held = 0
+        self.refuses_with: StoreError | None = None
+        self.go_on = asyncio.Event()
+        monkeypatch.setattr(house.ledger, "write", self._hold)
+
+    async def _hold(self, unit: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == "dispatch" and not self.go_on.is_set():
+            self.held += 1
+            await self.go_on.wait()
+            if self.refuses_with is not None:
+                raise self.refuses_with
+        return await self._write(unit)
+
+
+async def test_the_next_attempts_are_chosen_while_the_last_are_written_but_no_more_than_those(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SlowStore(house, monkeypatch)
+    runs = []
+    for ahead in (1, 2):
+        runs.append(await house.run_now(await house.schedule()))
+        await house.until(lambda ahead=ahead: store.held == ahead)  # type: ignore[misc]
+    runs.append(await house.run_now(await house.schedule()))
+    await house.until(lambda: runs[-1].id in house.engine.room)
+    for _ in range(20):  # as many turns of the loop as choosing takes, and more
+        await asyncio.sleep(0)
+    assert store.held == 2
+    store.go_on.set()
+    assert [(await house.ended(run.id)).state for run in runs] == [RunState.SUCCEEDED] * 3
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_batches_that_are_refused_are_all_begun_later(
+    build: Build, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build(pace=msgspec.structs.replace(PACE, dispatch_s=600.0))
+    monkeypatch.setattr(dispatch, "REFUSED_PAUSE_S", 0.001)
+    store = SlowStore(house, monkeypatch)
+    store.refuses_with = StoreError("no")
+    runs = []
+    for ahead in range(1, batches + 1):
+        runs.append(await house.run_now(await house.schedule()))
+        await house.until(lambda ahead=ahead: store.held == ahead)  # type: ignore[misc]
+    store.go_on.set()
+    for run in runs:
+        done = await house.ended(run.id)
+        assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
+
+
+async def test_a_store_that_refused_is_not_asked_again_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "REFUSED_PAUSE_S", 600.0)
+    store = SlowStore(house, monkeypatch)
+    store.refuses_with = StoreError("no")
+    run = await house.run_now(await house.schedule())
+    await house.until(lambda: store.held == 1)
+    store.go_on.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (await house.client.get_run(run.id)).state is RunState.WAITING
+
+
+async def test_a_store_that_is_gone_ends_the_engine(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SlowStore(house, monkeypatch)
+    store.refuses_with = StoreClosed("gone")
+    await house.run_now(await house.schedule())
+    await house.until(lambda: store.held == 1)
+    store.go_on.set()
+    ended = await house.crashed()
+    assert isinstance(ended, BaseExceptionGroup)
+    assert [type(error) for error in ended.exceptions] == [StoreClosed]
+
+
+async def test_a_run_whose_attempt_is_being_written_does_not_expire_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SlowStore(house, monkeypatch)
+    schedule = await house.every(3600, policy={"catchup_window": "PT10M"})
+    await house.until(lambda: store.held == 1)
+    house.pass_time(601)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    store.go_on.set()
+    await house.heard("run.succeeded", schedule_id=schedule.id)
+    assert not await house.told("run.skipped")
+
+
+async def test_what_is_settled_has_reached_its_link(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SlowStore(house, monkeypatch)
+    run = await house.run_now(await house.schedule())
+    await house.until(lambda: store.held == 1)
+    pause = asyncio.create_task(house.engine.dispatcher.pause())
+    await asyncio.sleep(0)
+    assert not pause.done()
+    store.go_on.set()
+    await pause
+    assert house.engine.flights.current(run.id) is not None or (await house.ended(run.id)).attempt == 1
+    later = await house.run_now(await house.schedule())
+    await house.until(lambda: later.id in house.engine.room)
+    assert (await house.client.get_run(later.id)).state is RunState.WAITING
