@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import creates, events, fires, runs, size, wire
+from benchmarks import creates, events, fires, recovery, runs, size, wire
 
 
 def main() -> None:
-    for benchmark in (fires, runs, wire, events, creates, size):
+    for benchmark in (fires, runs, wire, events, creates, size, recovery):
         benchmark.main()
 
 

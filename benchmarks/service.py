@@ -20,14 +20,19 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = """\
 data_dir: {data}
 http: {{bind: "127.0.0.1:{port}"}}
-zmq: {{handlers: "tcp://127.0.0.1:*"}}
+zmq: {{handlers: "tcp://127.0.0.1:*", clients: "tcp://127.0.0.1:*", events: "tcp://127.0.0.1:*"}}
 handlers: {{builtin: [{{module: handlers.echo}}]}}
+store: {{url: {store}}}
 governor:
   default_plan: bench
   plans:
-    bench: {{running: 20, rate: "10/s", runs_per_day: 20000, schedules: 1000000}}
+    bench: {plan}
+{world}
 log: {{level: warning, format: console}}
 """
+AS_USUAL = '{running: 20, rate: "10/s", runs_per_day: 20000, schedules: 1000000}'
+UNBOUND = '{running: 100000, rate: "1000000/s", burst: 1000000, runs_per_day: 100000000, schedules: 1000000}'
+WORLD = '{running: 4000, rate: "1000000/s", burst: 1000000}'
 
 
 class Service(msgspec.Struct):
@@ -40,13 +45,17 @@ class Service(msgspec.Struct):
 
 
 @contextlib.asynccontextmanager
-async def running_service(folder: Path) -> AsyncIterator[Service]:
-    """Start ``up``, wait until it is ready, and end it by its id."""
+async def running_service(folder: Path, *, bound: bool = True, store: str | None = None) -> AsyncIterator[Service]:
+    """Start ``up``, or ``core`` on a store of several, wait until it is ready, and end it by its id. ``bound``: by limits
+    as a guild usually has."""
     data, config, port = folder / "data", folder / "bench.yaml", _free_port()
-    config.write_text(CONFIG.format(data=data, port=port))
+    plan, world = (AS_USUAL, "") if bound else (UNBOUND, f"  global: {WORLD}")
+    config.write_text(
+        CONFIG.format(data=data, port=port, store="null" if store is None else f'"{store}"', plan=plan, world=world)
+    )
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "core.cli", "up", "--config", str(config), cwd=ROOT, env={**os.environ, "DISCORD_TOKEN": ""},
+        sys.executable, "-m", "core.cli", "up" if store is None else "core", "--config", str(config), cwd=ROOT, env={**os.environ, "DISCORD_TOKEN": ""},
         stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
