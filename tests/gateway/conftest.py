@@ -17,6 +17,7 @@ from schedule_zero.worker import Worker
 from tests.engine.conftest import Build, build, clock, logged, make_ledger
 from tests.engine.house import Hands, House
 from tests.gateway.desk import Desk
+from tests.gateway.stranger import StrangeHandler
 
 __all__ = ["Door", "build", "clock", "desk", "door", "logged", "make_ledger"]
 
@@ -78,5 +79,12 @@ async def door(build: Build) -> AsyncIterator[Door]:
 async def desk(build: Build) -> AsyncIterator[Desk]:
     made = Desk(await build())
     made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def stranger(door: Door) -> AsyncIterator[StrangeHandler]:
+    made = StrangeHandler(door.address)
     yield made
     await made.close()

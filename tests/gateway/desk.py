@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Final
-
-import msgspec
-import zmq
 
 from core.gateway.clients import Clients
 from core.gateway.exposure import Curve
 from core.gateway.guard import Guard
 from core.service.keyring import KeyRow, digest_of
-from schedule_zero import asking, wire
 from schedule_zero.actor import Actor
 from schedule_zero.curve import new_pair
 from schedule_zero.keyfile import KeyFile
-from schedule_zero.pump import Pump
 from schedule_zero.requests import Request
 from schedule_zero.views import Done, Part, View
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
+from tests.gateway.stranger import StrangeClient
 
 CONFINED: Final = KeyRow(
     id="key_1", name="confined", role="operator", kind="token", created=0, created_by="operator:owner", guild_id="1",
@@ -31,7 +26,6 @@ CONFINED_BOT: Final = KeyRow(
     id="key_2", name="confined-bot", role="bot", kind="token", created=0, created_by="operator:owner", guild_id="1",
     digest=digest_of("confined-bot"),
 )  # fmt: skip
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Slow:
@@ -110,8 +104,8 @@ class Desk:
         self._callers.append(made)
         return made
 
-    def stranger(self, identity: bytes = b"") -> Stranger:
-        made = Stranger(self.address, identity)
+    def stranger(self, identity: bytes = b"") -> StrangeClient:
+        made = StrangeClient(self.address, identity)
         self._callers.append(made)
         return made
 
@@ -119,45 +113,3 @@ class Desk:
         for caller in self._callers:
             await caller.close()
         await self.shut()
-
-
-class Stranger:
-    """A program that speaks the wire by hand."""
-
-    def __init__(self, address: str, identity: bytes = b"") -> None:
-        self._context = zmq.Context()
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        if identity:
-            socket.setsockopt(zmq.IDENTITY, identity)
-        socket.connect(address)
-        self._pump = Pump(socket, self._take)
-        self.heard: asyncio.Queue[Any] = asyncio.Queue()
-
-    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
-        for frames in batch:
-            for message in asking.read_from_core(frames[0]):
-                self.heard.put_nowait(message)
-
-    def say(self, *messages: msgspec.Struct) -> None:
-        self._pump.send([wire.write(messages)])
-
-    def say_frames(self, *frames: bytes) -> None:
-        self._pump.send(frames)
-
-    def ask(self, number: int, request: Any, member: asking.Member | None = None) -> asking.Ask:
-        return asking.Ask(number, msgspec.Raw(_encode(request)), member)
-
-    async def hear(self, kind: type[Any]) -> Any:
-        async with asyncio.timeout(10):
-            while True:
-                message = await self.heard.get()
-                if isinstance(message, kind):
-                    return message
-
-    async def login(self, token: str | None = "owner", instance: str = "i1") -> asking.Welcome:
-        self.say(asking.Login(instance, (1, 1), "by hand", token))
-        return await self.hear(asking.Welcome)  # type: ignore[no-any-return]
-
-    async def close(self) -> None:
-        await self._pump.close(0)
-        self._context.term()

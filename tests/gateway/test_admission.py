@@ -29,7 +29,7 @@ from schedule_zero.run import RunState
 from schedule_zero.worker import Refused, Worker
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, Far
-from tests.gateway.test_trouble import OFFER, Stranger
+from tests.gateway.stranger import OFFER, StrangeHandler
 
 pytestmark = pytest.mark.slow
 
@@ -71,12 +71,12 @@ async def works(door: Door, **fields: Any) -> None:
     assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
 
 
-class Cipher(Stranger):
+class Cipher(StrangeHandler):
     """A program that speaks the wire by hand, under CURVE."""
 
     def __init__(self, address: str, keys: KeyFile, route: bytes | None = None) -> None:
-        self._keys, self._route = keys, route
-        super().__init__(address)
+        self._keys = keys
+        super().__init__(address, route or b"")
 
     def prepare(self, socket: zmq.Socket[bytes]) -> None:
         assert self._keys.public
@@ -85,8 +85,6 @@ class Cipher(Stranger):
         socket.curve_publickey = self._keys.public.encode()
         socket.curve_secretkey = self._keys.secret.encode()
         socket.curve_serverkey = self._keys.server.encode()
-        if self._route is not None:
-            socket.routing_id = self._route
 
 
 @contextlib.asynccontextmanager

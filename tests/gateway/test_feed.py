@@ -20,7 +20,8 @@ from schedule_zero.feed import Page
 from schedule_zero.instant import SECOND
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
-from tests.gateway.desk import Desk, Stranger
+from tests.gateway.desk import Desk
+from tests.gateway.stranger import StrangeClient
 
 pytestmark = pytest.mark.slow
 
@@ -415,7 +416,7 @@ async def test_a_listener_that_does_not_listen_holds_nobody_up(
 
 async def test_strangers_and_clients_see_the_same_events(desk: Desk) -> None:
     last = await tell(desk.house, 2)
-    stranger: Stranger = desk.stranger()
+    stranger: StrangeClient = desk.stranger()
     await stranger.login("bot")
     stranger.say(asking.Follow(3, "1-0", (), None, None, (), 10))
     page = await stranger.hear(asking.Events)

@@ -8,9 +8,7 @@ from typing import Any
 from schedule_zero import wire
 from schedule_zero.run import RunState
 from tests.gateway.conftest import Door
-from tests.gateway.test_trouble import Stranger, stranger
-
-__all__ = ["stranger"]
+from tests.gateway.stranger import StrangeHandler
 
 
 async def test_a_drained_process_finishes_what_it_holds_and_leaves(door: Door) -> None:
@@ -40,7 +38,7 @@ async def test_a_drained_process_finishes_what_it_holds_and_leaves(door: Door) -
 
 
 async def test_one_that_says_itself_that_it_leaves_gets_nothing_new_and_is_told_of_once(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     stranger.say(wire.Drain(), wire.Drain())
@@ -52,7 +50,7 @@ async def test_one_that_says_itself_that_it_leaves_gets_nothing_new_and_is_told_
 
 
 async def test_one_that_reconnects_while_it_is_drained_is_told_again_and_gets_nothing(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     await door.house.client.drain_handler("far")
@@ -63,7 +61,7 @@ async def test_one_that_reconnects_while_it_is_drained_is_told_again_and_gets_no
     assert (await door.house.why(run)).limit == "available"
 
 
-async def test_people_see_what_a_process_said_of_itself(door: Door, stranger: Stranger) -> None:
+async def test_people_see_what_a_process_said_of_itself(door: Door, stranger: StrangeHandler) -> None:
     await stranger.greet(
         software="robot 2.1", methods=[wire.MethodOffer("work", "Does it.", 2.5, True, '{"type": "object"}')]
     )

@@ -3,83 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import msgspec
 import pytest
-import zmq
 
 from core.gateway.gateway import Gateway
 from core.listening import CannotListen
 from schedule_zero import wire
-from schedule_zero.pump import Pump
 from schedule_zero.run import RunState
 from schedule_zero.worker import Refused, Worker
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, Far
+from tests.gateway.stranger import OFFER, StrangeHandler
 
 pytestmark = pytest.mark.slow
-
-OFFER = wire.MethodOffer("work", "", None, False, "{}")
-
-
-class Stranger:
-    """A program that speaks the wire by hand."""
-
-    def __init__(self, address: str) -> None:
-        self._context = zmq.Context()
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        self.prepare(socket)
-        socket.connect(address)
-        self._pump = Pump(socket, self._take)
-        self.heard: asyncio.Queue[Any] = asyncio.Queue()
-
-    def prepare(self, socket: zmq.Socket[bytes]) -> None:
-        """Set the socket up, before it connects."""
-
-    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
-        for frames in batch:
-            for message in wire.read_from_core(frames[0]):
-                self.heard.put_nowait(message)
-
-    def say(self, *messages: msgspec.Struct) -> None:
-        self._pump.send([wire.write(messages)])
-
-    def say_frames(self, *frames: bytes) -> None:
-        self._pump.send(frames)
-
-    async def hear(self, kind: type[Any]) -> Any:
-        """The next message of a kind; others are passed over."""
-        async with asyncio.timeout(10):
-            while True:
-                message = await self.heard.get()
-                if isinstance(message, kind):
-                    return message
-
-    async def greet(self, **fields: Any) -> wire.Welcome:
-        hello = {"name": "far", "instance": "i1", "versions": (1, 1), "software": "by hand", "methods": [OFFER],
-                 "credit": 8, "held": []}  # fmt: skip
-        self.say(wire.Hello(**{**hello, **fields}))
-        return await self.hear(wire.Welcome)  # type: ignore[no-any-return]
-
-    async def close(self) -> None:
-        await self._pump.close(0)
-        self._context.term()
-
-
-@pytest.fixture
-async def stranger(door: Door) -> AsyncIterator[Stranger]:
-    made = Stranger(door.address)
-    yield made
-    await made.close()
 
 
 # ── answers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_result_is_acknowledged_after_its_commit_and_again_when_it_is_repeated(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
@@ -94,7 +38,7 @@ async def test_a_result_is_acknowledged_after_its_commit_and_again_when_it_is_re
 
 
 async def test_an_answer_for_another_attempt_changes_nothing_and_is_acknowledged(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
@@ -104,7 +48,7 @@ async def test_an_answer_for_another_attempt_changes_nothing_and_is_acknowledged
     assert (await door.house.client.get_run(run.id)).state in (RunState.DISPATCHED, RunState.RUNNING)
 
 
-async def test_a_result_that_is_no_json_is_kept_as_the_text_it_is(door: Door, stranger: Stranger) -> None:
+async def test_a_result_that_is_no_json_is_kept_as_the_text_it_is(door: Door, stranger: StrangeHandler) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
     await stranger.hear(wire.Run)
@@ -113,7 +57,7 @@ async def test_a_result_that_is_no_json_is_kept_as_the_text_it_is(door: Door, st
 
 
 @pytest.mark.parametrize("reason", ["overloaded", "draining", "unknown_method"])
-async def test_an_order_that_was_not_begun_is_given_again(door: Door, stranger: Stranger, reason: Any) -> None:
+async def test_an_order_that_was_not_begun_is_given_again(door: Door, stranger: StrangeHandler, reason: Any) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
     await stranger.hear(wire.Run)
@@ -125,7 +69,7 @@ async def test_an_order_that_was_not_begun_is_given_again(door: Door, stranger: 
 
 
 async def test_an_order_that_was_not_begun_is_given_again_also_where_it_may_be_begun_but_once(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far", policy={"delivery": "at_most_once"}))
@@ -184,7 +128,7 @@ async def test_what_never_reached_a_handler_is_lost_when_it_comes_back_without_i
 ) -> None:
     house = await build(serve=False)
     first = Door(house)
-    stranger = Stranger(first.address)
+    stranger = StrangeHandler(first.address)
     await stranger.greet()
     schedule = await house.schedule(handler="far", policy={"overlap": "allow"})
     kept, missed = await house.run_now(schedule), await house.run_now(schedule)
@@ -193,7 +137,7 @@ async def test_what_never_reached_a_handler_is_lost_when_it_comes_back_without_i
     await house.kill()
     await house.open(serve=False)
     second = Door(house)
-    again = Stranger(second.address)
+    again = StrangeHandler(second.address)
     await again.greet(held=[(kept.id, 1)])
     again.say(wire.Beat([(kept.id, 1)]))
     order = (await again.hear(wire.Run)).orders[0]
@@ -207,7 +151,7 @@ async def test_what_never_reached_a_handler_is_lost_when_it_comes_back_without_i
 
 
 async def test_a_handler_that_greets_again_loses_nothing_that_may_still_be_on_its_way(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
@@ -219,7 +163,7 @@ async def test_a_handler_that_greets_again_loses_nothing_that_may_still_be_on_it
     assert (ended.state, ended.attempt) == (RunState.SUCCEEDED, 1)
 
 
-async def test_a_core_that_stood_still_takes_nobody_for_silent(door: Door, stranger: Stranger) -> None:
+async def test_a_core_that_stood_still_takes_nobody_for_silent(door: Door, stranger: StrangeHandler) -> None:
     await stranger.greet()
     door.house.pass_time(60)
     door.gateway.look()
@@ -228,7 +172,7 @@ async def test_a_core_that_stood_still_takes_nobody_for_silent(door: Door, stran
 
 
 async def test_a_connection_that_says_it_is_another_one_is_not_the_first_any_more(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     await stranger.greet(instance="i2")
@@ -236,7 +180,7 @@ async def test_a_connection_that_says_it_is_another_one_is_not_the_first_any_mor
 
 
 async def test_a_handler_that_falls_silent_gets_nothing_new_and_its_work_goes_to_another(
-    door: Door, stranger: Stranger
+    door: Door, stranger: StrangeHandler
 ) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
@@ -255,18 +199,20 @@ async def test_a_handler_that_falls_silent_gets_nothing_new_and_its_work_goes_to
     assert (await stranger.hear(wire.Cancel)).attempt == 1
 
 
-async def test_what_is_not_a_handlers_any_more_it_is_told_to_stop(door: Door, stranger: Stranger) -> None:
+async def test_what_is_not_a_handlers_any_more_it_is_told_to_stop(door: Door, stranger: StrangeHandler) -> None:
     await stranger.greet()
     stranger.say(wire.Beat([("run_unknown", 3)]))
     told = await stranger.hear(wire.Cancel)
     assert (told.run_id, told.attempt) == ("run_unknown", 3)
 
 
-async def test_the_same_process_on_a_new_connection_goes_on_with_what_it_holds(door: Door, stranger: Stranger) -> None:
+async def test_the_same_process_on_a_new_connection_goes_on_with_what_it_holds(
+    door: Door, stranger: StrangeHandler
+) -> None:
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
     await stranger.hear(wire.Run)
-    again = Stranger(door.address)
+    again = StrangeHandler(door.address)
     await again.greet(held=[(run.id, 1)])
     assert [instance.in_flight for instance in door.house.engine.fleet.handlers()["far"]] == [1]
     again.say(wire.Result([wire.Ended(run.id, 1, "succeeded", "1")]))
@@ -290,7 +236,7 @@ async def test_after_a_long_cut_a_handler_does_not_greet_for_each_thing_that_wai
     assert len(await door.house.told("handler.connected")) <= before + 2  # by itself and asked, at the same time
 
 
-async def test_whoever_is_not_known_is_asked_who_it_is(stranger: Stranger) -> None:
+async def test_whoever_is_not_known_is_asked_who_it_is(stranger: StrangeHandler) -> None:
     stranger.say(wire.Beat([]))
     await stranger.hear(wire.Who)
     await stranger.greet()
@@ -310,7 +256,7 @@ async def test_whoever_is_not_known_is_asked_who_it_is(stranger: Stranger) -> No
     ],
 )
 async def test_what_cannot_be_read_is_refused_with_a_sentence_and_others_are_served_on(
-    door: Door, stranger: Stranger, frames: tuple[bytes, ...], said: str
+    door: Door, stranger: StrangeHandler, frames: tuple[bytes, ...], said: str
 ) -> None:
     await door.come()
     await stranger.greet(name="other")
@@ -322,14 +268,14 @@ async def test_what_cannot_be_read_is_refused_with_a_sentence_and_others_are_ser
     await stranger.greet(name="other")
 
 
-async def test_a_frame_over_the_limit_cuts_its_connection_and_no_other(door: Door, stranger: Stranger) -> None:
+async def test_a_frame_over_the_limit_cuts_its_connection_and_no_other(door: Door, stranger: StrangeHandler) -> None:
     await door.come()
     stranger.say_frames(b"\x01" * (wire.LARGEST_BODY + 1))
     run = await door.house.run_now(await door.house.schedule(handler="far"))
     assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
 
 
-async def test_a_later_version_is_told_which_one_is_spoken_here(stranger: Stranger) -> None:
+async def test_a_later_version_is_told_which_one_is_spoken_here(stranger: StrangeHandler) -> None:
     stranger.say(wire.Hello("far", "i1", (2, 3), "later", [OFFER], 1, []))
     refusal = await stranger.hear(wire.Refuse)
     assert (refusal.reason, refusal.again) == ("this core speaks version 1 of the protocol, you 2 to 3", False)
@@ -353,7 +299,7 @@ async def test_a_handlers_name_inside_the_core_cannot_be_taken(door: Door) -> No
     ],
 )
 async def test_a_schema_that_is_none_or_could_hurt_is_refused_with_a_sentence(
-    door: Door, stranger: Stranger, schema: str, said: str
+    door: Door, stranger: StrangeHandler, schema: str, said: str
 ) -> None:
     await door.come()
     stranger.say(wire.Hello("other", "i1", (1, 1), "x", [wire.MethodOffer("work", "", None, False, schema)], 1, []))

@@ -12,21 +12,19 @@ from schedule_zero import wire
 from schedule_zero.run import RunState
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door
-from tests.gateway.test_trouble import Stranger, stranger
-
-__all__ = ["stranger"]
+from tests.gateway.stranger import StrangeHandler
 
 
 @pytest.fixture
-async def thief(door: Door) -> AsyncIterator[Stranger]:
+async def thief(door: Door) -> AsyncIterator[StrangeHandler]:
     """A second program, of another name; it is welcomed, and has no work of its own."""
-    made = Stranger(door.address)
+    made = StrangeHandler(door.address)
     await made.greet(name="thief", instance="t1")
     yield made
     await made.close()
 
 
-async def said_before_the_fence(stranger: Stranger) -> list[Any]:
+async def said_before_the_fence(stranger: StrangeHandler) -> list[Any]:
     """All that was said to a program up to the answer to something it says now."""
     stranger.say(wire.Beat([("run_fence", 1)]))
     said: list[Any] = []
@@ -38,7 +36,7 @@ async def said_before_the_fence(stranger: Stranger) -> list[Any]:
             said.append(message)
 
 
-async def given_to(door: Door, stranger: Stranger) -> str:
+async def given_to(door: Door, stranger: StrangeHandler) -> str:
     """A run that the program was asked to do."""
     await stranger.greet()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
@@ -59,7 +57,7 @@ async def given_to(door: Door, stranger: Stranger) -> str:
     ids=["success", "failure", "cancelled", "nack", "progress", "ack"],
 )
 async def test_what_another_says_of_an_attempt_is_not_believed(
-    door: Door, stranger: Stranger, thief: Stranger, message: Any
+    door: Door, stranger: StrangeHandler, thief: StrangeHandler, message: Any
 ) -> None:
     run = await given_to(door, stranger)
     thief.say(message(run))
@@ -71,9 +69,11 @@ async def test_what_another_says_of_an_attempt_is_not_believed(
     assert (ended.state, ended.result, ended.attempt) == (RunState.SUCCEEDED, "mine", 1)
 
 
-async def test_one_of_the_same_pool_does_not_settle_anothers_attempt_either(door: Door, stranger: Stranger) -> None:
+async def test_one_of_the_same_pool_does_not_settle_anothers_attempt_either(
+    door: Door, stranger: StrangeHandler
+) -> None:
     run = await given_to(door, stranger)
-    other = Stranger(door.address)
+    other = StrangeHandler(door.address)
     await other.greet(instance="i2")
     other.say(wire.Result([wire.Ended(run, 1, "succeeded", '"stolen"')]))
     await said_before_the_fence(other)
@@ -82,7 +82,7 @@ async def test_one_of_the_same_pool_does_not_settle_anothers_attempt_either(door
 
 
 async def test_a_strangers_answers_are_logged_once(
-    door: Door, stranger: Stranger, thief: Stranger, logged: list[dict[str, Any]]
+    door: Door, stranger: StrangeHandler, thief: StrangeHandler, logged: list[dict[str, Any]]
 ) -> None:
     run = await given_to(door, stranger)
     for _ in range(5):
@@ -93,7 +93,7 @@ async def test_a_strangers_answers_are_logged_once(
 
 
 async def test_a_late_answer_is_acknowledged_to_its_sender_alone(
-    door: Door, stranger: Stranger, thief: Stranger
+    door: Door, stranger: StrangeHandler, thief: StrangeHandler
 ) -> None:
     run = await given_to(door, stranger)
     stranger.say(wire.Result([wire.Ended(run, 7, "succeeded", "1")]))
@@ -104,14 +104,14 @@ async def test_a_late_answer_is_acknowledged_to_its_sender_alone(
 async def test_after_a_restart_of_the_core_only_whom_the_attempt_was_given_delivers_its_result(build: Build) -> None:
     house = await build(serve=False)
     first = Door(house)
-    before = Stranger(first.address)
+    before = StrangeHandler(first.address)
     run = await given_to(first, before)
     for each in (before, first):
         await each.close()
     await house.kill()
     await house.open(serve=False)
     second = Door(house)
-    thief, owner = Stranger(second.address), Stranger(second.address)
+    thief, owner = StrangeHandler(second.address), StrangeHandler(second.address)
     await thief.greet(instance="i2", held=[(run, 1)])
     assert (await thief.hear(wire.Cancel)).run_id == run
     thief.say(wire.Result([wire.Ended(run, 1, "succeeded", '"stolen"')]))
