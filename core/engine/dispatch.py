@@ -64,6 +64,7 @@ class Dispatcher:
         self._consequences = consequences
         self._wake = asyncio.Event()
         self._beginning: deque[asyncio.Task[None]] = deque()
+        self._turn = asyncio.Lock()
         self._kept_rates: set[str] = set()
         self._paused = False
 
@@ -83,9 +84,11 @@ class Dispatcher:
         await self.settled()
 
     async def settled(self) -> None:
-        """Until what is being given out has reached its link, or was refused."""
-        if self._beginning:
-            await asyncio.wait(self._beginning)
+        """Until what is being given out has reached its link, or was refused; and what was being read is in the room."""
+        async with self._turn:
+            beginning = list(self._beginning)
+        if beginning:
+            await asyncio.wait(beginning)
 
     async def run(self) -> None:
         """Give out runs until cancelled.
@@ -98,23 +101,29 @@ class Dispatcher:
                 await self._ticks_first()
                 try:
                     await self._committed(but=AHEAD)
-                    await self._look_after_waiting()
-                    chosen = self._choose()
-                    if chosen:
-                        begun = asyncio.create_task(self._begin(chosen), name="dispatch")
-                        begun.add_done_callback(lambda _: self.wake())
-                        self._beginning.append(begun)
+                    async with self._turn:
+                        some = await self._give_out()
                 except StoreClosed:
                     raise
                 except StoreError as error:
                     log.warning("the store refused; dispatch waits", error=str(error))
                     await asyncio.sleep(REFUSED_PAUSE_S)
                     continue
-                if not chosen:
+                if not some:
                     await self._sleep()
         finally:
             for task in self._beginning:
                 task.cancel()
+
+    async def _give_out(self) -> bool:
+        """Choose a batch and set it on its way; whether there was anything to choose."""
+        await self._look_after_waiting()
+        chosen = self._choose()
+        if chosen:
+            begun = asyncio.create_task(self._begin(chosen), name="dispatch")
+            begun.add_done_callback(lambda _: self.wake())
+            self._beginning.append(begun)
+        return bool(chosen)
 
     async def _committed(self, *, but: int) -> None:
         """Wait until no more than so many batches are on their way. Raises what refused one of them."""

@@ -121,3 +121,23 @@ async def test_what_is_settled_has_reached_its_link(house: House, monkeypatch: p
     later = await house.run_now(await house.schedule())
     await house.until(lambda: later.id in house.engine.room)
     assert (await house.client.get_run(later.id)).state is RunState.WAITING
+
+
+async def test_what_is_settled_has_read_what_it_was_reading(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, go_on = asyncio.Event(), asyncio.Event()
+
+    async def refill() -> None:
+        house.engine.room.overflowed = False
+        reads.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(house.engine, "refill", refill)
+    house.engine.room.overflowed = True
+    house.engine.dispatcher.wake()
+    await reads.wait()
+    settled = asyncio.create_task(house.engine.dispatcher.settled())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not settled.done()
+    go_on.set()
+    await settled
