@@ -12,6 +12,7 @@ from core.ledger.buckets import CHANNEL
 from core.ledger.connection import Deadlocked, Fault, Locked, Lost, Mark, NoRoom, Row, Step, StepFailed, Violation
 from core.ledger.membership import LOST as TAKEN_OVER
 from core.ledger.membership import ServerMembership
+from core.ledger.reach import COMMAND_S
 from core.ledger.statement import Insert
 from core.ledger.tables import journal
 from core.ledger.wording import Wording, worded, worded_unless_taken
@@ -194,8 +195,10 @@ def translate(error: Exception) -> Exception:
 
 
 def _of_client(error: Exception) -> Exception:
+    if isinstance(error, TimeoutError):
+        return Lost(f"the database has not answered for {COMMAND_S:g} s; look what holds a lock on its tables")
     if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)):
-        return Lost(f"the connection to the database failed: {error or type(error).__name__}")
+        return Lost(f"the connection to the database failed: {str(error) or type(error).__name__}")
     return error
 
 

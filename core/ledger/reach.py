@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 OLDEST: Final = 13
 _CONNECT_S: Final = 10.0
 # How long a statement may take before its connection counts as lost: a server that is gone without a word says nothing.
-_COMMAND_S: Final = 30.0
+COMMAND_S: Final = 30.0
 _AGAIN_S: Final = 0.1
 _CORE_LOCK: Final = int.from_bytes(b"schedule")  # any number will do, as long as no other program takes it
 
@@ -112,7 +112,7 @@ async def _connected(address: Address, patience_s: float) -> Any:
     waiting = False
     while True:
         try:
-            return await asyncpg.connect(address.dsn, timeout=_CONNECT_S, command_timeout=_COMMAND_S)
+            return await asyncpg.connect(address.dsn, timeout=_CONNECT_S, command_timeout=COMMAND_S)
         except _LATER as error:
             if time.monotonic() >= until:
                 raise StoreError(_sentence(address, error)) from error

@@ -18,13 +18,12 @@ from schedule_zero.http import HttpClient
 from tests.faults.follower import Follower
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy
-from tests.faults.stage import DOOR_OPEN, Hands, Port, Stage
+from tests.faults.stage import CLAIMED, DOOR_OPEN, Hands, Port, Stage
 from tests.faults.store import Store
 from tests.process.life import PATIENCE, Life
 
 TAKEN_OVER_S: Final = 10.0
 """Seconds within which the other core has to work for everybody."""
-CLAIMED: Final = '"buckets claimed"'
 COMMITTED: Final = '"attempts committed"'
 SENTENCE: Final = "this core was silent for too long"
 

@@ -28,6 +28,7 @@ from tests.faults.store import SqliteStore, Store
 from tests.process.life import PATIENCE, Life
 
 DOOR_OPEN = '"http door open"'
+CLAIMED = '"buckets claimed"'
 AWAKE_S = 1.0
 """Seconds in which a core that was woken says whether it can go on."""
 GENEROUS: dict[str, Any] = {"running": 100_000, "rate": "1000000/s", "burst": 1_000_000}
@@ -148,6 +149,11 @@ class Stage:
         """A core, and wait until it answers."""
         self.core = self.start([sys.executable, "-m", "core.cli", "core", "--config", str(self.config)])
         await self.core.says(DOOR_OPEN)
+
+    async def core_works(self) -> None:
+        """Until the core works for its guilds: on a server it waits for the lease of the one before it."""
+        if self.store.on_a_server:
+            await self.core.says(CLAIMED)
 
     def start(self, command: list[str], **environ: str) -> Life:
         """Any process; its effects are this stage's."""

@@ -232,6 +232,7 @@ async def kill_in(window: Window, stage: Stage, load: Load, times: int, proven: 
 
 async def _strike(stage: Stage, load: Load, aim: Aim) -> Window | None:
     """One kill; the window that it is proven to have been in."""
+    await stage.core_works()
     target = await load.single("work", now() + LEAD, WORK_S)
     scene = Scene(stage, load, target, stage.core.place)
     core = stage.core

@@ -369,3 +369,17 @@ async def test_a_full_server_refuses_writes_for_a_while_and_ends_nothing(databas
 def test_what_postgresql_says_has_its_meaning_for_the_ledger(state: str, meaning: type[Exception]) -> None:
     error = asyncpg.PostgresError.new({"C": state, "M": "said", "S": "ERROR"})
     assert type(translate(error)) is meaning
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError(), "the database has not answered for 30 s; look what holds a lock on its tables"),
+        (ConnectionResetError(), "the connection to the database failed: ConnectionResetError"),
+        (ConnectionResetError("reset by peer"), "the connection to the database failed: reset by peer"),
+    ],
+)
+def test_a_connection_that_fails_is_told_in_a_sentence_that_says_why(error: Exception, said: str) -> None:
+    lost = translate(error)
+    assert isinstance(lost, Lost)
+    assert str(lost) == said
