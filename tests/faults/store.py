@@ -87,14 +87,25 @@ class ServerStore:
     async def latch(self) -> AsyncIterator[None]:
         connection = await self._connected()
         try:
-            async with connection.transaction():
-                await connection.execute(f"LOCK TABLE {WRITTEN} IN EXCLUSIVE MODE")
-                yield
+            await _lock(connection)
+            yield
         finally:
-            await connection.close()
+            await connection.close()  # and with it goes the transaction
 
     async def _connected(self) -> Any:
         return await asyncpg.connect(self._url.replace("+asyncpg", ""))
+
+
+async def _lock(connection: Any) -> None:
+    """Begin a transaction that holds the tables. A core's own transaction may be in their way: then it goes first."""
+    while True:
+        await connection.execute("BEGIN")
+        try:
+            await connection.execute(f"LOCK TABLE {WRITTEN} IN EXCLUSIVE MODE")
+        except asyncpg.DeadlockDetectedError:
+            await connection.execute("ROLLBACK")
+        else:
+            return
 
 
 @contextlib.contextmanager
