@@ -214,6 +214,16 @@ class HandlerView(msgspec.Struct, kw_only=True):
     methods: tuple[MethodView, ...]
     record: RecordView
 
+    @property
+    def standing(self) -> str:
+        """How it is, in words. Work goes to one that is unhealthy all the same, as long as a process can take any."""
+        if not self.instances:
+            return "nobody is there"
+        if self.healthy:
+            return "healthy"
+        able = any(each.available and not each.draining for each in self.instances)
+        return "unhealthy" if able else "takes no work"
+
 
 class HandlerPage(msgspec.Struct, kw_only=True):
     """Every handler; they fit one page."""

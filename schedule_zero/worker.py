@@ -97,6 +97,7 @@ class Worker:
         self._was_connected = False
         self._greeted_at = float("-inf")
         self._heard = 0.0
+        self._silent = False
         self._cluster: str | None = None
         self._beside: list[Worker] = []
         self._leaving: asyncio.Task[None] | None = None
@@ -162,6 +163,7 @@ class Worker:
         deadline = time.monotonic() + patience_s
         await self._emptied(deadline)
         for pair in list(self._work):
+            log.warning("run %s is cancelled: it did not end within %g s of being told to stop", pair[0], patience_s)
             self._cancel(pair)
         await self._emptied(time.monotonic() + self._lease_s)
         self._say(wire.Bye())
@@ -204,6 +206,7 @@ class Worker:
                 self._refused(message)
             case wire.Drain():
                 if not self._draining:
+                    log.info("the core at %s wants us to finish and leave", self.address)
                     self._draining = True
                     self._leaving = asyncio.get_running_loop().create_task(self.drain(), name="drain")
 
@@ -241,6 +244,12 @@ class Worker:
 
     def _hears_nothing(self) -> bool:
         return not self.welcomed.is_set() or time.monotonic() - self._heard > SILENT_BEATS * self._beat_s
+
+    def _note_silence(self) -> None:
+        """Say it once when the core has gone away; that it is back is said by its welcome."""
+        if self._hears_nothing() and not self._silent:
+            log.warning("the core at %s does not answer any more; going on, and trying to reach it", self.address)
+        self._silent = self._hears_nothing()
 
     def _unwelcome(self) -> None:
         self.welcomed.clear()
@@ -353,6 +362,7 @@ class Worker:
                 except TimeoutError:
                     continue
             asked = 0
+            self._note_silence()
             held = [pair for worker in (self, *self._left_alone()) for pair in worker._holds()]
             for pairs in _portions(held):
                 self._say(wire.Beat(pairs))

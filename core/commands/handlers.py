@@ -45,15 +45,9 @@ class Handlers(Remote):
 def _row(handler: HandlerView) -> tuple[str, ...]:
     record = handler.record
     return (
-        handler.name, _health(handler), str(len(handler.instances)), f"{handler.in_flight} of {handler.credit}",
+        handler.name, handler.standing, str(len(handler.instances)), f"{handler.in_flight} of {handler.credit}",
         ", ".join(method.name for method in handler.methods) or "-", _rate(record), _time(record.p50), _time(record.p95),
     )  # fmt: skip
-
-
-def _health(handler: HandlerView) -> str:
-    if not handler.instances:
-        return "nobody is there"
-    return "healthy" if handler.healthy else "takes no work"
 
 
 def _time(duration: str | None) -> str:
@@ -75,7 +69,7 @@ def _record(record: RecordView) -> str:
 def _facts(handler: HandlerView) -> list[tuple[str, Any]]:
     return [
         ("name", handler.name),
-        ("health", _health(handler)),
+        ("health", handler.standing),
         ("in flight", f"{handler.in_flight} of {handler.credit}"),
         ("went", _record(handler.record)),
         *(("processes" if place == 0 else "", _process(each)) for place, each in enumerate(handler.instances)),

@@ -60,7 +60,9 @@ def _encrypted(hello: Hello, user: str, keyring: Keyring, now: int) -> Judgement
 def _plain(hello: Hello, keyring: Keyring, now: int) -> Judgement:
     if hello.token is None:
         if keyring.reserves(hello.name):
-            return Turned(f"the name {hello.name} is for who holds a key; say HELLO with its token")
+            return Turned(
+                f"the name {hello.name} is for who holds a key; start it with that key's token (--token, or --key with the file that holds it)"
+            )
         return Admitted(None)
     row = keyring.identify(hello.token) or keyring.registered(hello.token, hello.public)
     if row is not None:

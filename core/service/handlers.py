@@ -57,11 +57,13 @@ class Handlers:
         """Give a drained one work again, if it lives inside the core: another leaves, once it was told to."""
         access.require_service(actor)
         name = self._existing(actor, request.name)
+        instances = self._fleet.handlers()[name]
+        if not self._fleet.serves(name) and not any(each.draining for each in instances):
+            raise Conflict(f"{name} is not drained; there is nothing to resume.")
         if not self._fleet.serves(name):
             raise Conflict(
                 f"The processes of {name} were told to finish and leave; start them anew, and they get work again."
             )
-        instances = self._fleet.handlers()[name]
         step = partial(self._desk.engine.resume_handler, instances, actor.id)
         return await self._change(actor, request, instances, step, draining=False)
 

@@ -120,6 +120,15 @@ def test_what_excludes_each_other_is_said(command: Command, core: Core) -> None:
     said = command("keys", "new", "far", "--role", "handler", "--public", PUBLIC, "--register")
     assert said.code == 2
     assert "--public, --token and --register exclude each other" in said.err
+    said = command("keys", "new", "far", "--role", "handler", "--token", "--register")
+    assert said.code == 2
+    assert "--public, --token and --register exclude each other" in said.err
+
+
+def test_how_long_a_key_is_valid_is_asked_of_registrations_alone(command: Command, core: Core) -> None:
+    said = command("keys", "new", "far", "--role", "handler", "--token", "--valid-for", "PT1H")
+    assert (said.code, said.out) == (2, "")
+    assert "--valid-for is for a registration" in said.err
 
 
 def test_the_list_can_be_read(command: Command, core: Core) -> None:

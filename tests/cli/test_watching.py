@@ -47,6 +47,14 @@ def test_the_list_shows_health_and_how_it_went(command: Command, core: Core) -> 
         assert word in row
 
 
+def test_a_handler_that_mostly_fails_is_not_said_to_take_no_work(command: Command, core: Core) -> None:
+    failing = msgspec.structs.replace(HANDLER.instances[0], healthy=False, trouble="11 of its last 16 attempts failed")
+    core.door.answers[ask.GetHandler] = msgspec.structs.replace(HANDLER, healthy=False, instances=(failing,))
+    said = command("handlers", "show", "reports").out
+    assert "unhealthy" in said
+    assert "takes no work" not in said
+
+
 def test_a_card_shows_processes_and_methods(command: Command, core: Core) -> None:
     sick = msgspec.structs.replace(
         HANDLER.instances[0], draining=True, available=False, healthy=False, trouble="its beats stopped"
@@ -79,6 +87,14 @@ def test_a_page_of_events_is_a_line_each_and_says_where_it_goes_on(command: Comm
         "1-6  2026-11-21T09:00:00+00:00  run.failed  guild 123",
     ]
     assert said.err == "more with --after 1-6\n"
+
+
+@pytest.mark.parametrize("more", [(), ("--follow",)])
+def test_a_kind_of_event_that_there_is_not_is_refused(command: Command, core: Core, more: tuple[str, ...]) -> None:
+    said = command("events", "--kinds", "run.failed,wat", *more)
+    assert (said.code, said.out) == (2, "")
+    assert "wat is no kind of event; there are " in said.err
+    assert "run.failed" in said.err
 
 
 def test_events_as_json_are_one_a_line(command: Command, core: Core) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from schedule_zero import wire
 from schedule_zero.run import RunState
 from tests.gateway.conftest import Door
@@ -70,3 +72,37 @@ async def test_people_see_what_a_process_said_of_itself(door: Door, stranger: St
     assert (process.id, process.software, process.credit, process.healthy) == ("far@i1", "robot 2.1", 8, True)
     assert process.last_beat is not None
     assert (work.doc, work.timeout, work.at_most_once, work.schema) == ("Does it.", "PT2.5S", True, {"type": "object"})
+
+
+# ── what a handler says of it ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_handler_says_that_it_was_told_to_leave(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "schedule_zero.worker")
+    await door.come()
+    await door.house.client.drain_handler("far")
+    await door.house.heard("handler.disconnected")
+    assert "wants us to finish and leave" in caplog.text
+
+
+async def test_a_handler_says_which_runs_it_cancels_at_its_end(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    worker, hands = await door.come()
+
+    async def deed(ctx: Any, n: int) -> None:
+        await asyncio.Event().wait()
+
+    hands.deed = deed
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    async with asyncio.timeout(10):
+        await hands.begun.get()
+    await worker.drain(0.01)
+    assert f"run {run.id} is cancelled: it did not end within 0.01 s of being told to stop" in caplog.text
+
+
+async def test_a_handler_says_once_that_its_core_is_silent(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    worker, _ = await door.come()
+    worker._beat_s = 0.01
+    door._tasks[0].cancel()
+    await door.house.until(lambda: "does not answer any more" in caplog.text)
+    worker._note_silence()
+    assert caplog.text.count("does not answer any more") == 1

@@ -131,6 +131,9 @@ async def test_what_cannot_be_done_is_said_with_the_remedy(two: tuple[House, Mut
         await house.client.drain_handler("nothing")
     with pytest.raises(NotFound, match=r"far has no process 'x'; there are far@elsewhere\."):
         await house.client.drain_handler("far", instance="x")
+    with pytest.raises(Conflict, match=r"far is not drained; there is nothing to resume\."):
+        await house.client.resume_handler("far")
+    await house.client.drain_handler("far")
     with pytest.raises(Conflict, match="start them anew"):
         await house.client.resume_handler("far")
     house.engine.leave(link.instance, "gone")

@@ -35,7 +35,7 @@ async def test_one_signs_in_and_watches(tmp_path: Path) -> None:
         assert await page.evaluate(style) != await page.evaluate("() => getComputedStyle(document.body).color")
         sick = msgspec.structs.replace(HANDLER, healthy=False)
         door.answers[ask.ListHandlers] = views.HandlerPage(items=(sick,))
-        await expect(page.get_by_role("heading", name="reports takes no work")).to_be_visible(
+        await expect(page.get_by_role("heading", name="reports unhealthy")).to_be_visible(
             timeout=(handlers.REFRESH_S + 15) * 1000
         )
         await page.get_by_role("button", name="Sign out").click()

@@ -70,8 +70,11 @@ def events(follow: bool, after: str | None, kinds: str | None, limit: int, file:
     """Print what happened, oldest first: an event a line, with --json as JSON."""
     from core.commands.events import Events
     from core.config import load_config
+    from schedule_zero.event import EventKind
 
     wanted = tuple(kind.strip() for kind in (kinds or "").split(",") if kind.strip())
+    if unknown := [kind for kind in wanted if kind not in set(EventKind)]:
+        raise click.UsageError(f"--kinds: {unknown[0]} is no kind of event; there are {', '.join(EventKind)}")
     commands = Events(load_config(file, os.environ), os.environ, as_json=as_json)
     if follow:
         commands.follow(after, wanted)

@@ -35,24 +35,24 @@ def _keys(file: Path | None, as_json: bool) -> Keys:
 @click.argument("name")
 @click.option("--role", type=click.Choice(["operator", "bot", "handler"]), required=True, help="What it is for.")
 @click.option("--guild", "guild_id", metavar="ID", help="The one guild it is confined to; all without.")
-@click.option("--token", "kind", flag_value="token", help="A token instead of a CURVE pair.")
-@click.option(
-    "--register", "kind", flag_value="registration", help="A token that registers a handler's own pair, once."
-)
+@click.option("--token", is_flag=True, help="A token instead of a CURVE pair.")
+@click.option("--register", is_flag=True, help="A token that registers a handler's own pair, once.")
 @click.option("--public", metavar="KEY", help="The public half of a pair that was made elsewhere.")
-@click.option("--valid-for", default="PT1H", show_default=True, metavar="DURATION", help="Of a registration.")
+@click.option("--valid-for", metavar="DURATION", help="Of a registration; PT1H without.")
 @out_once
 @asking
 def keys_new(
-    name: str, role: KeyRole, guild_id: str | None, kind: Kind | None, public: str | None, valid_for: str,
-    out: Path | None, file: Path | None, as_json: bool,
+    name: str, role: KeyRole, guild_id: str | None, token: bool, register: bool, public: str | None,
+    valid_for: str | None, out: Path | None, file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a key for NAME; its secret is shown once."""
-    if public is not None:
-        if kind is not None:
-            raise click.UsageError("--public, --token and --register exclude each other")
-        kind = "public"
-    _keys(file, as_json).new(name, role, guild_id=guild_id, kind=kind, public=public, valid_for=valid_for, out=out)
+    if token + register + (public is not None) > 1:
+        raise click.UsageError("--public, --token and --register exclude each other")
+    if valid_for is not None and not register:
+        raise click.UsageError("--valid-for is for a registration; add --register, or leave it out")
+    kind: Kind | None = "token" if token else "registration" if register else None if public is None else "public"
+    keys = _keys(file, as_json)
+    keys.new(name, role, guild_id=guild_id, kind=kind, public=public, valid_for=valid_for or "PT1H", out=out)
 
 
 @keys_group.command("list")
