@@ -153,7 +153,9 @@ class Worker:
         finally:
             for work in self._work.values():
                 work.task.cancel()
-            context.term()
+            context.destroy(
+                LINGER_MS
+            )  # closes what a cancel amid the closing left open: `term` would wait for it for ever
 
     async def drain(self, patience_s: float = DRAIN_S) -> None:
         """Take nothing new, finish what is held, say goodbye. What is not finished by then is cancelled."""

@@ -85,6 +85,20 @@ async def test_a_handler_says_that_it_was_told_to_leave(door: Door, caplog: pyte
     assert "wants us to finish and leave" in caplog.text
 
 
+async def test_a_handler_says_which_runs_it_cancels_at_its_end(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    worker, hands = await door.come()
+
+    async def deed(ctx: Any, n: int) -> None:
+        await asyncio.Event().wait()
+
+    hands.deed = deed
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    async with asyncio.timeout(10):
+        await hands.begun.get()
+    await worker.drain(0.01)
+    assert f"run {run.id} is cancelled: it did not end within 0.01 s of being told to stop" in caplog.text
+
+
 async def test_a_handler_says_once_that_its_core_is_silent(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     worker, _ = await door.come()
     worker._beat_s = 0.01
