@@ -153,9 +153,8 @@ class Worker:
         finally:
             for work in self._work.values():
                 work.task.cancel()
-            context.destroy(
-                LINGER_MS
-            )  # closes what a cancel amid the closing left open: `term` would wait for it for ever
+            # Also what a cancel amid the closing left open: `term` would wait for that for ever.
+            context.destroy(LINGER_MS)
 
     async def drain(self, patience_s: float = DRAIN_S) -> None:
         """Take nothing new, finish what is held, say goodbye. What is not finished by then is cancelled."""
