@@ -142,6 +142,7 @@ class Dispatcher:
                 self._room.expect_again(expired)
                 raise
         if self._room.has_room():
+            await self._committed(but=0)  # what is read would not tell that it is being given out, and may be cancelled
             await self._consequences.refill()
 
     def _choose(self) -> list[Chosen]:

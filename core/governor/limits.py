@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from core.governor.settings import Limits, Quota, parse_rate
 from core.governor.verdict import Wait
 
-REMEMBERED: Final = 512  # as many as one commit of attempts may hold
+REMEMBERED: Final = 1024  # as many as the commits of attempts hold that are under way at once
 
 
 class Limit(Protocol):
@@ -73,7 +73,7 @@ class RateLimit:
     """So many starts in so many seconds, up to ``burst`` of them at one moment after a quiet time.
 
     Any window of T seconds holds at most ``burst + T / interval`` starts. The takes of the busy time since ``tat`` was
-    last in the past are remembered (the newest 512), so that one of them can be undone as if it had never been.
+    last in the past are remembered (the newest 1,024), so that one of them can be undone as if it had never been.
     """
 
     __slots__ = ("_before", "_dirty", "_recent", "burst", "interval", "scope", "slack", "tat")

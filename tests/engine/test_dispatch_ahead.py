@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from core.engine import dispatch
+from core.governor.limits import REMEMBERED
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from schedule_zero.run import RunState
 from tests.engine.conftest import Build
@@ -141,3 +142,26 @@ async def test_what_is_settled_has_read_what_it_was_reading(house: House, monkey
     assert not settled.done()
     go_on.set()
     await settled
+
+
+async def test_nothing_is_read_again_while_attempts_are_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, reads = SlowStore(house, monkeypatch), asyncio.Event()
+
+    async def refill() -> None:
+        house.engine.room.overflowed = False
+        reads.set()
+
+    monkeypatch.setattr(house.engine, "refill", refill)
+    await house.run_now(await house.schedule())
+    await house.until(lambda: store.held == 1)
+    house.engine.room.overflowed = True
+    house.engine.dispatcher.wake()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not reads.is_set()
+    store.go_on.set()
+    await reads.wait()
+
+
+def test_every_admission_that_may_have_to_be_undone_is_remembered() -> None:
+    assert REMEMBERED >= dispatch.BATCH * (dispatch.AHEAD + 1)
