@@ -241,7 +241,7 @@ def _judged(url: URL) -> Iterator[None]:
     """What goes wrong on the way there, by its cause."""
     try:
         yield
-    except aiohttp.InvalidURL:
+    except (aiohttp.InvalidURL, UnicodeError):  # a part of the name that is empty, or longer than 63 characters
         raise Reject(f"{url.host} is no address") from None
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, _Inward):
@@ -288,7 +288,7 @@ def _retry_after(header: str | None) -> float | None:
         return None
     try:
         seconds = float(header) if header.strip().isdigit() else _until(parsedate_to_datetime(header))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(LONGEST_RETRY_S, max(0.0, seconds))
 

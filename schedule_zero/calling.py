@@ -18,6 +18,7 @@ import msgspec
 
 from schedule_zero.errors import Cancelled, Invalid, Passing, Reject, RetryAfter
 from schedule_zero.handler import Context, Method, plain
+from schedule_zero.result import readable
 from schedule_zero.run import Cause
 from schedule_zero.threads import in_thread
 from schedule_zero.wire import Ended
@@ -94,12 +95,19 @@ def _failure(context: Context, method: Method, error: BaseException) -> Ended:
 def _spelled(value: Any) -> str:
     """A result as JSON. The work is done, so a value that JSON cannot hold is no failure: its description is kept."""
     try:
-        text = _encode(value).decode()
+        text = readable(_encode(value).decode())
     except Exception:  # noqa: BLE001 - any value may come here, and any of its methods may raise
-        text = _encode(plain(repr(value))).decode()
+        text = _encode(plain(_described(value))).decode()
     if len(text) <= LARGEST_RESULT:
         return text
     return _encode({"truncated": text[:1000], "length": len(text)}).decode()
+
+
+def _described(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a stranger's class may fail to say what it is
+        return f"<{type(value).__name__}>"
 
 
 def _said(error: BaseException) -> str:

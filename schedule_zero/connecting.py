@@ -31,14 +31,20 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: KeyFile, *, largest: 
     socket.setsockopt(zmq.RECONNECT_IVL, int(uniform(*RECONNECT_MS)))
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, LONGEST_RECONNECT_MS)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    socket.setsockopt(zmq.MAXMSGSIZE, largest)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
     socket.setsockopt(zmq.IPV6, 1)
+    guarded(socket, largest)
     try:
         if keys.server is not None:
             encrypt(socket, keys)
         socket.connect(address)
     except zmq.ZMQError as error:
         raise ValueError(f"{address} is no address of a core: {error.strerror}") from None
+
+
+def guarded(socket: zmq.Socket[bytes], largest: int) -> None:
+    """Bounds towards whoever is at the other end, the same on both: a frame's size, a greeting's time, and how long a
+    connection may be dead before that is noticed."""
+    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, largest)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)

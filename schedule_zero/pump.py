@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import zmq
 
+# What is taken in one turn of the loop: so many messages, or the first few that hold so many bytes together.
 AT_ONCE: Final = 512
+BYTES_AT_ONCE: Final = 2 << 20
 MOST_FRAMES: Final = 3
 
 Take = Callable[[Sequence[Sequence[Any]]], None]
@@ -84,15 +86,19 @@ class Pump:
         if self._closed:
             return
         batch: list[Sequence[Any]] = []
+        size = 0
         try:
-            while len(batch) < AT_ONCE:
+            while len(batch) < AT_ONCE and size < BYTES_AT_ONCE:
                 batch.append(self._receive())
+                size += len(batch[-1][-1])
         except zmq.Again:
             pass
-        if batch:
-            self._take(batch)
-        if not self._closed:
-            self._look()
+        try:
+            if batch:
+                self._take(batch)
+        finally:  # what one batch led to keeps nobody else waiting
+            if not self._closed:
+                self._look()
 
     def _receive(self) -> Sequence[Any]:
         socket = self._socket

@@ -65,7 +65,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._beginning: deque[asyncio.Task[None]] = deque()
         self._turn = asyncio.Lock()
-        self._kept_rates: set[str] = set()
+        self._kept_rates: dict[str, str] = {}
         self._paused = False
 
     def restore_rates(self, stored: dict[str, str]) -> None:
@@ -243,7 +243,8 @@ class Dispatcher:
                     flights.append(self._flight(item, run, run.args, now, monotonic))
                 else:
                     waiting.append(run.run)
-            await _begun(flights, rates)(tx)
+            # Written after the next batch, perhaps: then it is that one's state that counts.
+            await _begun(flights, {scope: self._kept_rates.get(scope) for scope in rates})(tx)
             return flights, waiting
 
         return unit
@@ -262,7 +263,7 @@ class Dispatcher:
         changed = self._governor.changed(self._clock.monotonic())
         kept = {scope: repr(ahead) for scope, ahead in changed.items() if ahead > RATE_WORTH_KEEPING_S}
         gone = {scope: None for scope in changed if scope in self._kept_rates and scope not in kept}
-        self._kept_rates = (self._kept_rates | kept.keys()) - gone.keys()
+        self._kept_rates = {scope: ahead for scope, ahead in self._kept_rates.items() if scope not in gone} | kept
         return {**kept, **gone}
 
     def _flight(self, item: Chosen, schedule: ReadyRun | ScheduleRow, args: str, now: int, monotonic: float) -> Flight:
@@ -311,8 +312,8 @@ def _begun(flights: Sequence[Flight], rates: dict[str, str | None]) -> Callable[
             await tx.runs.move(moves)
             await tx.runs.begin(attempts, leases)
             await tx.journal.append(events)
-            if rates:
-                await tx.notes.put(RATE, rates)
+        if rates:
+            await tx.notes.put(RATE, rates)
 
     return unit
 

@@ -285,6 +285,8 @@ class Engine:
     def begun(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
             self.flights.add(flight)
+            if self.territory.shared:  # where its bucket was laid down while it was written, the room forgot its place
+                self.room.under_way(flight.order.schedule_id, flight.order.run_id)
         self.leases.begun()
 
     def not_begun(self, chosen: Sequence[Chosen]) -> None:

@@ -66,7 +66,7 @@ class WaitingRoom:
 
     def offer(self, run: RunRow, *, wall: int, now: float) -> None:
         """A committed waiting run comes in. ``wall`` and ``now``: the two clocks (microseconds, seconds)."""
-        if run.id in self._places or run.id in self._under_way.get(run.schedule_id, ()):
+        if run.id in self._places or run.id in self._under_way.get(run.schedule_id, ()) or self._queue.holds(run.id):
             return  # one that is given out comes back by ``retry``, whatever was read of it in between
         if len(self._places) >= self._capacity:
             self.overflowed = True

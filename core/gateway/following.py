@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -91,7 +92,9 @@ class Following:
     async def _send_events(self, caller: Caller, follow: asking.Follow) -> None:
         subscriber = follow.subscriber
         if subscriber is not None and caller.row.guild_id is not None:
-            subscriber = f"{caller.row.name}/{subscriber}"  # whoever is confined takes no name of another's
+            # Whoever is confined takes no place of another's: neither one without a guild has such a name, nor any of
+            # another guild, where keys may be called the same.
+            subscriber = f"{quote(caller.row.guild_id, '')}/{caller.row.name}/{subscriber}"
         actor = self._actor_of(caller, follow.member)
         if subscriber is not None:
             if follow.member is not None:

@@ -28,6 +28,7 @@ from schedule_zero import wire
 from schedule_zero.errors import ScheduleZeroError, Unavailable
 from schedule_zero.handler import MethodInfo
 from schedule_zero.pump import Pump
+from schedule_zero.result import readable
 from schedule_zero.run import Cause
 from schedule_zero.turn import OnceATurn
 
@@ -39,6 +40,9 @@ SILENT_AFTER_S: Final = 2.5 * BEAT_S
 SLACK: Final = 256
 SETTING: Final = "zmq.handlers"
 NACK_RETRY_S: Final = 1.0
+# Each is looked up, and may have to be answered.
+MOST_PAIRS_TOGETHER: Final = 4 * wire.MOST_PAIRS
+_Alive: Final = (wire.Beat, wire.Ack)
 
 Register = Callable[[str, str, str], Awaitable[KeyRow]]
 """Binds a public key to a handler's name, by a registration token: (token, name, public key). Raises what refuses it."""
@@ -151,7 +155,7 @@ class Gateway:
             if user is not None and not self._guard.admits(user):
                 continue
             try:
-                messages = wire.read_from_handler(body_of(frames))
+                messages = _read(frames)
             except wire.WireError as error:
                 self._refuse(route, str(error), again=False)
                 continue
@@ -167,6 +171,9 @@ class Gateway:
                 elif peer is None:
                     self._ask_who(route)
                     break
+                elif isinstance(message, wire.Bye):
+                    self._gone(peer, "it said goodbye")
+                    break  # whatever is said after that, nobody says
                 else:
                     self._hear(peer, message, answers)
         if answers:
@@ -200,13 +207,11 @@ class Gateway:
                 self._host.fleet_changed()
             case wire.Drain():
                 self._host.leaves_soon(peer.instance)
-            case wire.Bye():
-                self._gone(peer, "it said goodbye")
 
     def _beat(self, peer: Peer, pairs: Sequence[tuple[str, int]]) -> None:
         """Leases are extended; what is no longer this handler's, it is told to stop."""
         self._host.beat(peer.instance.name, pairs)
-        for run_id, attempt in pairs:
+        for run_id, attempt in dict.fromkeys(pairs):
             if not self._host.holds(peer.instance.name, run_id, attempt):
                 peer.cancel(run_id, attempt)
 
@@ -316,6 +321,20 @@ def _bodies(messages: list[msgspec.Struct]) -> list[bytes]:
     return bodies
 
 
+def _read(frames: Sequence[Any]) -> list[Any]:
+    """What a handler says in one body.
+
+    Raises:
+        WireError: it cannot be read, or costs more than one handler may cost the others.
+    """
+    messages = wire.read_from_handler(body_of(frames))
+    if sum(len(message.pairs) for message in messages if isinstance(message, _Alive)) > MOST_PAIRS_TOGETHER:
+        raise wire.WireError(f"a body names at most {MOST_PAIRS_TOGETHER:,} attempts")
+    if sum(isinstance(message, wire.Hello) for message in messages) > 1:
+        raise wire.WireError("a body holds one HELLO")
+    return messages
+
+
 def _in_parts(run: wire.Run) -> list[bytes]:
     """Orders in as many bodies as it takes for each to be one that a handler reads; a single one always is."""
     body = wire.write([run])
@@ -327,20 +346,9 @@ def _in_parts(run: wire.Run) -> list[bytes]:
 
 def _answer(ended: wire.Ended, instance: str) -> Answer:
     return Answer(
-        run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status, value=_json(ended.value),
+        run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status, value=None if ended.value is None else readable(ended.value),
         cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
     )  # fmt: skip
-
-
-def _json(value: str | None) -> str | None:
-    """A result as the ledger may keep it. The work is done: what is no JSON is kept as the text it is."""
-    if value is None:
-        return None
-    try:
-        msgspec.json.decode(value, type=msgspec.Raw)
-    except msgspec.DecodeError:
-        return msgspec.json.encode(value).decode()
-    return value
 
 
 def _nack(message: wire.Nack, instance: str) -> Answer:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import zmq
 
 from core.gateway.guard import Guard, user_of
+from schedule_zero.connecting import guarded
 from schedule_zero.wire import WireError
-
-HANDSHAKE_MS: Final = 5000
 
 
 def socket_of(guard: Guard, kind: int, *, largest: int, high_water: int) -> zmq.Socket[bytes]:
@@ -24,11 +23,8 @@ def socket_of(guard: Guard, kind: int, *, largest: int, high_water: int) -> zmq.
     if kind == zmq.ROUTER:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.SNDHWM, high_water)
-    socket.setsockopt(zmq.MAXMSGSIZE, largest)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
     socket.setsockopt(zmq.LINGER, 0)
+    guarded(socket, largest)
     return socket
 
 

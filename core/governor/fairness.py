@@ -76,10 +76,14 @@ class FairQueue:
         Raises:
             ValueError: it waits already, it still holds a slot, or its priority is not 0, 1 or 2.
         """
-        if entry.run_id in self._entries or entry.run_id in self._held:
+        if self.holds(entry.run_id):
             raise ValueError(f"run {entry.run_id} is in the queue already")
         lane = entry.lane = self._lane(entry)
         self._seat(entry, lane)
+
+    def holds(self, run_id: str) -> bool:
+        """Whether a run waits here, or holds a slot."""
+        return run_id in self._entries or run_id in self._held
 
     def withdraw(self, run_id: str) -> Waiting | None:
         """A run waits no more; None if it did not wait here."""

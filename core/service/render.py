@@ -16,6 +16,7 @@ from core.timing.preview import preview
 from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero.instant import spell, spell_duration
+from schedule_zero.result import readable
 from schedule_zero.run import Attempt, Missed, Run, Why
 from schedule_zero.schedule import Policy, RunSummary, Schedule
 from schedule_zero.trigger import Trigger
@@ -72,7 +73,7 @@ def run_view(
         occurrence=_occurrence(row.occurrence, place), due=spell(row.due, place),
         start_before=_spelled(row.start_before, place), state=row.state, attempt=row.attempt,
         attempts=tuple(_attempt(attempt, place) for attempt in attempts),
-        result=None if row.result is None else msgspec.json.decode(row.result), reason=row.reason, why=why,
+        result=None if row.result is None else msgspec.json.decode(readable(row.result)), reason=row.reason, why=why,
         late_by=None if first is None else spell_duration(max(0, first - row.due)), trace_id=row.id.partition("_")[2],
         missed=None if row.missed is None else _missed(row.missed), progress=progress,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from core.engine.ports import ADOPTION_S
 from core.engine.territory import fair_share
-from core.ledger.buckets import BUCKETS
+from core.ledger.buckets import BUCKETS, bucket_of
 from core.ledger.ledger import StoredLedger
 from core.ledger.membership import ServerMembership
 from core.ledger.port import StoreClosed, StoreError
@@ -21,6 +21,7 @@ from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger
 from tests.engine.house import PATIENCE_S, HandClock, House, Mute, plan
+from tests.engine.test_dispatch_ahead import SlowStore
 from tests.postgres import database_url, databases
 
 __all__ = ["database_url", "databases"]  # fixtures
@@ -263,6 +264,29 @@ async def test_a_bucket_with_work_under_way_is_given_up_only_when_that_has_ended
     for schedule in schedules:
         (run,) = await first.runs(schedule.id)
         assert (await first.ended(run.id)).attempt == 1
+
+
+async def test_a_run_whose_attempt_was_being_written_when_its_bucket_was_laid_down_keeps_its_place_in_the_line(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await join()
+    await held(house, BUCKETS)
+    store, working = SlowStore(house, monkeypatch), house.hold()
+    schedule = await house.schedule(guild_id="7")
+    first = await house.run_now(schedule)
+    await house.until(lambda: store.held == 1)
+    second = await house.run_now(schedule)
+    bucket = [bucket_of("7")]
+    down = asyncio.create_task(house.engine.estate.lay_down(bucket))
+    await house.until(lambda: first.id not in house.engine.room)
+    store.go_on.set()
+    await down
+    await house.engine.estate.take_up(bucket)
+    await house.until(lambda: second.id in house.engine.room)
+    assert house.engine.room.in_line(second.id) == (1, 1)
+    working.set()
+    for run in (first, second):
+        assert (await house.ended(run.id)).state is RunState.SUCCEEDED
 
 
 async def test_what_one_core_tells_is_heard_at_the_other_in_the_order_of_commits(join: Join) -> None:

@@ -14,7 +14,7 @@ from core.governor.limits import REMEMBERED
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from schedule_zero.run import RunState
 from tests.engine.conftest import Build
-from tests.engine.house import PACE, House
+from tests.engine.house import PACE, House, plan
 
 
 class SlowStore:
@@ -165,3 +165,48 @@ async def test_nothing_is_read_again_while_attempts_are_written(house: House, mo
 
 def test_every_admission_that_may_have_to_be_undone_is_remembered() -> None:
     assert REMEMBERED >= dispatch.BATCH * (dispatch.AHEAD + 1)
+
+
+async def test_what_is_read_of_a_run_that_is_being_given_out_and_was_cancelled_is_passed_over(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SlowStore(house, monkeypatch)
+    run = await house.run_now(await house.schedule())
+    await house.until(lambda: store.held == 1)
+    row = await house.ledger.reader.runs.get(run.id)
+    assert row is not None
+    await house.client.cancel_run(run.id)
+    house.engine.runs_created([row])
+    store.go_on.set()
+    assert (await house.ended(run.id)).state is RunState.CANCELLED
+    assert run.id not in house.engine.room
+
+
+async def test_the_rate_that_is_kept_is_the_newest_although_its_batch_was_written_first(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build(governor=plan(rate="10/min", burst=10))
+    older, newer = [await house.schedule() for _ in range(2)]
+    gates, write, begun = [asyncio.Event(), asyncio.Event()], house.ledger.write, 0
+
+    async def in_turn(unit: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        nonlocal begun
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == "dispatch" and begun < len(gates):
+            begun += 1
+            await gates[begun - 1].wait()
+        return await write(unit)
+
+    monkeypatch.setattr(house.ledger, "write", in_turn)
+    runs = []
+    for place, schedule in enumerate((older, newer)):
+        runs.append(await house.run_now(schedule))
+        await house.until(lambda place=place: begun == place + 1)  # type: ignore[misc]
+    await house.rewrite(older.id, note="x")  # so that the older batch is looked through, and written last
+    kept = []
+    for gate, run in zip(reversed(gates), reversed(runs), strict=True):
+        gate.set()
+        await house.ended(run.id)
+        (ahead,) = (await house.ledger.reader.notes.all(dispatch.RATE)).values()
+        kept.append(float(ahead))
+    assert kept[1] == kept[0] > 6.0

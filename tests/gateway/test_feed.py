@@ -13,6 +13,7 @@ import zmq
 from core.gateway.hints import Hints
 from core.ledger.port import Transaction
 from core.ledger.rows import EventRow
+from core.service.keyring import digest_of
 from schedule_zero import asking
 from schedule_zero.errors import Conflict
 from schedule_zero.event import Event
@@ -20,7 +21,7 @@ from schedule_zero.feed import Page
 from schedule_zero.instant import SECOND
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
-from tests.gateway.desk import Desk
+from tests.gateway.desk import CONFINED, Desk
 from tests.gateway.stranger import StrangeClient
 
 pytestmark = pytest.mark.slow
@@ -234,12 +235,26 @@ async def test_a_subscriber_of_the_core_itself_is_nobody_elses(desk: Desk) -> No
     serving.cancel()
 
 
+async def test_keys_of_one_name_in_two_guilds_have_a_place_each(desk: Desk) -> None:
+    desk.keyring.put(msgspec.structs.replace(CONFINED, id="key_9", guild_id="2", digest=digest_of("other")))
+    theirs = desk.client("confined").pages(subscriber="board")
+    mine = desk.client("other").pages(subscriber="board")
+    assert (await anext(theirs)).new
+    assert (await anext(mine)).new
+    for pages, guild in ((theirs, "1"), (mine, "2"), (theirs, "1")):
+        await desk.house.schedule(guild_id=guild)
+        async with asyncio.timeout(10):
+            while not (page := await anext(pages)).events:
+                continue
+        assert {event.guild_id for event in page.events} == {guild}
+
+
 async def test_who_is_confined_takes_nobody_elses_place(desk: Desk) -> None:
     theirs = desk.client().pages(subscriber="mine")
     await anext(theirs)
     mine = desk.client("confined").pages(subscriber="mine")
     assert (await anext(mine)).new
-    assert await cursor(desk.house, "confined/mine") is not None
+    assert await cursor(desk.house, "1/confined/mine") is not None
     await tell(desk.house, 1)
     await anext(theirs)
     await theirs.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.gateway.gateway import Gateway
@@ -309,3 +310,55 @@ async def test_a_schema_that_is_none_or_could_hurt_is_refused_with_a_sentence(
     assert "other" not in door.house.engine.fleet.handlers()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
     assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+# ── what costs others ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_goodbye_said_over_and_over_is_told_once(door: Door, stranger: StrangeHandler) -> None:
+    await stranger.greet()
+    stranger.say(*[wire.Bye()] * 4096)
+    await door.house.heard("handler.disconnected")
+    await stranger.greet(instance="i2")
+    assert len(await door.house.told("handler.disconnected")) == 1
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([wire.Beat([("run_1", 1)] * 4096)] * 5, "names at most 16,384 attempts"),
+        ([wire.Ack([("run_1", 1)] * 4096)] * 4 + [wire.Beat([("run_1", 1)])], "names at most 16,384 attempts"),
+        ([wire.Hello("far", f"i{n}", (1, 1), "", [OFFER], 8, []) for n in range(2)], "holds one HELLO"),
+    ],
+    ids=["beats", "acks", "hellos"],
+)
+async def test_a_body_that_costs_more_than_one_may_cost_is_refused(
+    door: Door, stranger: StrangeHandler, messages: list[msgspec.Struct], said: str
+) -> None:
+    await stranger.greet()
+    stranger.say(*messages)
+    assert said in (await stranger.hear(wire.Refuse)).reason
+
+
+async def test_what_is_told_of_an_attempt_over_and_over_is_answered_once(door: Door, stranger: StrangeHandler) -> None:
+    await stranger.greet()
+    stranger.say(wire.Beat([("run_1", 1)] * 4096))
+    await stranger.hear(wire.Cancel)
+    stranger.say(wire.Drain())
+    await door.house.heard("handler.draining")
+    assert not any(isinstance(message, wire.Cancel) for message in stranger.heard._queue)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", ["[" * 30_000 + "]" * 30_000, "1e999", str(10**30)])
+async def test_a_result_nobody_could_read_is_kept_as_text_and_hides_nothing(
+    door: Door, stranger: StrangeHandler, value: str
+) -> None:
+    await stranger.greet()
+    schedule = await door.house.schedule(handler="far")
+    run = await door.house.run_now(schedule)
+    await stranger.hear(wire.Run)
+    stranger.say(wire.Result([wire.Ended(run.id, 1, "succeeded", value)]))
+    await door.house.ended(run.id)
+    (listed,) = await door.house.runs(schedule.id)
+    assert (listed.state, listed.result) == (RunState.SUCCEEDED, value)
+    assert msgspec.msgpack.encode(listed)

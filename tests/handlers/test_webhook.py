@@ -148,6 +148,12 @@ async def test_a_status_decides_whether_there_is_another_try(
         assert outcome.error.endswith(": the reason is")
 
 
+async def test_a_time_to_wait_that_no_calendar_holds_is_passed_over(site: Site) -> None:
+    site.answers(503, "busy", **{"Retry-After": "Mon, 01 Jan 2026 00:00:00 +99999999999999"})
+    outcome = await asked(site)
+    assert (outcome.cause, outcome.retry_after) == (Cause.PASSING, None)
+
+
 async def test_an_answer_is_read_and_kept_only_so_far(site: Site) -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
