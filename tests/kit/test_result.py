@@ -50,7 +50,7 @@ class Odd(Handler):
     @method()
     async def deep(self, ctx: Context) -> Any:
         value: list[Any] = []
-        for _ in range(1500):
+        for _ in range(100_000):
             value = [value]
         return value
 
