@@ -34,6 +34,11 @@ LATE = re.compile(r'"outcomes committed".*"late":[1-9]|"late":[1-9].*"outcomes c
 PATIENCE = 20.0
 OVERDUE = 5.0
 """Seconds after which a kill that was armed is given up."""
+STRIKES_IN_A_ROW = 5
+"""After so many, a core lives until long work of its own has come to an end: what goes down with its core twenty times in
+a row fails for good, as it should."""
+LONGEST_S = 2.0
+"""Seconds the longest work takes that the load gives to the core itself."""
 
 
 class Window(StrEnum):
@@ -219,6 +224,8 @@ async def kill_in(window: Window, stage: Stage, load: Load, times: int, proven: 
     """The same for one window. ``proven``: kills so far, in whichever window."""
     proven = Counter() if proven is None else proven
     for tries, aim in enumerate(itertools.cycle(AIMS[window])):
+        if tries and tries % STRIKES_IN_A_ROW == 0:
+            await _breathe(stage, load)
         if proven[window] >= times:
             stage.notes.append(f"{proven[window]} kills proven in {window}, in {tries} tries")
             return
@@ -249,6 +256,14 @@ async def _strike(stage: Stage, load: Load, aim: Aim) -> Window | None:
     if window is Window.COMMIT_TO_ACKNOWLEDGED:
         await _repeated(stage)
     return window
+
+
+async def _breathe(stage: Stage, load: Load) -> None:
+    """Until this core has done work as long as any that went down with those before it."""
+    await stage.core_works()
+    breath = await load.single("echo", now() + LEAD, LONGEST_S)
+    ends = {(kind, breath.schedule_id) for kind in (EventKind.RUN_SUCCEEDED, EventKind.RUN_CANCELLED)}
+    await stage.follower.until(lambda: bool(ends & stage.follower.told_of), PATIENCE, "the long work of a core ended")
 
 
 async def _repeated(stage: Stage) -> None:
