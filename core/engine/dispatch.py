@@ -172,10 +172,10 @@ class Dispatcher:
         except StoreError:
             self._consequences.not_begun(chosen)
             raise
-        log.debug("attempts committed", count=len(flights))
         if self._membership is not None:
             while not self._membership.is_sure():  # frozen since: what others work for by now is not sent
                 await self._membership.confirm()
+        log.debug("attempts begin", count=len(flights))
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for flight in flights:
             flight.take_off(now, monotonic)

@@ -24,7 +24,7 @@ from tests.process.life import PATIENCE, Life
 
 TAKEN_OVER_S: Final = 10.0
 """Seconds within which the other core has to work for everybody."""
-COMMITTED: Final = '"attempts committed"'
+BEGINS: Final = '"attempts begin"'
 SENTENCE: Final = "this core was silent for too long"
 
 
@@ -131,7 +131,7 @@ class PairStage(Stage):
         said = one.life.place
         one.life.send(signal.SIGCONT)
         code = await one.life.end()
-        begun = [line for line in one.life.log[said:] if COMMITTED in line]
+        begun = [line for line in one.life.log[said:] if BEGINS in line]
         if code != 1 or begun or SENTENCE not in "\n".join(one.life.log[said:]):
             self.wrong.append(f"a woken core began {len(begun)} and ended with {code}; {one.life.last_words()}")
 
