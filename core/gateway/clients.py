@@ -321,7 +321,6 @@ class Clients:
         for part in caller.parts:
             if not any(part in other.parts for other in self._callers.values()):
                 self._parts.forget(part)
-        self._following.left(caller)
         log.info("client gone", client=caller.row.name, instance=caller.instance, reason=reason)
 
     # ── what we say ──

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -38,10 +39,11 @@ class _Follower(msgspec.Struct, frozen=True, eq=False):
     caller: Caller
     number: int
     buckets: frozenset[int]
+    stream: Stream
 
-    def meets(self, other: _Follower) -> bool:
-        """Whether some guilds would be told of to both."""
-        return not self.buckets or not other.buckets or bool(self.buckets & other.buckets)
+    def meets(self, buckets: frozenset[int]) -> bool:
+        """Whether some guilds would be told of to it and to who follows in these."""
+        return not self.buckets or not buckets or bool(self.buckets & buckets)
 
 
 class Following:
@@ -53,7 +55,8 @@ class Following:
         self._actor_of = actor_of
         self._say = say
         self._fail = fail
-        self._subscribers: dict[str, list[_Follower]] = {}
+        self._followers: dict[str, list[_Follower]] = {}
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def follow(self, caller: Caller, follow: asking.Follow) -> None:
         """Tell a client what it asks for, from now on."""
@@ -66,13 +69,6 @@ class Following:
             before[0].cancel()
         task = asyncio.create_task(self._stream(caller, follow), name="events")
         caller.streams[follow.number] = (task, None)
-
-    def left(self, caller: Caller) -> None:
-        """A client is gone, and follows under no name any more."""
-        for name, followers in list(self._subscribers.items()):
-            self._subscribers[name] = [each for each in followers if each.caller is not caller]
-            if not self._subscribers[name]:
-                del self._subscribers[name]
 
     async def _stream(self, caller: Caller, follow: asking.Follow) -> None:
         try:
@@ -90,39 +86,63 @@ class Following:
                 del caller.streams[follow.number]
 
     async def _send_events(self, caller: Caller, follow: asking.Follow) -> None:
-        subscriber = follow.subscriber
-        if subscriber is not None and caller.row.guild_id is not None:
-            # Whoever is confined takes no place of another's: neither one without a guild has such a name, nor any of
-            # another guild, where keys may be called the same.
-            subscriber = f"{quote(caller.row.guild_id, '')}/{caller.row.name}/{subscriber}"
         actor = self._actor_of(caller, follow.member)
-        if subscriber is not None:
-            if follow.member is not None:
-                raise Forbidden("A durable place is kept for clients, not for members.")
-            await self._take_over(subscriber, _Follower(caller, follow.number, frozenset(follow.buckets)))
         wish = Wish(
             after=follow.after, kinds=follow.kinds, guild_id=follow.guild_id, buckets=frozenset(follow.buckets),
-            subscriber=subscriber,
+            subscriber=_subscriber(caller, follow),
         )  # fmt: skip
-        stream = Stream(follow, await self._feeder.feed(actor, wish), lambda message: self._say(caller, message))
-        task = asyncio.current_task()
-        assert task is not None
-        if caller.streams.get(follow.number, (None,))[0] is task:
-            caller.streams[follow.number] = (task, stream)
-            await stream.run()
+        if wish.subscriber is None:
+            await self._begun(caller, follow, await self._feeder.feed(actor, wish)).run()
+            return
+        follower = await self._take_over(caller, follow, actor, wish, wish.subscriber)
+        try:
+            await follower.stream.run()
+        finally:
+            self._followers[wish.subscriber].remove(follower)
+            if not self._followers[wish.subscriber]:
+                del self._followers[wish.subscriber]
 
-    async def _take_over(self, subscriber: str, follower: _Follower) -> None:
-        """One at a time follows under a name, or in each of its buckets: the newest. What others took is kept first."""
-        others = self._subscribers.get(subscriber, [])
-        before = [each for each in others if each.meets(follower)]
-        self._subscribers[subscriber] = [*(each for each in others if each not in before), follower]
-        for each in before:
-            if (each.caller, each.number) == (follower.caller, follower.number):
-                continue
-            stream = each.caller.streams.get(each.number)
-            if stream is not None:
-                error = Conflict(f"Another client follows as {subscriber} now; only one at a time may.")
-                each.caller.drop(each.number)
-                self._fail(each.caller, each.number, error)
-                if stream[1] is not None:
-                    await stream[1].settled()
+    def _begun(self, caller: Caller, follow: asking.Follow, feed: Feed) -> Stream:
+        """The stream of a feed, at the number its client has given it."""
+        stream = Stream(follow, feed, lambda message: self._say(caller, message))
+        task, _ = caller.streams[follow.number]  # whoever leaves cancels this task, and does not come here
+        caller.streams[follow.number] = (task, stream)
+        return stream
+
+    async def _take_over(
+        self, caller: Caller, follow: asking.Follow, actor: Actor, wish: Wish, subscriber: str
+    ) -> _Follower:
+        """One at a time follows under a name, or in each of its buckets: the newest, once it is not refused.
+
+        What the others took is kept before the place is read, and they go on until it is.
+        """
+        opening = self._opening.setdefault(subscriber, asyncio.Lock())
+        async with opening:
+            for each in self._before(subscriber, wish.buckets):
+                await each.stream.settled()
+            stream = self._begun(caller, follow, await self._feeder.feed(actor, wish))
+            for each in self._before(subscriber, wish.buckets):
+                if each.caller.streams.get(each.number, (None, None))[1] is each.stream:
+                    error = Conflict(f"Another client follows as {subscriber} now; only one at a time may.")
+                    each.caller.drop(each.number)
+                    self._fail(each.caller, each.number, error)
+            follower = _Follower(caller, follow.number, wish.buckets, stream)
+            self._followers.setdefault(subscriber, []).append(follower)
+            return follower
+
+    def _before(self, subscriber: str, buckets: frozenset[int]) -> list[_Follower]:
+        """Who follows under this name already, in some of these buckets."""
+        return [each for each in self._followers.get(subscriber, ()) if each.meets(buckets)]
+
+
+def _subscriber(caller: Caller, follow: asking.Follow) -> str | None:
+    """Under which name the place is kept. Raises Forbidden: none is for this one."""
+    if follow.subscriber is None:
+        return None
+    if follow.member is not None:
+        raise Forbidden("A durable place is kept for clients, not for members.")
+    if caller.row.guild_id is None:
+        return follow.subscriber
+    # Whoever is confined takes no place of another's: neither one without a guild has such a name, nor any of another
+    # guild, where keys may be called the same.
+    return f"{quote(caller.row.guild_id, '')}/{caller.row.name}/{follow.subscriber}"

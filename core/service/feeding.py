@@ -100,7 +100,7 @@ class Feed:
     async def settled(self) -> None:
         """Until the place is kept."""
         if self._keeping is not None:
-            await self._keeping
+            await asyncio.wait([self._keeping])  # which goes on when nobody waits for it any more
 
     async def _keep(self) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from schedule_zero import asking, wire
+from schedule_zero import asking, requests, wire
 from schedule_zero.pump import Pump
 
 OFFER = wire.MethodOffer("work", "", None, False, "{}")
@@ -83,6 +83,10 @@ class StrangeClient(Stranger):
 
     def ask(self, number: int, request: Any, member: asking.Member | None = None) -> asking.Ask:
         return asking.Ask(number, msgspec.Raw(_encode(request)), member)
+
+    def ask_status(self, number: int) -> None:
+        """What can be answered at once, and tells that all said before was heard."""
+        self.say(self.ask(number, requests.GetStatus()))
 
     async def login(self, token: str | None = "owner", instance: str = "i1") -> asking.Welcome:
         self.say(asking.Login(instance, (1, 1), "by hand", token))

@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from core.gateway.hints import Hints
-from core.ledger.port import Transaction
+from core.ledger.port import StoreError, Transaction
 from core.ledger.rows import EventRow
 from core.service.keyring import digest_of
 from schedule_zero import asking
@@ -222,6 +222,104 @@ async def test_the_newest_of_two_subscribers_of_a_name_is_told_and_the_other_hea
     last = await tell(desk.house, 1)
     assert [event.seq for event in (await waiting).events] == [last]
     await newer.aclose()
+
+
+@pytest.mark.parametrize("why", ["not allowed", "the store is in trouble", "it left"])
+async def test_who_is_refused_or_leaves_disturbs_nobody_who_follows_under_that_name(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    older, newer = desk.stranger(), desk.stranger()
+    for number, one in enumerate((older, newer)):
+        await one.login("confined", instance=f"i{number}")
+    older.say(asking.Follow(1, None, (), None, "mine", (), 10))
+    await older.hear(asking.Following)
+    asked = asyncio.Event()
+
+    async def trouble(actor: Any, wish: Any) -> Any:
+        asked.set()
+        if why == "it left":
+            await asyncio.Event().wait()
+        raise StoreError("no disk")
+
+    if why != "not allowed":
+        monkeypatch.setattr(desk.slow, "feed", trouble)
+    newer.say(asking.Follow(1, None, (), "2" if why == "not allowed" else None, "mine", (), 10))
+    if why == "it left":
+        await asked.wait()
+        newer.say(asking.Leave(1))
+        newer.ask_status(2)
+        await newer.hear(asking.Answer)
+    else:
+        assert (await newer.hear(asking.Failed)).problem.status == (403 if why == "not allowed" else 503)
+    last = await tell(desk.house, 1)
+    page = await older.hear(asking.Events)
+    assert [event.seq for event in page.events] == [last]
+    older.say(asking.Taken(1, page.epoch, page.seq))
+    await kept(desk.house, "1/confined/mine", last)
+
+
+async def test_what_the_former_follower_took_is_kept_before_the_next_one_reads_its_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = desk.stranger(), desk.stranger()
+    await older.login(instance="i1")
+    await newer.login(instance="i2")
+    older.say(asking.Follow(1, None, (), None, "mine", (), 10))
+    await older.hear(asking.Following)
+    last = await tell(desk.house, 1)
+    page = await older.hear(asking.Events)
+    slow, keep = asyncio.Event(), desk.house.engine.publisher.keep
+
+    async def keeping(*place: Any) -> None:
+        await slow.wait()
+        await keep(*place)
+
+    monkeypatch.setattr(desk.house.engine.publisher, "keep", keeping)
+    older.say(asking.Taken(1, page.epoch, page.seq))
+    older.ask_status(2)
+    await older.hear(asking.Answer)
+    for number in (1, 3):  # the first of them leaves while it waits for that
+        newer.say(asking.Leave(1), asking.Follow(number, None, (), None, "mine", (), 10))
+        newer.ask_status(number + 1)
+        await newer.hear(asking.Answer)
+    slow.set()
+    assert (await newer.hear(asking.Following)).seq == last
+    await older.hear(asking.Failed)
+
+
+async def test_of_two_that_come_at_once_under_a_name_the_later_one_follows(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+    waiting, feed = iter(gates), desk.slow.feed
+
+    async def gated(actor: Any, wish: Any) -> Any:
+        await next(waiting).wait()
+        return await feed(actor, wish)
+
+    monkeypatch.setattr(desk.slow, "feed", gated)
+    stranger = desk.stranger()
+    await stranger.login()
+    stranger.say(*(asking.Follow(number, None, (), None, "mine", (), 10) for number in (1, 2)))
+    gates[1].set()  # whose place would be read first
+    stranger.ask_status(3)
+    await stranger.hear(asking.Answer)
+    gates[0].set()
+    assert (await stranger.hear(asking.Failed)).number == 1
+    last = await tell(desk.house, 1)
+    page = await stranger.hear(asking.Events)
+    assert (page.number, page.events[0].seq) == (2, last)
+
+
+async def test_nothing_is_remembered_of_names_nobody_follows_under_any_more(desk: Desk) -> None:
+    stranger = desk.stranger()
+    await stranger.login()
+    for number in range(3):
+        stranger.say(asking.Follow(number, None, (), None, f"mine{number}", (), 10))
+        await stranger.hear(asking.Following)
+        stranger.say(asking.Leave(number))
+    following = desk.door._following
+    await desk.house.until(lambda: not following._followers and not following._opening)
 
 
 async def test_a_subscriber_of_the_core_itself_is_nobody_elses(desk: Desk) -> None:
