@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import structlog
 import zmq
 
+from core.gateway.attendance import Attendance, watched
 from core.gateway.clients import ROLES, House
 from core.gateway.guard import Guard
 from core.gateway.sockets import socket_of
@@ -24,17 +26,20 @@ from schedule_zero.actor import CORE
 from schedule_zero.event import topic
 from schedule_zero.pump import Pump
 
+log = structlog.get_logger("schedule_zero.hints")
+
 SETTING: Final = "zmq.events"
 WAITING: Final = 10_000
 """Events that wait for one slow listener; the rest it misses."""
 LARGEST_FRAME: Final = 1024
 """Of a topic, and of CURVE's handshake, whose largest frame takes about 600 bytes."""
-MOST_TOPICS: Final = 10_000
+MOST_ASKED: Final = 2 << 20
+"""Bytes of topics asked for since nobody was there; ZeroMQ takes fifty times as much for them. With more all are cut off."""
 SEQ: Final = b"seq"
 REBIND_S: Final = 0.05
 REBINDS: Final = 100
 SEQ_S: Final = 1.0
-_SUBSCRIBE: Final = 1
+_SUBSCRIBE: Final = b"\x01"
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -45,13 +50,14 @@ class Hints:
         """``guard``: whose context the socket is made in; it is closed after this, by whoever made it."""
         self._house = house
         self._guard = guard
-        self._topics: set[bytes] = set()
+        self._asked = 0
         self._listened_to = asyncio.Event()
         self._place: tuple[int, int] | None = None
-        self._revoked = asyncio.Event()
+        self._cut = asyncio.Event()
+        self._attendance: Attendance
         self._pump: Pump
         self.address = ""
-        guard.when_revoked(SETTING, self._revoked.set)
+        guard.when_revoked(SETTING, self._cut.set)
 
     def bind(self, address: str) -> str:
         """Listen; the address, with the port that was found where ``*`` was asked for.
@@ -60,8 +66,14 @@ class Hints:
             CannotListen: the address is taken, not ours, or may not be bound without encryption.
         """
         socket = socket_of(self._guard, zmq.XPUB, largest=LARGEST_FRAME, high_water=WAITING)
-        # Listeners choose their topics themselves: who is confined to a guild would hear of all.
-        self.address = self._guard.bind(socket, address, SETTING, roles=ROLES, confined=False).address
+        events = watched(socket)
+        try:
+            # Listeners choose their topics themselves: who is confined to a guild would hear of all.
+            self.address = self._guard.bind(socket, address, SETTING, roles=ROLES, confined=False).address
+        except CannotListen:
+            events.close(0)
+            raise
+        self._attendance = Attendance(socket, events, self._came_or_went)
         self._pump = Pump(socket, self._take)
         return self.address
 
@@ -72,12 +84,13 @@ class Hints:
             parts.create_task(self._keep_out(), name="who listens along")
 
     async def _keep_out(self) -> None:
-        """A listener whose key is revoked is cut off: ZeroMQ cannot send one away, so all are, and the others come back."""
+        """Who may not listen any more, or asks for too much, is cut off: ZeroMQ cannot send one away, so all are, and the
+        others come back."""
         while True:
-            await self._revoked.wait()
-            self._revoked.clear()
-            await self._pump.close(0)
-            self._topics.clear()
+            await self._cut.wait()
+            await self.close()
+            self._cut.clear()
+            self._asked = 0
             self._listened_to.clear()
             await self._bind_again()
 
@@ -108,21 +121,23 @@ class Hints:
 
     async def close(self) -> None:
         """Stop publishing."""
+        await self._attendance.close()
         await self._pump.close(0)
 
-    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
-        """Listeners say what they want to hear; ZeroMQ keeps who wants what, we need only whether there is anybody."""
-        for frames in batch:
-            wanted, about = frames[0][:1], frames[0][1:]
-            if wanted == bytes([_SUBSCRIBE]):
-                if len(self._topics) < MOST_TOPICS:
-                    self._topics.add(about)
-            else:
-                self._topics.discard(about)
-        if self._topics:
-            self._listened_to.set()
-        else:
+    def _came_or_went(self) -> None:
+        if self._attendance.is_empty:
+            self._asked = 0
             self._listened_to.clear()
+        else:
+            self._listened_to.set()
+
+    def _take(self, batch: Sequence[Sequence[bytes]]) -> None:
+        """ZeroMQ says each topic that is new to it. What is not wanted any more is not taken off: ZeroMQ says that also of
+        what somebody else still wants, when it was told so by a peer that never did."""
+        self._asked += sum(len(frames[0]) for frames in batch if frames[0][:1] == _SUBSCRIBE)
+        if self._asked > MOST_ASKED and not self._cut.is_set():
+            log.warning("listeners ask for too many topics; all are cut off, and may come back", bytes=self._asked)
+            self._cut.set()
 
     async def _tell(self) -> None:
         feed = await self._house.feed(CORE, Wish())
