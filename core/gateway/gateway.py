@@ -9,6 +9,7 @@ does not come back before.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -42,6 +43,8 @@ SETTING: Final = "zmq.handlers"
 NACK_RETRY_S: Final = 1.0
 # Each is looked up, and may have to be answered.
 MOST_PAIRS_TOGETHER: Final = 4 * wire.MOST_PAIRS
+MOST_HELLOS: Final = 4
+"""Of one connection, between two looks, that say something new: each has schemas to read, and is told to everybody."""
 _Alive: Final = (wire.Beat, wire.Ack)
 
 Register = Callable[[str, str, str], Awaitable[KeyRow]]
@@ -87,6 +90,7 @@ class Gateway:
         self._guard = guard
         self._register = register
         self._registering: dict[bytes, asyncio.Task[None]] = {}
+        self._hellos: Counter[bytes] = Counter()
         self._encrypted = False
         self._peers: dict[bytes, Peer] = {}
         self._outgoing: dict[bytes, list[msgspec.Struct]] = {}
@@ -119,6 +123,7 @@ class Gateway:
 
         When it was this process that stood still (stopped, suspended), what others said meanwhile is yet to be read.
         """
+        self._hellos.clear()
         now = self._clock.monotonic()
         gap, self._looked = now - self._looked, now
         if gap > LOOK_S + BEAT_S:
@@ -216,6 +221,10 @@ class Gateway:
                 peer.cancel(run_id, attempt)
 
     def _greet(self, route: bytes, user: str | None, hello: wire.Hello, now: float) -> None:
+        peer = self._peers.get(route)
+        known = peer if peer is not None and peer.is_still(hello) else None
+        if known is None and self._greets_too_often(route):
+            return
         low, high = hello.versions
         if not low <= wire.VERSION <= high:
             self._refuse(
@@ -235,8 +244,18 @@ class Gateway:
             if route not in self._registering:
                 registering = self._registered(route, user, hello, judgement)
                 self._registering[route] = asyncio.create_task(registering, name=f"registration of {hello.name}")
+        elif known is not None:
+            self._welcome_again(known, hello)
         else:
             self._welcome(route, user, hello, judgement.row, now)
+
+    def _greets_too_often(self, route: bytes) -> bool:
+        """Whether a connection has said HELLO more often than is heard, which it is told once."""
+        self._hellos[route] += 1
+        if self._hellos[route] == MOST_HELLOS + 1:
+            words = f"a connection says at most {MOST_HELLOS} HELLO in {LOOK_S:g} s that are not the same; wait, and say it again"
+            self._refuse(route, words, again=True)
+        return self._hellos[route] > MOST_HELLOS
 
     async def _registered(self, route: bytes, user: str | None, hello: wire.Hello, wanted: Registers) -> None:
         try:
@@ -267,14 +286,19 @@ class Gateway:
         if row is not None:
             instance.guild_id = row.guild_id
             self._guard.keyring.note_use(row, self._clock.now())
-        peer = Peer(route, instance, self._say, now, user=user, row=row)
+        peer = Peer(route, instance, hello, self._say, now, user=user, row=row)
         self._peers[route] = peer
-        self._say(
-            route, wire.Welcome(wire.VERSION, LEASE_S, BEAT_S, wire.LARGEST_BODY, self._clock.now(), self._cluster)
-        )
+        self._say_welcome(route)
         self._host.join(peer)
         self._beat(peer, hello.held)
         log.info("handler connected", handler=hello.name, instance=name, software=hello.software)
+
+    def _welcome_again(self, peer: Peer, hello: wire.Hello) -> None:
+        self._say_welcome(peer.route)
+        if peer.instance.credit != hello.credit:
+            peer.instance.credit = hello.credit
+            self._host.fleet_changed()
+        self._beat(peer, hello.held)
 
     def _refuse(self, route: bytes, reason: str, *, again: bool) -> None:
         peer = self._peers.get(route)
@@ -290,6 +314,10 @@ class Gateway:
         log.info("handler gone", handler=peer.instance.handler, instance=peer.instance.name, reason=reason)
 
     # what we say
+
+    def _say_welcome(self, route: bytes) -> None:
+        now = self._clock.now()
+        self._say(route, wire.Welcome(wire.VERSION, LEASE_S, BEAT_S, wire.LARGEST_BODY, now, self._cluster))
 
     def _say(self, route: bytes, message: msgspec.Struct) -> None:
         self._outgoing.setdefault(route, []).append(message)

@@ -24,15 +24,17 @@ class Peer(HandlerLink):
         heard: when it last said anything, in monotonic seconds; ``told``: when we last beat.
         user: the public key its connection has shown; None on a plain one.
         row: the key it was admitted by; None: it was believed.
+        hello: what it said it is.
         has_beaten: it has said since its welcome what it holds.
     """
 
     def __init__(
-        self, route: bytes, instance: Instance, send: Send, now: float, *, user: str | None = None,
+        self, route: bytes, instance: Instance, hello: wire.Hello, send: Send, now: float, *, user: str | None = None,
         row: KeyRow | None = None,
     ) -> None:  # fmt: skip
         self.route = route
         self.instance = instance
+        self.hello = _lasting(hello)
         self.user = user
         self.row = row
         self.heard: float = now
@@ -57,9 +59,19 @@ class Peer(HandlerLink):
     async def close(self, grace_s: float) -> None:
         """The core stops, the handler goes on: what it runs it keeps, and tells the next core."""
 
+    def is_still(self, hello: wire.Hello) -> bool:
+        """Whether it says once more what it is, and has not said meanwhile that it leaves. It does so while it waits for a
+        welcome: all at once, where nobody was there to hear it."""
+        return not self.instance.draining and self.hello == _lasting(hello)
+
     def left(self) -> None:
         """It said goodbye, or went without."""
         self._left.set()
+
+
+def _lasting(hello: wire.Hello) -> wire.Hello:
+    """Without what may be another thing the next moment."""
+    return msgspec.structs.replace(hello, credit=0, held=[])
 
 
 def _on_the_wire(order: Order) -> wire.Order:

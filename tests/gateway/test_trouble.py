@@ -340,6 +340,49 @@ async def test_a_body_that_costs_more_than_one_may_cost_is_refused(
     assert said in (await stranger.hear(wire.Refuse)).reason
 
 
+async def test_a_hello_said_over_and_over_is_welcomed_each_time_and_told_once(
+    door: Door, stranger: StrangeHandler
+) -> None:
+    await stranger.greet()
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    await stranger.hear(wire.Run)
+    for credit in range(50):
+        await stranger.greet(held=[(run.id, 1)], credit=credit)
+    (instance,) = door.house.engine.fleet.handlers()["far"]
+    assert (instance.credit, instance.in_flight) == (49, 1)
+    assert len(await door.house.told("handler.connected")) == 1
+    await stranger.greet(held=[("run_unknown", 1)])
+    assert (await stranger.hear(wire.Cancel)).run_id == "run_unknown"
+
+
+async def test_who_says_again_and_again_that_it_is_another_one_is_refused_and_the_others_are_served_on(
+    door: Door, stranger: StrangeHandler
+) -> None:
+    door._tasks[0].cancel()  # a look is what this test takes
+    await door.come()
+    for n in range(300):
+        stranger.say(wire.Hello("other", f"i{n}", (1, 1), "by hand", [OFFER], 8, []))
+    refusal = await stranger.hear(wire.Refuse)
+    assert (refusal.again, "at most 4 HELLO" in refusal.reason) == (True, True)
+    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
+    stranger.say(wire.Beat([]))
+    await stranger.hear(wire.Who)
+    assert len(await door.house.told("handler.connected")) == 1 + 4
+    assert not any(isinstance(message, wire.Refuse) for message in stranger.heard._queue)  # type: ignore[attr-defined]
+    door.gateway.look()
+    await stranger.greet(name="other")
+
+
+async def test_a_handler_that_leaves_and_greets_again_is_there_again(door: Door, stranger: StrangeHandler) -> None:
+    await stranger.greet()
+    stranger.say(wire.Drain())
+    await door.house.heard("handler.draining")
+    await stranger.greet()
+    (instance,) = door.house.engine.fleet.handlers()["far"]
+    assert not instance.draining
+
+
 async def test_what_is_told_of_an_attempt_over_and_over_is_answered_once(door: Door, stranger: StrangeHandler) -> None:
     await stranger.greet()
     stranger.say(wire.Beat([("run_1", 1)] * 4096))
