@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,9 @@ _ZAP_FRAMES: Final = 16
 _KEY_BYTES: Final = 32
 _OWNER_ONLY: Final = 0o600
 GRACE_S: Final = 10.0
-MOST_STRANGERS: Final = 1000
+MOST_STRANGERS: Final = 50_000
+"""More than can come in that time, for ZeroMQ shakes hands with some 3,000 in a second: whoever waits is not pushed out.
+Nor are new ones turned away while many wait, or a few who come again and again would keep everybody out."""
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ class Guard:
         self._pair = pair
         self._curve = curve
         self._doors: dict[bytes, Door] = {}
-        self._strangers: dict[str, float] = {}
+        self._strangers: OrderedDict[str, float] = OrderedDict()
         self._inside: dict[bytes, set[str]] = {}
         self._when_revoked: dict[bytes, Callable[[], None]] = {}
         self._zap: Pump | None = None
@@ -180,11 +183,10 @@ class Guard:
     def _let_in(self, public: str) -> None:
         """Remember a stranger until it has registered, or its time is over."""
         now = self._clock.monotonic()
-        for known, since in list(self._strangers.items()):
-            if now - since > GRACE_S or len(self._strangers) >= MOST_STRANGERS:
-                del self._strangers[known]
-        self._strangers.pop(public, None)
         self._strangers[public] = now
+        self._strangers.move_to_end(public)
+        while now - next(iter(self._strangers.values())) > GRACE_S or len(self._strangers) > MOST_STRANGERS:
+            self._strangers.popitem(last=False)
 
 
 @contextlib.contextmanager

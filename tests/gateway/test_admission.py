@@ -235,6 +235,37 @@ async def test_a_stranger_is_heard_for_a_moment_and_only_to_register(vault: Door
         assert stranger.heard.empty()
 
 
+def knocks(door: Door, count: int) -> list[str]:
+    """So many unknown keys are shown at the door; they are let in to register."""
+    shown = [door.guard._judge(b"zmq.handlers", b"CURVE", [n.to_bytes(32, "big")]) for n in range(count)]
+    return [public for public in shown if public is not None]
+
+
+async def test_unknown_keys_by_the_thousand_keep_nobody_out_who_waits_to_register_or_comes_then(vault: Door) -> None:
+    made, other = [await vault.house.client.new_key("far", "handler", register=True) for _ in range(2)]
+    async with cipher(vault, file_of(vault)) as waiting:
+        waiting.say(wire.Beat([]))
+        await waiting.hear(wire.Who)
+        assert len(knocks(vault, 20_000)) == 20_000
+        await waiting.greet(token=made.token)
+        async with cipher(vault, file_of(vault)) as late:
+            await late.greet(token=other.token, instance="i2")
+
+
+async def test_no_more_strangers_are_remembered_than_may_be_and_none_beyond_its_time(
+    vault: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.gateway.guard.MOST_STRANGERS", 3)
+    await vault.house.client.new_key("far", "handler", register=True)
+    first, *others = knocks(vault, 4)
+    assert [vault.guard.may_register(public) for public in (first, *others)] == [False, True, True, True]
+    vault.house.clock.move(GRACE_S - 1)
+    assert knocks(vault, 2)[1] == others[0]  # these come again
+    vault.house.clock.move(2)
+    assert knocks(vault, 1) == [first]
+    assert list(vault.guard._strangers) == [others[0], first]
+
+
 # ── revocation and rotation ────────────────────────────────────────────────────────────────────────────────────
 
 
