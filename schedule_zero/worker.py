@@ -1,13 +1,12 @@
-"""The handler's end of the wire: connects to a core, runs what it is given, answers until it is told that that is kept.
+"""The handler's end of the wire: connects to a core, has what it is given run, answers until it is told that that is kept.
 
-What it holds outlives its connection: attempts go on while the core is away, and their results are repeated until the
+What is in hand outlives the connection: attempts go on while the core is away, and their results are repeated until the
 core has committed them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import secrets
 import time
@@ -19,11 +18,12 @@ import msgspec
 import zmq
 
 from schedule_zero import wire
-from schedule_zero.calling import OnLoop, call, cancelled
+from schedule_zero.attempts import Attempts, Pair
+from schedule_zero.calling import OnLoop
 from schedule_zero.connecting import connect
 from schedule_zero.curve import Watch
 from schedule_zero.errors import Invalid, Unavailable
-from schedule_zero.handler import Context, Handler, Method, deadline_after, methods_of, name_of, plain
+from schedule_zero.handler import Handler, Method, methods_of, name_of, plain
 from schedule_zero.keyfile import KeyFile
 from schedule_zero.pump import Pump
 from schedule_zero.slots import Slots
@@ -40,21 +40,11 @@ LINGER_MS: Final = 1000
 SILENT_BEATS: Final = 2.5
 FULL: Final = wire.LARGEST_BODY // 2
 
-Pair = tuple[str, int]
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class Refused(Unavailable):
     """The core does not admit this handler, and asking again is of no use."""
-
-
-class _Work(msgspec.Struct):
-    """An attempt under way."""
-
-    context: Context
-    task: asyncio.Task[None]
-    is_async: bool
 
 
 class Worker:
@@ -86,8 +76,10 @@ class Worker:
         self._encrypted = self._keys.server is not None
         self._token = token or self._keys.token
         self._software = software or f"schedule-zero-kit {_version()}".rstrip()
-        self._work: dict[Pair, _Work] = {}
-        self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
+        self._attempts = Attempts(
+            self._methods, self._seat, say=self._say, tell=self._tell,
+            note=lambda progress: self._on_the_loop(self._say, progress),
+        )  # fmt: skip
         self._outgoing: list[msgspec.Struct] = []
         self._ended: list[Ended] = []
         self._leaving_soon = OnceATurn(self._flush)
@@ -101,7 +93,6 @@ class Worker:
         self._cluster: str | None = None
         self._beside: list[Worker] = []
         self._leaving: asyncio.Task[None] | None = None
-        self._empty = asyncio.Event()
         self._over: asyncio.Future[None]
         self._pump: Pump
         self._on_the_loop: OnLoop
@@ -151,8 +142,7 @@ class Worker:
                 await watch.close()
                 await self._pump.close(LINGER_MS)
         finally:
-            for work in self._work.values():
-                work.task.cancel()
+            self._attempts.abandon()
             # Also what a cancel amid the closing left open: `term` would wait for that for ever.
             context.destroy(LINGER_MS)
 
@@ -162,11 +152,11 @@ class Worker:
         self._seat.taking = False
         self._say(wire.Drain())
         deadline = time.monotonic() + patience_s
-        await self._emptied(deadline)
-        for pair in list(self._work):
+        await self._attempts.emptied(deadline)
+        for pair in self._attempts.running():
             log.warning("run %s is cancelled: it did not end within %g s of being told to stop", pair[0], patience_s)
-            self._cancel(pair)
-        await self._emptied(time.monotonic() + self._lease_s)
+            self._attempts.cancel(pair)
+        await self._attempts.emptied(time.monotonic() + self._lease_s)
         self._say(wire.Bye())
         self._flush()
         if not self._over.done():
@@ -189,7 +179,7 @@ class Worker:
         match message:
             case wire.Run():
                 for order in message.orders:
-                    self._begin(order)
+                    self._attempts.begin(order, draining=self._draining)
             case wire.ResultAck():
                 self._forget(message.pairs)
             case wire.Cancel():
@@ -214,13 +204,11 @@ class Worker:
     def _forget(self, pairs: Sequence[Pair]) -> None:
         """Results that are committed, whichever core of the cluster says so."""
         for worker in (self, *self._cluster_mates()):
-            for pair in pairs:
-                worker._unacknowledged.pop(pair, None)
-            worker._look_whether_empty()
+            worker._attempts.forget(pairs)
 
     def _cancel_anywhere(self, pair: Pair) -> None:
         for worker in (self, *self._cluster_mates()):
-            worker._cancel(pair)
+            worker._attempts.cancel(pair)
 
     def _connected_again(self) -> None:
         """To the core a connection that broke and came again is a stranger's: it shall not have to ask who we are."""
@@ -266,54 +254,10 @@ class Worker:
     def _turned(self, reason: str) -> None:
         self._refused(wire.Refuse(reason, again=False))
 
-    def _begin(self, order: wire.Order) -> None:
-        pair = (order.run_id, order.attempt)
-        if pair in self._work:
-            return
-        if pair in self._unacknowledged:
-            self._end(self._unacknowledged[pair][0])
-            return
-        method = self._methods.get(order.method)
-        if method is None or self._draining:
-            self._say(wire.Nack(order.run_id, order.attempt, "draining" if method is not None else "unknown_method"))
-            return
-        context = self._context(order)
-        task = asyncio.get_running_loop().create_task(self._serve(method, context, order.args))
-        self._work[pair] = _Work(context, task, method.is_async)
-
-    async def _serve(self, method: Method, context: Context, args: str) -> None:
-        try:
-            async with self._seat:
-                ended = await call(method, context, args)
-        except asyncio.CancelledError:  # while it waited for a slot
-            ended = cancelled(context)
-        self._work.pop((context.run_id, context.attempt), None)
-        self._end(ended)
-
-    def _cancel(self, pair: Pair) -> None:
-        work = self._work.get(pair)
-        if work is None or (work.context.cancelled and not work.is_async):
-            return
-        work.context.cancelled = True
-        if work.task.cancel() and not _begun(work.task):
-            del self._work[pair]
-            self._end(cancelled(work.context))
-
-    def _context(self, order: wire.Order) -> Context:
-        def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            self._on_the_loop(self._say, wire.Progress(order.run_id, order.attempt, fraction, text))
-
-        return Context(
-            run_id=order.run_id, attempt=order.attempt, due=order.due, schedule_id=order.schedule_id,
-            deadline=deadline_after(time.time_ns() // 1000, order.timeout), guild_id=order.guild_id,
-            owner_id=order.owner_id, metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=note,
-        )  # fmt: skip
-
     # what we say
 
-    def _end(self, ended: Ended) -> None:
-        """Keep a result until it is acknowledged; tell of it with the others of this turn."""
-        self._unacknowledged[ended.run_id, ended.attempt] = (ended, time.monotonic())
+    def _tell(self, ended: Ended) -> None:
+        """Of a result, with the others of this turn."""
         self._ended.append(ended)
         self._leaving_soon.soon()
 
@@ -329,7 +273,7 @@ class Worker:
 
     def _greet(self) -> None:
         self._greeted_at = time.monotonic()
-        held = self._holds()
+        held = self._attempts.held()
         self._told_credit = self._credit()
         hello = wire.Hello(
             name=self._name, instance=self.instance, versions=(wire.VERSION, wire.VERSION), software=self._software,
@@ -364,7 +308,7 @@ class Worker:
                     continue
             asked = 0
             self._note_silence()
-            held = [pair for worker in (self, *self._left_alone()) for pair in worker._holds()]
+            held = [pair for worker in (self, *self._left_alone()) for pair in worker._attempts.held()]
             for pairs in _portions(held):
                 self._say(wire.Beat(pairs))
             self._repeat(3 * self._beat_s)
@@ -373,34 +317,10 @@ class Worker:
 
     def _repeat(self, older_s: float) -> None:
         """Tell again of results that nobody acknowledged in that time."""
-        now = time.monotonic()
         left_to_others = self._hears_nothing() and bool(self._cluster_mates())
         for worker in (*(() if left_to_others else (self,)), *self._left_alone()):
-            for pair, (ended, told) in worker._unacknowledged.items():
-                if now - told >= older_s:
-                    worker._unacknowledged[pair] = (ended, now)
-                    self._ended.append(ended)
+            self._ended += worker._attempts.untold(older_s)
         self._leaving_soon.soon()
-
-    def _holds(self) -> list[Pair]:
-        """What its core shall know to be alive."""
-        return [*self._work, *self._unacknowledged]
-
-    # the end
-
-    async def _emptied(self, deadline: float) -> None:
-        """Until nothing runs and nothing waits for its acknowledgement, at most until then."""
-        while (self._work or self._unacknowledged) and (left := deadline - time.monotonic()) > 0:
-            self._empty.clear()
-            try:
-                async with asyncio.timeout(left):
-                    await self._empty.wait()
-            except TimeoutError:
-                return
-
-    def _look_whether_empty(self) -> None:
-        if not self._work and not self._unacknowledged:
-            self._empty.set()
 
 
 def new_instance() -> str:
@@ -422,11 +342,6 @@ def _offer(method: Method) -> wire.MethodOffer:
     info = method.info
     schema = msgspec.json.encode(info.schema).decode()
     return wire.MethodOffer(info.name, plain(info.doc)[:4000], info.timeout, info.at_most_once, schema)
-
-
-def _begun(task: asyncio.Task[None]) -> bool:
-    """Whether anything of a task ran; of one cancelled before that nothing ever does."""
-    return inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one
 
 
 def _portions(pairs: list[Pair]) -> Iterable[list[Pair]]:

@@ -21,7 +21,7 @@ async def test_a_run_is_done_by_a_handler_elsewhere_and_its_result_is_kept(door:
         RunState.SUCCEEDED, {"n": 7}, f"far@{worker.instance}",
     )  # fmt: skip
     assert hands.calls == [(run.id, 1, 7)]
-    await door.house.until(lambda: not worker._unacknowledged)
+    await door.house.until(lambda: not worker._attempts._unacknowledged)
 
 
 async def test_many_runs_come_back_once_each(door: Door) -> None:

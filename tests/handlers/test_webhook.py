@@ -200,7 +200,9 @@ async def test_what_cannot_be_reached_may_be_there_later(site: Site) -> None:
     assert no_tls.cause is Cause.PASSING
 
 
-@pytest.mark.parametrize("host", [f"{'a' * 64}.invalid", "a..invalid"], ids=["a part of 64 characters", "an empty part"])
+@pytest.mark.parametrize(
+    "host", [f"{'a' * 64}.invalid", "a..invalid"], ids=["a part of 64 characters", "an empty part"]
+)
 async def test_a_name_that_no_host_can_have_is_refused_and_not_tried_again(site: Site, host: str) -> None:
     outcome = await asked(site, url=f"http://{host}/", allow=[f"http://{host}/*"])
     assert (outcome.status, outcome.cause, outcome.error) == ("failed", Cause.LASTING, f"{host} is no address")

@@ -1,0 +1,140 @@
+"""The work in hand: what a worker runs for a core, and what came of it until the core says that it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from schedule_zero import wire
+from schedule_zero.calling import call, cancelled
+from schedule_zero.handler import Context, Method, deadline_after
+from schedule_zero.slots import Seat
+from schedule_zero.wire import Ended
+
+Pair = tuple[str, int]
+_decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class _Work(msgspec.Struct):
+    """An attempt under way."""
+
+    context: Context
+    task: asyncio.Task[None]
+    is_async: bool
+
+
+class Attempts:
+    """The attempts one core gave out, by their pairs. They outlive the connection to it."""
+
+    def __init__(
+        self, methods: Mapping[str, Method], seat: Seat, *, say: Callable[[msgspec.Struct], None],
+        tell: Callable[[Ended], None], note: Callable[[wire.Progress], None],
+    ) -> None:  # fmt: skip
+        """``seat``: entered for the time of each; ``say``: to the core; ``tell``: it of a result, which may be once more;
+        ``note``: how far one is, from whichever thread."""
+        self._methods = methods
+        self._seat = seat
+        self._say = say
+        self._tell = tell
+        self._note = note
+        self._work: dict[Pair, _Work] = {}
+        self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
+        self._empty = asyncio.Event()
+
+    def begin(self, order: wire.Order, *, draining: bool) -> None:
+        """Run it, unless that was done already: a pair is run once. Nothing new is begun while ``draining``."""
+        pair = (order.run_id, order.attempt)
+        if pair in self._work:
+            return
+        if pair in self._unacknowledged:
+            self._end(self._unacknowledged[pair][0])
+            return
+        method = self._methods.get(order.method)
+        if method is None or draining:
+            self._say(wire.Nack(order.run_id, order.attempt, "draining" if method is not None else "unknown_method"))
+            return
+        context = self._context(order)
+        task = asyncio.get_running_loop().create_task(self._serve(method, context, order.args))
+        self._work[pair] = _Work(context, task, method.is_async)
+
+    def cancel(self, pair: Pair) -> None:
+        """Ask it to stop, if it runs here."""
+        work = self._work.get(pair)
+        if work is None or (work.context.cancelled and not work.is_async):
+            return
+        work.context.cancelled = True
+        if work.task.cancel() and not _begun(work.task):
+            del self._work[pair]
+            self._end(cancelled(work.context))
+
+    def abandon(self) -> None:
+        """Nobody is told any more what comes of them."""
+        for work in self._work.values():
+            work.task.cancel()
+
+    def forget(self, pairs: Sequence[Pair]) -> None:
+        """These results are committed."""
+        for pair in pairs:
+            self._unacknowledged.pop(pair, None)
+        if not self._work and not self._unacknowledged:
+            self._empty.set()
+
+    def running(self) -> list[Pair]:
+        """What has not ended."""
+        return list(self._work)
+
+    def held(self) -> list[Pair]:
+        """What the core shall know to be alive: what runs, and what was not acknowledged."""
+        return [*self._work, *self._unacknowledged]
+
+    def untold(self, older_s: float) -> list[Ended]:
+        """Results that nobody acknowledged, and that were told so long ago; they count as told now."""
+        now = time.monotonic()
+        found = [ended for ended, told in self._unacknowledged.values() if now - told >= older_s]
+        for ended in found:
+            self._unacknowledged[ended.run_id, ended.attempt] = (ended, now)
+        return found
+
+    async def emptied(self, deadline: float) -> None:
+        """Until nothing runs and nothing waits for its acknowledgement, at most until then, in monotonic seconds."""
+        while (self._work or self._unacknowledged) and (left := deadline - time.monotonic()) > 0:
+            self._empty.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._empty.wait()
+            except TimeoutError:
+                return
+
+    async def _serve(self, method: Method, context: Context, args: str) -> None:
+        try:
+            async with self._seat:
+                ended = await call(method, context, args)
+        except asyncio.CancelledError:  # while it waited for a slot
+            ended = cancelled(context)
+        self._work.pop((context.run_id, context.attempt), None)
+        self._end(ended)
+
+    def _end(self, ended: Ended) -> None:
+        """Keep a result until it is acknowledged, and tell of it."""
+        self._unacknowledged[ended.run_id, ended.attempt] = (ended, time.monotonic())
+        self._tell(ended)
+
+    def _context(self, order: wire.Order) -> Context:
+        def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
+            self._note(wire.Progress(order.run_id, order.attempt, fraction, text))
+
+        return Context(
+            run_id=order.run_id, attempt=order.attempt, due=order.due, schedule_id=order.schedule_id,
+            deadline=deadline_after(time.time_ns() // 1000, order.timeout), guild_id=order.guild_id,
+            owner_id=order.owner_id, metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=note,
+        )  # fmt: skip
+
+
+def _begun(task: asyncio.Task[None]) -> bool:
+    """Whether anything of a task ran; of one cancelled before that nothing ever does."""
+    return inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one
