@@ -156,8 +156,8 @@ def _run_row(firing: Firing, due: int, now: int, id: str) -> RunRow:
         most = min(most, firing.next_due - due - 1)
     start = due + (_jitter(row.id, due, most) if most else 0)
     return RunRow(
-        id=id, schedule_id=row.id, occurrence=f"t:{due}", guild_id=row.guild_id, handler=row.handler,
-        method=row.method, priority=terms.priority, due=start,
+        id=id, schedule_id=row.id, occurrence=f"t:{firing.plan.rule.nominal(due)}", guild_id=row.guild_id,
+        handler=row.handler, method=row.method, priority=terms.priority, due=start,
         start_before=None if terms.catchup_window is None else start + terms.catchup_window,
         state=RunState.WAITING, attempt=0, not_before=start if start > now else None, args=None, result=None,
         reason=None, error=None, missed=None, created=now, ended=None, lost=0, line=line_of(terms.policy),
@@ -177,7 +177,7 @@ def missed_row(plan: Plan, swallowed: tuple[int, int, int], now: int, id: str) -
     zone = plan.rule.zone
     missed = {"from": spell(first, zone), "to": spell(last, zone), "count": count}
     return RunRow(
-        id=id, schedule_id=row.id, occurrence=f"t:{first}", guild_id=row.guild_id, handler=row.handler,
+        id=id, schedule_id=row.id, occurrence=f"t:{plan.rule.nominal(first)}", guild_id=row.guild_id, handler=row.handler,
         method=row.method, priority=plan.terms.priority, due=first, start_before=None, state=RunState.SKIPPED,
         attempt=0, not_before=None, args=None, result=None, reason=SkipReason.MISSED, error=None,
         missed=msgspec.json.encode(missed).decode(), created=now, ended=now, lost=0,

@@ -13,15 +13,19 @@ import msgspec
 
 from core.ledger.rows import ScheduleRow
 from core.timing.compile import compile_rule
+from core.timing.exceptions import NONE, Exceptions, excepted
 from core.timing.rule import Rule
 from schedule_zero.instant import parse_duration
-from schedule_zero.schedule import Policy
+from schedule_zero.schedule import ActiveHours, Calendar, Policy
 from schedule_zero.trigger import Trigger
 
 PRIORITIES: Final = {"high": 0, "normal": 1, "low": 2}
 
 _triggers: Final = msgspec.json.Decoder(Trigger)
 _policies: Final = msgspec.json.Decoder(Policy)
+_calendars: Final = msgspec.json.Decoder(Calendar)
+_hours: Final = msgspec.json.Decoder(ActiveHours)
+_exceptions: Final = msgspec.json.Decoder(Exceptions)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -85,7 +89,7 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
     Raises:
         core.timing.BadTrigger: the stored trigger no longer makes sense (a zone that vanished, say).
     """
-    return compile_rule(
+    rule = compile_rule(
         trigger or _triggers.decode(row.trigger),
         timezone=row.timezone,
         anchor=row.anchor,
@@ -94,6 +98,26 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
         start=row.start,
         until=row.until,
     )
+    if row.calendar is None and row.active_hours is None and row.exceptions is None:
+        return rule  # as nearly all are
+    return excepted(
+        rule, calendar=calendar_of(row), active_hours=active_hours_of(row), exceptions=exceptions_of(row)
+    )
+
+
+def calendar_of(row: ScheduleRow) -> Calendar | None:
+    """A schedule's days off."""
+    return None if row.calendar is None else _calendars.decode(row.calendar)
+
+
+def active_hours_of(row: ScheduleRow) -> ActiveHours | None:
+    """A schedule's active hours."""
+    return None if row.active_hours is None else _hours.decode(row.active_hours)
+
+
+def exceptions_of(row: ScheduleRow) -> Exceptions:
+    """A schedule's single exceptions, and the blackouts it heeds."""
+    return NONE if row.exceptions is None else _exceptions.decode(row.exceptions)
 
 
 class PlanBook:

@@ -16,7 +16,9 @@ class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
 
     Attributes:
         revision: counts definition changes; a tick leaves it alone.
-        trigger, args, policy, calendar, active_hours, after, metadata: JSON text.
+        trigger, args, policy, calendar, active_hours, after, metadata: JSON text. Calendar and hours are stored whole, also
+            those of the guild that go by a name, so that a row tells by itself when it is due.
+        exceptions: JSON of single due times that were skipped or moved, and of the guild's blackouts; None: none.
         timezone: the zone the trigger is read in when it names none.
         anchor: instant (us) that interval and wall-time rules are anchored at.
         next_due: nominal due instant to come; None while paused, blocked, done or deleted.
@@ -56,6 +58,7 @@ class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
     failures: int
     created: int
     updated: int
+    exceptions: str | None = None
 
 
 class RunRow(msgspec.Struct, kw_only=True, gc=False):

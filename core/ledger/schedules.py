@@ -215,7 +215,8 @@ def _searched() -> list[Any]:
 _ADD_STANDING: Final = Insert(standings, _STANDING)
 _ADD: Final = Insert(schedules, _DEFINED)
 _standing_of: Final = attrgetter(*_STANDING)
-_defined_of: Final = attrgetter(*_DEFINED[:-1])
+_defined_of: Final = attrgetter(*(name for name in _DEFINED if name != "live"))
+_LIVE_AT: Final = _DEFINED.index("live")
 
 _UNREVISED: Final = exists().where(standings.c.id == bindparam("id"), standings.c.revision == bindparam("expected"))
 _REPLACE: Final = Change(
@@ -310,7 +311,7 @@ class ScheduleChanges(Schedules):
     async def insert(self, rows: Sequence[ScheduleRow]) -> None:
         """Add schedules. Raises NameTaken: here where it is one, so that its refusal costs nobody else anything; at the
         end of the unit where they are many, which then need no visit of their own."""
-        definitions = [(*_defined_of(row), int(row.state not in _DEAD)) for row in rows]
+        definitions = [_definition(row) for row in rows]
         steps = (
             Step(_ADD, definitions, refused=_named),
             Step(_ADD_STANDING, [_standing_of(row) for row in rows]),
@@ -328,10 +329,9 @@ class ScheduleChanges(Schedules):
 
     async def replace(self, row: ScheduleRow, *, expected: int) -> bool:
         """Write the whole row if the revision still is the expected one. Raises NameTaken."""
-        live = int(row.state not in _DEAD)
         try:
             touched = await self._session.change(
-                Step(_REPLACE, (row.id, expected, *_defined_of(row)[1:], live)),
+                Step(_REPLACE, (row.id, expected, *_definition(row)[1:])),
                 Step(_REPLACE_STANDING, (row.id, expected, *_standing_of(row)[1:])),
             )
         except Violation as violation:
@@ -374,6 +374,12 @@ def _ordered(steps: Sequence[Advance]) -> list[tuple[Any, ...]]:
 
 def _stale() -> StaleAdvance:
     return StaleAdvance("a schedule no longer stands where its step starts")
+
+
+def _definition(row: ScheduleRow) -> tuple[Any, ...]:
+    """What stands of a schedule in the table of definitions, in its order."""
+    values = _defined_of(row)
+    return (*values[:_LIVE_AT], int(row.state not in _DEAD), *values[_LIVE_AT:])
 
 
 def _named(violation: Violation) -> Exception:

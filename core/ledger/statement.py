@@ -43,8 +43,8 @@ class Change:
 
 
 class Insert:
-    """New rows of a table, as tuples in the order of ``columns``, the first of which is never NULL; a row that is there
-    already is changed instead when ``changing`` says how."""
+    """New rows of a table, as tuples in the order of ``columns``, which is the table's, and the first of which is never NULL;
+    a row that is there already is changed instead when ``changing`` says how."""
 
     __slots__ = ("__weakref__", "changing", "columns", "table")
 
@@ -54,6 +54,7 @@ class Insert:
         self.table = table
         self.columns = tuple(columns)
         self.changing = changing
+        assert self.columns == tuple(name for name in table.columns.keys() if name in self.columns), "not in its order"  # noqa: SIM118
         assert not table.c[self.columns[0]].nullable, "a driver may fill up with rows whose first value is NULL"
 
 

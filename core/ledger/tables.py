@@ -80,6 +80,7 @@ schedules: Final = Table(
     _number("created"),
     _number("updated"),
     Column("live", Integer, nullable=False),
+    _text("exceptions", null=True),
 )
 Index("schedules_guild", schedules.c.guild_id, schedules.c.id)
 Index("schedules_owner", schedules.c.owner_id, schedules.c.id)

@@ -26,6 +26,10 @@ class Bounded:
     def recurring(self) -> bool:
         return self._rule.recurring
 
+    @property
+    def plain(self) -> bool:
+        return self._rule.plain
+
     def next_after(self, instant: int) -> int | None:
         if self._start is not None:
             instant = max(instant, self._start - 1)
@@ -48,6 +52,9 @@ class Bounded:
         after = after if self._start is None else max(after, self._start - 1)
         until = until if self._until is None else min(until, self._until)
         return self._rule.count_between(after, until, limit)
+
+    def nominal(self, due: int) -> int:
+        return self._rule.nominal(due)
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         return self._rule.notes(due, previous)

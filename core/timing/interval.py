@@ -23,6 +23,8 @@ class IntervalRule:
 
     __slots__ = ("_every", "_first", "recurring", "zone")
 
+    plain = True
+
     def __init__(self, first: int, every: int, zone: ZoneInfo) -> None:
         self._first = first
         self._every = every
@@ -52,6 +54,9 @@ class IntervalRule:
             return 0
         count = (high - self._first) // self._every - (low - self._first) // self._every
         return min(count, limit)
+
+    def nominal(self, due: int) -> int:
+        return due
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         """Nothing: absolute time knows no clock change."""

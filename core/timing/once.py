@@ -10,6 +10,8 @@ class OnceRule:
 
     __slots__ = ("_due", "recurring", "zone")
 
+    plain = True
+
     def __init__(self, due: int, zone: ZoneInfo) -> None:
         self._due = due
         self.zone = zone
@@ -26,6 +28,9 @@ class OnceRule:
 
     def count_between(self, after: int, until: int, limit: int = 10_000) -> int:
         return min(limit, int(after < self._due <= until))
+
+    def nominal(self, due: int) -> int:
+        return due
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         """Nothing: an instant knows no clock change."""

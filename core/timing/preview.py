@@ -32,7 +32,10 @@ def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
     for due in dues:
         notes: tuple[str, ...] = ()
         since = due if previous is None else previous
-        if not span.surrounds(since, due):  # else there is nothing to say, as about most due times
+        if not rule.plain:
+            span = clock.span(due)
+            notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
+        elif not span.surrounds(since, due):  # else there is nothing to say, as about most due times
             span = clock.span(due)
             if not clock.is_steady(since, due):
                 notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))

@@ -32,6 +32,10 @@ class Rule(Protocol):
     def recurring(self) -> bool:
         """False where there can be one due time at most."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but a clock change makes a due time worth a note."""
+
     def next_after(self, instant: int) -> int | None:
         """The first due time strictly after the instant, or None when there is none."""
 
@@ -43,6 +47,9 @@ class Rule(Protocol):
 
     def count_between(self, after: int, until: int, limit: int = 10_000) -> int:
         """How many due times lie in (after, until]; ``limit`` when there are that many or more."""
+
+    def nominal(self, due: int) -> int:
+        """The instant by which a due time is known, whatever moved it: the one the trigger itself means."""
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         """What is odd about a due time: sentences for people. ``previous`` is the due time before it, if any."""

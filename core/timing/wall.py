@@ -44,6 +44,8 @@ class WallRule:
 
     __slots__ = ("_as_shown", "_clock", "_pattern", "recurring")
 
+    plain = True
+
     def __init__(self, pattern: Pattern, zone: ZoneInfo, *, as_shown: bool, recurring: bool = True) -> None:
         self._pattern = pattern
         self._clock = clock_of(zone)
@@ -87,6 +89,9 @@ class WallRule:
         if after >= until:
             return 0
         return self._count_shown(after, until, limit) if self._as_shown else self._count_settled(after, until, limit)
+
+    def nominal(self, due: int) -> int:
+        return due
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         """Says which wanted walls a gap swallowed or moved here, and which of two times the due time is."""

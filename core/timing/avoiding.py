@@ -1,0 +1,138 @@
+"""Avoiding: a rule that is not due in closed times, and what becomes of what would have been due there.
+
+``skip`` leaves it out; ``later`` makes it up when the closed stretch ends, once for all that fell into it; ``earlier`` does
+so just before the stretch begins. Neither ever changes the order of due times, so every question is one about open
+stretches and their borders.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from core.timing.closures import Closures, Stretch
+from core.timing.rule import EARLIEST, LATEST, Rule, one_by_one
+from schedule_zero.instant import spell
+from schedule_zero.schedule import OnClash
+
+MOST_STRETCHES: Final = 4_000
+"""Closed stretches a search crosses; a rule that is never due between so many never is."""
+
+
+class Avoiding:
+    """Another rule, kept out of what is closed."""
+
+    __slots__ = ("_clash", "_closures", "_rule")
+
+    plain = False
+
+    def __init__(self, rule: Rule, closures: Closures, clash: OnClash) -> None:
+        self._rule = rule
+        self._closures = closures
+        self._clash = clash
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self._rule.zone
+
+    @property
+    def recurring(self) -> bool:
+        return self._rule.recurring
+
+    def next_after(self, instant: int) -> int | None:
+        if self._clash == "later" and (stretch := self._closures.around(instant)) is not None:
+            instant = stretch.begin - 1  # what fell into it is still to come
+        due = self._rule.next_after(instant)
+        for _ in range(MOST_STRETCHES):
+            if due is None:
+                return None
+            stretch = self._closures.around(due)
+            if stretch is None:
+                return due
+            if self._clash == "later":
+                return stretch.end if stretch.end < LATEST else None
+            if self._clash == "earlier" and stretch.begin > EARLIEST and stretch.begin - 1 > instant:
+                return stretch.begin - 1
+            due = self._rule.next_after(stretch.end - 1)
+        return None
+
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        return one_by_one(self.next_after, instant, n)
+
+    def last_until(self, instant: int) -> int | None:
+        if self._clash == "later" and (stretch := self._closures.around(instant)) is not None:
+            instant = stretch.begin - 1  # what fell into it is not made up yet
+        if self._clash == "earlier" and (stretch := self._closures.around(instant + 1)) is not None:
+            if stretch.begin > EARLIEST and self._falls_into(stretch):
+                return stretch.begin - 1
+            instant = min(instant, stretch.begin - 1)
+        due = self._rule.last_until(instant)
+        for _ in range(MOST_STRETCHES):
+            if due is None:
+                return None
+            stretch = self._closures.around(due)
+            if stretch is None:
+                return due
+            if self._clash == "later":
+                return stretch.end
+            if self._clash == "earlier":
+                return stretch.begin - 1 if stretch.begin > EARLIEST else None
+            due = self._rule.last_until(stretch.begin - 1)
+        return None
+
+    def count_between(self, after: int, until: int, limit: int = 10_000) -> int:
+        """Counts open stretches, each at once."""
+        count = 0
+        due = self.next_after(after)
+        for _ in range(MOST_STRETCHES):
+            if due is None or due > until or count >= limit:
+                break
+            count += 1
+            closing = self._closures.next_closing(due)
+            last = min(until, closing - 1)
+            if last > due:
+                count += self._rule.count_between(due, last, limit)
+                if self._clash == "earlier" and last == closing - 1 and self._made_up_before(closing):
+                    count += 1
+            due = self.next_after(max(due, last))
+        return min(count, limit)
+
+    def nominal(self, due: int) -> int:
+        return self._rule.nominal(self._inner(due))
+
+    def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
+        """What the rule says, where this one was moved from, and what was left out since the time before."""
+        inner = self._inner(due)
+        notes = self._rule.notes(inner, None if previous is None else self._inner(previous))
+        if inner != due:
+            why = self._closures.why(inner)
+            return (*notes, f"moved from {spell(inner, self.zone)[:16].replace('T', ' ')}, which is {why}")
+        if previous is not None and self._clash == "skip" and (said := self._left_out(previous, due)) is not None:
+            return (*notes, said)
+        return notes
+
+    def _left_out(self, previous: int, due: int) -> str | None:
+        first = self._rule.next_after(previous)
+        if first is None or first >= due:
+            return None
+        count = self._rule.count_between(previous, due - 1)
+        at = spell(first, self.zone)[:16].replace("T", " ")
+        why = self._closures.why(first)
+        return f"{at} is {why}, and left out" + (f", with {count - 1} more before this one" if count > 1 else "")
+
+    def _inner(self, due: int) -> int:
+        """The due time of the rule inside that a due time stands for: itself, or the last that fell into the stretch
+        behind it, or the first of the stretch before it."""
+        if self._clash == "skip" or self._rule.last_until(due) == due:
+            return due
+        inner = self._rule.last_until(due - 1) if self._clash == "later" else self._rule.next_after(due)
+        return due if inner is None else inner
+
+    def _falls_into(self, stretch: Stretch) -> bool:
+        due = self._rule.next_after(stretch.begin - 1)
+        return due is not None and due < stretch.end
+
+    def _made_up_before(self, closing: int) -> bool:
+        """Whether something is due just before a stretch only because of what falls into it."""
+        stretch = self._closures.around(closing)
+        return stretch is not None and self._rule.last_until(closing - 1) != closing - 1 and self._falls_into(stretch)

@@ -1,0 +1,185 @@
+"""Rolling: a rule whose due times on a calendar's closed days move to an open day, at the same time of day.
+
+``later`` moves them to the first open day after, ``earlier`` to the last one before. Times that fall together are one. Of
+what a rule wants on one closed day only the first few move: nobody makes up every minute of a holiday.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from core.timing.clock import clock_of
+from core.timing.closures import Closures
+from core.timing.rule import EARLIEST, LATEST, Rule, one_by_one
+from schedule_zero.instant import DAY, spell
+
+MOST_MOVED: Final = 24
+"""Due times of one closed day that are moved."""
+MOST_DAYS: Final = 4_000
+"""Days a search looks into, one after the other."""
+
+
+class Moved(NamedTuple):
+    """A due time, and the one of the rule inside that it stands for."""
+
+    due: int
+    inner: int
+
+
+class Rolling:
+    """Another rule, moved off closed days."""
+
+    __slots__ = ("_clock", "_closed", "_later", "_rule")
+
+    plain = False
+
+    def __init__(self, rule: Rule, closed: Closures, *, later: bool) -> None:
+        """``closed``: whole days."""
+        self._rule = rule
+        self._closed = closed
+        self._later = later
+        self._clock = clock_of(rule.zone)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self._rule.zone
+
+    @property
+    def recurring(self) -> bool:
+        return self._rule.recurring
+
+    def next_after(self, instant: int) -> int | None:
+        day: int | None = self._open_from(self._day(instant))
+        for _ in range(MOST_DAYS):
+            if day is None:
+                return None
+            begin, end = self._clock.first(day * DAY), self._clock.first((day + 1) * DAY)
+            moved = [each.due for each in self._moved_to(day) if each.due > instant]
+            own = self._rule.next_after(max(instant, begin - 1))
+            if own is not None and own < end:
+                return min([own, *moved])
+            if moved:
+                return min(moved)
+            day = None if own is None else self._target(own, after=day)
+        return None
+
+    def upcoming(self, instant: int, n: int) -> list[int]:
+        return one_by_one(self.next_after, instant, n)
+
+    def last_until(self, instant: int) -> int | None:
+        day: int | None = self._open_until(self._day(instant))
+        for _ in range(MOST_DAYS):
+            if day is None:
+                return None
+            begin, end = self._clock.first(day * DAY), self._clock.first((day + 1) * DAY)
+            moved = [each.due for each in self._moved_to(day) if each.due <= instant]
+            own = self._rule.last_until(min(instant, end - 1))
+            if own is not None and own >= begin:
+                return max([own, *moved])
+            if moved:
+                return max(moved)
+            day = None if own is None else self._target(own, before=day)
+        return None
+
+    def count_between(self, after: int, until: int, limit: int = 10_000) -> int:
+        """Counts open stretches each at once, and what was moved to their borders."""
+        count, place = 0, after
+        targets = {day for day in (self._day(after), self._day(until)) if self._is_open(day)}
+        for _ in range(MOST_DAYS):
+            if place >= until or count >= limit:
+                break
+            stretch = self._closed.around(place + 1)
+            if stretch is None:
+                last = min(until, self._closed.next_closing(place) - 1)
+                count += self._rule.count_between(place, last, limit)
+                place = last
+            else:
+                target = self._border(stretch.begin, stretch.end)
+                targets.update(() if target is None else (target,))
+                place = stretch.end - 1
+        moved = {each.due for day in targets for each in self._moved_to(day)}
+        count += sum(after < due <= until and self._rule.last_until(due) != due for due in moved)
+        return min(count, limit)
+
+    def nominal(self, due: int) -> int:
+        return self._rule.nominal(self._inner(due))
+
+    def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
+        """What the rule says, and where this one was moved from."""
+        inner = self._inner(due)
+        notes = self._rule.notes(inner, None if previous is None else self._inner(previous))
+        if inner == due:
+            return notes
+        return (*notes, f"moved from {spell(inner, self.zone)[:16].replace('T', ' ')}, which is {self._closed.why(inner)}")
+
+    def _inner(self, due: int) -> int:
+        """The due time of the rule inside that a due time stands for."""
+        if self._rule.last_until(due) == due:
+            return due
+        return next((each.inner for each in self._moved_to(self._day(due)) if each.due == due), due)
+
+    def _day(self, instant: int) -> int:
+        """The day on the wall, an hour that is shown a second time being over."""
+        return self._clock.highest(instant) // DAY
+
+    def _is_open(self, day: int) -> bool:
+        return self._closed.around(self._clock.first(day * DAY)) is None
+
+    def _open_from(self, day: int) -> int | None:
+        """The first open day from this one on."""
+        stretch = self._closed.around(self._clock.first(day * DAY))
+        if stretch is None:
+            return day
+        return self._day(stretch.end) if stretch.end < LATEST else None
+
+    def _open_until(self, day: int) -> int | None:
+        """The last open day up to this one."""
+        stretch = self._closed.around(self._clock.first(day * DAY))
+        if stretch is None:
+            return day
+        return self._day(stretch.begin - 1) if stretch.begin > EARLIEST else None
+
+    def _border(self, begin: int, end: int) -> int | None:
+        """The open day to which a closed stretch's due times move."""
+        if self._later:
+            return self._day(end) if end < LATEST else None
+        return self._day(begin - 1) if begin > EARLIEST else None
+
+    def _target(self, own: int, *, after: int | None = None, before: int | None = None) -> int | None:
+        """The next day on which something is due, ``own`` being the rule's own next due time; of the days after or before
+        one that has been looked into."""
+        for _ in range(MOST_DAYS):
+            stretch = self._closed.around(own)
+            day = self._day(own) if stretch is None else self._border(stretch.begin, stretch.end)
+            if day is None:
+                return None
+            if (after is None or day > after) and (before is None or day < before):
+                return day
+            assert stretch is not None, "the rule's own time lies beyond the day that was looked into"
+            following = (
+                self._rule.next_after(stretch.end - 1) if after is not None else self._rule.last_until(stretch.begin - 1)
+            )
+            if following is None:
+                return None
+            own = following
+        return None
+
+    def _moved_to(self, day: int) -> Iterator[Moved]:
+        """What moves to an open day, in no order."""
+        edge = self._clock.first(day * DAY) - 1 if self._later else self._clock.first((day + 1) * DAY)
+        stretch = self._closed.around(edge)
+        if stretch is None:
+            return
+        inner = self._rule.next_after(max(stretch.begin, EARLIEST) - 1)
+        closed_day, moved = None, 0
+        while inner is not None and inner < stretch.end:
+            wall = self._clock.highest(inner)
+            moved = moved + 1 if wall // DAY == closed_day else 1
+            closed_day = wall // DAY
+            if moved > MOST_MOVED:
+                inner = self._rule.next_after(self._clock.first((closed_day + 1) * DAY) - 1)
+                continue
+            yield Moved(self._clock.first(day * DAY + wall % DAY), inner)
+            inner = self._rule.next_after(inner)
