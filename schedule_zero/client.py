@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
+from schedule_zero import closings, views
 from schedule_zero import requests as ask
-from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage, KeyRole
@@ -72,6 +72,12 @@ class CoreClient(ABC):
     async def run_schedule(self, id: str, *, args: dict[str, Any] | None = None, key: str | None = None) -> Run:
         return await self._ask(ask.RunSchedule(id=id, args=args or {}, idempotency_key=key), Run)
 
+    async def skip_occurrence(self, id: str, occurrence: str | None = None) -> Schedule:
+        return await self._ask(ask.SkipOccurrence(id=id, occurrence=occurrence), Schedule)
+
+    async def move_occurrence(self, id: str, to: str, occurrence: str | None = None) -> Schedule:
+        return await self._ask(ask.MoveOccurrence(id=id, to=to, occurrence=occurrence), Schedule)
+
     async def preview_schedule(self, id: str, *, n: int = 10, after: str | None = None) -> views.PreviewView:
         return await self._ask(ask.PreviewSchedule(id=id, n=n, after=after), views.PreviewView)
 
@@ -116,6 +122,40 @@ class CoreClient(ABC):
 
     async def change_guild_settings(self, guild_id: str, changes: dict[str, Any]) -> views.GuildSettings:
         return await self._ask(ask.PutGuildSettings(guild_id=guild_id, changes=changes), views.GuildSettings)
+
+    async def list_calendars(self, guild_id: str) -> closings.CalendarPage:
+        return await self._ask(ask.ListCalendars(guild_id=guild_id), closings.CalendarPage)
+
+    async def get_calendar(self, guild_id: str, name: str) -> closings.CalendarView:
+        return await self._ask(ask.GetCalendar(guild_id=guild_id, name=name), closings.CalendarView)
+
+    async def put_calendar(self, guild_id: str, name: str, calendar: closings.CalendarDays) -> closings.CalendarView:
+        request = ask.PutCalendar(guild_id=guild_id, name=name, calendar=calendar)
+        return await self._ask(request, closings.CalendarView)
+
+    async def delete_calendar(self, guild_id: str, name: str) -> closings.CalendarView:
+        return await self._ask(ask.DeleteCalendar(guild_id=guild_id, name=name), closings.CalendarView)
+
+    async def list_hours(self, guild_id: str) -> closings.HoursPage:
+        return await self._ask(ask.ListHours(guild_id=guild_id), closings.HoursPage)
+
+    async def get_hours(self, guild_id: str, name: str) -> closings.HoursView:
+        return await self._ask(ask.GetHours(guild_id=guild_id, name=name), closings.HoursView)
+
+    async def put_hours(self, guild_id: str, name: str, hours: closings.HoursWindows) -> closings.HoursView:
+        return await self._ask(ask.PutHours(guild_id=guild_id, name=name, hours=hours), closings.HoursView)
+
+    async def delete_hours(self, guild_id: str, name: str) -> closings.HoursView:
+        return await self._ask(ask.DeleteHours(guild_id=guild_id, name=name), closings.HoursView)
+
+    async def list_blackouts(self, guild_id: str) -> closings.BlackoutPage:
+        return await self._ask(ask.ListBlackouts(guild_id=guild_id), closings.BlackoutPage)
+
+    async def add_blackout(self, guild_id: str, blackout: closings.NewBlackout) -> closings.BlackoutView:
+        return await self._ask(ask.AddBlackout(guild_id=guild_id, blackout=blackout), closings.BlackoutView)
+
+    async def remove_blackout(self, guild_id: str, id: str) -> closings.BlackoutView:
+        return await self._ask(ask.RemoveBlackout(guild_id=guild_id, id=id), closings.BlackoutView)
 
     async def note_guild(self, guild_id: str, name: str, *, present: bool = True) -> views.Done:
         return await self._ask(ask.NoteGuild(guild_id=guild_id, name=name, present=present), views.Done)

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import msgspec
 
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
+from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
-from schedule_zero.schedule import ScheduleSpec, ScheduleState
+from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
 
 
@@ -90,6 +91,22 @@ class RunSchedule(_Request, tag="schedule.run", frozen=True):
     args: dict[str, Any] = {}
 
 
+class SkipOccurrence(_Request, tag="schedule.skip", frozen=True):
+    """Answers Schedule. One due time is left out, the next one where none is named: ``occurrence`` as a run has it
+    (``t:…``), or the instant alone."""
+
+    id: Id
+    occurrence: Word | None = None
+
+
+class MoveOccurrence(_Request, tag="schedule.move", frozen=True):
+    """Answers Schedule. One due time comes at another instant instead; ``to`` is an instant or text."""
+
+    id: Id
+    to: Text
+    occurrence: Word | None = None
+
+
 class PreviewSchedule(_Request, tag="schedule.preview", frozen=True):
     """Answers PreviewView of a saved schedule."""
 
@@ -108,6 +125,10 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
     policy: dict[str, Any] = {}
     start: Word | None = None
     until: Word | None = None
+    calendar: Word | Calendar | None = None
+    active_hours: Word | ActiveHours | None = None
+    guild_id: Id | None = None
+    """Whose named calendars and hours are meant."""
 
 
 class ReadTime(_Request, tag="time.read", frozen=True):
@@ -203,6 +224,82 @@ class PutGuildSettings(_Request, tag="guild.settings.put", frozen=True):
 
     guild_id: Id
     changes: dict[str, Any]
+
+
+class ListCalendars(_Request, tag="calendar.list", frozen=True):
+    """Answers CalendarPage."""
+
+    guild_id: Id
+
+
+class GetCalendar(_Request, tag="calendar.get", frozen=True):
+    """Answers CalendarView."""
+
+    guild_id: Id
+    name: Word
+
+
+class PutCalendar(_Request, tag="calendar.put", frozen=True):
+    """Answers CalendarView. Whoever heeds it is due accordingly from now on."""
+
+    guild_id: Id
+    name: Word
+    calendar: CalendarDays
+
+
+class DeleteCalendar(_Request, tag="calendar.delete", frozen=True):
+    """Answers CalendarView as it was. One that schedules heed stays."""
+
+    guild_id: Id
+    name: Word
+
+
+class ListHours(_Request, tag="hours.list", frozen=True):
+    """Answers HoursPage."""
+
+    guild_id: Id
+
+
+class GetHours(_Request, tag="hours.get", frozen=True):
+    """Answers HoursView."""
+
+    guild_id: Id
+    name: Word
+
+
+class PutHours(_Request, tag="hours.put", frozen=True):
+    """Answers HoursView. Whoever heeds them is due accordingly from now on."""
+
+    guild_id: Id
+    name: Word
+    hours: HoursWindows
+
+
+class DeleteHours(_Request, tag="hours.delete", frozen=True):
+    """Answers HoursView as it was. Hours that schedules heed stay."""
+
+    guild_id: Id
+    name: Word
+
+
+class ListBlackouts(_Request, tag="blackout.list", frozen=True):
+    """Answers BlackoutPage."""
+
+    guild_id: Id
+
+
+class AddBlackout(_Request, tag="blackout.add", frozen=True):
+    """Answers BlackoutView. No series of the guild is due in it; what is due but once is made up for when it ends."""
+
+    guild_id: Id
+    blackout: NewBlackout
+
+
+class RemoveBlackout(_Request, tag="blackout.remove", frozen=True):
+    """Answers BlackoutView as it was."""
+
+    guild_id: Id
+    id: Id
 
 
 class NoteGuild(_Request, tag="guild.note", frozen=True):
@@ -308,6 +405,8 @@ Request = (
     | PauseSchedule
     | ResumeSchedule
     | RunSchedule
+    | SkipOccurrence
+    | MoveOccurrence
     | PreviewSchedule
     | PreviewTrigger
     | ReadTime
@@ -322,6 +421,17 @@ Request = (
     | ListEvents
     | GetGuildSettings
     | PutGuildSettings
+    | ListCalendars
+    | GetCalendar
+    | PutCalendar
+    | DeleteCalendar
+    | ListHours
+    | GetHours
+    | PutHours
+    | DeleteHours
+    | ListBlackouts
+    | AddBlackout
+    | RemoveBlackout
     | NoteGuild
     | GetUserTimezone
     | PutUserTimezone

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from schedule_zero import closings, views
 from schedule_zero import requests as ask
-from schedule_zero import views
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
@@ -86,6 +86,8 @@ ROUTES: Final = (
     _route(ask.PauseSchedule, "POST /schedules/{id}/pause", Schedule, "Pause a schedule"),
     _route(ask.ResumeSchedule, "POST /schedules/{id}/resume", Schedule, "Resume a paused or blocked schedule"),
     _route(ask.RunSchedule, "POST /schedules/{id}/run", Run, "Run a schedule now", status=202),
+    _route(ask.SkipOccurrence, "POST /schedules/{id}/skip", Schedule, "Leave one due time out"),
+    _route(ask.MoveOccurrence, "POST /schedules/{id}/move", Schedule, "Move one due time"),
     _route(ask.PreviewSchedule, "GET /schedules/{id}/preview", views.PreviewView, "Due times of a schedule to come"),
     _route(ask.ListRuns, "GET /schedules/{schedule_id}/runs", views.RunPage, "List the runs of a schedule"),
     _route(ask.PreviewTrigger, "POST /preview", views.PreviewView, "Due times of a trigger that is not saved"),
@@ -105,6 +107,27 @@ ROUTES: Final = (
     _route(
         ask.PutGuildSettings, "PUT /guilds/{guild_id}/settings", views.GuildSettings, "Change a guild's settings",
         whole="changes",
+    ),
+    _route(ask.ListCalendars, "GET /guilds/{guild_id}/calendars", closings.CalendarPage, "List a guild's calendars"),
+    _route(ask.GetCalendar, "GET /guilds/{guild_id}/calendars/{name}", closings.CalendarView, "Show a calendar"),
+    _route(
+        ask.PutCalendar, "PUT /guilds/{guild_id}/calendars/{name}", closings.CalendarView, "Set a calendar's days",
+        whole="calendar",
+    ),
+    _route(ask.DeleteCalendar, "DELETE /guilds/{guild_id}/calendars/{name}", closings.CalendarView, "Delete a calendar"),
+    _route(ask.ListHours, "GET /guilds/{guild_id}/hours", closings.HoursPage, "List a guild's active hours"),
+    _route(ask.GetHours, "GET /guilds/{guild_id}/hours/{name}", closings.HoursView, "Show active hours"),
+    _route(
+        ask.PutHours, "PUT /guilds/{guild_id}/hours/{name}", closings.HoursView, "Set active hours", whole="hours"
+    ),
+    _route(ask.DeleteHours, "DELETE /guilds/{guild_id}/hours/{name}", closings.HoursView, "Delete active hours"),
+    _route(ask.ListBlackouts, "GET /guilds/{guild_id}/blackouts", closings.BlackoutPage, "List a guild's blackouts"),
+    _route(
+        ask.AddBlackout, "POST /guilds/{guild_id}/blackouts", closings.BlackoutView, "Add a blackout", status=201,
+        whole="blackout",
+    ),
+    _route(
+        ask.RemoveBlackout, "DELETE /guilds/{guild_id}/blackouts/{id}", closings.BlackoutView, "Remove a blackout"
     ),
     _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from schedule_zero.bounds import Id, Word
+from schedule_zero.bounds import Id, Line, Word
 from schedule_zero.trigger import Trigger
 
 Catchup = Literal["skip", "once", "all"]
@@ -59,20 +59,36 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     retry: Retry = Retry()
 
 
+DayList = Annotated[tuple[Line, ...], msgspec.Meta(max_length=1000, description="a list of at most 1000 days")]
+WindowList = Annotated[tuple[Word, ...], msgspec.Meta(max_length=100, description="a list of at most 100 windows")]
+
+
 class Calendar(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Days on which a schedule is not due: a named calendar of the guild, or dates and a country's holidays."""
+    """Days on which a schedule is not due: a named calendar of the guild, or dates and a country's holidays.
+
+    Attributes:
+        dates: days such as ``2026-12-25``, ``12-25`` for every year, ``2026-12-24/2027-01-02``; a name may stand behind each.
+        country: ISO 3166 code, perhaps with a region: ``DE``, ``DE-BY``.
+        on_clash: what becomes of a time on such a day: left out, or at the same time of the next or the last open day.
+    """
 
     name: Word | None = None
-    dates: Annotated[tuple[Word, ...], msgspec.Meta(max_length=1000, description="a list of at most 1000 days")] = ()
+    dates: DayList = ()
     country: Word | None = None
     on_clash: OnClash = "skip"
 
 
 class ActiveHours(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Hours outside which a schedule is not due: named hours of the guild, or windows written here."""
+    """Hours outside which a schedule is not due: named hours of the guild, or windows written here.
+
+    Attributes:
+        windows: such as ``MO-FR 09:00-17:00``; both times are included.
+        timezone: whose clock they are read on; None: the schedule's.
+        outside: what becomes of a time outside: left out, or when hours begin next or just before they ended.
+    """
 
     name: Word | None = None
-    windows: Annotated[tuple[Word, ...], msgspec.Meta(max_length=100, description="a list of at most 100 windows")] = ()
+    windows: WindowList = ()
     timezone: Word | None = None
     outside: OnClash = "skip"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, CalendarView, HoursPage, HoursView
 from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
@@ -321,6 +322,12 @@ View = (
     | Suggestions
     | GuildSettings
     | UserTimezone
+    | CalendarPage
+    | CalendarView
+    | HoursPage
+    | HoursView
+    | BlackoutPage
+    | BlackoutView
     | Key
     | KeyPage
     | HandlerPage

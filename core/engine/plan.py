@@ -100,9 +100,7 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
     )
     if row.calendar is None and row.active_hours is None and row.exceptions is None:
         return rule  # as nearly all are
-    return excepted(
-        rule, calendar=calendar_of(row), active_hours=active_hours_of(row), exceptions=exceptions_of(row)
-    )
+    return excepted(rule, calendar=calendar_of(row), active_hours=active_hours_of(row), exceptions=exceptions_of(row))
 
 
 def calendar_of(row: ScheduleRow) -> Calendar | None:

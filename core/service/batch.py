@@ -106,6 +106,8 @@ class Batches:
         ]
         accepted = [each for each in results if isinstance(each, Proposal)]
         if accepted:
+            for each in accepted:
+                each.row = await self._desk.as_closed(tx, each.row)
             rows = [each.row for each in accepted]
             await tx.schedules.insert(rows)
             undos = await self._desk.record_many(

@@ -30,6 +30,7 @@ from core.ledger.port import (
     Transaction,
 )
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
+from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
 from core.service.keyring import Keyring, KeyRow
 from core.timing.zones import zone
 from schedule_zero import views
@@ -51,6 +52,7 @@ FACTS_KEPT: Final = 10_000
 LOOKS: Final = 5
 GUILD: Final = "guild"
 USER: Final = "user"
+CLOSINGS: Final = "closings"
 NO_GUILD: Final = "-"
 
 V = TypeVar("V")
@@ -88,6 +90,7 @@ class Desk:
         self._changes: set[asyncio.Task[Any]] = set()
         self._facts: dict[tuple[str, str], Any] = {}
         self._forgotten = 0
+        self._unsteady: set[str] = set()
         self._when_undone: list[Callable[[], None]] = []
         self.clock = engine.clock
         self.ids: IdMaker = engine.ids
@@ -273,6 +276,22 @@ class Desk:
         if guild_id is None:
             return _NO_SETTINGS
         return await self._remembered(GUILD, guild_id, lambda text: settings_of(guild_id, text))
+
+    async def closings(self, guild_id: str | None) -> Closings:
+        """The calendars, hours and blackouts a guild keeps."""
+        return NO_CLOSINGS if guild_id is None else await self._remembered(CLOSINGS, guild_id, closings_of)
+
+    def closings_change(self, guild_id: str) -> None:
+        """What a guild keeps closed changes in this transaction: what was drafted before is looked at again."""
+        self._unsteady.add(guild_id)
+
+    async def as_closed(self, tx: Transaction, row: ScheduleRow) -> ScheduleRow:
+        """A drafted row by what its guild keeps closed now, where that may have changed since it was read."""
+        if row.guild_id is None or not (self.shared or row.guild_id in self._unsteady):
+            return row
+        kept = closings_of(await tx.notes.get(CLOSINGS, row.guild_id))
+        after = refreshed(row, kept, self.clock.now())
+        return row if after is row else msgspec.structs.replace(after, revision=row.revision)
 
     async def user_zone(self, user_id: str | None) -> str | None:
         """A person's own zone."""

@@ -12,12 +12,21 @@ from typing import Final
 import msgspec
 
 from core.engine.fleet import Fleet
-from core.engine.plan import rule_of
+from core.engine.plan import exceptions_of, rule_of
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
 from core.service.arguments import mistakes_in
+from core.service.closings import (
+    Closings,
+    blackouts_for,
+    calendar_for,
+    hours_for,
+    stored,
+    stored_exceptions,
+)
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
+from core.timing.exceptions import NONE
 from core.timing.rule import Rule
 from core.timing.say import say_length
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
@@ -30,7 +39,8 @@ NAME_LENGTH: Final = 100
 MOST_ARGS: Final = 64 * 1024  # bytes; thousands of schedules are read at once
 PAST_GRACE: Final = MINUTE
 INTERVAL_PROBES: Final = 10
-_RULE: Final = ("trigger", "timezone", "start", "until", "count")
+_RULE: Final = ("trigger", "timezone", "start", "until", "count", "calendar", "active_hours", "exceptions")
+_TRIGGER: Final = ("trigger", "timezone")
 _WORK: Final = ("handler", "method", "args")
 # What says nothing about its policy, by all that its defaults hang on: the end of months, and whether it is due once.
 _unsaid: Final[dict[tuple[str, bool], tuple[Policy, str]]] = {}
@@ -47,8 +57,8 @@ class Draft(msgspec.Struct):
 
 
 def draft(
-    spec: ScheduleSpec, *, id: str, owner_id: str, timezone: str, settings: GuildSettings, quota: Quota, fleet: Fleet,
-    now: int, before: ScheduleRow | None = None,
+    spec: ScheduleSpec, *, id: str, owner_id: str, timezone: str, settings: GuildSettings, closings: Closings,
+    quota: Quota, fleet: Fleet, now: int, before: ScheduleRow | None = None,
 ) -> Draft:  # fmt: skip
     """Check a spec and turn it into a row. ``before`` is the schedule it changes, if it does.
 
@@ -61,10 +71,14 @@ def draft(
     args = msgspec.json.encode(spec.args).decode()
     if before is None or (spec.handler, spec.method, args) != tuple(getattr(before, name) for name in _WORK):
         check_work(spec, args, fleet, quota, mistakes)
+    calendar = stored(calendar_for(spec.calendar, closings, mistakes))
+    active_hours = stored(hours_for(spec.active_hours, closings, mistakes))
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)
     row = _row(spec, read, text, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
+    row.calendar, row.active_hours = calendar, active_hours
+    row.exceptions = _exceptions(row, before, closings, now)
     rule = _compile(row, policy, read.trigger)
     if before is not None and _same_rule(row, before):
         row.words, row.next_due = before.words, before.next_due
@@ -109,14 +123,20 @@ def _row(
     )  # fmt: skip
 
 
+def _exceptions(row: ScheduleRow, before: ScheduleRow | None, closings: Closings, now: int) -> str | None:
+    """Single times that were skipped or moved belong to their rule; blackouts concern every one."""
+    same = before is not None and all(getattr(row, name) == getattr(before, name) for name in _TRIGGER)
+    kept = exceptions_of(before) if before is not None and same else NONE
+    if not closings.blackouts and kept is NONE:
+        return None
+    return stored_exceptions(msgspec.structs.replace(kept, blackouts=blackouts_for(row.handler, closings, now)))
+
+
 def _check_plain(spec: ScheduleSpec, mistakes: Mistakes) -> None:
     if spec.name is not None and not 0 < len(spec.name.strip()) <= NAME_LENGTH:
         mistakes.add("name", f"must have 1 to {NAME_LENGTH} characters")
     if spec.count is not None and not 1 <= spec.count <= 1_000_000:
         mistakes.add("count", "must lie between 1 and 1,000,000")
-    for field in ("calendar", "active_hours"):
-        if getattr(spec, field) is not None:
-            mistakes.add(field, "this version keeps no calendars and active hours; leave it out")
     if spec.after:
         mistakes.add("after", "this version has no chains; leave it out")
     entries = spec.metadata

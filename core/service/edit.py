@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from core.ledger.rows import ScheduleRow
+from core.service.closings import shown_calendar, shown_hours
 from core.service.draft import Draft
 from core.service.policy import said_in
 from core.service.shape import shaped
@@ -41,7 +42,8 @@ def spec_of(row: ScheduleRow, changes: dict[str, Any]) -> ScheduleSpec:
         "guild_id": row.guild_id, "name": row.name, "args": msgspec.json.decode(row.args), "timezone": row.timezone,
         "start": None if row.start is None else spell(row.start),
         "until": None if row.until is None else spell(row.until), "count": row.count, "policy": stored,
-        "metadata": msgspec.json.decode(row.metadata),
+        "metadata": msgspec.json.decode(row.metadata), "calendar": msgspec.to_builtins(shown_calendar(row)),
+        "active_hours": msgspec.to_builtins(shown_hours(row)),
     }  # fmt: skip
     if "trigger" in changes:  # a new rule brings its own bounds
         whole["start"] = whole["until"] = whole["count"] = None

@@ -11,6 +11,7 @@ import msgspec
 
 from core.engine.plan import rule_of
 from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
+from core.service.closings import shown_calendar, shown_hours
 from core.timing.clock import clock_of
 from core.timing.preview import preview
 from core.timing.rule import Rule
@@ -54,7 +55,7 @@ def schedule_view(
         id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
         handler=row.handler, method=row.method, args=_anything(row.args), trigger=trigger or _trigger(row.trigger),
         timezone=row.timezone, words=row.words, start=_spelled(row.start, place), until=_spelled(row.until, place),
-        count=row.count, calendar=None, active_hours=None, policy=policy, after=(), state=row.state,
+        count=row.count, calendar=shown_calendar(row), active_hours=shown_hours(row), policy=policy, after=(), state=row.state,
         next_fire_times=times, notes=notes, created_at=clock_of(place).spell(row.created),
         last_run=None if newest is None else _summary(newest, place), metadata=_strings(row.metadata),
         paused_until=_spelled(row.paused_until, place), note=row.note,

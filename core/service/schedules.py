@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from core.engine.janitor import resumed_row
-from core.engine.plan import rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
+from core.service.changing import Changing, rule_to_follow
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
@@ -21,10 +17,10 @@ from core.service.times import Times, instant_in, moment_in
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, RevisionMismatch
+from schedule_zero.errors import Conflict
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
-from schedule_zero.schedule import Policy, Schedule, ScheduleSpec, UndoToken
+from schedule_zero.schedule import Schedule, ScheduleSpec, UndoToken
 from schedule_zero.views import PreviewView
 
 
@@ -35,6 +31,7 @@ class Schedules:
         self._desk = desk
         self._room = room
         self._times = times
+        self._changing = Changing(desk)
 
     async def create(self, actor: Actor, request: ask.CreateSchedule) -> Schedule:
         made = await self.draft(actor, request.spec)
@@ -42,7 +39,9 @@ class Schedules:
         view = schedule_view(made.row, trigger=made.trigger, rule=made.rule)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            return with_undo(view, await self._save(tx, effects, actor, made.row))
+            row = await self._desk.as_closed(tx, made.row)
+            undo = await self._save(tx, effects, actor, row)
+            return with_undo(view if row is made.row else schedule_view(row), undo)
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -52,7 +51,7 @@ class Schedules:
         return schedule_view(row, newest=newest.get(row.id))
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
-        before = await self._existing(actor, request.id, request.revision)
+        before = await self._changing.existing(actor, request.id, request.revision)
         access.require_action(actor, before)
         require_fields(request.changes)
         spec = spec_of(before, request.changes)
@@ -60,29 +59,29 @@ class Schedules:
         made = await self.draft(actor, spec, before=before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            current = await self._current(tx, before)
-            after = edited(made, current, self._desk.clock.now())
+            current = await self._changing.current(tx, before)
+            after = await self._desk.as_closed(tx, edited(made, current, self._desk.clock.now()))
             if current.state == "done" and after.state != "done":
                 await self._room.require(tx, actor, after)
-            return await self._replace(tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED,
+            return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED,
                                        "schedule.update", {"changed": sorted(request.changes)})  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
     async def delete(self, actor: Actor, request: ask.DeleteSchedule) -> Schedule:
-        before = await self._existing(actor, request.id, request.revision)
+        before = await self._changing.existing(actor, request.id, request.revision)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            current = await self._current(tx, before)
-            after = self._changed(current, state="deleted", next_due=None)
+            current = await self._changing.current(tx, before)
+            after = self._changing.changed(current, state="deleted", next_due=None)
             await self._desk.cancel_waiting(tx, effects, current, "deleted")
-            return await self._replace(tx, effects, actor, current, after, EventKind.SCHEDULE_DELETED,
+            return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_DELETED,
                                        "schedule.delete")  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
     async def pause(self, actor: Actor, request: ask.PauseSchedule) -> Schedule:
-        before = await self._existing(actor, request.id, None)
+        before = await self._changing.existing(actor, request.id, None)
         if before.state not in ("active", "paused"):
             raise Conflict(f"This schedule is {before.state}; only an active one can be paused.")
         until = None
@@ -94,16 +93,18 @@ class Schedules:
             until = moment_in(request.until, "until", now=now, timezone=before.timezone, settings=settings)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            current = await self._current(tx, before)
-            after = self._changed(current, state="paused", next_due=None, paused_until=until, note=request.note)
+            current = await self._changing.current(tx, before)
+            after = self._changing.changed(
+                current, state="paused", next_due=None, paused_until=until, note=request.note
+            )
             await self._desk.cancel_waiting(tx, effects, current, "paused")
-            return await self._replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
+            return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
                                        "schedule.pause")  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
     async def resume(self, actor: Actor, request: ask.ResumeSchedule) -> Schedule:
-        before = await self._existing(actor, request.id, None)
+        before = await self._changing.existing(actor, request.id, None)
         access.require_action(actor, before)
         if before.state == "active":
             newest = await self._desk.reader.runs.newest([before.id])
@@ -111,14 +112,14 @@ class Schedules:
         if before.state not in ("paused", "blocked", "needs_owner"):
             raise Conflict(f"This schedule is {before.state}; it cannot be resumed.")
         now = self._desk.clock.now()
-        rule = _rule_of(before)
+        rule = rule_to_follow(before)
         if rule.next_after(max(now, before.last_due or 0)) is None:
             raise _nothing_left(before, rule, now)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            current = await self._current(tx, before)
+            current = await self._changing.current(tx, before)
             after = resumed_row(current, rule.next_after, now)
-            return await self._replace(tx, effects, actor, current, after, EventKind.SCHEDULE_RESUMED,
+            return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_RESUMED,
                                        "schedule.resume")  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
@@ -143,19 +144,9 @@ class Schedules:
         return draft(
             spec, id=before.id if before is not None else self._desk.ids.make("sch", now), owner_id=owner_id,
             timezone=timezone, settings=await self._desk.guild_settings(spec.guild_id),
+            closings=await self._desk.closings(spec.guild_id),
             quota=self._desk.quota(actor, spec.guild_id), fleet=self._desk.engine.fleet, now=now, before=before,
         )  # fmt: skip
-
-    async def _existing(self, actor: Actor, id: str, revision: int | None) -> ScheduleRow:
-        row = access.require_schedule(actor, await self._desk.reader.schedules.get(id), id)
-        access.require_change(actor, row)
-        if row.state == "deleted":
-            raise Conflict("This schedule is deleted; /undo or POST /undo brings it back for a while.")
-        if revision is not None and revision != row.revision:
-            raise RevisionMismatch(
-                f"The schedule has changed: it is at revision {row.revision}, not {revision}; read it again."
-            )
-        return row
 
     async def _save(self, tx: Transaction, effects: Effects, actor: Actor, row: ScheduleRow) -> UndoToken:
         await self._room.require(tx, actor, row)
@@ -165,41 +156,6 @@ class Schedules:
             raise name_taken(row) from None
         effects.schedules.append(row)
         return await self._desk.record(tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", None, row)
-
-    async def _current(self, tx: Transaction, read: ScheduleRow) -> ScheduleRow:
-        """The schedule as it is in this transaction: a tick may have moved its due time since it was read.
-
-        Raises:
-            RevisionMismatch: somebody changed its definition since it was read.
-        """
-        current = await tx.schedules.get(read.id)
-        if current is None or current.revision != read.revision:
-            raise RevisionMismatch("The schedule changed at the same moment; look at it again.")
-        return current
-
-    async def _replace(
-        self, tx: Transaction, effects: Effects, actor: Actor, before: ScheduleRow, after: ScheduleRow, kind: str,
-        action: str, data: dict[str, Any] | None = None,
-    ) -> Schedule:  # fmt: skip
-        """Write the new row over the one this transaction read, with all that belongs to a change."""
-        try:
-            await tx.schedules.replace(after, expected=before.revision)
-        except NameTaken:
-            raise name_taken(after) from None
-        undo = await self._desk.record(tx, actor, kind, action, before, after, data)
-        effects.schedules.append(after)
-        return with_undo(schedule_view(after), undo)
-
-    def _changed(self, row: ScheduleRow, **fields: Any) -> ScheduleRow:
-        now = self._desk.clock.now()
-        return msgspec.structs.replace(row, revision=row.revision + 1, updated=now, **fields)
-
-
-def _rule_of(row: ScheduleRow) -> Rule:
-    try:
-        return rule_of(row, msgspec.json.decode(row.policy, type=Policy))
-    except ValueError as error:
-        raise Conflict(f"Its rule cannot be followed any more ({error}); give it another time first.") from None
 
 
 def _nothing_left(row: ScheduleRow, rule: Rule, now: int) -> Conflict:

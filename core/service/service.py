@@ -12,6 +12,7 @@ from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
 from core.service.backlog import Backlog
 from core.service.batch import Batches
+from core.service.calendars import Calendars
 from core.service.desk import Desk
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
@@ -19,6 +20,7 @@ from core.service.guilds import Guilds
 from core.service.handlers import Handlers
 from core.service.keyring import Keyring
 from core.service.keys import Keys
+from core.service.occurrences import Occurrences
 from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules
@@ -27,6 +29,7 @@ from core.service.status import Statuses
 from core.service.times import Times
 from core.service.undo import Undoing
 from core.service.watching import Watching
+from schedule_zero import closings
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Malformed
@@ -52,6 +55,14 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.RetryRun: Run,
     ask.PutGuildSettings: GuildSettings,
     ask.PutUserTimezone: UserTimezone,
+    ask.SkipOccurrence: Schedule,
+    ask.MoveOccurrence: Schedule,
+    ask.PutCalendar: closings.CalendarView,
+    ask.DeleteCalendar: closings.CalendarView,
+    ask.PutHours: closings.HoursView,
+    ask.DeleteHours: closings.HoursView,
+    ask.AddBlackout: closings.BlackoutView,
+    ask.RemoveBlackout: closings.BlackoutView,
     ask.NoteGuild: Done,
     ask.DrainHandler: HandlerView,
     ask.ResumeHandler: HandlerView,
@@ -75,6 +86,7 @@ class Service:
         runs, undoing = Runs(desk), Undoing(desk, room)
         self.keyring = desk.keyring
         handlers, backlog = Handlers(desk), Backlog(desk)
+        calendars, occurrences = Calendars(desk), Occurrences(desk)
         self.guilds = Guilds(desk)
         self.keys = Keys(desk)
         self._watching = Watching(desk)
@@ -89,6 +101,8 @@ class Service:
             ask.DeleteSchedule: schedules.delete,
             ask.PauseSchedule: schedules.pause,
             ask.ResumeSchedule: schedules.resume,
+            ask.SkipOccurrence: occurrences.skip,
+            ask.MoveOccurrence: occurrences.move,
             ask.PreviewSchedule: schedules.preview,
             ask.SuggestSchedules: finding.suggest,
             ask.RunSchedule: runs.run_now,
@@ -104,6 +118,17 @@ class Service:
             ask.ListEvents: self._watching.page,
             ask.GetGuildSettings: self.guilds.get,
             ask.PutGuildSettings: self.guilds.put,
+            ask.ListCalendars: calendars.calendars,
+            ask.GetCalendar: calendars.calendar,
+            ask.PutCalendar: calendars.put_calendar,
+            ask.DeleteCalendar: calendars.delete_calendar,
+            ask.ListHours: calendars.hours_page,
+            ask.GetHours: calendars.hours,
+            ask.PutHours: calendars.put_hours,
+            ask.DeleteHours: calendars.delete_hours,
+            ask.ListBlackouts: calendars.blackouts,
+            ask.AddBlackout: calendars.add_blackout,
+            ask.RemoveBlackout: calendars.remove_blackout,
             ask.NoteGuild: self.guilds.note,
             ask.GetUserTimezone: self.guilds.get_user_zone,
             ask.PutUserTimezone: self.guilds.put_user_zone,

@@ -9,11 +9,13 @@ import msgspec
 from core.engine.plan import rule_of
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
-from core.service.policy import policy_for
+from core.service.policy import Mistakes, policy_for
 from core.timing import preview as previews
 from core.timing.combine import combine, started
 from core.timing.compile import compile_rule, month_end_of
+from core.timing.exceptions import Exceptions, excepted
 from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.rule import EARLIEST, LATEST, Rule
 from core.timing.say import say
@@ -190,7 +192,7 @@ class Times:
         policy = policy_for(request.policy, understood.trigger, understood.month_end)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
         until = instant_in(request.until, "until", 0) if request.until else understood.until
-        rule = _rule(understood.trigger, timezone, now, policy, start, until)
+        rule = await self._excepted(request, _rule(understood.trigger, timezone, now, policy, start, until), actor, now)
         n = require_n(request.n)
         if understood.count is not None:
             n = min(n, understood.count)
@@ -198,6 +200,22 @@ class Times:
             fires=fires(rule, now, n), trigger=understood.trigger, timezone=rule.zone.key,
             words=said(understood, timezone, settings),
         )  # fmt: skip
+
+    async def _excepted(self, request: PreviewTrigger, rule: Rule, actor: Actor, now: int) -> Rule:
+        """A rule with the calendar and the hours it is asked about with, and the blackouts of its guild."""
+        if request.guild_id is not None:
+            access.require_guild(actor, request.guild_id, change=False)
+        elif request.calendar is None and request.active_hours is None:
+            return rule
+        closings, mistakes = await self._desk.closings(request.guild_id), Mistakes()
+        calendar = calendar_for(request.calendar, closings, mistakes)
+        hours = hours_for(request.active_hours, closings, mistakes)
+        mistakes.raise_any()
+        exceptions = Exceptions(blackouts=blackouts_for("", closings, now))
+        try:
+            return excepted(rule, calendar=calendar, active_hours=hours, exceptions=exceptions)
+        except ValueError as error:
+            raise _invalid(error) from None
 
     def preview_row(self, row: ScheduleRow, n: int, after: int) -> PreviewView:
         """What a saved schedule will do."""

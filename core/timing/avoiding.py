@@ -112,13 +112,24 @@ class Avoiding:
         return notes
 
     def _left_out(self, previous: int, due: int) -> str | None:
-        first = self._rule.next_after(previous)
-        if first is None or first >= due:
+        first = self._first_closed(previous, due)
+        if first is None:
             return None
-        count = self._rule.count_between(previous, due - 1)
+        count = self._rule.count_between(previous, due - 1) - self.count_between(previous, due - 1)
         at = spell(first, self.zone)[:16].replace("T", " ")
         why = self._closures.why(first)
         return f"{at} is {why}, and left out" + (f", with {count - 1} more before this one" if count > 1 else "")
+
+    def _first_closed(self, after: int, before: int) -> int | None:
+        """The first due time of the rule inside that is left out between two instants."""
+        for _ in range(MOST_STRETCHES):
+            first = self._rule.next_after(after)
+            if first is None or first >= before:
+                return None
+            if self._closures.around(first) is not None:
+                return first
+            after = self._closures.next_closing(first) - 1
+        return None
 
     def _inner(self, due: int) -> int:
         """The due time of the rule inside that a due time stands for: itself, or the last that fell into the stretch

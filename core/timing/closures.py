@@ -78,7 +78,9 @@ class Closures:
         for part in self._parts:
             stretch = part.around(instant)
             if stretch is not None:
-                found = stretch if found is None else Stretch(min(found.begin, stretch.begin), max(found.end, stretch.end))
+                found = (
+                    stretch if found is None else Stretch(min(found.begin, stretch.begin), max(found.end, stretch.end))
+                )
         return found
 
 

@@ -112,7 +112,10 @@ class Rolling:
         notes = self._rule.notes(inner, None if previous is None else self._inner(previous))
         if inner == due:
             return notes
-        return (*notes, f"moved from {spell(inner, self.zone)[:16].replace('T', ' ')}, which is {self._closed.why(inner)}")
+        return (
+            *notes,
+            f"moved from {spell(inner, self.zone)[:16].replace('T', ' ')}, which is {self._closed.why(inner)}",
+        )
 
     def _inner(self, due: int) -> int:
         """The due time of the rule inside that a due time stands for."""
@@ -159,7 +162,9 @@ class Rolling:
                 return day
             assert stretch is not None, "the rule's own time lies beyond the day that was looked into"
             following = (
-                self._rule.next_after(stretch.end - 1) if after is not None else self._rule.last_until(stretch.begin - 1)
+                self._rule.next_after(stretch.end - 1)
+                if after is not None
+                else self._rule.last_until(stretch.begin - 1)
             )
             if following is None:
                 return None

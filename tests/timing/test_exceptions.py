@@ -25,7 +25,16 @@ ZONES = (
     "America/St_Johns", "Pacific/Chatham", "America/Santiago", "Asia/Beirut", "Africa/Casablanca", "UTC",
 )  # fmt: skip
 STARTS = ("2026-03-20T00:00:00Z", "2026-04-01T00:00:00Z", "2026-10-15T00:00:00Z", "2026-12-15T00:00:00Z")
-CRONS = ("0 9 * * *", "30 2 * * *", "0 */7 * * *", "15 8,20 * * MON-FRI", "0 9 1 * *", "*/30 * * * *", "0 0 * * SAT", "0 23 * * *")
+CRONS = (
+    "0 9 * * *",
+    "30 2 * * *",
+    "0 */7 * * *",
+    "15 8,20 * * MON-FRI",
+    "0 9 1 * *",
+    "*/30 * * * *",
+    "0 0 * * SAT",
+    "0 23 * * *",
+)
 EVERY = ("PT7H", "P1D", "PT50M")
 WINDOWS = (
     ["MO-FR 09:00-17:00"], ["22:00-06:00"], ["SA,SU 10:00-14:00", "MO 00:00-24:00"], ["00:00-24:00"],
@@ -135,9 +144,7 @@ def test_skipped_and_moved_times_leave_the_rest_of_the_series_as_it_is(case: Cas
     left = [due for due in dues if due not in gone]
     moved = data.draw(st.sampled_from(left)) if left else None
     to = case.start + data.draw(st.integers(1, 20 * 24)) * HOUR + 1
-    amended = Amended(
-        rule, {rule.nominal(due) for due in gone}, {} if moved is None else {rule.nominal(moved): to}
-    )
+    amended = Amended(rule, {rule.nominal(due) for due in gone}, {} if moved is None else {rule.nominal(moved): to})
     expected = {due for due in case.within(set(rule.upcoming(case.start, 4000)))} - gone - {moved}
     keeps(amended, case.within(expected | (set() if moved is None else {to})), case)
     if moved is not None:

@@ -1,0 +1,174 @@
+"""Closings: what a guild keeps of calendars, active hours and blackouts, and what of it a schedule is made with.
+
+Pure. A schedule's row holds its calendar and its hours whole; what changes here is written into the rows that use it, in
+the same transaction (``closing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from core.engine.plan import active_hours_of, calendar_of, exceptions_of, rule_of
+from core.ledger.rows import ScheduleRow
+from core.service.policy import Mistakes
+from core.timing.exceptions import Exceptions
+from schedule_zero.schedule import ActiveHours, Calendar, Policy
+
+MESSAGES: Final = "discord"
+"""The handler whose work are messages."""
+
+Scope = Literal["all", "messages", "jobs"]
+
+
+class StoredBlackout(msgspec.Struct, frozen=True):
+    """A stretch of time in which a guild wants nothing done. Instants are microseconds."""
+
+    begin: int
+    end: int
+    reason: str
+    scope: Scope
+
+
+class Closings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One guild's document. Calendars and hours by name, blackouts by id."""
+
+    calendars: dict[str, Calendar] = {}
+    hours: dict[str, ActiveHours] = {}
+    blackouts: dict[str, StoredBlackout] = {}
+
+
+NO_CLOSINGS: Final = Closings()
+_encode: Final = msgspec.json.Encoder().encode
+_policy: Final = msgspec.json.Decoder(Policy).decode
+
+
+def closings_of(text: str | None) -> Closings:
+    """A guild's document from its stored JSON."""
+    return NO_CLOSINGS if text is None else msgspec.json.decode(text, type=Closings)
+
+
+def calendar_for(asked: str | Calendar | None, closings: Closings, mistakes: Mistakes) -> Calendar | None:
+    """The days off a schedule is made with, whole."""
+    asked = Calendar(name=asked) if isinstance(asked, str) else asked
+    if asked is None:
+        return None
+    if asked.name is None:
+        if not asked.dates and asked.country is None:
+            mistakes.add("calendar", "needs a name, dates or a country")
+        return asked
+    kept = closings.calendars.get(asked.name)
+    if asked.dates or asked.country is not None:
+        mistakes.add("calendar", "has a name, or dates and a country of its own, not both")
+    elif kept is None:
+        mistakes.add("calendar", f"there is no calendar {asked.name!r}; {_known(closings.calendars)}")
+    else:
+        return msgspec.structs.replace(kept, name=asked.name, on_clash=asked.on_clash)
+    return None
+
+
+def hours_for(asked: str | ActiveHours | None, closings: Closings, mistakes: Mistakes) -> ActiveHours | None:
+    """The active hours a schedule is made with, whole."""
+    asked = ActiveHours(name=asked) if isinstance(asked, str) else asked
+    if asked is None:
+        return None
+    if asked.name is None:
+        if not asked.windows:
+            mistakes.add("active_hours", "needs a name, or windows such as 'MO-FR 09:00-17:00'")
+        return asked
+    kept = closings.hours.get(asked.name)
+    if asked.windows:
+        mistakes.add("active_hours", "has a name, or windows of its own, not both")
+    elif kept is None:
+        mistakes.add("active_hours", f"there are no hours {asked.name!r}; {_known(closings.hours)}")
+    else:
+        return msgspec.structs.replace(kept, name=asked.name, outside=asked.outside)
+    return None
+
+
+def _known(named: Mapping[str, object]) -> str:
+    return f"known are {', '.join(sorted(named))}" if named else "this server has none yet"
+
+
+def blackouts_for(handler: str, closings: Closings, now: int) -> tuple[tuple[int, int, str], ...]:
+    """The blackouts that concern a schedule of this handler and are not over, in order."""
+    kind = "messages" if handler == MESSAGES else "jobs"
+    found = [
+        (each.begin, each.end, each.reason)
+        for each in closings.blackouts.values()
+        if each.scope in ("all", kind) and each.end > now
+    ]
+    return tuple(sorted(found))
+
+
+def stored_exceptions(exceptions: Exceptions) -> str | None:
+    """Exceptions as a row holds them."""
+    empty = not (exceptions.skipped or exceptions.moved or exceptions.blackouts)
+    return None if empty else _encode(exceptions).decode()
+
+
+def stored(value: Calendar | ActiveHours | None) -> str | None:
+    """A calendar or hours as a row holds them."""
+    return None if value is None else _encode(value).decode()
+
+
+def shown_calendar(row: ScheduleRow) -> Calendar | None:
+    """The days off of a schedule as somebody asked for them: those that go by a name, by that alone."""
+    calendar = calendar_of(row)
+    if calendar is None or calendar.name is None:
+        return calendar
+    return Calendar(name=calendar.name, on_clash=calendar.on_clash)
+
+
+def shown_hours(row: ScheduleRow) -> ActiveHours | None:
+    """The active hours of a schedule as somebody asked for them."""
+    hours = active_hours_of(row)
+    return hours if hours is None or hours.name is None else ActiveHours(name=hours.name, outside=hours.outside)
+
+
+def renewed(row: ScheduleRow, closings: Closings, now: int) -> ScheduleRow:
+    """A row with what its guild keeps now; the same row where nothing of it has changed.
+
+    What goes by a name that is gone keeps what it had.
+    """
+    calendar, hours, exceptions = calendar_of(row), active_hours_of(row), exceptions_of(row)
+    if calendar is not None and calendar.name in closings.calendars:
+        kept = closings.calendars[calendar.name]
+        calendar = msgspec.structs.replace(kept, name=calendar.name, on_clash=calendar.on_clash)
+    if hours is not None and hours.name in closings.hours:
+        kept_hours = closings.hours[hours.name]
+        hours = msgspec.structs.replace(kept_hours, name=hours.name, outside=hours.outside)
+    over = tuple(each for each in exceptions.blackouts if each[1] <= now)  # gone from the document, and over
+    coming = blackouts_for(row.handler, closings, now)
+    if coming != tuple(each for each in exceptions.blackouts if each not in over):
+        exceptions = msgspec.structs.replace(exceptions, blackouts=coming)
+    changed = {
+        "calendar": stored(calendar), "active_hours": stored(hours), "exceptions": stored_exceptions(exceptions),
+    }  # fmt: skip
+    if all(getattr(row, name) == value for name, value in changed.items()):
+        return row
+    return msgspec.structs.replace(row, **changed, revision=row.revision + 1, updated=now)
+
+
+def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
+    """A schedule by what its guild keeps now, with its next due time; the same row where that changes nothing.
+
+    A due time behind now stays due if it still is one. One that is left no time at all is blocked, so that its owner hears
+    of it.
+    """
+    after = renewed(row, kept, now)
+    if after is row or row.state != "active":
+        return after
+    try:
+        rule = rule_of(after, _policy(after.policy))
+    except ValueError:  # it could not be followed before, either; whoever ticks it says so
+        return after
+    pending = row.next_due
+    if pending is not None and pending <= now and rule.next_after(pending - 1) == pending:
+        return after
+    after.next_due = rule.next_after(max(now, row.last_due or 0))
+    if after.next_due is None:
+        after.state, after.note = "blocked", "its calendar, its hours or a blackout leave it no time to come"
+    return after

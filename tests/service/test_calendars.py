@@ -1,0 +1,260 @@
+"""What guilds keep closed, and what it does to the schedules that heed it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
+from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
+from schedule_zero.instant import MINUTE
+from schedule_zero.requests import PreviewTrigger
+from schedule_zero.schedule import ActiveHours, Calendar
+from schedule_zero.trigger import CronTrigger, DateTrigger
+from tests.engine.house import House
+from tests.service.people import ADMIN, ANNA, MOD, STRANGER, as_, post
+
+DAILY = CronTrigger(expression="0 9 * * *")
+HALF_HOURLY = CronTrigger(expression="*/30 * * * *")
+ICS = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//test//test//EN
+BEGIN:VEVENT
+UID:1
+DTSTART;VALUE=DATE:20260305
+DTEND;VALUE=DATE:20260307
+SUMMARY:Retreat
+END:VEVENT
+BEGIN:VEVENT
+UID:2
+DTSTART;VALUE=DATE:20200501
+RRULE:FREQ=YEARLY
+SUMMARY:Labour Day
+END:VEVENT
+BEGIN:VEVENT
+UID:3
+DTSTART:20260304T100000Z
+SUMMARY:A meeting is no day off
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def days(times: tuple[str, ...]) -> list[str]:
+    return [time[5:10] for time in times]
+
+
+async def test_a_schedule_is_not_due_on_the_days_of_a_calendar(house: House) -> None:
+    made = await post(house, MOD, trigger=DAILY, calendar=Calendar(dates=("2026-03-05", "03-07 Opening")))
+    assert days(made.next_fire_times) == ["03-04", "03-06", "03-08", "03-09", "03-10"]
+    assert "2026-03-07 09:00 is Opening, and left out" in made.notes
+
+
+async def test_a_time_on_a_day_off_comes_on_the_next_open_day_or_the_last(house: House) -> None:
+    weekly = CronTrigger(expression="0 9 * * THU")
+    off = Calendar(dates=("2026-03-05/2026-03-06 Retreat",), on_clash="later")
+    later = await post(house, MOD, trigger=weekly, calendar=off)
+    assert later.next_fire_times[0].startswith("2026-03-07T09:00")
+    assert later.notes[0] == "moved from 2026-03-05 09:00, which is Retreat"
+    earlier = await post(house, MOD, trigger=weekly, calendar=Calendar(dates=("2026-03-05",), on_clash="earlier"))
+    assert earlier.next_fire_times[0].startswith("2026-03-04T09:00")
+
+
+async def test_holidays_of_a_country_are_days_off_by_their_names(house: House) -> None:
+    made = await post(
+        house,
+        MOD,
+        trigger=DAILY,
+        timezone="Europe/Berlin",
+        calendar=Calendar(country="DE"),
+        start="2026-04-02T00:00:00Z",
+    )
+    assert days(made.next_fire_times)[:2] == ["04-02", "04-04"]
+    assert "2026-04-03 09:00 is Good Friday, and left out" in made.notes
+
+
+async def test_hours_decide_what_comes_of_a_time_outside_them(house: House) -> None:
+    evening = CronTrigger(expression="0 20 * * *")
+    windows = ("MO-FR 09:00-17:00",)
+    with pytest.raises(Invalid, match="never due"):
+        await post(house, MOD, trigger=evening, active_hours=ActiveHours(windows=windows))
+    later = await post(house, MOD, trigger=evening, active_hours=ActiveHours(windows=windows, outside="later"))
+    assert [time[5:16] for time in later.next_fire_times[:4]] == [
+        "03-04T09:00", "03-05T09:00", "03-06T09:00", "03-09T09:00",
+    ]  # fmt: skip
+    earlier = await post(house, MOD, trigger=evening, active_hours=ActiveHours(windows=windows, outside="earlier"))
+    assert earlier.next_fire_times[0].startswith("2026-03-03T17:00")
+
+
+async def test_page_not_updated_when_hours_change(house: House) -> None:
+    """A schedule is due by new hours as soon as they are saved, and says so."""
+    admin = as_(house, ADMIN)
+    await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 09:00-17:00",)))
+    made = await post(house, MOD, trigger=HALF_HOURLY, active_hours="office")
+    assert made.next_fire_times[0].startswith("2026-03-03T12:30")
+    await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 15:00-16:00",)))
+    now = await house.client.get_schedule(made.id)
+    assert now.next_fire_times[0].startswith("2026-03-03T15:00")
+    assert now.revision == made.revision + 1
+    assert now.active_hours == ActiveHours(name="office")
+    row = await house.ledger.reader.schedules.get(made.id)
+    assert row is not None and row.next_due == house.clock.now() // MINUTE // 60 * 60 * MINUTE + 3 * 60 * MINUTE
+
+
+async def test_what_goes_by_a_name_is_refused_where_there_is_none_of_it(house: House) -> None:
+    with pytest.raises(Invalid) as caught:
+        await post(house, MOD, trigger=DAILY, calendar="bank-holidays")
+    assert caught.value.errors[0].field == "calendar"
+    await as_(house, ADMIN).put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
+    with pytest.raises(Invalid, match="known are ours"):
+        await post(house, MOD, trigger=DAILY, calendar="bank-holidays")
+    named = await post(house, MOD, trigger=DAILY, calendar={"name": "ours", "on_clash": "later"})
+    assert named.calendar == Calendar(name="ours", on_clash="later")
+
+
+async def test_a_calendar_that_schedules_heed_stays(house: House) -> None:
+    admin = as_(house, ADMIN)
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
+    made = await post(house, MOD, trigger=DAILY, calendar="ours")
+    with pytest.raises(Conflict, match="1 schedule heeds it"):
+        await admin.delete_calendar("1", "ours")
+    assert (await admin.get_calendar("1", "ours")).used_by == 1
+    await as_(house, MOD).delete_schedule(made.id)
+    assert (await admin.delete_calendar("1", "ours")).name == "ours"
+    with pytest.raises(NotFound):
+        await admin.get_calendar("1", "ours")
+
+
+async def test_an_icalendar_file_brings_its_whole_days(house: House) -> None:
+    view = await as_(house, ADMIN).put_calendar("1", "club", CalendarDays(ics=ICS))
+    assert view.dates == ("2026-03-05/2026-03-06 Retreat", "05-01 Labour Day")
+    assert view.next_days[:3] == ("2026-03-05 Retreat", "2026-03-06 Retreat", "2026-05-01 Labour Day")
+    with pytest.raises(Invalid, match="no iCalendar file"):
+        await as_(house, ADMIN).put_calendar("1", "club", CalendarDays(ics="hello"))
+
+
+@pytest.mark.parametrize(
+    ("calendar", "said"),
+    [
+        (CalendarDays(dates=("2026-02-30",)), "no day that exists"),
+        (CalendarDays(country="XX"), "no holidays of 'XX'"),
+        (CalendarDays(country="DE-ZZ"), "no region 'ZZ'"),
+        (CalendarDays(), "at least one day"),
+        (CalendarDays(dates=("2026-03-05/2026-03-01",)), "no span"),
+    ],
+)
+async def test_a_calendar_that_cannot_be_is_refused_in_one_sentence(house: House, calendar: Any, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        await as_(house, ADMIN).put_calendar("1", "ours", calendar)
+
+
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        ((), "no window"),
+        (("9 to 5",), "no window"),
+        (("MO-XX 09:00-17:00",), "no day of the week"),
+        (("25:00-26:00",), "no time of day"),
+    ],
+)
+async def test_hours_that_cannot_be_are_refused_in_one_sentence(house: House, windows: Any, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        await as_(house, ADMIN).put_hours("1", "office", HoursWindows(windows=windows))
+
+
+async def test_in_a_blackout_no_series_is_due_and_a_single_time_comes_when_it_ends(house: House) -> None:
+    series = await post(house, MOD, trigger=DAILY)
+    once = await post(house, MOD, trigger=DateTrigger(at="2026-03-05T08:00:00Z"))
+    added = await as_(house, ADMIN).add_blackout(
+        "1", NewBlackout(begin="2026-03-04T00:00:00Z", end="2026-03-06T00:00:00Z", reason="Freeze")
+    )
+    assert days((await house.client.get_schedule(series.id)).next_fire_times)[:2] == ["03-06", "03-07"]
+    moved = await house.client.get_schedule(once.id)
+    assert moved.next_fire_times[0].startswith("2026-03-06T00:00")
+    assert moved.notes == ("moved from 2026-03-05 08:00, which is Freeze",)
+    assert [each.id for each in (await as_(house, ADMIN).list_blackouts("1")).items] == [added.id]
+    later = await post(house, MOD, trigger=DAILY)
+    assert days(later.next_fire_times)[0] == "03-06", "a new schedule heeds it as well"
+    await as_(house, ADMIN).remove_blackout("1", added.id)
+    assert days((await house.client.get_schedule(series.id)).next_fire_times)[0] == "03-04"
+    assert (await house.client.get_schedule(once.id)).next_fire_times[0].startswith("2026-03-05T08:00")
+
+
+async def test_a_blackout_of_jobs_leaves_messages_alone(house: House) -> None:
+    message = await post(house, MOD, trigger=DAILY)
+    job = await house.schedule(DAILY, guild_id="1")
+    await as_(house, ADMIN).add_blackout(
+        "1", NewBlackout(begin="2026-03-04T00:00:00Z", end="2026-03-06T00:00:00Z", scope="jobs")
+    )
+    assert days((await house.client.get_schedule(message.id)).next_fire_times)[0] == "03-04"
+    assert days((await house.client.get_schedule(job.id)).next_fire_times)[0] == "03-06"
+
+
+async def test_a_single_time_that_is_left_none_is_blocked_and_its_owner_told(house: House) -> None:
+    admin = as_(house, ADMIN)
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-04-01",)))
+    once = await post(house, MOD, trigger=DateTrigger(at="2026-03-05T08:00:00Z"), calendar="ours")
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
+    now = await house.client.get_schedule(once.id)
+    assert now.state == "blocked" and "leave it no time" in (now.note or "")
+    assert (await house.heard("schedule.blocked")).schedule_id == once.id
+
+
+async def test_only_who_manages_the_server_closes_anything_and_only_there(house: House) -> None:
+    calendar, hours = CalendarDays(dates=("2026-03-05",)), HoursWindows(windows=("09:00-17:00",))
+    blackout = NewBlackout(begin="tomorrow", end="in 3 days")
+    for actor, error in ((ANNA, Forbidden), (MOD, Forbidden), (STRANGER, NotFound)):
+        client = as_(house, actor)
+        with pytest.raises(error):
+            await client.put_calendar("1", "ours", calendar)
+        with pytest.raises(error):
+            await client.put_hours("1", "ours", hours)
+        with pytest.raises(error):
+            await client.add_blackout("1", blackout)
+    with pytest.raises(NotFound):
+        await as_(house, STRANGER).list_calendars("1")
+    assert (await as_(house, ANNA).list_calendars("1")).items == ()
+
+
+async def test_one_guilds_closings_change_nothing_elsewhere(house: House) -> None:
+    here = await post(house, MOD, trigger=DAILY)
+    there = await post(house, STRANGER, trigger=DAILY)
+    await house.client.add_blackout("2", NewBlackout(begin="2026-03-04T00:00:00Z", end="2026-03-06T00:00:00Z"))
+    assert days((await house.client.get_schedule(here.id)).next_fire_times)[0] == "03-04"
+    assert days((await house.client.get_schedule(there.id)).next_fire_times)[0] == "03-06"
+
+
+async def test_there_is_a_number_of_calendars_a_guild_may_have(house: House) -> None:
+    admin = as_(house, ADMIN)
+    for number in range(50):
+        await admin.put_calendar("1", f"c{number}", CalendarDays(dates=("2026-03-05",)))
+    with pytest.raises(QuotaExceeded):
+        await admin.put_calendar("1", "one more", CalendarDays(dates=("2026-03-05",)))
+    await admin.put_calendar("1", "c7", CalendarDays(dates=("2026-03-06",)))
+
+
+async def test_a_preview_heeds_what_it_is_asked_about_with(house: House) -> None:
+    await as_(house, ADMIN).put_calendar("1", "ours", CalendarDays(dates=("2026-03-05 Retreat",)))
+    view = await as_(house, ADMIN).send(
+        PreviewTrigger(
+            trigger=DAILY, n=3, calendar="ours", guild_id="1", active_hours=ActiveHours(windows=("WE-SU 08:00-10:00",))
+        )
+    )
+    assert days(tuple(fire.local for fire in view.fires)) == ["03-04", "03-06", "03-07"]
+    assert "2026-03-05 09:00 is Retreat, and left out" in view.fires[1].notes
+
+
+async def test_an_edit_of_something_else_keeps_calendar_and_hours(house: House) -> None:
+    made = await post(
+        house,
+        MOD,
+        trigger=DAILY,
+        calendar=Calendar(dates=("2026-03-05",)),
+        active_hours=ActiveHours(windows=("08:00-10:00",)),
+    )
+    renamed = await as_(house, MOD).patch_schedule(made.id, {"name": "standup"})
+    assert (renamed.calendar, renamed.active_hours) == (made.calendar, made.active_hours)
+    assert renamed.next_fire_times == made.next_fire_times
+    without = await as_(house, MOD).patch_schedule(made.id, {"calendar": None})
+    assert without.calendar is None and days(without.next_fire_times)[1] == "03-05"
