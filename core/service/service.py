@@ -81,57 +81,29 @@ class Service:
     ) -> None:  # fmt: skip
         """``parts``: how the parts outside the engine are doing, for status; ``keyring``: where the doors look keys up."""
         desk = self._desk = Desk(engine, governor, keyring or Keyring())
-        times, room = Times(desk), Room(desk)
-        schedules, finding = Schedules(desk, room, times), Finding(desk)
-        runs, undoing = Runs(desk), Undoing(desk, room)
         self.keyring = desk.keyring
-        handlers, backlog = Handlers(desk), Backlog(desk)
-        calendars, occurrences = Calendars(desk), Occurrences(desk)
         self.guilds = Guilds(desk)
         self.keys = Keys(desk)
         self._watching = Watching(desk)
         self._feeding = Feeding(desk)
         self._statuses = Statuses(desk, parts)
-        self._use_cases: dict[type, UseCase] = {
-            ask.CreateSchedule: schedules.create,
-            ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
-            ask.GetSchedule: schedules.get,
-            ask.ListSchedules: finding.page,
-            ask.PatchSchedule: schedules.patch,
-            ask.DeleteSchedule: schedules.delete,
-            ask.PauseSchedule: schedules.pause,
-            ask.ResumeSchedule: schedules.resume,
-            ask.SkipOccurrence: occurrences.skip,
-            ask.MoveOccurrence: occurrences.move,
-            ask.PreviewSchedule: schedules.preview,
-            ask.SuggestSchedules: finding.suggest,
-            ask.RunSchedule: runs.run_now,
-            ask.ListRuns: runs.page,
-            ask.GetRun: runs.get,
-            ask.CancelRun: runs.cancel,
-            ask.RetryRun: runs.retry,
-            ask.PreviewTrigger: times.preview,
-            ask.ReadTime: times.read,
-            ask.SuggestTimes: times.suggest,
-            ask.SuggestZones: times.zones,
-            ask.Undo: undoing.undo,
-            ask.ListEvents: self._watching.page,
+        self._use_cases: dict[type, UseCase] = (
+            _about_schedules(desk) | _about_closings(desk) | self._about_guilds() | self._about_the_service()
+        )
+
+    def _about_guilds(self) -> dict[type, UseCase]:
+        return {
             ask.GetGuildSettings: self.guilds.get,
             ask.PutGuildSettings: self.guilds.put,
-            ask.ListCalendars: calendars.calendars,
-            ask.GetCalendar: calendars.calendar,
-            ask.PutCalendar: calendars.put_calendar,
-            ask.DeleteCalendar: calendars.delete_calendar,
-            ask.ListHours: calendars.hours_page,
-            ask.GetHours: calendars.hours,
-            ask.PutHours: calendars.put_hours,
-            ask.DeleteHours: calendars.delete_hours,
-            ask.ListBlackouts: calendars.blackouts,
-            ask.AddBlackout: calendars.add_blackout,
-            ask.RemoveBlackout: calendars.remove_blackout,
             ask.NoteGuild: self.guilds.note,
             ask.GetUserTimezone: self.guilds.get_user_zone,
             ask.PutUserTimezone: self.guilds.put_user_zone,
+        }
+
+    def _about_the_service(self) -> dict[type, UseCase]:
+        handlers, backlog = Handlers(self._desk), Backlog(self._desk)
+        return {
+            ask.ListEvents: self._watching.page,
             ask.NewKey: self.keys.new,
             ask.ListKeys: self.keys.page,
             ask.RevokeKey: self.keys.revoke,
@@ -176,3 +148,50 @@ class Service:
             schedule_zero.errors.ScheduleZeroError: the refusal, with its sentence.
         """
         return await self._feeding.open(actor, wish)
+
+
+def _about_schedules(desk: Desk) -> dict[type, UseCase]:
+    times, room = Times(desk), Room(desk)
+    schedules, finding, runs = Schedules(desk, room, times), Finding(desk), Runs(desk)
+    occurrences = Occurrences(desk)
+    return {
+        ask.CreateSchedule: schedules.create,
+        ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
+        ask.GetSchedule: schedules.get,
+        ask.ListSchedules: finding.page,
+        ask.PatchSchedule: schedules.patch,
+        ask.DeleteSchedule: schedules.delete,
+        ask.PauseSchedule: schedules.pause,
+        ask.ResumeSchedule: schedules.resume,
+        ask.SkipOccurrence: occurrences.skip,
+        ask.MoveOccurrence: occurrences.move,
+        ask.PreviewSchedule: schedules.preview,
+        ask.SuggestSchedules: finding.suggest,
+        ask.Undo: Undoing(desk, room).undo,
+        ask.RunSchedule: runs.run_now,
+        ask.ListRuns: runs.page,
+        ask.GetRun: runs.get,
+        ask.CancelRun: runs.cancel,
+        ask.RetryRun: runs.retry,
+        ask.PreviewTrigger: times.preview,
+        ask.ReadTime: times.read,
+        ask.SuggestTimes: times.suggest,
+        ask.SuggestZones: times.zones,
+    }
+
+
+def _about_closings(desk: Desk) -> dict[type, UseCase]:
+    calendars = Calendars(desk)
+    return {
+        ask.ListCalendars: calendars.calendars,
+        ask.GetCalendar: calendars.calendar,
+        ask.PutCalendar: calendars.put_calendar,
+        ask.DeleteCalendar: calendars.delete_calendar,
+        ask.ListHours: calendars.hours_page,
+        ask.GetHours: calendars.hours,
+        ask.PutHours: calendars.put_hours,
+        ask.DeleteHours: calendars.delete_hours,
+        ask.ListBlackouts: calendars.blackouts,
+        ask.AddBlackout: calendars.add_blackout,
+        ask.RemoveBlackout: calendars.remove_blackout,
+    }

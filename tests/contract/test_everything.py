@@ -12,6 +12,7 @@ import pytest
 from schedule_zero import requests as ask
 from schedule_zero.answers import ANSWERS
 from schedule_zero.client import CoreClient
+from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, ScheduleZeroError, TooLarge, Unauthorized
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import CronTrigger, TextTrigger
@@ -46,6 +47,21 @@ EVERY: dict[type[Any], Of] = {
     ask.ListEvents: lambda _: ask.ListEvents(after="1-0", kinds=("schedule.created",), limit=2),
     ask.GetGuildSettings: lambda _: ask.GetGuildSettings(guild_id="9"),
     ask.PutGuildSettings: lambda _: ask.PutGuildSettings(guild_id="9", changes={"hour24": False}),
+    ask.SkipOccurrence: lambda it: ask.SkipOccurrence(id=it.id),
+    ask.MoveOccurrence: lambda it: ask.MoveOccurrence(id=it.id, to="in 400 days"),
+    ask.ListCalendars: lambda _: ask.ListCalendars(guild_id="9"),
+    ask.GetCalendar: lambda _: ask.GetCalendar(guild_id="9", name="nobody's"),
+    ask.PutCalendar: lambda _: ask.PutCalendar(guild_id="9", name="ours ü", calendar=CalendarDays(dates=("12-24 ü",))),
+    ask.DeleteCalendar: lambda _: ask.DeleteCalendar(guild_id="9", name="nobody's"),
+    ask.ListHours: lambda _: ask.ListHours(guild_id="9"),
+    ask.GetHours: lambda _: ask.GetHours(guild_id="9", name="nobody's"),
+    ask.PutHours: lambda _: ask.PutHours(guild_id="9", name="office", hours=HoursWindows(windows=("09:00-17:00",))),
+    ask.DeleteHours: lambda _: ask.DeleteHours(guild_id="9", name="nobody's"),
+    ask.ListBlackouts: lambda _: ask.ListBlackouts(guild_id="9"),
+    ask.AddBlackout: lambda _: ask.AddBlackout(
+        guild_id="9", blackout=NewBlackout(begin="in 300 days", end="in 301 days", reason="ü")
+    ),
+    ask.RemoveBlackout: lambda _: ask.RemoveBlackout(guild_id="9", id="blk_none"),
     ask.NoteGuild: lambda _: ask.NoteGuild(guild_id="9", name="Nine"),
     ask.GetUserTimezone: lambda _: ask.GetUserTimezone(user_id="7"),
     ask.PutUserTimezone: lambda _: ask.PutUserTimezone(user_id="7", timezone="Asia/Tokyo"),
@@ -61,7 +77,10 @@ EVERY: dict[type[Any], Of] = {
     ask.GetQueue: lambda _: ask.GetQueue(),
     ask.GetStatus: lambda _: ask.GetStatus(),
 }
-ABSENT = (ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey)
+ABSENT = (
+    ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey,
+    ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
+)  # fmt: skip
 
 
 async def test_no_request_is_left_out() -> None:

@@ -9,7 +9,6 @@ import pytest
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from schedule_zero.instant import MINUTE
-from schedule_zero.requests import PreviewTrigger
 from schedule_zero.schedule import ActiveHours, Calendar
 from schedule_zero.trigger import CronTrigger, DateTrigger
 from tests.engine.house import House
@@ -99,7 +98,8 @@ async def test_page_not_updated_when_hours_change(house: House) -> None:
     assert now.revision == made.revision + 1
     assert now.active_hours == ActiveHours(name="office")
     row = await house.ledger.reader.schedules.get(made.id)
-    assert row is not None and row.next_due == house.clock.now() // MINUTE // 60 * 60 * MINUTE + 3 * 60 * MINUTE
+    assert row is not None
+    assert row.next_due == house.clock.now() // MINUTE // 60 * 60 * MINUTE + 3 * 60 * MINUTE
 
 
 async def test_what_goes_by_a_name_is_refused_where_there_is_none_of_it(house: House) -> None:
@@ -197,7 +197,8 @@ async def test_a_single_time_that_is_left_none_is_blocked_and_its_owner_told(hou
     once = await post(house, MOD, trigger=DateTrigger(at="2026-03-05T08:00:00Z"), calendar="ours")
     await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
     now = await house.client.get_schedule(once.id)
-    assert now.state == "blocked" and "leave it no time" in (now.note or "")
+    assert now.state == "blocked"
+    assert "leave it no time" in (now.note or "")
     assert (await house.heard("schedule.blocked")).schedule_id == once.id
 
 
@@ -236,11 +237,8 @@ async def test_there_is_a_number_of_calendars_a_guild_may_have(house: House) -> 
 
 async def test_a_preview_heeds_what_it_is_asked_about_with(house: House) -> None:
     await as_(house, ADMIN).put_calendar("1", "ours", CalendarDays(dates=("2026-03-05 Retreat",)))
-    view = await as_(house, ADMIN).send(
-        PreviewTrigger(
-            trigger=DAILY, n=3, calendar="ours", guild_id="1", active_hours=ActiveHours(windows=("WE-SU 08:00-10:00",))
-        )
-    )
+    hours = ActiveHours(windows=("WE-SU 08:00-10:00",))
+    view = await as_(house, ADMIN).preview(DAILY, n=3, calendar="ours", guild_id="1", active_hours=hours)
     assert days(tuple(fire.local for fire in view.fires)) == ["03-04", "03-06", "03-07"]
     assert "2026-03-05 09:00 is Retreat, and left out" in view.fires[1].notes
 
@@ -257,4 +255,5 @@ async def test_an_edit_of_something_else_keeps_calendar_and_hours(house: House) 
     assert (renamed.calendar, renamed.active_hours) == (made.calendar, made.active_hours)
     assert renamed.next_fire_times == made.next_fire_times
     without = await as_(house, MOD).patch_schedule(made.id, {"calendar": None})
-    assert without.calendar is None and days(without.next_fire_times)[1] == "03-05"
+    assert without.calendar is None
+    assert days(without.next_fire_times)[1] == "03-05"

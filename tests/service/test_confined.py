@@ -23,12 +23,13 @@ from core.web.settings import HttpSettings
 from schedule_zero import requests as ask
 from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.client import CoreClient
+from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.curve import new_pair
 from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound, ScheduleZeroError
 from schedule_zero.http import HttpClient
 from schedule_zero.routes import METRICS_PATHS, PREFIX, ROUTES
 from schedule_zero.schedule import ScheduleSpec
-from schedule_zero.trigger import DateTrigger
+from schedule_zero.trigger import CronTrigger, DateTrigger
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House, Mute
 from tests.gateway.desk import Desk
@@ -72,6 +73,10 @@ def _names(world: World, kind: type[Any]) -> list[Any]:
     return ["beta-handler", "hands"] if kind in (ask.GetHandler, ask.DrainHandler, ask.ResumeHandler) else ["beta-name"]
 
 
+def _calendars(world: World, kind: type[Any]) -> list[Any]:
+    return [CalendarDays(dates=("12-24",))] if kind is ask.PutCalendar else ["beta-name"]
+
+
 FILL: dict[str, Fill] = {
     "spec": lambda world, _: [spec_for(world, THEIRS), spec_for(world, None)],
     "items": lambda world, _: [tuple(msgspec.to_builtins(spec_for(world, guild)) for guild in (THEIRS, None))],
@@ -95,11 +100,16 @@ FILL: dict[str, Fill] = {
     "present": lambda world, _: [False],
     "over": lambda world, _: [True],
     "register": lambda world, _: [True],
+    "to": lambda world, _: ["in 300 days"],
+    "calendar": _calendars,
+    "active_hours": lambda world, _: ["beta-name"],
+    "hours": lambda world, _: [HoursWindows(windows=("09:00-17:00",))],
+    "blackout": lambda world, _: [NewBlackout(begin="tomorrow", end="in 3 days")],
 }
 # Fields that narrow or shape what is asked for, and name nothing of anybody.
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
-    "after", "policy", "start", "repeat", "since", "kinds", "public", "valid_for", "guilds",
+    "after", "policy", "start", "occurrence", "repeat", "since", "kinds", "public", "valid_for", "guilds",
 }  # fmt: skip
 
 
@@ -121,11 +131,12 @@ def variants(world: World, kind: type[Any]) -> Iterator[Any]:
 @pytest.fixture
 async def world(house: House) -> World:
     """Something of every kind, in guild 2 and in none; and in guild 1 for who is confined to it."""
-    ids: dict[str, list[str]] = {"schedule": [], "run": [], "undo": [], "key": []}
+    ids: dict[str, list[str]] = {"schedule": [], "run": [], "undo": [], "key": [], "blackout": []}
     for guild_id, word in ((THEIRS, "beta"), (None, "gamma")):
         for metadata in ({}, REMINDER):
             name = f"{word} {len(ids['schedule'])}"
-            made = await house.schedule(guild_id=guild_id, name=name, owner_id=PERSON, metadata=metadata)
+            trigger = CronTrigger(expression="0 9 1 1 *") if not metadata else DateTrigger(at=house.clock.in_s(9000))
+            made = await house.schedule(trigger, guild_id=guild_id, name=name, owner_id=PERSON, metadata=metadata)
             assert made.undo is not None
             ids["schedule"].append(made.id)
             ids["undo"].append(made.undo.token)
@@ -135,6 +146,10 @@ async def world(house: House) -> World:
         ids["key"].append((await house.client.new_key(word, "operator", public=new_pair().public)).id)
     await house.client.change_guild_settings(THEIRS, {"channels": {"log": "beta"}})
     await house.client.note_guild(THEIRS, "beta")
+    await house.client.put_calendar(THEIRS, "beta-name", CalendarDays(dates=("12-24 beta",)))
+    await house.client.put_hours(THEIRS, "beta-name", HoursWindows(windows=("09:00-17:00",)))
+    rest = NewBlackout(begin="in 300 days", end="in 301 days", reason="beta")
+    ids["blackout"].append((await house.client.add_blackout(THEIRS, rest)).id)
     await house.client.set_user_timezone(PERSON, "Pacific/Chatham")
     house.engine.join(_bound(house, "beta-handler", THEIRS))
     await house.schedule(guild_id=OURS, name="ours")

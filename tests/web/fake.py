@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from schedule_zero import closings, views
 from schedule_zero import requests as ask
-from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
@@ -100,6 +100,14 @@ KEY: Final = Key(
     created="2026-11-21T09:00:00+00:00", created_by="operator:operator", public="0" * 40,
 )  # fmt: skip
 
+CALENDAR: Final = closings.CalendarView(
+    name="bank holidays", dates=("12-24",), country="DE", used_by=2, next_days=("2026-12-24 a day off",)
+)
+HOURS: Final = closings.HoursView(name="office", windows=("MO-FR 09:00-17:00",), timezone=None, used_by=1)
+BLACKOUT: Final = closings.BlackoutView(
+    id="blk_1", begin="2026-12-24T00:00:00+01:00", end="2026-12-27T00:00:00+01:00", reason="rest", scope="all"
+)
+
 _ANSWERS: Final[dict[type, Any]] = {
     ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
     ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
@@ -120,6 +128,17 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.NoteGuild: views.Done(),
     ask.GetUserTimezone: views.UserTimezone(user_id="456", timezone="Europe/Berlin"),
     ask.PutUserTimezone: views.UserTimezone(user_id="456", timezone=None),
+    ask.ListCalendars: closings.CalendarPage(items=(CALENDAR,)),
+    ask.GetCalendar: CALENDAR,
+    ask.PutCalendar: CALENDAR,
+    ask.DeleteCalendar: CALENDAR,
+    ask.ListHours: closings.HoursPage(items=(HOURS,)),
+    ask.GetHours: HOURS,
+    ask.PutHours: HOURS,
+    ask.DeleteHours: HOURS,
+    ask.ListBlackouts: closings.BlackoutPage(items=(BLACKOUT,)),
+    ask.AddBlackout: BLACKOUT,
+    ask.RemoveBlackout: BLACKOUT,
     ask.NewKey: KEY,
     ask.ListKeys: KeyPage(items=(KEY,), server="1" * 40),
     ask.RevokeKey: KEY,

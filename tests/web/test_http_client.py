@@ -14,6 +14,7 @@ from core.web.server import HttpServer
 from core.web.settings import HttpSettings
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, Actor
+from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.errors import (
     ERRORS,
     FieldError,
@@ -64,6 +65,19 @@ REQUESTS: list[ask.Request] = [
     ask.ListEvents(after="1-4", kinds=("run.failed", "run.skipped"), guild_id="1", limit=7),
     ask.GetGuildSettings(guild_id="1"),
     ask.PutGuildSettings(guild_id="1", changes={"hour24": False}),
+    ask.SkipOccurrence(id="s", occurrence="t:2026-01-01T00:00:00Z", idempotency_key="k4"),
+    ask.MoveOccurrence(id="s", to="tomorrow at 5pm"),
+    ask.ListCalendars(guild_id="1"),
+    ask.GetCalendar(guild_id="1", name="bank holidays ü"),
+    ask.PutCalendar(guild_id="1", name="ours", calendar=CalendarDays(dates=("12-24 Rest",), country="DE")),
+    ask.DeleteCalendar(guild_id="1", name="ours"),
+    ask.ListHours(guild_id="1"),
+    ask.GetHours(guild_id="1", name="office"),
+    ask.PutHours(guild_id="1", name="office", hours=HoursWindows(windows=("MO-FR 09:00-17:00",))),
+    ask.DeleteHours(guild_id="1", name="office"),
+    ask.ListBlackouts(guild_id="1"),
+    ask.AddBlackout(guild_id="1", blackout=NewBlackout(begin="tomorrow", end="in 3 days", reason="rest")),
+    ask.RemoveBlackout(guild_id="1", id="blk_1"),
     ask.NoteGuild(guild_id="1", name="G", present=False),
     ask.GetUserTimezone(user_id="2"),
     ask.PutUserTimezone(user_id="2", timezone=None),

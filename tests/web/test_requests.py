@@ -9,6 +9,7 @@ import pytest
 
 from schedule_zero import requests as ask
 from schedule_zero.actor import OPERATOR
+from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.routes import PREFIX
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
@@ -58,6 +59,23 @@ CASES: list[tuple[str, str, Any, Any, int]] = [
      ask.PutGuildSettings(guild_id="12", changes={"timezone": "Europe/Rome"}), 200),
     ("PUT", "/guilds/12/presence", {"name": "G", "present": False},
      ask.NoteGuild(guild_id="12", name="G", present=False), 200),
+    ("POST", "/schedules/sch_1/skip", {}, ask.SkipOccurrence(id="sch_1"), 200),
+    ("POST", "/schedules/sch_1/move", {"occurrence": "2026-01-01T09:00:00Z", "to": "tomorrow"},
+     ask.MoveOccurrence(id="sch_1", occurrence="2026-01-01T09:00:00Z", to="tomorrow"), 200),
+    ("GET", "/guilds/12/calendars", None, ask.ListCalendars(guild_id="12"), 200),
+    ("GET", "/guilds/12/calendars/bank%20holidays", None, ask.GetCalendar(guild_id="12", name="bank holidays"), 200),
+    ("PUT", "/guilds/12/calendars/ours", {"dates": ["12-24"], "country": "DE"},
+     ask.PutCalendar(guild_id="12", name="ours", calendar=CalendarDays(dates=("12-24",), country="DE")), 200),
+    ("DELETE", "/guilds/12/calendars/ours", None, ask.DeleteCalendar(guild_id="12", name="ours"), 200),
+    ("GET", "/guilds/12/hours", None, ask.ListHours(guild_id="12"), 200),
+    ("GET", "/guilds/12/hours/office", None, ask.GetHours(guild_id="12", name="office"), 200),
+    ("PUT", "/guilds/12/hours/office", {"windows": ["09:00-17:00"]},
+     ask.PutHours(guild_id="12", name="office", hours=HoursWindows(windows=("09:00-17:00",))), 200),
+    ("DELETE", "/guilds/12/hours/office", None, ask.DeleteHours(guild_id="12", name="office"), 200),
+    ("GET", "/guilds/12/blackouts", None, ask.ListBlackouts(guild_id="12"), 200),
+    ("POST", "/guilds/12/blackouts", {"from": "tomorrow", "to": "in 3 days", "scope": "jobs"},
+     ask.AddBlackout(guild_id="12", blackout=NewBlackout(begin="tomorrow", end="in 3 days", scope="jobs")), 201),
+    ("DELETE", "/guilds/12/blackouts/blk_1", None, ask.RemoveBlackout(guild_id="12", id="blk_1"), 200),
     ("GET", "/users/34/timezone", None, ask.GetUserTimezone(user_id="34"), 200),
     ("PUT", "/users/34/timezone", {"timezone": None}, ask.PutUserTimezone(user_id="34", timezone=None), 200),
     ("POST", "/keys", {"name": "far", "role": "handler", "register": True, "guild_id": "12"},
