@@ -151,6 +151,7 @@ class App:
                 raise Unavailable(f"the handler {name_of(handler)} could not start: {said(error)}") from error
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
+        await self.service.renewal.look()
         await self.engine.recover()
         await self._note(EventKind.CORE_STARTED)
         for name, _ in self._subscribers:

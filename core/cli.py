@@ -22,6 +22,7 @@ from core.commands.declared.keys import keys_group
 from core.commands.declared.runs import runs_group
 from core.commands.declared.schedules import schedules_group
 from core.commands.declaring import DEBUG, FILE, Group, with_config
+from core.zone_data import take_newest_zones
 
 if TYPE_CHECKING:
     from core.commands.up import Front, Up
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] != [HANDLER]:  # what our commands write (ledger, outbox, keys, backups) is for their own user alone
         os.umask(0o077)
+        take_newest_zones()
     sys.exit(run(words))
 
 

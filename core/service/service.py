@@ -21,6 +21,7 @@ from core.service.handlers import Handlers
 from core.service.keyring import Keyring
 from core.service.keys import Keys
 from core.service.occurrences import Occurrences
+from core.service.renewal import Renewal
 from core.service.room import Room
 from core.service.runs import Runs
 from core.service.schedules import Schedules
@@ -84,6 +85,7 @@ class Service:
         self.keyring = desk.keyring
         self.guilds = Guilds(desk)
         self.keys = Keys(desk)
+        self.renewal = Renewal(desk)
         self._watching = Watching(desk)
         self._feeding = Feeding(desk)
         self._statuses = Statuses(desk, parts)

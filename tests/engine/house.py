@@ -180,6 +180,7 @@ class House:
         if serve:
             self.engine.serve(self.hands)
         await self.service.guilds.load_zones()
+        await self.service.renewal.look()
         await self.engine.recover()
         if run:
             self.run()

@@ -1,0 +1,87 @@
+"""Renewal: after an update of the zones' data or the holidays, next due times are computed anew.
+
+A time that people said is stored as they said it, with its zone; its next instant is stored beside it. When a country has
+changed its clocks meanwhile, that instant is another one, and nobody shall be an hour late once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+import structlog
+
+from core.engine.plan import rule_of
+from core.ledger.port import ScheduleFilter, Transaction
+from core.ledger.rows import EventRow, ScheduleRow
+from core.service.desk import Desk
+from core.zone_data import data_version
+from schedule_zero.event import EventKind
+from schedule_zero.schedule import Policy
+
+log = structlog.get_logger("schedule_zero.renewal")
+
+KIND: Final = "timing"
+KEY: Final = "data"
+PAGE: Final = 500
+_policy: Final = msgspec.json.Decoder(Policy).decode
+_DATA: Final = msgspec.json.encode({"changed": ["zone data"]}).decode()
+
+
+class Renewal:
+    """Looks, at a start, whether what due times are computed from has changed since they were."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def look(self) -> None:
+        """Compute next due times anew where they may have changed; before anything fires."""
+        installed = data_version()
+        known = await self._desk.reader.notes.get(KIND, KEY)
+        if known == installed:
+            return
+        moved = 0 if known is None else await self._renew()
+
+        async def unit(tx: Transaction) -> None:
+            await tx.notes.put(KIND, {KEY: installed})
+
+        await self._desk.ledger.write_essential(unit)
+        if known is not None:
+            log.info("zones or holidays were updated", before=known, now=installed, moved=moved)
+
+    async def _renew(self) -> int:
+        """How many are due at another time now."""
+        wanted, after, moved = ScheduleFilter(any_guild=True, state="active"), None, 0
+        while True:
+            page = await self._desk.reader.schedules.page(wanted, after, PAGE)
+            changed = [(row, due) for row in page if (due := self._due(row)) not in (None, row.next_due)]
+            if changed:
+                await self._desk.ledger.write_essential(lambda tx, some=changed: self._write(tx, some))  # type: ignore[misc]
+                moved += len(changed)
+            if len(page) < PAGE:
+                return moved
+            after = page[-1].id
+            await asyncio.sleep(0)
+
+    def _due(self, row: ScheduleRow) -> int | None:
+        """The next due time as of now; None where it stands, or cannot be computed any more: whoever ticks it says so."""
+        now = self._desk.clock.now()
+        if row.next_due is None or row.next_due <= now:
+            return None
+        try:
+            return rule_of(row, _policy(row.policy)).next_after(max(now, row.last_due or 0))
+        except ValueError:
+            return None
+
+    async def _write(self, tx: Transaction, changed: list[tuple[ScheduleRow, int | None]]) -> None:
+        now = self._desk.clock.now()
+        for row, due in changed:
+            after = msgspec.structs.replace(row, next_due=due, revision=row.revision + 1, updated=now)
+            await tx.schedules.replace(after, expected=row.revision)
+        await tx.journal.append(
+            [
+                EventRow(at=now, kind=EventKind.SCHEDULE_UPDATED, guild_id=row.guild_id, schedule_id=row.id, data=_DATA)
+                for row, _ in changed
+            ]
+        )
