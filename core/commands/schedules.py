@@ -62,6 +62,14 @@ class Schedules(Remote):
         """Resume a schedule and print it."""
         self._say(self._ask(lambda client: client.resume_schedule(id)))
 
+    def skip(self, id: str, occurrence: str | None) -> None:
+        """Leave one due time out and print the schedule."""
+        self._say(self._ask(lambda client: client.skip_occurrence(id, occurrence)))
+
+    def move(self, id: str, to: str, occurrence: str | None) -> None:
+        """Move one due time and print the schedule."""
+        self._say(self._ask(lambda client: client.move_occurrence(id, to, occurrence)))
+
     def run(self, id: str, args: dict[str, Any]) -> None:
         """Run a schedule now and say which run that is."""
         run = self._ask(lambda client: client.run_schedule(id, args=args))

@@ -45,6 +45,8 @@ SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="dail
                 name="n", owner_id="o", args={"text": "ü"}, timezone="Europe/Rome", start="tomorrow", until="2027", count=3,
                 policy={"dst": "literal"}, metadata={"team": "ops"})),
         ),
+        (("schedules", "skip", "s"), ask.SkipOccurrence(id="s")),
+        (("schedules", "move", "s", "tomorrow", "--occurrence", "t"), ask.MoveOccurrence(id="s", to="tomorrow", occurrence="t")),
         (("schedules", "pause", "s", "--until", "friday", "--note", "n"), ask.PauseSchedule(id="s", until="friday", note="n")),
         (("schedules", "resume", "s"), ask.ResumeSchedule(id="s")),
         (("schedules", "run", "s", "--args", '{"a": 1}'), ask.RunSchedule(id="s", args={"a": 1})),

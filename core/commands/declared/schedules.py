@@ -126,6 +126,23 @@ def schedules_run(id: str, args: str | None, file: Path | None, as_json: bool) -
     _schedules(file, as_json).run(id, json_object(args, "--args"))
 
 
+@schedules_group.command("skip")
+@click.option("--occurrence", metavar="INSTANT", help="Which due time; the next one where none is named.")
+@asking_about_one
+def schedules_skip(id: str, occurrence: str | None, file: Path | None, as_json: bool) -> None:
+    """Leave one due time out."""
+    _schedules(file, as_json).skip(id, occurrence)
+
+
+@schedules_group.command("move")
+@click.option("--occurrence", metavar="INSTANT", help="Which due time; the next one where none is named.")
+@asking_about_one
+@click.argument("to")
+def schedules_move(id: str, to: str, occurrence: str | None, file: Path | None, as_json: bool) -> None:
+    """Move one due time TO an instant, or words such as 'tomorrow at 15:00'."""
+    _schedules(file, as_json).move(id, to, occurrence)
+
+
 @schedules_group.command("delete")
 @click.option("--revision", type=click.IntRange(0), help="Only if it still is this revision.")
 @asking_about_one
