@@ -291,7 +291,12 @@ class Part(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """How the core is doing. ``running``: it accepts and fires."""
+    """How the core is doing.
+
+    Attributes:
+        running: it accepts and fires.
+        due_times_missed: since the start, those that came to nothing because they were too late.
+    """
 
     running: bool
     version: str
@@ -302,6 +307,7 @@ class Status(msgspec.Struct, kw_only=True):
     runs_executed: int
     lag: str
     parts: dict[str, Part]
+    due_times_missed: int = 0
 
 
 class Done(msgspec.Struct, kw_only=True):

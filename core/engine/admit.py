@@ -39,12 +39,16 @@ class Firing(msgspec.Struct, gc=False):
 
 
 class Decision(msgspec.Struct, gc=False):
-    """What becomes of one firing: new runs, what happens to older ones, and which of those under way shall stop."""
+    """What becomes of one firing: new runs, what happens to older ones, and which of those under way shall stop.
+
+    ``missed``: due times that came to nothing.
+    """
 
     advance: Advance
     runs: Sequence[RunRow]
     moves: Sequence[Move] = ()
     cancel: Sequence[str] = ()
+    missed: int = 0
 
 
 class Collision(msgspec.Struct):
@@ -125,7 +129,7 @@ def decide(firing: Firing, advance: Advance, now: int, active: Sequence[ActiveRu
     if swallowed is not None:
         runs.append(missed_row(plan, swallowed, now, make_id()))
     runs += [_run_row(firing, due, now, make_id()) for due in in_time]
-    decision = Decision(advance, runs)
+    decision = Decision(advance, runs, missed=0 if swallowed is None else swallowed[2])
     _make_room(decision, plan, now, active)
     return decision
 

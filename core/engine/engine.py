@@ -308,9 +308,10 @@ class Engine:
         """Runs whose time to start has passed while they waited."""
         now = self.clock.now()
 
-        async def unit(tx: Transaction) -> list[str]:
+        async def unit(tx: Transaction) -> list[Move]:
             rows = await tx.runs.get_many(list(run_ids))
-            moves, events = [], []
+            moves: list[Move] = []
+            events: list[EventRow] = []
             for row in rows.values():
                 if row.state is not RunState.WAITING:
                     continue
@@ -326,9 +327,11 @@ class Engine:
                 await tx.journal.append(events)
                 unused = [row for row in rows.values() if row.attempt == 0 and row.state is RunState.WAITING]
                 await self.entitler.give_back(tx, [(row.guild_id, row.charged) for row in unused])
-            return [move.run_id for move in moves]
+            return moves
 
-        self.runs_withdrawn(await self.ledger.write(unit))
+        moved = await self.ledger.write(unit)
+        self.tick.missed += sum(move.after is RunState.SKIPPED for move in moved)
+        self.runs_withdrawn([move.run_id for move in moved])
 
     async def refill(self) -> None:
         """There is room again for runs that were left in the ledger."""

@@ -78,6 +78,7 @@ class Tick:
         self.now = clock.now()
         self.last_commit: int | None = None
         self.fired = 0
+        self.missed = 0
 
     async def take(self, limit: int) -> list[tuple[Plan, int]]:
         """Up to ``limit`` due schedules, each with its due instant. Reads further ahead when the horizon is used up."""
@@ -267,6 +268,7 @@ class Tick:
             self._horizon.put(row.id, row.revision, firing.next_due)
             row.fired, row.last_due, row.next_due = step.fired, step.last_due, step.next_due
         self.fired += len(firings) - len(done.refused)
+        self.missed += done.missed
         self.last_commit = self._clock.now()
         self._consequences.runs_withdrawn(done.withdrawn)
         self._consequences.runs_created(done.runs)

@@ -20,7 +20,7 @@ from schedule_zero.run import RunState
 class Committed:
     """What one tick's transaction did; filled by the unit, read after the commit."""
 
-    __slots__ = ("advances", "cancel", "refused", "runs", "withdrawn")
+    __slots__ = ("advances", "cancel", "missed", "refused", "runs", "withdrawn")
 
     def __init__(self) -> None:
         self.advances: list[Advance] = []
@@ -28,6 +28,7 @@ class Committed:
         self.withdrawn: list[str] = []
         self.cancel: list[str] = []
         self.refused: set[str] = set()
+        self.missed = 0
 
 
 class TickUnit:
@@ -99,6 +100,7 @@ class TickUnit:
             moves += decision.moves
             events += events_of(decision, firing.plan.row, self._now)
             done.cancel += decision.cancel
+            done.missed += decision.missed
         await tx.runs.insert(runs)
         if moves:
             await tx.runs.move(moves)
@@ -128,4 +130,4 @@ async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:
     for decision in decisions:
         fresh = [run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
         if len(fresh) < len(decision.runs):
-            decision.runs, decision.moves, decision.cancel = fresh, (), ()
+            decision.runs, decision.moves, decision.cancel, decision.missed = fresh, (), (), 0

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from core.engine.plan import rule_of
-from core.ledger.port import ScheduleFilter, Transaction
+from core.ledger.port import ScheduleFilter, StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, ScheduleRow
 from core.service.desk import Desk
 from core.zone_data import data_version
@@ -41,14 +41,20 @@ class Renewal:
         known = await self._desk.reader.notes.get(KIND, KEY)
         if known == installed:
             return
-        moved = 0 if known is None else await self._renew()
 
         async def unit(tx: Transaction) -> None:
             await tx.notes.put(KIND, {KEY: installed})
 
-        await self._desk.ledger.write_essential(unit)
-        if known is not None:
-            log.info("zones or holidays were updated", before=known, now=installed, moved=moved)
+        try:
+            moved = 0 if known is None else await self._renew()
+            await self._desk.ledger.write_essential(unit)
+        except StoreClosed:
+            raise
+        except StoreError as error:  # on a full disk nothing can be moved, and what is scheduled goes on all the same
+            log.warning("next due times could not be looked at; the next start does", error=str(error))
+        else:
+            if known is not None:
+                log.info("zones or holidays were updated", before=known, now=installed, moved=moved)
 
     async def _renew(self) -> int:
         """How many are due at another time now."""

@@ -78,6 +78,11 @@ class _StatusMetrics(Collector):
         executed = CounterMetricFamily("schedule_zero_runs_executed", "Runs brought to an end.")
         executed.add_metric([], status.runs_executed)
         yield executed
+        missed = CounterMetricFamily(
+            "schedule_zero_due_times_missed", "Due times that came to nothing, being too late."
+        )
+        missed.add_metric([], status.due_times_missed)
+        yield missed
         parts = GaugeMetricFamily("schedule_zero_part_up", "1 while that part works.", labels=["part"])
         for name, part in status.parts.items():
             parts.add_metric([name], float(part.ok))

@@ -263,6 +263,7 @@ async def test_misfire_and_coalesce_are_not_used_our_own_catch_up_is(build: Buil
     for schedule in schedules:
         await house.heard("run.created", schedule_id=schedule.id)
     assert [run.missed.count if run.missed else 1 for run in await house.runs(schedules[0].id)] == [5, 1]
+    assert (await house.client.status()).due_times_missed == 5
     assert len(await house.runs(schedules[1].id)) == 6
 
 

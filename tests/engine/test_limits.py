@@ -40,6 +40,7 @@ async def test_a_run_whose_time_to_start_passes_while_it_waits_is_missed(build: 
     house.pass_time(2)
     done = await house.ended(event.run_id or "")
     assert (done.state, done.reason, done.attempt) == (RunState.SKIPPED, "missed", 0)
+    assert (await house.client.status()).due_times_missed == 1
 
 
 async def test_a_run_that_was_tried_and_may_not_start_again_has_failed_as_expired(build: Build) -> None:

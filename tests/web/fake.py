@@ -59,7 +59,7 @@ RUN: Final = Run(
 )
 STATUS: Final = views.Status(
     running=True, version="1.2.3", last_tick="2026-11-21T09:00:00+00:00", schedules=2, due=0, waiting=1,
-    runs_executed=40, lag="PT0.5S", parts={"store": views.Part(ok=True), "discord": views.Part(ok=False, detail="away")},
+    runs_executed=40, due_times_missed=3, lag="PT0.5S", parts={"store": views.Part(ok=True), "discord": views.Part(ok=False, detail="away")},
 )  # fmt: skip
 PREVIEW: Final = views.PreviewView(fires=(), trigger=SCHEDULE.trigger, timezone="UTC", words="daily")
 RECORD: Final = views.RecordView(

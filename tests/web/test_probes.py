@@ -86,6 +86,7 @@ async def test_metrics_count_requests_and_show_the_status(http: aiohttp.ClientSe
     assert families["schedule_zero_running"].samples[0].value == 1
     assert families["schedule_zero_lag_seconds"].samples[0].value == 0.5
     assert families["schedule_zero_runs_executed"].samples[0].value == 40
+    assert families["schedule_zero_due_times_missed"].samples[0].value == 3
     up = {sample.labels["part"]: sample.value for sample in families["schedule_zero_part_up"].samples}
     assert up == {"store": 1, "discord": 0}
     counted = [
