@@ -102,6 +102,20 @@ async def test_page_not_updated_when_hours_change(house: House) -> None:
     assert row.next_due == house.clock.now() // MINUTE // 60 * 60 * MINUTE + 3 * 60 * MINUTE
 
 
+async def test_next_run_shows_2_30_instead_of_the_next_half_hour(house: House) -> None:
+    """It did, elsewhere, after hours were widened: the next run has to be the next :30 within the hours of now."""
+    admin = as_(house, ADMIN)
+    await admin.put_hours("1", "night", HoursWindows(windows=("02:00-03:00",)))
+    made = await post(house, MOD, trigger=CronTrigger(expression="30 * * * *"), active_hours="night")
+    assert made.next_fire_times[0].startswith("2026-03-04T02:30")
+    await admin.put_hours("1", "night", HoursWindows(windows=("00:00-24:00",)))
+    assert (await house.client.get_schedule(made.id)).next_fire_times[0].startswith("2026-03-03T12:30")
+    own = await as_(house, MOD).patch_schedule(made.id, {"active_hours": {"windows": ["02:00-03:00"]}})
+    assert own.next_fire_times[0].startswith("2026-03-04T02:30")
+    back = await as_(house, MOD).patch_schedule(made.id, {"active_hours": None})
+    assert back.next_fire_times[0].startswith("2026-03-03T12:30")
+
+
 async def test_what_goes_by_a_name_is_refused_where_there_is_none_of_it(house: House) -> None:
     with pytest.raises(Invalid) as caught:
         await post(house, MOD, trigger=DAILY, calendar="bank-holidays")
