@@ -7,6 +7,7 @@ computation). A day lasts from midnight to midnight on the wall clock of the sch
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import lru_cache
@@ -19,6 +20,10 @@ from core.timing.rule import LATEST, BadPattern
 from schedule_zero.instant import DAY
 
 MOST_DATES: Final = 1000
+MOST_DAYS: Final = 4_000
+"""Closed days that spans may add up to."""
+LONGEST: Final = 16_000
+"""Characters of all dates together: every schedule that heeds a calendar holds it."""
 _LONGEST_SPAN: Final = 366
 _AHEAD: Final = 5 * 366
 """Days that are searched for the next holiday; a country without one in five years has none."""
@@ -31,7 +36,7 @@ _EXAMPLE: Final = "write days like '2026-12-25', '12-25' for every year, or '202
 class Days:
     """The closed days of a calendar, by day number since 1970-01-01."""
 
-    __slots__ = ("_country", "_days", "_yearly")
+    __slots__ = ("_country", "_days", "_listed", "_yearly")
 
     def __init__(self, dates: Iterable[str] = (), country: str | None = None) -> None:
         """``dates``: single days, days of every year, spans, each perhaps with a name behind it (``2026-12-25 Christmas``);
@@ -42,9 +47,22 @@ class Days:
         """
         self._days: dict[int, str] = {}
         self._yearly: dict[tuple[int, int], str] = {}
+        if sum(map(len, dates := tuple(dates))) > LONGEST:
+            raise BadPattern(
+                f"the days of a calendar take at most {LONGEST:,} characters together; shorten their names"
+            )
         for text in dates:
             self._read(text)
+            if len(self._days) > MOST_DAYS:
+                raise BadPattern(f"a calendar closes at most {MOST_DAYS:,} days by its dates")
         self._country = None if country is None else country_of(country)
+        self._listed = sorted(self._days)
+
+    def coming(self, day: int) -> Iterable[int]:
+        """Days after this one among which every closed one is, in order; few where only single days are closed."""
+        if not self._yearly and self._country is None:
+            return self._listed[bisect_right(self._listed, day) :]
+        return range(day + 1, day + _AHEAD)
 
     def name(self, day: int) -> str | None:
         """Why a day is closed; None on one that is open."""
@@ -97,13 +115,9 @@ class ClosedDays:
         return Stretch(self._clock.first(first * DAY), end)
 
     def next_closing(self, instant: int) -> int:
-        day = self._clock.highest(instant) // DAY
-        was_open = self._days.name(day) is None
-        for following in range(day + 1, day + _AHEAD):
-            is_open = self._days.name(following) is None
-            if was_open and not is_open:
-                return self._clock.first(following * DAY)
-            was_open = is_open
+        for day in self._days.coming(self._clock.highest(instant) // DAY):
+            if self._days.name(day) is not None and self._days.name(day - 1) is None:
+                return self._clock.first(day * DAY)
         return LATEST
 
     def why(self, instant: int) -> str:

@@ -60,9 +60,15 @@ class Hours:
     def next_closing(self, instant: int) -> int:
         if not self._ends:
             return LATEST
-        monday, _ = self._place(self._clock.highest(instant))
-        ends = (monday + number * _WEEK + end for number in (-1, 0, 1) for end in self._ends)
-        return min(LATEST, next(closing for end in ends if (closing := self._clock.first(end)) > instant))
+        wall = self._clock.highest(instant)
+        monday, _ = self._place(wall)
+        number = bisect_right(self._ends, wall - monday)
+        while True:
+            weeks, place = divmod(number, len(self._ends))
+            closing = self._clock.first(monday + weeks * _WEEK + self._ends[place])
+            if closing > instant:
+                return min(closing, LATEST)
+            number += 1
 
     def why(self, instant: int) -> str:
         return "outside its hours"

@@ -32,11 +32,13 @@ def days_in(text: str) -> list[str]:
         events = list(Calendar.from_ical(text).walk("VEVENT"))
     except Exception as why:  # the package raises what its parsers raise
         raise BadPattern("this is no iCalendar file; export one (.ics) from a calendar program") from why
-    found = [day for event in events for day in _days(event)]
+    found: list[str] = []
+    for event in events:
+        found += _days(event)
+        if len(found) > MOST_DAYS:
+            raise BadPattern(f"this iCalendar file has more days than the {MOST_DAYS:,} that a calendar takes")
     if not found:
         raise BadPattern("this iCalendar file has no event that lasts whole days")
-    if len(found) > MOST_DAYS:
-        raise BadPattern(f"this iCalendar file has {len(found):,} days; a calendar takes at most {MOST_DAYS:,}")
     return found
 
 

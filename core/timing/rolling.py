@@ -17,6 +17,8 @@ from schedule_zero.instant import DAY, spell
 
 MOST_MOVED: Final = 24
 """Due times of one closed day that are moved."""
+MOST_MOVED_TOGETHER: Final = 240
+"""Due times of one closed stretch that are moved, whatever its length."""
 MOST_DAYS: Final = 4_000
 """Days a search looks into, one after the other."""
 
@@ -178,13 +180,14 @@ class Rolling:
         if stretch is None:
             return
         inner = self._rule.next_after(max(stretch.begin, EARLIEST) - 1)
-        closed_day, moved = None, 0
-        while inner is not None and inner < stretch.end:
+        closed_day, moved, all_moved = None, 0, 0
+        while inner is not None and inner < stretch.end and all_moved < MOST_MOVED_TOGETHER:
             wall = self._clock.highest(inner)
             moved = moved + 1 if wall // DAY == closed_day else 1
             closed_day = wall // DAY
             if moved > MOST_MOVED:
                 inner = self._rule.next_after(self._clock.first((closed_day + 1) * DAY) - 1)
                 continue
+            all_moved += 1
             yield Moved(self._clock.first(day * DAY + wall % DAY), inner)
             inner = self._rule.next_after(inner)

@@ -156,6 +156,11 @@ async def test_an_icalendar_file_brings_its_whole_days(house: House) -> None:
         (CalendarDays(country="DE-ZZ"), "no region 'ZZ'"),
         (CalendarDays(), "at least one day"),
         (CalendarDays(dates=("2026-03-05/2026-03-01",)), "no span"),
+        (CalendarDays(dates=tuple(f"20{year}-01-01/20{year}-12-31" for year in range(30, 42))), "at most 4,000 days"),
+        (
+            CalendarDays(dates=tuple(f"01-{day:02} {'x' * 150} {n}" for n in range(5) for day in range(1, 29))),
+            "16,000 characters",
+        ),
     ],
 )
 async def test_a_calendar_that_cannot_be_is_refused_in_one_sentence(house: House, calendar: Any, said: str) -> None:

@@ -99,7 +99,7 @@ def keeps(rule: Rule, expected: list[int], case: Case) -> None:
     assert len({rule.nominal(due) for due in expected}) == len(expected), "two due times are known by one instant"
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(case=cases(), clash=st.sampled_from(CLASHES), which=st.sampled_from(("hours", "days", "blackouts", "all")))
 def test_a_rule_kept_out_of_closed_times_is_due_where_a_list_says(case: Case, clash: OnClash, which: str) -> None:
     parts: dict[str, list[Closure]] = {
@@ -117,7 +117,7 @@ def test_a_rule_kept_out_of_closed_times_is_due_where_a_list_says(case: Case, cl
     keeps(Avoiding(case.rule, closures, clash), case.within(expected), case)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(case=cases(), later=st.booleans())
 def test_a_rule_moved_off_closed_days_is_due_at_the_same_time_of_an_open_one(case: Case, later: bool) -> None:
     closures = Closures([case.days])
@@ -135,7 +135,7 @@ def test_a_rule_moved_off_closed_days_is_due_at_the_same_time_of_an_open_one(cas
     keeps(Rolling(case.rule, closures, later=later), case.within(expected), case)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(case=cases(), data=st.data())
 def test_skipped_and_moved_times_leave_the_rest_of_the_series_as_it_is(case: Case, data: st.DataObject) -> None:
     rule = Rolling(case.rule, Closures([case.days]), later=True)
@@ -151,7 +151,7 @@ def test_skipped_and_moved_times_leave_the_rest_of_the_series_as_it_is(case: Cas
         assert amended.nominal(to) == rule.nominal(moved)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(case=cases())
 def test_a_stretch_ends_where_it_is_open_and_begins_where_it_was(case: Case) -> None:
     closures = Closures([case.hours, case.days, case.blackouts])
