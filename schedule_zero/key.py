@@ -39,8 +39,9 @@ class Key(msgspec.Struct, kw_only=True):
         public: the public half of a CURVE key.
         expires: until when a registration can be used.
         last_used: about when its holder was last here.
-        token: what opens the door; only in the answer that made it, and not when that is repeated.
-        server: the core's own public key, for the holder's key file; None where its doors are plain.
+        token: what opens the door, for a handler's pair a plain one; only in the answer that made it, and not when that
+            is repeated.
+        server: the core's own public key, for the holder's key file; None where the doors it comes to are plain.
     """
 
     id: str

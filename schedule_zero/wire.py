@@ -69,7 +69,7 @@ class Hello(Message, tag="HELLO"):
         credit: how many attempts it takes at once.
         held: attempts it runs, or has answered without an acknowledgement. The core adopts them.
         token: a token, where the core asks for one.
-        public: the public key that a registration token shall bind, where the connection does not show it.
+        public: the public key that the token goes with, or shall bind, where the connection does not show it.
     """
 
     name: Name

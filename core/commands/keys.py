@@ -50,7 +50,7 @@ class Keys(Remote):
             return await client.rotate_key(id, public=public)
 
         self._give_out(found[0].role, kind, public, out, work)
-        click.echo(f"both are good until the older is revoked: schedule-zero keys revoke {id}", err=True)
+        click.echo(f"{_to_its_place(found[0], kind, out)}; then end the older: schedule-zero keys revoke {id}", err=True)
 
     def show_list(self, **filters: Any) -> None:
         """Print the keys there are, and the core's own public key."""
@@ -87,12 +87,10 @@ class Keys(Remote):
         with _given_out_once(out) as write:
             key = self._ask(lambda client: work(client, shown))
             keys = KeyFile(
-                public=None if pair is None else pair.public, secret=None if pair is None else pair.secret,
+                public=shown, secret=None if pair is None else pair.secret,
                 server=None if kind == "token" else key.server, token=key.token,
             )  # fmt: skip
-            secret = (
-                "" if kind == "public" else f"{key.token}\n" if role == "operator" and pair is None else text_of(keys)
-            )
+            secret = _given_out(keys, role, kind)
             if out is not None:
                 write(secret)
         if self._as_json:
@@ -127,6 +125,23 @@ def _given_out_once(out: Path | None) -> Iterator[Write]:
     except BaseException:
         out.unlink(missing_ok=True)
         raise
+
+
+def _given_out(keys: KeyFile, role: KeyRole, kind: Kind) -> str:
+    """What its holder needs, and has not: a token alone where that is all one shows over HTTP, else lines of a key file."""
+    if kind == "public" and keys.token is None:
+        return ""
+    return f"{keys.token}\n" if role == "operator" and kind == "token" else text_of(keys)
+
+
+def _to_its_place(old: Key, kind: Kind, out: Path | None) -> str:
+    """What to do with the new key of a holder while the older is good, too."""
+    if old.role != "handler":
+        return f"both are good now: give {old.name} the new one"
+    if kind == "public":
+        return f"both are good now: start {old.name} with --key FILE, where FILE holds what was printed and the new secret"
+    file = "FILE, where FILE holds what was printed" if out is None else str(out)
+    return f"both are good now: start {old.name} anew with --key {file}"
 
 
 def _row(key: Key) -> tuple[str, ...]:

@@ -109,6 +109,7 @@ class Gateway:
         door = self._guard.bind(socket, address, SETTING, roles={"handler", "bot"}, strangers=True)
         self.address, self._encrypted = door.address, door.encrypted
         self._pump = Pump(socket, self._take, named=door.encrypted)
+        self._guard.keyring.handlers_encrypted = door.encrypted
         self._guard.keyring.on_change(self._cut)
         return self.address
 

@@ -27,7 +27,8 @@ class KeyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         name: whose it is; for a handler the name that schedules address.
         guild_id: the one guild its holder is confined to; None: all.
         public: of a CURVE key, in Z85.
-        digest: of a token, in hex; a key that was registered keeps its registration's.
+        digest: of a token, in hex; a key that was registered keeps its registration's, and one that was made for a plain
+            door has one beside its public half.
         made_in: the guild its maker was confined to; None: somebody who runs the service made it.
         expires: of a registration, until when it can be used.
     """
@@ -71,11 +72,13 @@ class Keyring:
 
     Attributes:
         server: the public half of the core's own pair, in Z85; None where nothing is encrypted.
+        handlers_encrypted: whether the handlers' door is; else a token is what proves a handler's name there.
         version: another number after every change.
     """
 
     def __init__(self) -> None:
         self.server: str | None = None
+        self.handlers_encrypted = False
         self.version = 0
         self._rows: dict[str, KeyRow] = {}
         self._trusted: dict[str, KeyRow] = {}
@@ -107,7 +110,7 @@ class Keyring:
         return row if row is not None and row.state(now) == "pending" else None
 
     def registered(self, token: str, public: str | None) -> KeyRow | None:
-        """The key that this token was used to register: what proves it where nothing is encrypted."""
+        """The key whose public half and token these are: what proves it where nothing is encrypted."""
         row = self._publics.get(public or "")
         return row if row is not None and row.digest is not None and row.digest == digest_of(token) else None
 

@@ -103,7 +103,7 @@ class Keys:
         return await self._make(actor, request, row, "key.rotate")
 
     async def _make(self, actor: Actor, request: ask.NewKey | ask.RotateKey, row: KeyRow, action: str) -> Key:
-        token = None if row.kind == "curve" else new_token()
+        token = None if row.kind == "curve" and not self._shows_token(row) else new_token()
         row = msgspec.structs.replace(row, digest=None if token is None else digest_of(token))
 
         async def work(tx: Transaction, effects: Effects) -> Key:
@@ -217,11 +217,16 @@ class Keys:
             raise NotFound(f"There is no key {id!r}; 'keys list' and GET /keys show what there is.")
         return row
 
+    def _shows_token(self, row: KeyRow) -> bool:
+        """Whether its holder comes to a plain door, where a public half proves nothing: beside a pair it gets a token."""
+        return row.role == "handler" and not self._ring.handlers_encrypted
+
     def _view(self, row: KeyRow, now: int) -> Key:
         return Key(
             id=row.id, name=row.name, role=row.role, kind=row.kind, state=row.state(now), guild_id=row.guild_id,
             created=spell(row.created), created_by=row.created_by, public=row.public, expires=_spelt(row.expires),
-            last_used=_spelt(self._ring.last_used(row)), revoked=_spelt(row.revoked), server=self._ring.server,
+            last_used=_spelt(self._ring.last_used(row)), revoked=_spelt(row.revoked),
+            server=None if self._shows_token(row) else self._ring.server,
         )  # fmt: skip
 
 

@@ -88,9 +88,21 @@ def test_a_rotated_pair_is_another_pair(command: Command, core: Core, tmp_path: 
     core.door.answers[ask.RotateKey] = msgspec.structs.replace(KEY, server=SERVER)
     said = command("keys", "rotate", "key_1", "-o", "new.key")
     assert core.door.last == ask.RotateKey(id="key_1", public=read_key_file(tmp_path / "new.key").public)
-    assert "schedule-zero keys revoke key_1" in said.err
+    assert "start far anew with --key new.key; then end the older: schedule-zero keys revoke key_1" in said.err
     core.door.answers[ask.ListKeys] = KeyPage(items=())
     assert command("keys", "rotate", "key_2").code == 1
+
+
+def test_a_pair_that_goes_to_a_plain_door_has_its_token_beside_it(
+    command: Command, core: Core, tmp_path: Path
+) -> None:
+    core.door.answers[ask.RotateKey] = msgspec.structs.replace(KEY, token=TOKEN)
+    assert command("keys", "rotate", "key_1", "-o", "new.key").code == 0
+    keys = open_key_file(tmp_path / "new.key")
+    assert (keys.public, keys.server, keys.token) == (core.door.last.public, None, TOKEN)
+    said = command("keys", "rotate", "key_1", "--public", PUBLIC)
+    assert said.out == f"public {PUBLIC}\ntoken {TOKEN}\n"
+    assert "where FILE holds what was printed and the new secret" in said.err
 
 
 def test_a_refusal_leaves_no_file_and_a_file_is_not_written_over(command: Command, core: Core, tmp_path: Path) -> None:

@@ -347,6 +347,26 @@ async def test_on_loopback_a_registration_binds_the_public_key_that_hello_names(
     assert "the name far is for who holds a key" in await turned_away(door, None)
 
 
+async def test_on_loopback_a_pair_opens_with_the_token_that_came_with_it_also_when_it_was_rotated(door: Door) -> None:
+    first = file_of(door, server=None)
+    made = await door.house.client.new_key("far", "handler", public=first.public)
+    assert made.server is None
+    await door.come(keys=msgspec.structs.replace(first, token=made.token))
+    second = file_of(door, server=None)
+    again = await door.house.client.rotate_key(made.id, public=second.public)
+    assert "the name far is for who holds a key" in await turned_away(door, second)
+    assert "it was used or revoked" in await turned_away(door, msgspec.structs.replace(first, token=again.token))
+    await door.come(keys=msgspec.structs.replace(second, token=again.token))
+    await door.house.client.revoke_key(made.id)
+    await works(door)
+
+
+async def test_where_handlers_encrypt_a_pair_is_all_there_is(vault: Door) -> None:
+    keys, key = await known(vault)
+    assert (key.token, key.server) == (None, keys.server)
+    assert (await vault.house.client.rotate_key(key.id, public=new_pair().public)).token is None
+
+
 async def test_what_a_confined_operator_makes_keeps_no_name_from_others(door: Door) -> None:
     confined = door.house.client.acting_as(Actor(kind="operator", id="theirs", guild_id="2"))
     await confined.new_key("far", "handler", guild_id="2")

@@ -90,3 +90,24 @@ async def test_a_handler_registers_itself_over_an_encrypted_door_and_ends_when_i
             _, err = far.communicate(timeout=30)
             assert (far.returncode, err.splitlines()[-1]) == (1, "the key of this handler was revoked")
             await client.close()
+
+
+@pytest.mark.parametrize("curve", ["auto", "on"], ids=["plain", "encrypted"])
+async def test_a_registered_handler_is_served_on_with_its_rotated_key_when_the_older_is_revoked(
+    tmp_path: Path, curve: str
+) -> None:
+    with running(tmp_path, SCHEDULE_ZERO__ZMQ__CURVE=curve) as core, contextlib.ExitStack() as leaving:
+        client, at = core.client(), core.handlers_at()
+        keys(tmp_path, core.address, "new", "sums", "--role", "handler", "--register", "-o", "old.key")
+        far = leaving.enter_context(handler(tmp_path, at, "--key", "old.key"))
+        assert (await added(client, 1, 2)).result == 3
+        (old,) = (await client.list_keys()).items
+        keys(tmp_path, core.address, "rotate", old.id, "-o", "new.key")
+        near = leaving.enter_context(handler(tmp_path, at, "--key", "new.key"))
+        assert near.stderr is not None
+        assert any("knows us" in line for line in near.stderr)
+        keys(tmp_path, core.address, "revoke", old.id)
+        _, err = far.communicate(timeout=30)
+        assert err.splitlines()[-1] == "the key of this handler was revoked"
+        assert (await added(client, 3, 4)).result == 7
+        await client.close()
