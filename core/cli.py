@@ -26,7 +26,7 @@ from core.zone_data import take_newest_zones
 
 if TYPE_CHECKING:
     from core.commands.up import Front, Up
-    from core.config import Config
+    from core.config import Config, Further
 
 NAME = "schedule-zero"
 HANDLER = "handler"
@@ -138,9 +138,10 @@ def bot(shards: str | None, file: Path | None) -> None:
 @click.argument("file", type=FILE, required=False)
 def check_config(file: Path | None) -> None:
     """Name every mistake of the configuration at once, and what has no effect in this version."""
+    from core.commands.own_options import mistakes_of_options
     from core.config import find_file, read_config
 
-    _warn(read_config(file, os.environ)[1])
+    _warn(read_config(file, os.environ, mistakes_of_options)[1])
     found = find_file(file, os.environ)
     click.echo(f"{found}: nothing is wrong" if found else "no file, all defaults: nothing is wrong")
 
@@ -223,17 +224,19 @@ for group in (schedules_group, runs_group, handlers_group, events, keys_group):
 
 
 def _serve(file: Path | None, front: Front | None) -> None:
-    config = _begin(file)
+    from core.commands.own_options import mistakes_of_options
+
+    config = _begin(file, mistakes_of_options)
     from core.commands.up import serve
 
     serve(config, front)
 
 
-def _begin(file: Path | None) -> Config:
+def _begin(file: Path | None, further: Further | None = None) -> Config:
     """The configuration of a service that starts: a mistake is said at once, before the heavy imports."""
     from core.config import read_config
 
-    config, notes = read_config(file, os.environ)
+    config, notes = read_config(file, os.environ, further)
     _warn(notes)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # until the loop can stop in order, there is nothing to stop

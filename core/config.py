@@ -5,7 +5,7 @@ Each room owns its settings; here they are put together. Key meanings: ``docs/co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -196,17 +196,24 @@ class ConfigErrors(Exception):
         self.mistakes = mistakes
 
 
+Further = Callable[["Config"], Iterable[tuple[str, str]]]
+"""Finds mistakes in a configuration whose form is right: keys, and sentences that go on from them."""
+
+
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read the configuration; see ``read_config``."""
     return read_config(path, environ)[0]
 
 
-def read_config(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, list[ConfigMistake]]:
+def read_config(
+    path: Path | None, environ: Mapping[str, str], further: Further | None = None
+) -> tuple[Config, list[ConfigMistake]]:
     """Read the configuration, and say what in it is right and has no effect in this version.
 
     Args:
         path: the file; None looks at ``$SCHEDULE_ZERO_CONFIG``, then for ``schedule-zero.yaml`` in the working folder.
         environ: the process's environment.
+        further: looks further, once the form of everything is right.
 
     Raises:
         ConfigErrors: with every mistake of the file and the environment.
@@ -220,7 +227,10 @@ def read_config(path: Path | None, environ: Mapping[str, str]) -> tuple[Config, 
     for name, key in _OWN_NAMES.items():
         if environ.get(name):
             settings.put(name, key.split("."), environ[name])
-    return settings.config(), settings.without_effect()
+    config = settings.config()
+    if further is not None:
+        settings.refuse(further(config))
+    return config, settings.without_effect()
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -282,14 +292,15 @@ class _Layers:
     def config(self) -> Config:
         """The configuration, or all that is wrong with it."""
         ready, errors = check(self._document.value, Config, texts=self._document.texts, hook=read_secret)
+        self.refuse((error.field, error.message) for error in errors)
+        return msgspec.convert(ready, Config, dec_hook=read_secret)
+
+    def refuse(self, found: Iterable[tuple[str, str]]) -> None:
+        """Raise ConfigErrors where there are mistakes: these, by key and message, and those known before."""
         doubled = {mistake.key for mistake in self._mistakes}
-        for error in errors:
-            if error.field not in doubled:
-                source, line = self._place(error.field)
-                self._mistakes.append(ConfigMistake(source, line, error.field, error.message))
+        self._mistakes += [ConfigMistake(*self._place(key), key, said) for key, said in found if key not in doubled]
         if self._mistakes:
             raise ConfigErrors(sorted(self._mistakes, key=lambda each: (each.source, each.line or 0)))
-        return msgspec.convert(ready, Config, dec_hook=read_secret)
 
     def without_effect(self) -> list[ConfigMistake]:
         """What is set, and heeded by later versions only, with its place."""

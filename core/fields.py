@@ -20,8 +20,10 @@ from schedule_zero.errors import FieldError
 Hook = Callable[[type, Any], Any]
 Texts = Mapping[str, str]
 
-_BOUND: Final = re.compile(r"Expected `(?:int|float)` (?P<sign>[<>]=)")
-_BOUND_WORDS: Final = {">=": "has to be at least", "<=": "has to be at most"}
+_BOUND: Final = re.compile(r"Expected `(?:int|float)` (?P<sign>[<>]=?)")
+_BOUND_WORDS: Final = {
+    ">=": "has to be at least", "<=": "has to be at most", ">": "has to be more than", "<": "has to be less than"
+}  # fmt: skip
 _SAID: Final[dict[Any, str]] = {
     str: "text",
     int: "a whole number",

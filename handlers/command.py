@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Awaitable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -31,6 +31,12 @@ OUTPUTS_S: Final = 1.0
 TOLD_OF_ERROR: Final = 300
 
 
+class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What the operator sets: commands by name."""
+
+    commands: dict[str, Program]
+
+
 class CommandFailed(Exception):
     """A command ended with an exit code that says nothing about another try."""
 
@@ -39,12 +45,13 @@ class Command(Handler):
     """Every command of the options is a method."""
 
     name = "command"
+    OPTIONS: ClassVar[type[msgspec.Struct]] = Options
 
-    def __init__(self, *, commands: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         """Raises ValueError with what is wrong in the options."""
         if os.name != "posix":
             raise ValueError("commands need a POSIX system")
-        programs = msgspec.convert(commands, dict[str, Program])
+        programs = msgspec.convert(options, Options).commands
         if not programs:
             raise ValueError("commands: name at least one")
         self._methods = {name: self._method(name, program) for name, program in programs.items()}

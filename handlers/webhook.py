@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import aiohttp
 import msgspec
@@ -96,11 +96,12 @@ class Webhook(Handler):
     """``post`` sends JSON to an address, ``get`` calls one."""
 
     name = "webhook"
+    OPTIONS: ClassVar[type[msgspec.Struct]] = Options
 
     def __init__(self, **options: Any) -> None:
         """Raises ValueError with what is wrong in the options."""
         self._options = msgspec.convert(options, Options)
-        self._rules = [_rule(entry, self._options) for entry in self._options.allow]
+        self._rules = [_rule(entry, self._options, f"allow[{at}]") for at, entry in enumerate(self._options.allow)]
         # By whether they may reach into one's own network: a connection made for one is never used for the other.
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
@@ -177,18 +178,20 @@ class Webhook(Handler):
         raise Reject(said)
 
 
-def _rule(entry: str | Allowed, options: Options) -> Rule:
+def _rule(entry: str | Allowed, options: Options, where: str) -> Rule:
+    """An entry of the allow-list, which stands there in the options. Raises ValueError."""
     if isinstance(entry, str):
         entry = Allowed(url=entry)
     headers = options.headers | entry.headers
     for name, value in headers.items():
         if not _NAME.fullmatch(name) or name.lower() in OURS or any(character in value for character in "\r\n\0"):
-            raise ValueError(f"headers: {name!r} cannot be set")
+            place = f"{where}.headers" if name in entry.headers else "headers"
+            raise ValueError(f"{place}: {name!r} cannot be set")
     secret = options.secret if entry.secret is None else entry.secret
     try:
         pattern = read_pattern(entry.url)
     except ValueError as error:
-        raise ValueError(f"allow: {error}") from None
+        raise ValueError(f"{where}: {error}") from None
     private = options.private if entry.private is None else entry.private
     return Rule(pattern, headers, secret.encode() if secret else None, private)
 

@@ -20,7 +20,18 @@ from schedule_zero.loading import said
 # Handlers that need no options are always there.
 ALWAYS: Final = ("handlers.echo",)
 SHORTEST_SECRET: Final = 4  # a shorter one would black out half of every line
+_KEY: Final = re.compile(r"([a-z_]+(?:\.\w+|\[\d+\])*): (.+)", re.DOTALL)
+_PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
 _REFERENCE: Final = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class WrongEntry(WrongInput):
+    """An entry of ``handlers.builtin`` cannot be used: the key under which that stands, and why."""
+
+    def __init__(self, key: str, sentence: str) -> None:
+        super().__init__(f"{key}: {sentence}")
+        self.key = key
+        self.sentence = sentence
 
 
 def with_secrets(config: Config, environ: Mapping[str, str]) -> tuple[Config, list[str]]:
@@ -65,7 +76,7 @@ def load_builtin(entries: Sequence[BuiltinHandler]) -> list[Handler]:
     """Import and make the handlers: each entry's Handler classes, or the functions it names (handler ``local``).
 
     Raises:
-        WrongInput: a module cannot be imported, or does not hold what the entry says.
+        WrongEntry: a module cannot be imported, or does not hold what the entry says.
     """
     functions = Functions()
     named = {entry.module.partition(":")[0] for entry in entries}
@@ -73,36 +84,38 @@ def load_builtin(entries: Sequence[BuiltinHandler]) -> list[Handler]:
     handlers: list[Handler] = []
     for place, entry in enumerate(entries):
         where = f"handlers.builtin[{place}]"
-        module = _import(entry.module.partition(":")[0], where)
+        module = import_module(entry.module.partition(":")[0], where)
         if entry.methods is not None:
             if entry.options:
-                raise WrongInput(f"{where}.options: only Handler classes take options, and methods names functions")
+                raise WrongEntry(f"{where}.options", "only Handler classes take options, and methods names functions")
             for name in entry.methods:
                 _add(functions, module, name, where)
         else:
-            for kind in _kinds(module, entry.module, where):
-                handler = _made(kind, entry.options, where)
+            for kind in kinds_of(module, entry.module, where):
+                handler = made(kind, entry.options, where)
                 if name_of(handler) in {name_of(other) for other in handlers}:
-                    raise WrongInput(f"{where}.module: a handler named {name_of(handler)} is there already")
+                    raise WrongEntry(f"{where}.module", f"a handler named {name_of(handler)} is there already")
                 handlers.append(handler)
     return [*handlers, functions] if functions.methods else handlers
 
 
-def _import(name: str, where: str) -> ModuleType:
+def import_module(name: str, where: str) -> ModuleType:
+    """The module of an entry. Raises WrongEntry."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise WrongInput(f"{where}.module: {name} cannot be imported ({error})") from error
+        raise WrongEntry(f"{where}.module", f"{name} cannot be imported ({error})") from error
     except Exception as error:  # whatever somebody's module does when it is imported
-        raise WrongInput(f"{where}.module: {name} cannot be imported ({said(error)})") from error
+        raise WrongEntry(f"{where}.module", f"{name} cannot be imported ({said(error)})") from error
 
 
-def _kinds(module: ModuleType, name: str, where: str) -> list[type[Handler]]:
+def kinds_of(module: ModuleType, name: str, where: str) -> list[type[Handler]]:
+    """The Handler classes that an entry means. Raises WrongEntry."""
     wanted = name.partition(":")[2]
     if wanted:
         found = getattr(module, wanted, None)
         if not (inspect.isclass(found) and issubclass(found, Handler)):
-            raise WrongInput(f"{where}.module: {module.__name__} has no Handler class {wanted}")
+            raise WrongEntry(f"{where}.module", f"{module.__name__} has no Handler class {wanted}")
         return [found]
     kinds = [
         kind
@@ -110,21 +123,31 @@ def _kinds(module: ModuleType, name: str, where: str) -> list[type[Handler]]:
         if issubclass(kind, Handler) and kind.__module__ == module.__name__
     ]
     if not kinds:
-        raise WrongInput(f"{where}.module: {module.__name__} defines no Handler class; name its functions in methods")
+        raise WrongEntry(f"{where}.module", f"{module.__name__} defines no Handler class; name its functions in methods")
     return kinds
 
 
-def _made(kind: type[Handler], options: dict[str, Any], where: str) -> Handler:
+def made(kind: type[Handler], options: dict[str, Any], where: str) -> Handler:
+    """A handler with its options. Raises WrongEntry."""
     try:
         handler = kind(**options)
         methods_of(handler)
     except TypeError as error:
-        raise WrongInput(f"{where}.options: {kind.__name__} does not take them ({error})") from error
+        raise WrongEntry(f"{where}.options", f"{kind.__name__} does not take them ({error})") from error
     except (ValueError, msgspec.ValidationError) as error:
-        raise WrongInput(f"{where}.options: {error}") from error
+        key, sentence = _split(str(error))
+        raise WrongEntry(f"{where}.options{key}", sentence) from error
     except Exception as error:  # whatever somebody's class does when it is made
-        raise WrongInput(f"{where}.options: {kind.__name__} cannot be made ({said(error)})") from error
+        raise WrongEntry(f"{where}.options", f"{kind.__name__} cannot be made ({said(error)})") from error
     return handler
+
+
+def _split(text: str) -> tuple[str, str]:
+    """What the sentence of a handler, or of msgspec, says of its place among the options, and the rest of it."""
+    if found := _PLACE.search(text):
+        return f".{found[1]}" if found[1] else "", text[: found.start()]
+    found = _KEY.fullmatch(text)
+    return (f".{found[1]}", found[2]) if found else ("", text)
 
 
 def _add(functions: Functions, module: ModuleType, name: str, where: str) -> None:
@@ -133,10 +156,10 @@ def _add(functions: Functions, module: ModuleType, name: str, where: str) -> Non
         own = [
             key for key, each in inspect.getmembers(module, inspect.isfunction) if each.__module__ == module.__name__
         ]
-        raise WrongInput(
-            f"{where}.methods: {module.__name__} has no function {name}; it has {', '.join(own) or 'none'}"
+        raise WrongEntry(
+            f"{where}.methods", f"{module.__name__} has no function {name}; it has {', '.join(own) or 'none'}"
         )
     try:
         functions.add(function, name)
     except (TypeError, ValueError) as error:
-        raise WrongInput(f"{where}.methods: {error}") from error
+        raise WrongEntry(f"{where}.methods", str(error)) from error

@@ -103,7 +103,7 @@ def test_echo_is_always_there_and_never_twice() -> None:
         ({"module": "handlers.webhook"}, r"\[0\]\.options: .*allow"),
         (
             {"module": "handlers.command", "options": {"commands": {"x": {"argv": ["nowhere"]}}}},
-            r"\[0\]\.options: commands\.x\.argv: there is no program",
+            r"\[0\]\.options\.commands\.x\.argv: there is no program",
         ),
         ({"module": "own:note"}, r"\[0\]\.module: own has no Handler class note"),
         ({"module": "json"}, "json defines no Handler class"),

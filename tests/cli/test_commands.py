@@ -104,6 +104,52 @@ def test_check_config_says_that_nothing_is_wrong(command: Command, tmp_path: Pat
     assert command("check-config", "own.yaml").out == "own.yaml: nothing is wrong\n"
 
 
+WRONG_OPTIONS = """\
+handlers:
+  builtin:
+    - module: handlers.webhook
+      options:
+        alow: [x]
+        timeout: soon
+    - module: handlers.webhook
+      options:
+        allow:
+          - https://hooks.example.org/*
+          - https://*
+    - {module: handlers.webhook, options: {allow: ["https://${HOOK_HOST}"], timeout: 0}}
+    - module: handlers.webhook
+      options:
+        allow: ["${HOOK_URL}"]
+    - {module: handlers.command, options: {commands: {
+        tidy: {argv: ["no-such-program"]}}}}
+    - module: handlers.webhok
+    - module: own_code
+      options: {anything: 1}
+"""
+
+
+@pytest.mark.parametrize("name", ["check-config", "up"])
+def test_options_of_our_own_handlers_are_checked_with_their_line_and_those_of_others_are_not_run(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "schedule-zero.yaml").write_text(WRONG_OPTIONS)
+    (tmp_path / "own_code.py").write_text("raise SystemExit('it was run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    said = command(name)
+    assert said.code == 2
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    assert said.err.replace("schedule-zero.yaml:", "").replace("handlers.builtin", "").splitlines() == [
+        "4: [0].options.allow is missing",
+        "5: [0].options.alow is not known here; did you mean allow?",
+        "6: [0].options.timeout has to be a number, not 'soon'",
+        "11: [1].options.allow[1] cannot be used: 'https://*' is no address that begins with https:// or http://; "
+        "write it as https://hooks.example.org/*",
+        "12: [2].options.timeout has to be more than 0.0",
+        f"17: [4].options.commands.tidy.argv cannot be used: there is no program no-such-program that can be run in {path}",
+        "18: [5].module cannot be used: handlers.webhok cannot be imported (No module named 'handlers.webhok')",
+    ]
+
+
 def test_what_has_no_effect_yet_is_a_warning_of_check_config_and_of_up(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,10 +268,14 @@ def test_what_can_be_known_is_said_when_the_schedule_is_saved(url: str, words: s
     [
         ({}, "allow"),
         ({"allow": []}, "allow"),
-        ({"allow": ["hooks.example.org"]}, "allow: 'hooks.example.org'"),
+        ({"allow": ["hooks.example.org"]}, r"allow\[0\]: 'hooks.example.org'"),
         ({"allow": ["https://a.example/*"], "privat": True}, "privat"),
         ({"allow": ["https://a.example/*"], "headers": {"Host": "b"}}, "headers: 'Host' cannot be set"),
         ({"allow": ["https://a.example/*"], "headers": {"X": "b\r\nc: d"}}, "headers: 'X' cannot be set"),
+        (
+            {"allow": [{"url": "https://a.example/*", "headers": {"Host": "b"}}]},
+            r"allow\[0\]\.headers: 'Host' cannot be set",
+        ),
         ({"allow": ["https://a.example/*"], "timeout": 0}, "timeout"),
     ],
 )
