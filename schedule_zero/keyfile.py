@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,8 @@ import msgspec
 from schedule_zero.errors import ScheduleZeroError
 
 LONGEST: Final = 10_000
+OTHERS: Final = 0o077
+"""Bits of a mode that give a file to others than its owner."""
 _KEY: Final = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 _TOKEN: Final = re.compile(r"[!-~]{1,200}")
 
@@ -47,15 +50,19 @@ def read_key_file(path: Path) -> KeyFile:
     """Read a key file.
 
     Raises:
-        WrongKeyFile: it cannot be read, or a line is wrong.
+        WrongKeyFile: it cannot be read, a line is wrong, or others may read the secret in it.
     """
     try:
         with path.open(encoding="utf-8") as file:
+            open_to_others = _is_open_to_others(file.fileno())
             text = file.read(LONGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
         raise WrongKeyFile(f"the key file {path} cannot be read: {reason.lower()}") from None
-    return _parsed(text, path)
+    keys = _parsed(text, path)
+    if open_to_others and (keys.secret is not None or keys.token is not None):
+        raise WrongKeyFile(f"the key file {path} holds a secret, and others than its owner may read it: chmod 600 {path}")
+    return keys
 
 
 def text_of(keys: KeyFile) -> str:
@@ -76,6 +83,14 @@ def replace_key_file(path: Path, keys: KeyFile) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _is_open_to_others(handle: int) -> bool:
+    """As ssh judges it: of a file of our own. Who made one for us (root, a container's secrets) answers for its mode."""
+    if os.name != "posix":
+        return False
+    found = os.fstat(handle)
+    return found.st_uid == os.getuid() and stat.S_ISREG(found.st_mode) and bool(found.st_mode & OTHERS)
 
 
 def _parsed(text: str, path: Path) -> KeyFile:

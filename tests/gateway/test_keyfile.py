@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from pathlib import Path
 
@@ -21,6 +22,7 @@ WHOLE = KeyFile(public=PAIR.public, secret=PAIR.secret, server=OTHER.public, tok
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "some.key"
     path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
     return path
 
 
@@ -61,9 +63,38 @@ def test_one_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
         read_key_file(tmp_path / "bytes.key")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620], ids=oct)
+def test_a_secret_that_others_may_read_is_refused_with_the_remedy_and_what_is_no_secret_is_not(
+    tmp_path: Path, mode: int
+) -> None:
+    for text in (f"secret {PAIR.secret}\n", "token sz_t\n"):
+        path = written(tmp_path, text)
+        path.chmod(mode)
+        with pytest.raises(WrongKeyFile) as wrong:
+            open_key_file(path)
+        assert wrong.value.sentence == (
+            f"the key file {path} holds a secret, and others than its owner may read it: chmod 600 {path}"
+        )
+        path.chmod(0o600)
+        assert open_key_file(path).secret is not None
+    path = written(tmp_path, f"server {OTHER.public}\n")
+    path.chmod(mode)
+    assert open_key_file(path).secret is not None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users are POSIX's")
+def test_who_made_a_key_file_for_us_answers_for_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "token sz_t\n")
+    path.chmod(0o444)
+    own = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: own + 1)
+    assert read_key_file(path) == KeyFile(token="sz_t")
+
+
 def test_one_without_a_pair_gets_one_and_keeps_it(tmp_path: Path) -> None:
     path = written(tmp_path, f"server {OTHER.public}\ntoken sz_t\n")
-    path.chmod(0o644)
     made = open_key_file(path)
     assert made.public is not None
     assert made.secret is not None
