@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import uniform
 from typing import Final
 
@@ -16,6 +17,7 @@ LONGEST_RECONNECT_MS: Final = 2000
 # The system's own tries are a minute apart after a long silence; a new connection begins with short ones.
 CONNECT_MS: Final = 2000
 HANDSHAKE_MS: Final = 5000
+_TCP: Final = re.compile(r"tcp://\S+:(\d{1,5})")
 
 
 def connect(socket: zmq.Socket[bytes], address: str, keys: KeyFile, *, largest: int) -> None:
@@ -33,12 +35,22 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: KeyFile, *, largest: 
     socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
     socket.setsockopt(zmq.IPV6, 1)
     guarded(socket, largest)
+    check_address(address)
     try:
         if keys.server is not None:
             encrypt(socket, keys)
         socket.connect(address)
     except zmq.ZMQError as error:
         raise ValueError(f"{address} is no address of a core: {error.strerror}") from None
+
+
+def check_address(address: str) -> None:
+    """Raises ValueError for an address where nothing can ever be: ZeroMQ would try it for ever."""
+    if not address.startswith("tcp://"):
+        return
+    found = _TCP.fullmatch(address)
+    if found is None or not 1 <= int(found[1]) <= 65_535:
+        raise ValueError(f"{address} is no address of a core: after the host it takes a port from 1 to 65535")
 
 
 def guarded(socket: zmq.Socket[bytes], largest: int) -> None:

@@ -128,7 +128,8 @@ class Watch:
             elif not self._warned:
                 self._warned = True
                 log.warning(
-                    "no connection to the core at %s comes about; %s", self._address,
+                    "no connection to the core at %s comes about; %s, or it listens elsewhere, not at this port",
+                    self._address,
                     "the line server of the key file may be another core's" if self._encrypted
                     else "it may want encryption, with a key file",
                 )  # fmt: skip

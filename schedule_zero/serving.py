@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from schedule_zero.connecting import check_address
 from schedule_zero.curve import open_key_file
 from schedule_zero.errors import Invalid, ScheduleZeroError
 from schedule_zero.handler import Handler, methods_of, name_of
@@ -30,9 +31,9 @@ WRONG_INPUT: Final = 2
 log = logging.getLogger("schedule_zero.serving")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Serve until SIGTERM or SIGINT, then finish what is held; the exit code."""
-    asked = _parser().parse_args(arguments)
+def main(arguments: Sequence[str], prog: str = "schedule-zero handler") -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is held; the exit code. ``prog``: how the command was called."""
+    asked = _parser(prog).parse_args(arguments)
     level = logging.DEBUG if asked.debug else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
     again = Reloading(Path.cwd()) if asked.reload else None
@@ -64,7 +65,7 @@ def _serving(asked: argparse.Namespace) -> Serving:
 
 def script() -> int:
     """``schedule-zero-handler``, as the kit's own distribution installs it."""
-    return main(sys.argv[1:])
+    return main(sys.argv[1:], "schedule-zero-handler")
 
 
 class Serving:
@@ -162,11 +163,15 @@ def _addresses(texts: Sequence[str]) -> list[str]:
     for address in found:
         if not address.startswith(("tcp://", "ipc://")):
             raise WrongInput(f"--core {address!r}: write an address such as {CORE}")
+        try:
+            check_address(address)
+        except ValueError as error:
+            raise WrongInput(f"--core {error}") from None
     return list(dict.fromkeys(found)) or [CORE]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="schedule-zero handler", description="Serve one handler to a core.")
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Serve one handler to a core.")
     parser.add_argument("object", metavar="MODULE:OBJECT", help="a Handler class, or an object of one")
     parser.add_argument(
         "--core", action="append", metavar="ADDR",

@@ -36,6 +36,11 @@ CONCURRENCY: Final = 256
 HELLO_AGAIN_S: Final = 2.0
 DRAIN_S: Final = 20.0
 ASKED_IN_VAIN: Final = (3, 30, 300)
+# The other doors of a core are but a digit away.
+VAIN: Final = {
+    False: "no core answers at %s; trying on: is it running, and is this what its configuration has as zmq.handlers?",
+    True: "what answers at %s is not for handlers; trying on: is this what the core's configuration has as zmq.handlers?",
+}
 LINGER_MS: Final = 1000
 SILENT_BEATS: Final = 2.5
 FULL: Final = wire.LARGEST_BODY // 2
@@ -90,6 +95,7 @@ class Worker:
         self._greeted_at = float("-inf")
         self._heard = 0.0
         self._silent = False
+        self._misheard = False
         self._cluster: str | None = None
         self._beside: list[Worker] = []
         self._leaving: asyncio.Task[None] | None = None
@@ -170,7 +176,9 @@ class Worker:
             try:
                 messages = wire.read_from_core(frames[0])
             except wire.WireError as error:
-                log.warning("the core sent something that cannot be read: %s", error)
+                if not self._misheard:
+                    log.warning("the core sent something that cannot be read: %s", error)
+                self._misheard = True
                 continue
             for message in messages:
                 self._hear(message)
@@ -191,6 +199,7 @@ class Worker:
                 if not self.welcomed.is_set():
                     log.info("the core at %s knows us", self.address)
                 self.welcomed.set()
+                self._misheard = False
                 self._seat.taking = not self._draining
                 self._repeat(0.0)
             case wire.Refuse():
@@ -299,7 +308,7 @@ class Worker:
             if not self.welcomed.is_set():
                 asked += 1
                 if asked in ASKED_IN_VAIN:
-                    log.warning("no core answers at %s; trying on", self.address)
+                    log.warning(VAIN[self._misheard], self.address)
                 self._greet()
                 try:
                     async with asyncio.timeout(HELLO_AGAIN_S):

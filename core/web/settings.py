@@ -9,9 +9,10 @@ import msgspec
 
 from core.secret import Secret
 
-_PORT: Final = r"(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+PORT: Final = r"(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+"""A pattern: 0, which takes a free one, to 65535."""
 # A host of digits alone is no host but a time of day (12:30) that was meant for another key.
-_ADDRESS: Final = rf"^(?:\[[0-9a-fA-F:.]+\]|(?=[^:]*[A-Za-z.])[^\[\]:/\s]+):{_PORT}$"
+_ADDRESS: Final = rf"^(?:\[[0-9a-fA-F:.]+\]|(?=[^:]*[A-Za-z.])[^\[\]:/\s]+):{PORT}$"
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, never bound to
 
 Bind = Annotated[str, msgspec.Meta(pattern=_ADDRESS, description="host:port such as 127.0.0.1:8080 or [::1]:8080")]

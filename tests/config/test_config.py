@@ -200,10 +200,20 @@ def test_what_only_the_whole_section_can_tell_is_told(tmp_path: Path) -> None:
         ("store: {url: 'sqlite:///'}", "store.url"),
         ("data_dir: ~nosuchuser/data", "data_dir"),
         ("data_dir: ''", "data_dir"),
+        ("zmq: {handlers: 'tcp://127.0.0.1:99999'}", "zmq.handlers"),
+        ("core: {address: 'tcp://core:65536'}", "core.address"),
+        ("core: {address: 'http://127.0.0.1:99999'}", "core.address"),
     ],
 )
 def test_what_would_stop_the_start_is_a_mistake_of_the_file(tmp_path: Path, text: str, key: str) -> None:
     assert (1, key) in mistakes(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://core", "https://core.example.org/", "http://[::1]:8080", "tcp://core:4243", "ipc:///run/core.sock"]
+)
+def test_a_core_is_found_at_every_kind_of_address(tmp_path: Path, address: str) -> None:
+    assert read(tmp_path, f"core: {{address: '{address}'}}").core.address == address
 
 
 @pytest.mark.parametrize("password", ["hush", "hu/sh", "hush@hush", "hush:"])

@@ -8,7 +8,9 @@ import pytest
 
 from schedule_zero.handler import Context, Handler, method
 from schedule_zero.run import RunState
-from tests.gateway.conftest import Door
+from schedule_zero.worker import Worker
+from tests.gateway.conftest import Door, Far
+from tests.gateway.desk import Desk
 
 pytestmark = pytest.mark.slow
 
@@ -72,3 +74,32 @@ async def test_a_method_may_say_more_in_one_go_than_one_message_holds(door: Door
     assert (run.state, run.attempt, run.result) == (RunState.SUCCEEDED, 1, 6000)
     assert worker.welcomed.is_set()
     assert list(door.gateway._peers.values()) == [peer]  # its connection was not cut meanwhile
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("clients", "what answers at {} is not for handlers; trying on: is this what the core's configuration has as zmq.handlers?"),
+        ("http", "no connection to the core at {} comes about; it may want encryption, with a key file, or it listens elsewhere"),
+        ("nowhere", "no core answers at {}; trying on: is it running, and is this what its configuration has as zmq.handlers?"),
+    ],
+)  # fmt: skip
+async def test_a_handler_at_a_wrong_port_says_in_one_line_what_is_likely(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, where: str, words: str
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    monkeypatch.setattr("schedule_zero.worker.HELLO_AGAIN_S", 0.05)
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as http:
+        at = {
+            "clients": desk.address, "nowhere": "tcp://127.0.0.1:1",
+            "http": f"tcp://127.0.0.1:{http.sockets[0].getsockname()[1]}",
+        }[where]  # fmt: skip
+        lost = asyncio.create_task(Worker(Far(), at).run())
+        await desk.house.until(lambda: words.format(at) in caplog.text)
+        lost.cancel()
+        await asyncio.gather(lost, return_exceptions=True)
+    assert caplog.text.count("sent something that cannot be read") == (where == "clients")

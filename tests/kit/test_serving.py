@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from schedule_zero import Context
 from schedule_zero.run import RunState
-from schedule_zero.serving import main
+from schedule_zero.serving import main, script
 from schedule_zero.slots import Slots
 from tests.engine.house import Hands
 from tests.kit.conftest import Open, Start, came, done
@@ -172,6 +173,16 @@ async def test_a_second_signal_ends_it_at_once(open_core: Open, start: Start, sl
     assert await far.ended(signal.SIGTERM) == 128 + signal.SIGTERM
 
 
+@pytest.mark.parametrize(("call", "name"), [(script, "schedule-zero-handler"), (None, "schedule-zero handler")])
+def test_the_usage_names_the_command_that_was_called(
+    call: Callable[[], int] | None, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [name, "--help"])
+    with pytest.raises(SystemExit):
+        main(["--help"]) if call is None else call()
+    assert capsys.readouterr().out.startswith(f"usage: {name} [-h]")
+
+
 GOOD = "from schedule_zero import Handler, method\n\nclass Some(Handler):\n    @method\n    def do(self) -> None: ...\n"
 
 
@@ -182,7 +193,9 @@ GOOD = "from schedule_zero import Handler, method\n\nclass Some(Handler):\n    @
         (GOOD, ("some:Other",), "some has no Other; it has Some"),
         (GOOD, ("nowhere:Some",), "nowhere cannot be imported"),
         (GOOD, ("some:Some", "--core", "http://core"), "--core 'http://core': write an address such as tcp://"),
-        (GOOD, ("some:Some", "--core", "tcp://nowhere"), "tcp://nowhere is no address of a core"),
+        (GOOD, ("some:Some", "--core", "tcp://nowhere"), "--core tcp://nowhere is no address of a core"),
+        (GOOD, ("some:Some", "--core", "tcp://127.0.0.1:99999"), "after the host it takes a port from 1 to 65535"),
+        (GOOD, ("some:Some", "--core", "tcp://127.0.0.1:0"), "after the host it takes a port from 1 to 65535"),
         (GOOD, ("some:Some", "--name", "ü x"), "'ü x' is no name for a handler"),
         ("def (", ("some:Some",), "some cannot be imported: SyntaxError"),
         ("x = 1\ny = x / 0\n", ("some:Some",), "some cannot be imported: ZeroDivisionError: division by zero (some.py, line 2)"),
