@@ -53,6 +53,14 @@ class Health(msgspec.Struct, kw_only=True):
     failing: dict[str, str]
 
 
+class Index(msgspec.Struct, kw_only=True):
+    """Where everything is: the description, and every path it describes."""
+
+    version: str
+    openapi: str
+    paths: tuple[str, ...]
+
+
 class Web:
     """The HTTP application, and what is needed around it.
 
@@ -98,7 +106,7 @@ def build_web(
     handlers = [_handler(reading.route, parts.answering(reading)) for reading in readings]
     handlers += _probes(parts)
     handlers += HandlersPage(door, token_check, secure=(settings.public_url or "").startswith("https:")).routes()
-    handlers.append(_described(describe(readings, Health, version)))
+    handlers += [_described(describe(readings, Health, version)), _indexed(parts, version)]
     if with_metrics:
         handlers.append(_measured(parts, (REGISTRY, own_metrics)))
     api = Litestar(
@@ -231,6 +239,18 @@ def _described(body: bytes) -> HTTPRouteHandler:
         return document(body)
 
     return route(OPENAPI_PATH, http_method=[HttpMethod.GET])(openapi)
+
+
+def _indexed(parts: _Parts, version: str) -> HTTPRouteHandler:
+    paths = tuple(sorted({PREFIX + row.path for row in ROUTES}))
+    body = msgspec.json.encode(Index(version=version, openapi=OPENAPI_PATH, paths=paths))
+
+    async def index(request: Request[Any, Any, Any]) -> ASGIResponse:
+        scope: Any = request.scope
+        parts.actor(dict(scope["headers"]))
+        return document(body)
+
+    return route(PREFIX, http_method=[HttpMethod.GET])(index)
 
 
 def _measured(parts: _Parts, registries: Sequence[CollectorRegistry]) -> HTTPRouteHandler:

@@ -57,6 +57,7 @@ def describe(readings: Sequence[Reading], health: type[msgspec.Struct], version:
         paths[path] = {
             "get": {"operationId": path.rpartition("/")[2], "summary": words, "security": [], "responses": answers}
         }
+    paths[PREFIX] = {"get": _plain("index", "The paths there are", "application/json")}
     paths[METRICS_PATHS[0]] = {"get": _plain("metrics", "Metrics in the text format of Prometheus", "text/plain")}
     paths[OPENAPI_PATH] = {"get": _plain("openapi", "This description", "application/json") | {"security": []}}
     return msgspec.json.encode(_document(paths, components, version))

@@ -34,8 +34,19 @@ async def test_it_names_exactly_the_routes_there_are(stranger: aiohttp.ClientSes
     assert document["info"]["version"] == "1.2.3"
     described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     real = {(route.method, PREFIX + route.path) for route in ROUTES}
-    real |= {("GET", path) for path in (HEALTH_PATHS[0], READY_PATHS[0], METRICS_PATHS[0], OPENAPI_PATH)}
+    real |= {("GET", path) for path in (HEALTH_PATHS[0], READY_PATHS[0], METRICS_PATHS[0], OPENAPI_PATH, PREFIX)}
     assert described == real
+
+
+async def test_the_root_of_the_api_names_the_description_and_every_path(
+    http: aiohttp.ClientSession, stranger: aiohttp.ClientSession
+) -> None:
+    async with http.get(PREFIX) as answer:
+        index = await answer.json()
+        assert (answer.status, index["version"], index["openapi"]) == (200, "1.2.3", OPENAPI_PATH)
+    assert set(index["paths"]) == {PREFIX + route.path for route in ROUTES}
+    async with stranger.get(PREFIX) as answer:
+        assert answer.status == 401
 
 
 async def test_operation_ids_are_unique_and_references_lead_somewhere(stranger: aiohttp.ClientSession) -> None:

@@ -51,6 +51,13 @@ async def test_without_a_session_there_is_only_the_form(browser: aiohttp.ClientS
     assert "<script" not in page
 
 
+async def test_the_root_leads_to_the_page_and_past_no_form(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    async with browser.get("/") as answer:
+        assert (answer.status, answer.url.path) == (200, "/handlers")
+        assert '<input id="token" name="token" type="password"' in await answer.text()
+    assert door.asked == []
+
+
 async def test_who_shows_the_token_sees_the_handlers(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
     status, page = await sign_in(browser)
     assert status == 200

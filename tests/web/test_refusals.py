@@ -185,7 +185,7 @@ async def test_a_query_that_is_not_utf8_is_malformed(http: aiohttp.ClientSession
 
 async def test_an_unknown_address_and_a_wrong_method_are_problems_too(http: aiohttp.ClientSession) -> None:
     assert (await refused(http, "GET", "/api/v1/nothing"))[0] == 404
-    assert (await refused(http, "GET", "/"))[0] == 404
+    assert (await refused(http, "GET", "/nothing"))[0] == 404
     async with http.put(f"{PREFIX}/runs") as answer:
         assert answer.status == 405
         assert "GET" in answer.headers["Allow"]

@@ -48,12 +48,17 @@ class HandlersPage:
     def routes(self) -> list[HTTPRouteHandler]:
         """What answers."""
         ways: list[tuple[str, HttpMethod, _Handle]] = [
+            ("/", HttpMethod.GET, self.lead_here),
             (PATH, HttpMethod.GET, self.show),
             (f"{PATH}/sign-in", HttpMethod.POST, self.sign_in),
             (f"{PATH}/sign-out", HttpMethod.POST, self.sign_out),
             (f"{PATH}/style.css", HttpMethod.GET, self.style),
         ]
         return [route(path, http_method=[method], status_code=200)(_plain(handle)) for path, method, handle in ways]
+
+    async def lead_here(self, request: Request[Any, Any, Any]) -> ASGIResponse:  # Litestar's form
+        """The root has nothing of its own: people who open it mean this page."""
+        return ASGIResponse(body=b"", status_code=HTTPStatus.TEMPORARY_REDIRECT, headers={"location": PATH})
 
     async def show(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """The handlers, or the form."""
