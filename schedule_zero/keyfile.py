@@ -61,7 +61,9 @@ def read_key_file(path: Path) -> KeyFile:
         raise WrongKeyFile(f"the key file {path} cannot be read: {reason.lower()}") from None
     keys = _parsed(text, path)
     if open_to_others and (keys.secret is not None or keys.token is not None):
-        raise WrongKeyFile(f"the key file {path} holds a secret, and others than its owner may read it: chmod 600 {path}")
+        raise WrongKeyFile(
+            f"the key file {path} holds a secret, and others than its owner may read it: chmod 600 {path}"
+        )
     return keys
 
 

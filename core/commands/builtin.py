@@ -123,7 +123,9 @@ def kinds_of(module: ModuleType, name: str, where: str) -> list[type[Handler]]:
         if issubclass(kind, Handler) and kind.__module__ == module.__name__
     ]
     if not kinds:
-        raise WrongEntry(f"{where}.module", f"{module.__name__} defines no Handler class; name its functions in methods")
+        raise WrongEntry(
+            f"{where}.module", f"{module.__name__} defines no Handler class; name its functions in methods"
+        )
     return kinds
 
 

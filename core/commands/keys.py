@@ -28,6 +28,8 @@ _TITLES = ("id", "name", "role", "guild", "kind", "state", "last used")
 class Keys(Remote):
     """The commands over one core."""
 
+    LIST = "schedule-zero keys list"
+
     def new(self, name: str, role: KeyRole, *, public: str | None, kind: Kind | None, out: Path | None,
             **options: Any) -> None:  # fmt: skip
         """Make a key, and give its secret out once: into a file for its owner alone, or on standard output."""
@@ -50,7 +52,9 @@ class Keys(Remote):
             return await client.rotate_key(id, public=public)
 
         self._give_out(found[0].role, kind, public, out, work)
-        click.echo(f"{_to_its_place(found[0], kind, out)}; then end the older: schedule-zero keys revoke {id}", err=True)
+        click.echo(
+            f"{_to_its_place(found[0], kind, out)}; then end the older: schedule-zero keys revoke {id}", err=True
+        )
 
     def show_list(self, **filters: Any) -> None:
         """Print the keys there are, and the core's own public key."""
@@ -139,7 +143,9 @@ def _to_its_place(old: Key, kind: Kind, out: Path | None) -> str:
     if old.role != "handler":
         return f"both are good now: give {old.name} the new one"
     if kind == "public":
-        return f"both are good now: start {old.name} with --key FILE, where FILE holds what was printed and the new secret"
+        return (
+            f"both are good now: start {old.name} with --key FILE, where FILE holds what was printed and the new secret"
+        )
     file = "FILE, where FILE holds what was printed" if out is None else str(out)
     return f"both are good now: start {old.name} anew with --key {file}"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from core.commands.explain import Failed, WrongInput
 from core.config import Config
 from core.web.settings import address_of
 from core.web.token import FILE, read_token
 from schedule_zero.client import CoreClient
+from schedule_zero.errors import NotFound, Unauthorized
 from schedule_zero.http import HttpClient
 
 TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a variable
@@ -19,7 +20,13 @@ T = TypeVar("T")
 
 
 class Remote:
-    """What the commands that ask a core have in common."""
+    """What the commands that ask a core have in common.
+
+    Attributes:
+        LIST: the command that shows what there is, where one of them is asked for that is not.
+    """
+
+    LIST: ClassVar[str | None] = None
 
     def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
         """Ask nothing yet.
@@ -34,16 +41,34 @@ class Remote:
         self._as_json = as_json
 
     def _ask(self, work: Callable[[CoreClient], Awaitable[T]]) -> T:
-        """Do some work with a client of the core, and let go of it."""
+        """Do some work with a client of the core, and let go of it.
+
+        Raises:
+            ScheduleZeroError: the core refuses; where every door has its own remedy, with that of the command line.
+        """
         client = HttpClient(address(self._config), token(self._config, self._environ))
 
         async def working() -> T:
             try:
                 return await work(client)
+            except NotFound as error:
+                if self.LIST is None:
+                    raise
+                raise NotFound(f"{error.sentence.rstrip('.')} ({self.LIST})") from error
+            except Unauthorized as error:
+                raise Unauthorized(
+                    f"the core at {client.address} does not know the token in {self._token_place()}; the right one is in "
+                    f"the file {FILE} of the core's data folder"
+                ) from error
             finally:
                 await client.close()
 
         return asyncio.run(working())
+
+    def _token_place(self) -> str:
+        return (
+            f"${TOKEN_VARIABLE}" if self._environ.get(TOKEN_VARIABLE) else f"the file {self._config.data_path / FILE}"
+        )
 
 
 def address(config: Config) -> str:

@@ -102,14 +102,14 @@ def require_schedule(actor: Actor, row: ScheduleRow | None, id: str) -> Schedule
         NotFound: it does not, or the actor may not know of it.
     """
     if row is None or not may_see(actor, row):
-        raise NotFound(f"There is no schedule {id!r}; /schedule list and GET /schedules show what there is.")
+        raise NotFound(f"There is no schedule {id!r}; the list of schedules shows what there is.")
     return row
 
 
 def require_run(actor: Actor, row: RunRow | None, schedule: ScheduleRow | None, id: str) -> RunRow:
     """The run, if it exists for the actor, who may know of it if they may know of its schedule. Raises NotFound."""
     if row is None or not (moderates(actor, row.guild_id) or (schedule is not None and owns(actor, schedule))):
-        raise NotFound(f"There is no run {id!r}; the runs of a schedule are listed with it.")
+        raise NotFound(f"There is no run {id!r}; the list of runs shows what there is.")
     return row
 
 

@@ -34,7 +34,7 @@ class Changing:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(id), id)
         access.require_change(actor, row)
         if row.state == "deleted":
-            raise Conflict("This schedule is deleted; /undo or POST /undo brings it back for a while.")
+            raise Conflict("This schedule is deleted; undoing that brings it back, for 15 minutes.")
         if revision is not None and revision != row.revision:
             raise RevisionMismatch(
                 f"The schedule has changed: it is at revision {row.revision}, not {revision}; read it again."

@@ -214,7 +214,7 @@ class Keys:
     def _existing(self, actor: Actor, id: str) -> KeyRow:
         row = self._ring.row(id)
         if row is None or not access.may_see_key(actor, row.guild_id):
-            raise NotFound(f"There is no key {id!r}; 'keys list' and GET /keys show what there is.")
+            raise NotFound(f"There is no key {id!r}; the list of keys shows what there is.")
         return row
 
     def _shows_token(self, row: KeyRow) -> bool:

@@ -93,9 +93,7 @@ def test_a_rotated_pair_is_another_pair(command: Command, core: Core, tmp_path: 
     assert command("keys", "rotate", "key_2").code == 1
 
 
-def test_a_pair_that_goes_to_a_plain_door_has_its_token_beside_it(
-    command: Command, core: Core, tmp_path: Path
-) -> None:
+def test_a_pair_that_goes_to_a_plain_door_has_its_token_beside_it(command: Command, core: Core, tmp_path: Path) -> None:
     core.door.answers[ask.RotateKey] = msgspec.structs.replace(KEY, token=TOKEN)
     assert command("keys", "rotate", "key_1", "-o", "new.key").code == 0
     keys = open_key_file(tmp_path / "new.key")

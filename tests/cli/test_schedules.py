@@ -125,9 +125,14 @@ def test_a_wrong_file_is_wrong_input(command: Command, core: Core, tmp_path: Pat
 
 
 def test_what_the_core_refuses_is_said_with_the_right_code(command: Command, core: Core) -> None:
-    core.door.answers[ask.GetSchedule] = NotFound("There is no schedule 's'.")
+    core.door.answers[ask.GetSchedule] = NotFound(
+        "There is no schedule 's'; the list of schedules shows what there is."
+    )
     said = command("schedules", "show", "s")
-    assert (said.code, said.out, said.err) == (1, "", "There is no schedule 's'.\n")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "There is no schedule 's'; the list of schedules shows what there is (schedule-zero schedules list)\n"
+    )
     core.door.answers[ask.ResumeSchedule] = Conflict("It is done.")
     assert command("schedules", "resume", "s").code == 1
     offer = ReadingOffer(text="5 pm", trigger=None, words="today at 17:00", next="2026-11-21T17:00:00Z")
@@ -141,7 +146,10 @@ def test_the_token_of_the_environment_wins(command: Command, core: Core, monkeyp
     monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", "another")
     said = command("runs", "list")
     assert said.code == 1
-    assert "not the API token" in said.err
+    assert said.err == (
+        f"the core at {core.address} does not know the token in $SCHEDULE_ZERO_TOKEN; the right one is in the file "
+        "api-token of the core's data folder\n"
+    )
     monkeypatch.setenv("SCHEDULE_ZERO_TOKEN", TOKEN)
     assert command("runs", "list").code == 0
 

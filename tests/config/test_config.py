@@ -210,7 +210,8 @@ def test_what_would_stop_the_start_is_a_mistake_of_the_file(tmp_path: Path, text
 
 
 @pytest.mark.parametrize(
-    "address", ["http://core", "https://core.example.org/", "http://[::1]:8080", "tcp://core:4243", "ipc:///run/core.sock"]
+    "address",
+    ["http://core", "https://core.example.org/", "http://[::1]:8080", "tcp://core:4243", "ipc:///run/core.sock"],
 )
 def test_a_core_is_found_at_every_kind_of_address(tmp_path: Path, address: str) -> None:
     assert read(tmp_path, f"core: {{address: '{address}'}}").core.address == address

@@ -428,3 +428,22 @@ async def test_events_are_told_to_those_who_moderate_the_guild_they_belong_to(ho
     first = await anext(follow)
     assert first.schedule_id == theirs.id
     await follow.aclose()  # type: ignore[attr-defined]
+
+
+async def test_what_an_operator_is_told_names_no_door_for_there_are_several(house: House) -> None:
+    schedule = await house.schedule(name="gone")
+    await house.client.delete_schedule(schedule.id)
+    told = []
+    for asked in (
+        house.client.get_schedule("sch_x"), house.client.get_run("run_x"), house.client.revoke_key("key_x"),
+        house.client.pause_schedule(schedule.id),
+    ):  # fmt: skip
+        with pytest.raises(ScheduleZeroError) as refused:
+            await asked
+        told.append(refused.value.sentence)
+    assert told == [
+        "There is no schedule 'sch_x'; the list of schedules shows what there is.",
+        "There is no run 'run_x'; the list of runs shows what there is.",
+        "There is no key 'key_x'; the list of keys shows what there is.",
+        "This schedule is deleted; undoing that brings it back, for 15 minutes.",
+    ]
