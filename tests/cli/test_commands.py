@@ -137,13 +137,13 @@ def test_options_of_our_own_handlers_are_checked_with_their_line_and_those_of_ot
     monkeypatch.syspath_prepend(tmp_path)
     said = command(name)
     assert said.code == 2
+    pattern = "'https://*' is no address that begins with https:// or http://"
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     assert said.err.replace("schedule-zero.yaml:", "").replace("handlers.builtin", "").splitlines() == [
         "4: [0].options.allow is missing",
         "5: [0].options.alow is not known here; did you mean allow?",
         "6: [0].options.timeout has to be a number, not 'soon'",
-        "11: [1].options.allow[1] cannot be used: 'https://*' is no address that begins with https:// or http://; "
-        "write it as https://hooks.example.org/*",
+        f"11: [1].options.allow[1] cannot be used: {pattern}; write it as https://hooks.example.org/*",
         "12: [2].options.timeout has to be more than 0.0",
         f"17: [4].options.commands.tidy.argv cannot be used: there is no program no-such-program that can be run in {path}",
         "18: [5].module cannot be used: handlers.webhok cannot be imported (No module named 'handlers.webhok')",
