@@ -39,6 +39,8 @@ class Keys(Remote):
             return await client.new_key(name, role, public=public, register=kind == "registration", **options)
 
         self._give_out(role, kind, public, out, work)
+        if role == "handler":
+            click.echo(f"start {name} {_with_key(kind, out)}", err=True)
 
     def rotate(self, id: str, *, public: str | None, out: Path | None) -> None:
         """Make another key for the holder of one, and give its secret out once."""
@@ -142,12 +144,14 @@ def _to_its_place(old: Key, kind: Kind, out: Path | None) -> str:
     """What to do with the new key of a holder while the older is good, too."""
     if old.role != "handler":
         return f"both are good now: give {old.name} the new one"
+    return f"both are good now: start {old.name} anew {_with_key(kind, out)}"
+
+
+def _with_key(kind: Kind, out: Path | None) -> str:
+    """How a handler shows its key."""
     if kind == "public":
-        return (
-            f"both are good now: start {old.name} with --key FILE, where FILE holds what was printed and the new secret"
-        )
-    file = "FILE, where FILE holds what was printed" if out is None else str(out)
-    return f"both are good now: start {old.name} anew with --key {file}"
+        return "with --key FILE, where FILE holds that pair and what was printed"
+    return "with --key FILE, where FILE holds what was printed" if out is None else f"with --key {out}"
 
 
 def _row(key: Key) -> tuple[str, ...]:

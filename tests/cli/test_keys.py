@@ -84,6 +84,12 @@ def test_where_nothing_is_encrypted_a_handler_gets_a_token(command: Command, cor
     assert read_key_file(tmp_path / "far.key") == KeyFile(token=TOKEN)
 
 
+def test_a_new_handlers_key_comes_with_the_word_how_to_use_it(command: Command, core: Core) -> None:
+    said = command("keys", "new", "far", "--role", "handler", "-o", "far.key")
+    assert said.err.splitlines()[-1] == "start far with --key far.key"
+    assert "start" not in command("keys", "new", "ci", "--role", "operator").err
+
+
 def test_a_rotated_pair_is_another_pair(command: Command, core: Core, tmp_path: Path) -> None:
     core.door.answers[ask.RotateKey] = msgspec.structs.replace(KEY, server=SERVER)
     said = command("keys", "rotate", "key_1", "-o", "new.key")
@@ -100,7 +106,7 @@ def test_a_pair_that_goes_to_a_plain_door_has_its_token_beside_it(command: Comma
     assert (keys.public, keys.server, keys.token) == (core.door.last.public, None, TOKEN)
     said = command("keys", "rotate", "key_1", "--public", PUBLIC)
     assert said.out == f"public {PUBLIC}\ntoken {TOKEN}\n"
-    assert "where FILE holds what was printed and the new secret" in said.err
+    assert "start far anew with --key FILE, where FILE holds that pair and what was printed" in said.err
 
 
 def test_a_refusal_leaves_no_file_and_a_file_is_not_written_over(command: Command, core: Core, tmp_path: Path) -> None:
