@@ -1,8 +1,8 @@
 """Cron expressions as patterns on the wall: five fields, six with seconds in front, or an ``@`` name.
 
-Fields, names, lists, ranges, steps, ``L``, ``LW`` and ``#`` are read by cronsim, which follows Debian's cron(8); like
-there, day of month and day of week must both match when one of them starts with a star, else either will do. The
-search is our own: it counts on the wall, so that no clock change can lose or double a day.
+What stands in a field is read by ``core.timing.cron_field``. As in Debian's cron(8), day of month and day of week must
+both match when one of them starts with a star (or is ``?``), else either will do. The search is our own: it counts on
+the wall, so that no clock change can lose or double a day.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cronsim.cronsim import CronSimError, Field, SpecItem
+from cronsim.cronsim import Field, SpecItem
 
+from core.timing.cron_field import read_field
 from core.timing.days import days_of
 from core.timing.rule import LATEST, BadPattern, one_by_one
 from schedule_zero.instant import DAY, SECOND
@@ -30,18 +31,10 @@ NAMES: Final = {
 _DAY_SECONDS: Final = 86_400
 _LAST_DAY: Final = LATEST // DAY + 2  # whatever the zone, no wall of this day is due
 _FEW_TIMES: Final = 48
-_FIELDS: Final = (
-    (Field.SECOND, "second", "0-59"),
-    (Field.MINUTE, "minute", "0-59"),
-    (Field.HOUR, "hour", "0-23"),
-    (Field.DAY, "day of the month", "1-31"),
-    (Field.MONTH, "month", "1-12 or JAN-DEC"),
-    (Field.DOW, "day of the week", "0-7 or SUN-SAT"),
-)
 
 
 class Fields(NamedTuple):
-    """A cron expression, read. Days keep cronsim's marks for ``L``, ``LW`` and ``#``."""
+    """A cron expression, read. Days keep marks for what only a month can tell (``L``, ``15W``, ``MON#1``)."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -203,8 +196,12 @@ def read_fields(expression: str) -> Fields:
     if len(parts) == 5:
         parts.insert(0, "0")
     if len(parts) != 6:
-        raise BadPattern(f"a cron expression has 5 fields, or 6 with seconds first; {expression!r} has {len(parts)}")
-    seconds, minutes, hours, days, months, weekdays = (_read_field(place, part) for place, part in enumerate(parts))
+        years = "; in place of a field of years give the schedule a start and an end" if len(parts) == 7 else ""
+        said = f"a cron expression has 5 fields, or 6 with seconds first; {expression!r} has {len(parts)}{years}"
+        raise BadPattern(said)
+    if parts[3] == parts[5] == "?":
+        raise BadPattern("? stands in one of the two day fields only; give the other a day, or a star")
+    seconds, minutes, hours, days, months, weekdays = map(read_field, Field, parts)
     return Fields(
         seconds=_numbers(seconds),
         minutes=_numbers(minutes),
@@ -212,19 +209,9 @@ def read_fields(expression: str) -> Fields:
         days=days,
         months=_numbers(months),
         weekdays=weekdays,
-        both_days=parts[3].startswith("*") or parts[5].startswith("*"),
+        both_days=parts[3].startswith(("*", "?")) or parts[5].startswith(("*", "?")),
         hour_by_hour=parts[1].startswith("*") or parts[2].startswith("*"),
     )
-
-
-@lru_cache(maxsize=2048)  # there are endless expressions, but few ways to write one field
-def _read_field(place: int, part: str) -> frozenset[SpecItem]:
-    field, name, allowed = _FIELDS[place]
-    try:
-        return frozenset(field.parse(part))
-    except (CronSimError, ValueError, IndexError, AssertionError) as why:
-        # Besides its own error, cronsim lets those of int() and of an `assert` escape on odd input such as "L-3".
-        raise BadPattern(f"the {name} field {part!r} is no value, list, range or step of {allowed}") from why
 
 
 @lru_cache(maxsize=2048)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Final
 
 from cronsim.cronsim import CronSim, SpecItem
+
+from core.timing.cron_field import Mark
 
 _PAGE_BITS: Final = 9  # 2**9 days are seventeen months
 _PAGES_KEPT: Final = 4
@@ -96,7 +99,7 @@ class Days:
 def days_of(
     of_month: frozenset[SpecItem], months: tuple[int, ...], of_week: frozenset[SpecItem], both: bool, clamp: bool
 ) -> Days:
-    """The days of these fields, ``L``, ``LW`` and ``#`` as cronsim marks them.
+    """The days of these fields, as ``core.timing.cron_field`` marks them.
 
     Args:
         of_month: days of the month.
@@ -119,8 +122,32 @@ def _days_of_month(
         by_day.add(length)
     if CronSim.LAST_WEEKDAY in days:
         by_day.add(length - max(0, (first + length - 1) % 7 - 4))
+    by_day.update(_marked(days, clamp, first, length))
     by_weekday = {day for day in range(1, length + 1) if _weekday_matches(weekdays, (first + day) % 7, day, length)}
     return tuple(sorted(by_day & by_weekday if both else by_day | by_weekday))
+
+
+def _marked(days: frozenset[SpecItem], clamp: bool, first: int, length: int) -> Iterator[int]:
+    """The days that ``15W``, ``L-3`` and ``L-3W`` mean in a month, as far as it has them."""
+    for item in days:
+        if not isinstance(item, tuple):
+            continue
+        mark, number = item
+        day = length - number
+        if mark == Mark.NEAREST_WEEKDAY:
+            day = min(number, length) if clamp else number
+        if 0 < day <= length:
+            yield day if mark == Mark.BEFORE_LAST else _nearest_weekday(day, first, length)
+
+
+def _nearest_weekday(day: int, first: int, length: int) -> int:
+    """Saturday becomes the Friday before it and Sunday the Monday after it, or the other way round at the month's ends."""
+    weekday = (first + day - 1) % 7
+    if weekday == 5:
+        return day - 1 if day > 1 else day + 2
+    if weekday == 6:
+        return day + 1 if day < length else day - 2
+    return day
 
 
 def _weekday_matches(weekdays: frozenset[SpecItem], weekday: int, day: int, length: int) -> bool:

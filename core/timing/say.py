@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from cronsim.cronsim import CronSim, SpecItem
+
 from core.timing.clock import Clock, clock_of
 from core.timing.cron import read_fields
+from core.timing.cron_field import Mark, known_to_cronsim
 from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, ordinal
 from core.timing.interval import read_every
 from core.timing.series import ALL_DAYS, ALL_WEEKDAYS, Series, evenly, series_of
@@ -195,11 +198,30 @@ def _explained(expression: str) -> str:
     if not fields.both_days and (fields.days == ALL_DAYS or fields.weekdays == ALL_WEEKDAYS):
         # Either day field will do, and one holds every day: the other says nothing, which cronsim's words overlook.
         parts[-3] = parts[-1] = "*"
-    text = Expression(parts if len(parts) == 6 else ["0", *parts]).explain()
+    parts = known_to_cronsim(parts if len(parts) == 6 else ["0", *parts])
+    marked = any(isinstance(item, tuple) for item in fields.days)
+    if marked:
+        parts[3] = "LW"  # stands in for what cronsim has no words for
+    text = Expression(parts).explain()
+    if marked:
+        text = text.replace("the last weekday", _joined(_say_month_day(item) for item in sorted(fields.days, key=str)))
     if not fields.both_days:  # and where both do say something, it says "and" of what is "or"
         text = text.replace(" and on ", " or on ", 1)
     text = _NUMBER_TH.sub(lambda match: ordinal(int(match[1])), text)  # it says "31th"
     return f"{text[:1].lower()}{text[1:]} (cron {' '.join(expression.split())})"
+
+
+def _say_month_day(item: SpecItem) -> str:
+    """A day of the month as a cron expression marks it: the weekday nearest the 15th, the last day but 3."""
+    if not isinstance(item, tuple):
+        return {CronSim.LAST: "the last day", CronSim.LAST_WEEKDAY: "the last weekday"}.get(
+            item, f"the {ordinal(item)}"
+        )
+    mark, number = item
+    if mark == Mark.NEAREST_WEEKDAY:
+        return f"the weekday nearest the {ordinal(number)}"
+    day = f"the last day but {number}"
+    return day if mark == Mark.BEFORE_LAST else f"the weekday nearest {day}"
 
 
 def _wall(text: str, timezone: str) -> int:

@@ -314,6 +314,8 @@ def _of_month_days(days: frozenset[SpecItem], times: tuple[int, ...], month: int
     unit = "month" if month is None else "year"
     if days == {CronSim.LAST_WEEKDAY}:
         return Series(unit=unit, times=times, last_weekday=True, month=month)
+    if any(isinstance(item, tuple) for item in days):
+        return None  # 15W and L-3 have no words of ours
     numbers = sorted(-1 if item == CronSim.LAST else item for item in days if isinstance(item, int))
     if numbers[-1] > (30 if month in (4, 6, 9, 11) else 28 if month in (None, 2) else 31):
         return None  # In words such a day falls on the last one of shorter months; cron leaves those out.
