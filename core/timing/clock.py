@@ -6,6 +6,7 @@ costs a comparison instead of datetime arithmetic. All quantities are microsecon
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -100,6 +101,17 @@ class Clock:
                 return before, after
             before = after
         return None
+
+    def gaps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The walls from ``first`` to ``last`` that are never shown, change by change: from the first wall that a change
+        skips to the first that it does not, also where that lies beyond."""
+        instant = first - REACH
+        while (change := self.change_after(instant, last + REACH)) is not None:
+            before, after = change
+            instant = after.start
+            gap = instant + before.offset, instant + after.offset
+            if gap[0] < gap[1] and gap[0] <= last and first < gap[1]:
+                yield gap
 
     def is_steady(self, first: int, last: int) -> bool:
         """Whether no clock change is near: none from ``first`` to ``last``, and none that shows a wall of theirs again."""

@@ -11,8 +11,8 @@ from core.timing.clock import Clock, clock_of
 from core.timing.cron import cron_pattern
 from core.timing.interval import IntervalRule, MonthsPattern, read_every
 from core.timing.once import OncePattern, OnceRule
-from core.timing.recurrence import read_recurrence
-from core.timing.rrule import RRulePattern
+from core.timing.recurrence_rule import set_rule
+from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rule import EARLIEST, LATEST, BadPattern, Rule
 from core.timing.wall import WallRule
 from core.timing.zones import BadZone, zone
@@ -128,21 +128,32 @@ def _interval_rule(
 
 
 def _recurrence_rule(trigger: RRuleTrigger, where: ZoneInfo, literal: bool, month_end: str, began: int) -> Rule:
-    clock = clock_of(where)
-    start = _start_wall(trigger.start, clock, began)
     try:
-        rule = read_recurrence(trigger.rule)
-        pattern = RRulePattern(rule, start, clamp=month_end != "skip")
-        if pattern.next_after(start - 1) is None:
-            raise BadPattern(f"no date ever matches {trigger.rule!r}")
+        found = read_set(trigger.rule)
+        if found.zone is not None:
+            where = _own_zone(found.zone, trigger.timezone)
+        start = _set_start(found, trigger.start, clock_of(where), began)
+        return set_rule(found, start, clock_of(where), literal=literal, clamp=month_end != "skip")
     except BadPattern as why:
         raise BadTrigger("trigger.rule", str(why)) from why
-    as_shown = literal or pattern.hour_by_hour
-    if rule.until is not None:
-        pattern.end_with(clock.highest(rule.until) if rule.until_utc else rule.until)
-    elif rule.count is not None:
-        pattern.end_after(rule.count, (lambda wall: bool(clock.instants(wall))) if as_shown else None)
-    return WallRule(pattern, where, as_shown=as_shown)
+
+
+def _own_zone(own: ZoneInfo, named: str | None) -> ZoneInfo:
+    """The zone that DTSTART names; the trigger may name it again."""
+    if named is not None and _zone(named, named).key != own.key:
+        said = f"the rule's DTSTART is in {own.key} and the timezone is {named}; leave one of them out"
+        raise BadTrigger("trigger.timezone", said)
+    return own
+
+
+def _set_start(found: RecurrenceSet, text: str | None, clock: Clock, began: int) -> int:
+    """The wall a recurrence counts from: its DTSTART or the trigger's start, which may say the same."""
+    if found.start is None:
+        return _start_wall(text, clock, began)
+    if text is not None and _start_wall(text, clock, began) != found.start.wall:
+        said = f"the rule's DTSTART and the start {text[:64]!r} differ; leave one of them out"
+        raise BadTrigger("trigger.start", said)
+    return found.start.wall
 
 
 def _zone(named: str | None, default: str) -> ZoneInfo:

@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from datetime import datetime
 from functools import lru_cache
+from math import gcd
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -100,27 +101,57 @@ class MonthsPattern:
         return None
 
     def count_between(self, after: int, until: int, limit: int) -> int:
+        first, last = max(self._first_step, self._steps_until(after)), self._steps_until(until)
+        if last <= first:
+            return 0
+        if self._month_end != "skip" or self._anchor.day <= 28:
+            return min(last - first, limit)
+        return min(last - first - self._left_out(first, last), limit)
+
+    def _steps_until(self, wall: int) -> int:
+        """The number of the first step whose day, or what stands for it, comes after the wall."""
+        step = self._step_of(wall)
+        return step + ((found := self._settled(step)) is not None and found <= wall)
+
+    def _left_out(self, first: int, end: int) -> int:
+        """How many steps from ``first`` on and before ``end`` fall on months without the day.
+
+        The months of the year come around with the steps; only those on February, once a year at most, are looked at.
+        """
+        around = 12 // gcd(12, self._months)
         count = 0
-        while count < limit and (found := self.next_after(after)) is not None and found <= until:
-            count, after = count + 1, found
+        for step in range(first, min(end, first + around)):
+            year, month = self._month_of(step)
+            if month == 2:
+                following = range(step, end, around)
+                count += sum(monthrange(self._month_of(other)[0], 2)[1] < self._anchor.day for other in following)
+            elif monthrange(year, month)[1] < self._anchor.day:
+                count += len(range(step, end, around))
         return count
 
     def _step_of(self, wall: int) -> int:
         moment = to_datetime(wall)
         return ((moment.year - self._anchor.year) * 12 + moment.month - self._anchor.month) // self._months
 
+    def _month_of(self, step: int) -> tuple[int, int]:
+        year, month = divmod(self._anchor.year * 12 + self._anchor.month - 1 + step * self._months, 12)
+        return year, month + 1
+
     def _at(self, step: int) -> int | None:
         """The wall of one step; None where its month has no such day and ``skip`` holds, or beyond the calendar."""
-        year, month = divmod(self._anchor.year * 12 + self._anchor.month - 1 + step * self._months, 12)
+        year, month = self._month_of(step)
+        if year <= 2300 and self._month_end == "skip" and self._anchor.day > monthrange(year, month)[1]:
+            return None
+        return self._settled(step)
+
+    def _settled(self, step: int) -> int | None:
+        """The wall of one step, on the last day of its month where that has no such day; None beyond the calendar."""
+        year, month = self._month_of(step)
         if year > 2300:
             return None
-        first = self._anchor.replace(year=year, month=month + 1, day=1)
-        length = _length(first)
-        if self._at_end:
-            return from_datetime(first.replace(day=length))
-        if self._anchor.day > length and self._month_end == "skip":
-            return None
-        return from_datetime(first.replace(day=min(self._anchor.day, length)))
+        length = monthrange(year, month)[1]
+        day = length if self._at_end else min(self._anchor.day, length)
+        return from_datetime(self._anchor.replace(year=year, month=month, day=day))
 
 
 @lru_cache(maxsize=2048)  # to be compiled and said, a length is read twice

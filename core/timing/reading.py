@@ -21,7 +21,7 @@ from core.timing.grammar.once import Moment, Now, Said, once, written
 from core.timing.grammar.recurring import recurring, recurs
 from core.timing.grammar.tokens import Cursor, Refused, tidied, tokens_of
 from core.timing.offers import completions, repeat_completions
-from core.timing.recurrence import read_recurrence
+from core.timing.recurrence_set import read_set
 from core.timing.rrule import RRulePattern
 from core.timing.rule import BadPattern
 from core.timing.say import say_bounded, say_time
@@ -35,7 +35,7 @@ LONGEST: Final = 200
 _MOST_OFFERED: Final = 3
 _EXAMPLES: Final = "'tomorrow at 17:00', 'in 2 hours' or 'every weekday at 9'"
 _DEFAULT_TIME: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
-_RULE: Final = re.compile(r"^(?:rrule:|freq=)", re.IGNORECASE)
+_RULE: Final = re.compile(r"^(?:freq=|(?:rrule|dtstart|rdate|exdate)[;:])", re.IGNORECASE)
 _CRON_FIELD: Final = re.compile(
     r"^(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$", re.IGNORECASE
 )
@@ -112,7 +112,11 @@ class _Reader:
 
     def _rule(self, text: str) -> Reading:
         """A recurrence rule begins with its next occurrence, at the default time unless it names hours."""
-        rule = read_recurrence(text)
+        found = read_set(text)
+        rule = found.rule
+        if rule is None or found.start is not None:
+            where = self._where if found.zone is None else found.zone
+            return self._reading(text, RRuleTrigger(rule=text, timezone=where.key), formal=True)
         wall = self._now.wall
         by_hours = rule.freq in ("HOURLY", "MINUTELY")
         base = wall // HOUR * HOUR if by_hours else wall // DAY * DAY + self._now.default * SECOND

@@ -21,6 +21,7 @@ import msgspec
 from core.timing.grid import Numbers, grid
 from core.timing.recurrence import Recurrence
 from core.timing.rule import LATEST, one_by_one
+from core.timing.strides import Strides
 from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, to_datetime
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -30,9 +31,15 @@ _MONDAY: Final = -3  # 1969-12-29, in days since 1970-01-01
 _PERIODS_SEARCHED: Final = {"YEARLY": 56, "MONTHLY": 672, "WEEKLY": 2_922, "DAILY": 20_454}
 """Twice 28 years: so long the calendar takes to begin anew, and once more because it leaps over 2100."""
 _KEPT: Final = 4
+_FEW: Final = 16
+"""Periods that are looked into one by one even where counting them at once is possible."""
+_ALL: Final = 1 << 40
 _EVERY_MONTH: Final = tuple(range(1, 13))
 _EVERY_HOUR: Final = tuple(range(24))
 _EVERY_MINUTE: Final = tuple(range(60))
+
+Gaps = Callable[[int, int], Iterable[tuple[int, int]]]
+"""The walls that no clock shows, between a first and a last wall: pairs of the first one and the first that is none."""
 
 
 class RRulePattern:
@@ -40,9 +47,10 @@ class RRulePattern:
 
     __slots__ = (
         "_by_day",
+        "_by_month",
         "_clamp",
-        "_counted",
         "_end",
+        "_gaps",
         "_kept",
         "_left",
         "_next_counted",
@@ -52,6 +60,7 @@ class RRulePattern:
         "_start",
         "_start_day",
         "_step",
+        "_strides",
         "_times",
         "_units",
         "_weekdays",
@@ -74,10 +83,19 @@ class RRulePattern:
         )
         parts = (self._r.bymonth, self._r.bymonthday, self._r.byyearday, self._r.byweekno)
         self._weekdays_only = self._weekdays is not None and not any(parts)
+        self._by_month = self._period == "DAILY" and not self._weekdays_only and not self._r.byyearday
         self._kept: dict[int, Numbers] = {}
+        self._strides = Strides(
+            start=start // _unit(rule),
+            length=rule.interval,
+            day=DAY // _unit(rule),
+            places=self._units,
+            weekdays=self._weekdays or frozenset(),
+            monday=_MONDAY,
+        )
         self._end = _LAST_DAY * DAY
         self._left = self._next_counted = 0
-        self._counted: Callable[[int], bool] | None = None
+        self._gaps: Gaps | None = None
 
     @property
     def hour_by_hour(self) -> bool:
@@ -88,29 +106,60 @@ class RRulePattern:
         """Let this be the last wall that may be wanted (UNTIL)."""
         self._end = wall
 
-    def end_after(self, count: int, counted: Callable[[int], bool] | None) -> None:
-        """Let the rule end with its ``count``-th wall (COUNT) of those that are to be ``counted``; None counts all."""
-        self._left, self._counted = count, counted
+    def end_after(self, count: int, gaps: Gaps | None) -> None:
+        """Let the rule end with its ``count``-th wall (COUNT), not counting walls that lie in ``gaps``."""
+        self._left, self._gaps = count, gaps
 
     def _count_through(self, period: int) -> None:
-        """Count down to the end (COUNT) as far as this period: only what is asked about need be walked through."""
+        """Count down to the end (COUNT) as far as this period, and no farther than is asked about.
+
+        Where there is much to count it is halved: all up to the middle is counted at once, and the end lies before it
+        or after it.
+        """
+        ahead = period + 1
         while self._left and self._next_counted <= period:
-            walls = self._walls(self._next_counted)
-            place = 0 if self._next_counted else bisect_left(walls, self._start)
-            self._next_counted += 1
-            if self._counted is None:
-                skipped = min(self._left - 1, len(walls) - place)
-                self._left, place = self._left - skipped, place + skipped
-            for at in range(place, len(walls)):
-                self._left -= self._counted is None or self._counted(walls[at])
-                if not self._left:
-                    self._end = walls[at]
-                    break
+            if (periods := ahead - self._next_counted) == 1:
+                self._count_in(self._next_counted)
+            elif (passed := self._counted_in(self._next_counted, ahead)) >= self._left:
+                ahead -= periods // 2
+                continue
+            else:
+                self._left -= passed
+            self._next_counted, ahead = ahead, period + 1
+
+    def _count_in(self, period: int) -> None:
+        """Count down in one period, whose wall it is that ends the rule if there are enough."""
+        walls = self._walls(period)
+        place = bisect_left(walls, self._start) if period == 0 else 0
+        if place == len(walls):
+            return
+        gaps = list(self._gaps(walls[place], walls[-1])) if self._gaps else []
+        if not gaps:
+            if self._left <= len(walls) - place:
+                self._end = walls[place + self._left - 1]
+            self._left = max(0, self._left - len(walls) + place)
+            return
+        for at in range(place, len(walls)):
+            self._left -= not any(low <= walls[at] < high for low, high in gaps)
+            if not self._left:
+                self._end = walls[at]
+                return
+
+    def _counted_in(self, low: int, high: int) -> int:
+        """How many walls of some whole periods COUNT counts."""
+        first, after = self._first_day(low) * DAY, self._first_day(high) * DAY
+        if self._gaps is None:
+            return self._between(first - 1, after - 1, _ALL)
+        missing = sum(
+            self._between(max(low, first) - 1, min(high, after) - 1, _ALL) for low, high in self._gaps(first, after)
+        )
+        return self._between(first - 1, after - 1, _ALL) - missing
 
     def next_after(self, wall: int) -> int | None:
         wall = max(wall, self._start - 1)
         number = self._number(wall // DAY)
-        for period in range(number, number + _PERIODS_SEARCHED[self._period]):
+        period, beyond = number, number + _PERIODS_SEARCHED[self._period]
+        while period < beyond:
             self._count_through(period)
             if self._first_day(period) * DAY > self._end:
                 return None
@@ -118,6 +167,7 @@ class RRulePattern:
             place = bisect_right(walls, wall)
             if place < len(walls):
                 return walls[place] if walls[place] <= self._end else None
+            period = self._following(period) if self._by_month else period + 1
         return None
 
     def upcoming(self, wall: int, n: int) -> list[int]:
@@ -127,23 +177,111 @@ class RRulePattern:
         self._count_through(self._number(wall // DAY))
         wall = min(wall, self._end)
         number = self._number(wall // DAY)
-        for period in range(number, max(-1, number - _PERIODS_SEARCHED[self._period]), -1):
+        period, beyond = number, max(-1, number - _PERIODS_SEARCHED[self._period])
+        while period > beyond:
             walls = self._walls(period)
             place = bisect_right(walls, wall)
             if place and walls[place - 1] >= self._start:
                 return walls[place - 1]
+            period = self._preceding(period) if self._by_month else period - 1
         return None
+
+    def _following(self, period: int) -> int:
+        """The next period that may have a wanted day, where the months tell."""
+        day = self._first_day(period + 1)
+        moment = date.fromordinal(day + _EPOCH_DAY).replace(day=1)
+        for _ in range(_PERIODS_SEARCHED["MONTHLY"]):
+            begin, days = moment.toordinal() - _EPOCH_DAY, self._days_in(moment)
+            place = bisect_left(days, day - begin)
+            if place < len(days):
+                return -((self._start_day - begin - days[place]) // self._step)
+            moment = (moment + timedelta(days=31)).replace(day=1)
+        return _ALL
+
+    def _preceding(self, period: int) -> int:
+        """The period before that may have a wanted day, where the months tell; -1 where there is none."""
+        day = self._first_day(period) - 1
+        moment = date.fromordinal(day + _EPOCH_DAY).replace(day=1)
+        while day >= self._start_day:
+            begin, days = moment.toordinal() - _EPOCH_DAY, self._days_in(moment)
+            place = bisect_right(days, day - begin)
+            if place:
+                return (begin + days[place - 1] - self._start_day) // self._step
+            day, moment = begin - 1, (moment - timedelta(days=1)).replace(day=1)
+        return -1
 
     def count_between(self, after: int, until: int, limit: int) -> int:
         self._count_through(self._number(until // DAY))
-        after, until = max(after, self._start - 1), min(until, self._end)
+        return self._between(after, min(until, self._end), limit)
+
+    def _between(self, after: int, until: int, limit: int) -> int:
+        """How many walls lie in (after, until] from the start on, at most ``limit``; with no regard to an end.
+
+        The periods at both ends are looked into. Those between are counted without being expanded, so far as they are
+        many and their days can be told by month or by week.
+        """
+        after = max(after, self._start - 1)
+        if until <= after:
+            return 0
+        first, last = self._number(after // DAY), self._number(until // DAY)
+        if last - first <= _FEW:
+            return min(sum(self._in_period(period, after, until) for period in range(first, last + 1)), limit)
+        count = self._in_period(first, after, until) + self._in_period(last, after, until)
+        return min(count + self._whole(first + 1, last, limit), limit)
+
+    def _in_period(self, period: int, after: int, until: int) -> int:
+        walls = self._walls(period)
+        return max(0, bisect_right(walls, until) - bisect_right(walls, after))
+
+    def _whole(self, low: int, high: int, limit: int) -> int:
+        """How many walls the periods from ``low`` on and before ``high`` have; some more than ``limit`` may be told."""
+        first, end = self._first_day(low), self._first_day(high)
+        if self._by_day and self._weekdays_only:
+            return self._on_days(first, end)
+        if self._period in ("DAILY", "WEEKLY") and self._weekdays_only:
+            around = 7 if self._period == "DAILY" else 1
+            rounds, rest = divmod(high - low, around)
+            sizes = [len(self._expand(self._first_day(low + number))) for number in range(around)]
+            return sum(sizes) * rounds + sum(sizes[:rest])
+        if self._by_month:
+            return self._by_months(first, end)
         count = 0
-        for period in range(self._number(after // DAY), self._number(until // DAY) + 1):
-            walls = self._walls(period)
-            count += max(0, bisect_right(walls, until) - bisect_right(walls, after))
+        for period in range(low, high):
+            count += len(self._expand(self._first_day(period)))
             if count >= limit:
-                return limit
+                break
         return count
+
+    def _by_months(self, first: int, end: int) -> int:
+        """How many walls the days from ``first`` on and before ``end`` have, for days that depend on their month."""
+        moment, count = date.fromordinal(first + _EPOCH_DAY).replace(day=1), 0
+        while (begin := moment.toordinal() - _EPOCH_DAY) < end:
+            days = [begin + day for day in self._days_in(moment)]
+            days = days[bisect_left(days, first) : bisect_left(days, end)]
+            if not days:
+                pass
+            elif not self._by_day:
+                on_time = [day for day in days if (day - self._start_day) % self._step == 0]
+                count += len(on_time) * len(self._expand(on_time[0])) if on_time else 0
+            elif not self._r.bymonthday:
+                count += self._on_days(days[0], days[-1] + 1)  # weekdays between them are told apart there
+            else:
+                count += sum(self._on_days(day, day + 1) for day in days)
+            moment = (moment + timedelta(days=31)).replace(day=1)
+        return count
+
+    def _on_days(self, first: int, end: int) -> int:
+        """How many walls a rule that steps within the day has from one day on and before another, whatever the month."""
+        day = DAY // _unit(self._r)
+        return self._strides.between(first * day, end * day) * len(self._offsets)
+
+    def _days_in(self, first: date) -> tuple[int, ...]:
+        """The wanted days of the month that begins with ``first``, counted from it."""
+        r = self._r
+        if r.bymonth and first.month not in r.bymonth:
+            return ()
+        form = first.weekday(), monthrange(first.year, first.month)[1]
+        return _days_of_month(r.bymonthday, r.byday, self._clamp, form)
 
     def _number(self, day: int) -> int:
         """The number, counted from the start's period, of the last period that begins at or before the day."""
@@ -179,24 +317,24 @@ class RRulePattern:
     def _expand(self, first: int) -> Numbers:
         if self._by_day and not self._units:
             return ()
-        days = [day for day in self._days(first) if self._wanted(day)]
+        days = self._wanted_days(first)
         if not days:
             return ()
         if self._by_day:
             return grid(self._units_on(days[0]), _unit(self._r), self._offsets)
         return _chosen(grid(days, DAY, self._times), self._r.bysetpos)
 
-    def _days(self, first: int) -> Iterable[int]:
-        """The days of a period, as far as its months are wanted."""
+    def _wanted_days(self, first: int) -> list[int]:
+        """The wanted days of the period that begins with ``first``."""
         if self._period == "DAILY":
-            return (first,)
+            return [first] if self._wanted(first) else []
         if self._period == "WEEKLY":
-            return range(first, first + 7)
+            return [day for day in range(first, first + 7) if self._wanted(day)]
         moment = date.fromordinal(first + _EPOCH_DAY)
         if self._period == "MONTHLY":
-            return _month(moment.year, moment.month)
+            return [first + day for day in self._days_in(moment)]
         spans = (_month(moment.year, month) for month in self._r.bymonth or _EVERY_MONTH)
-        return (day for span in spans for day in span)
+        return [day for span in spans for day in span if self._wanted(day)]
 
     def _units_on(self, day: int) -> list[int]:
         """The hours or minutes, counted from 1970, that fall on a day; they keep their distance from the start."""
@@ -226,10 +364,7 @@ class RRulePattern:
 
     def _month_day_wanted(self, moment: date) -> bool:
         length = monthrange(moment.year, moment.month)[1]
-        wanted = self._r.bymonthday
-        if moment.day in wanted or moment.day - length - 1 in wanted:
-            return True
-        return self._clamp and moment.day == length and wanted[-1] > length
+        return _month_day_wanted(self._r.bymonthday, self._clamp, moment.day, length)
 
     def _weekday_wanted(self, moment: date) -> bool:
         weekday, byday = moment.weekday(), self._r.byday
@@ -240,6 +375,29 @@ class RRulePattern:
         else:
             day, length = moment.day, monthrange(moment.year, moment.month)[1]
         return ((day + 6) // 7, weekday) in byday or (-((length - day) // 7) - 1, weekday) in byday
+
+
+@lru_cache(maxsize=2048)  # months come in 28 forms, whatever the year
+def _days_of_month(
+    bymonthday: tuple[int, ...], byday: tuple[tuple[int, int], ...], clamp: bool, form: tuple[int, int]
+) -> tuple[int, ...]:
+    """The wanted days of a month by its form (the weekday it begins with, and its length), counted from its first."""
+    begins, length = form
+    days = []
+    for day in range(1, length + 1):
+        weekday = (begins + day - 1) % 7
+        ordinals = ((0, weekday), ((day + 6) // 7, weekday), (-((length - day) // 7) - 1, weekday))
+        if byday and not any(ordinal in byday for ordinal in ordinals):
+            continue
+        if not bymonthday or _month_day_wanted(bymonthday, clamp, day, length):
+            days.append(day - 1)
+    return tuple(days)
+
+
+def _month_day_wanted(wanted: tuple[int, ...], clamp: bool, day: int, length: int) -> bool:
+    if day in wanted or day - length - 1 in wanted:
+        return True
+    return clamp and day == length and wanted[-1] > length
 
 
 def _month(year: int, month: int) -> range:

@@ -15,6 +15,7 @@ from core.timing.cron import read_fields
 from core.timing.cron_field import Mark, known_to_cronsim
 from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, ordinal
 from core.timing.interval import read_every
+from core.timing.recurrence_set import read_set
 from core.timing.series import ALL_DAYS, ALL_WEEKDAYS, Series, evenly, series_of
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
@@ -42,7 +43,21 @@ def say(trigger: Trigger, *, timezone: str, hour24: bool) -> str:
         return say_series(series, hour24=hour24)
     if isinstance(trigger, IntervalTrigger):
         return _say_interval(trigger.every)
-    return f"by the rule {trigger.rule.strip().upper().removeprefix('RRULE:')}"
+    return _say_set(trigger.rule)
+
+
+def _say_set(text: str) -> str:
+    """A recurrence that people would not say: its rule as written, and how many dates stand beside it."""
+    found = read_set(text)
+    if found.rule is None:
+        return f"on {_dates(len(found.added) + (found.start is not None))}"
+    said = f"by the rule {found.rule_text}"
+    said += f", with {_dates(len(found.added))} more" if found.added else ""
+    return said + (f", without {_dates(len(found.excluded))}" if found.excluded else "")
+
+
+def _dates(number: int) -> str:
+    return f"{number} date{'s' * (number != 1)}"
 
 
 def say_bounded(

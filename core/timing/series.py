@@ -18,7 +18,8 @@ from cronsim.cronsim import CronSim, SpecItem
 from core.timing.clock import Clock, clock_of
 from core.timing.cron import Fields, cron_pattern, read_fields
 from core.timing.interval import read_every
-from core.timing.recurrence import WEEKDAYS, Recurrence, read_recurrence
+from core.timing.recurrence import WEEKDAYS, Recurrence
+from core.timing.recurrence_set import read_set
 from core.timing.rrule import RRulePattern
 from core.timing.zones import zone
 from schedule_zero.instant import DAY, SECOND, from_datetime, spell_duration, to_datetime
@@ -87,7 +88,7 @@ def series_of(trigger: Trigger) -> Series | None:
         if isinstance(trigger, IntervalTrigger):
             return _of_interval(trigger)
         if isinstance(trigger, RRuleTrigger):
-            return _of_rrule(read_recurrence(trigger.rule), _wall(trigger.start, trigger.timezone))
+            return _of_set(trigger)
     except ValueError:
         return None  # Not a rule at all; whoever compiles it hears why.
     return None
@@ -337,6 +338,14 @@ def _of_interval(trigger: IntervalTrigger) -> Series | None:
             unit="year", every=months // 12, times=times, month_days=(moment.day,), month=moment.month, start=start
         )
     return Series(unit="month", every=months, times=times, month_days=(moment.day,), start=start)
+
+
+def _of_set(trigger: RRuleTrigger) -> Series | None:
+    found = read_set(trigger.rule)
+    if found.rule is None or found.added or found.excluded:
+        return None
+    start = _wall(trigger.start, trigger.timezone) if found.start is None else found.start.wall
+    return _of_rrule(found.rule, start)
 
 
 def _of_rrule(rule: Recurrence, start: int | None) -> Series | None:

@@ -1,0 +1,50 @@
+"""Counting without walking: how many steps of one length fall on wanted places of a day or a week."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from math import gcd
+from typing import NamedTuple
+
+
+class Strides(NamedTuple):
+    """Steps ``start + k * length`` over numbered units, such as minutes, of which some places of each day are wanted."""
+
+    start: int
+    length: int
+    day: int
+    """Units in a day."""
+    places: AbstractSet[int]
+    """Wanted units of a day, of those that the steps meet on one day or another."""
+    weekdays: AbstractSet[int]
+    """Wanted weekdays; none named is all of them."""
+    monday: int
+    """The number of a day that is a Monday."""
+
+    def between(self, low: int, high: int) -> int:
+        """How many steps lie on wanted units from ``low`` on and before ``high``.
+
+        After so many steps the same places come again; those rounds are multiplied, and one part of a round at most is
+        walked: 1,440 steps, with weekdays seven times as many.
+        """
+        first = -((self.start - low) // self.length)
+        number = -((self.start - high) // self.length) - first
+        around = self.day * 7 if self.weekdays else self.day
+        common = gcd(self.length, around)
+        rounds, rest = divmod(number, around // common)
+        per_round = self._wanted_in_a_round(common) if rounds else 0
+        if rest and not self.weekdays and len(self.places) * common == around:
+            return rounds * per_round + rest
+        begin = self.start + (first + number - rest) * self.length
+        walked = range(begin, begin + rest * self.length, self.length)
+        return rounds * per_round + sum(map(self._is_wanted, walked))
+
+    def _wanted_in_a_round(self, common: int) -> int:
+        if not self.weekdays:
+            return len(self.places)
+        days = [(self.monday + weekday) * self.day for weekday in self.weekdays]
+        return sum((day + place - self.start) % common == 0 for day in days for place in self.places)
+
+    def _is_wanted(self, unit: int) -> bool:
+        day, place = divmod(unit, self.day)
+        return place in self.places and (not self.weekdays or (day - self.monday) % 7 in self.weekdays)
