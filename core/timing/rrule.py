@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from core.timing.calendar_days import days_of_month, month_day_wanted, month_range, week_wanted
 from core.timing.grid import Numbers, grid
 from core.timing.recurrence import Recurrence
 from core.timing.rule import LATEST, one_by_one
@@ -281,7 +282,7 @@ class RRulePattern:
         if r.bymonth and first.month not in r.bymonth:
             return ()
         form = first.weekday(), monthrange(first.year, first.month)[1]
-        return _days_of_month(r.bymonthday, r.byday, self._clamp, form)
+        return days_of_month(r.bymonthday, r.byday, self._clamp, form)
 
     def _number(self, day: int) -> int:
         """The number, counted from the start's period, of the last period that begins at or before the day."""
@@ -333,7 +334,7 @@ class RRulePattern:
         moment = date.fromordinal(first + _EPOCH_DAY)
         if self._period == "MONTHLY":
             return [first + day for day in self._days_in(moment)]
-        spans = (_month(moment.year, month) for month in self._r.bymonth or _EVERY_MONTH)
+        spans = (month_range(moment.year, month) for month in self._r.bymonth or _EVERY_MONTH)
         return [day for span in spans for day in span if self._wanted(day)]
 
     def _units_on(self, day: int) -> list[int]:
@@ -360,11 +361,11 @@ class RRulePattern:
             number, length = moment.timetuple().tm_yday, date(moment.year, 12, 31).timetuple().tm_yday
             if number not in r.byyearday and number - length - 1 not in r.byyearday:
                 return False
-        return not r.byweekno or _week_wanted(moment, r.wkst, r.byweekno)
+        return not r.byweekno or week_wanted(moment, r.wkst, r.byweekno)
 
     def _month_day_wanted(self, moment: date) -> bool:
         length = monthrange(moment.year, moment.month)[1]
-        return _month_day_wanted(self._r.bymonthday, self._clamp, moment.day, length)
+        return month_day_wanted(self._r.bymonthday, self._clamp, moment.day, length)
 
     def _weekday_wanted(self, moment: date) -> bool:
         weekday, byday = moment.weekday(), self._r.byday
@@ -375,34 +376,6 @@ class RRulePattern:
         else:
             day, length = moment.day, monthrange(moment.year, moment.month)[1]
         return ((day + 6) // 7, weekday) in byday or (-((length - day) // 7) - 1, weekday) in byday
-
-
-@lru_cache(maxsize=2048)  # months come in 28 forms, whatever the year
-def _days_of_month(
-    bymonthday: tuple[int, ...], byday: tuple[tuple[int, int], ...], clamp: bool, form: tuple[int, int]
-) -> tuple[int, ...]:
-    """The wanted days of a month by its form (the weekday it begins with, and its length), counted from its first."""
-    begins, length = form
-    days = []
-    for day in range(1, length + 1):
-        weekday = (begins + day - 1) % 7
-        ordinals = ((0, weekday), ((day + 6) // 7, weekday), (-((length - day) // 7) - 1, weekday))
-        if byday and not any(ordinal in byday for ordinal in ordinals):
-            continue
-        if not bymonthday or _month_day_wanted(bymonthday, clamp, day, length):
-            days.append(day - 1)
-    return tuple(days)
-
-
-def _month_day_wanted(wanted: tuple[int, ...], clamp: bool, day: int, length: int) -> bool:
-    if day in wanted or day - length - 1 in wanted:
-        return True
-    return clamp and day == length and wanted[-1] > length
-
-
-def _month(year: int, month: int) -> range:
-    first = date(year, month, 1).toordinal() - _EPOCH_DAY
-    return range(first, first + monthrange(year, month)[1])
 
 
 def _unit(rule: Recurrence) -> int:
@@ -463,18 +436,3 @@ def _chosen(items: Numbers, positions: tuple[int, ...]) -> Numbers:
     size = len(items)
     places = {p - 1 if p > 0 else size + p for p in positions if -size <= p <= size}
     return tuple(items[place] for place in sorted(places))
-
-
-def _week_wanted(moment: date, wkst: int, byweekno: tuple[int, ...]) -> bool:
-    """Whether the day lies in one of the numbered weeks; week 1 holds at least four days of its year."""
-    middle = moment + timedelta(days=3 - (moment.weekday() - wkst) % 7)
-    weeks = _weeks(middle.year, wkst)
-    number = (middle.timetuple().tm_yday + 6) // 7
-    return number in byweekno or number - weeks - 1 in byweekno
-
-
-def _weeks(year: int, wkst: int) -> int:
-    """How many numbered weeks a year has, for weeks that begin on ``wkst``."""
-    last = date(year, 12, 31)
-    middle = last + timedelta(days=3 - (last.weekday() - wkst) % 7)
-    return ((middle if middle.year == year else middle - timedelta(days=7)).timetuple().tm_yday + 6) // 7
