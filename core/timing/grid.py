@@ -39,5 +39,8 @@ class _Grid:
 def grid(bigs: Sequence[int], size: int, smalls: Numbers) -> Numbers:
     """Every ``big * size + small``, in order. A rule due every second has 31 million of them in a year, so only few are
     listed."""
-    found = _Grid(bigs, size, smalls)
-    return found if len(found) > _LISTED else tuple(found[place] for place in range(len(found)))
+    width = len(smalls)
+    if len(bigs) * width > _LISTED:
+        return _Grid(bigs, size, smalls)
+    listed = [smalls[place] for place in range(width)]
+    return tuple([big * size + small for big in bigs for small in listed])

@@ -9,7 +9,7 @@ the times of a period are searched without being listed where they are many.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from calendar import monthrange
+from calendar import isleap, monthrange
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import lru_cache
@@ -84,7 +84,7 @@ class RRulePattern:
         )
         parts = (self._r.bymonth, self._r.bymonthday, self._r.byyearday, self._r.byweekno)
         self._weekdays_only = self._weekdays is not None and not any(parts)
-        self._by_month = self._period == "DAILY" and not self._weekdays_only and not self._r.byyearday
+        self._by_month = self._period == "DAILY" and not self._weekdays_only
         self._kept: dict[int, Numbers] = {}
         self._strides = Strides(
             start=start // _unit(rule),
@@ -264,7 +264,7 @@ class RRulePattern:
             elif not self._by_day:
                 on_time = [day for day in days if (day - self._start_day) % self._step == 0]
                 count += len(on_time) * len(self._expand(on_time[0])) if on_time else 0
-            elif not self._r.bymonthday:
+            elif not (self._r.bymonthday or self._r.byyearday):
                 count += self._on_days(days[0], days[-1] + 1)  # weekdays between them are told apart there
             else:
                 count += sum(self._on_days(day, day + 1) for day in days)
@@ -282,7 +282,11 @@ class RRulePattern:
         if r.bymonth and first.month not in r.bymonth:
             return ()
         form = first.weekday(), monthrange(first.year, first.month)[1]
-        return days_of_month(r.bymonthday, r.byday, self._clamp, form)
+        days = days_of_month(r.bymonthday, r.byday, self._clamp, form)
+        if not r.byyearday:
+            return days
+        number, length = first.timetuple().tm_yday, 365 + isleap(first.year)
+        return tuple(day for day in days if number + day in r.byyearday or number + day - length - 1 in r.byyearday)
 
     def _number(self, day: int) -> int:
         """The number, counted from the start's period, of the last period that begins at or before the day."""
