@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import creates, events, fires, recovery, runs, size, wire
+from benchmarks import creates, events, fires, recovery, runs, size, timing, wire
 
 
 def main() -> None:
-    for benchmark in (fires, runs, wire, events, creates, size, recovery):
+    for benchmark in (fires, runs, wire, events, creates, size, recovery, timing):
         benchmark.main()
 
 

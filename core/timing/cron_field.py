@@ -129,7 +129,4 @@ def _over_the_end(field: Field, match: re.Match[str]) -> Iterable[SpecItem]:
         return ()
     low, high = _LIMITS[field]
     size = high - low + 1
-    if field is Field.DOW:
-        first %= 7  # Sunday may end a range as 7, but begins one as 0
-    values = range(first, (last if first <= last else last + size) + 1)
-    return {low + (value - low) % size for value in values[::step]}
+    return {low + (value - low) % size for value in range(first, last + size + 1, step)}
