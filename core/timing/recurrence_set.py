@@ -135,7 +135,7 @@ def _date(name: str, text: str, kind: str | None, where: ZoneInfo | None) -> Wri
         raise BadPattern(f"{text} in {name} lies outside the years 1900 to 2199")
     if match[2] is None:
         return Written(wall, where if name == "DTSTART" else None, whole_day=True)
-    return Written(wall, ZoneInfo("UTC") if match[3] else where, whole_day=False)
+    return Written(wall, zone("UTC") if match[3] else where, whole_day=False)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -238,7 +238,7 @@ class RRulePattern:
         """How many walls the periods from ``low`` on and before ``high`` have; some more than ``limit`` may be told."""
         first, end = self._first_day(low), self._first_day(high)
         if self._by_day and self._weekdays_only:
-            return self._on_days(first, end)
+            return self._on_days(first, end, self._strides)
         if self._period in ("DAILY", "WEEKLY") and self._weekdays_only:
             around = 7 if self._period == "DAILY" else 1
             rounds, rest = divmod(high - low, around)
@@ -256,6 +256,7 @@ class RRulePattern:
     def _by_months(self, first: int, end: int) -> int:
         """How many walls the days from ``first`` on and before ``end`` have, for days that depend on their month."""
         moment, count = date.fromordinal(first + _EPOCH_DAY).replace(day=1), 0
+        every_day = self._strides._replace(weekdays=frozenset())
         while (begin := moment.toordinal() - _EPOCH_DAY) < end:
             days = [begin + day for day in self._days_in(moment)]
             days = days[bisect_left(days, first) : bisect_left(days, end)]
@@ -265,16 +266,17 @@ class RRulePattern:
                 on_time = [day for day in days if (day - self._start_day) % self._step == 0]
                 count += len(on_time) * len(self._expand(on_time[0])) if on_time else 0
             elif not (self._r.bymonthday or self._r.byyearday):
-                count += self._on_days(days[0], days[-1] + 1)  # weekdays between them are told apart there
+                count += self._on_days(
+                    days[0], days[-1] + 1, self._strides
+                )  # weekdays between them are told apart there
             else:
-                count += sum(self._on_days(day, day + 1) for day in days)
+                count += sum(self._on_days(day, day + 1, every_day) for day in days)
             moment = (moment + timedelta(days=31)).replace(day=1)
         return count
 
-    def _on_days(self, first: int, end: int) -> int:
+    def _on_days(self, first: int, end: int, strides: Strides) -> int:
         """How many walls a rule that steps within the day has from one day on and before another, whatever the month."""
-        day = DAY // _unit(self._r)
-        return self._strides.between(first * day, end * day) * len(self._offsets)
+        return strides.between(first * strides.day, end * strides.day) * len(self._offsets)
 
     def _days_in(self, first: date) -> tuple[int, ...]:
         """The wanted days of the month that begins with ``first``, counted from it."""

@@ -73,6 +73,13 @@ class WithInstants:
     def zone(self) -> ZoneInfo:
         return self._rule.zone
 
+    @property
+    def plain(self) -> bool:
+        return self._rule.plain
+
+    def nominal(self, due: int) -> int:
+        return self._rule.nominal(due)
+
     def next_after(self, instant: int) -> int | None:
         due = self._rule.next_after(instant)
         while due is not None and self._is_excluded(due):
