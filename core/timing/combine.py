@@ -9,6 +9,7 @@ import msgspec
 
 from core.timing.clock import Clock, clock_of
 from core.timing.reading import Reading, Unreadable
+from core.timing.recurrence_set import read_set
 from core.timing.say import say_bounded, say_time
 from core.timing.series import Series, Unsaid, evenly, series_of, trigger_of
 from core.timing.zones import zone
@@ -35,13 +36,18 @@ def combine(when: Reading, repeat: Reading | None) -> Reading:
         raise Unreadable(sentence, (when, repeat))
     if not repeat.recurring:
         raise Unreadable(f"'repeat' says a single moment, {repeat.words}; say how often it comes", (when, repeat))
-    if repeat.start is not None:
+    if repeat.start is not None or _names_its_start(repeat.trigger):
         raise Unreadable("'repeat' names a start of its own; give it in 'when' alone", (when, repeat))
     start, clock = _start(when.trigger)
     series = series_of(repeat.trigger)
     if series is None or series.unit == "second" or evenly(series.times) is not None:
         return _joined(when, repeat, _from(repeat.trigger, when.trigger, clock.wall(start)), start, clock)
     return _at_one_time(when, repeat, series, start, clock)
+
+
+def _names_its_start(rule: Trigger) -> bool:
+    """Whether a recurrence brings its DTSTART along."""
+    return isinstance(rule, RRuleTrigger) and read_set(rule.rule).start is not None
 
 
 def started(when: Reading, rules: Iterable[Reading]) -> tuple[Reading, ...]:
