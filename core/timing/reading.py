@@ -21,7 +21,7 @@ from core.timing.grammar.once import Moment, Now, Said, once, written
 from core.timing.grammar.recurring import recurring, recurs
 from core.timing.grammar.tokens import Cursor, Refused, tidied, tokens_of
 from core.timing.offers import completions, repeat_completions
-from core.timing.recurrence_set import read_set
+from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rrule import RRulePattern
 from core.timing.rule import BadPattern
 from core.timing.say import say_bounded, say_time
@@ -37,7 +37,8 @@ _EXAMPLES: Final = "'tomorrow at 17:00', 'in 2 hours' or 'every weekday at 9'"
 _DEFAULT_TIME: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
 _RULE: Final = re.compile(r"^(?:freq=|(?:rrule|dtstart|rdate|exdate)[;:])", re.IGNORECASE)
 _CRON_FIELD: Final = re.compile(
-    r"^(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$", re.IGNORECASE
+    r"^(?:[\d*/,\-#?()]|H|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$",
+    re.IGNORECASE,
 )
 
 
@@ -104,7 +105,9 @@ class _Reader:
         if _RULE.match(text):
             return self._rule(text)
         fields = text.split()
-        looks = all(_CRON_FIELD.match(part) for part in fields) and not fields[0][:1].isalpha()
+        looks = all(_CRON_FIELD.match(part) for part in fields) and (
+            not fields[0][:1].isalpha() or fields[0][:1] in "Hh"
+        )
         named = text.startswith("@") and text[1:2].isalpha()
         if named or (looks and (len(fields) in (5, 6) or "*" in text)):
             return self._reading(text, CronTrigger(expression=" ".join(fields), timezone=self._where.key), formal=True)
@@ -115,8 +118,7 @@ class _Reader:
         found = read_set(text)
         rule = found.rule
         if rule is None or found.start is not None:
-            where = self._where if found.zone is None else found.zone
-            return self._reading(text, RRuleTrigger(rule=text, timezone=where.key), formal=True)
+            return self._reading(text, self._dated(text, found), formal=True)
         wall = self._now.wall
         by_hours = rule.freq in ("HOURLY", "MINUTELY")
         base = wall // HOUR * HOUR if by_hours else wall // DAY * DAY + self._now.default * SECOND
@@ -125,6 +127,14 @@ class _Reader:
         start = to_datetime(base if first is None else first).isoformat()[:-6]
         trigger = RRuleTrigger(rule=text, start=start, timezone=self._where.key)
         return self._reading(text, trigger, defaulted_time=not (rule.byhour or by_hours), formal=True)
+
+    def _dated(self, text: str, found: RecurrenceSet) -> RRuleTrigger:
+        """A recurrence that brings its start along, or has no rule that needs one: its days come at the default time."""
+        if found.start is not None:
+            where = self._where if found.zone is None else found.zone
+            return RRuleTrigger(rule=text, timezone=where.key)
+        start = to_datetime(self._now.wall // DAY * DAY + self._now.default * SECOND).isoformat()[:-6]
+        return RRuleTrigger(rule=text, start=start, timezone=self._where.key)
 
     def _in_words(self, text: str, repeat: bool, foreign_dates: bool) -> Reading:
         said = None if repeat else written(text, self._now)

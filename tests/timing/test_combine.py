@@ -85,6 +85,7 @@ def test_two_different_times_of_day_are_refused_with_both_readings() -> None:
     [
         ("every day", "weekly", "'when' already says every day at 09:00"),
         ("tomorrow", "every day starting friday", "a start of its own"),
+        ("friday 18:00", "DTSTART:20261119T090000 RRULE:FREQ=DAILY", "a start of its own"),
         ("friday 18:00", "DTSTART:20261119T090000 RRULE:FREQ=DAILY", "names a start of its own"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.timing.compile import BadTrigger
 from core.timing.preview import preview
+from core.timing.reading import Unreadable, read
 from core.timing.recurrence_set import MOST_DATES
 from core.timing.rule import LATEST, Rule
 from core.timing.say import say
@@ -241,3 +242,17 @@ def test_five_hundred_excluded_days_of_a_rule_due_every_minute_are_passed_in_as_
     assert after == instant("2027-05-16 00:00", BERLIN)
     assert rule.last_until(after - 1) is None
     assert rule.count_between(first - DAY, after) == 1
+
+
+def test_typed_dates_come_at_the_default_time_and_a_typed_start_brings_its_zone() -> None:
+    now = instant("2026-11-18 10:00", BERLIN)
+    dates = read("RDATE:20261206,20261224T160000", now=now, timezone=BERLIN)
+    assert local_times(compiled(dates.trigger, BERLIN), "2026-11-18 10:00", 3) == [
+        "12-06 09:00+0100",
+        "12-24 16:00+0100",
+    ]
+    text = "DTSTART;TZID=America/New_York:20261120T090000 RRULE:FREQ=DAILY;COUNT=1"
+    abroad = compiled(read(text, now=now, timezone=BERLIN).trigger, BERLIN)
+    assert local_times(abroad, "2026-11-18 10:00", 2) == ["11-20 09:00-0500"]
+    with pytest.raises(Unreadable, match="H in the minute field stands for a value drawn once"):
+        read("H 9 * * *", now=now, timezone=BERLIN)
