@@ -35,10 +35,10 @@ LONGEST: Final = 200
 _MOST_OFFERED: Final = 3
 _EXAMPLES: Final = "'tomorrow at 17:00', 'in 2 hours' or 'every weekday at 9'"
 _DEFAULT_TIME: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
+_HASHED: Final = re.compile(r"^(?:\S+ )?H(?:[(/]\S*)? (?:\S+ ){0,4}\*(?: \S+){0,2}$", re.IGNORECASE)
 _RULE: Final = re.compile(r"^(?:freq=|(?:rrule|dtstart|rdate|exdate)[;:])", re.IGNORECASE)
 _CRON_FIELD: Final = re.compile(
-    r"^(?:[\d*/,\-#?()]|H|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$",
-    re.IGNORECASE,
+    r"^(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$", re.IGNORECASE
 )
 
 
@@ -105,13 +105,19 @@ class _Reader:
         if _RULE.match(text):
             return self._rule(text)
         fields = text.split()
-        looks = all(_CRON_FIELD.match(part) for part in fields) and (
-            not fields[0][:1].isalpha() or fields[0][:1] in "Hh"
-        )
+        looks = all(_CRON_FIELD.match(part) for part in fields) and not fields[0][:1].isalpha()
         named = text.startswith("@") and text[1:2].isalpha()
-        if named or (looks and (len(fields) in (5, 6) or "*" in text)):
+        if _HASHED.match(text) or named or (looks and (len(fields) in (5, 6) or "*" in text)):
             return self._reading(text, CronTrigger(expression=" ".join(fields), timezone=self._where.key), formal=True)
         return None
+
+    def _dated(self, text: str, found: RecurrenceSet) -> RRuleTrigger:
+        """A recurrence that brings its start along, or has no rule that needs one: its days come at the default time."""
+        if found.start is not None:
+            where = self._where if found.zone is None else found.zone
+            return RRuleTrigger(rule=text, timezone=where.key)
+        start = to_datetime(self._now.wall // DAY * DAY + self._now.default * SECOND).isoformat()[:-6]
+        return RRuleTrigger(rule=text, start=start, timezone=self._where.key)
 
     def _rule(self, text: str) -> Reading:
         """A recurrence rule begins with its next occurrence, at the default time unless it names hours."""
@@ -127,14 +133,6 @@ class _Reader:
         start = to_datetime(base if first is None else first).isoformat()[:-6]
         trigger = RRuleTrigger(rule=text, start=start, timezone=self._where.key)
         return self._reading(text, trigger, defaulted_time=not (rule.byhour or by_hours), formal=True)
-
-    def _dated(self, text: str, found: RecurrenceSet) -> RRuleTrigger:
-        """A recurrence that brings its start along, or has no rule that needs one: its days come at the default time."""
-        if found.start is not None:
-            where = self._where if found.zone is None else found.zone
-            return RRuleTrigger(rule=text, timezone=where.key)
-        start = to_datetime(self._now.wall // DAY * DAY + self._now.default * SECOND).isoformat()[:-6]
-        return RRuleTrigger(rule=text, start=start, timezone=self._where.key)
 
     def _in_words(self, text: str, repeat: bool, foreign_dates: bool) -> Reading:
         said = None if repeat else written(text, self._now)

@@ -114,19 +114,21 @@ class RRulePattern:
     def _count_through(self, period: int) -> None:
         """Count down to the end (COUNT) as far as this period, and no farther than is asked about.
 
-        Where there is much to count it is halved: all up to the middle is counted at once, and the end lies before it
-        or after it.
+        The steps grow while the end is not reached, and what lies in a step is counted at once; the step that reaches it
+        is halved until one period is left.
         """
-        ahead = period + 1
+        step, reached = 1, False
         while self._left and self._next_counted <= period:
-            if (periods := ahead - self._next_counted) == 1:
+            step = min(step, period + 1 - self._next_counted)
+            if step == 1:
                 self._count_in(self._next_counted)
-            elif (passed := self._counted_in(self._next_counted, ahead)) >= self._left:
-                ahead -= periods // 2
-                continue
-            else:
+            elif (passed := self._counted_in(self._next_counted, self._next_counted + step)) < self._left:
                 self._left -= passed
-            self._next_counted, ahead = ahead, period + 1
+            else:
+                step, reached = step // 2, True
+                continue
+            self._next_counted += step
+            step = max(1, step // 2) if reached else step * 2
 
     def _count_in(self, period: int) -> None:
         """Count down in one period, whose wall it is that ends the rule if there are enough."""

@@ -36,15 +36,15 @@ class Strides(NamedTuple):
         if rest and not self.weekdays and len(self.places) * common == around:
             return rounds * per_round + rest
         begin = self.start + (first + number - rest) * self.length
-        walked = range(begin, begin + rest * self.length, self.length)
-        return rounds * per_round + sum(map(self._is_wanted, walked))
+        units = range(begin, begin + rest * self.length, self.length)
+        day, places, weekdays, monday = self.day, self.places, self.weekdays, self.monday
+        wanted = [unit // day for unit in units if unit % day in places]
+        return rounds * per_round + (
+            sum([(number - monday) % 7 in weekdays for number in wanted]) if weekdays else len(wanted)
+        )
 
     def _wanted_in_a_round(self, common: int) -> int:
         if not self.weekdays:
             return len(self.places)
         days = [(self.monday + weekday) * self.day for weekday in self.weekdays]
         return sum((day + place - self.start) % common == 0 for day in days for place in self.places)
-
-    def _is_wanted(self, unit: int) -> bool:
-        day, place = divmod(unit, self.day)
-        return place in self.places and (not self.weekdays or (day - self.monday) % 7 in self.weekdays)
