@@ -13,6 +13,8 @@ _WORDS: Final = (
     "evening", "first", "last", *_DAYS, *(name.lower() for name in MONTH_NAMES), "daily", "weekly", "monthly", "yearly",
     "until", "starting",
 )  # fmt: skip
+_RULES: Final = tuple(word for word in _WORDS if word not in {name.lower() for name in MONTH_NAMES})
+"""What may follow "every": a month says too little there."""
 _FOLLOWING: Final = {
     "in": ("10 minutes", "1 hour", "1 day"),
     "every": ("day", "weekday", "week"),
@@ -53,7 +55,8 @@ def _continued(text: str) -> list[str]:
     stem = f"{stem} " if stem else ""
     word = last.lower()
     if word:
-        found += [stem + full for full in _WORDS if full.startswith(word) and full != word]
+        words = _RULES if stem.lower().endswith(("every ", "each ")) else _WORDS
+        found += [stem + full for full in words if full.startswith(word) and full != word]
         found += [f"{text} {more}" for more in _FOLLOWING.get(word, ())]
         if word.isdigit() and len(word) < 5:
             found += [f"{text} {unit}" for unit in _COUNTED]

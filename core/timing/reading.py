@@ -7,19 +7,22 @@ a sentence and, where there are any, the readings it may have had; nothing is gu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from core.timing.clock import clock_of
 from core.timing.compile import BadTrigger, compile_rule, month_end_of
-from core.timing.grammar.days import shifted
+from core.timing.grammar.dates import shifted
 from core.timing.grammar.draft import Recurring
 from core.timing.grammar.foreign import foreign
-from core.timing.grammar.once import Moment, Now, Said, once, written
+from core.timing.grammar.hints import hint
+from core.timing.grammar.once import Moment, Now, Said, once
+from core.timing.grammar.plain import plain
 from core.timing.grammar.recurring import recurring, recurs
-from core.timing.grammar.tokens import Cursor, Refused, tidied, tokens_of
+from core.timing.grammar.tokens import Cursor, NotUnderstood, Refused, tidied, tokens_of
+from core.timing.grammar.written import written
 from core.timing.offers import completions, repeat_completions
 from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rrule import RRulePattern
@@ -85,20 +88,27 @@ class _Reader:
         self._where = zone(timezone)
         self._now = Now(now, clock_of(self._where), _seconds(default_time))
         self._hour24 = hour24
+        self._depth = 0
 
-    def read(self, text: str, *, repeat: bool, foreign_dates: bool = True) -> Reading:
-        """Read one text, in the field for repetitions if ``repeat``. Raises Unreadable."""
+    def read(self, text: str, *, repeat: bool, typing: bool = False) -> Reading:
+        """Read one text, in the field for repetitions if ``repeat``; with ``typing`` quickly, or not at all.
+
+        Raises:
+            Unreadable: as the functions of this module say.
+        """
         text = text.strip()
         if not text:
             raise Unreadable(f"say when, for example {_EXAMPLES}")
         if len(text) > LONGEST:
             raise Unreadable(f"a time is said in at most {LONGEST} characters; this has {len(text)}")
+        words = plain(text).strip()
         try:
-            return self._checked(self._formal(text) or self._in_words(text, repeat, foreign_dates))
+            reading = self._checked(self._formal(words) or self._in_words(words, repeat, typing))
         except (Refused, Unsaid) as why:
-            raise Unreadable(str(why), self._instead(getattr(why, "instead", ()), repeat)) from why
+            raise Unreadable(str(why), tuple(self.offered(getattr(why, "instead", ()), repeat=repeat))) from why
         except (BadTrigger, BadPattern) as why:
             raise Unreadable(str(why)) from why
+        return msgspec.structs.replace(reading, text=text)
 
     def _formal(self, text: str) -> Reading | None:
         """Cron expressions and recurrence rules."""
@@ -134,15 +144,22 @@ class _Reader:
         trigger = RRuleTrigger(rule=text, start=start, timezone=self._where.key)
         return self._reading(text, trigger, defaulted_time=not (rule.byhour or by_hours), formal=True)
 
-    def _in_words(self, text: str, repeat: bool, foreign_dates: bool) -> Reading:
+    def _in_words(self, text: str, repeat: bool, typing: bool) -> Reading:
         said = None if repeat else written(text, self._now)
-        if said is None:
-            tokens = tokens_of(tidied(text))
+        if said is not None:
+            return self._single(text, said)
+        tokens = tokens_of(tidied(text))
+        try:
             if repeat or recurs(tokens):
                 return self._series(text, recurring(Cursor(tokens), self._now, alone=repeat))
-            said = once(tokens, self._now) or (foreign(text, tokens, self._now) if foreign_dates else None)
-        if said is None:
-            raise Refused(f"{text!r} is not a time I can read; try {_EXAMPLES}")
+            said = once(tokens, self._now) or (None if typing else foreign(text, tokens, self._now))
+            if said is None:
+                raise NotUnderstood(f"{text!r} is not a time I can read; try {_EXAMPLES}")
+        except NotUnderstood:
+            better = None if typing else hint(tokens)
+            if better is None:
+                raise
+            raise better from None
         return self._single(text, said)
 
     def _series(self, text: str, found: Recurring) -> Reading:
@@ -162,33 +179,35 @@ class _Reader:
         """The one moment that is meant; refuses what is past, or has more than one meaning."""
         coming = [moment for moment in said.moments if moment.instant > self._now.instant]
         if not coming:
-            raise self._past(max(said.moments))
+            raise self._past(max(said.moments), said.again)
         if len(coming) == 1 and said.asks is None:
             return self._moment(coming[0], text, said.defaulted)
         offers = tuple(self._moment(moment, None, said.defaulted) for moment in coming[:_MOST_OFFERED])
         why = said.asks or f"{text!r} can be read in more than one way"
         raise Unreadable(f"{why}: {' or '.join(self._near(moment) for moment in coming[:_MOST_OFFERED])}?", offers)
 
-    def _past(self, moment: Moment) -> Unreadable:
-        """The refusal of a past time, offering the next one like it."""
+    def _past(self, moment: Moment, again: str | None) -> Unreadable:
+        """The refusal of a past time, offering the next one like it if there is one."""
         gone = (self._now.instant - moment.instant) // SECOND
         ago = "is now" if gone < 1 else f"was {_rough(gone)} ago"
-        again = self._again(moment, gone)
-        return Unreadable(f"that {ago}; did you mean {self._near(again)}?", (self._moment(again, None, False),))
+        if again is None:
+            return Unreadable(f"that {ago}")
+        coming = self._again(moment, "day" if gone < DAY // SECOND and again == "year" else again)
+        return Unreadable(f"that {ago}; did you mean {self._near(coming)}?", (self._moment(coming, None, False),))
 
-    def _again(self, moment: Moment, gone: int) -> Moment:
-        """A past moment on the next day, in the next week or in the next year, by how long it is gone."""
-        now, wall = self._now, self._now.clock.wall(moment.instant)
+    def _again(self, moment: Moment, again: str) -> Moment:
+        """A past moment on the next day, in the next week or in the next year."""
+        now = self._now
+        wall = now.clock.wall(moment.instant) if moment.wall is None else moment.wall
         day, second = to_datetime(wall).date(), wall % DAY // SECOND
-        ahead = now.today.toordinal() - day.toordinal()
-        if gone < 86_400:
-            choices = [(0, ahead), (0, ahead + 1)]
-        elif gone < 8 * 86_400:
-            choices = [(0, 7), (0, 14)]
-        else:
-            years = now.today.year - day.year
-            choices = [(12 * years, 0), (12 * years + 12, 0)]
-        found = [now.at(shifted(day, months, days), second) for months, days in choices]
+        years = 12 * (now.today.year - day.year)
+        ahead = (day.weekday() - now.today.weekday()) % 7
+        choices = {
+            "day": [(now.today, 0, days) for days in range(3)],
+            "week": [(now.today, 0, ahead), (now.today, 0, ahead + 7)],
+            "year": [(day, years, 0), (day, years + 12, 0)],
+        }[again]
+        found = [now.at(shifted(*choice), second) for choice in choices]
         return next(choice for choice in found if choice.instant > now.instant)
 
     def _near(self, moment: Moment) -> str:
@@ -244,22 +263,23 @@ class _Reader:
             raise Unreadable("that is never due from now on; check its end and its days")
         return reading
 
-    def _instead(self, texts: tuple[str, ...], repeat: bool) -> tuple[Reading, ...]:
-        return tuple(self.read(text, repeat=repeat, foreign_dates=False) for text in texts)
-
-    def offered(self, texts: list[str], *, repeat: bool) -> list[Reading]:
+    def offered(self, texts: Sequence[str], *, repeat: bool) -> list[Reading]:
         """The different readings of the first few texts that have any; readings offered by a refusal count."""
-        found: dict[Trigger, Reading] = {}
+        if self._depth > 1:
+            return []  # The offers of an offer of an offer: nobody meant that.
+        found: dict[tuple[Trigger, int | None, int | None, int | None], Reading] = {}
+        self._depth += 1
         for text in texts:
             try:
-                several: tuple[Reading, ...] = (self.read(text, repeat=repeat, foreign_dates=False),)
+                several: tuple[Reading, ...] = (self.read(text, repeat=repeat, typing=True),)
             except Unreadable as refusal:
                 several = refusal.readings
             for reading in several:
                 if reading.recurring or not repeat:
-                    found.setdefault(reading.trigger, reading)
+                    found.setdefault((reading.trigger, reading.start, reading.until, reading.count), reading)
             if len(found) >= _MOST_OFFERED:
                 break
+        self._depth -= 1
         return list(found.values())[:_MOST_OFFERED]
 
 

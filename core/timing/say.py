@@ -140,6 +140,9 @@ def _say_window(series: Series, step: int, hour24: bool) -> str:
     days = f" on {_weekdays(series.weekdays)}" if series.weekdays else ""
     if first == 0 and last + step == _DAY_SECONDS:
         return f"every {_counted(step)}{days or ' on the clock'}"
+    if step == 3600 and 0 < first < 3600 and first % 60 == 0 and last + step - first == _DAY_SECONDS:
+        minute = first // 60
+        return f"every hour at {minute} minute{'s' * (minute > 1)} past{days}"
     between = f" between {say_time(first, hour24=hour24)} and {say_time(last, hour24=hour24)}"
     return f"every {_counted(step)}{between}{days}"
 

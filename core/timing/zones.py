@@ -2,144 +2,93 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-_POPULAR: Final = (
-    "UTC",
-    "Europe/London",
-    "Europe/Berlin",
-    "Europe/Paris",
-    "Europe/Madrid",
-    "Europe/Rome",
-    "Europe/Amsterdam",
-    "Europe/Warsaw",
-    "Europe/Istanbul",
-    "Europe/Moscow",
-    "America/New_York",
-    "America/Chicago",
-    "America/Denver",
-    "America/Los_Angeles",
-    "America/Toronto",
-    "America/Mexico_City",
-    "America/Sao_Paulo",
-    "America/Argentina/Buenos_Aires",
-    "Asia/Kolkata",
-    "Asia/Shanghai",
-    "Asia/Tokyo",
-    "Asia/Singapore",
-    "Asia/Dubai",
-    "Australia/Sydney",
-    "Pacific/Auckland",
+from core.timing.zone_names import (
+    ABBREVIATIONS,
+    CITIES,
+    COUNTRIES,
+    MEANT_BY_SHORT,
+    NAMED_SHORT,
+    POPULAR,
+    STATES,
+    TIMES,
 )
 
-_CITIES: Final = {
-    "abuja": "Africa/Lagos",
-    "atlanta": "America/New_York",
-    "austin": "America/Chicago",
-    "bangalore": "Asia/Kolkata",
-    "barcelona": "Europe/Madrid",
-    "basel": "Europe/Zurich",
-    "beijing": "Asia/Shanghai",
-    "bengaluru": "Asia/Kolkata",
-    "bern": "Europe/Zurich",
-    "birmingham": "Europe/London",
-    "bonn": "Europe/Berlin",
-    "boston": "America/New_York",
-    "brasilia": "America/Sao_Paulo",
-    "calgary": "America/Edmonton",
-    "canberra": "Australia/Sydney",
-    "cape town": "Africa/Johannesburg",
-    "chennai": "Asia/Kolkata",
-    "cologne": "Europe/Berlin",
-    "dallas": "America/Chicago",
-    "delhi": "Asia/Kolkata",
-    "edinburgh": "Europe/London",
-    "frankfurt": "Europe/Berlin",
-    "geneva": "Europe/Zurich",
-    "gmt": "UTC",
-    "hamburg": "Europe/Berlin",
-    "hanoi": "Asia/Bangkok",
-    "houston": "America/Chicago",
-    "hyderabad": "Asia/Kolkata",
-    "islamabad": "Asia/Karachi",
-    "kiev": "Europe/Kyiv",
-    "krakow": "Europe/Warsaw",
-    "las vegas": "America/Los_Angeles",
-    "lyon": "Europe/Paris",
-    "manchester": "Europe/London",
-    "marseille": "Europe/Paris",
-    "miami": "America/New_York",
-    "milan": "Europe/Rome",
-    "minneapolis": "America/Chicago",
-    "montreal": "America/Toronto",
-    "mumbai": "Asia/Kolkata",
-    "munich": "Europe/Berlin",
-    "naples": "Europe/Rome",
-    "new delhi": "Asia/Kolkata",
-    "nyc": "America/New_York",
-    "osaka": "Asia/Tokyo",
-    "ottawa": "America/Toronto",
-    "philadelphia": "America/New_York",
-    "porto": "Europe/Lisbon",
-    "portland": "America/Los_Angeles",
-    "pretoria": "Africa/Johannesburg",
-    "rio de janeiro": "America/Sao_Paulo",
-    "saint petersburg": "Europe/Moscow",
-    "salt lake city": "America/Denver",
-    "san diego": "America/Los_Angeles",
-    "san francisco": "America/Los_Angeles",
-    "seattle": "America/Los_Angeles",
-    "shenzhen": "Asia/Shanghai",
-    "stuttgart": "Europe/Berlin",
-    "tel aviv": "Asia/Jerusalem",
-    "the hague": "Europe/Amsterdam",
-    "turin": "Europe/Rome",
-    "washington": "America/New_York",
-    "wellington": "Pacific/Auckland",
-    "z": "UTC",
-    "zulu": "UTC",
-}
-
 _LONGEST_NAME: Final = 64
+_PLACELESS: Final = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Mexico/", "Chile/")
+_GAPS: Final = re.compile(r"[\s_()&,.]+|-(?!\d)")
 
 
 class BadZone(ValueError):
     """No zone has that name; the sentence offers the nearest ones."""
 
-    def __init__(self, name: str, suggestions: tuple[str, ...]) -> None:
+    def __init__(self, name: str, suggestions: tuple[str, ...], *, several: bool = False) -> None:
         self.suggestions = suggestions
         offer = f"; did you mean {' or '.join(suggestions)}?" if suggestions else "; write one such as Europe/Berlin"
-        super().__init__(f"{name[:_LONGEST_NAME]!r} is no time zone{offer}")
+        what = "is not one time zone" if several else "is no time zone"
+        super().__init__(f"{name[:_LONGEST_NAME]!r} {what}{offer}")
 
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name in any case, or of a city ("berlin", "new york"); its ``key`` is the name to store.
+    """The zone of an IANA name in any case, of a city ("berlin", "são paulo"), of a country or state that has one
+    ("japan"), or of what people call the time ("Central European Time"); its ``key`` is the name to store.
 
     Raises:
-        BadZone: no such name, with the nearest names as suggestions.
+        BadZone: no such name, or several zones go by it; with the nearest names as suggestions.
     """
     wanted = _plain(name)
     key = _by_plain_name().get(wanted) or _by_city().get(wanted)
-    if key is None:
+    if key is not None:
+        return ZoneInfo(key)
+    named = _by_other_name().get(wanted)
+    if named is None:
         raise BadZone(name, _nearest(wanted))
-    return ZoneInfo(key)
+    if (wanted not in TIMES and len(named) > 1) or wanted in ABBREVIATIONS:
+        raise BadZone(name, named, several=True)
+    return ZoneInfo(named[0])
+
+
+def is_abbreviation(word: str) -> bool:
+    """Whether a word in lower case is a short name for the time somewhere, such as pst or utc."""
+    return word in ABBREVIATIONS or word in NAMED_SHORT
 
 
 def search_zones(prefix: str, limit: int = 25) -> list[str]:
-    """Names of zones for half-typed text, best first: by city, then by name, then anywhere; popular ones for none."""
+    """Names of zones for half-typed text, best first: popular ones, then by where the text stands; popular ones alone
+    for none."""
     wanted = _plain(prefix)
     if not wanted:
-        return list(_POPULAR[:limit])
-    found: dict[str, None] = {}
-    for names in (_by_city(), _by_plain_name()):
-        found.update(dict.fromkeys(names[name] for name in sorted(names) if name.startswith(wanted)))
+        return list(POPULAR[:limit])
+    found = dict.fromkeys(_exactly(wanted))
+    index = _index()
+    fitting = []
+    for entry in islice(index, bisect_left(index, _Entry(wanted, 0, ())), None):
+        if not entry.text.startswith(wanted):
+            break
+        fitting.append(entry)
+    fitting.sort(key=lambda entry: entry.rank)
+    begun = dict.fromkeys(key for entry in fitting for key in entry.keys)
     if len(wanted) > 2:
-        found.update(dict.fromkeys(key for name, key in _by_plain_name().items() if wanted in name))
-    popular = [key for key in _POPULAR if key in found]
-    return [*popular, *(key for key in found if key not in popular)][:limit]
+        begun.update(dict.fromkeys(key for name, key in _by_plain_name().items() if wanted in name))
+    found.update(dict.fromkeys(key for key in POPULAR if key in begun))
+    found.update(begun)
+    return list(found)[:limit]
+
+
+def _exactly(wanted: str) -> tuple[str, ...]:
+    """What is meant by a whole name that is typed out; several zones where they share it."""
+    meant = MEANT_BY_SHORT.get(wanted)
+    whole = _by_other_name().get(wanted, ())
+    return whole if meant is None else (meant, *whole)
 
 
 def _nearest(wanted: str) -> tuple[str, ...]:
@@ -151,23 +100,28 @@ def _nearest(wanted: str) -> tuple[str, ...]:
     started = search_zones(wanted, 2) if len(wanted) > 2 else []
     if started:
         return tuple(started)
-    names = _by_city() | _by_plain_name()
+    names = {name: keys[0] for name, keys in _by_other_name().items()} | _by_city() | _by_plain_name()
     close = get_close_matches(wanted, list(names), n=3, cutoff=0.75)
     return tuple(dict.fromkeys(names[name] for name in close))[:2]
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").split())
+    """Lower case without accents; spaces for everything that parts words."""
+    bare = "".join(part for part in unicodedata.normalize("NFKD", name[:1000]) if not unicodedata.combining(part))
+    return " ".join(_GAPS.sub(" ", bare.lower()).split())
 
 
 @lru_cache(maxsize=1)
 def _names() -> tuple[str, ...]:
     """Every name of the tzdata package: the list is the same on every machine, and reading it walks no folders."""
+    return tuple(name for name in _table("zones").split() if name != "Factory")
+
+
+def _table(*path: str) -> str:
     # Imported with the first question: importlib.resources costs more than all the rest of this module.
     from importlib.resources import files  # noqa: PLC0415
 
-    listed = files("tzdata").joinpath("zones").read_text("utf-8").split()
-    return tuple(name for name in listed if name != "Factory")
+    return files("tzdata").joinpath(*path).read_text("utf-8")
 
 
 @lru_cache(maxsize=1)
@@ -180,7 +134,48 @@ def _by_city() -> dict[str, str]:
     """City → zone. The last part of a name is the city; a name without a continent, and what is no city, are left out."""
     cities = {
         _plain(name.rsplit("/", 1)[1]): name
-        for name in sorted(_names(), key=lambda name: (name in _POPULAR, name))
-        if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Mexico/", "Chile/"))
+        for name in sorted(_names(), key=lambda name: (name in POPULAR, name))
+        if "/" in name and not name.startswith(_PLACELESS)
     }
-    return cities | _CITIES
+    return cities | CITIES
+
+
+@lru_cache(maxsize=1)
+def _by_other_name() -> dict[str, tuple[str, ...]]:
+    """Country, state, name of a time, abbreviation → its zones."""
+    return _countries() | COUNTRIES | STATES | TIMES | ABBREVIATIONS
+
+
+def _countries() -> dict[str, tuple[str, ...]]:
+    """The countries of the database, by the English name it gives them."""
+    zones: dict[str, list[str]] = {}
+    for line in _rows("zone.tab"):
+        zones.setdefault(line[0], []).append(line[2])
+    names = {code: name for code, name, *_ in _rows("iso3166.tab")}
+    return {_plain(names[code]): tuple(keys) for code, keys in zones.items() if code in names}
+
+
+def _rows(table: str) -> Iterable[list[str]]:
+    lines = _table("zoneinfo", table).splitlines()
+    return (line.split("\t") for line in lines if line and not line.startswith("#"))
+
+
+class _Entry(NamedTuple):
+    """One place at which a name can be found: its beginning, or that of a later word."""
+
+    text: str
+    rank: int
+    keys: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def _index() -> list[_Entry]:
+    """Every name from each of its words on, in order, so that half a name is looked up and not searched for."""
+    single = [(text, (key,), 0) for text, key in _by_city().items()]
+    single += [(text, (key,), 2) for text, key in _by_plain_name().items()]
+    several = [(text, keys, 1) for text, keys in _by_other_name().items()]
+    entries = []
+    for text, keys, rank in (*single, *several):
+        words = text.split()
+        entries += [_Entry(" ".join(words[place:]), rank + 3 * bool(place), keys) for place in range(len(words))]
+    return sorted(entries)

@@ -104,7 +104,7 @@ ONCE = [
     ("this friday 18:30", "2026-11-20 18:30"),
     ("5pm on friday", "2026-11-20 17:00"),
     ("wednesday 9am", "2026-11-25 09:00"),
-    ("wednesday 11am", "2026-11-18 11:00"),
+    ("this wednesday 11am", "2026-11-18 11:00"),
     ("next wednesday", "2026-11-25 09:00"),
     ("friday next week at 10", "2026-11-27 10:00"),
     ("friday in a week", "2026-11-27 09:00"),

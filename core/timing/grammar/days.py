@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
+from core.timing.grammar.dates import Days, dated, last_of_month, month_name, nth_of_month, shifted, year_number
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import (
-    DAY_NAMES,
-    MONTH_NAMES,
-    MONTHS,
-    PLURAL_DAYS,
-    TODAY,
-    TOMORROW,
-    WEEKDAYS,
-    ordinal,
-)
+from core.timing.grammar.vocabulary import DAY_NAMES, MONTHS, PERIODS, TODAY, TOMORROW, WEEKDAYS
 
-_SHORT_ENDS: Final = {"eod": "day", "eow": "week", "eom": "month", "eoy": "year"}
-_YEARS: Final = range(1970, 2200)
-
-
-class Days(NamedTuple):
-    """The dates that words may mean; two where they can be read in two ways."""
-
-    dates: tuple[date, ...]
-    weekly: bool = False
-    """A weekday of this week, which moves on a week when its time is over."""
-    second: int | None = None
-    """The time of day that the words bring along: the end of a day."""
-    period: str | None = None
-    """The part of the day that the words bring along: tonight."""
+_SHORT_ENDS: Final = {"eow": "week", "eom": "month", "eoq": "quarter", "eoy": "year"}
+_WEEK: Final = timedelta(days=7)
 
 
 def day(cursor: Cursor, today: date) -> Days | None:
@@ -42,45 +20,15 @@ def day(cursor: Cursor, today: date) -> Days | None:
         Refused: a day that does not exist, such as 31 February.
     """
     start = cursor.place
-    cursor.among(("on",))
-    found = _near(cursor, today) or _end(cursor, today) or _weekday(cursor, today) or _dated(cursor, today)
+    cursor.among(("on", "at"))
+    found = None
+    for read in (_near, _weekend, _coming_unit, _edge, nth_of_month, _weekday, dated):
+        found = read(cursor, today)
+        if found is not None:
+            break
     if found is None:
         cursor.place = start
     return found
-
-
-def month_day(cursor: Cursor) -> tuple[int, int] | None:
-    """Read a month and a day without a year, in either order, as (month, day)."""
-    start = cursor.place
-    cursor.among(("the",))
-    token = cursor.take("ordinal", "number")
-    cursor.among(("of",))
-    month = _month(cursor)
-    if token is None and month is not None:
-        cursor.among(("the",))
-        token = cursor.take("ordinal", "number")
-    if token is None or month is None or not 1 <= token.number <= 31:
-        cursor.place = start
-        return None
-    longest = 29 if month == 2 else monthrange(2001, month)[1]
-    if token.number > longest:
-        name = MONTH_NAMES[month - 1]
-        raise Refused(f"{token.number} {name} does not exist; the last day of {name} is the {ordinal(longest)}")
-    return month, token.number
-
-
-def shifted(start: date, months: int, days: int) -> date:
-    """A date moved on the calendar; where the month is too short, to its last day.
-
-    Raises:
-        Refused: it leaves the calendar.
-    """
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    try:
-        moved = date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
-        return moved + timedelta(days=days)
-    except (ValueError, OverflowError) as why:
-        raise Refused("that is more than a hundred years away") from why
 
 
 def _near(cursor: Cursor, today: date) -> Days | None:
@@ -91,25 +39,62 @@ def _near(cursor: Cursor, today: date) -> Days | None:
         return _with_period(cursor, today)
     if cursor.among(TOMORROW):
         return _with_period(cursor, tomorrow)
-    if cursor.phrase("the day before yesterday"):
-        return Days((today - timedelta(days=2),))
+    if cursor.phrase("the day before yesterday", "day before yesterday"):
+        return Days((today - timedelta(days=2),), again="day")
     if cursor.among(("yesterday",)):
         return _with_period(cursor, today - timedelta(days=1))
+    if cursor.phrase("last night"):
+        return Days((today - timedelta(days=1),), period="night", again="day")
     if cursor.among(("tonight", "tonite")) or cursor.phrase("this night"):
-        return Days((today,), period="night")
+        return Days((today,), period="night", again="day")
     for period in ("morning", "afternoon", "evening"):
         if cursor.phrase(f"this {period}"):
-            return Days((today,), period=period)
+            return Days((today,), period=period, again="day")
     return None
 
 
 def _with_period(cursor: Cursor, named: date) -> Days:
-    """A day, with the part of it that may follow: tomorrow evening."""
-    return Days((named,), period=cursor.among(("morning", "afternoon", "evening", "night")))
+    """A day, with the part of it or the weeks that may follow: tomorrow evening, tomorrow week."""
+    if cursor.among(("week",)):
+        return Days((named + _WEEK,), period=cursor.among(PERIODS))
+    return Days((named,), period=cursor.among(PERIODS), again="day")
 
 
-def _end(cursor: Cursor, today: date) -> Days | None:
-    """The end of a day, week, month or year; its beginning, when that is still to come."""
+def _weekend(cursor: Cursor, today: date) -> Days | None:
+    """This weekend, next weekend: days enough to have to ask."""
+    start = cursor.place
+    way = cursor.among(("this", "the", "next", "coming"))
+    if way == "the":
+        way = cursor.among(("next", "coming")) or way
+    if not cursor.among(("weekend",)):
+        cursor.place = start
+        return None
+    saturday = today + timedelta(days=(5 - today.weekday()) % 7)
+    sunday = today + timedelta(days=(6 - today.weekday()) % 7)
+    if way != "next":
+        return Days(tuple(sorted((saturday, sunday))), asks="a weekend has two days; say which one")
+    dates = tuple(sorted((saturday, saturday + _WEEK, sunday + _WEEK)))
+    return Days(dates, asks="next weekend can be this week's or the one after it, and has two days; say which one")
+
+
+def _coming_unit(cursor: Cursor, today: date) -> Days | None:
+    """Next week, next month, next year, where no day of it is named."""
+    start = cursor.place
+    cursor.among(("the",))
+    unit = cursor.among(("week", "month", "year")) if cursor.among(("next", "coming", "following")) else None
+    if unit is None or cursor.peek().text in ("on", *WEEKDAYS, *MONTHS):
+        cursor.place = start
+        return None
+    if unit == "week":
+        dates = {today + timedelta(days=7 - today.weekday()), today + _WEEK}
+    else:
+        first = shifted(today.replace(day=1), 1, 0) if unit == "month" else date(today.year + 1, 1, 1)
+        dates = {first, shifted(today, 1 if unit == "month" else 12, 0)}
+    return Days(tuple(sorted(dates)), asks=f"next {unit} has many days; say which one")
+
+
+def _edge(cursor: Cursor, today: date) -> Days | None:
+    """The end of a week, month, quarter or year; the beginning of one that is still to come."""
     start = cursor.place
     of = _SHORT_ENDS.get(cursor.peek().text)
     if of is not None:
@@ -117,31 +102,40 @@ def _end(cursor: Cursor, today: date) -> Days | None:
         return _last(of, today, 0)
     cursor.among(("at", "by"))
     cursor.among(("the",))
+    for unit in ("week", "month", "quarter", "year"):
+        if cursor.phrase(f"{unit} end", f"{unit} - end"):
+            return _last(unit, today, 0)
     edge = cursor.among(("end", "start", "beginning")) or (cursor.phrase("last day") and "end")
-    if edge and cursor.among(("of",)):
-        month = _month(cursor) if edge == "end" else None
-        if month is not None:
-            year = _year(cursor) or today.year + (month < today.month)
-            return Days((date(year, month, monthrange(year, month)[1]),))
-        way = cursor.among(("the", "this", "next"))
-        of = cursor.among(("day", "week", "month", "year"))
-        if of is not None and edge == "end":
-            return _last(of, today, int(way == "next"))
-        if of is not None and way == "next" and of != "day":
-            return Days((_last(of, today, 0).dates[0] + timedelta(days=1),))
-    cursor.place = start
+    found = _edge_of(cursor, today, edge) if edge and cursor.among(("of",)) else None
+    if found is None:
+        cursor.place = start
+    return found
+
+
+def _edge_of(cursor: Cursor, today: date, edge: str) -> Days | None:
+    month = month_name(cursor)
+    if month is not None:
+        year = year_number(cursor)
+        found = [last_of_month(date(year or today.year + ahead, month, 1)) for ahead in (0, 1)]
+        if edge != "end":
+            found = [last.replace(day=1) for last in found]
+        return Days((found[0] if year or found[0] >= today else found[1],))
+    way = cursor.among(("the", "this", "next"))
+    of = cursor.among(("week", "month", "quarter", "year"))
+    if of is not None and edge == "end":
+        return _last(of, today, int(way == "next"))
+    if of is not None and way == "next":
+        return Days((_last(of, today, 0).dates[0] + timedelta(days=1),))
     return None
 
 
 def _last(of: str, today: date, ahead: int) -> Days:
-    if of == "day":
-        return Days((today + timedelta(days=ahead),), second=86_340)
     if of == "week":
         return Days((today + timedelta(days=6 - today.weekday() + 7 * ahead),))
     if of == "year":
         return Days((date(today.year + ahead, 12, 31),))
-    first = shifted(today.replace(day=1), ahead, 0)
-    return Days((first.replace(day=monthrange(first.year, first.month)[1]),))
+    months = ahead if of == "month" else (2 - (today.month - 1) % 3) + 3 * ahead
+    return Days((last_of_month(shifted(today.replace(day=1), months, 0)),))
 
 
 def _weekday(cursor: Cursor, today: date) -> Days | None:
@@ -161,28 +155,44 @@ def _weekday(cursor: Cursor, today: date) -> Days | None:
     if written is not None and not which:
         return written
     coming = today + timedelta(days=(number - today.weekday()) % 7)
-    period = cursor.among(("morning", "afternoon", "evening", "night"))
+    period = cursor.among(PERIODS)
     if ahead or cursor.phrase("next week", "of next week"):
         coming = today + timedelta(days=7 - today.weekday() + number)
         return Days((coming,), period=period)
-    if cursor.phrase("in a week"):
-        return Days((coming + timedelta(days=7),), period=period)
-    return Days(_which(which, coming, today), weekly=which not in ("last", "next"), period=period)
+    cursor.phrase("this week", "of this week")
+    weeks = _weeks_on(cursor)
+    if weeks:
+        return Days(tuple(named + weeks * _WEEK for named in _which(which, coming, today)), period=period)
+    return Days(_which(which, coming, today), period=period, again="week")
+
+
+def _weeks_on(cursor: Cursor) -> int:
+    """How many weeks after its next one a weekday is meant: friday week, friday in 2 weeks, friday fortnight."""
+    start = cursor.place
+    led = cursor.among(("in",)) is not None
+    token = cursor.take("number") if led else None
+    if led and token is None and not cursor.among(("a",)):
+        cursor.place = start
+        return 0
+    unit = cursor.among(("week", "weeks", "fortnight"))
+    if unit is None or not 0 < (token.number if token else 1) < 100:
+        cursor.place = start
+        return 0
+    return (token.number if token else 1) * (2 if unit == "fortnight" else 1)
 
 
 def _which(which: str | None, coming: date, today: date) -> tuple[date, ...]:
     """The dates that "this", "next" or "last" and a weekday may mean.
 
     "Next friday" is the first one to come. Said on a thursday it may be tomorrow or the week after; said on a friday
-    it is never today.
+    it is never today. "Friday" said on a friday may be today or in a week.
     """
-    week = timedelta(days=7)
     if which == "last":
-        return (coming - week,)
-    if which == "next" and coming == today:
-        return (coming + week,)
+        return (coming - _WEEK,)
+    if coming == today:
+        return {"next": (coming + _WEEK,), "this": (coming,)}.get(which or "", (coming, coming + _WEEK))
     if which == "next" and coming - today == timedelta(days=1):
-        return coming, coming + week
+        return coming, coming + _WEEK
     return (coming,)
 
 
@@ -194,96 +204,27 @@ def _dated_behind(cursor: Cursor, today: date, weekday: int) -> Days | None:
     if cursor.peek().kind not in ("ordinal", "number", "word", "iso", "slashes", "dots"):
         cursor.place = start
         return None
-    found = _dated(cursor, today)
+    found = dated(cursor, today)
     if found is None:
         cursor.place = start
         return None
     fitting = tuple(named for named in found.dates if named.weekday() == weekday)
     if not fitting:
         named = found.dates[0]
-        raise Refused(f"{named.isoformat()} is a {DAY_NAMES[named.weekday()]}, not a {DAY_NAMES[weekday]}")
+        offers = (
+            [named, *_that_number(named, weekday)] if cursor.tokens[cursor.place - 1].kind == "ordinal" else [named]
+        )
+        raise Refused(
+            f"{named.isoformat()} is a {DAY_NAMES[named.weekday()]}, not a {DAY_NAMES[weekday]}",
+            tuple(cursor.swapped(start - 1, offer.isoformat()) for offer in offers),
+        )
     return Days(fitting)
 
 
-def _dated(cursor: Cursor, today: date) -> Days | None:
-    """A date with figures or a month's name; without a year the next one to come."""
-    token = cursor.take("iso", "slashes", "dots")
-    if token is not None:
-        return Days(_figures(token.kind, token.text, today))
-    start = cursor.place
-    found = month_day(cursor)
-    if found is not None:
-        if len(cursor.peek(1).text) == 4:
-            cursor.among((",",))
-        return Days(_dates([found], _year(cursor), today))
-    cursor.among(("the",))
-    token = cursor.take("ordinal")
-    if token is not None and cursor.peek().text not in WEEKDAYS and not cursor.phrase("of the month", "of every month"):
-        return Days((_coming(token.number, today),))
-    cursor.place = start
-    return None
-
-
-def _figures(kind: str, text: str, today: date) -> tuple[date, ...]:
-    """Dates of figures. With slashes day and month may stand in either order; dots put the day first."""
-    if kind == "iso":
-        first, second, third = map(int, text.split("-"))
-        return _dates([(second, third)], first, today)
-    parts = [int(part) for part in text.strip(".").replace("/", ".").split(".")]
-    if len(str(parts[0])) > 2:
-        return _dates([(parts[1], parts[2])] if len(parts) == 3 else [], parts[0], today)
-    year = None if len(parts) < 3 else parts[2] + (2000 if parts[2] < 100 else 0)
-    orders = [(parts[1], parts[0])] if kind == "dots" else [(parts[1], parts[0]), (parts[0], parts[1])]
-    return _dates(orders, year, today)
-
-
-def _dates(orders: Iterable[tuple[int, int]], year: int | None, today: date) -> tuple[date, ...]:
-    """The dates that exist among (month, day) pairs, without a year the next of each."""
-    found: dict[date, None] = {}
-    pairs = [(month, number) for month, number in orders if 1 <= month <= 12 and 1 <= number <= 31]
-    for month, number in pairs:
-        years = range(today.year, today.year + 9) if year is None else range(year, year + 1)
-        for candidate in years:
-            if candidate in _YEARS and number <= monthrange(candidate, month)[1]:
-                named = date(candidate, month, number)
-                if year is not None or named >= today:
-                    found[named] = None
-                    break
-    if not found:
-        month, number = pairs[0] if pairs else (0, 0)
-        name = f"{number} {MONTH_NAMES[month - 1]}{f' {year}' if year else ''}" if pairs else "a date of these figures"
-        raise Refused(f"{name} does not exist")
-    return tuple(found)
-
-
-def _coming(number: int, today: date) -> date:
-    """The next day of the month with that number."""
-    if not 1 <= number <= 31:
-        raise Refused(f"no month has a day {number}")
-    first = today.replace(day=1)
-    while number > monthrange(first.year, first.month)[1] or first.replace(day=number) < today:
-        first = shifted(first, 1, 0)
-    return first.replace(day=number)
-
-
-def _month(cursor: Cursor) -> int | None:
-    month = MONTHS.get(cursor.peek().text)
-    if month is not None:
-        cursor.place += 1
-    return month
-
-
-def _year(cursor: Cursor) -> int | None:
-    token = cursor.peek()
-    if token.kind == "number" and len(token.text) == 4 and token.number in _YEARS:
-        cursor.place += 1
-        return token.number
-    return None
-
-
-def named_weekday(cursor: Cursor) -> int | None:
-    """Read a weekday's name, also in the plural."""
-    number = WEEKDAYS.get(cursor.peek().text, PLURAL_DAYS.get(cursor.peek().text))
-    if number is not None:
-        cursor.place += 1
-    return number
+def _that_number(named: date, weekday: int) -> list[date]:
+    """The next date with this number of the month that falls on the weekday: friday the 13th."""
+    for ahead in range(12 * 28):
+        found = shifted(named.replace(day=1), ahead, 0)
+        if last_of_month(found).day >= named.day and found.replace(day=named.day).weekday() == weekday:
+            return [found.replace(day=named.day)]
+    return []

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from core.timing.grammar.once import Moment, Now
-from core.timing.grammar.times import DAY_SECONDS, PERIOD_TIMES, Time, in_period
+from core.timing.grammar.times import DAY_SECONDS, PERIOD_TIMES, Length, Time, in_period
 from core.timing.grammar.tokens import Refused
 from core.timing.series import Series
 
@@ -29,6 +29,21 @@ class Draft(msgspec.Struct):
     last_weekday: bool = False
     month: int | None = None
     on_the_clock: bool = False
+    minute: int | None = None
+    """The minute of the hour for steps of whole hours."""
+    tally: tuple[int, str] | None = None
+    """So many times in such a unit: as many times of day, or days, must be named."""
+    bi: str | None = None
+    """The unit of a word such as bi-weekly."""
+    instead: tuple[str, ...] = ()
+    """What the whole text may mean, where a tally or a word such as bi-weekly does not say it."""
+    instead_on_days: tuple[str, ...] = ()
+    """The same where it names days."""
+    midnights: tuple[str, ...] = ()
+    """The whole text with clear times for midnight."""
+    unclear: Refused | None = None
+    """Why the times of day are not known, unless a part of the day tells."""
+    lasts: Length | None = None
     start: Moment | None = None
     until: Moment | None = None
     count: int | None = None
@@ -69,35 +84,70 @@ def take_steps(draft: Draft, unit: str, number: int) -> None:
 
 def take_weekdays(draft: Draft, weekdays: tuple[int, ...]) -> None:
     """Say on which weekdays. Raises Refused when days were named before."""
-    if draft.has_days:
+    if draft.weekdays or draft.month_days or draft.nth or draft.last_weekday:
         raise Refused("the words name the day twice")
     draft.weekdays = weekdays
 
 
-def finished(draft: Draft, now: Now) -> Recurring:
+def finished(draft: Draft, now: Now, until: Moment | None) -> Recurring:
     """Check that the clauses go together, and fill in what they leave open."""
-    if draft.unit is None and draft.weekdays:
-        draft.unit = "week"
-    if draft.unit is None:
+    if draft.bi is not None:
+        _decide_bi(draft)
+    if draft.unit is None and (draft.weekdays or draft.on_the_clock or draft.minute is not None):
+        draft.unit, draft.every = ("week", 1) if draft.weekdays else ("second", 3600)
+    if draft.unit is None and draft.tally is None:
         raise Refused("the words do not say how often it comes; try 'every day at 9'")
+    if draft.tally is not None:
+        _check_tally(draft, *draft.tally)
     if draft.except_days:
-        if draft.weekdays or draft.unit not in ("day", "second") or len(draft.except_days) == 7:
-            raise Refused("'except' goes with every day, or with every so many minutes or hours")
-        draft.weekdays = tuple(sorted(set(range(7)) - set(draft.except_days)))
+        _leave_out(draft)
+    if draft.unclear is not None and draft.period is None:
+        raise draft.unclear
     defaulted_day = draft.unit in ("week", "month", "year") and not draft.has_days
     series = _within_days(draft) if draft.unit == "second" else _on_calendar(draft, now)
     return Recurring(
         series=series,
         start=draft.start,
-        until=draft.until,
+        until=until,
         count=draft.count,
         defaulted_time=series.unit != "second" and not draft.times and draft.unit != "second" and draft.window is None,
         defaulted_day=defaulted_day,
     )
 
 
+def _named_days(draft: Draft) -> int:
+    return len(draft.weekdays) + len(draft.month_days) + len(draft.nth) + draft.last_weekday
+
+
+def _decide_bi(draft: Draft) -> None:
+    """Bi-weekly on one day can only be every two weeks. Raises Refused where it may be twice a week."""
+    unit, days = draft.bi, _named_days(draft)
+    if days == 1 and unit in ("week", "month") and draft.unit in (None, unit):
+        draft.unit, draft.every = unit, 2
+        return
+    offers = draft.instead_on_days if days else draft.instead
+    raise Refused(f"that can be every 2 {unit}s or twice a {unit}", offers)
+
+
+def _check_tally(draft: Draft, number: int, unit: str) -> None:
+    """Raises Refused unless the words name as many times of day or days."""
+    named = len(draft.times) if unit == "day" else _named_days(draft)
+    if named != number or unit in PER_UNIT:
+        what = {"day": "at which times", "hour": "at which minutes", "minute": "how often"}.get(unit, "on which days")
+        raise Refused(f"{number} times a {unit}: say {what}", draft.instead)
+
+
+def _leave_out(draft: Draft) -> None:
+    """Take the days behind "except" from the others. Raises Refused where that leaves none, or names none."""
+    left = tuple(sorted(set(draft.weekdays or range(7)) - set(draft.except_days)))
+    steady = draft.unit in ("day", "second") or (draft.unit == "week" and draft.every == 1 and draft.weekdays)
+    if not left or not steady or draft.month_days or draft.nth or draft.last_weekday:
+        raise Refused("'except' goes with every day, or with every so many minutes or hours")
+    draft.weekdays = left
+
+
 def _on_calendar(draft: Draft, now: Now) -> Series:
-    if draft.window is not None or draft.on_the_clock:
+    if draft.window is not None or draft.on_the_clock or draft.minute is not None:
         raise Refused("a span of hours goes with every so many minutes or hours")
     unit = draft.unit or "day"
     if unit == "week" and draft.every == 1 and draft.weekdays:
@@ -111,6 +161,10 @@ def _on_calendar(draft: Draft, now: Now) -> Series:
     times = [time if draft.period is None else in_period(time, draft.period) for time in draft.times]
     if any(time.either for time in times):
         raise Refused("that hour comes twice a day; add am or pm")
+    if draft.has_days and any(time.midnight and time.second == 0 for time in times):
+        raise Refused("midnight stands at both ends of a day; write 0:00 or 23:59", draft.midnights)
+    if draft.has_days and draft.period == "night" and any(time.second < 5 * 3600 for time in times):
+        raise Refused("the hours after midnight belong to the next day; name that day and leave out 'night'")
     default = now.default if draft.period is None else PERIOD_TIMES[draft.period]
     return Series(
         unit=unit,
@@ -132,13 +186,17 @@ def _within_days(draft: Draft) -> Series:
         raise Refused("every so many minutes or hours has no time of day; say between which hours, or from when")
     if draft.month_days or draft.nth or draft.last_weekday or draft.month:
         raise Refused("every so many minutes or hours goes with weekdays, not with days of the month")
-    if draft.window is None and not draft.weekdays and not draft.on_the_clock:
+    if draft.window is None and not draft.weekdays and not draft.on_the_clock and draft.minute is None:
         return Series(unit="second", every=draft.every, start=None if draft.start is None else draft.start.wall)
     if draft.every % 60:
         raise Refused("seconds cannot be kept to hours or days; use whole minutes")
     if draft.window is None and DAY_SECONDS % draft.every:
         raise Refused("those steps do not divide a day; say between which hours they run")
     first, last = draft.window or (0, DAY_SECONDS - 1)
+    if draft.minute is not None:
+        if draft.every % 3600:
+            raise Refused("a minute of the hour goes with steps of whole hours")
+        first += (draft.minute * 60 - first) % 3600
     times = tuple(range(first, last + 1, draft.every))
     weekdays = draft.weekdays if len(draft.weekdays) < 7 else ()
     return Series(unit="day", times=times, weekdays=weekdays)

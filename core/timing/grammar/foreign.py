@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from core.timing.grammar.once import Moment, Now, Said
@@ -25,6 +26,8 @@ def foreign(text: str, tokens: tuple[Token, ...], now: Now) -> Said | None:
     words = [token for token in tokens if token.kind == "word"]
     if not any(token.kind in ("number", "ordinal") for token in tokens):
         return None
+    if any(first.kind == "ordinal" and behind.text in WEEKDAYS for first, behind in pairwise(tokens)):
+        return None  # the 4th thursday of november is not the 4th
     if len(tokens) > _MOST_TOKENS or tokens[0].kind == "mark" or not any(word.text in MONTHS for word in words):
         return None
     if any(word.text not in _WORDS for word in words) or any(t.kind == "mark" and t.text not in _MARKS for t in tokens):

@@ -1,27 +1,32 @@
-"""One moment, as people say it: in 2 hours, tomorrow at 5pm, friday 9am, <t:1770000000>, 2026-03-29 09:00.
+"""One moment, as people say it: in 2 hours, tomorrow at 5pm, friday 9am, this time tomorrow.
 
 The grammar says every moment that the words may mean; ``core.timing.reading`` refuses what is past or has two meanings.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from core.timing.clock import Clock
-from core.timing.grammar.days import Days, day, shifted
-from core.timing.grammar.times import DAY_SECONDS, PERIOD_TIMES, Length, Time, in_period, length, time_of_day
+from core.timing.grammar.dates import Days, shifted
+from core.timing.grammar.days import day
+from core.timing.grammar.times import (
+    DAY_SECONDS,
+    PERIOD_TIMES,
+    Length,
+    Time,
+    clock_of_hours,
+    in_period,
+    length,
+    time_of_day,
+)
 from core.timing.grammar.tokens import Cursor, Refused, Token
+from core.timing.grammar.vocabulary import PERIODS, TODAY, TOMORROW, UNITS, WEEKDAYS
 from core.timing.rule import EARLIEST, LATEST
-from schedule_zero.instant import DAY, SECOND, from_datetime, to_datetime
+from schedule_zero.instant import DAY, SECOND, to_datetime
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_STAMP: Final = re.compile(r"^<t:(-?\d{1,13})(?::[tTdDfFsSR])?>$")
-_UNIX: Final = re.compile(r"^\d{9,11}$")
-_ISO: Final = re.compile(
-    r"^\d{4}-\d{2}-\d{2}(?:[tT ]\d{2}:?\d{2}(?::?\d{2}(?:[.,]\d{1,9})?)?\s?(?:[zZ]|[+-]\d{2}:?\d{2})?)?$"
-)
 
 
 class Moment(NamedTuple):
@@ -44,6 +49,11 @@ class Now(NamedTuple):
         return self.clock.wall(self.instant)
 
     @property
+    def second(self) -> int:
+        """What the clocks show as seconds of the day, the next one where one has begun."""
+        return -(-(self.wall % DAY) // SECOND)
+
+    @property
     def today(self) -> date:
         return to_datetime(self.wall).date()
 
@@ -62,15 +72,8 @@ class Said(NamedTuple):
     defaulted: bool = False
     asks: str | None = None
     """Why the words are not enough although their moments are known: the question to ask back."""
-
-
-def written(text: str, now: Now) -> Said | None:
-    """Read what machines write: Discord's timestamps, unix seconds, ISO 8601. None when the text is none of these.
-
-    Raises:
-        Refused: it is one of these, and that time does not exist.
-    """
-    return _stamp(text) or _iso(text, now)
+    again: str | None = "year"
+    """When such a time comes again, should it be past: on the next "day", in the next "week" or "year", or never."""
 
 
 def once(tokens: tuple[Token, ...], now: Now) -> Said | None:
@@ -87,104 +90,122 @@ def once(tokens: tuple[Token, ...], now: Now) -> Said | None:
     return None
 
 
-def _stamp(text: str) -> Said | None:
-    """Discord's timestamps, and bare unix seconds."""
-    match = _STAMP.match(text)
-    if match is None and not _UNIX.match(text):
-        return None
-    instant = int(match[1] if match else text) * SECOND
-    if not EARLIEST <= instant < LATEST:
-        raise Refused("that timestamp is not within the years 1900 to 2199")
-    return Said((Moment(instant, None),))
-
-
-def _iso(text: str, now: Now) -> Said | None:
-    if not _ISO.match(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.upper().replace(" ", "T", 1).replace(" ", ""))
-        wall = from_datetime(moment.replace(tzinfo=UTC))
-    except ValueError as why:
-        raise Refused(f"{text} does not exist: {why}") from why
-    if not EARLIEST + 2 * DAY <= wall < LATEST:
-        raise Refused(f"{text} is not within the years 1900 to 2199")
-    if moment.tzinfo is not None:
-        return Said((Moment(from_datetime(moment), None),))
-    if len(text) == len("2026-03-29"):
-        return Said((now.at(moment.date(), now.default),), defaulted=True)
-    return Said((Moment(now.clock.first(wall), wall),))
-
-
 def _alone(cursor: Cursor, now: Now) -> Said | None:
-    """A lone number, or a coming week or month without a day in it: the words say too little."""
+    """A lone number, or four figures with "hours": the words say too little."""
     token = cursor.peek()
-    if len(cursor.tokens) == 1 and token.text in ("now", "immediately"):
+    alone = len(cursor.tokens) == 1
+    if alone and token.text in ("now", "immediately"):
         raise Refused("a time must be still to come; say 'in 10 seconds' for almost now")
-    if len(cursor.tokens) == 1 and token.kind == "number" and token.number <= 23:
+    if alone and token.kind == "number" and 1 <= token.number <= 23:
         cursor.place += 1
-        hours = [token.number, token.number + 12] if 1 <= token.number < 12 else [token.number % 24]
-        moments = [_coming(now, hour * 3600 % DAY_SECONDS) for hour in hours]
+        hours = [token.number, (token.number + 12) % 24] if 1 <= token.number <= 12 else [token.number]
+        moments = [_coming(now, hour * 3600) for hour in hours]
         if len(hours) == 1:
             moments.append(Moment(now.instant + token.number * 60 * SECOND, None))
         return Said(tuple(sorted(moments)), asks=f"{token.text} can be read in two ways")
-    cursor.among(("the",))
-    if cursor.among(("next",)):
-        unit = cursor.among(("week", "month", "year"))
-        if unit is not None and cursor.done:
-            return _some_day_next(unit, now)
+    military = len(cursor.tokens) == 2 and token.kind == "number" and len(token.text) == 4
+    if military and cursor.peek(1).text in ("hours", "hrs", "h", "hour"):
+        cursor.place += 1
+        time = clock_of_hours(cursor, token.text)
+        if time is not None and token.text.startswith("0"):
+            return Said((_coming(now, time.second),), again="day")
+        if time is not None:
+            moments = [_coming(now, time.second), _real_time(now, token.number * 3600)]
+            return Said(tuple(sorted(moments)), asks=f"{token.text} hours can be a time of day or a length")
     cursor.place = 0
     return None
 
 
-def _some_day_next(unit: str, now: Now) -> Said:
-    today = now.today
-    if unit == "week":
-        dates = [today + timedelta(days=7 - today.weekday()), today + timedelta(days=7)]
-    else:
-        first = shifted(today.replace(day=1), 1, 0) if unit == "month" else date(today.year + 1, 1, 1)
-        dates = [first, shifted(today, 1 if unit == "month" else 12, 0)]
-    moments = dict.fromkeys(now.at(named, now.default) for named in dates)
-    return Said(tuple(moments), defaulted=True, asks=f"next {unit} has many days; say which one")
-
-
 def _relative(cursor: Cursor, now: Now) -> Said | None:
-    """In 2 hours, 1h30m, 3 days from now at 9, 2 hours ago."""
+    """In 2 hours, 1h30m, 3 days from now at 9, in 2 weeks on friday, a week tomorrow, 2 hours ago."""
     start = cursor.place
     led = cursor.among(("in", "after")) is not None
     if led:
         cursor.among(("about",))
+        _refuse_unclear_length(cursor, start)
     span = length(cursor)
     if span is None:
         cursor.place = start
         return None
     if cursor.among(("ago",)):
-        span = Length(-span.months, -span.days, -span.seconds)
-    elif cursor.peek().text in ("from", "after") and cursor.peek(1).text not in ("now", "today"):
+        past = Length(-span.months, -span.days, -span.seconds)
+        return _counted(now, past, None)._replace(again="day")
+    if cursor.peek().text == "before":
+        return _before_a_day(cursor, now, span, start)
+    if cursor.peek().text in ("from", "after") and cursor.peek(1).text not in ("now", "today"):
+        cursor.place += 1
         return _from_a_day(cursor, now, span)
-    else:
-        cursor.phrase("from now", "from today", "later", "time")
+    if span.seconds == 0 and span.months == 0 and cursor.peek().text in ("on", *TODAY, *TOMORROW, *WEEKDAYS):
+        return _in_that_week(cursor, now, span) if led else _from_a_day(cursor, now, span)
+    cursor.phrase("from now", "from today", "later", "time", "hence")
+    return _counted(now, span, None if span.seconds else time_of_day(cursor, led=True))
+
+
+def _refuse_unclear_length(cursor: Cursor, start: int) -> None:
+    """In 5, in 1:30: of what? Raises Refused."""
+    token = cursor.peek()
+    last = len(cursor.tokens) == cursor.place + 1
+    if token.kind == "number" and last:
+        cursor.place += 1
+        raise Refused(
+            f"in {token.text} of what? write minutes, hours or days behind it",
+            tuple(cursor.swapped(start, f"in {token.text} {unit}") for unit in ("minutes", "hours", "days")),
+        )
+    if token.kind == "clock" and (last or cursor.peek(1).text in UNITS):
+        cursor.place = len(cursor.tokens)
+        first, second = token.text.split(":")[:2]
+        words = f"in {first} hours {second} minutes", f"in {first} minutes {second} seconds"
+        raise Refused(f"{token.text} is a time of day and no length; write hours and minutes with their names", words)
+
+
+def _counted(now: Now, span: Length, time: Time | None) -> Said:
+    """So long from now, at a time of day if one is said."""
     if span.absolute:
         return Said((_real_time(now, span.seconds),))
     named = shifted(now.today, span.months, span.days)
-    time = time_of_day(cursor, led=True) if not span.seconds else None
     if time is not None:
         return Said(_at_times(now, Days((named,)), time))
     # Days, weeks and months keep the time on the wall, seconds included; hours said with them come on top.
-    moment = now.at(named, -(-(now.wall % DAY) // SECOND))
+    moment = now.at(named, now.second)
     return Said((_real_time(now._replace(instant=moment.instant), span.seconds) if span.seconds else moment,))
 
 
-def _from_a_day(cursor: Cursor, now: Now, span: Length) -> Said | None:
-    """A week from friday, 3 days after tomorrow at 9."""
-    start = cursor.place
+def _in_that_week(cursor: Cursor, now: Now, span: Length) -> Said | None:
+    """In 2 weeks on friday: the friday of that week, or the next one from that day on, where these differ."""
+    cursor.among(("on",))
+    weekday = WEEKDAYS.get(cursor.peek().text)
+    if weekday is None or span.days % 7:
+        return None
     cursor.place += 1
+    there = shifted(now.today, 0, span.days)
+    in_week = shifted(there, 0, weekday - there.weekday())
+    dates = dict.fromkeys((in_week, shifted(there, 0, (weekday - there.weekday()) % 7)))
+    time = time_of_day(cursor, led=True)
+    return Said(_at_times(now, Days(tuple(dates)), time or Time(now.default)), defaulted=time is None)
+
+
+def _before_a_day(cursor: Cursor, now: Now, span: Length, start: int) -> Said | None:
+    """Two days before friday: refused, with the day that is meant. Raises Refused."""
+    cursor.place += 1
+    back = Length(-span.months, -span.days, -span.seconds)
+    said = _from_a_day(cursor, now, back)
+    if said is None or not cursor.done:
+        cursor.place = start
+        return None
+    texts = tuple(to_datetime(moment.wall or 0).strftime("%Y-%m-%d %H:%M") for moment in said.moments)
+    raise Refused("times are not counted back from a day; name the day itself", texts)
+
+
+def _from_a_day(cursor: Cursor, now: Now, span: Length) -> Said | None:
+    """A week from friday, 3 days after tomorrow at 9, a week tomorrow."""
+    start = cursor.place
     named = day(cursor, now.today)
     if named is None or span.seconds:
         cursor.place = start
         return None
     time = time_of_day(cursor, led=True)
     dates = tuple(shifted(date_, span.months, span.days) for date_ in named.dates)
-    return Said(_at_times(now, Days(dates), time or Time(now.default)), defaulted=time is None)
+    return Said(_at_times(now, Days(dates), time or Time(now.default)), defaulted=time is None, asks=named.asks)
 
 
 def _real_time(now: Now, seconds: int) -> Moment:
@@ -195,38 +216,69 @@ def _real_time(now: Now, seconds: int) -> Moment:
     return Moment(instant, None)
 
 
-def on_a_day(cursor: Cursor, now: Now) -> Said | None:
-    """Read a day and a time in either order, or one of them, and leave the rest to the cursor."""
+def in_length(cursor: Cursor, now: Now) -> Said | None:
+    """Read ``in 3 days``, a length from now that is led by a word, and leave the rest to the cursor."""
     start = cursor.place
-    time = time_of_day(cursor)
+    span = length(cursor) if cursor.among(("in", "after")) else None
+    if span is None:
+        cursor.place = start
+        return None
+    cursor.phrase("from now", "time")
+    return _counted(now, span, None if span.seconds else time_of_day(cursor))
+
+
+def on_a_day(cursor: Cursor, now: Now, *, on_24: bool = False) -> Said | None:
+    """Read a day and a time in either order, or one of them, and leave the rest to the cursor.
+
+    With ``on_24`` an hour without a day is one of the 24-hour clock, as it is everywhere in a repetition.
+    """
+    start = cursor.place
+    same = _same_time(cursor, now)
+    time = same or time_of_day(cursor)
     if time is not None:
         cursor.among((",",))
     named = day(cursor, now.today)
     if time is None and named is not None:
         place = cursor.place
-        comma = cursor.among((",",)) is not None
-        time = time_of_day(cursor, led=not comma)
+        comma = cursor.among((",", "-")) is not None
+        same = _same_time(cursor, now)
+        time = same or time_of_day(cursor, led=not comma)
         if time is None:
             cursor.place = place
     if named is None and time is None:
+        period = next((period for period in PERIODS if cursor.phrase(f"in the {period}", f"at {period}")), None)
+        if period is not None:
+            return Said((_coming(now, PERIOD_TIMES[period]),), defaulted=True)
         cursor.place = start
         return None
     if named is None:
-        return _next_time(now, time) if time is not None else None
+        return _next_time(now, time._replace(bare=time.bare and not on_24)) if time is not None else None
     if named.period is not None and time is not None:
         time = in_period(time, named.period)
-    if time is not None:
-        return Said(_at_times(now, named, time))
-    if named.second is not None:
-        return Said(tuple(now.at(date_, named.second) for date_ in named.dates))
-    second = now.default if named.period is None else PERIOD_TIMES[named.period]
-    return Said(_at_times(now, named, Time(second)), defaulted=True)
+    if same is not None and named.asks is not None:  # this time next week is in seven days
+        same_days = {shifted(now.today, months, days) for months, days in ((0, 7), (1, 0), (12, 0))} & set(named.dates)
+        named = named._replace(dates=tuple(same_days), asks=None) if same_days else named
+    if time is None:
+        second = now.default if named.period is None else PERIOD_TIMES[named.period]
+        return Said(_at_times(now, named, Time(second)), defaulted=True, asks=named.asks, again=named.again)
+    return Said(_at_times(now, named, time), asks=named.asks, again=named.again)
+
+
+def _same_time(cursor: Cursor, now: Now) -> Time | None:
+    """This time tomorrow: the one that the clocks show now."""
+    start = cursor.place
+    cursor.among(("at",))
+    cursor.among(("the",))
+    if cursor.phrase("this time", "same time", "this same time"):
+        return Time(now.second % DAY_SECONDS)
+    cursor.place = start
+    return None
 
 
 def _next_time(now: Now, time: Time) -> Said:
     """A time without a day: the next one; both halves of the day, if the hour may lie in either."""
-    if not time.bare:
-        return Said((_coming(now, time.second),))
+    if not (time.bare or time.either):
+        return Said((_coming(now, time.second),), again="day")
     moments = sorted({_coming(now, time.second), _coming(now, (time.second + DAY_SECONDS // 2) % DAY_SECONDS)})
     return Said(tuple(moments), asks="that hour comes in the morning and in the evening")
 
@@ -238,13 +290,11 @@ def _at_times(now: Now, named: Days, time: Time) -> tuple[Moment, ...]:
         return tuple(moment for half in halves for moment in _at_times(now, named, half))
     moments = []
     for date_ in named.dates:
+        following = date_ + timedelta(days=1)
         late = named.period == "night" and time.second < 5 * 3600
-        found = [now.at(date_ + timedelta(days=1), time.second)] if late else [now.at(date_, time.second)]
+        moments.append(now.at(following if late else date_, time.second))
         if time.midnight and not late and time.second == 0:
-            found.append(now.at(date_ + timedelta(days=1), 0))
-        if named.weekly and all(moment.instant <= now.instant for moment in found):
-            found = [now.at(date_ + timedelta(days=7), time.second)]
-        moments += found
+            moments.append(now.at(following, 0))
     return tuple(moments)
 
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import UNIT_DAYS, UNIT_MONTHS, UNIT_SECONDS, UNITS
+from core.timing.grammar.vocabulary import (
+    PLURAL_DAYS,
+    TODAY,
+    TOMORROW,
+    UNIT_DAYS,
+    UNIT_MONTHS,
+    UNIT_SECONDS,
+    UNITS,
+    WEEKDAYS,
+)
 
 DAY_SECONDS: Final = 86_400
 PERIOD_TIMES: Final = {"morning": 9 * 3600, "afternoon": 15 * 3600, "evening": 18 * 3600, "night": 20 * 3600}
 """The time that a part of the day stands for."""
 
+END_OF_DAY: Final = 86_340
+"""23:59."""
 _HALF_DAY: Final = 12 * 3600
 _ONE: Final = 1000  # amounts are counted in thousandths
 _MOST_DAYS: Final = 36_600
@@ -69,12 +80,12 @@ def in_period(time: Time, period: str) -> Time:
     """
     hour = time.second // 3600
     if time.half == "am" and period != "morning" and not (period == "night" and hour < 5):
-        raise Refused(f"{_hand(time.second)} is not in the {period}")
+        raise Refused(f"{hand(time.second)} is not in the {period}")
     if time.half == "pm" and period != "morning":
         return time
     if period == "morning":
         if hour >= 12 and not (time.bare and hour == 12):
-            raise Refused(f"{_hand(time.second)} is not in the morning")
+            raise Refused(f"{hand(time.second)} is not in the morning")
         return Time(time.second % _HALF_DAY)
     if hour > 12 or time.midnight:
         return Time(time.second, midnight=time.midnight)
@@ -141,35 +152,65 @@ def _add(total: list[int], amount: int, unit: str) -> None:
 
 def _amount(cursor: Cursor) -> int | None:
     """A number before a unit, in thousandths: 2, 1.5, two and a half, a, an, half an, a couple of."""
-    if cursor.phrase("half an", "half a", "half"):
+    if cursor.phrase("3 quarters of an", "3 - quarters of an"):
+        return _ONE * 3 // 4
+    if cursor.phrase("a quarter of an", "quarter of an") or _before_hour(cursor, "a quarter", "quarter"):
+        return _ONE // 4
+    if cursor.phrase("half an", "half a", "a half -", "half -", "a half", "half"):
         return _ONE // 2
-    if cursor.phrase("a couple of", "couple of"):
+    if cursor.phrase("a couple of", "couple of", "a couple"):
         return 2 * _ONE
+    for many in ("a few", "few", "several", "some", "many"):
+        if cursor.phrase(many):
+            if cursor.peek().text in UNITS:
+                raise Refused(f"{many!r} is no number; say how many")
+            return None
     token = cursor.take("number", "decimal")
     if token is not None:
         whole, _, thousandths = token.text.partition(".")
         amount = int(whole) * _ONE + int(thousandths.ljust(3, "0"))
-        following = cursor.peek()
-        if token.text in ("20", "30", "40", "50") and following.text == "-":  # twenty-five
-            tens = cursor.place
-            cursor.place += 1
-            ones = cursor.take("number")
-            if ones is not None and ones.number < 10:
-                return amount + ones.number * _ONE
-            cursor.place = tens
+        cursor.phrase("-")  # a 15-minute step
         return amount + _ONE // 2 if cursor.phrase("and a half") else amount
     return _ONE if cursor.among(("a", "an")) else None
 
 
+def _before_hour(cursor: Cursor, *amounts: str) -> bool:
+    """Read one of these, if an hour follows: a quarter is three months elsewhere."""
+    start = cursor.place
+    if cursor.phrase(*amounts):
+        cursor.phrase("-")
+        if cursor.peek().text == "hour":
+            return True
+    cursor.place = start
+    return False
+
+
 def _named(cursor: Cursor) -> Time | None:
+    if cursor.phrase("12 noon", "12 midday", "12 midnight"):
+        cursor.place -= 1  # the 12 says nothing more
     if cursor.among(("noon", "midday", "noontime")):
         return Time(_HALF_DAY)
+    if cursor.phrase("eod", "end of day", "end of the day", "the end of the day"):
+        return Time(END_OF_DAY)
     return Time(0, midnight=True) if cursor.among(("midnight",)) else None
 
 
 def _past_the_hour(cursor: Cursor) -> Time | None:
-    """Half past nine, quarter to five, ten past 8, 20 minutes to 6."""
+    """Half past nine, quarter to five, ten past 8, 20 minutes to 6.
+
+    Raises:
+        Refused: "half nine", which is 9:30 to some and 8:30 to others.
+    """
     start = cursor.place
+    if cursor.phrase("half"):
+        hour = cursor.take("number")
+        if hour is not None and 1 <= hour.number <= 12 and cursor.peek().text not in UNITS:
+            words = (f"half past {number}" for number in (hour.number, (hour.number + 10) % 12 + 1))
+            raise Refused(
+                f"half {hour.text} is half past {hour.text} to some and half an hour before {hour.text} to others",
+                tuple(cursor.swapped(start, text) for text in words),
+            )
+        cursor.place = start
     if cursor.peek(1).text == "quarter":
         cursor.among(("a",))
     minutes = {"half": 30, "quarter": 15}.get(cursor.peek().text)
@@ -178,8 +219,10 @@ def _past_the_hour(cursor: Cursor) -> Time | None:
     else:
         token = cursor.take("number")
         minutes = token.number if token is not None else 0
-        # "9 to 5" is a span of hours; "9 minutes to 5" is a time.
-        counted = cursor.among(("minutes", "minute")) is not None
+        # "9 to 5" is a span of hours; "9 minutes to 5" and "ten to five" are times.
+        span = start > 0 and cursor.tokens[start - 1].text in ("from", "between")
+        said = token is not None and token.spoken and minutes % 5 == 0 and not span
+        counted = cursor.among(("minutes", "minute", "mins", "min")) is not None or said
         if not counted and cursor.peek().text != "past":
             minutes = 0
     way = cursor.among(("past", "after", "to", "before")) if 0 < minutes < 60 else None
@@ -202,19 +245,31 @@ def _written(cursor: Cursor, led: bool, announced: bool) -> Time | None:
         hour, minute, second = (*map(int, token.text.split(":")), 0)[:3]
         return _with_meridiem(cursor, hour, minute, second, 0, exact=True)
     token = cursor.take("decimal")
-    if token is not None and cursor.peek().text in ("am", "pm"):
+    if token is not None and (cursor.peek().text in ("am", "pm") or led) and len(token.text.partition(".")[2]) == 2:
         hour, minute = map(int, token.text.split("."))
-        return _with_meridiem(cursor, hour, minute, 0, 0)
+        return _with_meridiem(cursor, hour, minute, 0, 0, exact=True)
     token = cursor.take("number") if token is None else None
     if token is None:
         cursor.place = start
         return None
-    return _from_number(cursor, token.text, led, announced, start)
+    minutes = cursor.peek()
+    if token.spoken and token.number <= 12 and minutes.spoken and minutes.kind == "number" and minutes.number >= 10:
+        cursor.place += 1  # seven thirty
+        return _either(_with_meridiem(cursor, token.number, minutes.number, 0, 0))
+    return _from_number(cursor, token.text, led or _day_behind(cursor), announced, start)
+
+
+def _day_behind(cursor: Cursor) -> bool:
+    """Whether a day follows that is named in words: 9 tomorrow, 8 tonight, 9 on friday."""
+    if cursor.peek().text == "on":
+        return cursor.peek(1).text in WEEKDAYS or cursor.peek(1).text in PLURAL_DAYS
+    return cursor.peek().text in (*TODAY, *TOMORROW, "tonight", "this", "every", "each", "daily")
 
 
 def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start: int) -> Time | None:
     """A time that begins with a plain number: 9am, 18h30, 9 oclock, 1830 and, where a time was announced, 9."""
-    if cursor.peek().text in ("times", "time"):  # a count: every day at 9, 5 times
+    crossed = cursor.peek().text == "x" and cursor.peek(1).kind != "number"
+    if crossed or cursor.peek().text in ("times", "time"):  # a count: every day at 9, 5 times
         cursor.place = start
         return None
     if cursor.peek().text in ("am", "pm"):
@@ -223,10 +278,10 @@ def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start:
         return _with_meridiem(cursor, int(digits), 0, 0, 0)
     if cursor.phrase("oclock"):
         return _either(_with_meridiem(cursor, int(digits), 0, 0, 0))
+    if led and len(digits) == 4 and cursor.peek().text in ("h", "hrs", "hours", "hour"):
+        return clock_of_hours(cursor, digits)
     if led and cursor.among(("h", "hrs", "hours")):
         minute = cursor.take("number") if cursor.peek(-1).text == "h" else None
-        if len(digits) == 4 and minute is None:
-            return _checked(int(digits[:2]), int(digits[2:]), 0)
         return _checked(int(digits), minute.number if minute else 0, 0)
     if announced and len(digits) == 4:  # without "at" it would rather be a year
         return _checked(int(digits[:2]), int(digits[2:]), 0)
@@ -234,6 +289,15 @@ def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start:
         return _with_meridiem(cursor, int(digits), 0, 0, 0)
     cursor.place = start
     return None
+
+
+def clock_of_hours(cursor: Cursor, digits: str) -> Time | None:
+    """A time of four figures with "hours" behind it, which is read: 1830 hours."""
+    hour, minute = int(digits[:2]), int(digits[2:])
+    if hour > 23 or minute > 59:
+        return None
+    cursor.place += 1
+    return _checked(hour, minute, 0)
 
 
 def _with_meridiem(cursor: Cursor, hour: int, minute: int, second: int, shift: int, *, exact: bool = False) -> Time:
@@ -262,5 +326,6 @@ def _period_behind(cursor: Cursor) -> str | None:
     return "night" if cursor.phrase("at night") else None
 
 
-def _hand(second: int) -> str:
+def hand(second: int) -> str:
+    """A time of day as the hands of a clock show it, for refusals."""
     return f"{second // 3600:02}:{second % 3600 // 60:02}"

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from core.timing.grammar.vocabulary import NUMBERS, ORDINALS
+from core.timing.grammar.vocabulary import MONTHS, NUMBERS, ORDINALS, SHORTENED, ordinal
 
 _PATTERN: Final = re.compile(
     r"(?P<iso>\d{4}-\d{1,2}-\d{1,2})(?!\d)"
     r"|(?P<slashes>\d{1,4}/\d{1,2}(?:/\d{2,4})?)(?![\d/])"
     r"|(?P<dots>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})?)(?!\d)"
     r"|(?P<clock>\d{1,2}:\d{2}(?::\d{2})?)(?![\d:])"
+    r"|(?P<minute>:\d{2})(?![\d:])"
     r"|(?P<ordinal>\d{1,2})(?:st|nd|rd|th)(?![a-z])"
     r"|(?P<decimal>\d{1,6}\.\d{1,3})(?![\d.])"
     r"|(?P<number>\d{1,12})(?!\d)"
     r"|(?P<word>[a-z]+)"
-    r"|(?P<mark>[,&@()-])"
+    r"|(?P<mark>[,&@()/-])"
     r"|(?P<space>\s+)"
 )
 _DOTTED_DATE: Final = re.compile(r"\d\.\d{1,2}\.$")
 _HABITS: Final = (
-    (re.compile(r"[‘’`]"), "'"),
-    (re.compile(r"[–—]"), "-"),
+    (re.compile(r"`"), "'"),
+    (re.compile(r"^['\"]+|['\"]+$"), ""),
+    (re.compile(rf"\b({'|'.join(SHORTENED)})\.(?=[\s\d,]|$)"), r"\1"),
     (re.compile(r"\b([ap])\.?\s?m\.?(?=[\s,]|$)"), r"\1m"),
     (re.compile(r"(?<=\d)([ap])\.?\s?m\.?(?=[\s,]|$)"), r"\1m"),
     (re.compile(r"\bo\s?'\s?clock\b"), "oclock"),
+    (re.compile(r"\beveryday\b"), "every day"),
+    (re.compile(r"\bm\s?-\s?f\b"), "mon-fri"),
+    (re.compile(r"\bmwf\b"), "mon, wed, fri"),
     (re.compile(r"'s\b|(?<=s)'(?=\s|$)"), ""),
     (re.compile(r"\s+"), " "),
 )
@@ -40,24 +45,35 @@ class Refused(ValueError):
         super().__init__(sentence)
 
 
+class NotUnderstood(Refused):
+    """Words that no rule of the grammar fits; another sentence about them may be of more help."""
+
+
 class Token(NamedTuple):
     """One word, number, clock time, date or mark; ``text`` as it was written, in lower case."""
 
     kind: str
     text: str
+    spoken: bool = False
+    """A number written as a word."""
 
     @property
     def number(self) -> int:
         return int(self.text)
 
+    @property
+    def shown(self) -> str:
+        """The token for people, and to be read again."""
+        return ordinal(self.number) if self.kind == "ordinal" else self.text
+
 
 def tidied(text: str) -> str:
-    """Lower case, plain quotes and dashes, ``am`` for ``a.m.``, single spaces, nothing that only ends a sentence."""
+    """Plain text in lower case, with ``am`` for ``a.m.``, single spaces, and nothing that only ends a sentence."""
     text = text.lower()
     for pattern, plain in _HABITS:
         text = pattern.sub(plain, text)
-    text = text.strip().rstrip("!?; ")
-    return text if _DOTTED_DATE.search(text) else text.rstrip(". ")
+    text = text.strip().rstrip("!?;, ")
+    return text if _DOTTED_DATE.search(text) else text.rstrip("., ")
 
 
 def tokens_of(text: str) -> tuple[Token, ...]:
@@ -77,14 +93,35 @@ def tokens_of(text: str) -> tuple[Token, ...]:
             found.append(_token(kind, match.group(kind)))
     if not found:
         raise Refused("there is no word about time in it")
-    return tuple(found)
+    return tuple(_counted(found))
+
+
+def _counted(tokens: list[Token]) -> Iterator[Token]:
+    """The tokens, with numbers of two words in one: twenty-five, thirty first."""
+    place = 0
+    while place < len(tokens):
+        token, dash = tokens[place], int(tokens[place + 1 : place + 2] == [Token("mark", "-")])
+        following = tokens[place + 1 + dash : place + 3 + dash]
+        together = _together(token, *following) if following and token.spoken and token.kind == "number" else None
+        yield together or token
+        place += 2 + dash if together else 1
+
+
+def _together(tens: Token, ones: Token, behind: Token | None = None) -> Token | None:
+    if tens.number not in range(20, 100, 10):
+        return None
+    if ones.spoken and ones.number in range(1, 10):
+        return Token(ones.kind, str(tens.number + ones.number), spoken=True)
+    if ones.text == "second" and (behind is None or behind.text == "of" or behind.text in MONTHS):
+        return Token("ordinal", str(tens.number + 2), spoken=True)
+    return None
 
 
 def _token(kind: str, text: str) -> Token:
     if kind == "word" and text in NUMBERS:
-        return Token("number", str(NUMBERS[text]))
+        return Token("number", str(NUMBERS[text]), spoken=True)
     if kind == "word" and text in ORDINALS:
-        return Token("ordinal", str(ORDINALS[text]))
+        return Token("ordinal", str(ORDINALS[text]), spoken=True)
     return Token(kind, text)
 
 
@@ -129,6 +166,21 @@ class Cursor:
                 return True
         return False
 
+    def stands(self, *phrases: str) -> bool:
+        """Whether one of these phrases stands here; nothing is read."""
+        start = self.place
+        found = self.phrase(*phrases)
+        self.place = start
+        return found
+
     def rest(self) -> str:
         """What is still unread, for people."""
-        return " ".join(token.text for token in self.tokens[self.place :])
+        return _joined(self.tokens[self.place :])
+
+    def swapped(self, start: int, words: str) -> str:
+        """The whole text with other words for what was read since ``start``."""
+        return " ".join(filter(None, (_joined(self.tokens[:start]), words, self.rest())))
+
+
+def _joined(tokens: tuple[Token, ...]) -> str:
+    return " ".join(token.shown for token in tokens)

@@ -53,11 +53,13 @@ NUMBERS: Final = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
     "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
-    "sixty": 60, "ninety": 90,
+    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 
 ORDINALS: Final = {
     "first": 1, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10,
+    "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
+    "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
 }  # fmt: skip
 """Without "second", which is a unit first; the grammar reads it as an ordinal where a day follows."""
 
@@ -68,5 +70,12 @@ def ordinal(number: int) -> str:
 
 
 TODAY: Final = ("today",)
-TOMORROW: Final = ("tomorrow", "tmr", "tmrw", "tomorow", "tommorow", "tommorrow", "2morrow")
+TOMORROW: Final = ("tomorrow", "tmr", "tmrw", "tmw")
 PERIODS: Final = ("morning", "afternoon", "evening", "night")
+PLURAL_PERIODS: Final = {f"{period}s": period for period in PERIODS}
+
+SHORTENED: Final = (
+    *(name.lower()[:3] for name in (*DAY_NAMES, *MONTH_NAMES)),
+    *_SHORT_DAYS, "sept", "sec", "secs", "min", "mins", "hr", "hrs", "wk", "wks", "yr", "yrs",
+)  # fmt: skip
+"""Short forms that may have a dot behind them."""

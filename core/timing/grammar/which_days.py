@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from core.timing.grammar.days import month_day, named_weekday
+from core.timing.grammar.dates import month_day, named_weekday
 from core.timing.grammar.draft import Draft, take_unit, take_weekdays
 from core.timing.grammar.once import Now
+from core.timing.grammar.times import time_of_day
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import MONTHS, WEEKDAYS
+from core.timing.grammar.vocabulary import DAY_NAMES, MONTHS, WEEKDAYS, ordinal
+from core.timing.recurrence import WEEKDAYS as WEEKDAYS_OF_RULES
 
+_WORKING: Final = ",".join(WEEKDAYS_OF_RULES[:5])
 _WORKDAYS: Final = (0, 1, 2, 3, 4)
 _WEEKEND: Final = (5, 6)
 _DAY_GROUPS: Final = {
@@ -26,7 +29,7 @@ _DAY_GROUPS: Final = {
 def on_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
     """On mondays, on weekdays, on the 15th, the last day, the first monday, on 29 february."""
     start = cursor.place
-    cursor.among(("on", "in"))
+    cursor.among(("on", "in", "at"))
     if yearly(cursor, draft) or month_places(cursor, draft) or group(cursor, draft) or weekdays(cursor, draft):
         return True
     cursor.place = start
@@ -36,7 +39,9 @@ def on_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
 def group(cursor: Cursor, draft: Draft) -> bool:
     """Weekday, weekend, working day, and their plurals."""
     group = cursor.among(_DAY_GROUPS)
-    if group is None and cursor.phrase("working day", "working days", "business day", "business days", "work day"):
+    if group is None and cursor.phrase(
+        "working day", "working days", "business day", "business days", "work day", "work days"
+    ):
         group = "weekday"
     if group is None:
         return False
@@ -63,8 +68,14 @@ def month_places(cursor: Cursor, draft: Draft) -> bool:
     days: list[int] = []
     nth: list[tuple[int, int]] = []
     last = False
+    _refuse_from_the_end(cursor, draft)
     while not last and (places := _places(cursor)):
         weekday = named_weekday(cursor)
+        working = cursor.stands("weekday", "workday", "working day", "business day")
+        if working and places not in ([-1], []):
+            raise _only_as_rule(
+                cursor, draft, "a working day other than the last", f"BYDAY={_WORKING};BYSETPOS={places[0]}"
+            )
         if weekday is not None:
             nth += [(nth_weekday(place), weekday) for place in places]
         elif places == [-1] and (cursor.among(("weekday", "workday")) or cursor.phrase("working day", "business day")):
@@ -77,6 +88,9 @@ def month_places(cursor: Cursor, draft: Draft) -> bool:
     if not (days or nth or last):
         cursor.place = start
         return False
+    if len(draft.weekdays) == len(days) == 1 and not nth:
+        rule = f"BYDAY={WEEKDAYS_OF_RULES[draft.weekdays[0]]};BYMONTHDAY={days[0]}"
+        raise _only_as_rule(cursor, draft, f"a {DAY_NAMES[draft.weekdays[0]]} that is the {ordinal(days[0])}", rule)
     if draft.has_days or bool(days) + bool(nth) + last > 1:
         raise Refused("the words name the day in two ways")
     if not all(-1 <= number <= 31 and number for number in days):
@@ -86,10 +100,36 @@ def month_places(cursor: Cursor, draft: Draft) -> bool:
     return True
 
 
+def _refuse_from_the_end(cursor: Cursor, draft: Draft) -> None:
+    """The second to last day, the penultimate friday. Raises Refused."""
+    start = cursor.place
+    cursor.among(("the",))
+    if cursor.phrase("penultimate", "second to last", "second - to - last", "second last", "2 to last", "next to last"):
+        weekday = named_weekday(cursor)
+        if weekday is not None:
+            raise _only_as_rule(cursor, draft, "a weekday before the last", f"BYDAY=-2{WEEKDAYS_OF_RULES[weekday]}")
+        if cursor.among(("day",)):
+            raise _only_as_rule(cursor, draft, "a day before the last", "BYMONTHDAY=-2")
+    cursor.place = start
+
+
+def _only_as_rule(cursor: Cursor, draft: Draft, what: str, days: str) -> Refused:
+    """The refusal of days that only a recurrence rule can say, offering it where no other word would be lost."""
+    cursor.among(("weekday", "workday", "day", "working", "business"))
+    cursor.among(("day",))
+    cursor.phrase("of the month", "of every month", "of each month", "of month")
+    rule = f"RRULE:FREQ=MONTHLY;{days}"
+    time = draft.times[0] if len(draft.times) == 1 else time_of_day(cursor, led=True)
+    if time is not None and not time.either:
+        rule += f";BYHOUR={time.second // 3600};BYMINUTE={time.second // 60 % 60}"
+    alone = cursor.done and len(draft.times) < 2 and draft.start is None and draft.count is None
+    return Refused(f"{what} is said with a recurrence rule: {rule}", (rule,) if alone else ())
+
+
 def unit_of_places(cursor: Cursor, draft: Draft) -> None:
     """Days of the month repeat monthly, in a named month yearly, unless a longer step was said."""
     cursor.phrase("or the last day", ", or the last day")
-    month = MONTHS.get(cursor.peek(1).text) if cursor.peek().text == "of" else None
+    month = MONTHS.get(cursor.peek(1).text) if cursor.peek().text in ("of", "in") else None
     if month is not None:
         cursor.place += 2
         draft.month = month
@@ -116,7 +156,9 @@ def _place(cursor: Cursor) -> int | None:
     if cursor.peek().text == "second" and cursor.peek(1).text in (*WEEKDAYS, "day", "and", ","):
         cursor.place += 1
         return 2
-    token = cursor.take("ordinal")
+    behind = (cursor.peek(1).text, cursor.peek(2).text) if cursor.peek().kind == "number" else ("", "")
+    of_month = behind[0] == "of" and behind[1] in ("the", "every", "each", "month")
+    token = cursor.take("ordinal", "number") if of_month else cursor.take("ordinal")
     if token is None:
         cursor.place = start
         return None
@@ -139,16 +181,36 @@ def of_the_month(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG00
     return True
 
 
+def weekday_span(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
+    """From monday to friday, between monday and friday."""
+    start = cursor.place
+    word = cursor.among(("from", "between"))
+    first = named_weekday(cursor) if word else None
+    joined = first is not None and cursor.among(
+        ("and",) if word == "between" else ("to", "through", "thru", "till", "-")
+    )
+    last = named_weekday(cursor) if joined else None
+    if first is None or last is None:
+        cursor.place = start
+        return False
+    take_weekdays(draft, _span(first, last))
+    return True
+
+
+def _span(first: int, last: int) -> tuple[int, ...]:
+    return tuple(sorted((first + step) % 7 for step in range((last - first) % 7 + 1)))
+
+
 def weekdays(cursor: Cursor, draft: Draft) -> bool:
     """Monday, wed and fri; monday to thursday."""
-    found = _weekday_list(cursor)
+    found = weekday_list(cursor)
     if not found:
         return False
     take_weekdays(draft, found)
     return True
 
 
-def _weekday_list(cursor: Cursor) -> tuple[int, ...]:
+def weekday_list(cursor: Cursor) -> tuple[int, ...]:
     """Names of weekdays in a list or a span, in order."""
     found: list[int] = []
     while (weekday := named_weekday(cursor)) is not None:
@@ -159,7 +221,7 @@ def _weekday_list(cursor: Cursor) -> tuple[int, ...]:
             if last is None:
                 cursor.place = start
             else:
-                found += [(weekday + step) % 7 for step in range(1, (last - weekday) % 7 + 1)]
+                found += _span(weekday, last)
         _next_in_list(cursor, lambda at: named_weekday(at) is not None)
     return tuple(sorted(set(found)))
 
@@ -167,10 +229,10 @@ def _weekday_list(cursor: Cursor) -> tuple[int, ...]:
 def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> bool:
     """Step over a comma, ``and`` or both, if another item of the list stands behind; whether one does."""
     start = cursor.place
-    separated = cursor.among((",",)) is not None
+    separated = cursor.among((",", "/")) is not None
     separated = cursor.among(("and", "&")) is not None or separated
     if separated:
-        cursor.among(("on",))
+        cursor.among(("on", "every", "each"))
     here = cursor.place
     follows = another(cursor)
     cursor.place = here if follows and separated else start
@@ -179,12 +241,15 @@ def _next_in_list(cursor: Cursor, another: Callable[[Cursor], bool]) -> bool:
 
 def except_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
     """Except sunday, but not on weekends."""
-    if not (cursor.among(("except", "excluding", "without")) or cursor.phrase("but not", "not", "apart from")):
+    if not (
+        cursor.among(("except", "excluding", "without"))
+        or cursor.phrase("but not", "but", "not", "apart from", "other than")
+    ):
         return False
     cursor.among(("for",))
-    cursor.among(("on",))
+    cursor.among(("on", "the"))
     group = cursor.among(_DAY_GROUPS)
-    days = _DAY_GROUPS[group] if group is not None else _weekday_list(cursor)
+    days = _DAY_GROUPS[group] if group is not None else weekday_list(cursor)
     if not days or draft.except_days:
         raise Refused("after 'except' name weekdays, once")
     draft.except_days = days

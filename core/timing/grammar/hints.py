@@ -1,0 +1,74 @@
+"""What to say to words that nobody can read: vague ones, holidays, zones, and misspellings, which are never guessed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.timing.grammar.how_often import ADVERBS
+from core.timing.grammar.tokens import Cursor, Refused, Token
+from core.timing.grammar.vocabulary import MONTHS, NUMBERS, ORDINALS, PERIODS, PLURAL_DAYS, UNITS, WEEKDAYS
+from core.timing.zones import is_abbreviation
+
+_HOLIDAYS: Final = {
+    "christmas eve": "24 december",
+    "christmas day": "25 december",
+    "christmas": "25 december",
+    "xmas": "25 december",
+    "boxing day": "26 december",
+    "new year eve": "31 december",
+    "new year day": "1 january",
+    "new year": "1 january",
+    "new years eve": "31 december",
+    "new years day": "1 january",
+    "new years": "1 january",
+    "valentine day": "14 february",
+    "valentines day": "14 february",
+    "april fools day": "1 april",
+    "halloween": "31 october",
+}
+_VAGUE: Final = (
+    "soon", "later", "sometime", "some time", "someday", "eventually", "asap", "in a bit", "in a while", "in a moment",
+    "so often", "business hours", "working hours", "office hours", "further notice", "middle of", "mid",
+)  # fmt: skip
+_SPELLED: Final = (
+    *(word for word in (*WEEKDAYS, *MONTHS, *UNITS, *PLURAL_DAYS, *ADVERBS, *PERIODS, *NUMBERS, *ORDINALS) if len(word) > 3),
+    "tomorrow", "today", "tonight", "yesterday", "every", "each", "next", "this", "noon", "midnight", "weekday",
+    "weekdays", "weekend", "weekends", "between", "until", "starting", "except", "last", "other", "half", "past", "from",
+    "after", "quarter", "times", "month", "working", "business",
+)  # fmt: skip
+_SHORTEST: Final = 4
+
+
+def hint(tokens: tuple[Token, ...]) -> Refused | None:
+    """A sentence about one of the words, with the text that may be meant; None where no word stands out."""
+    return _of_phrases(Cursor(tokens)) or _of_spelling(tokens)
+
+
+def _of_phrases(cursor: Cursor) -> Refused | None:
+    for place, token in enumerate(cursor.tokens):
+        cursor.place = place
+        for name, day in _HOLIDAYS.items():
+            if cursor.phrase(name):
+                return Refused(f"holidays are not read by their names; write {day}", (cursor.swapped(place, day),))
+        for words in _VAGUE:
+            if cursor.phrase(words):
+                return Refused(f"{words!r} is no definite time; say which, such as 'in 2 hours' or 'tomorrow at 17:00'")
+        if token.kind == "word" and place and is_abbreviation(token.text):
+            return Refused(f"the time zone ({token.text.upper()}) is named beside the words, not in them")
+    return None
+
+
+def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:
+    """What misspelled words may have been. The text with all of them put right is offered, and not taken."""
+    # Imported when somebody mistypes.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    words, wrong = [], None
+    for token in tokens:
+        odd = token.kind == "word" and len(token.text) >= _SHORTEST and token.text not in _SPELLED
+        close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.75) if odd else []
+        wrong = (token.text, close[0]) if close and wrong is None else wrong
+        words.append(close[0] if close else token.shown)
+    if wrong is None:
+        return None
+    return Refused(f"{wrong[0]!r} is no word about time; did you mean {wrong[1]!r}?", (" ".join(words),))
