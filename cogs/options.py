@@ -116,6 +116,26 @@ class Zone(_Text):
         return await suggestions(core_of(interaction).suggest_zones(str(value)[:TIME_TEXT]), self.option)
 
 
+class FromZone(Zone):
+    """``from``: the zone a time is said in."""
+
+    option = "from"
+
+
+class ToZones(Zone):
+    """``to``: one zone or several, with commas between them; the one being typed is completed."""
+
+    option = "to"
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        before, comma, last = str(value)[:TIME_TEXT].rpartition(",")
+        found = await suggestions(core_of(interaction).suggest_zones(last.strip()), self.option)
+        if not comma:
+            return found
+        texts = [f"{before.strip()}, {choice.value}" for choice in found]
+        return [app_commands.Choice(name=text, value=text) for text in texts if len(text) <= CHOICE_TEXT]
+
+
 class _Item(_Text):
     option = "item"
     reminders = False
@@ -177,6 +197,8 @@ WhenText = app_commands.Transform[str, When]
 UntilText = app_commands.Transform[str, Until]
 FromText = app_commands.Transform[str, From]
 RepeatText = app_commands.Transform[str, Repeat]
+FromZoneText = app_commands.Transform[str, FromZone]
+ToZonesText = app_commands.Transform[str, ToZones]
 ZoneText = app_commands.Transform[str, Zone]
 ItemText = app_commands.Transform[str, Item]
 ReminderText = app_commands.Transform[str, Reminder]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +14,13 @@ from discord import app_commands
 from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, actor_of, core_of, home_of
-from cogs.options import ZoneText
+from cogs.options import FromZoneText, ToZonesText, WhenText, ZoneText
+from cogs.refusals import Refusal
+from cogs.texts import moment, stamp
+from schedule_zero import instant
+from schedule_zero.errors import Invalid
+from schedule_zero.trigger import DateTrigger
+from schedule_zero.views import Fire, PreviewView
 
 timezone = app_commands.Group(
     name="timezone",
@@ -20,6 +29,9 @@ timezone = app_commands.Group(
     allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
 )
 COMMANDS: Final = (timezone,)
+MOST_ZONES: Final = 10
+_STYLES: Final = ("F", "t", "R")
+"""Date and time, time of day, distance: what people paste into a message."""
 
 
 @timezone.command(name="set", description="Set your time zone")
@@ -60,3 +72,74 @@ async def _own(interaction: Interaction) -> list[str]:
 async def _somebodys(interaction: Interaction, member: discord.User) -> list[str]:
     theirs = await core_of(interaction).user_timezone(str(member.id))
     return [f"<@{member.id}>: **{theirs.timezone}**" if theirs.timezone else f"<@{member.id}> has set none."]
+
+
+@timezone.command(name="clear", description="Forget your time zone; the server's applies again")
+async def clear_timezone(interaction: Interaction) -> None:
+    """Forget the caller's zone."""
+    await defer(interaction)
+    await core_of(interaction).set_user_timezone(actor_of(interaction).id, None)
+    note = "Times you write are read in the server's zone from now on, or in UTC."
+    await show(interaction, notes_card("Time zone cleared", note, "-# What is scheduled already keeps its own zone."))
+
+
+@timezone.command(name="convert", description="Show a time in other zones, and on everybody's own clock")
+@app_commands.rename(origin="from", targets="to")
+@app_commands.describe(
+    when="Which moment: tomorrow at 5pm, friday 18:30, a date",
+    origin="The zone it is said in; default: yours, then the server's",
+    targets="Zones to show it in, with commas between them",
+    public="Show it to everybody here, each on their own clock",
+)
+async def convert(
+    interaction: Interaction,
+    when: WhenText,
+    origin: FromZoneText | None = None,
+    targets: ToZonesText | None = None,
+    public: bool = False,
+) -> None:
+    """Show one moment in several zones, with Discord's notation for it to copy."""
+    await defer(interaction, public=public)
+    core, actor = core_of(interaction), actor_of(interaction)
+    with _named("from"):
+        reading = await core.read_time(when, timezone=origin, guild_id=actor.guild_id, user_id=actor.id)
+    if reading.recurring:
+        raise Refusal(f"`when` is {reading.words}; give one moment, such as `tomorrow at 17:00`.")
+    fire = reading.fires[0]
+    views = [await _seen_from(interaction, fire.at, zone) for zone in _zones(targets)]
+    lines = [_line(fire, reading.timezone), *(_line(view.fires[0], view.timezone) for view in views)]
+    notation = " · ".join(f"`{stamp(fire.at, style)}`" for style in _STYLES)
+    card = notes_card("Time", moment(fire.at), "\n".join(lines), "\n".join(fire.notes), f"-# To copy: {notation}")
+    await show(interaction, card, public=public)
+
+
+def _zones(text: str | None) -> list[str]:
+    """The names in ``to``, each once."""
+    named = list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+    if len(named) > MOST_ZONES:
+        raise Refusal(f"`to` names {len(named)} zones; at most {MOST_ZONES} are shown.")
+    return named
+
+
+async def _seen_from(interaction: Interaction, at: str, zone: str) -> PreviewView:
+    """An instant as the core sees it in a zone, asked from the second before it: it may be over by now."""
+    before = instant.spell(instant.parse(at) - instant.SECOND)
+    with _named("to"):
+        return await core_of(interaction).preview(DateTrigger(at), timezone=zone, n=1, after=before)
+
+
+@contextmanager
+def _named(option: str) -> Iterator[None]:
+    """Whatever the core says about a zone is said about the option it was given in."""
+    try:
+        yield
+    except Invalid as error:
+        wrong = next((wrong.message for wrong in error.errors if wrong.field == "timezone"), None)
+        if wrong is None:
+            raise
+        raise Refusal(f"`{option}`: {wrong}") from None
+
+
+def _line(fire: Fire, zone: str) -> str:
+    local = datetime.fromisoformat(fire.local)
+    return f"**{zone}**: {local:%A} {local.day} {local:%B %Y, %H:%M} (UTC{local.isoformat()[-6:]})"

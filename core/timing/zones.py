@@ -24,16 +24,19 @@ from core.timing.zone_names import (
 
 _LONGEST_NAME: Final = 64
 _PLACELESS: Final = ("Etc/", "SystemV/", "US/", "Canada/", "Brazil/", "Mexico/", "Chile/")
+_OFFSET: Final = re.compile(r"^(?:utc|gmt)?\s?[+-]\s?\d")
 _GAPS: Final = re.compile(r"[\s_()&,.]+|-(?!\d)")
 
 
 class BadZone(ValueError):
     """No zone has that name; the sentence offers the nearest ones."""
 
-    def __init__(self, name: str, suggestions: tuple[str, ...], *, several: bool = False) -> None:
+    def __init__(self, name: str, suggestions: tuple[str, ...], *, several: bool = False, offset: bool = False) -> None:
         self.suggestions = suggestions
         offer = f"; did you mean {' or '.join(suggestions)}?" if suggestions else "; write one such as Europe/Berlin"
         what = "is not one time zone" if several else "is no time zone"
+        if offset:
+            what = "is an offset, which forgets that clocks change"
         super().__init__(f"{name[:_LONGEST_NAME]!r} {what}{offer}")
 
 
@@ -47,11 +50,14 @@ def zone(name: str) -> ZoneInfo:
     """
     wanted = _plain(name)
     key = _by_plain_name().get(wanted) or _by_city().get(wanted)
-    if key is not None:
+    if key is not None and "/" in key:
         return ZoneInfo(key)
     named = _by_other_name().get(wanted)
+    if key is not None:
+        # The database keeps a few countries as old names of a zone: "Japan" is stored as Asia/Tokyo.
+        return ZoneInfo(named[0] if named is not None and len(named) == 1 else key)
     if named is None:
-        raise BadZone(name, _nearest(wanted))
+        raise BadZone(name, _nearest(wanted), offset=_OFFSET.match(wanted) is not None)
     if (wanted not in TIMES and len(named) > 1) or wanted in ABBREVIATIONS:
         raise BadZone(name, named, several=True)
     return ZoneInfo(named[0])
@@ -68,6 +74,8 @@ def search_zones(prefix: str, limit: int = 25) -> list[str]:
     wanted = _plain(prefix)
     if not wanted:
         return list(POPULAR[:limit])
+    if _OFFSET.match(wanted):
+        return []  # Etc/GMT+2 would be found, and is two hours behind UTC
     found = dict.fromkeys(_exactly(wanted))
     index = _index()
     fitting = []
@@ -95,7 +103,7 @@ def _nearest(wanted: str) -> tuple[str, ...]:
     # Imported when somebody mistypes: it is not needed to fire anything.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    if not wanted or len(wanted) > _LONGEST_NAME:
+    if not wanted or len(wanted) > _LONGEST_NAME or _OFFSET.match(wanted):
         return ()
     started = search_zones(wanted, 2) if len(wanted) > 2 else []
     if started:
@@ -108,7 +116,7 @@ def _nearest(wanted: str) -> tuple[str, ...]:
 def _plain(name: str) -> str:
     """Lower case without accents; spaces for everything that parts words."""
     bare = "".join(part for part in unicodedata.normalize("NFKD", name[:1000]) if not unicodedata.combining(part))
-    return " ".join(_GAPS.sub(" ", bare.lower()).split())
+    return " ".join(_GAPS.sub(" ", bare.lower().replace("'", "").replace("’", "")).split())
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
@@ -176,9 +177,14 @@ class FakeCore(CoreClient):
 
     def preview_(self, request: Any) -> views.PreviewView:
         trigger = request.trigger if isinstance(request, ask.PreviewTrigger) else self.get(request).trigger
-        return views.PreviewView(
-            fires=_fires(trigger, request.n), trigger=trigger, timezone="Europe/Berlin", words=_words(trigger)
-        )
+        zone = request.timezone if isinstance(request, ask.PreviewTrigger) else "Europe/Berlin"
+        if zone not in available_timezones():
+            message = f"{zone!r} is no time zone; write one such as Europe/Berlin"
+            raise Invalid(f"timezone: {message}", errors=(FieldError("timezone", message),))
+        fires = _fires(trigger, request.n)
+        if isinstance(trigger, DateTrigger):
+            fires = tuple(msgspec.structs.replace(fire, local=_local(fire.at, zone)) for fire in fires)
+        return views.PreviewView(fires=fires, trigger=trigger, timezone=zone, words=_words(trigger))
 
     def guild(self, request: Any) -> views.GuildSettings:
         return self.world.settings.setdefault(
@@ -247,6 +253,10 @@ def _fires(trigger: Any, n: int) -> tuple[views.Fire, ...]:
     else:
         moments = [START + timedelta(days=day) for day in range(n)]
     return tuple(views.Fire(at=moment.isoformat(), local=moment.isoformat()[:19]) for moment in moments)
+
+
+def _local(at: str, zone: str) -> str:
+    return datetime.fromisoformat(at).astimezone(ZoneInfo(zone)).isoformat()
 
 
 def _suggest_times(core: FakeCore, request: ask.SuggestTimes) -> views.Suggestions:

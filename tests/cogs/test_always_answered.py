@@ -38,6 +38,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "schedule undo": {"token": "x"},
     "timezone set": {"tz": "Europe/Berlin"},
     "timezone show": {},
+    "timezone clear": {},
+    "timezone convert": {"when": "in 2 hours", "to": "Asia/Tokyo, UTC"},
     "settings show": {},
     "settings timezone": {"tz": "Europe/Berlin"},
     "settings channels": {"clear": "all"},

@@ -36,6 +36,8 @@ SURFACE = {
     "schedule undo": "token*?",
     "timezone set": "tz*?",
     "timezone show": "member",
+    "timezone clear": "",
+    "timezone convert": "when*? from? to? public",
     "settings show": "",
     "settings timezone": "tz*?",
     "settings channels": "default log review failures clear",

@@ -11,6 +11,7 @@ from core.timing.grammar.times import DAY_SECONDS, Time, hand, time_of_day
 from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import PERIODS, PLURAL_PERIODS
 
+_NAMED_MINUTES: Final = {"half": 30, "quarter": 15}
 _MOST_BARE: Final = 6
 _HALF_DAY: Final = DAY_SECONDS // 2
 _BOTH_HALVES: Final = "one of the hours lacks am or pm; write it with each of them"
@@ -41,22 +42,19 @@ def _minute(cursor: Cursor) -> int | None:
     cursor.among(("at",))
     token = cursor.take("minute")
     if token is not None:
-        minute = int(token.text[1:])
-        return minute if minute < 60 else None
+        return int(token.text[1:]) if int(token.text[1:]) < 60 else None
     cursor.phrase("a")
-    minute = {"half": 30, "quarter": 15}.get(cursor.peek().text)
-    if minute is not None:
-        cursor.place += 1
-    else:
-        token = cursor.take("number")
-        minute = token.number if token is not None else 60
+    named = cursor.among(_NAMED_MINUTES)
+    token = cursor.take("number") if named is None else None
+    if token is not None:
         cursor.among(("minutes", "minute", "mins", "min"))
+    minute = _NAMED_MINUTES[named] if named is not None else 60 if token is None else token.number
     way = cursor.among(("past", "after", "to", "before"))
     if way is None or minute > 59:
         return None
     # "Every hour" after it is read by itself; a number would make a time of day of it.
-    named = cursor.phrase("the hour", "each hour", "hour") or cursor.stands("every hour")
-    if not named and (cursor.peek().kind == "number" if way == "past" else not (way == "to" and cursor.done)):
+    hourly = cursor.phrase("the hour", "each hour", "hour") or cursor.stands("every hour")
+    if not hourly and (cursor.peek().kind == "number" if way == "past" else not (way == "to" and cursor.done)):
         return None
     return minute if way in ("past", "after") else (60 - minute) % 60
 
@@ -100,7 +98,7 @@ def times(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
 
 
 def _more_times(cursor: Cursor) -> list[Time]:
-    found = []
+    found: list[Time] = []
     while True:
         start = cursor.place
         separated = cursor.among((",",)) is not None

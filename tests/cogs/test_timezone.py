@@ -1,0 +1,77 @@
+"""What people see of /timezone convert and clear."""
+
+from __future__ import annotations
+
+import pytest
+import simcord
+
+from schedule_zero import instant
+from schedule_zero import requests as ask
+from schedule_zero.trigger import DateTrigger
+from tests.bot.fake_core import START
+from tests.cogs.stage import Stage, texts
+
+AT = instant.from_datetime(START) // instant.SECOND + 7_200
+
+
+def _said(result: simcord.InteractionResult, *, to_all: bool = False) -> str:
+    assert result.response is not None
+    assert result.ephemeral is not to_all
+    return texts(result.response)
+
+
+async def test_a_time_is_shown_in_other_zones_with_discords_notation_to_copy(stage: Stage) -> None:
+    stage.world.zones[str(stage.bob.id)] = "Europe/Berlin"
+    shown = _said(
+        await stage.bob.slash(stage.general, "timezone convert", when="in 2 hours", to="Asia/Tokyo, America/New_York")
+    )
+    assert f"<t:{AT}:F> (<t:{AT}:R>)" in shown
+    assert f"`<t:{AT}:F>` · `<t:{AT}:t>` · `<t:{AT}:R>`" in shown
+    lines = [line for line in shown.split("\n") if line.startswith("**")]
+    assert [line.partition(":")[0] for line in lines] == ["**Europe/Berlin**", "**Asia/Tokyo**", "**America/New_York**"]
+    assert "(UTC+09:00)" in lines[1]
+    assert [request.trigger for request in stage.world.of(ask.PreviewTrigger)] == [
+        DateTrigger(instant.spell(AT * instant.SECOND))
+    ] * 2
+
+
+async def test_the_zone_a_time_is_said_in_may_be_named(stage: Stage) -> None:
+    await stage.bob.slash(stage.general, "timezone convert", **{"when": "in 2 hours", "from": "Asia/Tokyo"})
+    (asked,) = stage.world.of(ask.ReadTime)
+    assert (asked.timezone, asked.user_id, asked.guild_id) == ("Asia/Tokyo", str(stage.bob.id), stage.guild_id)
+
+
+async def test_only_public_shows_a_time_to_everybody(stage: Stage) -> None:
+    shown = _said(await stage.bob.slash(stage.general, "timezone convert", when="in 2 hours", public=True), to_all=True)
+    assert f"<t:{AT}:F>" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"when": "every day at 9"}, "give one moment"),
+        (
+            {"when": "in 2 hours", "to": "Asia/Tokyo, Mars"},
+            "`to`: 'Mars' is no time zone; write one such as Europe/Berlin",
+        ),
+        ({"when": "in 2 hours", "to": ", ".join(f"Zone/{n}" for n in range(11))}, "`to` names 11 zones; at most 10"),
+        ({"when": "blah"}, "cannot be read as a time"),
+        ({"when": "at 5"}, "Did you mean:"),
+    ],
+)
+async def test_what_cannot_be_converted_is_refused(stage: Stage, options: dict[str, str], said: str) -> None:
+    assert said in _said(await stage.bob.slash(stage.general, "timezone convert", **options))
+
+
+async def test_the_last_of_several_zones_is_completed(stage: Stage) -> None:
+    first = await stage.bob.autocomplete(stage.general, "timezone convert", "to", "tok", when="in 2 hours")
+    assert [choice["value"] for choice in first] == ["Asia/Tokyo"]
+    more = await stage.bob.autocomplete(stage.general, "timezone convert", "to", "Asia/Tokyo, ber", when="in 2 hours")
+    assert [choice["value"] for choice in more] == ["Asia/Tokyo, Europe/Berlin"]
+
+
+async def test_a_zone_can_be_forgotten_again(stage: Stage) -> None:
+    await stage.bob.slash(stage.general, "timezone set", tz="Europe/Berlin")
+    assert "server's zone" in _said(await stage.bob.slash(stage.general, "timezone clear"))
+    assert stage.world.zones[str(stage.bob.id)] is None
+    assert "Yours: not set" in _said(await stage.bob.slash(stage.general, "timezone show"))
