@@ -169,7 +169,7 @@ def _say_days(series: Series) -> str:
 def _say_day_of(series: Series) -> str:
     if series.unit == "week":
         return f" on {_weekdays(series.weekdays)}"
-    if series.month is not None and series.month_days:
+    if series.month is not None and len(series.month_days) == 1 and series.month_days[0] > 0:
         return f" on {series.month_days[0]} {MONTH_NAMES[series.month - 1]}"
     of_month = "" if series.month is None else f" of {MONTH_NAMES[series.month - 1]}"
     if series.nth:
@@ -177,11 +177,13 @@ def _say_day_of(series: Series) -> str:
     if series.last_weekday:
         return f" on the last weekday{of_month}"
     if series.month_days == (-1,):
-        return " on the last day"
+        return f" on the last day{of_month}"
     if not series.month_days:
         return ""
     clamped = ", or the last day," if max(series.month_days) > 28 else ""
-    return f" on the {_joined('last day' if day == -1 else ordinal(day) for day in series.month_days)}{clamped}"
+    return (
+        f" on the {_joined('last day' if day == -1 else ordinal(day) for day in series.month_days)}{clamped}{of_month}"
+    )
 
 
 def _nth(nth: tuple[tuple[int, int], ...]) -> str:

@@ -320,7 +320,7 @@ def _of_month_days(days: frozenset[SpecItem], times: tuple[int, ...], month: int
     numbers = sorted(-1 if item == CronSim.LAST else item for item in days if isinstance(item, int))
     if numbers[-1] > (30 if month in (4, 6, 9, 11) else 28 if month in (None, 2) else 31):
         return None  # In words such a day falls on the last one of shorter months; cron leaves those out.
-    if CronSim.LAST_WEEKDAY in numbers or (month is not None and (len(numbers) > 1 or numbers[0] == -1)):
+    if CronSim.LAST_WEEKDAY in numbers:
         return None
     return Series(unit=unit, times=times, month_days=tuple(numbers), month=month)
 

@@ -44,6 +44,9 @@ def bounds(cursor: Cursor, draft: Draft, now: Now) -> bool:
         if found is not None:
             draft.until = found
             return True
+    elif (month := _whole_month(cursor, now)) is not None:
+        span = f"starting {month.isoformat()}, until {last_of_month(month).isoformat()}"
+        raise Refused("a month to repeat in is said by its first and last day", (cursor.swapped(start, span),))
     elif _times(cursor, draft) or _lasting(cursor, draft):
         return True
     cursor.place = start
@@ -103,6 +106,16 @@ def _first_of_month(cursor: Cursor, now: Now) -> date | None:
         return None
     year = year_number(cursor) or now.today.year + (month <= now.today.month)
     return date(year, month, 1)
+
+
+def _whole_month(cursor: Cursor, now: Now) -> date | None:
+    """In december, with no day of it."""
+    start = cursor.place
+    month = _first_of_month(cursor, now) if cursor.among(("in", "during", "throughout")) else None
+    if month is None or cursor.peek().kind in ("number", "ordinal"):
+        cursor.place = start
+        return None
+    return month
 
 
 def _bound(cursor: Cursor, now: Now, already: Moment | None, *, last: bool) -> Moment | None:

@@ -42,7 +42,7 @@ def month_day(cursor: Cursor) -> tuple[int, int] | None:
         return None
     longest = 29 if month == 2 else monthrange(2001, month)[1]
     if token.number > longest:
-        raise _missing(month, token.number, year_number(cursor))
+        raise missing(month, token.number, year_number(cursor))
     return month, token.number
 
 
@@ -200,7 +200,7 @@ def _year_behind(cursor: Cursor) -> int | None:
     return None
 
 
-def _missing(month: int, number: int, year: int | None) -> Refused:
+def missing(month: int, number: int, year: int | None) -> Refused:
     """The refusal of a day that a month lacks."""
     name = MONTH_NAMES[month - 1]
     if year is not None:
@@ -213,9 +213,9 @@ def _missing(month: int, number: int, year: int | None) -> Refused:
 def _figures(kind: str, text: str, today: date) -> tuple[date, ...]:
     """Dates of figures. With slashes day and month may stand in either order; dots put the day first."""
     if kind == "iso":
-        first, second, third = map(int, text.split("-"))
+        first, second, third = map(int, text.replace(".", "-").split("-"))
         return _dates([(second, third)], first, today)
-    parts = [int(part) for part in text.strip(".").replace("/", ".").split(".")]
+    parts = [int(part) for part in text.strip(".").replace("/", ".").replace("-", ".").split(".")]
     if len(str(parts[0])) > 2:
         return _dates([(parts[1], parts[2])] if len(parts) == 3 else [], parts[0], today)
     year = None if len(parts) < 3 else parts[2] + (2000 if parts[2] < 100 else 0)
@@ -241,7 +241,7 @@ def _dates(orders: Iterable[tuple[int, int]], year: int | None, today: date) -> 
         month, number = pairs[0]
         if year is not None and year not in _YEARS:
             raise Refused(f"{year} is not within the years {_YEARS.start} to {_YEARS.stop - 1}")
-        raise _missing(month, number, year)
+        raise missing(month, number, year)
     return tuple(found)
 
 

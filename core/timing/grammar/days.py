@@ -143,9 +143,9 @@ def _weekday(cursor: Cursor, today: date) -> Days | None:
     ahead = cursor.phrase("next week")
     if ahead:
         cursor.among(("on",))
-    if cursor.peek(1).text in ("next", "coming"):
+    if cursor.peek(1).text in ("next", "coming", "upcoming"):
         cursor.among(("the",))
-    which = cursor.among(("this", "next", "coming", "last"))
+    which = cursor.among(("this", "next", "coming", "upcoming", "last"))
     number = WEEKDAYS.get(cursor.peek().text)
     if number is None:
         cursor.place = start

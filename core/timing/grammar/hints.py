@@ -34,7 +34,7 @@ _SPELLED: Final = (
     *(word for word in (*WEEKDAYS, *MONTHS, *UNITS, *PLURAL_DAYS, *ADVERBS, *PERIODS, *NUMBERS, *ORDINALS) if len(word) > 3),
     "tomorrow", "today", "tonight", "yesterday", "every", "each", "next", "this", "noon", "midnight", "weekday",
     "weekdays", "weekend", "weekends", "between", "until", "starting", "except", "last", "other", "half", "past", "from",
-    "after", "quarter", "times", "month", "working", "business",
+    "after", "quarter", "times", "time", "month", "working", "business", "mornings", "afternoons", "evenings", "nights", "before", "past",
 )  # fmt: skip
 _SHORTEST: Final = 4
 
@@ -66,7 +66,7 @@ def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:
     words, wrong = [], None
     for token in tokens:
         odd = token.kind == "word" and len(token.text) >= _SHORTEST and token.text not in _SPELLED
-        close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.75) if odd else []
+        close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.82) if odd else []
         wrong = (token.text, close[0]) if close and wrong is None else wrong
         words.append(close[0] if close else token.shown)
     if wrong is None:

@@ -158,6 +158,8 @@ def _take_window(cursor: Cursor, draft: Draft, start: int, ends: tuple[Time, Tim
     said = tuple(cursor.swapped(start, f"between {hand(first)} and {hand(last)}") for first, last in in_order)
     if len(in_order) > 1:
         raise Refused(_BOTH_HALVES, said)
+    if not said:
+        raise Refused("a span of hours ends later on the same day than it begins; over midnight it is two schedules")
     raise Refused("a span of hours ends later on the same day than it begins; write 17 or 5pm for the afternoon", said)
 
 

@@ -77,7 +77,7 @@ def recurring(cursor: Cursor, now: Now, *, alone: bool = False) -> Recurring:
         except_days, on_days, in_periods, times,
     )  # fmt: skip
     while not cursor.done:
-        if cursor.among((",",)):
+        if cursor.among((",", "only")):
             continue
         _refuse_second_rule(cursor, draft)
         if not any(clause(cursor, draft, now) for clause in clauses):
@@ -119,6 +119,7 @@ def _head(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001 - cla
     cursor.among(("single",))
     _refuse_month(cursor)
     if yearly(cursor, draft) or _ordinal_head(cursor, draft) or group(cursor, draft) or steps(cursor, draft):
+        cursor.phrase("of the week")
         return True
     if cursor.peek().text in (*PERIODS, "noon", "midday", "midnight"):
         take_unit(draft, "day", 1)
@@ -145,6 +146,11 @@ def _ordinal_head(cursor: Cursor, draft: Draft) -> bool:
     """Every other week, every second friday, every 3rd day, every last friday, every 15th."""
     start = cursor.place
     others = ("other", "second", "alternate", "alternating")
+    if cursor.peek().text in others and cursor.peek(1).text in ("weekday", "workday", "weekend"):
+        weekend = cursor.peek(1).text == "weekend"
+        cursor.place += 2
+        words = "2 weeks on saturday and sunday" if weekend else "monday, wednesday and friday"
+        raise Refused("name the days that are meant", (cursor.swapped(start, words),))
     other = cursor.among(others) if _unit_or_weekday(cursor.peek(1)) else None
     if other is None and cursor.peek().text == "last":
         return month_places(cursor, draft)

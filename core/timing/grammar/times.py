@@ -115,15 +115,18 @@ def length(cursor: Cursor) -> Length | None:
 def _part(cursor: Cursor, before: str | None) -> tuple[int, str] | None:
     """One amount with its unit; in 1h30 the unit is left out and minutes are meant."""
     start = cursor.place
-    if before is not None:
-        cursor.among(("and", ","))
+    joined = before is None or cursor.among(("and", ",")) is not None
+    if not joined and cursor.peek().text in ("a", "an"):
+        return None  # 7 days a week
     amount = _amount(cursor)
     unit = UNITS.get(cursor.peek().text) if cursor.peek().kind == "word" else None
     if amount is not None and unit is not None:
         cursor.place += 1
         return (amount + _ONE // 2 if cursor.phrase("and a half") else amount), unit
-    if amount is not None and before == "hour" and cursor.place == start + 1 and cursor.peek(-2).text == "h":
-        return amount, "minute"
+    if amount is not None and before == "hour" and cursor.place == start + 1 and cursor.tokens[start].kind == "number":
+        short = cursor.tokens[start - 1].text == "h"
+        if short or (cursor.done and cursor.tokens[start].number < 60):
+            return amount, "minute"
     cursor.place = start
     return None
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from core.timing.grammar.vocabulary import MONTHS, NUMBERS, ORDINALS, SHORTENED, ordinal
 
 _PATTERN: Final = re.compile(
-    r"(?P<iso>\d{4}-\d{1,2}-\d{1,2})(?!\d)"
-    r"|(?P<slashes>\d{1,4}/\d{1,2}(?:/\d{2,4})?)(?![\d/])"
+    r"(?P<iso>\d{4}-\d{1,2}-\d{1,2}|\d{4}\.\d{1,2}\.\d{1,2})(?!\d)"
+    r"|(?P<slashes>\d{1,4}/\d{1,2}(?:/\d{2,4})?|\d{1,2}-\d{1,2}-\d{4})(?![\d/])"
     r"|(?P<dots>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})?)(?!\d)"
     r"|(?P<clock>\d{1,2}:\d{2}(?::\d{2})?)(?![\d:])"
     r"|(?P<minute>:\d{2})(?![\d:])"

@@ -29,7 +29,8 @@ _DAY_GROUPS: Final = {
 def on_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
     """On mondays, on weekdays, on the 15th, the last day, the first monday, on 29 february."""
     start = cursor.place
-    cursor.among(("on", "in", "at"))
+    if cursor.among(("on", "in", "at")) and cursor.peek(1).text in WEEKDAYS:
+        cursor.among(("a",))
     if yearly(cursor, draft) or month_places(cursor, draft) or group(cursor, draft) or weekdays(cursor, draft):
         return True
     cursor.place = start

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from core.timing.grammar.dates import missing
 from core.timing.grammar.once import Moment, Now, Said
 from core.timing.grammar.tokens import Refused
+from core.timing.grammar.vocabulary import DAY_NAMES, MONTHS, WEEKDAYS
 from core.timing.rule import EARLIEST, LATEST
 from schedule_zero.instant import DAY, SECOND, from_datetime
 
@@ -21,6 +24,11 @@ _ISO: Final = re.compile(
     r"^(?P<date>\d{4}-\d{2}-\d{2}|\d{4}-?W\d{2}(?:-?[1-7])?|\d{4}-\d{3}|\d{7,8})"
     r"(?:[T ](?P<time>\d{2}(?::?\d{2}(?::?\d{2}(?:[.,]\d{1,9})?)?)?)\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
+_MAIL: Final = re.compile(
+    r"^(?:(?P<weekday>[A-Za-z]{3}),? )?(?P<day>\d{1,2}) (?P<month>[A-Za-z]{3}) (?P<year>\d{4}) "
+    r"(?P<time>\d{2}:\d{2}(?::\d{2})?) (?P<zone>[+-]\d{2}:?\d{2}|UTC|GMT|UT|Z)$",
+    re.ASCII,
+)
 
 
 def written(text: str, now: Now) -> Said | None:
@@ -29,7 +37,7 @@ def written(text: str, now: Now) -> Said | None:
     Raises:
         Refused: it is, and that time does not exist.
     """
-    return _stamp(text) or _unix(text) or _iso(text, now)
+    return _stamp(text) or _unix(text) or _iso(text, now) or _mail(text)
 
 
 def _stamp(text: str) -> Said | None:
@@ -64,6 +72,8 @@ def _iso(text: str, now: Now) -> Said | None:
         raise Refused(f"{text} {_YEARS}")
     if match["time"] is None:
         return Said((now.at(named, now.default),), defaulted=True)
+    if not match["time"].startswith("24") and int(match["time"][:2]) > 23:
+        raise Refused(f"{match['time']} is no time of day; the last one is 23:59")
     if match["time"].startswith("24"):
         following = named + timedelta(days=1)
         raise Refused("24:00 is no time of day; the day after begins at 0:00", (f"{following.isoformat()} 00:00",))
@@ -79,6 +89,28 @@ def _iso(text: str, now: Now) -> Said | None:
     return Said((Moment(now.clock.first(wall), wall),))
 
 
+def _mail(text: str) -> Said | None:
+    """The way e-mail writes dates: Tue, 01 Dec 2026 18:30:00 +0100."""
+    match = _MAIL.match(text)
+    month = MONTHS.get(match["month"].lower()) if match else None
+    if match is None or month is None:
+        return None
+    year, number = int(match["year"]), int(match["day"])
+    if not 1900 < year < 2200:
+        raise Refused(f"{text} {_YEARS}")
+    if not 1 <= number <= monthrange(year, month)[1]:
+        raise missing(month, number, year)
+    named = date(year, month, number)
+    if match["weekday"] and WEEKDAYS.get(match["weekday"].lower()) != named.weekday():
+        raise Refused(f"{named.isoformat()} is a {DAY_NAMES[named.weekday()]}")
+    zone = match["zone"] if match["zone"][0] in "+-" else "+0000"
+    try:
+        moment = datetime.fromisoformat(f"{named.isoformat()}T{match['time']}{zone}")
+    except ValueError as why:
+        raise Refused(f"{text} does not exist: {why}") from why
+    return Said((Moment(from_datetime(moment), None),))
+
+
 def _date(text: str, whole: str) -> date:
     """A calendar date, a day of a week, or a day of a year."""
     if "W" in text and len(text.replace("-", "")) < len("2026W492"):
@@ -90,6 +122,13 @@ def _date(text: str, whole: str) -> date:
             if found.year != int(figures[:4]):
                 raise ValueError(f"the year has no day {figures[4:]}")
             return found
-        return date.fromisoformat(text)
+        if "W" in text:
+            return date.fromisocalendar(int(figures[:4]), int(figures[5:7]), int(figures[7]))
+        year, month, number = int(figures[:4]), int(figures[4:6]), int(figures[6:])
+        if 1 <= month <= 12 and 1 <= number <= 31 and year and number > monthrange(year, month)[1]:
+            raise missing(month, number, year)
+        return date(year, month, number)
+    except Refused:
+        raise
     except (ValueError, OverflowError) as why:
         raise Refused(f"{whole} does not exist: {why}") from why
