@@ -16,7 +16,6 @@ from core.timing.clock import clock_of
 from core.timing.compile import BadTrigger, compile_rule, month_end_of
 from core.timing.grammar.dates import shifted
 from core.timing.grammar.draft import Recurring
-from core.timing.grammar.foreign import foreign
 from core.timing.grammar.hints import hint
 from core.timing.grammar.once import Moment, Now, Said, once
 from core.timing.grammar.plain import plain
@@ -41,7 +40,8 @@ _DEFAULT_TIME: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
 _HASHED: Final = re.compile(r"^(?:\S+ )?H(?:[(/]\S*)? (?:\S+ ){0,4}\*(?: \S+){0,2}$", re.IGNORECASE)
 _RULE: Final = re.compile(r"^(?:freq=|(?:rrule|dtstart|rdate|exdate)[;:])", re.IGNORECASE)
 _CRON_FIELD: Final = re.compile(
-    r"^(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$", re.IGNORECASE
+    r"^(?=.*[^-])(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$",
+    re.IGNORECASE,
 )
 
 
@@ -152,7 +152,7 @@ class _Reader:
         try:
             if repeat or recurs(tokens):
                 return self._series(text, recurring(Cursor(tokens), self._now, alone=repeat))
-            said = once(tokens, self._now) or (None if typing else foreign(text, tokens, self._now))
+            said = once(tokens, self._now)
             if said is None:
                 raise NotUnderstood(f"{text!r} is not a time I can read; try {_EXAMPLES}")
         except NotUnderstood:
@@ -196,7 +196,7 @@ class _Reader:
         return Unreadable(f"that {ago}; did you mean {self._near(coming)}?", (self._moment(coming, None, False),))
 
     def _again(self, moment: Moment, again: str) -> Moment:
-        """A past moment on the next day, in the next week or in the next year."""
+        """A past moment on the next day, in the next week, month or year."""
         now = self._now
         wall = now.clock.wall(moment.instant) if moment.wall is None else moment.wall
         day, second = to_datetime(wall).date(), wall % DAY // SECOND
@@ -205,6 +205,7 @@ class _Reader:
         choices = {
             "day": [(now.today, 0, days) for days in range(3)],
             "week": [(now.today, 0, ahead), (now.today, 0, ahead + 7)],
+            "month": [(day, months, 0) for months in (1, 2) if shifted(day, months, 0).day == day.day],
             "year": [(day, years, 0), (day, years + 12, 0)],
         }[again]
         found = [now.at(shifted(*choice), second) for choice in choices]
@@ -313,7 +314,7 @@ def read_repeat(text: str, *, now: int, timezone: str, default_time: str = "09:0
 def readings(
     text_so_far: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True
 ) -> list[Reading]:
-    """At most three readings of half-typed text, the best first. Never raises, and never loads dateparser."""
+    """At most three readings of half-typed text, the best first. Never raises."""
     return _suggested(text_so_far, completions, now, timezone, default_time, hour24, repeat=False)
 
 

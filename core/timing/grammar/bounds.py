@@ -11,7 +11,7 @@ from core.timing.grammar.once import Moment, Now, Said, in_length, on_a_day
 from core.timing.grammar.times import DAY_SECONDS, length
 from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import MONTH_NAMES
-from schedule_zero.instant import SECOND
+from schedule_zero.instant import SECOND, to_datetime
 
 _FROM: Final = ("starting", "beginning", "start", "from", "commencing", "after")
 _UNTIL: Final = ("until", "till", "til", "to", "through", "thru", "ending")
@@ -128,13 +128,18 @@ def _bound(cursor: Cursor, now: Now, already: Moment | None, *, last: bool) -> M
     if said is None:
         return None
     if already is not None or len(said.moments) > 1 or said.asks is not None:
-        raise Refused("a start or an end must be one clear day, such as 3 march 2027")
+        words = tuple(cursor.swapped(place, shown) for shown in map(_shown, said.moments)) if already is None else ()
+        raise Refused("a start or an end must be one clear day, such as 3 march 2027", words)
     moment = said.moments[0]
     if not said.defaulted or moment.wall is None:
         return moment
     day = moment.wall - moment.wall % (DAY_SECONDS * SECOND)
     wall = day + (DAY_SECONDS - 1) * SECOND if last else day
     return Moment(now.clock.first(wall), wall)
+
+
+def _shown(moment: Moment) -> str:
+    return to_datetime(moment.instant if moment.wall is None else moment.wall).date().isoformat()
 
 
 def _soft_start(cursor: Cursor, now: Now) -> Said | None:

@@ -22,7 +22,7 @@ class Days(NamedTuple):
     period: str | None = None
     """The part of the day that the words bring along: tonight."""
     again: str = "year"
-    """When days said this way come again, should they be over: every "day", "week" or "year"."""
+    """When days said this way come again, should they be over: every "day", "week", "month" or "year"."""
     asks: str | None = None
     """Why the words are not enough to know the day."""
 
@@ -32,10 +32,10 @@ def month_day(cursor: Cursor) -> tuple[int, int] | None:
     start = cursor.place
     cursor.among(("the",))
     token = cursor.take("ordinal", "number")
-    cursor.among(("of",))
+    cursor.among(("of", "-"))
     month = month_name(cursor)
     if token is None and month is not None:
-        cursor.among(("the",))
+        cursor.among(("the", "-"))
         token = cursor.take("ordinal", "number")
     if token is None or month is None or not 1 <= token.number <= 31:
         cursor.place = start
@@ -82,7 +82,7 @@ def dated(cursor: Cursor, today: date) -> Days | None:
             first = shifted(today.replace(day=1), int(month_first > 0), 0)
             return Days(_dates([(first.month, token.number)], first.year, today))
         if not cursor.phrase("of the month", "of every month"):
-            return Days((_coming(token.number, today),))
+            return Days((_coming(token.number, today),), again="month")
     cursor.place = start
     return None
 
@@ -187,7 +187,7 @@ def year_number(cursor: Cursor) -> int | None:
 def _year_behind(cursor: Cursor) -> int | None:
     """The year behind a month and a day, if one is written. Raises Refused for one of two figures."""
     place = cursor.place
-    cursor.among((",",))
+    cursor.among((",", "-"))
     year = year_number(cursor)
     if year is not None:
         return year

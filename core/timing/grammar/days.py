@@ -69,12 +69,15 @@ def _weekend(cursor: Cursor, today: date) -> Days | None:
     if not cursor.among(("weekend",)):
         cursor.place = start
         return None
-    saturday = today + timedelta(days=(5 - today.weekday()) % 7)
-    sunday = today + timedelta(days=(6 - today.weekday()) % 7)
+    saturday = today + timedelta(days=5 - today.weekday())
+    sunday = saturday + timedelta(days=1)
     if way != "next":
-        return Days(tuple(sorted((saturday, sunday))), asks="a weekend has two days; say which one")
-    dates = tuple(sorted((saturday, saturday + _WEEK, sunday + _WEEK)))
-    return Days(dates, asks="next weekend can be this week's or the one after it, and has two days; say which one")
+        return Days((saturday, sunday), again="week", asks="a weekend has two days; say which one")
+    coming = (saturday,) if today < saturday else ()
+    return Days(
+        (*coming, saturday + _WEEK, sunday + _WEEK),
+        asks="a weekend has two days, and the next one may be this week's; say which one",
+    )
 
 
 def _coming_unit(cursor: Cursor, today: date) -> Days | None:

@@ -134,7 +134,7 @@ def _check_tally(draft: Draft, number: int, unit: str) -> None:
     named = len(draft.times) if unit == "day" else _named_days(draft)
     if named != number or unit in PER_UNIT:
         what = {"day": "at which times", "hour": "at which minutes", "minute": "how often"}.get(unit, "on which days")
-        raise Refused(f"{number} times a {unit}: say {what}", draft.instead)
+        raise Refused(f"{number} times {'an' if unit == 'hour' else 'a'} {unit}: say {what}", draft.instead)
 
 
 def _leave_out(draft: Draft) -> None:

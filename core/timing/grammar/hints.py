@@ -65,8 +65,8 @@ def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:
 
     words, wrong = [], None
     for token in tokens:
-        odd = token.kind == "word" and len(token.text) >= _SHORTEST and token.text not in _SPELLED
-        close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.82) if odd else []
+        odd = token.kind == "word" and len(token.text) >= _SHORTEST and token.text not in (*_SPELLED, "never")
+        close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.8) if odd else []
         wrong = (token.text, close[0]) if close and wrong is None else wrong
         words.append(close[0] if close else token.shown)
     if wrong is None:

@@ -73,7 +73,7 @@ class Said(NamedTuple):
     asks: str | None = None
     """Why the words are not enough although their moments are known: the question to ask back."""
     again: str | None = "year"
-    """When such a time comes again, should it be past: on the next "day", in the next "week" or "year", or never."""
+    """When such a time comes again, should it be past: on the next "day", in the next "week", "month" or "year", or never."""
 
 
 def once(tokens: tuple[Token, ...], now: Now) -> Said | None:

@@ -29,6 +29,11 @@ _MAIL: Final = re.compile(
     r"(?P<time>\d{2}:\d{2}(?::\d{2})?) (?P<zone>[+-]\d{2}:?\d{2}|UTC|GMT|UT|Z)$",
     re.ASCII,
 )
+_ASCTIME: Final = re.compile(
+    r"^(?P<weekday>[A-Za-z]{3}) (?P<month>[A-Za-z]{3}) {1,2}(?P<day>\d{1,2}) (?P<time>\d{2}:\d{2}:\d{2}) "
+    r"(?:(?P<zone>UTC|GMT) )?(?P<year>\d{4})$",
+    re.ASCII,
+)
 
 
 def written(text: str, now: Now) -> Said | None:
@@ -37,7 +42,7 @@ def written(text: str, now: Now) -> Said | None:
     Raises:
         Refused: it is, and that time does not exist.
     """
-    return _stamp(text) or _unix(text) or _iso(text, now) or _mail(text)
+    return _stamp(text) or _unix(text) or _iso(text, now) or _spelled_out(text, now)
 
 
 def _stamp(text: str) -> Said | None:
@@ -77,21 +82,12 @@ def _iso(text: str, now: Now) -> Said | None:
     if match["time"].startswith("24"):
         following = named + timedelta(days=1)
         raise Refused("24:00 is no time of day; the day after begins at 0:00", (f"{following.isoformat()} 00:00",))
-    zone = match["zone"] or ""
-    try:
-        spelled = f"{named.isoformat()}T{match['time']}{'Z' if zone in ('UTC', 'GMT') else zone}"
-        moment = datetime.fromisoformat(spelled.replace(",", "."))
-    except ValueError as why:
-        raise Refused(f"{text} does not exist: {why}") from why
-    if moment.tzinfo is not None:
-        return Said((Moment(from_datetime(moment), None),))
-    wall = from_datetime(moment.replace(tzinfo=UTC))
-    return Said((Moment(now.clock.first(wall), wall),))
+    return _at(f"{named.isoformat()}T{match['time']}", match["zone"] or "", text, now)
 
 
-def _mail(text: str) -> Said | None:
-    """The way e-mail writes dates: Tue, 01 Dec 2026 18:30:00 +0100."""
-    match = _MAIL.match(text)
+def _spelled_out(text: str, now: Now) -> Said | None:
+    """The way e-mail and C write dates: Tue, 01 Dec 2026 18:30:00 +0100, Tue Dec  1 18:30:00 2026."""
+    match = _MAIL.match(text) or _ASCTIME.match(text)
     month = MONTHS.get(match["month"].lower()) if match else None
     if match is None or month is None:
         return None
@@ -103,12 +99,21 @@ def _mail(text: str) -> Said | None:
     named = date(year, month, number)
     if match["weekday"] and WEEKDAYS.get(match["weekday"].lower()) != named.weekday():
         raise Refused(f"{named.isoformat()} is a {DAY_NAMES[named.weekday()]}")
-    zone = match["zone"] if match["zone"][0] in "+-" else "+0000"
+    return _at(f"{named.isoformat()}T{match['time']}", match["zone"] or "", text, now)
+
+
+def _at(spelled: str, zone: str, text: str, now: Now) -> Said:
+    """The moment of an ISO date and time, in the zone of ``now`` where it names none. Raises Refused."""
     try:
-        moment = datetime.fromisoformat(f"{named.isoformat()}T{match['time']}{zone}")
+        moment = datetime.fromisoformat(spelled.replace(",", ".") + ("Z" if zone.isalpha() else zone))
     except ValueError as why:
-        raise Refused(f"{text} does not exist: {why}") from why
-    return Said((Moment(from_datetime(moment), None),))
+        raise Refused(f"{text} does not exist") from why
+    if moment.microsecond:  # words go to the second; never early
+        moment = moment.replace(microsecond=0) + timedelta(seconds=1)
+    if moment.tzinfo is not None:
+        return Said((Moment(from_datetime(moment), None),))
+    wall = from_datetime(moment.replace(tzinfo=UTC))
+    return Said((Moment(now.clock.first(wall), wall),))
 
 
 def _date(text: str, whole: str) -> date:
@@ -120,8 +125,10 @@ def _date(text: str, whole: str) -> date:
         if len(figures) == len("2026335") and "W" not in figures:
             found = date(int(figures[:4]), 1, 1) + timedelta(days=int(figures[4:]) - 1)
             if found.year != int(figures[:4]):
-                raise ValueError(f"the year has no day {figures[4:]}")
+                raise Refused(f"the year {figures[:4]} has no day {figures[4:]}")
             return found
+        if "W" in text and not 1 <= int(figures[5:7]) <= date(int(figures[:4]), 12, 28).isocalendar().week:
+            raise Refused(f"the year {figures[:4]} has no week {figures[5:7]}")
         if "W" in text:
             return date.fromisocalendar(int(figures[:4]), int(figures[5:7]), int(figures[7]))
         year, month, number = int(figures[:4]), int(figures[4:6]), int(figures[6:])
@@ -131,4 +138,4 @@ def _date(text: str, whole: str) -> date:
     except Refused:
         raise
     except (ValueError, OverflowError) as why:
-        raise Refused(f"{whole} does not exist: {why}") from why
+        raise Refused(f"{whole} does not exist") from why

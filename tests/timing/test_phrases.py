@@ -1,0 +1,116 @@
+"""The golden corpus: what people type, when it is due, and what is said back or refused, line by line as plain data.
+
+A line of ``phrases/*.txt`` is ``phrase => next due times | words`` or ``phrase => ! refusal | words offered / …``, read
+at the moment, in the zone, with the default time and in the field of the last line that begins with ``@``. A phrase in
+quotes is JSON, for characters that nobody sees.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from core.timing.compile import compile_rule
+from core.timing.reading import Reading, Unreadable, read, read_repeat
+from schedule_zero.instant import parse, to_datetime
+
+FOLDER = Path(__file__).parent / "phrases"
+
+
+class Line(NamedTuple):
+    """One phrase with what it is read from, and what must come of it."""
+
+    now: int
+    zone: str
+    default_time: str
+    field: str
+    phrase: str
+    outcome: str
+
+    def read(self, phrase: str | None = None, *, hour24: bool = True) -> Reading:
+        how = read_repeat if self.field == "repeat" else read
+        text = self.phrase if phrase is None else phrase
+        return how(text, now=self.now, timezone=self.zone, default_time=self.default_time, hour24=hour24)
+
+    def due(self, reading: Reading, n: int) -> list[str]:
+        rule = compile_rule(
+            reading.trigger,
+            timezone=self.zone,
+            anchor=self.now,
+            month_end=reading.month_end,
+            start=reading.start,
+            until=reading.until,
+        )
+        shown = [to_datetime(due, rule.zone).strftime("%Y-%m-%d %H:%M:%S") for due in rule.upcoming(self.now, n)]
+        return [text.removesuffix(":00") for text in shown]
+
+
+def corpus() -> Iterator[Line]:
+    for path in sorted(FOLDER.glob("*.txt")):
+        context: tuple[int, str, str, str] | None = None
+        for text in path.read_text("utf-8").splitlines():
+            if text.startswith("@ "):
+                at, zone, default_time, field = text.removeprefix("@ ").split()
+                context = parse(at), zone, default_time, field
+            elif text and not text.startswith("# "):
+                phrase, arrow, outcome = text.partition(" => ")
+                assert arrow, f"{path.name}: {text}"
+                assert context is not None, path.name
+                yield Line(*context, json.loads(phrase) if phrase.startswith('"') else phrase, outcome)
+
+
+LINES = list(corpus())
+READ = [line for line in LINES if not line.outcome.startswith("! ")]
+REFUSED = [line for line in LINES if line.outcome.startswith("! ")]
+
+
+def _name(line: Line) -> str:
+    return f"{to_datetime(line.now):%d%H}-{line.field}-{line.phrase!a}"
+
+
+def test_the_corpus_is_large_and_says_nothing_twice() -> None:
+    assert len(READ) > 500
+    assert len(REFUSED) > 150
+    assert len({line[:-1] for line in LINES}) == len(LINES)
+
+
+@pytest.mark.parametrize("line", READ, ids=_name)
+def test_a_phrase_means_what_the_corpus_says(line: Line) -> None:
+    reading = line.read()
+    assert f"{', '.join(line.due(reading, 2))} | {reading.words}" == line.outcome
+
+
+@pytest.mark.parametrize("line", REFUSED, ids=_name)
+def test_a_phrase_is_refused_with_the_readings_of_the_corpus(line: Line) -> None:
+    with pytest.raises(Unreadable) as caught:
+        line.read()
+    offers = " / ".join(reading.words for reading in caught.value.readings)
+    assert f"! {caught.value.message}" + (f" | {offers}" if offers else "") == line.outcome
+
+
+@pytest.mark.parametrize("line", [line for line in REFUSED if " | " in line.outcome], ids=_name)
+def test_what_is_offered_can_be_sent_and_means_the_offer(line: Line) -> None:
+    with pytest.raises(Unreadable) as caught:
+        line.read()
+    for offer in caught.value.readings:
+        assert line.due(line.read(offer.text), 3) == line.due(offer, 3)
+
+
+def _says_more_than_words(reading: Reading) -> bool:
+    return reading.words.startswith("by the rule ") or "(cron " in reading.words
+
+
+@pytest.mark.parametrize("hour24", [True, False])
+@pytest.mark.parametrize("line", READ, ids=_name)
+def test_words_said_back_mean_the_same_when_they_are_typed(line: Line, hour24: bool) -> None:
+    reading = line.read(hour24=hour24)
+    if _says_more_than_words(reading):
+        return
+    again = line.read(reading.words, hour24=hour24)
+    assert again.words == reading.words
+    assert again.count == reading.count
+    assert line.due(again, 5) == line.due(reading, 5)
