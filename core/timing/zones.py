@@ -49,18 +49,19 @@ def zone(name: str) -> ZoneInfo:
         BadZone: no such name, or several zones go by it; with the nearest names as suggestions.
     """
     wanted = _plain(name)
-    key = _by_plain_name().get(wanted) or _by_city().get(wanted)
+    key = _by_plain_name().get(wanted)
     if key is not None and "/" in key:
         return ZoneInfo(key)
-    named = _by_other_name().get(wanted)
+    named = _by_other_name().get(wanted, ())
+    # Not so an old name of the database: "Japan" is stored as Asia/Tokyo, "Queensland" as Australia/Brisbane.
+    if named and wanted not in ABBREVIATIONS and (len(named) == 1 or wanted in TIMES):
+        return ZoneInfo(named[0])
+    key = key or _by_city().get(wanted)
     if key is not None:
-        # The database keeps a few countries as old names of a zone: "Japan" is stored as Asia/Tokyo.
-        return ZoneInfo(named[0] if named is not None and len(named) == 1 else key)
-    if named is None:
-        raise BadZone(name, _nearest(wanted), offset=_OFFSET.match(wanted) is not None)
-    if (wanted not in TIMES and len(named) > 1) or wanted in ABBREVIATIONS:
+        return ZoneInfo(key)
+    if named:
         raise BadZone(name, named, several=True)
-    return ZoneInfo(named[0])
+    raise BadZone(name, _nearest(wanted), offset=_OFFSET.match(wanted) is not None)
 
 
 def is_abbreviation(word: str) -> bool:

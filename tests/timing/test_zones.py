@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.timing.zone_names import ABBREVIATIONS, CITIES, COUNTRIES, POPULAR, STATES, TIMES
 from core.timing.zones import BadZone, search_zones, zone
 from tests.timing.walls import unhurried
 
@@ -23,10 +26,91 @@ from tests.timing.walls import unhurried
         ("Mumbai", "Asia/Kolkata"),
         ("buenos aires", "America/Argentina/Buenos_Aires"),
         ("kyiv", "Europe/Kyiv"),
+        ("São Paulo", "America/Sao_Paulo"),
+        ("sao paulo", "America/Sao_Paulo"),
+        ("Zürich", "Europe/Zurich"),
+        ("St. John's", "America/St_Johns"),
+        ("Port-au-Prince", "America/Port-au-Prince"),
+        ("Washington, DC", "America/New_York"),
     ],
 )
 def test_names_in_any_case_and_cities_are_zones(name: str, key: str) -> None:
     assert zone(name).key == key
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Japan", "Asia/Tokyo"),
+        ("Germany", "Europe/Berlin"),
+        ("france", "Europe/Paris"),
+        ("Côte d'Ivoire", "Africa/Abidjan"),
+        ("UK", "Europe/London"),
+        ("south korea", "Asia/Seoul"),
+        ("California", "America/Los_Angeles"),
+        ("Queensland", "Australia/Brisbane"),
+    ],
+)
+def test_countries_and_states_with_one_zone_are_zones(name: str, key: str) -> None:
+    assert zone(name).key == key
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Central European Time", "Europe/Berlin"),
+        ("central european summer time", "Europe/Berlin"),
+        ("Eastern Time", "America/New_York"),
+        ("Eastern Standard Time", "America/New_York"),
+        ("Pacific Time (US)", "America/Los_Angeles"),
+        ("Pacific Time (US & Canada)", "America/Los_Angeles"),
+        ("India Standard Time", "Asia/Kolkata"),
+        ("Coordinated Universal Time", "UTC"),
+    ],
+)
+def test_what_people_call_the_time_is_a_zone(name: str, key: str) -> None:
+    assert zone(name).key == key
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("CST", ("America/Chicago", "Asia/Shanghai")),
+        ("ist", ("Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem")),
+        ("PST", ("America/Los_Angeles", "Asia/Manila")),
+        ("edt", ("America/New_York",)),
+        ("United States", ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles")),
+        ("Texas", ("America/Chicago", "America/Denver")),
+        ("Spain", ("Europe/Madrid", "Atlantic/Canary")),
+        ("Georgia", ("America/New_York", "Asia/Tbilisi")),
+    ],
+)
+def test_abbreviations_and_places_with_several_zones_are_refused_with_each_of_them(
+    name: str, offered: tuple[str, ...]
+) -> None:
+    with pytest.raises(BadZone, match=f"not one time zone; did you mean {' or '.join(offered)}") as caught:
+        zone(name)
+    assert caught.value.suggestions == offered
+    assert tuple(search_zones(name)[: len(offered)]) == offered
+
+
+@pytest.mark.parametrize("name", ["UTC+2", "gmt+2", "+02:00", "UTC -5"])
+def test_an_offset_is_refused_without_the_name_that_counts_the_other_way(name: str) -> None:
+    with pytest.raises(BadZone, match="is an offset, which forgets that clocks change") as caught:
+        zone(name)
+    assert caught.value.suggestions == ()
+    assert search_zones(name) == []
+    assert zone("Etc/GMT+2").key == "Etc/GMT+2"
+
+
+def test_every_zone_that_is_named_anywhere_exists() -> None:
+    named = [
+        POPULAR,
+        CITIES.values(),
+        *(keys for table in (COUNTRIES, STATES, TIMES, ABBREVIATIONS) for keys in table.values()),
+    ]
+    for keys in named:
+        assert set(keys) <= available_timezones()
 
 
 @pytest.mark.parametrize(
@@ -78,6 +162,12 @@ def test_nothing_typed_offers_the_popular_ones() -> None:
         ("kath", "Asia/Kathmandu"),
         ("lord", "Australia/Lord_Howe"),
         ("toky", "Asia/Tokyo"),
+        ("central euro", "Europe/Berlin"),
+        ("pacific t", "America/Los_Angeles"),
+        ("jap", "Asia/Tokyo"),
+        ("são", "America/Sao_Paulo"),
+        ("calif", "America/Los_Angeles"),
+        ("est", "America/New_York"),
     ],
 )
 def test_half_a_name_finds_the_zone(typed: str, first: str) -> None:
