@@ -12,6 +12,7 @@ from core.timing.compile import compile_rule
 from core.timing.preview import preview
 from core.timing.reading import Reading, Unreadable, read, read_repeat
 from core.timing.rule import Rule
+from core.timing.zones import BadZone, zone
 from schedule_zero.instant import DAY, parse, to_datetime
 from schedule_zero.trigger import CronTrigger, IntervalTrigger, RRuleTrigger, Trigger
 from tests.timing.walls import compiled, cron, due_after, instant
@@ -90,6 +91,15 @@ def test_clock_changes(zone: str, rule: str, after: str, debian: str, literal: s
         fires = preview(cron(rule.strip("`"), zone, dst), after=instant(after, zone), n=len(expected))
         shown = [f"{fire.local[5:10]} {fire.local[11:16]} {fire.local[-6:]}" for fire in fires]
         assert shown == expected
+
+
+@pytest.mark.parametrize(("written", "expected"), rows("written", "zone"))
+def test_zones(written: str, expected: str) -> None:
+    if expected.startswith("refused: "):
+        with pytest.raises(BadZone, match=re.escape(expected.removeprefix("refused: "))):
+            zone(written.strip("`"))
+    else:
+        assert zone(written.strip("`")).key == expected
 
 
 def _month_end_trigger(rule: str) -> tuple[Trigger, int]:
