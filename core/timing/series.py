@@ -192,7 +192,7 @@ def _clock_fields(series: Series, hours: list[int], minutes: list[int]) -> str:
     whole_hours = minutes == list(range(0, 60, step // 60)) and len(minutes) > 1
     if len(hours) == 24:
         hour = "*"
-    elif minutes == [0] and series.times[-1] + step == _DAY_SECONDS:
+    elif minutes == [0] and hours[0] == 0 and series.times[-1] + step == _DAY_SECONDS:
         hour = f"*/{step // 3600}"
     else:
         hour = _ranged(hours)

@@ -198,6 +198,8 @@ SERIES = [
     ("every 15 minutes on weekdays", "*/15 * * * 1-5", "every 15 minutes on weekdays"),
     ("every hour on the hour", "0 * * * *", "every hour on the clock"),
     ("every hour between 9 and 17", "0 9-17 * * *", "every hour between 09:00 and 17:00"),
+    ("every hour between 9 and 23", "0 9-23 * * *", "every hour between 09:00 and 23:00"),
+    ("every day at 8, 12, 16 and 20", "0 8-20/4 * * *", "every 4 hours between 08:00 and 20:00"),
     ("every 2 hours between 8:30 and 18:30", "30 8-18/2 * * *", "every 2 hours between 08:30 and 18:30"),
     ("every 15 minutes between 9:00 and 16:45", "*/15 9-16 * * *", "every 15 minutes between 09:00 and 16:45"),
     ("every day at midnight", "0 0 * * *", "every day at 00:00"),

@@ -6,15 +6,13 @@ import random
 import time
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from core.timing.compile import compile_rule
 from core.timing.reading import LONGEST, Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.zones import BadZone, search_zones, zone
 from schedule_zero.instant import parse
-from schedule_zero.trigger import Trigger
-from tests.timing.test_phrases import LINES, READ, Line
+from tests.timing.test_phrases import LINES
 
 NOW = parse("2026-11-18T10:00:00+01:00")
 ZONE = "Europe/Berlin"
@@ -113,12 +111,6 @@ def test_the_longest_text_of_the_hardest_words_is_answered_soon(text: str) -> No
     readings(longest, now=NOW, timezone=ZONE)
     suggest_repeat(longest, now=NOW, timezone=ZONE)
     assert time.process_time() - begun < 2.0
-
-
-@pytest.mark.parametrize("line", READ, ids=lambda line: repr(line.phrase))
-def test_triggers_survive_json(line: Line) -> None:
-    trigger = line.read().trigger
-    assert msgspec.json.decode(msgspec.json.encode(trigger), type=Trigger) == trigger
 
 
 def test_a_search_for_a_zone_takes_less_than_a_keystroke() -> None:

@@ -11,7 +11,7 @@ from core.timing.grammar.once import Moment, Now, Said, in_length, on_a_day
 from core.timing.grammar.times import DAY_SECONDS, length
 from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import MONTH_NAMES
-from schedule_zero.instant import SECOND, to_datetime
+from schedule_zero.instant import DAY, SECOND, to_datetime
 
 _FROM: Final = ("starting", "beginning", "start", "from", "commencing", "after")
 _UNTIL: Final = ("until", "till", "til", "to", "through", "thru", "ending")
@@ -37,12 +37,15 @@ def bounds(cursor: Cursor, draft: Draft, now: Now) -> bool:
         found = _bound(cursor, now, draft.start, last=False)
         if found is not None:
             draft.start = found
+            _take_time(draft, found)
             return True
     elif word := cursor.among(_UNTIL) or (cursor.phrase("up to", "up until") and "until"):
         cursor.among(("and",))
         found = _until(cursor, now, draft.until, word, start)
         if found is not None:
             draft.until = found
+            if found.instant - now.instant > DAY and draft.bound_time is None:
+                _take_time(draft, found)
             return True
     elif (month := _whole_month(cursor, now)) is not None:
         span = f"starting {month.isoformat()}, until {last_of_month(month).isoformat()}"
@@ -51,6 +54,13 @@ def bounds(cursor: Cursor, draft: Draft, now: Now) -> bool:
         return True
     cursor.place = start
     return False
+
+
+def _take_time(draft: Draft, bound: Moment) -> None:
+    """Daily until 24 december at 8: where nothing else says at what time, it is at 8."""
+    second = None if bound.wall is None else bound.wall % DAY // SECOND
+    if second not in (None, 0, DAY_SECONDS - 1):
+        draft.bound_time = second
 
 
 def _times(cursor: Cursor, draft: Draft) -> bool:

@@ -56,8 +56,14 @@ def _near(cursor: Cursor, today: date) -> Days | None:
 def _with_period(cursor: Cursor, named: date) -> Days:
     """A day, with the part of it or the weeks that may follow: tomorrow evening, tomorrow week."""
     if cursor.among(("week",)):
-        return Days((named + _WEEK,), period=cursor.among(PERIODS))
-    return Days((named,), period=cursor.among(PERIODS), again="day")
+        return Days((named + _WEEK,), period=_part(cursor))
+    return Days((named,), period=_part(cursor), again="day")
+
+
+def _part(cursor: Cursor) -> str | None:
+    """The part of the day that follows a day: evening, in the evening."""
+    named = cursor.among(PERIODS)
+    return named or next((part for part in PERIODS[:3] if cursor.phrase(f"in the {part}")), None)
 
 
 def _weekend(cursor: Cursor, today: date) -> Days | None:
@@ -158,7 +164,7 @@ def _weekday(cursor: Cursor, today: date) -> Days | None:
     if written is not None and not which:
         return written
     coming = today + timedelta(days=(number - today.weekday()) % 7)
-    period = cursor.among(PERIODS)
+    period = _part(cursor)
     if ahead or cursor.phrase("next week", "of next week"):
         coming = today + timedelta(days=7 - today.weekday() + number)
         return Days((coming,), period=period)

@@ -39,8 +39,10 @@ class Draft(msgspec.Struct):
     """What the whole text may mean, where a tally or a word such as bi-weekly does not say it."""
     instead_on_days: tuple[str, ...] = ()
     """The same where it names days."""
-    midnights: tuple[str, ...] = ()
-    """The whole text with clear times for midnight."""
+    clear: tuple[str, ...] = ()
+    """The whole text with clear times, for midnight and for hours that come twice a day."""
+    bound_time: int | None = None
+    """The time of day (seconds) that a start or an end brings along; the one of the series, if it has no other."""
     unclear: Refused | None = None
     """Why the times of day are not known, unless a part of the day tells."""
     lasts: Length | None = None
@@ -158,11 +160,13 @@ def _on_calendar(draft: Draft, now: Now) -> Series:
         raise Refused("say which of the weekdays in the month, such as 'the first monday of the month'")
     if unit == "year" and not draft.month and draft.has_days:
         raise Refused("say which month, such as 'every year on 3 march'")
+    if not draft.times and draft.bound_time is not None:
+        draft.times = [Time(draft.bound_time)]
     times = [time if draft.period is None else in_period(time, draft.period) for time in draft.times]
     if any(time.either for time in times):
-        raise Refused("that hour comes twice a day; add am or pm")
+        raise Refused("that hour comes twice a day; add am or pm", draft.clear)
     if draft.has_days and any(time.midnight and time.second == 0 for time in times):
-        raise Refused("midnight stands at both ends of a day; write 0:00 or 23:59", draft.midnights)
+        raise Refused("midnight stands at both ends of a day; write 0:00 or 23:59", draft.clear)
     if draft.has_days and draft.period == "night" and any(time.second < 5 * 3600 for time in times):
         raise Refused("the hours after midnight belong to the next day; name that day and leave out 'night'")
     default = now.default if draft.period is None else PERIOD_TIMES[draft.period]

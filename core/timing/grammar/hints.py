@@ -65,7 +65,11 @@ def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:
 
     words, wrong = [], None
     for token in tokens:
-        odd = token.kind == "word" and len(token.text) >= _SHORTEST and token.text not in (*_SPELLED, "never")
+        odd = (
+            token.kind == "word"
+            and len(token.text) >= _SHORTEST
+            and token.text not in (*_SPELLED, "never", "right", "early", "light")
+        )
         close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.8) if odd else []
         wrong = (token.text, close[0]) if close and wrong is None else wrong
         words.append(close[0] if close else token.shown)

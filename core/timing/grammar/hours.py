@@ -113,10 +113,9 @@ def _more_times(cursor: Cursor) -> list[Time]:
 def _look_at(cursor: Cursor, draft: Draft, start: int) -> None:
     """Note what is not clear about the times of day: 8 and 10pm may be in the morning and in the evening."""
     named = draft.times
-    if any(time.midnight for time in named):
-        clear = [["0:00" if time.midnight else hand(time.second) for time in named]]
-        clear.append(["23:59" if time.midnight else hand(time.second) for time in named])
-        draft.midnights = tuple(cursor.swapped(start, f"at {' and '.join(words)}") for words in clear)
+    if any(time.midnight or time.either for time in named):
+        clear = [[_either_way(time, late) for time in named] for late in (False, True)]
+        draft.clear = tuple(cursor.swapped(start, f"at {' and '.join(words)}") for words in clear)
     if any(time.half for time in named) and 0 < sum(time.bare for time in named) <= _MOST_BARE:
         halves = product(*([time.second, (time.second + _HALF_DAY) % DAY_SECONDS][: 1 + time.bare] for time in named))
         in_order = [seconds for seconds in halves if list(seconds) == sorted(seconds)]
@@ -125,6 +124,13 @@ def _look_at(cursor: Cursor, draft: Draft, start: int) -> None:
             return
         said = (f"at {' and '.join(map(hand, seconds))}" for seconds in in_order)
         draft.unclear = Refused(_BOTH_HALVES, tuple(cursor.swapped(start, words) for words in said))
+
+
+def _either_way(time: Time, late: bool) -> str:
+    """A time that stands at both ends of a day, or comes twice in it, at one of them."""
+    if time.midnight:
+        return "23:59" if late else "0:00"
+    return hand((time.second + _HALF_DAY * (time.either and late)) % DAY_SECONDS)
 
 
 def between(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001

@@ -127,6 +127,8 @@ def _relative(cursor: Cursor, now: Now) -> Said | None:
     if span is None:
         cursor.place = start
         return None
+    if not led and [token.text for token in cursor.tokens[1:2]] == ["h"] and len(cursor.tokens) == 3 and cursor.done:
+        return _length_or_time(cursor, now, span)
     if cursor.among(("ago",)):
         past = Length(-span.months, -span.days, -span.seconds)
         return _counted(now, past, None)._replace(again="day")
@@ -139,6 +141,18 @@ def _relative(cursor: Cursor, now: Now) -> Said | None:
         return _in_that_week(cursor, now, span) if led else _from_a_day(cursor, now, span)
     cursor.phrase("from now", "from today", "later", "time", "hence")
     return _counted(now, span, None if span.seconds else time_of_day(cursor, led=True))
+
+
+def _length_or_time(cursor: Cursor, now: Now, span: Length) -> Said:
+    """17h30 is half past five in some countries, and a length of time in others; 1h30 is a length."""
+    moments = [_real_time(now, span.seconds)]
+    hour, _, minute = cursor.tokens
+    if minute.kind == "number" and 12 < hour.number < 24 and minute.number < 60:
+        moments.append(_coming(now, hour.number * 3600 + minute.number * 60))
+    written = "".join(token.text for token in cursor.tokens)
+    return Said(
+        tuple(sorted(moments)), asks=f"{written} can be a length or a time of day" if len(moments) > 1 else None
+    )
 
 
 def _refuse_unclear_length(cursor: Cursor, start: int) -> None:

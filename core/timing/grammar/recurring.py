@@ -42,7 +42,7 @@ from core.timing.grammar.which_days import (
 )
 
 _HEADS: Final = {
-    "every", "each", "alternate", "alternating", "weekdays", "weekends", "workdays", "repeat", "repeating", "nightly",
+    "every", "each", "alternate", "alternating", "weekdays", "weekends", "workdays", "repeat", "repeats", "repeating", "recurring", "nightly",
     "twice", "thrice", "semiweekly", "semimonthly", *ADVERBS, *PLURAL_DAYS, *PLURAL_PERIODS, *BI_WORDS, *HALF_WORDS,
 }  # fmt: skip
 _PHRASES: Final = (
@@ -77,7 +77,7 @@ def recurring(cursor: Cursor, now: Now, *, alone: bool = False) -> Recurring:
         except_days, on_days, in_periods, times,
     )  # fmt: skip
     while not cursor.done:
-        if cursor.among((",", "only")):
+        if cursor.among((",", "only", "repeat", "repeats", "repeating", "recurring")):
             continue
         _refuse_second_rule(cursor, draft)
         if not any(clause(cursor, draft, now) for clause in clauses):
@@ -113,7 +113,7 @@ def _repeated_length(cursor: Cursor, draft: Draft) -> bool:
 def _head(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001 - clauses share one shape
     """Every 15 minutes, every other friday, every 2nd day, every monday and thursday, every 29 february, every day."""
     start = cursor.place
-    repeated = cursor.phrase("once every", "repeat every", "repeating every", "all")
+    repeated = cursor.phrase("once every", "all")
     if not repeated and not cursor.among(("every", "each")) and cursor.peek().text not in ("alternate", "alternating"):
         return False
     cursor.among(("single",))

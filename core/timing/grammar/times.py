@@ -248,7 +248,12 @@ def _written(cursor: Cursor, led: bool, announced: bool) -> Time | None:
         hour, minute, second = (*map(int, token.text.split(":")), 0)[:3]
         return _with_meridiem(cursor, hour, minute, second, 0, exact=True)
     token = cursor.take("decimal")
-    if token is not None and (cursor.peek().text in ("am", "pm") or led) and len(token.text.partition(".")[2]) == 2:
+    alone = len(cursor.tokens) == 1
+    if (
+        token is not None
+        and (cursor.peek().text in ("am", "pm") or led or alone)
+        and len(token.text.partition(".")[2]) == 2
+    ):
         hour, minute = map(int, token.text.split("."))
         return _with_meridiem(cursor, hour, minute, 0, 0, exact=True)
     token = cursor.take("number") if token is None else None

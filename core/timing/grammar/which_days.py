@@ -188,7 +188,7 @@ def weekday_span(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG00
     word = cursor.among(("from", "between"))
     first = named_weekday(cursor) if word else None
     joined = first is not None and cursor.among(
-        ("and",) if word == "between" else ("to", "through", "thru", "till", "-")
+        ("and",) if word == "between" else ("to", "through", "thru", "till", "until", "-")
     )
     last = named_weekday(cursor) if joined else None
     if first is None or last is None:
