@@ -120,6 +120,19 @@ async def test_a_reminder_comes_once_where_it_was_set(server: DiscordServer, app
 
 
 @pytest.mark.slow
+async def test_a_time_is_converted_into_other_zones(server: DiscordServer, app: Watched) -> None:
+    options = {"when": "2027-01-15 09:00", "from": "Central European Time", "to": "Tokyo, india, New York"}
+    shown = _words(await server.invoke("timezone convert", options))
+    assert "<t:1800000000:F>" in shown
+    assert "**Europe/Berlin**: Friday 15 January 2027, 09:00 (UTC+01:00)" in shown
+    assert "**Asia/Tokyo**: Friday 15 January 2027, 17:00 (UTC+09:00)" in shown
+    assert "**Asia/Kolkata**: Friday 15 January 2027, 13:30 (UTC+05:30)" in shown
+    assert "**America/New_York**: Friday 15 January 2027, 03:00 (UTC-05:00)" in shown
+    refused = _words(await server.invoke("timezone convert", {"when": "tomorrow at 9", "to": "CST"}))
+    assert "`to`: 'CST' is not one time zone; did you mean America/Chicago or Asia/Shanghai?" in refused
+
+
+@pytest.mark.slow
 async def test_a_snoozed_reminder_is_a_schedule_of_its_own(server: DiscordServer, app: Watched) -> None:
     await server.invoke("remind me", {"when": "in 1 second", "text": "tea"})
     await server.wait_messages(1, contains="tea")

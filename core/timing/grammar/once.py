@@ -147,7 +147,7 @@ def _length_or_time(cursor: Cursor, now: Now, span: Length) -> Said:
     """17h30 is half past five in some countries, and a length of time in others; 1h30 is a length."""
     moments = [_real_time(now, span.seconds)]
     hour, _, minute = cursor.tokens
-    if minute.kind == "number" and 12 < hour.number < 24 and minute.number < 60:
+    if hour.kind == minute.kind == "number" and 12 < hour.number < 24 and minute.number < 60:
         moments.append(_coming(now, hour.number * 3600 + minute.number * 60))
     written = "".join(token.text for token in cursor.tokens)
     return Said(

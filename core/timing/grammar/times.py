@@ -124,7 +124,8 @@ def _part(cursor: Cursor, before: str | None) -> tuple[int, str] | None:
         cursor.place += 1
         return (amount + _ONE // 2 if cursor.phrase("and a half") else amount), unit
     if amount is not None and before == "hour" and cursor.place == start + 1 and cursor.tokens[start].kind == "number":
-        short = cursor.tokens[start - 1].text == "h"
+        whole = start > 1 and cursor.tokens[start - 2].kind == "number"
+        short = whole and cursor.tokens[start - 1].text == "h"
         if short or (cursor.done and cursor.tokens[start].number < 60):
             return amount, "minute"
     cursor.place = start
