@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.timing.compile import compile_rule
+from core.timing.compile import BadTrigger, compile_rule
 from core.timing.reading import LONGEST, Reading, Unreadable, read
 from core.timing.zones import BadZone
 from schedule_zero.instant import parse, to_datetime
@@ -183,3 +183,30 @@ def test_what_cannot_be_followed_is_refused_with_a_sentence(text: str, sentence:
 def test_an_unknown_zone_is_refused() -> None:
     with pytest.raises(BadZone):
         read("tomorrow", now=NOW, timezone="Europe/Atlantis")
+
+
+def test_what_is_unclear_in_more_ways_than_two_is_asked_about_without_offers() -> None:
+    unclear = "biweekly on monday and thursday until june at 8 and 10pm"
+    assert "until June can be" in refused(unclear).message
+    assert refused(unclear).readings == ()
+    assert len(refused("biweekly on monday and thursday at 8 and 10pm").readings) == 3
+
+
+def test_a_single_time_in_a_gap_says_where_it_goes_or_is_refused_under_literal() -> None:
+    trigger = understood("2027-03-28 02:30").trigger
+    rule = compile_rule(trigger, timezone=BERLIN, anchor=NOW)
+    due = rule.next_after(NOW)
+    assert due == parse("2027-03-28T03:00:00+02:00")
+    assert rule.notes(due, None) == ("02:30 does not exist on 2027-03-28; fires at 03:00",)
+    with pytest.raises(BadTrigger, match="does not exist in Europe/Berlin: the clocks jump over it"):
+        compile_rule(trigger, timezone=BERLIN, anchor=NOW, dst="literal")
+
+
+def test_two_readings_come_with_their_instants() -> None:
+    friday, thursday = parse("2026-11-20T08:00:00+01:00"), parse("2026-11-19T10:00:00+01:00")
+    for text, now in (
+        ("at 9", NOW), ("03/04", NOW), ("next friday", thursday), ("friday", friday), ("midnight tomorrow", NOW),
+        ("12", NOW), ("biweekly", NOW),
+    ):  # fmt: skip
+        readings = refused(text, now).readings
+        assert len({tuple(fires(reading, 2, now)) for reading in readings}) == 2, text

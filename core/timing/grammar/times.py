@@ -124,9 +124,9 @@ def _part(cursor: Cursor, before: str | None) -> tuple[int, str] | None:
         cursor.place += 1
         return (amount + _ONE // 2 if cursor.phrase("and a half") else amount), unit
     if amount is not None and before == "hour" and cursor.place == start + 1 and cursor.tokens[start].kind == "number":
-        whole = start > 1 and cursor.tokens[start - 2].kind == "number"
-        short = whole and cursor.tokens[start - 1].text == "h"
-        if short or (cursor.done and cursor.tokens[start].number < 60):
+        short = cursor.tokens[start - 1].text == "h"
+        broken = start > 1 and cursor.tokens[start - 2].kind == "decimal"
+        if not broken and (short or (cursor.done and cursor.tokens[start].number < 60)):
             return amount, "minute"
     cursor.place = start
     return None
