@@ -21,12 +21,6 @@ def understood(text: str, now: int = NOW, zone: str = BERLIN, *, hour24: bool = 
     return read(text, now=now, timezone=zone, hour24=hour24)
 
 
-def refused(text: str, now: int = NOW, zone: str = BERLIN) -> Unreadable:
-    with pytest.raises(Unreadable) as caught:
-        read(text, now=now, timezone=zone)
-    return caught.value
-
-
 def fires(reading: Reading, n: int = 3, now: int = NOW) -> list[str]:
     """The next due times in Berlin, as ``YYYY-MM-DD HH:MM``."""
     rule = compile_rule(
