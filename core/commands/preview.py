@@ -11,6 +11,7 @@ import msgspec
 from core.commands.explain import WrongInput
 from core.commands.output import say_json
 from core.timing.compile import compile_rule
+from core.timing.hashed import drawn
 from core.timing.preview import preview
 from core.timing.reading import Reading, Unreadable, read
 from core.timing.rule import Rule
@@ -20,6 +21,9 @@ from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.trigger import Trigger
 
 _DEFAULT_TIME: Final = "09:00"  # what a day without a time of day means, unless a guild has set another
+
+
+_NO_GUILD: Final = ""
 
 
 class Preview(msgspec.Struct):
@@ -41,7 +45,7 @@ def show(text: str, *, timezone: str, count: int, after: str | None, dst: str, a
     now = _instant(after)
     try:
         name = zone(timezone).key
-        reading = read(text, now=now, timezone=name, default_time=_DEFAULT_TIME, hour24=True)
+        reading = read(drawn(text, _NO_GUILD), now=now, timezone=name, default_time=_DEFAULT_TIME, hour24=True)
         rule = _rule(reading, name, now, dst)
     except Unreadable as error:
         offers = tuple(_offer(each, timezone, now, dst) for each in error.readings)

@@ -16,6 +16,7 @@ from core.timing import preview as previews
 from core.timing.combine import combine, started
 from core.timing.compile import compile_rule, month_end_of
 from core.timing.exceptions import Exceptions, excepted
+from core.timing.hashed import drawn, is_hashed, resolve_hashed
 from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.rule import EARLIEST, LATEST, Rule
 from core.timing.say import say
@@ -25,7 +26,7 @@ from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
 from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestTimes, SuggestZones
 from schedule_zero.schedule import MonthEnd, Policy
-from schedule_zero.trigger import DateTrigger, TextTrigger, Trigger
+from schedule_zero.trigger import CronTrigger, DateTrigger, TextTrigger, Trigger
 from schedule_zero.views import (
     Fire,
     GuildSettings,
@@ -56,12 +57,15 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
     Raises:
         Invalid: the text cannot be read, with the readings it could have.
     """
-    if not isinstance(trigger, TextTrigger):
-        return Understood(trigger, None, month_end_of(trigger))
     try:
+        if isinstance(trigger, CronTrigger) and is_hashed(trigger.expression):
+            expression = resolve_hashed(trigger.expression, settings.guild_id)
+            trigger = msgspec.structs.replace(trigger, expression=expression)
+        if not isinstance(trigger, TextTrigger):
+            return Understood(trigger, None, month_end_of(trigger))
         reading = read(
-            trigger.text, now=now, timezone=trigger.timezone or timezone, default_time=settings.default_time,
-            hour24=settings.hour24,
+            drawn(trigger.text, settings.guild_id), now=now, timezone=trigger.timezone or timezone,
+            default_time=settings.default_time, hour24=settings.hour24,
         )  # fmt: skip
     except Unreadable as error:
         raise unreadable(error, "trigger.text", now, timezone) from None
@@ -187,7 +191,9 @@ class Times:
         """What a trigger would do, without saving anything."""
         now = instant_in(request.after, "after", self._desk.clock.now())
         timezone = zone_name(request.timezone, "timezone")
-        settings = GuildSettings(guild_id="")
+        if request.guild_id is not None:
+            access.require_guild(actor, request.guild_id, change=False)
+        settings = await self._desk.guild_settings(request.guild_id)
         understood = trigger_of(request.trigger, now=now, timezone=timezone, settings=settings)
         policy = policy_for(request.policy, understood.trigger, understood.month_end)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
@@ -203,9 +209,7 @@ class Times:
 
     async def _excepted(self, request: PreviewTrigger, rule: Rule, actor: Actor, now: int) -> Rule:
         """A rule with the calendar and the hours it is asked about with, and the blackouts of its guild."""
-        if request.guild_id is not None:
-            access.require_guild(actor, request.guild_id, change=False)
-        elif request.calendar is None and request.active_hours is None:
+        if request.guild_id is None and request.calendar is None and request.active_hours is None:
             return rule
         closings, mistakes = await self._desk.closings(request.guild_id), Mistakes()
         calendar = calendar_for(request.calendar, closings, mistakes)
@@ -275,12 +279,12 @@ def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settin
     field = "when"
     try:
         if not repeat:
-            return read(when, **options)
+            return read(drawn(when, settings.guild_id), **options)
         start = read(when, **options) if when.strip() else None
         field = "repeat"
         if start is None:
-            return read_repeat(repeat, **options)
-        return combine(start, _read_rule(repeat, start, options))
+            return read_repeat(drawn(repeat, settings.guild_id), **options)
+        return combine(start, _read_rule(drawn(repeat, settings.guild_id), start, options))
     except Unreadable as error:
         raise unreadable(error, field, now, timezone) from None
     except ValueError as error:

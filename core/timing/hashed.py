@@ -16,6 +16,10 @@ from core.timing.cron_field import NAMES
 from core.timing.rule import BadPattern
 
 _TERM: Final = re.compile(r"H(?:\(([0-9]{1,2})-([0-9]{1,2})\))?(?:/([0-9]{1,3}))?", re.IGNORECASE)
+_PART: Final = re.compile(
+    r"(?:[\d*/,\-#?()]|L|W|H|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+",
+    re.IGNORECASE,
+)
 _RANGES: Final = {
     Field.SECOND: (0, 59),
     Field.MINUTE: (0, 59),
@@ -25,6 +29,21 @@ _RANGES: Final = {
     Field.DOW: (0, 6),
 }
 _WIDEST: Final = {**_RANGES, Field.DAY: (1, 31)}
+
+
+def is_hashed(text: str) -> bool:
+    """Whether a text is a cron expression with an ``H``, right or wrong."""
+    parts = text.split()
+    return (
+        len(parts) in (5, 6)
+        and all(map(_PART.fullmatch, parts))
+        and any(term[:1] in ("H", "h") for part in parts for term in part.split(","))
+    )
+
+
+def drawn(text: str, seed: str) -> str:
+    """A text about time, its ``H`` drawn where it is a cron expression that has one. Raises BadPattern."""
+    return resolve_hashed(text, seed) if is_hashed(text) else text
 
 
 def resolve_hashed(expression: str, seed: str) -> str:

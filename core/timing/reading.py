@@ -22,6 +22,7 @@ from core.timing.grammar.plain import plain
 from core.timing.grammar.recurring import recurring, recurs
 from core.timing.grammar.tokens import Cursor, NotUnderstood, Refused, tidied, tokens_of
 from core.timing.grammar.written import written
+from core.timing.hashed import is_hashed
 from core.timing.offers import completions, repeat_completions
 from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rrule import RRulePattern
@@ -37,7 +38,6 @@ LONGEST: Final = 200
 _MOST_OFFERED: Final = 3
 _EXAMPLES: Final = "'tomorrow at 17:00', 'in 2 hours' or 'every weekday at 9'"
 _DEFAULT_TIME: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
-_HASHED: Final = re.compile(r"^(?:\S+ )?H(?:[(/]\S*)? (?:\S+ ){0,4}\*(?: \S+){0,2}$", re.IGNORECASE)
 _RULE: Final = re.compile(r"^(?:freq=|(?:rrule|dtstart|rdate|exdate)[;:])", re.IGNORECASE)
 _CRON_FIELD: Final = re.compile(
     r"^(?=.*[^-])(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$",
@@ -117,7 +117,7 @@ class _Reader:
         fields = text.split()
         looks = all(_CRON_FIELD.match(part) for part in fields) and not fields[0][:1].isalpha()
         named = text.startswith("@") and text[1:2].isalpha()
-        if _HASHED.match(text) or named or (looks and (len(fields) in (5, 6) or "*" in text)):
+        if is_hashed(text) or named or (looks and (len(fields) in (5, 6) or "*" in text)):
             return self._reading(text, CronTrigger(expression=" ".join(fields), timezone=self._where.key), formal=True)
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from schedule_zero.errors import Invalid
@@ -123,3 +124,21 @@ async def test_a_month_end_of_null_is_the_triggers_own(house: House) -> None:
         made = spec(trigger)
         made.policy = {"month_end": None}
         assert (await house.client.create_schedule(made)).policy.month_end == month_end
+
+
+async def test_a_hashed_minute_is_drawn_once_for_a_server_and_shown_before_it_is_saved(house: House) -> None:
+    hashed = CronTrigger(expression="H H(1-5) * * *")
+    shown = await house.client.preview(hashed, guild_id="1", n=5)
+    saved = await house.schedule(hashed)
+    assert isinstance(saved.trigger, CronTrigger)
+    minute, hour, *_ = saved.trigger.expression.split()
+    assert int(minute) in range(60)
+    assert int(hour) in range(1, 6)
+    assert shown.trigger == saved.trigger
+    assert [fire.local for fire in shown.fires] == list(saved.next_fire_times)
+    typed = await house.client.read_time("H H(1-5) * * *", guild_id="1")
+    assert msgspec.structs.replace(typed.trigger, timezone=None) == saved.trigger
+    others = {(await house.schedule(hashed, guild_id=str(guild))).words for guild in range(2, 12)}
+    assert len(others) > 5
+    with pytest.raises(Invalid, match="the range in 'H\\(5-99\\)'"):
+        await house.schedule(CronTrigger(expression="H(5-99) * * * *"))
