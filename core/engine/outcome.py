@@ -1,8 +1,8 @@
 """Outcome: what an answer makes of its run. Pure; ``settle`` carries it out.
 
 The rules are those of semantics section 2: lasting causes end the run, passing ones are tried again, at most once is
-never tried again. Attempts that our own crash took do not count, and neither do those that ended with a handler asking
-for later; only crashes in a row have an end.
+never tried again. Attempts that our own crash took do not count, and neither do those that a handler handed back because
+it was stopped itself, or that ended with it asking for later; only crashes in a row have an end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from schedule_zero.run import Cause, RunState
 CRASH_CAP: Final = 20
 # The word of a handler that cannot know whether its work was done, and must not do it again (semantics, section 5).
 UNKNOWN_FATE: Final = "unknown"
+HANDED_BACK: Final = "its handler was stopped before it was done"
 ASKED_QUICKLY: Final = 10
 LONGEST_DELAY_S: Final = 366 * 86_400.0
 
@@ -59,8 +60,9 @@ def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
     if flight.stopping == "timed_out":
         return _again(flight, now, ended=RunState.TIMED_OUT, outcome="timed_out", cause=Cause.PASSING,
                       reason="timed_out", error=f"took longer than {flight.order.timeout_s:g} s")  # fmt: skip
-    if answer.kind == "cancelled":
-        return vanish(flight, now, ours=True)
+    if answer.kind == "cancelled":  # nobody here asked for it
+        return _again(flight, now, ended=RunState.FAILED, outcome="cancelled", cause=Cause.PASSING, reason="lost",
+                      error=HANDED_BACK, asked_s=0.0)  # fmt: skip
     if answer.cause is Cause.LASTING and reason_in(answer.error) == UNKNOWN_FATE:
         return Outcome(
             state=RunState.FAILED, outcome="failed", cause=Cause.UNKNOWN, reason=UNKNOWN_FATE, error=answer.error,
@@ -79,7 +81,7 @@ def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
     """The outcome of an attempt nobody will answer.
 
     Args:
-        ours: our own process went down or handed it back; else its lease ran out.
+        ours: our own process went down with it; else its lease ran out.
         before: how many attempts in a row nobody had answered before this one (``unanswered``).
     """
     return _again(flight, now, ended=RunState.FAILED, outcome="lost", cause=Cause.PASSING, reason="lost",

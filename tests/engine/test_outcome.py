@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.outcome import CRASH_CAP, backoff, conclude, reason_in, unanswered, vanish
+from core.engine.outcome import CRASH_CAP, HANDED_BACK, backoff, conclude, reason_in, unanswered, vanish
 from core.engine.plan import terms_of
 from core.engine.ports import Answer
 from core.ledger.rows import AttemptRow
@@ -109,6 +109,14 @@ def test_a_time_out_is_tried_again_and_then_ends_as_timed_out() -> None:
     gone = Answer(run_id="run_1", attempt=1, instance="echo@1", kind="cancelled")
     assert conclude(flight(stopping="timed_out"), gone, T0).state is RunState.WAITING
     assert conclude(flight(stopping="timed_out", attempt=3), gone, T0).state is RunState.TIMED_OUT
+
+
+def test_what_its_handler_stopped_by_itself_is_handed_back_and_not_counted() -> None:
+    gone = Answer(run_id="run_1", attempt=3, instance="echo@1", kind="cancelled")
+    back = conclude(flight(attempt=3), gone, T0)
+    assert (back.state, back.outcome, back.error, back.lost) == (RunState.WAITING, "cancelled", HANDED_BACK, 1)
+    once = conclude(flight(at_most_once=True), gone, T0)
+    assert (once.state, once.reason, once.error) == (RunState.FAILED, "lost", HANDED_BACK)
 
 
 def test_a_cancelled_run_that_succeeds_after_all_has_succeeded() -> None:

@@ -99,6 +99,30 @@ async def test_a_handler_says_which_runs_it_cancels_at_its_end(door: Door, caplo
     assert f"run {run.id} is cancelled: it did not end within 0.01 s of being told to stop" in caplog.text
 
 
+async def test_what_a_handler_cancels_at_its_end_is_handed_back_and_its_attempt_says_so(door: Door) -> None:
+    worker, hands = await door.come()
+    gate = asyncio.Event()
+
+    async def deed(ctx: Any, n: int) -> None:
+        await gate.wait()
+
+    hands.deed = deed
+    schedule = await door.house.schedule(handler="far", policy={"retry": {"max_attempts": 1}})
+    run = await door.house.run_now(schedule)
+    async with asyncio.timeout(10):
+        await hands.begun.get()
+    await worker.drain(0.01)
+    await door.house.heard("run.waiting")
+    seen = await door.house.client.get_run(run.id)
+    assert seen.state is RunState.WAITING
+    gate.set()
+    _, again = await door.come()
+    done = await door.house.ended(run.id)
+    assert (done.state, done.attempt, len(again.calls)) == (RunState.SUCCEEDED, 2, 1)
+    assert [each.outcome for each in done.attempts] == ["cancelled", "succeeded"]
+    assert done.attempts[0].error == "its handler was stopped before it was done"
+
+
 async def test_a_handler_says_once_that_its_core_is_silent(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     worker, _ = await door.come()
     worker._beat_s = 0.01
