@@ -205,7 +205,12 @@ class InstanceView(msgspec.Struct, kw_only=True):
 
 
 class HandlerView(msgspec.Struct, kw_only=True):
-    """A handler: who serves it, what it can do, and how that went. ``healthy``: one of its processes takes work."""
+    """A handler: who serves it, what it can do, and how that went.
+
+    Attributes:
+        healthy: one of its processes takes work.
+        absent_since: when the last of its processes went, where there is none and that is known.
+    """
 
     name: str
     healthy: bool
@@ -214,14 +219,17 @@ class HandlerView(msgspec.Struct, kw_only=True):
     instances: tuple[InstanceView, ...]
     methods: tuple[MethodView, ...]
     record: RecordView
+    absent_since: str | None = None
 
     @property
     def standing(self) -> str:
         """How it is, in words. Work goes to one that is unhealthy all the same, as long as a process can take any."""
         if not self.instances:
-            return "nobody is there"
+            return f"nobody is there since {self.absent_since}" if self.absent_since else "nobody is there"
         if self.healthy:
             return "healthy"
+        if all(each.draining for each in self.instances):
+            return "draining"
         able = any(each.available and not each.draining for each in self.instances)
         return "unhealthy" if able else "takes no work"
 

@@ -18,11 +18,13 @@ _KIND: Final = "handler"
 
 
 class Acquaintance(msgspec.Struct, frozen=True, kw_only=True):
-    """A handler that was here, in the service of one guild or of all."""
+    """A handler that was here, in the service of one guild or of all. ``left``: when its last process went, microseconds
+    since the epoch; None while one is here, and when the core went first."""
 
     handler: str
     guild_id: str | None
     methods: tuple[MethodInfo, ...]
+    left: int | None = None
 
     @property
     def key(self) -> str:

@@ -281,6 +281,7 @@ class Dispatcher:
             sent=now, lease_s=LEASE_S, lease_until=monotonic + LEASE_S, timeout_at=monotonic + timeout_s,
             revision=schedule.revision, failures=schedule.failures, lost=place.lost,
             at_most_once=_at_most_once(terms, info is not None and info.at_most_once),
+            confined=self._fleet.is_confined(item.instance, place.handler, place.guild_id),
         )  # fmt: skip
 
 

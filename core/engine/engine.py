@@ -99,9 +99,11 @@ class Engine:
             ticks_first=partial(self.tick.caught_up, pace.ticks_first_s), consequences=self, membership=membership,
         )  # fmt: skip
         self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
+        self.herald = Herald(ledger)
+        self.reception = Reception(clock=clock, fleet=self.fleet, herald=self.herald)
         self.janitor = Janitor(
             clock=clock, ledger=ledger, terms=self.book.terms, ids=self.ids, retention=retention or Retention(),
-            turn_s=pace.janitor_s, changed=self.schedules_changed, territory=self.territory,
+            turn_s=pace.janitor_s, changed=self.schedules_changed, reception=self.reception, territory=self.territory,
         )  # fmt: skip
         self.estate = Estate(
             ledger=ledger, territory=self.territory, flights=self.flights, room=self.room, tick=self.tick,
@@ -110,9 +112,7 @@ class Engine:
         self.cluster = None if membership is None else Cluster(
             clock=clock, ledger=ledger, membership=membership, territory=self.territory, estate=self.estate
         )  # fmt: skip
-        self.herald = Herald(ledger)
         self.tally = Tally()
-        self.reception = Reception(clock=clock, fleet=self.fleet, herald=self.herald)
         self.health = Health(
             clock=clock, fleet=self.fleet, tally=self.tally, check_interval_s=check_interval_s, telling=self.reception
         )
@@ -386,7 +386,9 @@ class Engine:
 
     def count(self, flight: Flight) -> None:
         """An attempt that was under way already takes its room."""
-        self.governor.restore_running(flight.order.guild_id, _method(flight), flight.instance)
+        order = flight.order
+        flight.confined = self.fleet.is_confined(flight.instance, order.handler, order.guild_id)
+        self.governor.restore_running(order.guild_id, _method(flight), flight.instance)
         self.fleet.had(flight.instance)
 
     def _recovery(self) -> Recovery:

@@ -74,9 +74,17 @@ class Fleet:
             self._absent[handler] = None
         forgotten = list(islice(self._absent, max(0, len(self._absent) - ABSENT_KEPT)))
         for name in forgotten:
-            for kept in (self._absent, self._instances, self._left, self._bound):
-                kept.pop(name, None)
+            self.forget(name)
         return forgotten
+
+    def forget(self, handler: str) -> None:
+        """A handler that nobody serves was never here."""
+        for kept in (self._absent, self._instances, self._left, self._bound):
+            kept.pop(handler, None)
+
+    def absent(self) -> list[str]:
+        """The handlers that nobody serves, those first that are away longest."""
+        return list(self._absent)
 
     def _look_who_is_bound(self, handler: str) -> None:
         """Note the guilds that instances of a handler work for, if not all do for all. Of who went it stays known."""
@@ -147,6 +155,13 @@ class Fleet:
         """Whether instances of it work for one guild only, so that guilds wait for different ones."""
         return handler in self._bound
 
+    def is_confined(self, name: str, handler: str, guild_id: str | None) -> bool:
+        """Whether an instance that has a run of this guild works for no other. Of one that is not here, as far as is known."""
+        if handler not in self._bound:
+            return False
+        instance = self._instances.get(handler, {}).get(name)
+        return guild_id in self._bound[handler] if instance is None else instance.guild_id is not None
+
     def exists_for(self, handler: str, guild_id: str | None) -> bool:
         """Whether a handler is one that this guild may know of."""
         bound = self._bound.get(handler)
@@ -155,6 +170,10 @@ class Fleet:
     def handlers(self) -> dict[str, list[Instance]]:
         """Every handler by name, with its instances; one that went has none."""
         return {name: list(pool.values()) for name, pool in sorted(self._instances.items())}
+
+    def instances(self, handler: str) -> list[Instance]:
+        """Who serves a handler."""
+        return list(self._instances.get(handler, {}).values())
 
     def all_methods(self, handler: str) -> Methods:
         """What a handler declares, or declared before it went. Where instances differ, the one that came last counts."""

@@ -26,6 +26,7 @@ class Flight(msgspec.Struct):
         timeout_at: when the attempt has taken too long.
         stopping: why it was asked to stop (``timed_out`` or ``cancelled``), and ``stop_by``: when patience ends.
         at_most_once: a lost attempt is not tried again.
+        confined: who has it works for the run's guild alone.
         lost: attempts so far that do not count against ``max_attempts``.
         started: the handler said that it began; ``running``: and the ledger has it so.
         inherited: it was given out by another process than this one, so how long it takes is not known here.
@@ -46,6 +47,7 @@ class Flight(msgspec.Struct):
     failures: int
     lost: int
     at_most_once: bool = False
+    confined: bool = False
     started: bool = False
     running: bool = False
     stopping: str | None = None

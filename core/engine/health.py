@@ -39,7 +39,7 @@ class Health:
         self._tally = tally
         self._interval_s = max(check_interval_s, SHORTEST_S)
         self._telling = telling
-        self._failing: dict[str, str] = {}
+        self._failing: dict[tuple[str, str | None], str] = {}
         self._looked = self._check_at = clock.monotonic()
 
     async def run(self) -> None:
@@ -59,7 +59,7 @@ class Health:
             self._failing = self._which_fail(now)
         for instances in self._fleet.handlers().values():
             for instance in instances:
-                self._judge(instance, self._silence(instance, now) or self._failing.get(instance.handler))
+                self._judge(instance, self._silence(instance, now) or self._failing.get(_scope(instance)))
 
     def _judge(self, instance: Instance, words: str | None) -> None:
         before, instance.ailing = instance.ailing, words
@@ -72,13 +72,22 @@ class Health:
         heard = self._fleet.heard(instance.name)
         return "its beats stopped" if heard is not None and now - heard > SILENT_S else None
 
-    def _which_fail(self, now: float) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for handler in self._fleet.handlers():
-            words = failing(self._tally.lately(handler, self._fleet.all_methods(handler), now))
-            if words is not None:
-                found[handler] = words
-        return found
+    def _which_fail(self, now: float) -> dict[tuple[str, str | None], str]:
+        """Why handlers are failing: those for all guilds by their name, those for one by that guild besides."""
+        methods: dict[tuple[str, str | None], set[str]] = {}
+        for instances in self._fleet.handlers().values():
+            for instance in instances:
+                methods.setdefault(_scope(instance), set()).update(instance.methods)
+        lately = {
+            (handler, guild_id): self._tally.lately(handler, names, now, (guild_id,))
+            for (handler, guild_id), names in methods.items()
+        }
+        return {scope: words for scope, each in lately.items() if (words := failing(each)) is not None}
+
+
+def _scope(instance: Instance) -> tuple[str, str | None]:
+    """Whose attempts an instance is judged by."""
+    return instance.handler, instance.guild_id
 
 
 def failing(lately: Slice) -> str | None:

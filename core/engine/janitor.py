@@ -1,4 +1,4 @@
-"""The janitor: what time alone makes necessary. Paused schedules resume, old rows go."""
+"""The janitor: what time alone makes necessary. Paused schedules resume, old rows go, and so do handlers long gone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 from core.engine.admit import Decision, events_of, missed_row
 from core.engine.plan import Plan, TermsBook, rule_of
 from core.engine.ports import Clock
+from core.engine.reception import Reception
 from core.engine.territory import Territory
 from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import Advance, EventRow, RunRow, ScheduleRow
@@ -28,12 +29,13 @@ PAGE: Final = 1000
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long what is over is kept, in microseconds."""
+    """How long what is over is kept, in microseconds. ``handlers``: those that nobody serves and no schedule names."""
 
     runs: int = 30 * DAY
     events: int = 30 * DAY
     audit: int = 365 * DAY
     deleted: int = DAY
+    handlers: int = 7 * DAY
 
 
 class Resumption(msgspec.Struct):
@@ -52,7 +54,7 @@ class Janitor:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, terms: TermsBook, ids: IdMaker, retention: Retention, turn_s: float,
-        changed: Changed, territory: Territory | None = None,
+        changed: Changed, reception: Reception, territory: Territory | None = None,
     ) -> None:  # fmt: skip
         self._territory = Territory() if territory is None else territory
         self._clock = clock
@@ -62,6 +64,7 @@ class Janitor:
         self._retention = retention
         self._turn_s = turn_s
         self._changed = changed
+        self._reception = reception
         self._began = clock.monotonic()
 
     async def run(self) -> None:
@@ -71,8 +74,10 @@ class Janitor:
             try:
                 await self.resume_due()
                 now = self._clock.monotonic()
-                if (swept_at is None or now - swept_at >= SWEEP_S) and self._territory.owns(None):  # one core sweeps
-                    await self.sweep()
+                if swept_at is None or now - swept_at >= SWEEP_S:
+                    await self.forget_handlers()  # every core those that it knows
+                    if self._territory.owns(None):  # one core sweeps
+                        await self.sweep()
                     swept_at = now
             except StoreError as error:
                 log.warning("the store refused; trying again later", error=str(error))
@@ -113,6 +118,13 @@ class Janitor:
         last = row.last_due if swallowed is None else swallowed[1]
         end = Decision(Advance(row.id, row.revision, now, None, last or now, row.fired, "done"), runs)
         return Resumption(msgspec.structs.replace(fresh, last_due=last), runs, [resumed, *events_of(end, row, now)])
+
+    async def forget_handlers(self) -> None:
+        """Forget the handlers that are gone for good, as it seems: a schedule that names one is a reason to wait for it."""
+        gone = self._reception.long_gone(self._clock.now() - self._retention.handlers)
+        if gone:
+            wanted = await self._ledger.reader.schedules.handlers()
+            self._reception.forget(handler for handler in gone if handler not in wanted)
 
     async def sweep(self) -> None:
         """Remove what is older than its retention, page by page so that nobody waits long."""

@@ -1,12 +1,15 @@
 """The tally: how the attempts of each method went lately, and how long they took.
 
+A handler that works for one guild alone is counted apart from others of its name: neither is judged by what the other
+does, and no guild sees another's.
+
 Time is cut into slices of a minute, and the newest ten are the window. A slice counts run times in classes, four to a
 doubling, so it stays small whatever runs, and a quantile read from it is right to within a tenth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from math import log2
 from typing import Final
 
@@ -24,6 +27,9 @@ SUCCEEDED, FAILED, LOST = 0, 1, 2
 _KINDS: Final = {"succeeded": SUCCEEDED, "lost": LOST, "cancelled": None}
 _CLASSES: Final = 4  # to a doubling
 _SHIFT: Final = 80  # no class is below zero: 2 ** (-80 / 4) is less than the shortest time
+
+Whose = Collection[str | None] | None
+"""Only what was done by handlers of these guilds alone, or, where None is among them, of all; None: everything."""
 
 
 class Slice(msgspec.Struct):
@@ -83,7 +89,8 @@ class Tally:
     """Counts the ends of attempts. ``note`` is on the way of every run; reading is for whoever asks."""
 
     def __init__(self) -> None:
-        self._records: dict[tuple[str, str], _Record] = {}
+        self._records: dict[tuple[str, str], dict[str | None, _Record]] = {}
+        self._count = 0
 
     def note(self, flight: Flight, outcome: Outcome, took_s: float | None, now: float) -> None:
         """An attempt ended. One that was put off, handed back or called off says nothing of its method.
@@ -96,7 +103,11 @@ class Tally:
         if kind is None or outcome.lost != flight.lost:
             return
         order, number = flight.order, now // SLICE_S
-        record = self._records.get((order.handler, order.method)) or self._new(order.handler, order.method, number)
+        guild_id = order.guild_id if flight.confined else None
+        records = self._records.get((order.handler, order.method))
+        record = None if records is None else records.get(guild_id)
+        if record is None:
+            record = self._new(order.handler, order.method, guild_id, number)
         if record is None:
             return
         current = record.current if record.current.number == number else record.turn(number)
@@ -105,25 +116,32 @@ class Tally:
             times, place = current.times, int(log2(took_s + SHORTEST_S) * _CLASSES + _SHIFT)
             times[place] = times.get(place, 0) + 1
 
-    def lately(self, handler: str, methods: Iterable[str], now: float) -> Slice:
+    def lately(self, handler: str, methods: Iterable[str], now: float, whose: Whose = None) -> Slice:
         """What these methods of a handler did within the window, added up."""
         found, oldest = Slice(), now // SLICE_S - SLICES
         for method in methods:
-            record = self._records.get((handler, method))
-            for each in () if record is None else record.slices:
-                if each.number > oldest:
-                    found.add(each)
+            for record in self._of(handler, method, whose):
+                for each in record.slices:
+                    if each.number > oldest:
+                        found.add(each)
         return found
 
-    def total(self, handler: str, method: str) -> list[int]:
+    def total(self, handler: str, method: str, whose: Whose = None) -> list[int]:
         """How many attempts of a method succeeded, failed and were lost since the start."""
-        total, record = Slice(), self._records.get((handler, method))
-        for each in () if record is None else (record.past, *record.slices):
-            total.count(each)
+        total = Slice()
+        for record in self._of(handler, method, whose):
+            for each in (record.past, *record.slices):
+                total.count(each)
         return total.counts
 
-    def _new(self, handler: str, method: str, number: float) -> _Record | None:
-        if len(self._records) >= MOST_METHODS:  # more than any house has: what is too much is not counted
+    def _of(self, handler: str, method: str, whose: Whose) -> Iterator[_Record]:
+        for guild_id, record in self._records.get((handler, method), {}).items():
+            if whose is None or guild_id in whose:
+                yield record
+
+    def _new(self, handler: str, method: str, guild_id: str | None, number: float) -> _Record | None:
+        if self._count >= MOST_METHODS:  # more than any house has: what is too much is not counted
             return None
-        record = self._records[handler, method] = _Record(number)
+        self._count += 1
+        record = self._records.setdefault((handler, method), {})[guild_id] = _Record(number)
         return record

@@ -121,6 +121,10 @@ class ScheduleReads(Protocol):
         """How many schedules are active."""
         ...
 
+    async def handlers(self) -> set[str]:
+        """The handlers of those that are neither done nor deleted."""
+        ...
+
 
 class ScheduleWrites(ScheduleReads, Protocol):
     """Changing schedules."""

@@ -103,6 +103,7 @@ _COUNT_OWNED_WITH: Final[Query[int]] = Query(
     "key",
     "value",
 )
+_HANDLERS: Final[Query[str]] = Query(select(schedules.c.handler).where(_LIVE).distinct(), str)
 _TOTAL: Final[Query[int]] = Query(select(func.count()).select_from(standings).where(_ACTIVE), int)
 
 
@@ -168,6 +169,10 @@ class Schedules:
     async def total(self) -> int:
         """How many schedules are active."""
         return (await self._reading.fetch(_TOTAL))[0]
+
+    async def handlers(self) -> set[str]:
+        """The handlers of live schedules."""
+        return set(await self._reading.fetch(_HANDLERS))
 
 
 def _only(rows: list[ScheduleRow]) -> ScheduleRow | None:

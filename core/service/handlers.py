@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from core.engine.ports import Instance
-from core.engine.tally import FAILED, LOST, SUCCEEDED, WINDOW_S
+from core.engine.tally import FAILED, LOST, SUCCEEDED, WINDOW_S, Whose
 from core.fields import nearest
 from core.ledger.port import Transaction
 from core.ledger.rows import AuditRow
@@ -111,18 +111,24 @@ class Handlers:
             msgspec.structs.replace(each, draining=draining.get(each.name, each.draining))
             for each in self._fleet.handlers()[name]
         ]
+        whose: Whose = None
         if access.runs_service(actor):
             methods = self._fleet.all_methods(name)
         else:
+            whose = (None, actor.guild_id)
             instances = [each for each in instances if each.works_for(actor.guild_id)]
             methods = self._fleet.methods(name, actor.guild_id)
         return HandlerView(
             name=name, healthy=any(_takes_work(each) for each in instances),
             in_flight=sum(each.in_flight for each in instances), credit=sum(each.credit for each in instances),
             instances=tuple(self._instance(each) for each in instances),
-            methods=tuple(self._method(name, methods[method]) for method in sorted(methods)),
-            record=self._record(name, methods),
+            methods=tuple(self._method(name, methods[method], whose) for method in sorted(methods)),
+            record=self._record(name, methods, whose), absent_since=self._absent_since(name, whose, instances),
         )  # fmt: skip
+
+    def _absent_since(self, name: str, whose: Whose, instances: Sequence[Instance]) -> str | None:
+        left = None if instances else self._desk.engine.reception.left_at(name, whose)
+        return None if left is None else spell(left)
 
     def _instance(self, instance: Instance) -> InstanceView:
         heard = self._fleet.heard(instance.name)
@@ -135,17 +141,18 @@ class Handlers:
             trouble=instance.ailing,
         )  # fmt: skip
 
-    def _method(self, handler: str, info: MethodInfo) -> MethodView:
-        total = self._desk.engine.tally.total(handler, info.name)
+    def _method(self, handler: str, info: MethodInfo, whose: Whose) -> MethodView:
+        total = self._desk.engine.tally.total(handler, info.name, whose)
         return MethodView(
             name=info.name, doc=info.doc,
             timeout=None if info.timeout is None else spell_duration(int(info.timeout * SECOND)),
-            at_most_once=info.at_most_once, schema=info.schema, record=self._record(handler, (info.name,)),
+            at_most_once=info.at_most_once, schema=info.schema,
+            record=self._record(handler, (info.name,), whose),
             total=Counts(succeeded=total[SUCCEEDED], failed=total[FAILED], lost=total[LOST]),
         )  # fmt: skip
 
-    def _record(self, handler: str, methods: Iterable[str]) -> RecordView:
-        lately = self._desk.engine.tally.lately(handler, methods, self._desk.clock.monotonic())
+    def _record(self, handler: str, methods: Iterable[str], whose: Whose) -> RecordView:
+        lately = self._desk.engine.tally.lately(handler, methods, self._desk.clock.monotonic(), whose)
         rate = lately.success_rate
         return RecordView(
             window=_WINDOW, succeeded=lately.counts[SUCCEEDED], failed=lately.counts[FAILED],

@@ -61,7 +61,7 @@ def test_a_card_shows_processes_and_methods(command: Command, core: Core) -> Non
     )
     core.door.answers[ask.GetHandler] = msgspec.structs.replace(HANDLER, healthy=False, instances=(sick,))
     said = command("handlers", "show", "reports").out
-    assert "takes no work" in said
+    assert "health     draining" in said
     assert (
         "reports@a1, schedule-zero-kit 0.1.0, since 2026-11-21T09:00:00+00:00, 3 of 256, last beat 500 ms ago" in said
     )

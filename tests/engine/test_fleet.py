@@ -159,6 +159,29 @@ async def test_one_whose_runs_mostly_fail_is_unhealthy_until_they_do_not(house: 
     assert (await house.heard("handler.connected")).data["handler"] == "hands"
 
 
+async def test_of_two_of_one_name_that_work_for_one_guild_each_only_the_one_that_fails_is_unhealthy(
+    still: House,
+) -> None:
+    links = {}
+    for guild in ("1", "2"):
+        links[guild] = Mute(still.engine, f"far@{guild}")
+        links[guild].instance.guild_id = guild
+        still.engine.join(links[guild])
+    still.run()
+    for guild, kind in (("1", "failed"), ("2", "succeeded")):
+        schedule = await still.schedule(handler="far", guild_id=guild, policy={"retry": {"max_attempts": 1}})
+        for _ in range(12):
+            run = await still.run_now(schedule)
+            links[guild].answer(await links[guild].orders.get(), kind)
+            await still.ended(run.id)
+    still.clock.move(11)
+    still.engine.health._looked = still.clock.monotonic()
+    still.engine.health.look()
+    sick = await still.heard("handler.unhealthy")
+    assert (sick.guild_id, sick.data["reason"]) == ("1", "12 of its last 12 attempts failed")
+    assert links["2"].instance.ailing is None
+
+
 async def test_after_a_restart_schedules_for_a_handler_that_is_not_back_yet_can_be_saved(house: House) -> None:
     house.engine.join(Mute(house.engine))
     bound = Mute(house.engine, "near@1", "near")
@@ -186,3 +209,46 @@ async def test_handlers_that_are_forgotten_are_so_for_good(house: House, monkeyp
     await house.open()
     assert "old" not in house.engine.fleet.handlers()
     assert "new" in house.engine.fleet.handlers()
+
+
+async def test_a_handler_of_which_nothing_was_seen_for_a_week_and_that_no_schedule_names_is_forgotten(
+    house: House,
+) -> None:
+    for name in ("wanted", "gone", "there"):
+        house.engine.join(Mute(house.engine, f"{name}@1", name))
+    schedule = await house.schedule(handler="wanted")
+    for name in ("wanted", "gone"):
+        house.engine.leave(house.engine.fleet.instances(name)[0], "it said goodbye")
+    house.clock.move(7 * 86_400 - 60)
+    await house.engine.janitor.forget_handlers()
+    assert set(house.engine.fleet.handlers()) == {"gone", "hands", "there", "wanted"}
+    house.clock.move(120)
+    await house.engine.janitor.forget_handlers()
+    assert set(house.engine.fleet.handlers()) == {"hands", "there", "wanted"}
+    await house.heard("handler.disconnected", count=2)
+    await house.client.delete_schedule(schedule.id)
+    await house.engine.janitor.forget_handlers()
+    assert set(house.engine.fleet.handlers()) == {"hands", "there"}
+    with pytest.raises(Invalid, match="there is no handler 'wanted'"):
+        await house.schedule(handler="wanted")
+    house.engine.join(Mute(house.engine, "gone@2", "gone"))
+    assert (await house.schedule(handler="gone")).handler == "gone"
+    await house.heard("handler.connected", count=4)
+
+
+async def test_the_week_goes_on_over_restarts(house: House) -> None:
+    house.engine.join(Mute(house.engine))
+    await house.heard("handler.connected")
+    for _ in range(4):
+        await house.kill()
+        await house.open()
+        assert "far" in house.engine.fleet.handlers()
+        await house.client.lag()
+        await house.until(lambda: not house.engine.herald._learnt)
+        house.clock.move(2 * 86_400)
+    await house.engine.janitor.forget_handlers()
+    assert "far" not in house.engine.fleet.handlers()
+    await house.until(lambda: not house.engine.herald._learnt)
+    await house.close()
+    await house.open()
+    assert "far" not in house.engine.fleet.handlers()

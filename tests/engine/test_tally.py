@@ -67,9 +67,24 @@ def test_it_stays_small_however_long_it_runs() -> None:
     tally = Tally()
     for minute in range(1000):
         note(tally, "succeeded", 0.001 * 1.5 ** (minute % 20), now=minute * SLICE_S)
-    record = tally._records["echo", "echo"]
+    record = tally._records["echo", "echo"][None]
     assert len(record.slices) <= WINDOW_S / SLICE_S
     assert tally.total("echo", "echo") == [1000, 0, 0]
+
+
+def test_handlers_of_one_name_that_work_for_one_guild_each_are_counted_apart() -> None:
+    tally = Tally()
+    note(tally, "succeeded")
+    for guild_id in ("1", "2", "2"):
+        theirs = flight(confined=True)
+        theirs.order.guild_id = guild_id
+        tally.note(theirs, Outcome(state=RunState.FAILED, outcome="failed"), 0.1, 1000.0)
+    assert tally.lately("echo", ECHO, 1000.0).counts == [1, 3, 0]
+    assert tally.lately("echo", ECHO, 1000.0, (None,)).counts == [1, 0, 0]
+    assert (
+        tally.lately("echo", ECHO, 1000.0, (None, "1")).counts == tally.total("echo", "echo", (None, "1")) == [1, 1, 0]
+    )
+    assert tally.lately("echo", ECHO, 1000.0, ("2",)).counts == [0, 2, 0]
 
 
 def test_more_methods_than_any_house_has_are_not_counted() -> None:

@@ -177,6 +177,15 @@ async def test_due_schedules_come_soonest_first_and_only_active_ones(ledger: Led
     assert await ledger.reader.schedules.total() == 5
 
 
+async def test_the_handlers_of_what_is_neither_done_nor_deleted_are_known(ledger: Ledger) -> None:
+    states = ("active", "paused", "blocked", "needs_owner", "pending", "done", "deleted")
+    rows = [
+        schedule(f"sch_{state}", state=state, next_due=None, handler=state, name=state) for state in states
+    ] + [schedule("sch_2", handler="active", name="other")]  # fmt: skip
+    await save(ledger, *rows)
+    assert await ledger.reader.schedules.handlers() == set(states) - {"done", "deleted"}
+
+
 async def test_a_pause_that_is_over_is_found(ledger: Ledger) -> None:
     await save(
         ledger,

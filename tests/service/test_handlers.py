@@ -52,6 +52,31 @@ async def test_a_handler_shows_who_serves_it_what_it_can_do_and_how_that_went(tw
     assert (hands.record.succeeded, far.record.success_rate) == (1, None)
 
 
+async def test_how_another_guilds_handler_of_the_same_name_does_is_not_seen_also_after_a_restart(build: Build) -> None:
+    house = await build(serve=False)
+    counts = {}
+    for guild, kind in (("1", "failed"), ("2", "succeeded")):
+        link = Mute(house.engine, f"far@{guild}")
+        link.instance.guild_id = guild
+        house.engine.join(link)
+        schedule = await house.schedule(handler="far", guild_id=guild, policy={"retry": {"max_attempts": 1}})
+        run = await house.run_now(schedule)
+        link.answer(await link.orders.get(), kind)
+        await house.ended(run.id)
+        await house.run_now(schedule)
+        await link.orders.get()
+    for actor in (GUILD_TOKEN, STRANGER, OPERATOR):
+        record = (await as_(house, actor).get_handler("far")).record
+        counts[actor.id] = (record.succeeded, record.failed)
+    assert counts == {GUILD_TOKEN.id: (0, 1), STRANGER.id: (1, 0), OPERATOR.id: (1, 1)}
+    await house.kill()
+    await house.open(serve=False)  # what is under way is adopted, and nobody comes back for it
+    house.pass_time(60)
+    await house.heard("run.failed", count=3)
+    for actor, lost in ((GUILD_TOKEN, 1), (STRANGER, 1), (OPERATOR, 2)):
+        assert (await as_(house, actor).get_handler("far")).methods[0].total.lost == lost
+
+
 async def test_what_a_handler_elsewhere_holds_is_in_flight(two: tuple[House, Mute]) -> None:
     house, link = two
     await house.run_now(await house.schedule(handler="far"))
