@@ -10,7 +10,7 @@ from discord import app_commands
 from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, service_of
-from cogs.texts import list_of, moment, one_line, stamp
+from cogs.texts import list_of, moment, one_line, stamp, waits_for
 from schedule_zero.instant import say_duration
 from schedule_zero.views import HandlerView, LagView, QueueGuild, QueueScope, QueueView, Status
 
@@ -75,7 +75,8 @@ def _handlers(handlers: tuple[HandlerView, ...]) -> str:
 
 def _handler(handler: HandlerView) -> str:
     record = handler.record
-    facts = [f"{len(handler.instances)} there" if handler.instances else "nobody there"]
+    since = f" since {stamp(handler.absent_since, 'f')}" if handler.absent_since else ""
+    facts = [f"{len(handler.instances)} there" if handler.instances else f"nobody there{since}"]
     facts.append(f"{handler.in_flight} of {handler.credit} in flight")
     if record.success_rate is not None:
         facts.append(f"{record.success_rate:.1%} of {record.succeeded + record.failed + record.lost:,} succeeded")
@@ -101,7 +102,7 @@ def _waiting(queue: QueueView) -> str:
 
 
 def _scopes(scopes: tuple[QueueScope, ...]) -> str:
-    return list_of(f"{_runs(each)}: {one_line(each.words, 200)}{_until(each)}" for each in scopes[:SCOPES_SHOWN])
+    return list_of(f"{_runs(each)}: {waits_for(each.words)}" for each in scopes[:SCOPES_SHOWN])
 
 
 def _guilds(guilds: tuple[QueueGuild, ...], names: dict[str, str]) -> str:
@@ -117,10 +118,6 @@ def _guild(guild: QueueGuild, names: dict[str, str]) -> str:
 
 def _runs(scope: QueueScope) -> str:
     return f"**{scope.runs:,}** run{'' if scope.runs == 1 else 's'}"
-
-
-def _until(scope: QueueScope) -> str:
-    return f" Free {stamp(scope.until, 'R')}." if scope.until else ""
 
 
 def _mark(ok: bool) -> str:

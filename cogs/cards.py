@@ -24,6 +24,7 @@ from cogs.texts import (
     stamp,
     state_of,
     title_of,
+    waits_for,
 )
 from schedule_zero import instant
 from schedule_zero.run import Run
@@ -114,20 +115,13 @@ def notes_card(heading: str, *blocks: str) -> ui.LayoutView:
 
 
 def run_line(run: Run) -> str:
-    """A run in one line: how it ended, when it was due, and why if it did not go well."""
-    line = f"{run.state.value.replace('_', ' ')} · due {stamp(run.due, 'f')}"
+    """A run in one line: how it stands or ended, when it was due, what it waits for, and why if it did not go well."""
+    line = f"{run.standing.replace('_', ' ')} · due {stamp(run.due, 'f')}"
     if run.missed is not None:
         line += f" · {run.missed.count} due times until {stamp(run.missed.end, 'f')} were missed"
-    error = next((attempt.error for attempt in reversed(run.attempts) if attempt.error), None)
-    reason = error or run.reason
-    if reason and run.state.value not in {"succeeded", "skipped"}:
-        line += f" · {one_line(reason, 120)}"
-    elif run.reason and run.missed is None:
-        line += f" · {one_line(run.reason, 120)}"
-    if run.why is not None:
-        line += f" · waits for {run.why.scope} {run.why.limit} ({run.why.used:g} of {run.why.allowed:g})"
-        line += f", free {stamp(run.why.until, 'R')}" if run.why.until else ""
-    return line
+    elif run.trouble:
+        line += f" · {one_line(run.trouble, 120)}"
+    return line if run.why is None else f"{line} · {waits_for(run.why.words)}"
 
 
 def _next_times(schedule: Schedule) -> str:

@@ -20,6 +20,8 @@ TITLE: Final = 80
 WORDS: Final = 300
 _TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Unicode's embeddings, overrides and isolates (UAX 9)."""
+_MOMENT: Final = re.compile(r"(?:at )?(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))")
+"""RFC 3339, as the core writes it in a sentence."""
 
 STATES: Final[dict[str, str]] = {
     "active": "active",
@@ -90,6 +92,11 @@ def fit(lines: Sequence[str], limit: int, more: str = "… and {count} more") ->
         kept.append(line)
         used += len(line) + 1
     return "\n".join(kept)
+
+
+def waits_for(words: str) -> str:
+    """What something waits for, as the core says it, with the moments in it as distances."""
+    return _MOMENT.sub(lambda found: stamp(found["at"], "R"), one_line(words, WORDS))
 
 
 def label_of(schedule: Schedule) -> str:

@@ -63,13 +63,14 @@ class SkipReason(StrEnum):
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """What a waiting run waits for: the scope and limit that refused it, and when to look again."""
+    """What a waiting run waits for: the scope and limit that refused it, and when to look again; ``words`` say it all."""
 
     scope: str
     limit: str
     used: float
     allowed: float
     until: str | None = None
+    words: str = ""
 
 
 class Missed(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +96,12 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run as the core answers it."""
+    """A run as the core answers it.
+
+    Attributes:
+        error: what its last attempt that did not go well said; None of one that succeeded.
+        cancelling: it is under way, and was asked to stop.
+    """
 
     id: str
     schedule_id: str
@@ -115,3 +121,22 @@ class Run(msgspec.Struct, kw_only=True):
     trace_id: str
     missed: Missed | None = None
     progress: float | None = None
+    error: str | None = None
+    cancelling: bool = False
+
+    @property
+    def standing(self) -> str:
+        """Its state, and whether that is about to end."""
+        return f"{self.state}, being cancelled" if self.cancelling else str(self.state)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it did not go well, or not yet; None where nothing is known to be wrong."""
+        return trouble_of(self.reason, self.error)
+
+
+def trouble_of(reason: str | None, error: str | None) -> str | None:
+    """A run's reason and error as one text, without saying anything twice."""
+    if error is None or reason is None:
+        return error or reason
+    return error if reason == "error" or error.startswith(reason) else f"{reason}: {error}"

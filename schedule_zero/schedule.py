@@ -169,3 +169,4 @@ class RunSummary(msgspec.Struct, kw_only=True, frozen=True):
     due: str
     ended: str | None = None
     reason: str | None = None
+    error: str | None = None

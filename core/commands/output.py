@@ -9,6 +9,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+TROUBLE: Final = 120
+"""Characters of what went wrong with a run, where it is one thing among others."""
 _PIPE_WIDTH: Final = 10_000  # columns; what another program reads is not folded
 
 
@@ -41,6 +43,12 @@ def say_card(facts: Iterable[tuple[str, Any]]) -> None:
     widest = max(len(name) for name, _ in shown)
     for name, value in shown:
         click.echo(f"{name:<{widest}}  {value}")
+
+
+def one_line(text: str, most: int) -> str:
+    """The beginning of a text on one line; what was cut is shown by an ellipsis."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def plain(text: str) -> str:

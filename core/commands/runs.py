@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from core.commands.output import say_card, say_json, say_table
+from core.commands.output import TROUBLE, one_line, say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.run import Attempt, Run
 
@@ -50,16 +50,14 @@ class Runs(Remote):
 
 def _row(run: Run) -> tuple[str, ...]:
     return (
-        run.id, run.schedule_id, run.guild_id or "-", run.state, run.due, str(run.attempt), run.reason or _waits(run) or "-",
+        run.id, run.schedule_id, run.guild_id or "-", run.standing, run.due, str(run.attempt), _reason(run) or "-",
     )  # fmt: skip
 
 
-def _waits(run: Run) -> str | None:
-    why = run.why
-    if why is None:
-        return None
-    until = f" until {why.until}" if why.until else ""
-    return f"waits for {why.scope} {why.limit} ({why.used:g} of {why.allowed:g}){until}"
+def _reason(run: Run) -> str:
+    """Why it did not go well, and what it waits for, on one line."""
+    known = (one_line(run.trouble or "", TROUBLE), run.why.words if run.why is not None else "")
+    return " · ".join(words for words in known if words)
 
 
 def _facts(run: Run) -> list[tuple[str, Any]]:
@@ -68,9 +66,9 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("id", run.id),
         ("schedule", run.schedule_id),
         ("guild", run.guild_id),
-        ("state", run.state),
-        ("reason", run.reason),
-        ("waits", _waits(run)),
+        ("state", run.standing),
+        ("reason", run.trouble),
+        ("waits", run.why.words if run.why is not None else None),
         ("due", run.due),
         ("late by", run.late_by),
         ("start before", run.start_before),

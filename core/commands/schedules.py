@@ -9,10 +9,11 @@ import click
 import msgspec
 
 from core.commands.explain import Failed, WrongInput
-from core.commands.output import say_card, say_json, say_table
+from core.commands.output import TROUBLE, one_line, say_card, say_json, say_table
 from core.commands.remote import Remote
 from core.fields import check
-from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.run import trouble_of
+from schedule_zero.schedule import RunSummary, Schedule, ScheduleSpec
 from schedule_zero.trigger import TextTrigger
 from schedule_zero.views import BatchView
 
@@ -152,5 +153,10 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("time zone", schedule.timezone),
         *(("next" if place == 0 else "", fire) for place, fire in enumerate(schedule.next_fire_times)),
         *(("careful", note) for note in schedule.notes),
-        ("last run", f"{last.id} {last.state}, due {last.due}" if last is not None else None),
+        ("last run", _last(last) if last is not None else None),
     ]
+
+
+def _last(run: RunSummary) -> str:
+    trouble = one_line(trouble_of(run.reason, run.error) or "", TROUBLE)
+    return f"{run.id} {run.state}, due {run.due}{f': {trouble}' if trouble else ''}"

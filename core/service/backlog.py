@@ -8,10 +8,12 @@ from typing import Final
 
 import msgspec
 
+from core.engine.choose import AVAILABLE
 from core.engine.waiting import Place
 from core.governor.explain import sentence_of, why_of
 from core.governor.verdict import Wait
 from core.service import access
+from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.finding import page_length
 from schedule_zero import requests as ask
@@ -29,13 +31,14 @@ _LINE: Final = "schedule", "overlap", "They wait for an earlier run of their sch
 
 
 class _Pile(msgspec.Struct):
-    """Runs that wait for the same thing."""
+    """Runs that wait for the same thing, and whose they are."""
 
     scope: str
     limit: str
     words: str
     wait: Wait | None = None
     runs: int = 0
+    guilds: set[str | None] = msgspec.field(default_factory=set)
 
 
 class _Piles:
@@ -45,13 +48,14 @@ class _Piles:
         self.waiting = 0
         self._piles: dict[tuple[str, str], _Pile] = {}
 
-    def add(self, runs: int, reason: Wait | tuple[str, str, str]) -> None:
+    def add(self, guild: str | None, runs: int, reason: Wait | tuple[str, str, str]) -> None:
         scope, limit, words = (reason.scope, reason.limit, "") if isinstance(reason, Wait) else reason
         pile = self._piles.get((scope, limit))
         if pile is None:
             wait = reason if isinstance(reason, Wait) else None
             pile = self._piles[scope, limit] = _Pile(scope, limit, words, wait)
         pile.runs += runs
+        pile.guilds.add(guild)
         self.waiting += runs
 
     def largest(self, count: int) -> list[_Pile]:
@@ -89,8 +93,8 @@ class Backlog:
         wanted = page_length(request.guilds, MOST_GUILDS)
         everybody, guilds = _Piles(), dict[str | None, _Piles]()
         for guild, runs, reason in self._waiting():
-            everybody.add(runs, reason)
-            guilds.setdefault(guild, _Piles()).add(runs, reason)
+            everybody.add(guild, runs, reason)
+            guilds.setdefault(guild, _Piles()).add(guild, runs, reason)
         running = Counter(dict(self._engine.queue.holders()))
         heaviest = sorted({*guilds, *running}, key=lambda id: self._weight(id, guilds, running))[:wanted]
         return QueueView(
@@ -124,11 +128,19 @@ class Backlog:
         for pile in piles:
             words, until = pile.words, None
             if pile.wait is not None:
-                words = sentence_of(pile.wait, now=now, monotonic=monotonic)
+                words = self._absent(pile) or sentence_of(pile.wait, now=now, monotonic=monotonic)
                 until = why_of(pile.wait, now=now, monotonic=monotonic)["until"]
             known = None if until is None else str(until)
             found.append(QueueScope(scope=pile.scope, limit=pile.limit, runs=pile.runs, words=words, until=known))
         return tuple(found)
+
+    def _absent(self, pile: _Pile) -> str | None:
+        """What is wrong with the handler that they wait for, if it is the same for all of them."""
+        handler = pile.scope.partition(":")[2]
+        if pile.limit != AVAILABLE or (len(pile.guilds) > 1 and self._engine.fleet.is_shared_out(handler)):
+            return None
+        found = absence(self._engine, handler, next(iter(pile.guilds)), everybodys=True)
+        return None if found is None else found.words
 
 
 def _spelled(micros: int) -> str:

@@ -18,7 +18,7 @@ from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero.instant import spell, spell_duration
 from schedule_zero.result import readable
-from schedule_zero.run import Attempt, Missed, Run, Why
+from schedule_zero.run import Attempt, Missed, Run, RunState, Why
 from schedule_zero.schedule import Policy, RunSummary, Schedule
 from schedule_zero.trigger import Trigger
 
@@ -64,7 +64,7 @@ def schedule_view(
 
 def run_view(
     row: RunRow, attempts: Sequence[AttemptRow], *, timezone: str, why: Why | None = None,
-    progress: float | None = None,
+    progress: float | None = None, cancelling: bool = False,
 ) -> Run:  # fmt: skip
     """A run as answered, with its attempts."""
     place = _place(timezone)
@@ -77,7 +77,15 @@ def run_view(
         result=None if row.result is None else msgspec.json.decode(readable(row.result)), reason=row.reason, why=why,
         late_by=None if first is None else spell_duration(max(0, first - row.due)), trace_id=row.id.partition("_")[2],
         missed=None if row.missed is None else _missed(row.missed), progress=progress,
+        error=_error(row, attempts), cancelling=cancelling,
     )  # fmt: skip
+
+
+def _error(row: RunRow, attempts: Sequence[AttemptRow]) -> str | None:
+    """The run's own while it has one: when its next attempt begins, only the attempt before it still tells."""
+    if row.state is RunState.SUCCEEDED:
+        return None
+    return row.error or next((attempt.error for attempt in reversed(attempts) if attempt.error), None)
 
 
 def _place(timezone: str) -> ZoneInfo:
@@ -97,8 +105,9 @@ def _attempt(row: AttemptRow, place: ZoneInfo) -> Attempt:
 
 def _summary(row: RunRow, place: ZoneInfo) -> RunSummary:
     return RunSummary(
-        id=row.id, state=row.state, due=spell(row.due, place), ended=_spelled(row.ended, place), reason=row.reason
-    )
+        id=row.id, state=row.state, due=spell(row.due, place), ended=_spelled(row.ended, place), reason=row.reason,
+        error=row.error,
+    )  # fmt: skip
 
 
 def _occurrence(stored: str, place: ZoneInfo) -> str:

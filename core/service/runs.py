@@ -8,7 +8,7 @@ import msgspec
 
 from core.engine.admit import collide, line_of
 from core.engine.plan import PRIORITIES
-from core.engine.stopping import want_stopped
+from core.engine.stopping import want_stopped, wanted_stopped
 from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
 from core.service import access
@@ -19,12 +19,12 @@ from core.service.finding import cursor_in, page_length
 from core.service.policy import Mistakes
 from core.service.render import run_view
 from core.service.times import instant_in
-from core.service.why import why_waiting
+from core.service.why import elsewhere_of, why_waiting
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict
 from schedule_zero.event import EventKind
-from schedule_zero.run import TERMINAL, Run, RunState, SkipReason
+from schedule_zero.run import OPEN, TERMINAL, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
@@ -63,11 +63,13 @@ class Runs:
         else:
             wanted = access.visible_runs(actor, wanted)
         rows = await self._desk.reader.runs.page(wanted, cursor_in(request.cursor, "run"), limit + 1)
-        return RunPage(items=await self._views(rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None)
+        return RunPage(
+            items=await self._views(actor, rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None
+        )
 
     async def get(self, actor: Actor, request: ask.GetRun) -> Run:
         row, _ = await self._existing(actor, request.id)
-        return (await self._views([row]))[0]
+        return (await self._views(actor, [row]))[0]
 
     async def cancel(self, actor: Actor, request: ask.CancelRun) -> Run:
         """A waiting run is cancelled at once; one under way is asked to stop and ends when it does."""
@@ -83,9 +85,9 @@ class Runs:
             if current.state is not RunState.WAITING:
                 effects.cancel.append(row.id)
                 await want_stopped(tx, [row.id])
-                return (await self._views([current], tx))[0]
+                return (await self._views(actor, [current], tx))[0]
             await self._cancel_waiting(tx, effects, current)
-            return (await self._views([await tx.runs.get(row.id) or current], tx))[0]
+            return (await self._views(actor, [await tx.runs.get(row.id) or current], tx))[0]
 
         return await self._desk.change(actor, request, Run, work)
 
@@ -183,10 +185,12 @@ class Runs:
             await tx.journal.append([event])
         effects.withdrawn.append(run.id)
 
-    async def _views(self, rows: list[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
+    async def _views(self, actor: Actor, rows: list[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
         source = self._desk.reader if tx is None else tx
         attempts = await source.runs.attempts([row.id for row in rows])
         schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))
+        elsewhere = await elsewhere_of(self._desk, source, rows)
+        stopping = await wanted_stopped(source.notes) if any(row.state in OPEN for row in rows) else set()
         views = []
         for row in rows:
             schedule = schedules.get(row.schedule_id)
@@ -194,8 +198,9 @@ class Runs:
             views.append(
                 run_view(
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
-                    why=await why_waiting(self._desk, source.usage, row, schedule),
+                    why=await why_waiting(self._desk, actor, source, row, schedule, elsewhere),
                     progress=flight.fraction if flight is not None else None,
+                    cancelling=row.state in OPEN and row.id in stopping,
                 )
             )  # fmt: skip
         return tuple(views)

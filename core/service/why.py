@@ -2,52 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
 import msgspec
 
-from core.governor.explain import why_of
-from core.ledger.port import UsageReads
+from core.engine.choose import AVAILABLE
+from core.governor.explain import sentence_of, why_of
+from core.governor.verdict import Wait
+from core.ledger.buckets import bucket_of
+from core.ledger.port import ActiveRun, Reader, Transaction
 from core.ledger.rows import RunRow, ScheduleRow
+from core.service import access
+from core.service.absence import absence
 from core.service.desk import Desk
+from schedule_zero.actor import Actor
 from schedule_zero.instant import spell
-from schedule_zero.run import RunState, SkipReason, Why
+from schedule_zero.run import OPEN, RunState, SkipReason, Why
 from schedule_zero.schedule import Policy
 
+ELSEWHERE: Final = "elsewhere"
+Active = Mapping[str, Sequence[ActiveRun]]
 
-async def why_waiting(desk: Desk, reads: UsageReads, row: RunRow, schedule: ScheduleRow | None) -> Why | None:
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """What the ledger tells of waiting runs that another core gives out: the ``active`` runs of their schedules, and the
+    ``holders`` of the buckets. What they wait for stands in the memory of that core alone."""
+
+    active: Active = {}
+    holders: Mapping[int, str | None] = {}
+
+
+async def elsewhere_of(desk: Desk, source: Reader | Transaction, rows: Iterable[RunRow]) -> Elsewhere:
+    """What there is to know of those of these runs that wait at another core."""
+    theirs = [row for row in rows if row.state is RunState.WAITING and not desk.engine.territory.owns(row.guild_id)]
+    if not theirs:
+        return Elsewhere()
+    active = await source.runs.active(list({row.schedule_id for row in theirs}))
+    return Elsewhere(active, await source.buckets.holders())
+
+
+async def why_waiting(
+    desk: Desk, actor: Actor, source: Reader | Transaction, row: RunRow, schedule: ScheduleRow | None,
+    elsewhere: Elsewhere,
+) -> Why | None:  # fmt: skip
     """The scope and limit that hold a run back, and until when; None when it only waits for its turn, or not at all."""
     if row.state is not RunState.WAITING:
         return None
     engine, now = desk.engine, desk.clock.now()
     if row.not_before is not None and row.not_before > now:
         if row.reason == SkipReason.QUOTA and row.guild_id is not None:
-            return await _quota(desk, reads, row.guild_id, row.not_before)
+            return await _quota(desk, source, row.guild_id, row.not_before)
         return _own_time(row, schedule, row.not_before)
+    if not engine.territory.owns(row.guild_id):
+        return _behind_begun(row, elsewhere.active) or _elsewhere(desk, actor, row, elsewhere.holders)
     behind = engine.room.in_line(row.id)
     if behind is not None:
-        return Why(scope=f"schedule:{row.schedule_id}", limit="overlap", used=behind[0], allowed=behind[1])
+        return _behind(row, *behind)
     wait = engine.queue.why(row.id)
-    if wait is None:
-        return None
-    return msgspec.convert(why_of(wait, now=now, monotonic=desk.clock.monotonic()), Why)
+    return None if wait is None else _refused(desk, actor, row, wait)
+
+
+def _refused(desk: Desk, actor: Actor, row: RunRow, wait: Wait) -> Why:
+    now, monotonic = desk.clock.now(), desk.clock.monotonic()
+    why = msgspec.convert(why_of(wait, now=now, monotonic=monotonic), Why)
+    if wait.limit == AVAILABLE:
+        found = absence(
+            desk.engine, row.handler, row.guild_id, row.method, everybodys=access.runs_service(actor)
+        )  # fmt: skip
+        if found is not None:
+            return msgspec.structs.replace(why, used=found.used, allowed=found.allowed, words=found.words)
+    return msgspec.structs.replace(why, words=sentence_of(wait, now=now, monotonic=monotonic))
 
 
 def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why:
     """A run before its own time: between two tries, or shifted by its jitter."""
-    limit, allowed = "due", 1
+    limit, allowed, until = "due", 1, spell(not_before)
+    words = f"It waits for its own time, {until}."
     if row.attempt and schedule is not None:
         limit, allowed = "retry", msgspec.json.decode(schedule.policy, type=Policy).retry.max_attempts
+        words = f"The next attempt begins at {until}."
     return Why(
-        scope=f"schedule:{row.schedule_id}", limit=limit, used=row.attempt, allowed=allowed, until=spell(not_before)
+        scope=f"schedule:{row.schedule_id}", limit=limit, used=row.attempt, allowed=allowed, until=until, words=words
     )
 
 
-async def _quota(desk: Desk, reads: UsageReads, guild_id: str, not_before: int) -> Why | None:
+async def _quota(desk: Desk, source: Reader | Transaction, guild_id: str, not_before: int) -> Why | None:
     """The calendar quota that sent a run to a later period."""
-    standing = await desk.engine.entitler.standing(reads, guild_id, desk.clock.now())
+    standing = await desk.engine.entitler.standing(source.usage, guild_id, desk.clock.now())
     full = [(period, used) for period, used in standing if used >= period.allowed] or standing
     if not full:
         return None
     period, used = max(full, key=lambda each: each[0].until)
+    until = spell(not_before)
     return Why(
-        scope=f"guild:{guild_id}", limit=period.limit, used=used, allowed=period.allowed, until=spell(not_before)
-    )
+        scope=f"guild:{guild_id}", limit=period.limit, used=used, allowed=period.allowed, until=until,
+        words=f"Guild {guild_id} has used {used} of {period.allowed} ({period.limit}); the next can start at {until}.",
+    )  # fmt: skip
+
+
+def _behind(row: RunRow, under_way: int, allowed: int) -> Why:
+    """A run behind others of its schedule."""
+    return Why(
+        scope=f"schedule:{row.schedule_id}", limit="overlap", used=under_way, allowed=allowed,
+        words="It waits for an earlier run of its schedule to end.",
+    )  # fmt: skip
+
+
+def _behind_begun(row: RunRow, active: Active) -> Why | None:
+    """A run that another core gives out, behind those of its schedule that have begun."""
+    others = [run for run in active.get(row.schedule_id, ()) if run.id != row.id]
+    begun = sum(run.state in OPEN or run.attempt > 0 for run in others)
+    return _behind(row, begun, row.line) if 0 < row.line <= begun else None
+
+
+def _elsewhere(desk: Desk, actor: Actor, row: RunRow, holders: Mapping[int, str | None]) -> Why:
+    """A run that this core does not give out: which one does, and so knows."""
+    membership = desk.ledger.membership
+    holder = holders.get(bucket_of(row.guild_id))
+    if holder is None:
+        words = "No core works for this run at the moment; one takes it over within seconds."
+    elif membership is None or holder == membership.id:
+        words = "This core is just taking the run over; ask again in a moment."
+    else:
+        places = {member.id: member.place for member in membership.members}
+        place = f", {places[holder]}," if holder in places and access.runs_service(actor) else ""
+        words = f"Another core ({holder}){place} works for this run; what it waits for is known there."
+    return Why(scope=f"core:{holder or '-'}", limit=ELSEWHERE, used=0, allowed=0, words=words)

@@ -291,7 +291,7 @@ LAG: Final = views.LagView(
     tick="PT2S", due=7, last_tick=None, dispatch="PT0.5S", ready=12, waiting=40, in_flight=5, uncommitted=1
 )
 _SCOPE: Final = views.QueueScope(
-    scope="guild:7", limit="running", runs=30, words="Guild 7 has 2 of 2 runs going at once.",
+    scope="guild:7", limit="running", runs=30, words=f"Guild 7 has 2 of 2 runs going at once; the next can start at {START.isoformat()}.",
     until=START.isoformat(),
 )  # fmt: skip
 QUEUE: Final = views.QueueView(

@@ -14,7 +14,7 @@ from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, ReadingOffer
 from schedule_zero.run import RunState
-from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.schedule import RunSummary, ScheduleSpec
 from schedule_zero.trigger import TextTrigger
 from tests.cli.conftest import TOKEN, Command, Core
 from tests.web.fake import RUN, SCHEDULE
@@ -84,8 +84,40 @@ def test_a_card_shows_what_matters(command: Command, core: Core) -> None:
     for words in (SCHEDULE.id, "standup", "discord.send_message", SCHEDULE.words, SCHEDULE.next_fire_times[0]):
         assert words in text
     text = command("runs", "show", "r").out
-    for words in (RUN.id, "waits for guild:123 rate (30 of 30)", "discord@1", RUN.trace_id):
+    assert RUN.why is not None
+    for words in (RUN.id, RUN.why.words, "discord@1", RUN.trace_id):
         assert words in text
+
+
+def test_a_list_of_runs_says_on_one_line_why_each_failed_or_waits(command: Command, core: Core) -> None:
+    long = f"ValueError: {'very ' * 100}\nlong"
+    runs = [
+        msgspec.structs.replace(RUN, state=RunState.FAILED, why=None, reason="error", error=long),
+        msgspec.structs.replace(RUN, state=RunState.FAILED, why=None, reason="timed_out", error="took longer than 3 s"),
+        msgspec.structs.replace(RUN, state=RunState.RUNNING, why=None, cancelling=True),
+        msgspec.structs.replace(RUN, error="OSError: away"),
+        msgspec.structs.replace(RUN, why=None),
+    ]
+    core.door.answers[ask.ListRuns] = views.RunPage(items=tuple(runs))
+    failed, late, stopping, waiting, plain = command("runs", "list").out.splitlines()[1:]
+    assert "ValueError: very very" in failed
+    assert failed.rstrip().endswith("ve…")
+    assert "timed_out: took longer than 3 s" in late
+    assert "running, being cancelled" in stopping
+    assert RUN.why is not None
+    assert f"OSError: away · {RUN.why.words}" in waiting
+    assert plain.rstrip().endswith("-")
+    core.door.answers[ask.GetRun] = runs[1]
+    assert "reason        timed_out: took longer than 3 s" in command("runs", "show", "r").out
+
+
+def test_a_schedule_says_why_its_last_run_failed(command: Command, core: Core) -> None:
+    last = RunSummary(
+        id="run_1", state="failed", due="2026-11-21T09:00:00Z", reason="error", error="OSError: away\nagain"
+    )
+    core.door.answers[ask.GetSchedule] = msgspec.structs.replace(SCHEDULE, last_run=last)
+    said = command("schedules", "show", "s").out
+    assert "run_1 failed, due 2026-11-21T09:00:00Z: OSError: away again\n" in said
 
 
 def test_a_name_cannot_steer_the_terminal(command: Command, core: Core) -> None:

@@ -51,7 +51,7 @@ async def test_lag_shows_how_late_ticks_and_dispatch_are(run_by_alice: Stage) ->
 async def test_queue_shows_what_runs_wait_for_and_the_heaviest_servers(run_by_alice: Stage) -> None:
     shown = _said(await run_by_alice.alice.slash(run_by_alice.general, "admin queue"))
     assert "40 runs wait, of 2 servers; 5 are under way." in shown
-    assert "- **30** runs: Guild 7 has 2 of 2 runs going at once. Free <t:" in shown
+    assert "- **30** runs: Guild 7 has 2 of 2 runs going at once; the next can start <t:" in shown
     assert "**7**: 30 waiting (running 30), 2 under way" in shown
     assert "**the operator's own**: 10 waiting, 3 under way" in shown
 

@@ -22,6 +22,11 @@ from schedule_zero.views import Fire
 from tests.bot.fake_core import START, make_run
 
 AT = START.isoformat()
+FULL = Why(
+    scope="guild:1", limit="rate", used=30, allowed=30, until=AT,
+    words=f"Guild 1 has used 30 of 30; the next can start at {AT}.",
+)  # fmt: skip
+LATER = Why(scope="schedule:s", limit="retry", used=1, allowed=3, until=AT, words=f"The next begins at {AT}.")
 
 
 def _schedule(**fields: Any) -> Schedule:
@@ -170,9 +175,18 @@ def test_a_paging_button_from_before_lists_could_be_sorted_still_works() -> None
         ({"state": RunState.SUCCEEDED, "reason": None}, "succeeded · due <t:1803978000:f>"),
         ({"state": RunState.FAILED, "reason": "no_rights"}, "failed · due <t:1803978000:f> · no\\_rights"),
         (
-            {"state": RunState.WAITING, "why": Why(scope="guild:1", limit="rate", used=30, allowed=30, until=AT)},
-            "waiting · due <t:1803978000:f> · waits for guild:1 rate (30 of 30), free <t:1803978000:R>",
+            {"state": RunState.WAITING, "why": FULL},
+            "waiting · due <t:1803978000:f> · Guild 1 has used 30 of 30; the next can start <t:1803978000:R>.",
         ),
+        (
+            {"state": RunState.WAITING, "error": "OSError: *away*", "why": LATER},
+            "waiting · due <t:1803978000:f> · OSError: \\*away\\* · The next begins <t:1803978000:R>.",
+        ),
+        (
+            {"state": RunState.FAILED, "reason": "timed_out", "error": "took longer than 3 s"},
+            "failed · due <t:1803978000:f> · timed\\_out: took longer than 3 s",
+        ),
+        ({"state": RunState.RUNNING, "cancelling": True}, "running, being cancelled · due <t:1803978000:f>"),
         (
             {"state": RunState.SKIPPED, "reason": "missed", "missed": Missed(start=AT, end=AT, count=3)},
             "skipped · due <t:1803978000:f> · 3 due times until <t:1803978000:f> were missed",

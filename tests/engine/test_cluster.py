@@ -16,6 +16,7 @@ from core.ledger.membership import ServerMembership
 from core.ledger.port import StoreClosed, StoreError
 from core.ledger.reach import address_of
 from core.ledger.server import ServerDriver
+from schedule_zero.actor import Actor
 from schedule_zero.errors import QuotaExceeded
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
@@ -151,6 +152,48 @@ async def test_a_run_is_cancelled_and_withdrawn_through_another_core(join: Join)
     await second.until(lambda: behind.id not in second.engine.room)
     await first.client.cancel_run(running.id)
     assert (await first.ended(running.id)).state is RunState.CANCELLED
+
+
+async def test_why_a_run_waits_is_said_by_whichever_core_is_asked(join: Join) -> None:
+    first, second = await join(), await join()
+    await shared_out(first, second)
+    (theirs,) = guilds_of(second)
+    schedule = await first.schedule(guild_id=theirs)
+    second.hold()
+    running = await first.run_now(schedule)
+    await second.hands.begun.get()
+    behind = await first.run_now(schedule)
+    why = (await first.client.get_run(behind.id)).why
+    assert why is not None
+    assert (why.limit, why.used, why.allowed) == ("overlap", 1, 1)
+    await first.client.cancel_run(running.id)
+    second.hands.set_available(False)
+    other = await first.run_now(await first.schedule(guild_id=theirs))
+    assert (await second.why(other)).scope == "handler:hands"
+    why = (await first.client.get_run(other.id)).why
+    assert why is not None
+    holder, membership = second.engine.incarnation, first.ledger.membership
+    assert membership is not None
+    place = {member.id: member.place for member in membership.members}[holder]
+    assert (why.scope, why.limit) == (f"core:{holder}", "elsewhere")
+    assert why.words == f"Another core ({holder}), {place}, works for this run; what it waits for is known there."
+    theirs_own = Actor(kind="operator", id="token", guild_id=theirs)
+    why = (await first.client.acting_as(theirs_own).get_run(other.id)).why
+    assert why is not None
+    assert place not in why.words
+
+
+async def test_that_a_run_is_being_cancelled_is_said_by_whichever_core_is_asked(join: Join) -> None:
+    first, second = await join(), await join()
+    await shared_out(first, second)
+    (theirs,) = guilds_of(second)
+    gate = second.hold(obedient=False)
+    run = await first.run_now(await first.schedule(guild_id=theirs))
+    await second.hands.begun.get()
+    seen = [await first.client.cancel_run(run.id), await second.client.get_run(run.id)]
+    gate.set()
+    seen.append(await first.ended(run.id))
+    assert [each.cancelling for each in seen] == [True, True, False]
 
 
 async def test_who_dies_is_followed_within_its_lease_and_its_runs_are_done(join: Join) -> None:

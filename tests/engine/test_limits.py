@@ -24,7 +24,8 @@ Build = Callable[..., Awaitable[House]]
 async def test_while_its_handler_is_not_available_a_run_waits_and_uses_up_no_attempt(house: House) -> None:
     house.hands.set_available(False)
     run = await house.run_now(await house.schedule())
-    assert await house.why(run) == Why(scope="handler:hands", limit="available", used=0, allowed=0)
+    words = "Handler hands is connected, but cannot work at the moment."
+    assert await house.why(run) == Why(scope="handler:hands", limit="available", used=0, allowed=0, words=words)
     house.hands.set_available(True)
     done = await house.ended(run.id)
     assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
@@ -110,7 +111,8 @@ async def test_running_of_a_guild_holds_back_its_own_runs_only(build: Build) -> 
     second = await house.run_now(await house.schedule())
     other = await house.run_now(await house.schedule(guild_id="2"))
     assert (await house.hands.begun.get()).run_id == other.id
-    assert await house.why(second) == Why(scope="guild:1", limit="running", used=1, allowed=1)
+    words = "Guild 1 has 1 of 1 runs going at once; the next can start when one of them ends."
+    assert await house.why(second) == Why(scope="guild:1", limit="running", used=1, allowed=1, words=words)
     gate.set()
     for run in (first, second, other):
         assert (await house.ended(run.id)).state is RunState.SUCCEEDED

@@ -20,7 +20,9 @@ async def test_overlap_queue_lets_so_many_run_and_the_rest_stand_in_line(house: 
     runs = [await house.run_now(schedule, n=n) for n in range(4)]
     for _ in range(2):
         await house.hands.begun.get()
-    assert await house.why(runs[2]) == Why(scope=f"schedule:{schedule.id}", limit="overlap", used=2, allowed=2)
+    words = "It waits for an earlier run of its schedule to end."
+    scope = f"schedule:{schedule.id}"
+    assert await house.why(runs[2]) == Why(scope=scope, limit="overlap", used=2, allowed=2, words=words)
     assert len(house.hands.calls) == 2
     gate.set()
     for run in runs:

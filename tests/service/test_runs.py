@@ -174,3 +174,54 @@ async def test_a_listing_of_runs_is_newest_first_filtered_and_paged(build: Build
     assert [run.id for run in (await house.client.list_runs(guild_id="1", since=since)).items] == made[:2:-1]
     with pytest.raises(Invalid, match="since"):
         await house.client.list_runs(since="soon")
+
+
+# ── what is seen of a run ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_list_says_why_a_run_failed_and_why_one_is_tried_again(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(policy={"retry": {"max_attempts": 2, "initial": "PT0S", "jitter": 0}})
+    gate = asyncio.Event()
+
+    async def deed(ctx: Context, n: int) -> Any:
+        if ctx.attempt == 2:
+            await gate.wait()
+        raise ValueError(f"boom {ctx.attempt}")
+
+    house.hands.deed = deed
+    run = await house.run_now(schedule)
+    for _ in range(2):
+        await house.hands.begun.get()
+    (trying,) = (await house.client.list_runs(schedule_id=schedule.id)).items
+    assert (trying.attempt, trying.error, trying.trouble) == (2, "ValueError: boom 1", "ValueError: boom 1")
+    gate.set()
+    await house.ended(run.id)
+    (failed,) = (await house.client.list_runs(schedule_id=schedule.id)).items
+    assert (failed.reason, failed.error, failed.trouble) == ("error", "ValueError: boom 2", "ValueError: boom 2")
+    last = (await house.client.get_schedule(schedule.id)).last_run
+    assert last is not None
+    assert (last.reason, last.error) == ("error", "ValueError: boom 2")
+
+
+async def test_a_run_that_succeeds_after_all_has_no_error(build: Build) -> None:
+    house = await build()
+    house.fail_with(OSError("away"))
+    policy = {"retry": {"initial": "PT0S", "jitter": 0}}
+    done = await house.ended((await house.run_now(await house.schedule(policy=policy))).id)
+    assert (done.attempt, done.error, done.trouble, done.attempts[0].error) == (2, None, None, "OSError: away")
+
+
+async def test_a_run_under_way_shows_that_it_is_being_cancelled_until_it_ends(build: Build) -> None:
+    house = await build()
+    gate = house.hold(obedient=False)
+    run = await house.run_now(await house.schedule())
+    await house.hands.begun.get()
+    before = await house.client.get_run(run.id)
+    asked = await house.client.cancel_run(run.id)
+    (listed,) = (await house.client.list_runs(schedule_id=run.schedule_id)).items
+    gate.set()
+    done = await house.ended(run.id)
+    assert [each.cancelling for each in (before, asked, listed, done)] == [False, True, True, False]
+    assert (asked.state, asked.standing) == (before.state, f"{before.state}, being cancelled")
+    assert done.standing == str(done.state)

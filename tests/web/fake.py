@@ -53,7 +53,13 @@ RUN: Final = Run(
     attempts=(Attempt(attempt=1, handler="discord", instance="discord@1", sent="2026-11-21T09:00:00+01:00"),),
     result=None,
     reason=None,
-    why=Why(scope="guild:123", limit="rate", used=30, allowed=30),
+    why=Why(
+        scope="guild:123",
+        limit="rate",
+        used=30,
+        allowed=30,
+        words="Guild 123 has used 30 of the 30 starts its rate allows.",
+    ),
     late_by=None,
     trace_id="0123456789abcdef0123456789abcdef",
 )

@@ -144,4 +144,7 @@ async def test_an_address_with_odd_characters_reaches_the_door_whole(
 async def test_a_run_says_what_it_waits_for(http: aiohttp.ClientSession) -> None:
     async with http.get(f"{PREFIX}/runs/{RUN.id}") as answer:
         run = await answer.json()
-    assert run["why"] == {"scope": "guild:123", "limit": "rate", "used": 30.0, "allowed": 30.0, "until": None}
+    assert run["why"] == {
+        "scope": "guild:123", "limit": "rate", "used": 30.0, "allowed": 30.0, "until": None,
+        "words": "Guild 123 has used 30 of the 30 starts its rate allows.",
+    }  # fmt: skip
