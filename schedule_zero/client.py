@@ -93,6 +93,9 @@ class CoreClient(ABC):
     async def suggest_zones(self, text: str) -> views.Suggestions:
         return await self._ask(ask.SuggestZones(text=text), views.Suggestions)
 
+    async def suggest_countries(self, text: str) -> views.Suggestions:
+        return await self._ask(ask.SuggestCountries(text=text), views.Suggestions)
+
     async def suggest_schedules(
         self, text: str, *, guild_id: str | None = None, reminders: bool = False
     ) -> views.Suggestions:
@@ -156,6 +159,9 @@ class CoreClient(ABC):
 
     async def remove_blackout(self, guild_id: str, id: str) -> closings.BlackoutView:
         return await self._ask(ask.RemoveBlackout(guild_id=guild_id, id=id), closings.BlackoutView)
+
+    async def suggest_closings(self, guild_id: str, kind: closings.Named, text: str) -> views.Suggestions:
+        return await self._ask(ask.SuggestClosings(guild_id=guild_id, kind=kind, text=text), views.Suggestions)
 
     async def note_guild(self, guild_id: str, name: str, *, present: bool = True) -> views.Done:
         return await self._ask(ask.NoteGuild(guild_id=guild_id, name=name, present=present), views.Done)

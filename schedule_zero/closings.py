@@ -10,6 +10,8 @@ from schedule_zero.bounds import Line, Word
 from schedule_zero.schedule import DayList, WindowList
 
 BlackoutScope = Literal["all", "messages", "jobs"]
+Named = Literal["calendar", "hours"]
+"""What a guild keeps under a name."""
 Ics = Annotated[str, msgspec.Meta(max_length=500_000, description="an iCalendar file of at most 500,000 characters")]
 
 

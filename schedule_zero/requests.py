@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
-from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
+from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
 from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
@@ -154,6 +154,12 @@ class SuggestTimes(_Request, tag="time.suggest", frozen=True):
 
 class SuggestZones(_Request, tag="time.zones", frozen=True):
     """Answers Suggestions of time zones for half-typed text; popular ones for none."""
+
+    text: Text
+
+
+class SuggestCountries(_Request, tag="time.countries", frozen=True):
+    """Answers Suggestions of countries whose holidays are known, by half-typed name or code; the values are codes."""
 
     text: Text
 
@@ -302,6 +308,14 @@ class RemoveBlackout(_Request, tag="blackout.remove", frozen=True):
     id: Id
 
 
+class SuggestClosings(_Request, tag="closing.suggest", frozen=True):
+    """Answers Suggestions of a guild's calendars or hours, by half-typed name."""
+
+    guild_id: Id
+    kind: Named
+    text: Text
+
+
 class NoteGuild(_Request, tag="guild.note", frozen=True):
     """Answers Done. The bot tells which guild it joined (or still is in), or left."""
 
@@ -412,6 +426,7 @@ Request = (
     | ReadTime
     | SuggestTimes
     | SuggestZones
+    | SuggestCountries
     | SuggestSchedules
     | Undo
     | ListRuns
@@ -432,6 +447,7 @@ Request = (
     | ListBlackouts
     | AddBlackout
     | RemoveBlackout
+    | SuggestClosings
     | NoteGuild
     | GetUserTimezone
     | PutUserTimezone

@@ -129,6 +129,10 @@ ROUTES: Final = (
     _route(
         ask.RemoveBlackout, "DELETE /guilds/{guild_id}/blackouts/{id}", closings.BlackoutView, "Remove a blackout"
     ),
+    _route(
+        ask.SuggestClosings, "GET /guilds/{guild_id}/closings", views.Suggestions,
+        "Complete a half-typed name of a calendar or of hours",
+    ),
     _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
     _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),
@@ -139,6 +143,7 @@ ROUTES: Final = (
     _route(ask.ReadTime, "POST /times/read", views.ReadingView, "What words about time mean"),
     _route(ask.SuggestTimes, "GET /times/suggest", views.Suggestions, "Complete a half-typed time"),
     _route(ask.SuggestZones, "GET /times/zones", views.Suggestions, "Complete a half-typed time zone"),
+    _route(ask.SuggestCountries, "GET /times/countries", views.Suggestions, "Complete a half-typed country"),
 )  # fmt: skip
 
 # Probes and scrapers look at the root; the API has the same under its prefix.

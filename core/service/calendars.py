@@ -32,10 +32,12 @@ from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, QuotaE
 from schedule_zero.event import EventKind
 from schedule_zero.instant import DAY, parse, spell
 from schedule_zero.schedule import ActiveHours, Calendar
+from schedule_zero.views import Suggestion, Suggestions
 
 MOST_NAMED: Final = 50
 MOST_BLACKOUTS: Final = 100
 NEXT_DAYS: Final = 5
+MOST_SUGGESTED: Final = 25
 LONGEST_NAME: Final = 50
 PAGE: Final = 500
 TOGETHER: Final = 25
@@ -201,6 +203,16 @@ class Calendars:
         if end - begin > 366 * DAY:
             raise _invalid("to", "a blackout lasts a year at most; pause what shall rest for longer")
         return StoredBlackout(begin, end, asked.reason.strip(), asked.scope)
+
+    async def suggest(self, actor: Actor, request: ask.SuggestClosings) -> Suggestions:
+        """The names that contain the half-typed text, those that begin with it first."""
+        access.require_guild(actor, request.guild_id, change=False)
+        kept, wanted = await self._desk.closings(request.guild_id), request.text.strip().casefold()
+        names = [
+            name for name in (kept.calendars if request.kind == "calendar" else kept.hours) if wanted in name.casefold()
+        ]
+        names.sort(key=lambda name: (not name.casefold().startswith(wanted), name))
+        return Suggestions(items=tuple(Suggestion(name=name, value=name) for name in names[:MOST_SUGGESTED]))
 
     # how a change reaches the schedules
 

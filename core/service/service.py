@@ -179,6 +179,7 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.ReadTime: times.read,
         ask.SuggestTimes: times.suggest,
         ask.SuggestZones: times.zones,
+        ask.SuggestCountries: times.countries,
     }
 
 
@@ -196,4 +197,5 @@ def _about_closings(desk: Desk) -> dict[type, UseCase]:
         ask.ListBlackouts: calendars.blackouts,
         ask.AddBlackout: calendars.add_blackout,
         ask.RemoveBlackout: calendars.remove_blackout,
+        ask.SuggestClosings: calendars.suggest,
     }

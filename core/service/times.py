@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
 from core.service.policy import Mistakes, policy_for
 from core.timing import preview as previews
+from core.timing.calendars import search_countries
 from core.timing.combine import combine, started
 from core.timing.compile import compile_rule, month_end_of
 from core.timing.exceptions import Exceptions, excepted
@@ -24,7 +26,7 @@ from core.timing.zones import search_zones
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
-from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestTimes, SuggestZones
+from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestCountries, SuggestTimes, SuggestZones
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import CronTrigger, DateTrigger, TextTrigger, Trigger
 from schedule_zero.views import (
@@ -270,6 +272,11 @@ class Times:
     async def zones(self, actor: Actor, request: SuggestZones) -> Suggestions:
         """Time zones by half-typed name."""
         return Suggestions(items=tuple(Suggestion(name=name, value=name) for name in search_zones(request.text)))
+
+    async def countries(self, actor: Actor, request: SuggestCountries) -> Suggestions:
+        """Countries whose holidays are known, by half-typed name or code."""
+        found = await asyncio.to_thread(search_countries, request.text)  # the first to ask imports a package
+        return Suggestions(items=tuple(Suggestion(name=f"{name} ({code})", value=code) for code, name in found))
 
 
 def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settings: GuildSettings) -> Reading:

@@ -30,6 +30,8 @@ _AHEAD: Final = 5 * 366
 _EPOCH: Final = date(1970, 1, 1)
 _DATE: Final = re.compile(r"^(\d{4})-(\d{2})-(\d{2})$")
 _YEARLY: Final = re.compile(r"^(?:--)?(\d{2})-(\d{2})$")
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_SMALL: Final = re.compile(r"(?<= )(And|Of|The)\b")
 _EXAMPLE: Final = "write days like '2026-12-25', '12-25' for every year, or '2026-12-24/2027-01-02'"
 
 
@@ -147,6 +149,31 @@ def countries() -> dict[str, tuple[str, ...]]:
     from holidays import list_supported_countries  # noqa: PLC0415
 
     return {code: tuple(regions) for code, regions in list_supported_countries(include_aliases=False).items()}
+
+
+def search_countries(text: str, most: int = 25) -> list[tuple[str, str]]:
+    """Countries by half-typed name or code, as (code, English name): what begins so comes before what contains it."""
+    wanted = " ".join(text.split()).casefold()
+
+    def place(item: tuple[str, str]) -> int | None:
+        code, name = item[0].casefold(), item[1].casefold()
+        if wanted in (code, name):
+            return 0
+        if name.startswith(wanted):
+            return 1
+        return 2 if wanted in name else None
+
+    found = [(rank, name, code) for code, name in _names().items() if (rank := place((code, name))) is not None]
+    return [(code, name) for _, name, code in sorted(found)[:most]]
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    """The English names of the countries, by code. The package has none but those of its classes: ``UnitedStates``."""
+    from holidays.registry import COUNTRIES  # noqa: PLC0415
+
+    spelled = {entry[1]: _CAPITAL.sub(" ", entry[0]) for entry in COUNTRIES.values()}
+    return {code: _SMALL.sub(lambda word: word[0].lower(), spelled.get(code, code)) for code in countries()}
 
 
 @lru_cache(maxsize=4096)

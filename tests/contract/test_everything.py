@@ -38,6 +38,8 @@ EVERY: dict[type[Any], Of] = {
     ask.ReadTime: lambda _: ask.ReadTime(when="tomorrow at 9", timezone="UTC"),
     ask.SuggestTimes: lambda _: ask.SuggestTimes(field="when", text="in 2"),
     ask.SuggestZones: lambda _: ask.SuggestZones(text="rome"),
+    ask.SuggestCountries: lambda _: ask.SuggestCountries(text="united"),
+    ask.SuggestClosings: lambda _: ask.SuggestClosings(guild_id="9", kind="calendar", text="ou"),
     ask.SuggestSchedules: lambda _: ask.SuggestSchedules(text="", guild_id="9"),
     ask.Undo: lambda it: ask.Undo(token=it.undo.token if it.undo else ""),
     ask.ListRuns: lambda _: ask.ListRuns(any_guild=True, limit=2),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from schedule_zero.closings import CalendarDays, HoursWindows
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY, SECOND, parse
 from schedule_zero.trigger import CronTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
@@ -170,3 +171,23 @@ async def test_who_owns_it(house: House) -> None:
 async def test_an_interval_without_a_start_begins_one_interval_from_now(house: House) -> None:
     schedule = await house.schedule(IntervalTrigger(every="PT10M"))
     assert abs(parse(schedule.next_fire_times[0]) - house.clock.now() - 600 * SECOND) < 5 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("text", "first"), [("DE", "Germany (DE)"), ("ger", "Germany (DE)"), ("united st", "United States (US)")]
+)
+async def test_countries_are_found_by_name_and_by_code(house: House, text: str, first: str) -> None:
+    found = (await house.client.suggest_countries(text)).items
+    assert found[0].name == first
+    assert found[0].value == first[-3:-1]
+    assert len(found) <= 25
+
+
+async def test_calendars_and_hours_are_found_by_a_part_of_their_name(house: House) -> None:
+    for name in ("closed", "bank holidays", "Holidays"):
+        await house.client.put_calendar("1", name, CalendarDays(dates=("12-24",)))
+    await house.client.put_hours("1", "office", HoursWindows(windows=("09:00-17:00",)))
+    found = await house.client.suggest_closings("1", "calendar", "HOLI")
+    assert [each.value for each in found.items] == ["Holidays", "bank holidays"]
+    assert [each.value for each in (await house.client.suggest_closings("1", "hours", "")).items] == ["office"]
+    assert not (await house.client.suggest_closings("2", "hours", "")).items

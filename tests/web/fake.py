@@ -120,6 +120,8 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.SuggestSchedules: views.Suggestions(items=()),
     ask.SuggestTimes: views.Suggestions(items=(views.Suggestion(name="in 2 hours", value="in 2 hours"),)),
     ask.SuggestZones: views.Suggestions(items=()),
+    ask.SuggestCountries: views.Suggestions(items=()),
+    ask.SuggestClosings: views.Suggestions(items=()),
     ask.ReadTime: views.ReadingView(trigger=SCHEDULE.trigger, timezone="UTC", words="daily", recurring=True, fires=()),
     ask.PreviewSchedule: PREVIEW,
     ask.PreviewTrigger: PREVIEW,

@@ -55,6 +55,8 @@ REQUESTS: list[ask.Request] = [
     ask.ReadTime(when="tomorrow", repeat="daily", timezone="UTC", guild_id="1", user_id="2"),
     ask.SuggestTimes(field="when", text="in", guild_id="1"),
     ask.SuggestZones(text="Eu"),
+    ask.SuggestCountries(text="Ger"),
+    ask.SuggestClosings(guild_id="1", kind="hours", text="of"),
     ask.SuggestSchedules(text="st", guild_id="1", reminders=True),
     ask.Undo(token="t"),
     ask.ListRuns(guild_id="1", state=RunState.FAILED, since="2026-01-01T00:00:00Z"),

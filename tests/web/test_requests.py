@@ -86,6 +86,9 @@ CASES: list[tuple[str, str, Any, Any, int]] = [
     ("POST", "/times/read", {"when": "tomorrow", "guild_id": "12"}, ask.ReadTime(when="tomorrow", guild_id="12"), 200),
     ("GET", "/times/suggest?field=when&text=in", None, ask.SuggestTimes(field="when", text="in"), 200),
     ("GET", "/times/zones?text=Ber", None, ask.SuggestZones(text="Ber"), 200),
+    ("GET", "/times/countries?text=Ger", None, ask.SuggestCountries(text="Ger"), 200),
+    ("GET", "/guilds/12/closings?kind=hours&text=of", None,
+     ask.SuggestClosings(guild_id="12", kind="hours", text="of"), 200),
 ]  # fmt: skip
 
 
