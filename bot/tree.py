@@ -15,6 +15,7 @@ from cogs.refusals import refuse
 COGS: Final = (
     "cogs.remind",
     "cogs.schedule.group",
+    "cogs.calendar.group",
     "cogs.timezone",
     "cogs.settings",
     "cogs.status",
@@ -29,7 +30,7 @@ ADMIN: Final = "cogs.admin"
 """The module with the commands of operators (``OPERATORS_COMMANDS``), which are there in their own server alone."""
 
 BUTTONS: Final = frozenset(
-    {"pause", "resume", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"}
+    {"pause", "resume", "skip", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"}
 )
 """Every verb a button of ours may carry; each must be served by a module above."""
 

@@ -20,6 +20,7 @@ from cogs.texts import (
     place_of,
     quote,
     rule_of,
+    seconds,
     shorten,
     stamp,
     state_of,
@@ -32,6 +33,11 @@ from schedule_zero.schedule import Schedule
 from schedule_zero.views import Fire, PreviewView
 
 NEXT_SHOWN: Final = 5
+CLASHES: Final = {
+    "skip": "times there are left out",
+    "later": "times there come later",
+    "earlier": "times there come earlier",
+}
 QUOTED: Final = 600
 _BUTTONS_IN_ROW: Final = 5
 
@@ -57,19 +63,24 @@ def card(heading: str, *blocks: str, buttons: Sequence[CardButton | ui.Button[An
 
 
 def schedule_card(
-    schedule: Schedule, heading: str, *, notes: Iterable[str] = (), runs: Sequence[Run] = ()
+    schedule: Schedule, heading: str, *, done: str = "", notes: Iterable[str] = (), runs: Sequence[Run] = ()
 ) -> ui.LayoutView:
-    """A schedule: what it says, its rule, its next five times, notes, and what can be done with it."""
+    """A schedule: what it says, its rule, its next five times, notes, and what can be done with it.
+
+    ``done``: what has just been done to it, where the heading does not say it all.
+    """
     facts = [f"**When**: {rule_of(schedule)}"]
     place = place_of(schedule.args)
     if place:
         facts.append(f"**Where**: {place}")
+    facts += closings_of(schedule)
     if schedule.state != "active":
         facts.append(f"**State**: {state_of(schedule)}")
     content = str(schedule.args.get("content", ""))
     small = f"-# `{schedule.id}` · revision {schedule.revision} · {owner_of(schedule)}"
     return card(
         f"{heading}: {title_of(schedule)}",
+        done,
         quote(content, QUOTED) if content else "",
         "\n".join(facts),
         _next_times(schedule),
@@ -80,11 +91,26 @@ def schedule_card(
     )
 
 
+def closings_of(schedule: Schedule) -> list[str]:
+    """The days off and the hours a schedule heeds, and what becomes of times there; nothing where it heeds none."""
+    facts = []
+    calendar, hours = schedule.calendar, schedule.active_hours
+    if calendar is not None:
+        name = calendar.name or ", ".join(filter(None, (calendar.country, *calendar.dates)))
+        facts.append(f"**Days off**: {one_line(name, 150)} ({CLASHES[calendar.on_clash]})")
+    if hours is not None:
+        facts.append(f"**Hours**: {one_line(hours.name or ', '.join(hours.windows), 150)} ({CLASHES[hours.outside]})")
+    return facts
+
+
 def schedule_buttons(schedule: Schedule) -> list[CardButton]:
     """What can be done with a schedule in its state, and the way back."""
     revision = schedule.revision
     buttons: list[CardButton] = []
     if schedule.state == "active":
+        if len(schedule.next_fire_times) > 1:
+            detail = f"{revision}.{seconds(schedule.next_fire_times[0])}"
+            buttons.append(CardButton("Skip next", "skip", schedule.id, detail))
         buttons.append(CardButton("Pause", "pause", schedule.id, revision))
     elif schedule.state in {"paused", "blocked", "needs_owner"}:
         buttons.append(CardButton("Resume", "resume", schedule.id, revision, style=ButtonStyle.success))

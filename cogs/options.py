@@ -19,7 +19,8 @@ from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.refusals import Refusal
 from cogs.texts import plain_line, shorten, unix
 from schedule_zero import instant
-from schedule_zero.views import Suggestions
+from schedule_zero.closings import Named
+from schedule_zero.views import Suggestion, Suggestions
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ CHOICES: Final = 25
 CHOICE_TEXT: Final = 100
 BUDGET: Final = 0.25
 """Seconds a suggestion may take; Discord shows nothing at all when an answer comes too late."""
+
+NOTHING: Final = "none"
+"""What is written for a calendar or for hours that a schedule shall heed no more."""
 
 Choices = list[app_commands.Choice[str]]
 
@@ -50,7 +54,7 @@ async def suggestions(asked: Awaitable[Suggestions], doing: str) -> Choices:
     ]
 
 
-class _Text(app_commands.Transformer):
+class Text(app_commands.Transformer):
     """A text that is tidied and bounded."""
 
     option: str = "text"
@@ -64,7 +68,11 @@ class _Text(app_commands.Transformer):
         return text
 
 
-class _Time(_Text):
+class Line(Text):
+    """A line of words about which nothing is offered."""
+
+
+class _Time(Text):
     """A time in words, with readings while typing."""
 
     field = "when"
@@ -100,6 +108,12 @@ class From(_Time):
     option = "from"
 
 
+class To(_Time):
+    """``to``: the end of a stretch, or where something moves to."""
+
+    option = "to"
+
+
 class Repeat(_Time):
     """``repeat``: a rule."""
 
@@ -107,7 +121,7 @@ class Repeat(_Time):
     field = "repeat"
 
 
-class Zone(_Text):
+class Zone(Text):
     """``tz``: a time zone, by its name or a city's."""
 
     option = "tz"
@@ -136,7 +150,7 @@ class ToZones(Zone):
         return [app_commands.Choice(name=text, value=text) for text in texts if len(text) <= CHOICE_TEXT]
 
 
-class _Item(_Text):
+class _Item(Text):
     option = "item"
     reminders = False
 
@@ -159,7 +173,63 @@ class Reminder(_Item):
     reminders = True
 
 
-class UndoToken(_Text):
+class _Closing(Text):
+    """The name of something a guild keeps; on its way into a new one it is a name like any other."""
+
+    kind: Named
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        return await suggestions(self.known(interaction, str(value)[:TIME_TEXT]), self.option)
+
+    async def known(self, interaction: Interaction, text: str) -> Suggestions:
+        """The names there are that fit."""
+        home = home_of(interaction)
+        return (
+            Suggestions(items=())
+            if home is None
+            else await core_of(interaction).suggest_closings(home, self.kind, text)
+        )
+
+
+class CalendarName(_Closing):
+    """``name`` of a calendar."""
+
+    option = "name"
+    kind = "calendar"
+
+
+class HoursName(_Closing):
+    """``name`` of hours."""
+
+    option = "name"
+    kind = "hours"
+
+
+class _Heeded(_Closing):
+    """What a schedule shall heed; or nothing of the kind any more."""
+
+    async def known(self, interaction: Interaction, text: str) -> Suggestions:
+        found = await super().known(interaction, text)
+        if NOTHING.startswith(text.strip().casefold()):
+            return Suggestions(items=(*found.items, Suggestion(name=f"{NOTHING}: heed no more", value=NOTHING)))
+        return found
+
+
+class HeededCalendar(_Heeded):
+    """``calendar`` of a schedule."""
+
+    option = "calendar"
+    kind = "calendar"
+
+
+class HeededHours(_Heeded):
+    """``active_hours`` of a schedule."""
+
+    option = "active_hours"
+    kind = "hours"
+
+
+class UndoToken(Text):
     """``token``: a change that can still be taken back."""
 
     option = "token"
@@ -195,6 +265,12 @@ Place = app_commands.AppCommandChannel | app_commands.AppCommandThread
 
 WhenText = app_commands.Transform[str, When]
 UntilText = app_commands.Transform[str, Until]
+LineText = app_commands.Transform[str, Line]
+ToText = app_commands.Transform[str, To]
+CalendarText = app_commands.Transform[str, CalendarName]
+HoursText = app_commands.Transform[str, HoursName]
+HeededCalendarText = app_commands.Transform[str, HeededCalendar]
+HeededHoursText = app_commands.Transform[str, HeededHours]
 FromText = app_commands.Transform[str, From]
 RepeatText = app_commands.Transform[str, Repeat]
 FromZoneText = app_commands.Transform[str, FromZone]

@@ -1,12 +1,24 @@
-"""Whether the bot can post where somebody wants it to, asked before anything is saved."""
+"""Where something is asked for, and whether the bot can post where somebody wants it to, asked before anything is saved."""
 
 from __future__ import annotations
 
 import discord
 
 from cogs.channels import missing_to_post, named
-from cogs.front import Interaction
+from cogs.front import Interaction, home_of
 from cogs.refusals import Refusal
+
+
+def require_home(interaction: Interaction, command: str) -> str:
+    """The guild a command is for.
+
+    Raises:
+        Refusal: the bot is not in it.
+    """
+    home = home_of(interaction)
+    if home is None:
+        raise Refusal(f"`{command}` works in servers the bot is in.")
+    return home
 
 
 async def require_bot_rights(interaction: Interaction, channel_id: int, option: str) -> None:

@@ -11,7 +11,7 @@ from cogs.cards import fires_of, run_line, schedule_card
 from cogs.front import Interaction, actor_of, core_of, front_of
 from cogs.items import may_act
 from cogs.refusals import Refusal
-from cogs.texts import label_of, title_of
+from cogs.texts import label_of, moment, seconds, title_of
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict
 from schedule_zero.run import TERMINAL, RunState
@@ -39,12 +39,16 @@ async def _change(interaction: Interaction, schedule_id: str, revision: str, hea
     await defer(interaction)
     schedule = await _shown(interaction, schedule_id)
     if str(schedule.revision) != revision:
-        await show(interaction, schedule_card(schedule, "Schedule"))
-        await tell(interaction, STALE)
+        await _show_stale(interaction, schedule)
         return
     changed = await change(core_of(interaction), schedule)
     front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {label_of(changed)}")
     await show(interaction, schedule_card(changed, heading))
+
+
+async def _show_stale(interaction: Interaction, schedule: Schedule) -> None:
+    await show(interaction, schedule_card(schedule, "Schedule"))
+    await tell(interaction, STALE)
 
 
 @on_press("pause")
@@ -57,6 +61,21 @@ async def pause(interaction: Interaction, schedule_id: str, revision: str) -> No
 async def resume(interaction: Interaction, schedule_id: str, revision: str) -> None:
     """Resume a paused or blocked schedule."""
     await _change(interaction, schedule_id, revision, "Resumed", lambda core, seen: core.resume_schedule(seen.id))
+
+
+@on_press("skip")
+async def skip(interaction: Interaction, schedule_id: str, detail: str) -> None:
+    """Leave the next due time out: the one the card showed, which may have passed since."""
+    revision, _, due = detail.partition(".")
+    await defer(interaction)
+    schedule = await _shown(interaction, schedule_id)
+    times = schedule.next_fire_times
+    if str(schedule.revision) != revision or not times or str(seconds(times[0])) != due:
+        await _show_stale(interaction, schedule)
+        return
+    changed = await core_of(interaction).skip_occurrence(schedule.id, times[0])
+    front_of(interaction).undos.remember(interaction.user.id, changed, f"Skipped: {label_of(changed)}")
+    await show(interaction, schedule_card(changed, "Skipped", done=f"Left out: {moment(times[0])}"))
 
 
 @on_press("delete")

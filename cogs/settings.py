@@ -9,9 +9,9 @@ from discord import app_commands, ui
 
 from cogs.answers import defer, show
 from cogs.cards import notes_card
-from cogs.front import Interaction, core_of, home_of
+from cogs.front import Interaction, core_of
 from cogs.options import ChannelPlace, ZoneText
-from cogs.places import require_bot_rights
+from cogs.places import require_bot_rights, require_home
 from cogs.refusals import Refusal
 from schedule_zero.views import GuildSettings
 
@@ -85,10 +85,7 @@ async def set_channels(
 
 
 def _home(interaction: Interaction) -> str:
-    home = home_of(interaction)
-    if home is None:
-        raise Refusal("`/settings` works in servers the bot is in.")
-    return home
+    return require_home(interaction, "/settings")
 
 
 def _settings_card(heading: str, guild: GuildSettings) -> ui.LayoutView:

@@ -36,7 +36,7 @@ async def pause(interaction: Interaction, item: ItemText, until: UntilText | Non
     if until is not None:
         schedule = await core.get_schedule(id)
         at = await moment_of(interaction, until, "until", schedule.timezone)
-    await _show_change(interaction, await core.pause_schedule(id, until=at), "Paused")
+    await show_change(interaction, await core.pause_schedule(id, until=at), "Paused")
 
 
 @app_commands.command(name="resume", description="Resume a paused or blocked schedule")
@@ -45,7 +45,7 @@ async def resume(interaction: Interaction, item: ItemText) -> None:
     """Resume a schedule."""
     await defer(interaction)
     id = await resolve_item(interaction, item)
-    await _show_change(interaction, await core_of(interaction).resume_schedule(id), "Resumed")
+    await show_change(interaction, await core_of(interaction).resume_schedule(id), "Resumed")
 
 
 @app_commands.command(name="delete", description="Delete a schedule; you can undo it")
@@ -54,7 +54,7 @@ async def delete(interaction: Interaction, item: ItemText) -> None:
     """Delete a schedule."""
     await defer(interaction)
     id = await resolve_item(interaction, item)
-    await _show_change(interaction, await core_of(interaction).delete_schedule(id), "Deleted")
+    await show_change(interaction, await core_of(interaction).delete_schedule(id), "Deleted")
 
 
 @app_commands.command(name="undo", description="Take a change back, up to 15 minutes later")
@@ -114,6 +114,7 @@ async def _watch(core: CoreClient, run: Run) -> Run:
     return run
 
 
-async def _show_change(interaction: Interaction, schedule: Schedule, heading: str) -> None:
+async def show_change(interaction: Interaction, schedule: Schedule, heading: str, *, done: str = "") -> None:
+    """Show a schedule after a change, which can be undone from then on."""
     front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {label_of(schedule)}")
-    await show(interaction, schedule_card(schedule, heading))
+    await show(interaction, schedule_card(schedule, heading, done=done))

@@ -9,6 +9,8 @@ from discord import app_commands
 
 from cogs.schedule.changes import delete, pause, resume, run_now, undo
 from cogs.schedule.message import message
+from cogs.schedule.occurrences import move, skip
+from cogs.schedule.policy import policy
 from cogs.schedule.reading import list_schedules, preview, show
 
 schedule = app_commands.Group(
@@ -19,7 +21,7 @@ schedule = app_commands.Group(
     allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
 )
 _SUBCOMMANDS: tuple[app_commands.Command[Any, ..., Any], ...] = (
-    message, list_schedules, show, preview, pause, resume, run_now, delete, undo,
+    message, policy, list_schedules, show, preview, pause, resume, skip, move, run_now, delete, undo,
 )  # fmt: skip
 for _command in _SUBCOMMANDS:
     schedule.add_command(_command)

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import simcord
 
+from bot.client import ScheduleZeroBot
+from bot.sync import TreeSync
 from cogs.refusals import sentence_of
+from schedule_zero.instant import from_datetime
 from tests.cogs.stage import Stage, make_bot
 from tests.cogs.strict_core import StrictWorld
+from tests.engine.house import House
+from tests.service.conftest import build, clock, house, make_ledger
+
+__all__ = ["build", "clock", "house", "make_ledger"]
 
 
 class Attentive(simcord.Env):
@@ -18,10 +26,10 @@ class Attentive(simcord.Env):
         await super()._settle_internal(**options | {"idle": 0.001})
 
 
-@pytest.fixture
-async def simcord_env() -> AsyncIterator[simcord.Env]:
+@contextlib.asynccontextmanager
+async def _started(bot: ScheduleZeroBot) -> AsyncIterator[simcord.Env]:
     """The bot in SimCord. Errors with a sentence are answers; any other fails the test, unless it looked at it."""
-    env = Attentive(make_bot(StrictWorld()), check_errors=False)
+    env = Attentive(bot, check_errors=False)
     await env.start()
     seen = env.error_cursor
     try:
@@ -31,6 +39,21 @@ async def simcord_env() -> AsyncIterator[simcord.Env]:
         for error in env.errors_since(max(seen, env._errors_acknowledged)):
             if not isinstance(error, Exception) or sentence_of(error) is None:
                 raise error
+
+
+@pytest.fixture
+async def simcord_env() -> AsyncIterator[simcord.Env]:
+    """The bot on a core of plain dicts."""
+    async with _started(make_bot(StrictWorld())) as env:
+        yield env
+
+
+@pytest.fixture
+async def served(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """A stage whose bot asks a real core. Both go by SimCord's clock, which stands at Thursday 2026-01-01, 00:00 UTC."""
+    async with _started(ScheduleZeroBot(house.client, sync=TreeSync(None), shards=1)) as env:
+        monkeypatch.setattr(house.clock, "now", lambda: from_datetime(env.now()))
+        yield Stage(env)
 
 
 @pytest.fixture

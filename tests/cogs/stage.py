@@ -12,7 +12,7 @@ from bot.client import ScheduleZeroBot
 from bot.sync import TreeSync
 from cogs.operators import Operators
 from tests.bot.fake_core import World
-from tests.cogs.strict_core import StrictCore
+from tests.cogs.strict_core import StrictCore, StrictWorld
 
 
 class Stage:
@@ -21,13 +21,17 @@ class Stage:
     def __init__(self, env: simcord.Env) -> None:
         self.env = env
         self.bot = cast("ScheduleZeroBot", env.bot)
-        self.world = cast("StrictCore", self.bot.core).strict
         self.guild = env.create_guild("Tea house")
         self.general = self.guild.create_text_channel("general")
         everything = discord.Permissions(manage_messages=True, manage_guild=True, mention_everyone=True)
         managers = self.guild.create_role("managers", permissions=everything)
         self.alice = self.guild.add_member(env.create_user("alice"), roles=[managers])
         self.bob = self.guild.add_member(env.create_user("bob"))
+
+    @property
+    def world(self) -> StrictWorld:
+        """What the core of plain dicts knows; a stage on a real core has none."""
+        return cast("StrictCore", self.bot.core).strict
 
     async def post(
         self, content: str = "", view: discord.ui.View | discord.ui.LayoutView | None = None

@@ -1,0 +1,1 @@
+"""``/calendar``: what a server keeps closed, one file per kind of thing."""

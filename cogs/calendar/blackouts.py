@@ -1,0 +1,123 @@
+"""``/calendar blackout``: stretches of time in which nothing of a server is done."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands, ui
+
+from cogs.answers import defer
+from cogs.answers import show as show_card
+from cogs.calendar.affected import changes_since, glance
+from cogs.calendar.days import zone_of
+from cogs.cards import card
+from cogs.drafts import moment_of
+from cogs.front import Interaction, core_of
+from cogs.options import Choices, FromText, Text, ToText, suggestions
+from cogs.places import require_home
+from cogs.refusals import Refusal
+from cogs.texts import list_of, one_line, plain_line, stamp
+from schedule_zero import instant
+from schedule_zero.closings import BlackoutScope, BlackoutView, NewBlackout
+from schedule_zero.ids import is_id
+from schedule_zero.views import Suggestion, Suggestions
+
+blackout = app_commands.Group(name="blackout", description="Times in which nothing is done here")
+_SCOPES = {"all": "messages and jobs", "messages": "messages", "jobs": "jobs"}
+
+
+class Which(Text):
+    """``which``: a blackout, by its reason or its time."""
+
+    option = "which"
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        return await suggestions(_offers(interaction, str(value)), self.option)
+
+
+@blackout.command(name="add", description="Keep a stretch of time free of everything this server does")
+@app_commands.rename(begin="from", end="to")
+@app_commands.describe(
+    begin="When it begins: now, friday 18:00, 2026-12-24 00:00",
+    end="When it ends: monday 8:00, 2027-01-02 00:00",
+    reason="Why; previews and skipped times name it",
+    scope="What rests meanwhile",
+)
+async def add_blackout(
+    interaction: Interaction, begin: FromText, end: ToText, reason: app_commands.Range[str, 1, 200] = "",
+    scope: BlackoutScope = "all",
+) -> None:  # fmt: skip
+    """Add a blackout."""
+    await defer(interaction)
+    home, zone = require_home(interaction, "/calendar"), await zone_of(interaction)
+    if begin.casefold() == "now":
+        start = instant.spell(instant.from_datetime(discord.utils.utcnow()))
+    else:
+        start = await moment_of(interaction, begin, "from", zone)
+    asked = NewBlackout(
+        begin=start, end=await moment_of(interaction, end, "to", zone), reason=plain_line(reason, 200), scope=scope
+    )
+    before = await glance(interaction)
+    saved = await core_of(interaction).add_blackout(home, asked)
+    note = "-# What is due but once meanwhile comes when it ends; series skip it. `/calendar blackout remove` takes it back."
+    await show_card(
+        interaction, _blackout_card("Blackout added", saved, zone, await changes_since(interaction, before), note)
+    )
+
+
+@blackout.command(name="remove", description="Remove a blackout, before or while it lasts")
+@app_commands.describe(which="Which blackout")
+async def remove_blackout(interaction: Interaction, which: app_commands.Transform[str, Which]) -> None:
+    """Remove a blackout."""
+    await defer(interaction)
+    home, zone = require_home(interaction, "/calendar"), await zone_of(interaction)
+    id = which if is_id(which, "blk") else await _by_words(interaction, home, which)
+    before = await glance(interaction)
+    gone = await core_of(interaction).remove_blackout(home, id)
+    changes = await changes_since(interaction, before)
+    await show_card(interaction, _blackout_card("Blackout removed", gone, zone, changes))
+
+
+@blackout.command(name="list", description="List the blackouts that are not over")
+async def list_blackouts(interaction: Interaction) -> None:
+    """List blackouts."""
+    await defer(interaction)
+    found = (await core_of(interaction).list_blackouts(require_home(interaction, "/calendar"))).items
+    await show_card(
+        interaction, card("Blackouts", list_of(map(line_of, found)) or "None; `/calendar blackout add` makes one.")
+    )
+
+
+def line_of(view: BlackoutView) -> str:
+    """A blackout in one line."""
+    reason = f" · {one_line(view.reason, 120)}" if view.reason else ""
+    return f"{stamp(view.begin, 'f')} to {stamp(view.end, 'f')}{reason} · {_SCOPES[view.scope]}"
+
+
+def _blackout_card(heading: str, view: BlackoutView, zone: str, *blocks: str) -> ui.LayoutView:
+    facts = f"**From** {stamp(view.begin)}\n**To** {stamp(view.end)}\n**Rests**: {_SCOPES[view.scope]} · {zone}"
+    reason = f"**Reason**: {one_line(view.reason, 200)}" if view.reason else ""
+    return card(heading, facts, reason, *blocks)
+
+
+async def _by_words(interaction: Interaction, home: str, text: str) -> str:
+    found = await _fitting(interaction, home, text)
+    if len(found) != 1:
+        how_many = f"{len(found)} blackouts fit" if found else "No blackout fits"
+        raise Refusal(f"{how_many} {text!r}. Pick one from the suggestions of `which`.")
+    return found[0].id
+
+
+async def _fitting(interaction: Interaction, home: str, text: str) -> list[BlackoutView]:
+    wanted = text.strip().casefold()
+    items = (await core_of(interaction).list_blackouts(home)).items
+    return [each for each in items if wanted in _label(each).casefold()]
+
+
+async def _offers(interaction: Interaction, text: str) -> Suggestions:
+    found = await _fitting(interaction, require_home(interaction, "/calendar"), text)
+    return Suggestions(items=tuple(Suggestion(name=_label(each), value=each.id) for each in found))
+
+
+def _label(view: BlackoutView) -> str:
+    begin, end = (text[:16].replace("T", " ") for text in (view.begin, view.end))
+    return f"{begin} to {end}{f' · {view.reason}' if view.reason else ''}"
