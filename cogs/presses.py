@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import discord
+
 from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
 from cogs.cards import fires_of, run_line, schedule_card
 from cogs.front import Interaction, actor_of, core_of, front_of
 from cogs.items import may_act
 from cogs.refusals import Refusal
-from cogs.texts import label_of, moment, seconds, title_of
+from cogs.texts import label_of, moment, seconds, title_of, unix
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict
 from schedule_zero.run import TERMINAL, RunState
@@ -70,7 +72,8 @@ async def skip(interaction: Interaction, schedule_id: str, detail: str) -> None:
     await defer(interaction)
     schedule = await _shown(interaction, schedule_id)
     times = schedule.next_fire_times
-    if str(schedule.revision) != revision or not times or str(seconds(times[0])) != due:
+    passed = not times or seconds(times[0]) <= unix(discord.utils.utcnow())
+    if passed or str(schedule.revision) != revision or str(seconds(times[0])) != due:
         await _show_stale(interaction, schedule)
         return
     changed = await core_of(interaction).skip_occurrence(schedule.id, times[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -14,13 +16,15 @@ from cogs.items import resolve_item
 from cogs.options import CHOICES, Choices, ItemText, Text, ToText, suggestions
 from cogs.refusals import Refusal
 from cogs.schedule.changes import show_change
-from cogs.texts import moment
+from cogs.texts import moment, stamp
 from schedule_zero import instant
+from schedule_zero.errors import Invalid
 from schedule_zero.ids import is_id
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import Fire, Suggestion, Suggestions
 
 _NOTE: Final = 50
+_OFFERED: Final = 3
 
 
 class Which(Text):
@@ -42,7 +46,8 @@ async def skip(interaction: Interaction, item: ItemText, which: WhichText | None
     await defer(interaction)
     core, schedule = core_of(interaction), await _schedule(interaction, item)
     due = await _due(interaction, schedule, which)
-    changed = await core.skip_occurrence(schedule.id, due)
+    with _refused_in_words(schedule, due):
+        changed = await core.skip_occurrence(schedule.id, due)
     await show_change(interaction, changed, "Skipped", done=f"Left out: {moment(due)}")
 
 
@@ -58,7 +63,8 @@ async def move(interaction: Interaction, item: ItemText, to: ToText, which: Whic
     core, schedule = core_of(interaction), await _schedule(interaction, item)
     due = await _due(interaction, schedule, which)
     at = await moment_of(interaction, to, "to", schedule.timezone)
-    changed = await core.move_occurrence(schedule.id, at, due)
+    with _refused_in_words(schedule, due):
+        changed = await core.move_occurrence(schedule.id, at, due)
     await show_change(interaction, changed, "Moved", done=f"Moved: {moment(due)} comes at {moment(at)} instead")
 
 
@@ -82,6 +88,18 @@ async def _due(interaction: Interaction, schedule: Schedule, which: str | None) 
     except (ValueError, OverflowError):
         return await moment_of(interaction, which, "which", schedule.timezone)
     return which
+
+
+@contextlib.contextmanager
+def _refused_in_words(schedule: Schedule, due: str) -> Iterator[None]:
+    """A time at which the schedule is not due is told with times as Discord shows them."""
+    try:
+        yield
+    except Invalid as error:
+        if not any(mistake.field == "occurrence" for mistake in error.errors):
+            raise
+        coming = ", ".join(stamp(at, "f") for at in schedule.next_fire_times[:_OFFERED])
+        raise Refusal(f"`which`: it is not due at {stamp(due, 'f')}; its next times are {coming}.") from None
 
 
 async def _next_times(interaction: Interaction, text: str) -> Suggestions:

@@ -11,6 +11,7 @@ import simcord
 from bot.client import ScheduleZeroBot
 from bot.sync import TreeSync
 from cogs.operators import Operators
+from schedule_zero.schedule import Schedule
 from tests.bot.fake_core import World
 from tests.cogs.strict_core import StrictCore, StrictWorld
 
@@ -66,6 +67,28 @@ class Stage:
 def make_bot(world: World, operators: Operators | None = None) -> ScheduleZeroBot:
     """The real bot on a core of plain dicts."""
     return ScheduleZeroBot(StrictCore(world), sync=TreeSync(None), shards=1, operators=operators)
+
+
+async def said(stage: Stage, command: str, **options: Any) -> str:
+    """The words of Alice's answer; `from_` stands for `from`."""
+    plain = {name.rstrip("_"): value for name, value in options.items()}
+    result = await stage.alice.slash(stage.general, command, **plain)
+    assert result.response is not None
+    assert result.ephemeral
+    return texts(result.response)
+
+
+async def offered(stage: Stage, command: str, option: str, text: str, **options: Any) -> list[tuple[str, str]]:
+    found = await stage.alice.autocomplete(stage.general, command, option, text, **options)
+    return [(choice["name"], choice["value"]) for choice in found]
+
+
+async def scheduled(stage: Stage, when: str = "every day at 9", **options: Any) -> Schedule:
+    await stage.alice.slash(
+        stage.general, "schedule message", when=when, channel=stage.general, text="Standup!", **options
+    )
+    page = await stage.bot.core.list_schedules(guild_id=stage.guild_id)
+    return page.items[-1]
 
 
 def texts(message: Any) -> str:

@@ -33,9 +33,23 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "schedule preview": {"when": "every day at 9"},
     "schedule pause": {"item": FIRST, "until": "in 2 hours"},
     "schedule resume": {"item": "tea"},
+    "schedule policy": {"item": FIRST, "dst": "literal"},
+    "schedule skip": {"item": FIRST},
+    "schedule move": {"item": "tea", "to": "in 2 hours"},
     "schedule run_now": {"item": FIRST},
     "schedule delete": {"item": FIRST},
     "schedule undo": {"token": "x"},
+    "calendar hours set": {"name": "office", "days": "weekdays", "from": "9", "to": "17"},
+    "calendar hours show": {"name": "office"},
+    "calendar hours clear": {"name": "office"},
+    "calendar holidays add": {"name": "closed", "date": "tomorrow", "country": "DE"},
+    "calendar holidays remove": {"name": "closed"},
+    "calendar holidays list": {},
+    "calendar holidays import": {"name": "closed", "file": ("days.ics", b"BEGIN:VCALENDAR")},
+    "calendar blackout add": {"from": "now", "to": "in 2 hours"},
+    "calendar blackout remove": {"which": "freeze"},
+    "calendar blackout list": {},
+    "calendar agenda": {},
     "timezone set": {"tz": "Europe/Berlin"},
     "timezone show": {},
     "timezone clear": {},
@@ -46,14 +60,16 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "status": {},
 }
 BUTTONS = (
-    ("pause", FIRST, "1"), ("resume", FIRST, "1"), ("delete", FIRST, "1"), ("refresh", FIRST, "1"),
+    ("skip", FIRST, "1.1"), ("pause", FIRST, "1"), ("resume", FIRST, "1"), ("delete", FIRST, "1"), ("refresh", FIRST, "1"),
     ("preview", FIRST, "1"), ("undo", "x", ""), ("again", LOST, ""), ("done", FIRST, ""), ("snooze", FIRST, "20"),
     ("list", "sa0.1", ".."), ("nonsense", "x", ""), ("list", "x", ""),
 )  # fmt: skip
 COMPLETIONS = (
     ("remind me", "when"), ("remind me", "repeat"), ("remind me", "until"), ("remind me", "tz"),
     ("remind show", "item"), ("schedule show", "item"), ("schedule preview", "from"), ("schedule undo", "token"),
-    ("help", "topic"),
+    ("schedule policy", "calendar"), ("schedule move", "which"), ("calendar hours show", "name"),
+    ("calendar holidays add", "date"), ("calendar holidays add", "country"), ("calendar holidays remove", "date"),
+    ("calendar blackout remove", "which"), ("help", "topic"),
 )  # fmt: skip
 
 

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cogs.calendar.holidays import LARGEST_FILE
+from cogs.calendar.windows import read_days, with_windows
 from schedule_zero.closings import HoursWindows
-from schedule_zero.schedule import Schedule
-from tests.cogs.stage import Stage, texts
+from tests.cogs.stage import Stage, offered, said, scheduled
 from tests.service.test_calendars import ICS
-
-
-async def said(stage: Stage, command: str, **options: Any) -> str:
-    """The words of Alice's answer; `from_` stands for `from`."""
-    plain = {name.rstrip("_"): value for name, value in options.items()}
-    result = await stage.alice.slash(stage.general, command, **plain)
-    assert result.response is not None
-    assert result.ephemeral
-    return texts(result.response)
-
-
-async def offered(stage: Stage, command: str, option: str, text: str, **options: Any) -> list[tuple[str, str]]:
-    found = await stage.alice.autocomplete(stage.general, command, option, text, **options)
-    return [(choice["name"], choice["value"]) for choice in found]
-
-
-async def scheduled(stage: Stage, when: str = "every day at 9", **options: Any) -> Schedule:
-    await stage.alice.slash(
-        stage.general, "schedule message", when=when, channel=stage.general, text="Standup!", **options
-    )
-    page = await stage.bot.core.list_schedules(guild_id=stage.guild_id)
-    return page.items[-1]
-
 
 # ── days off ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -214,6 +189,16 @@ async def test_hours_that_change_tell_whose_times_do(served: Stage) -> None:
     assert "**1** schedule heeds it." in words
 
 
+def test_windows_take_days_from_others_and_leave_what_only_the_core_can_read() -> None:
+    windows = ("MO-FR 9:00-17:00", "20:00-22:00", "from dusk till dawn")
+    assert with_windows(windows, read_days("fri, sat"), ["10:00"], ["12:00"]) == (
+        "MO-TH 9:00-17:00",
+        "MO-TH,SU 20:00-22:00",
+        "from dusk till dawn",
+        "FR,SA 10:00-12:00",
+    )
+
+
 # ── blackouts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -284,15 +269,3 @@ async def test_the_agenda_is_bounded(served: Stage) -> None:
 async def test_calendar_is_for_those_who_manage_the_server(served: Stage) -> None:
     assert "calendar agenda" in served.alice.available_commands(served.general)
     assert "calendar agenda" not in served.bob.available_commands(served.general)
-
-
-def test_windows_take_days_from_others_and_leave_what_only_the_core_can_read() -> None:
-    from cogs.calendar.windows import read_days, with_windows
-
-    windows = ("MO-FR 9:00-17:00", "20:00-22:00", "from dusk till dawn")
-    assert with_windows(windows, read_days("fri, sat"), ["10:00"], ["12:00"]) == (
-        "MO-TH 9:00-17:00",
-        "MO-TH,SU 20:00-22:00",
-        "from dusk till dawn",
-        "FR,SA 10:00-12:00",
-    )

@@ -26,14 +26,28 @@ SURFACE = {
     "remind show": "item*?",
     "remind delete": "item*?",
     "schedule message": "when*? channel* text name repeat? until? count tz? mentions",
+    "schedule policy": "item*? catchup dst month_end calendar? on_clash active_hours? outside",
     "schedule list": "channel owner state search sort page",
     "schedule show": "item*?",
     "schedule preview": "item? when? repeat? tz? n from?",
     "schedule pause": "item*? until?",
     "schedule resume": "item*?",
+    "schedule skip": "item*? which?",
+    "schedule move": "item*? to*? which?",
     "schedule run_now": "item*? test keep_anchor",
     "schedule delete": "item*?",
     "schedule undo": "token*?",
+    "calendar hours set": "name*? days* from* to* tz?",
+    "calendar hours show": "name?",
+    "calendar hours clear": "name*?",
+    "calendar holidays add": "name*? date? country? region",
+    "calendar holidays remove": "name*? date? country?",
+    "calendar holidays list": "name?",
+    "calendar holidays import": "name*? file*",
+    "calendar blackout add": "from*? to*? reason scope",
+    "calendar blackout remove": "which*?",
+    "calendar blackout list": "",
+    "calendar agenda": "from? to?",
     "timezone set": "tz*?",
     "timezone show": "member",
     "timezone clear": "",
@@ -48,8 +62,13 @@ SURFACE = {
     "help": "topic?",
 }
 OPERATORS = Operators(["1"], "2")
-PERMISSIONS = {"admin": "administrator", "schedule": "manage_messages", "settings": "manage_guild"}
-GUILD_ONLY = {"admin", "schedule", "settings"}
+PERMISSIONS = {
+    "admin": "administrator",
+    "schedule": "manage_messages",
+    "calendar": "manage_guild",
+    "settings": "manage_guild",
+}
+GUILD_ONLY = {"admin", "schedule", "calendar", "settings"}
 
 
 @pytest.fixture
@@ -65,11 +84,17 @@ def _commands(tree: Tree) -> list[Any]:
 
 def _leaves(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
     for command in _commands(tree):
-        payload: dict[str, Any] = dict(command.to_dict(tree))
-        inner = [option for option in payload["options"] if option["type"] == 1]
-        yield from ((f"{payload['name']} {option['name']}", option) for option in inner)
-        if not inner:
-            yield payload["name"], payload
+        yield from _within("", dict(command.to_dict(tree)))
+
+
+def _within(path: str, payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be called: the command itself, or what its groups hold."""
+    name = f"{path} {payload['name']}".strip()
+    inner = [option for option in payload.get("options", []) if option["type"] in (1, 2)]
+    for option in inner:
+        yield from _within(name, option)
+    if not inner:
+        yield name, payload
 
 
 async def test_the_names_are_the_fixed_ones(tree: Tree) -> None:
