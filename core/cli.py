@@ -27,6 +27,7 @@ from core.zone_data import take_newest_zones
 if TYPE_CHECKING:
     from core.commands.up import Front, Up
     from core.config import Config, Further
+    from schedule_zero.schedule import OnClash
 
 NAME = "schedule-zero"
 HANDLER = "handler"
@@ -160,12 +161,35 @@ def check_config(file: Path | None) -> None:
     show_default=True,
     help="What happens where the clocks change.",
 )
+@click.option("--country", metavar="CODE", help="Its public holidays are days off: DE, DE-BY.")
+@click.option(
+    "--days-off", multiple=True, metavar="DAY", help="2026-12-25, 12-25, 2026-12-24/2027-01-02; as often as needed."
+)
+@click.option("--calendar", type=FILE, help="An iCalendar file whose all-day events are days off.")
+@click.option(
+    "--on-clash",
+    type=click.Choice(["skip", "later", "earlier"]),
+    help="What becomes of times on a day off; skip if not given.",
+)
+@click.option("--hours", multiple=True, metavar="WINDOW", help="'MO-FR 09:00-17:00'; as often as needed.")
+@click.option(
+    "--outside",
+    type=click.Choice(["skip", "later", "earlier"]),
+    help="What becomes of times outside the hours; skip if not given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def preview(text: str, timezone: str, count: int, after: str | None, dst: str, as_json: bool) -> None:
+def preview(
+    text: str, timezone: str, count: int, after: str | None, dst: str, country: str | None, days_off: tuple[str, ...],
+    calendar: Path | None, on_clash: OnClash | None, hours: tuple[str, ...], outside: OnClash | None, as_json: bool,
+) -> None:  # fmt: skip
     """Show when TEXT is due: 'every weekday at 9', '0 9 * * MON-FRI', 'in 2 hours', an RRULE, …"""
+    from core.commands.closed import Closed
     from core.commands.preview import show
 
-    show(text, timezone=timezone, count=count, after=after, dst=dst, as_json=as_json)
+    closed = Closed(
+        country=country, days_off=days_off, calendar=calendar, on_clash=on_clash, hours=hours, outside=outside
+    )
+    show(text, timezone=timezone, count=count, after=after, dst=dst, closed=closed, as_json=as_json)
 
 
 @cli.command(

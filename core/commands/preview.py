@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from core.commands.closed import Closed
 from core.commands.explain import WrongInput
 from core.commands.output import say_json
 from core.timing.compile import compile_rule
@@ -35,18 +36,20 @@ class Preview(msgspec.Struct):
     notes: tuple[str, ...]
 
 
-def show(text: str, *, timezone: str, count: int, after: str | None, dst: str, as_json: bool) -> None:
+def show(
+    text: str, *, timezone: str, count: int, after: str | None, dst: str, closed: Closed, as_json: bool
+) -> None:  # fmt: skip
     """Print the next due times of a text.
 
     Raises:
         Invalid: the text cannot be read; ``readings`` offers what it could mean.
-        WrongInput: zone or instant cannot be read, or nothing is due any more.
+        WrongInput: zone, instant or what is closed cannot be read, or nothing is due any more.
     """
     now = _instant(after)
     try:
         name = zone(timezone).key
         reading = read(drawn(text, _NO_GUILD), now=now, timezone=name, default_time=_DEFAULT_TIME, hour24=True)
-        rule = _rule(reading, name, now, dst)
+        rule = closed.around(_rule(reading, name, now, dst))
     except Unreadable as error:
         offers = tuple(_offer(each, timezone, now, dst) for each in error.readings)
         raise Invalid(str(error), (FieldError("text", str(error)),), offers) from None

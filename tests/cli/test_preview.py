@@ -110,3 +110,71 @@ def test_it_needs_no_server_and_nothing_heavy(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.iterdir())
+
+
+CHRISTMAS = ("preview", "every day at 9", "--tz", "Europe/Berlin", "--after", "2026-12-24T12:00:00Z", "--json")
+ICS = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//test//test//EN
+BEGIN:VEVENT
+UID:1
+DTSTART;VALUE=DATE:20261225
+DTEND;VALUE=DATE:20261228
+SUMMARY:Retreat
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize(
+    ("closed", "days", "note"),
+    [
+        (("--country", "DE"), ["27", "28"], "2026-12-25 09:00 is Christmas Day, and left out, with 1 more"),
+        (("--days-off", "12-25 Party", "--days-off", "2026-12-26/2026-12-27"), ["28", "29"], "12-25 09:00 is Party"),
+        (("--days-off", "12-26", "--on-clash", "later"), ["25", "27"], None),
+        (("--hours", "MO-FR 08:00-12:00"), ["25", "28"], "2026-12-26 09:00 is outside its hours"),
+        (("--hours", "10:00-12:00", "--outside", "later"), ["25", "26"], "moved from 2026-12-25 09:00"),
+    ],
+)
+def test_what_is_closed_can_be_said_with_it(
+    command: Command, closed: tuple[str, ...], days: list[str], note: str | None
+) -> None:
+    said = command(*CHRISTMAS, "-n", "2", *closed)
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert list(found) == ["trigger", "timezone", "fires", "notes"]
+    assert [fire[8:10] for fire in found["fires"]] == days
+    assert note is None or any(note in each for each in found["notes"])
+
+
+def test_days_off_are_read_out_of_an_icalendar_file(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "days.ics"
+    file.write_text(ICS, encoding="utf-8")
+    said = command(*CHRISTMAS, "-n", "1", "--calendar", str(file))
+    assert json.loads(said.out)["fires"] == ["2026-12-28T09:00:00+01:00"]
+    file.write_text("hello", encoding="utf-8")
+    said = command(*CHRISTMAS, "--calendar", str(file))
+    assert (said.code, said.err) == (
+        2,
+        f"{file}: this is no iCalendar file; export one (.ics) from a calendar program\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("closed", "sentence"),
+    [
+        (("--country", "XX"), "there are no holidays of 'XX'"),
+        (("--days-off", "soon"), "'soon' is no day that exists"),
+        (("--hours", "office"), "'office' is no window"),
+        (("--hours", "22:00-06:00"), "nothing is due after"),
+        (("--on-clash", "later"), "--on-clash is about days off"),
+        (("--outside", "later"), "--outside is about hours"),
+        (("--outside", "never"), "'never' is not one of"),
+        (("--calendar", "nowhere.ics"), "nowhere.ics"),
+    ],
+)
+def test_what_is_closed_is_refused_with_one_sentence(command: Command, closed: tuple[str, ...], sentence: str) -> None:
+    said = command(*CHRISTMAS, *closed)
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
