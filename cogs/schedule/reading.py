@@ -117,5 +117,6 @@ async def _preview_words(
         start=reading.start,
         until=reading.until,
         policy={"month_end": reading.month_end},
+        guild_id=actor.guild_id,
     )
     await show_card(interaction, fires_of(view, "Preview"))

@@ -15,6 +15,7 @@ from core.timing.compile import compile_rule
 from core.timing.hashed import drawn
 from core.timing.preview import preview
 from core.timing.reading import Reading, Unreadable, read
+from core.timing.rhythm import rhythm_notes
 from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero import instant
@@ -55,11 +56,13 @@ def show(
         raise Invalid(str(error), (FieldError("text", str(error)),), offers) from None
     except ValueError as error:
         raise WrongInput(str(error)) from None
-    fires = preview(rule, after=now, n=count if reading.count is None else min(count, reading.count))
+    asked = count if reading.count is None else min(count, reading.count)
+    fires = preview(rule, after=now, n=asked)
     if not fires:
         raise WrongInput(f"{reading.words}: nothing is due after {instant.spell(now, rule.zone)}")
     defaulted = (f"no time of day was said, so {_DEFAULT_TIME} is taken",) if reading.defaulted_time else ()
     notes = defaulted + tuple(f"{fire.local}: {note}" for fire in fires for note in fire.notes)
+    notes += rhythm_notes(rule, after=now, dues=[fire.at for fire in fires])
     found = Preview(reading.trigger, rule.zone.key, tuple(fire.local for fire in fires), notes)
     if as_json:
         say_json(found)

@@ -6,7 +6,6 @@ transaction can know (is the name free, is there quota left) is checked there.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -24,13 +23,13 @@ from core.service.closings import (
     stored,
     stored_exceptions,
 )
+from core.service.forecast import too_fast
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
 from core.timing.exceptions import NONE
 from core.timing.rule import Rule
-from core.timing.say import say_length
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
-from schedule_zero.instant import MINUTE, SECOND, parse_duration
+from schedule_zero.instant import MINUTE
 from schedule_zero.schedule import Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
 from schedule_zero.views import GuildSettings
@@ -204,12 +203,9 @@ def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
     """Refuse a rule that comes round faster than the plan's ``min_interval``."""
     if quota.min_interval is None or not rule.recurring or row.next_due is None:
         return
-    least = parse_duration(quota.min_interval)
-    for due, following in pairwise(rule.upcoming(row.next_due - 1, INTERVAL_PROBES + 1)):
-        if following - due < least:
-            pace, allowed = (say_length(-(-length // SECOND)) for length in (following - due, least))
-            raise QuotaExceeded(
-                f"This repeats after {pace}; the shortest interval this server's plan allows is {allowed}.",
-                scope=f"guild:{row.guild_id or '-'}", limit="min_interval", used=(following - due) / 1e6,
-                allowed=least / 1e6,
-            )  # fmt: skip
+    pace = too_fast(rule.upcoming(row.next_due - 1, INTERVAL_PROBES + 1), quota)
+    if pace is not None:
+        raise QuotaExceeded(
+            f"This {pace}.", scope=f"guild:{row.guild_id or '-'}", limit="min_interval", used=pace.apart / 1e6,
+            allowed=pace.allowed / 1e6,
+        )  # fmt: skip

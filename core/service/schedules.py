@@ -127,7 +127,7 @@ class Schedules:
     async def preview(self, actor: Actor, request: ask.PreviewSchedule) -> PreviewView:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
         after = instant_in(request.after, "after", self._desk.clock.now())
-        return self._times.preview_row(row, request.n, after)
+        return await self._times.preview_row(actor, row, request.n, after)
 
     async def draft(self, actor: Actor, spec: ScheduleSpec, before: ScheduleRow | None = None) -> Draft:
         """What is asked for, checked, as a row that can be saved. Raises what ``core.service.draft`` raises, and

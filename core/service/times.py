@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,7 @@ from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
+from core.service.forecast import too_fast, with_quota_notes
 from core.service.policy import Mistakes, policy_for
 from core.timing import preview as previews
 from core.timing.calendars import search_countries
@@ -20,9 +22,10 @@ from core.timing.compile import compile_rule, month_end_of
 from core.timing.exceptions import Exceptions, excepted
 from core.timing.hashed import drawn, is_hashed, resolve_hashed
 from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
+from core.timing.rhythm import rhythm_notes
 from core.timing.rule import EARLIEST, LATEST, Rule
 from core.timing.say import say
-from core.timing.zones import search_zones
+from core.timing.zones import search_zones, zone
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
@@ -116,9 +119,12 @@ def refuse_reading(trigger: object, rule: Rule, now: int) -> Invalid:
 
 def fires(rule: Rule, after: int, n: int) -> tuple[Fire, ...]:
     """The next ``n`` due times with their notes."""
-    return tuple(
-        Fire(at=spell(fire.at), local=fire.local, notes=fire.notes) for fire in previews.preview(rule, after=after, n=n)
-    )
+    return spelled_fires(previews.preview(rule, after=after, n=n))
+
+
+def spelled_fires(coming: Sequence[previews.Fire]) -> tuple[Fire, ...]:
+    """Due times as they are answered."""
+    return tuple(Fire(at=spell(fire.at), local=fire.local, notes=fire.notes) for fire in coming)
 
 
 def _invalid(error: ValueError) -> Invalid:
@@ -204,9 +210,10 @@ class Times:
         n = require_n(request.n)
         if understood.count is not None:
             n = min(n, understood.count)
+        coming, notes = await self._foreseen(actor, request.guild_id, rule, now, n, policy)
         return PreviewView(
-            fires=fires(rule, now, n), trigger=understood.trigger, timezone=rule.zone.key,
-            words=said(understood, timezone, settings),
+            fires=coming, trigger=understood.trigger, timezone=rule.zone.key,
+            words=said(understood, timezone, settings), notes=notes,
         )  # fmt: skip
 
     async def _excepted(self, request: PreviewTrigger, rule: Rule, actor: Actor, now: int) -> Rule:
@@ -223,15 +230,37 @@ class Times:
         except ValueError as error:
             raise _invalid(error) from None
 
-    def preview_row(self, row: ScheduleRow, n: int, after: int) -> PreviewView:
+    async def _foreseen(
+        self, actor: Actor, guild_id: str | None, rule: Rule, after: int, n: int, policy: Policy
+    ) -> tuple[tuple[Fire, ...], tuple[str, ...]]:
+        """The due times to come with what its guild's plan does to them, and notes on the rule as a whole."""
+        coming = previews.preview(rule, after=after, n=n)
+        dues, quota = [fire.at for fire in coming], self._desk.quota(actor, guild_id)
+        notes = rhythm_notes(rule, after=after, dues=dues)
+        pace = too_fast(dues, quota) if rule.recurring else None
+        if pace is not None:
+            notes = (*notes, f"it {pace}")
+        shown = spelled_fires(coming)
+        if guild_id is not None:
+            now, reads = self._desk.clock.now(), self._desk.reader.usage
+            standing = await self._desk.engine.entitler.standing(reads, guild_id, now)
+            shown = with_quota_notes(
+                shown, dues, quota=quota, zone=zone((await self._desk.guild_settings(guild_id)).timezone),
+                used={(period.limit, period.key): used for period, used in standing}, on_quota=policy.on_quota,
+            )  # fmt: skip
+        return shown, notes
+
+    async def preview_row(self, actor: Actor, row: ScheduleRow, n: int, after: int) -> PreviewView:
         """What a saved schedule will do."""
+        policy = msgspec.json.decode(row.policy, type=Policy)
         try:
-            rule = rule_of(row, msgspec.json.decode(row.policy, type=Policy))
+            rule = rule_of(row, policy)
         except ValueError as error:
             raise _invalid(error) from None
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = msgspec.json.decode(row.trigger, type=Trigger)
-        return PreviewView(fires=fires(rule, after, left), trigger=trigger, timezone=rule.zone.key, words=row.words)
+        coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy)
+        return PreviewView(fires=coming, trigger=trigger, timezone=rule.zone.key, words=row.words, notes=notes)
 
     async def read(self, actor: Actor, request: ReadTime) -> ReadingView:
         """What words mean, in the zone that applies."""

@@ -95,6 +95,7 @@ FILL: dict[str, Fill] = {
     "trigger": lambda world, _: [DateTrigger(at=world.house.clock.in_s(9000))],
     "when": lambda world, _: ["tomorrow at 9"],
     "field": lambda world, _: ["when"],
+    "kind": lambda world, _: ["calendar", "hours"],
     "text": lambda world, _: [""],
     "timezone": lambda world, _: ["Europe/Rome"],
     "present": lambda world, _: [False],

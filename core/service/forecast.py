@@ -1,0 +1,73 @@
+"""Forecast: what a guild's plan has to say about the due times of a schedule. Pure; what is used already is told to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from core.governor.entitlement import periods
+from core.governor.settings import Quota
+from core.timing.say import say_length
+from schedule_zero.instant import SECOND, parse_duration, spell
+from schedule_zero.schedule import OnQuota
+from schedule_zero.views import Fire
+
+Used = Mapping[tuple[str, str], int]
+"""Runs by limit and period."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """Two due times that lie too close for a plan, microseconds."""
+
+    apart: int
+    allowed: int
+
+    def __str__(self) -> str:
+        apart, allowed = (say_length(-(-length // SECOND)) for length in (self.apart, self.allowed))
+        return f"repeats after {apart}; the shortest interval this server's plan allows is {allowed}"
+
+
+def too_fast(dues: Sequence[int], quota: Quota) -> Pace | None:
+    """The first two of some due times in a row that are closer than the plan's ``min_interval``."""
+    if quota.min_interval is None:
+        return None
+    allowed = parse_duration(quota.min_interval)
+    return next((Pace(later - due, allowed) for due, later in pairwise(dues) if later - due < allowed), None)
+
+
+def with_quota_notes(
+    fires: Sequence[Fire], dues: Sequence[int], *, quota: Quota, zone: ZoneInfo, used: Used, on_quota: OnQuota
+) -> tuple[Fire, ...]:
+    """The fires, each with a note if the guild's runs of its hour, day or month are used up by then.
+
+    At best: what other schedules will use of it is not counted, only what was used already.
+    """
+    limits = [limit for limit in (quota.runs_per_hour, quota.runs_per_day, quota.runs_per_month) if limit is not None]
+    if not limits or len(dues) + max(used.values(), default=0) <= min(limits):
+        return tuple(fires)
+    counts = Counter(used)
+    noted = []
+    for fire, due in zip(fires, dues, strict=True):
+        full = []
+        for period in periods(quota, due, zone):
+            counts[period.limit, period.key] += 1
+            if counts[period.limit, period.key] > period.allowed:
+                full.append(period)
+        if not full:
+            noted.append(fire)
+        else:
+            last = max(full, key=lambda period: period.until)
+            note = _note(last.allowed, last.limit.rpartition("_")[2], spell(last.until, zone), on_quota)
+            noted.append(msgspec.structs.replace(fire, notes=(*fire.notes, note)))
+    return tuple(noted)
+
+
+def _note(allowed: int, unit: str, until: str, on_quota: OnQuota) -> str:
+    runs = f"this server's {allowed:,} run{'s' * (allowed != 1)} of the {unit} are used up by then"
+    if on_quota == "skip":
+        return f"would be left out: {runs}"
+    return f"would wait until {until[:16].replace('T', ' ')}: {runs}"
