@@ -27,6 +27,11 @@ class ExampleName:
         """It goes on."""
         return True
 
+    @property
+    def plain(self) -> bool:
+        """Nothing but a clock change makes a due time worth a note."""
+        return True
+
     def next_after(self, instant: int) -> int | None:
         """The first due time strictly after the instant."""
         due = (max(instant, EARLIEST) // STEP + 1) * STEP
@@ -44,6 +49,10 @@ class ExampleName:
     def count_between(self, after: int, until: int, limit: int = 10_000) -> int:
         """How many due times lie in (after, until], by arithmetic."""
         return max(0, min(limit, until // STEP - after // STEP))
+
+    def nominal(self, due: int) -> int:
+        """It is known by the instant at which it is due."""
+        return due
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
         """Nothing is ever odd about a full hour."""
