@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import discord
 from discord import app_commands, ui
 
@@ -12,7 +14,7 @@ from cogs.calendar.days import zone_of
 from cogs.cards import card
 from cogs.drafts import moment_of
 from cogs.front import Interaction, core_of
-from cogs.options import Choices, FromText, Text, ToText, suggestions
+from cogs.options import CHOICES, Choices, From, Text, ToText, suggestions
 from cogs.places import require_home
 from cogs.refusals import Refusal
 from cogs.texts import list_of, one_line, plain_line, stamp
@@ -22,7 +24,18 @@ from schedule_zero.ids import is_id
 from schedule_zero.views import Suggestion, Suggestions
 
 blackout = app_commands.Group(name="blackout", description="Times in which nothing is done here")
-_SCOPES = {"all": "messages and jobs", "messages": "messages", "jobs": "jobs"}
+NOW: Final = "now"
+_SCOPES: Final = {"all": "messages and jobs", "messages": "messages", "jobs": "jobs"}
+
+
+class Begin(From):
+    """``from`` of a blackout, which may begin at once."""
+
+    async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
+        found = await super().autocomplete(interaction, value)
+        if not NOW.startswith(str(value).strip().casefold()):
+            return found
+        return [app_commands.Choice(name=NOW, value=NOW), *found[: CHOICES - 1]]
 
 
 class Which(Text):
@@ -43,13 +56,13 @@ class Which(Text):
     scope="What rests meanwhile",
 )
 async def add_blackout(
-    interaction: Interaction, begin: FromText, end: ToText, reason: app_commands.Range[str, 1, 200] = "",
+    interaction: Interaction, begin: app_commands.Transform[str, Begin], end: ToText, reason: app_commands.Range[str, 1, 200] = "",
     scope: BlackoutScope = "all",
 ) -> None:  # fmt: skip
     """Add a blackout."""
     await defer(interaction)
     home, zone = require_home(interaction, "/calendar"), await zone_of(interaction)
-    if begin.casefold() == "now":
+    if begin.casefold() == NOW:
         start = instant.spell(instant.from_datetime(discord.utils.utcnow()))
     else:
         start = await moment_of(interaction, begin, "from", zone)

@@ -26,6 +26,7 @@ LARGEST_FILE: Final = 500_000
 """Bytes of an iCalendar file."""
 _DAYS_TEXT: Final = 2_000
 _NEXT: Final = 3
+_NAMELESS: Final = "a day off"
 
 holidays = app_commands.Group(name="holidays", description="Calendars of days off")
 
@@ -222,11 +223,16 @@ def _contents(view: CalendarView) -> str:
 
 
 def _coming(days: tuple[str, ...]) -> str:
-    return list_of(one_line(say_days(day), 120) for day in days)
+    return list_of(map(_said, days))
+
+
+def _said(day: str) -> str:
+    """A day to come; one without a name of its own comes with words that say nothing."""
+    return one_line(say_days(day.removesuffix(f" {_NAMELESS}")), 120)
 
 
 def _line(view: CalendarView) -> str:
     parts = [f"holidays of {view.country}"] if view.country else []
     parts += [f"{len(view.dates)} day{'' if len(view.dates) == 1 else 's'} of its own"] if view.dates else []
-    coming = ", ".join(one_line(say_days(day), 80) for day in view.next_days[:_NEXT])
+    coming = ", ".join(map(_said, view.next_days[:_NEXT]))
     return f"- **{one_line(view.name, 60)}**: {', '.join(parts)} · next {coming or 'none'} · {heeded_by(view.used_by)}"

@@ -157,7 +157,12 @@ def _times(before: Sequence[Fire], after: Sequence[Fire], schedule: Schedule) ->
         if fire.at in found.come or fire.at in found.kept:
             new = " · **new**" if fire.at in found.come else ""
             rows[fire.at] = f"- {_clock(fire)}{new}{_notes(fire)}"
-    return "\n".join(["**The next times, before and after**", *(rows[at] for at in sorted(rows, key=instant.parse))])
+    return "\n".join(
+        [
+            f"**The next times, before and after** · {schedule.timezone}",
+            *(rows[at] for at in sorted(rows, key=instant.parse)),
+        ]
+    )
 
 
 def _clock(fire: Fire) -> str:

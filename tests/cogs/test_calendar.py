@@ -116,6 +116,7 @@ async def test_a_calendar_goes_as_a_whole_when_nobody_heeds_it(served: Stage) ->
         "The calendar closed cannot go: 1 schedule heeds it."
     )
     await said(served, "schedule policy", item="standup", calendar="none")
+    assert "next Thursday 24 December 2026 · No schedule heeds it yet." in await said(served, "calendar holidays list")
     gone = await said(served, "calendar holidays remove", name="closed")
     assert gone == "### Calendar deleted: closed\nIt was\n- Thursday 24 December 2026"
     assert "There are none yet" in await said(served, "calendar holidays list")
@@ -222,6 +223,8 @@ async def test_a_blackout_tells_what_it_leaves_out_and_is_removed_by_its_reason(
 
 
 async def test_a_blackout_may_begin_now_and_is_read_in_the_servers_zone(served: Stage) -> None:
+    assert (await offered(served, "calendar blackout add", "from", "no"))[0] == ("now", "now")
+    assert all(value != "now" for _, value in await offered(served, "calendar blackout add", "from", "tomorrow"))
     await said(served, "settings timezone", tz="Asia/Tokyo")
     await said(served, "timezone set", tz="Europe/Berlin")
     words = await said(served, "calendar blackout add", from_="now", to="tomorrow at 9", scope="jobs")

@@ -21,6 +21,7 @@ async def test_a_calendar_shows_the_next_times_before_and_after(served: Stage) -
     assert "- ~~`Sat 2026-01-03 09:00` <t:1767430800:R>~~ no more" in words
     assert "- `Sun 2026-01-04 09:00` <t:1767517200:R> · 2026-01-03 09:00 is Moving house, and left out" in words
     assert words.count("- `") == 9
+    assert "**The next times, before and after** · UTC" in words
     assert labels(result.response)[-1] == "Undo"
     assert "**Days off**: closed (times there are left out)" in await said(served, "schedule policy", item="standup")
     await served.alice.click(result.response, label="Undo")
