@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import discord
+import msgspec
 
 from cogs.cards import NEXT_SHOWN
 from cogs.differences import difference
 from cogs.front import Interaction, core_of, home_of
+from cogs.reminders import REMINDER
 from cogs.texts import list_of, stamp, title_of
 from schedule_zero import instant
 from schedule_zero.schedule import Schedule
@@ -20,21 +22,31 @@ SHOWN: Final = 5
 _TIMES: Final = 3
 _FETCHED: Final = 100
 
-Glance = Mapping[str, Schedule]
+
+class Glance(msgspec.Struct, frozen=True):
+    """A guild's schedules by id, at one moment. ``whole``: there were no more than are looked at."""
+
+    schedules: dict[str, Schedule]
+    whole: bool
+
+    @property
+    def note(self) -> str:
+        """Says that there are others; nothing where there are none."""
+        return "" if self.whole else f"-# Only the oldest {LOOKED_AT} schedules were looked at."
 
 
 async def glance(interaction: Interaction) -> Glance:
-    """The guild's active schedules that the person may see; of very many, the oldest."""
+    """The guild's active schedules that the person may see; of very many, the oldest. Reminders are their owners' business."""
     core, home = core_of(interaction), home_of(interaction)
     found: dict[str, Schedule] = {}
     cursor: str | None = None
     for _ in range(LOOKED_AT // _FETCHED):
         page = await core.list_schedules(guild_id=home, state="active", limit=_FETCHED, cursor=cursor)
-        found |= {schedule.id: schedule for schedule in page.items}
+        found |= {schedule.id: schedule for schedule in page.items if schedule.metadata.get("kind") != REMINDER}
         cursor = page.next
         if cursor is None:
             break
-    return found
+    return Glance(found, whole=cursor is None)
 
 
 async def changes_since(interaction: Interaction, before: Glance) -> str:
@@ -42,12 +54,12 @@ async def changes_since(interaction: Interaction, before: Glance) -> str:
     after = await glance(interaction)
     now = instant.from_datetime(discord.utils.utcnow())
     lines = [
-        line for id, was in before.items() if (line := _line(was, after.get(id), now)) is not None
+        line for id, was in before.schedules.items() if (line := _line(was, after.schedules.get(id), now)) is not None
     ]  # what is gone from the list has no time left at all
     if not lines:
-        return "-# No schedule's next five times change by it."
+        return "\n".join(filter(None, ["-# No schedule's next five times change by it.", before.note]))
     more = f"\n… and {len(lines) - SHOWN} more schedules" if len(lines) > SHOWN else ""
-    return f"**What changes**\n{list_of(lines[:SHOWN])}{more}"
+    return "\n".join(filter(None, [f"**What changes**\n{list_of(lines[:SHOWN])}{more}", before.note]))
 
 
 def _line(was: Schedule, is_now: Schedule | None, now: int) -> str | None:

@@ -13,14 +13,13 @@ import msgspec
 from discord import app_commands
 
 from cogs.answers import defer, show
-from cogs.calendar.affected import LOOKED_AT, glance
+from cogs.calendar.affected import glance
 from cogs.calendar.blackouts import line_of
 from cogs.calendar.days import Day, day_of, zone_of
 from cogs.cards import card
 from cogs.front import Interaction, core_of
 from cogs.places import require_home
 from cogs.refusals import Refusal
-from cogs.reminders import REMINDER
 from cogs.texts import fit, list_of, one_line, place_of, title_of
 from schedule_zero import instant
 from schedule_zero.client import CoreClient
@@ -75,8 +74,8 @@ async def agenda(
     place = ZoneInfo(timezone)
     after = max(discord.utils.utcnow(), datetime.combine(begin, time(), place) - timedelta(microseconds=1))
     until = datetime.combine(end + timedelta(days=1), time(), place)
-    found = (await glance(interaction)).values()
-    schedules = [each for each in found if each.metadata.get("kind") != REMINDER and _is_due_before(each, until)]
+    found = await glance(interaction)
+    schedules = [each for each in found.schedules.values() if _is_due_before(each, until)]
     rows, cut = await _rows(core_of(interaction), schedules, after, until, place)
     blackouts = [
         each
@@ -84,7 +83,7 @@ async def agenda(
         if datetime.fromisoformat(each.begin) < until and datetime.fromisoformat(each.end) > after
     ]
     notes = [f"-# Times in {timezone}. Reminders are not listed."]
-    notes += [f"-# Only the oldest {LOOKED_AT} schedules were looked at."] if len(found) == LOOKED_AT else []
+    notes += [] if found.whole else [found.note]
     notes += [f"-# Of {', '.join(cut)} only the first {EACH} times were looked at."] if cut else []
     await show(
         interaction,
@@ -149,4 +148,4 @@ def _lines(rows: Iterable[Row]) -> Iterable[str]:
         where = place_of(row.schedule.args)
         parts = [clocks, title_of(row.schedule), *([where] if where else [])]
         parts += [one_line("; ".join(row.notes), 150)] if row.notes else []
-        yield f"- {' · '.join(parts)}"
+        yield " · ".join(parts)  # no list: a heading behind one would be taken for a part of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cogs.calendar import affected
 from cogs.calendar.holidays import LARGEST_FILE
 from cogs.calendar.windows import read_days, with_windows
 from schedule_zero.closings import HoursWindows
@@ -205,12 +206,14 @@ def test_windows_take_days_from_others_and_leave_what_only_the_core_can_read() -
 
 async def test_a_blackout_tells_what_it_leaves_out_and_is_removed_by_its_reason(served: Stage) -> None:
     await scheduled(served, name="standup")
+    await served.bob.slash(served.general, "remind me", when="every day at 9", text="Bob's own")
     words = await said(
         served, "calendar blackout add", from_="tomorrow at 8", to="tomorrow at 10", reason="release *freeze*"
     )
     assert "**From** <t:1767340800:F>\n**To** <t:1767348000:F>\n**Rests**: messages and jobs · UTC" in words
     assert r"**Reason**: release \*freeze\*" in words
     assert "**standup**: not <t:1767344400:f>; next <t:1767258000:f>" in words
+    assert "Bob's own" not in words
     listed = await said(served, "calendar blackout list")
     assert "- <t:1767340800:f> to <t:1767348000:f> · release" in listed
     offers = await offered(served, "calendar blackout remove", "which", "freeze")
@@ -248,9 +251,9 @@ async def test_the_agenda_lists_days_with_their_times_and_notes(served: Stage) -
     lines = words.splitlines()
     assert lines[0] == "### Agenda, 2026-01-01 to 2026-01-03"
     assert "<t:1767384000:f> to <t:1767391200:f> · quiet" in words
-    assert f"- `09:00` · standup · <#{served.general.id}>" in lines[lines.index("**Thu 2026-01-01**") :]
+    assert f"`09:00` · standup · <#{served.general.id}>" in lines[lines.index("**Thu 2026-01-01**") :]
     saturday = lines[lines.index("**Sat 2026-01-03**") :]
-    assert f"- `09:00` · standup · <#{served.general.id}> · 2026-01-02 09:00 is Bridge day, and left out" in saturday
+    assert f"`09:00` · standup · <#{served.general.id}> · 2026-01-02 09:00 is Bridge day, and left out" in saturday
     assert any("`18:30` · party" in line for line in lines)
     assert any("`00:00` `01:00` `02:00` `03:00` `04:00` `05:00` and 18 more · hourly" in line for line in saturday)
     assert "Bob's own" not in words
@@ -264,6 +267,23 @@ async def test_the_agenda_is_bounded(served: Stage) -> None:
     await scheduled(served, "every 10 minutes", name="busy")
     words = await said(served, "calendar agenda")
     assert "-# Of busy only the first 100 times were looked at." in words
+
+
+async def test_of_very_many_schedules_the_oldest_are_looked_at_and_it_says_so(
+    served: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(affected, "_FETCHED", 1)
+    monkeypatch.setattr(affected, "LOOKED_AT", 2)
+    note = "-# Only the oldest 2 schedules were looked at."
+    for number in range(3):
+        assert note not in await said(served, "calendar agenda")
+        await scheduled(served, name=f"number {number}")
+    words = await said(served, "calendar agenda")
+    assert note in words
+    assert "number 1" in words
+    assert "number 2" not in words
+    assert note in await said(served, "calendar blackout add", from_="now", to="in 2 days")
+    assert note in await said(served, "calendar holidays add", name="closed", country="DE")
 
 
 # ── who may ──────────────────────────────────────────────────────────────────────────────────────────────────────
