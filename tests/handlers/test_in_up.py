@@ -111,7 +111,10 @@ async def test_functions_of_somebodys_own_run_inside_up(tmp_path: Path) -> None:
             {"module": "handlers.webhook", "options": {"secret": "${NOT_SET}"}},
             "the environment variable NOT_SET is not set",
         ),
-        ({"module": "handlers.webhook", "options": {"allow": ["x"]}}, "handlers.builtin[0].options.allow[0] cannot be used: 'x'"),
+        (
+            {"module": "handlers.webhook", "options": {"allow": ["x"]}},
+            "handlers.builtin[0].options.allow[0] cannot be used: 'x'",
+        ),
     ],
 )
 def test_what_cannot_be_served_ends_the_start_with_one_sentence(
