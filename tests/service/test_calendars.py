@@ -116,6 +116,17 @@ async def test_next_run_shows_2_30_instead_of_the_next_half_hour(house: House) -
     assert back.next_fire_times[0].startswith("2026-03-03T12:30")
 
 
+async def test_what_is_brought_back_heeds_the_hours_of_now(house: House) -> None:
+    admin = as_(house, ADMIN)
+    await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 09:00-17:00",)))
+    made = await post(house, MOD, trigger=HALF_HOURLY, active_hours="office")
+    gone = await as_(house, MOD).delete_schedule(made.id)
+    await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 15:00-16:00",)))
+    assert gone.undo is not None
+    back = await as_(house, MOD).undo(gone.undo.token)
+    assert back.next_fire_times[0].startswith("2026-03-03T15:00")
+
+
 async def test_what_goes_by_a_name_is_refused_where_there_is_none_of_it(house: House) -> None:
     with pytest.raises(Invalid) as caught:
         await post(house, MOD, trigger=DAILY, calendar="bank-holidays")
