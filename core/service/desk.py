@@ -285,9 +285,10 @@ class Desk:
         """What a guild keeps closed changes in this transaction: what was drafted before is looked at again."""
         self._unsteady.add(guild_id)
 
-    async def as_closed(self, tx: Transaction, row: ScheduleRow) -> ScheduleRow:
-        """A drafted row by what its guild keeps closed now, where that may have changed since it was read."""
-        if row.guild_id is None or not (self.shared or row.guild_id in self._unsteady):
+    async def as_closed(self, tx: Transaction, row: ScheduleRow, *, of_old: bool = False) -> ScheduleRow:
+        """A drafted row by what its guild keeps closed now, where that may have changed since it was read. ``of_old``: it
+        may have been read before this process started."""
+        if row.guild_id is None or not (of_old or self.shared or row.guild_id in self._unsteady):
             return row
         kept = closings_of(await tx.notes.get(CLOSINGS, row.guild_id))
         after = refreshed(row, kept, self.clock.now())

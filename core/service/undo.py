@@ -45,7 +45,7 @@ class Undoing:
             access.require_change(actor, current)
             if current.revision != undo.revision:
                 raise Conflict("The schedule has been changed again since then; undo the newer change first.")
-            restored = await self._desk.as_closed(tx, self._restored(undo, current))
+            restored = await self._desk.as_closed(tx, self._restored(undo, current), of_old=True)
             if restored.state != "deleted":
                 access.require_action(actor, current)
                 access.require_action(actor, restored)
