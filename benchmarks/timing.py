@@ -12,9 +12,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from benchmarks.measure import RUNS
+from benchmarks.measure import RUNS, Figures, app_in, limited, median_of, thread_cpu
 from core.timing.compile import compile_rule
 from core.timing.cron import cron_pattern, read_fields
 from core.timing.reading import read
@@ -40,6 +41,7 @@ PHRASES = (
     "every 2nd friday at 18:00",
     "last day of the month at 6pm",
 )
+TIMES = 100
 DATES = ("20 november 2026 18:30", "tomorrow at 17:00", "in 3 days", "friday 9am")
 
 
@@ -160,6 +162,20 @@ def reading() -> None:
     ratios("date", taken, "date by dateparser")
 
 
+async def asked_through_the_client(folder: Path) -> Figures:
+    """The whole way of a text that somebody types: the loop's CPU time of ``client.read_time``."""
+    app = app_in(folder, limited())
+    async with app.running():
+        for text in PHRASES:  # the first of each kind loads what it needs
+            await app.client.read_time(text, timezone="Europe/Berlin", guild_id="1", user_id="2")
+        spent = thread_cpu()
+        for _ in range(TIMES):
+            for text in PHRASES:
+                await app.client.read_time(text, timezone="Europe/Berlin", guild_id="1", user_id="2")
+        spent = thread_cpu() - spent
+    return {"client.read_time: loop CPU ms": spent * 1e3 / TIMES / len(PHRASES)}
+
+
 def ratios(ours: str, taken: dict[str, float], *theirs: str) -> None:
     for other in theirs:
         print(f"  {other} takes {taken[other] / taken[ours]:.1f} times as long")
@@ -168,6 +184,7 @@ def ratios(ours: str, taken: dict[str, float], *theirs: str) -> None:
 def main() -> None:
     due_times()
     reading()
+    median_of("a text, asked through the client", asked_through_the_client)
 
 
 if __name__ == "__main__":
