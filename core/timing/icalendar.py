@@ -15,6 +15,8 @@ from schedule_zero.instant import from_datetime, to_datetime
 from schedule_zero.trigger import RRuleTrigger
 
 MOST_DAYS: Final = 1000
+MOST_RULES: Final = 50
+"""Repeating events; to follow each takes some time."""
 _YEARS: Final = 5
 _NAME: Final = 80
 
@@ -33,13 +35,31 @@ def days_in(text: str) -> list[str]:
     except Exception as why:  # the package raises what its parsers raise
         raise BadPattern("this is no iCalendar file; export one (.ics) from a calendar program") from why
     found: list[str] = []
+    rules = 0
     for event in events:
-        found += _days(event)
+        rules += "RRULE" in event
+        if rules > MOST_RULES:
+            raise BadPattern(
+                f"this iCalendar file has more than the {MOST_RULES} repeating events that a calendar takes"
+            )
+        found += _days_of(event)
         if len(found) > MOST_DAYS:
             raise BadPattern(f"this iCalendar file has more days than the {MOST_DAYS:,} that a calendar takes")
     if not found:
         raise BadPattern("this iCalendar file has no event that lasts whole days")
     return found
+
+
+def _days_of(event: Any) -> list[str]:
+    try:
+        return _days(event)
+    except BadPattern:
+        raise
+    except Exception as why:  # a date that does not exist, two rules in one event: the package says so when it is asked
+        name = " ".join(str(event.get("SUMMARY", "")).split())[:_NAME]
+        raise BadPattern(
+            f"the event {name!r} of this iCalendar file cannot be read; correct it or leave it out"
+        ) from why
 
 
 def _days(event: Any) -> list[str]:

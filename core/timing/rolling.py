@@ -88,7 +88,8 @@ class Rolling:
     def count_between(self, after: int, until: int, limit: int = 10_000) -> int:
         """Counts open stretches each at once, and what was moved to their borders."""
         count, place = 0, after
-        targets = {day for day in (self._day(after), self._day(until)) if self._is_open(day)}
+        ends = (self._open_from(self._day(after)), self._open_until(self._day(until)))
+        targets = {day for day in ends if day is not None}
         for _ in range(MOST_DAYS):
             if place >= until or count >= limit:
                 break
@@ -128,9 +129,6 @@ class Rolling:
     def _day(self, instant: int) -> int:
         """The day on the wall, an hour that is shown a second time being over."""
         return self._clock.highest(instant) // DAY
-
-    def _is_open(self, day: int) -> bool:
-        return self._closed.around(self._clock.first(day * DAY)) is None
 
     def _open_from(self, day: int) -> int | None:
         """The first open day from this one on."""

@@ -155,8 +155,28 @@ async def test_an_icalendar_file_brings_its_whole_days(house: House) -> None:
     view = await as_(house, ADMIN).put_calendar("1", "club", CalendarDays(ics=ICS))
     assert view.dates == ("2026-03-05/2026-03-06 Retreat", "05-01 Labour Day")
     assert view.next_days[:3] == ("2026-03-05 Retreat", "2026-03-06 Retreat", "2026-05-01 Labour Day")
-    with pytest.raises(Invalid, match="no iCalendar file"):
-        await as_(house, ADMIN).put_calendar("1", "club", CalendarDays(ics="hello"))
+
+
+def ics(*events: str) -> str:
+    lines = "".join(f"BEGIN:VEVENT\nSUMMARY:Odd\n{event}\nEND:VEVENT\n" for event in events)
+    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\n{lines}END:VCALENDAR\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hello", "no iCalendar file"),
+        (ics("DTSTART:20260304T100000Z"), "no event that lasts whole days"),
+        (ics("DTSTART;VALUE=DATE:20260101\nRRULE:FREQ=YEARLY\nRRULE:FREQ=DAILY"), "'Odd' of this iCalendar file"),
+        (ics("DTSTART;VALUE=DATE:99991231"), "'Odd' of this iCalendar file"),
+        (ics("DTSTART;VALUE=DATE:20261399"), "'Odd' of this iCalendar file"),
+        (ics("DTSTART;VALUE=DATE:20260101\nRRULE:FREQ=NOPE"), "cannot be followed: FREQ must be"),
+        (ics(*["DTSTART;VALUE=DATE:20260101\nRRULE:FREQ=YEARLY;BYWEEKNO=1"] * 51), "50 repeating events"),
+    ],
+)
+async def test_an_odd_icalendar_file_is_refused_in_one_sentence(house: House, text: str, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        await as_(house, ADMIN).put_calendar("1", "club", CalendarDays(ics=text))
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def keeps(rule: Rule, expected: list[int], case: Case) -> None:
         due = rule.next_after(due)
     assert found == expected
     assert rule.upcoming(case.start, len(expected)) == expected
-    for place in range(case.start, case.end, 13 * HOUR + 7):
+    borders = [due - 1 for due in expected[:20]]
+    for place in (*range(case.start, case.end, 13 * HOUR + 7), *borders):
         before = [due for due in expected if due <= place]
         if before:
             assert rule.last_until(place) == before[-1]
