@@ -318,8 +318,8 @@ def _heeds_hours(name: str) -> Concerns:
 
 def _name(text: str) -> str:
     name = text.strip()
-    if not 0 < len(name) <= LONGEST_NAME or "/" in name:
-        raise _invalid("name", f"must have 1 to {LONGEST_NAME} characters, and no slash")
+    if not 0 < len(name) <= LONGEST_NAME or "/" in name or not name.isprintable():
+        raise _invalid("name", f"must have 1 to {LONGEST_NAME} printable characters, and no slash")
     return name
 
 

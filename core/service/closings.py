@@ -15,6 +15,7 @@ from core.engine.plan import active_hours_of, calendar_of, exceptions_of, rule_o
 from core.ledger.rows import ScheduleRow
 from core.service.policy import Mistakes
 from core.timing.exceptions import Exceptions
+from core.timing.rule import Rule
 from schedule_zero.schedule import ActiveHours, Calendar, Policy
 
 MESSAGES: Final = "discord"
@@ -92,6 +93,18 @@ def _known(named: Mapping[str, object]) -> str:
     return f"known are {', '.join(sorted(named))}" if named else "this server has none yet"
 
 
+def known_to(closings: Closings, before: ScheduleRow | None) -> Closings:
+    """What a guild keeps, and what a schedule that is changed heeds of what it kept once: that goes on."""
+    if before is None:
+        return closings
+    calendar, hours = calendar_of(before), active_hours_of(before)
+    if calendar is not None and calendar.name is not None and calendar.name not in closings.calendars:
+        closings = msgspec.structs.replace(closings, calendars=closings.calendars | {calendar.name: calendar})
+    if hours is not None and hours.name is not None and hours.name not in closings.hours:
+        closings = msgspec.structs.replace(closings, hours=closings.hours | {hours.name: hours})
+    return closings
+
+
 def blackouts_for(handler: str, closings: Closings, now: int) -> tuple[tuple[int, int, str], ...]:
     """The blackouts that concern a schedule of this handler and are not over, in order."""
     kind = "messages" if handler == MESSAGES else "jobs"
@@ -155,8 +168,8 @@ def renewed(row: ScheduleRow, closings: Closings, now: int) -> ScheduleRow:
 def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
     """A schedule by what its guild keeps now, with its next due time; the same row where that changes nothing.
 
-    A due time behind now stays due if it still is one. One that is left no time at all is blocked, so that its owner hears
-    of it.
+    A due time behind now stays due if it still is one; so does what was only put off until later and is put off no more.
+    One that is left no time at all is blocked, so that its owner hears of it.
     """
     after = renewed(row, kept, now)
     if after is row or row.state != "active":
@@ -168,7 +181,25 @@ def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
     pending = row.next_due
     if pending is not None and pending <= now and rule.next_after(pending - 1) == pending:
         return after
-    after.next_due = rule.next_after(max(now, row.last_due or 0))
+    after.next_due = _put_off_no_more(row, rule, now) or rule.next_after(max(now, row.last_due or 0))
     if after.next_due is None:
         after.state, after.note = "blocked", "its calendar, its hours or a blackout leave it no time to come"
     return after
+
+
+def _put_off_no_more(row: ScheduleRow, rule: Rule, now: int) -> int | None:
+    """The due time behind now of what the next one stood for, where that had been put off until later."""
+    latest = rule.last_until(now)
+    if row.next_due is None or latest is None or latest <= (row.last_due or 0):
+        return None
+    try:
+        before = rule_of(row, _policy(row.policy))
+    except ValueError:
+        return None
+    return latest if before.nominal(row.next_due) == rule.nominal(latest) else None
+
+
+def done_ahead(row: ScheduleRow) -> tuple[int, ...]:
+    """Nominal instants that are still to come and were moved ahead and fired: no rule brings them again."""
+    last = row.last_due or 0
+    return tuple(sorted(nominal for nominal, to in exceptions_of(row).moves().items() if to <= last < nominal))

@@ -19,14 +19,16 @@ from core.service.closings import (
     Closings,
     blackouts_for,
     calendar_for,
+    done_ahead,
     hours_for,
+    known_to,
     stored,
     stored_exceptions,
 )
 from core.service.forecast import too_fast
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
-from core.timing.exceptions import NONE
+from core.timing.exceptions import NONE, Exceptions
 from core.timing.rule import Rule
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE
@@ -70,6 +72,7 @@ def draft(
     args = msgspec.json.encode(spec.args).decode()
     if before is None or (spec.handler, spec.method, args) != tuple(getattr(before, name) for name in _WORK):
         check_work(spec, args, fleet, quota, mistakes)
+    closings = known_to(closings, before)
     calendar = stored(calendar_for(spec.calendar, closings, mistakes))
     active_hours = stored(hours_for(spec.active_hours, closings, mistakes))
     mistakes.raise_any()
@@ -125,8 +128,10 @@ def _row(
 def _exceptions(row: ScheduleRow, before: ScheduleRow | None, closings: Closings, now: int) -> str | None:
     """Single times that were skipped or moved belong to their rule; blackouts concern every one."""
     same = before is not None and all(getattr(row, name) == getattr(before, name) for name in _TRIGGER)
-    kept = exceptions_of(before) if before is not None and same else NONE
-    if not closings.blackouts and kept is NONE:
+    kept = NONE
+    if before is not None:
+        kept = exceptions_of(before) if same else Exceptions(skipped=done_ahead(before))
+    if not closings.blackouts and not (kept.skipped or kept.moved):
         return None
     return stored_exceptions(msgspec.structs.replace(kept, blackouts=blackouts_for(row.handler, closings, now)))
 

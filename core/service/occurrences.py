@@ -23,7 +23,7 @@ from schedule_zero.event import EventKind
 from schedule_zero.instant import DAY, spell
 from schedule_zero.schedule import Schedule
 
-MOST_EXCEPTIONS: Final = 200
+MOST_EXCEPTIONS: Final = 100
 KEPT_FOR: Final = 400 * DAY
 """A time that moves off a day off moves by less than a year, so what lies farther back can come no more."""
 OFFERED: Final = 3
@@ -74,6 +74,11 @@ class Occurrences:
                     "it is due then already" if to == due else "the schedule is due then anyway; skip this time instead"
                 )
                 raise _invalid("to", same)
+            following = rule.next_after(due)
+            if current.count is not None and following is not None and following <= to:
+                raise _invalid(
+                    "to", "a schedule that ends after so many times takes none behind its next one; move it less far"
+                )
             known = exceptions_of(current)
             moved = msgspec.structs.replace(known, moved={**known.moved, str(rule.nominal(due)): to})
             after = self._with(current, moved)

@@ -61,10 +61,9 @@ class Renewal:
         wanted, after, moved = ScheduleFilter(any_guild=True, state="active"), None, 0
         while True:
             page = await self._desk.reader.schedules.page(wanted, after, PAGE)
-            changed = [(row, due) for row in page if (due := self._due(row)) not in (None, row.next_due)]
+            changed = [row.id for row in page if self._due(row) not in (None, row.next_due)]
             if changed:
-                await self._desk.ledger.write_essential(lambda tx, some=changed: self._write(tx, some))  # type: ignore[misc]
-                moved += len(changed)
+                moved += await self._desk.ledger.write_essential(lambda tx, ids=changed: self._write(tx, ids))  # type: ignore[misc]
             if len(page) < PAGE:
                 return moved
             after = page[-1].id
@@ -76,18 +75,27 @@ class Renewal:
         if row.next_due is None or row.next_due <= now:
             return None
         try:
-            return rule_of(row, _policy(row.policy)).next_after(max(now, row.last_due or 0))
+            rule = rule_of(row, _policy(row.policy))
         except ValueError:
             return None
+        latest = rule.last_until(now)
+        if latest is not None and latest > max(row.last_due or 0, row.updated):
+            return latest  # by the old data it was still to come
+        return rule.next_after(max(now, row.last_due or 0))
 
-    async def _write(self, tx: Transaction, changed: list[tuple[ScheduleRow, int | None]]) -> None:
+    async def _write(self, tx: Transaction, ids: list[str]) -> int:
+        """As they stand in this transaction: another core may have fired some of them meanwhile."""
         now = self._desk.clock.now()
-        for row, due in changed:
+        events = []
+        for row in (await tx.schedules.get_many(ids)).values():
+            due = self._due(row) if row.state == "active" else None
+            if due in (None, row.next_due):
+                continue
             after = msgspec.structs.replace(row, next_due=due, revision=row.revision + 1, updated=now)
             await tx.schedules.replace(after, expected=row.revision)
-        await tx.journal.append(
-            [
+            events.append(
                 EventRow(at=now, kind=EventKind.SCHEDULE_UPDATED, guild_id=row.guild_id, schedule_id=row.id, data=_DATA)
-                for row, _ in changed
-            ]
-        )
+            )
+        if events:
+            await tx.journal.append(events)
+        return len(events)

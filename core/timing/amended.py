@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from core.timing.rule import Rule, one_by_one
 from schedule_zero.instant import spell
 
-MOST_LOOKED_AT: Final = 64
+MOST_LOOKED_AT: Final = 24
 """Due times around a nominal instant among which the one is that stands for it."""
 
 
@@ -96,6 +96,8 @@ class Amended:
 
     def _due_of(self, nominal: int) -> int | None:
         """When the rule is due for this nominal instant; None where it no longer is."""
+        if self._rule.last_until(nominal) == nominal and self._rule.nominal(nominal) == nominal:
+            return nominal  # as nearly always
         before: int | None = nominal + 1
         after: int | None = nominal
         for _ in range(MOST_LOOKED_AT):

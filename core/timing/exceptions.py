@@ -7,6 +7,7 @@ which never move one onto a day off; then blackouts; and last what somebody deci
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -79,9 +80,14 @@ def closed_days(calendar: Calendar, place: ZoneInfo) -> ClosedDays:
     try:
         if len(calendar.dates) > MOST_DATES:
             raise BadPattern(f"a calendar has at most {MOST_DATES:,} days of its own")
-        return ClosedDays(Days(calendar.dates, calendar.country), place)
+        return ClosedDays(_days(calendar.dates, calendar.country), place)
     except BadPattern as why:
         raise BadTrigger("calendar", str(why)) from why
+
+
+@lru_cache(maxsize=256)  # a thousand schedules may heed one calendar
+def _days(dates: tuple[str, ...], country: str | None) -> Days:
+    return Days(dates, country)
 
 
 def open_hours(hours: ActiveHours, place: ZoneInfo) -> Hours:

@@ -79,6 +79,8 @@ def _days(event: Any) -> list[str]:
 
 
 def _repeated(first: date, rule: str) -> list[date]:
+    if "FREQ=HOURLY" in rule or "FREQ=MINUTELY" in rule:
+        raise BadPattern("a whole day cannot repeat by the hour, as an event of this iCalendar file does")
     start = from_datetime(datetime(first.year, first.month, first.day, tzinfo=UTC))
     until = from_datetime(datetime(datetime.now(UTC).year + _YEARS, 1, 1, tzinfo=UTC))
     trigger = RRuleTrigger(rule=rule, start=f"{first.isoformat()}T00:00:00")
@@ -86,7 +88,12 @@ def _repeated(first: date, rule: str) -> list[date]:
         compiled = compile_rule(trigger, timezone="UTC", anchor=start)
     except BadTrigger as why:
         raise BadPattern(f"a rule of this iCalendar file cannot be followed: {why.message}") from why
-    return [to_datetime(due).date() for due in compiled.upcoming(start - 1, MOST_DAYS) if due < until]
+    found: list[date] = []
+    due = compiled.next_after(start - 1)
+    while due is not None and due < until and len(found) <= MOST_DAYS:
+        found.append(to_datetime(due).date())
+        due = compiled.next_after(due)
+    return found
 
 
 def _date(event: Any, name: str) -> date | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from schedule_zero.trigger import CronTrigger, DateTrigger
 from tests.engine.house import House
 from tests.service.people import ADMIN, ANNA, MOD, STRANGER, as_, post
 
+Build = Callable[..., Awaitable[House]]
 DAILY = CronTrigger(expression="0 9 * * *")
 HALF_HOURLY = CronTrigger(expression="*/30 * * * *")
 ICS = """BEGIN:VCALENDAR
@@ -307,3 +309,38 @@ async def test_an_edit_of_something_else_keeps_calendar_and_hours(house: House) 
     without = await as_(house, MOD).patch_schedule(made.id, {"calendar": None})
     assert without.calendar is None
     assert days(without.next_fire_times)[1] == "03-05"
+
+
+async def test_what_waited_for_a_blackouts_end_comes_when_that_is_lifted(build: Build) -> None:
+    house = await build()
+    admin = as_(house, ADMIN)
+    once = await house.schedule(DateTrigger(at="2026-03-03T13:00:00Z"))
+    added = await admin.add_blackout("1", NewBlackout(begin="2026-03-03T12:30:00Z", end="2026-03-03T14:00:00Z"))
+    house.clock.move(90 * 60)
+    await admin.remove_blackout("1", added.id)
+    run = await house.client.get_run((await house.heard("run.succeeded", schedule_id=once.id)).run_id or "")
+    assert run.occurrence.startswith("t:2026-03-03T13:00")
+
+
+async def test_what_was_put_off_comes_when_hours_are_widened(build: Build) -> None:
+    house = await build()
+    admin = as_(house, ADMIN)
+    await admin.put_hours("1", "work", HoursWindows(windows=("14:00-17:00",)))
+    late = ActiveHours(name="work", outside="later")
+    made = await house.schedule(CronTrigger(expression="30 12 * * *"), active_hours=late)
+    house.clock.move(60 * 60)
+    await admin.put_hours("1", "work", HoursWindows(windows=("10:00-17:00",)))
+    run = await house.client.get_run((await house.heard("run.succeeded", schedule_id=made.id)).run_id or "")
+    assert run.occurrence.startswith("t:2026-03-03T12:30")
+
+
+async def test_a_calendar_that_is_gone_is_heeded_by_what_was_brought_back_and_lets_it_be_edited(house: House) -> None:
+    admin = as_(house, ADMIN)
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
+    made = await post(house, MOD, trigger=DAILY, calendar="ours")
+    gone = await as_(house, MOD).delete_schedule(made.id)
+    await admin.delete_calendar("1", "ours")
+    assert gone.undo is not None
+    await as_(house, MOD).undo(gone.undo.token)
+    renamed = await as_(house, MOD).patch_schedule(made.id, {"name": "standup"})
+    assert days(renamed.next_fire_times)[:2] == ["03-04", "03-06"]

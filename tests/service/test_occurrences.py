@@ -121,3 +121,24 @@ async def test_next_due_stands_in_the_ledger_as_it_is_answered(house: House) -> 
     row = await house.ledger.reader.schedules.get(made.id)
     assert row is not None
     assert row.next_due == parse(moved.next_fire_times[0]) == parse("2026-03-03T20:00:00Z")
+
+
+async def test_a_time_that_was_moved_ahead_and_fired_is_promised_by_no_new_rule_nor_undo(build: Build) -> None:
+    house = await build()
+    for undone in (False, True):
+        made = await house.schedule(DAILY)
+        moved = await house.client.move_occurrence(made.id, house.clock.in_s(60))
+        house.clock.move(61)
+        await house.heard("run.succeeded", schedule_id=made.id)
+        assert moved.undo is not None
+        weekly = {"trigger": {"type": "cron", "expression": "0 9 * * WED"}}
+        now = await (house.client.undo(moved.undo.token) if undone else house.client.patch_schedule(made.id, weekly))
+        assert times(now.next_fire_times)[0] == ("03-05T09:00" if undone else "03-11T09:00")
+
+
+async def test_a_series_of_so_many_times_is_moved_no_farther_than_its_next_one(house: House) -> None:
+    made = await post(house, MOD, trigger=DAILY, count=2)
+    with pytest.raises(Invalid, match="so many times"):
+        await as_(house, MOD).move_occurrence(made.id, "2026-03-08T10:00:00Z")
+    moved = await as_(house, MOD).move_occurrence(made.id, "2026-03-04T18:00:00Z")
+    assert times(moved.next_fire_times) == ["03-04T18:00", "03-05T09:00"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,38 @@ async def test_what_is_due_already_stays_due(build: Build, monkeypatch: pytest.M
     row = await new.ledger.reader.schedules.get(made.id)
     assert row is not None
     assert row.next_due == behind
+
+
+async def test_what_new_data_puts_behind_now_is_due_at_once(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = await build(run=False)
+    made = await old.schedule(CronTrigger(expression="30 12 * * *"))
+    await old.rewrite(made.id, next_due=parse(made.next_fire_times[0]) + HOUR)
+    await old.close()
+    old.clock.move(45 * 60)
+    monkeypatch.setattr(renewal, "data_version", lambda: "2027z")
+    new = await build()
+    run = await new.client.get_run((await new.heard("run.succeeded")).run_id or "")
+    assert run.occurrence.startswith("t:2026-03-03T12:30")
+
+
+async def test_what_fired_meanwhile_stays_fired(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another core works while this one starts: what it read before is not written over what the other did."""
+    house = await build(run=False)
+    made = await house.schedule(CronTrigger(expression="0 9 * * *"))
+    await house.rewrite(made.id, next_due=parse(made.next_fire_times[0]) + HOUR)
+    page = house.ledger.reader.schedules.page
+
+    async def overtaken(*arguments: Any) -> Any:
+        rows = await page(*arguments)
+        await house.rewrite(made.id, fired=3, last_due=house.clock.now())
+        return rows
+
+    monkeypatch.setattr(house.ledger.reader.schedules, "page", overtaken)
+    monkeypatch.setattr(renewal, "data_version", lambda: "2027z")
+    await house.service.renewal.look()
+    row = await house.ledger.reader.schedules.get(made.id)
+    assert row is not None
+    assert (row.fired, row.next_due) == (3, parse(made.next_fire_times[0]))
 
 
 def test_the_installed_data_says_which_it_is() -> None:
