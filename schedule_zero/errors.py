@@ -104,6 +104,11 @@ class Invalid(ScheduleZeroError):
         self.errors = errors
         self.readings = readings
 
+    @classmethod
+    def at(cls, field: str, message: str) -> Invalid:
+        """The refusal of one field."""
+        return cls(f"{field}: {message}", (FieldError(field, message),))
+
 
 class QuotaExceeded(ScheduleZeroError):
     """A limit refused. ``details``: scope, limit, used, allowed; ``retry_after`` in seconds or None."""

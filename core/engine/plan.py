@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from core.ledger.rows import ScheduleRow
+from core.ledger.rows import HeededRow, ScheduleRow
 from core.timing.compile import compile_rule
 from core.timing.exceptions import NONE, Exceptions, excepted
 from core.timing.rule import Rule
@@ -103,12 +103,12 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
     return excepted(rule, calendar=calendar_of(row), active_hours=active_hours_of(row), exceptions=exceptions_of(row))
 
 
-def calendar_of(row: ScheduleRow) -> Calendar | None:
+def calendar_of(row: ScheduleRow | HeededRow) -> Calendar | None:
     """A schedule's days off."""
     return None if row.calendar is None else _calendars.decode(row.calendar)
 
 
-def active_hours_of(row: ScheduleRow) -> ActiveHours | None:
+def active_hours_of(row: ScheduleRow | HeededRow) -> ActiveHours | None:
     """A schedule's active hours."""
     return None if row.active_hours is None else _hours.decode(row.active_hours)
 

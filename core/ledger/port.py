@@ -22,6 +22,7 @@ from core.ledger.rows import (
     AuditRow,
     DueRow,
     EventRow,
+    HeededRow,
     LeaseRow,
     Move,
     RunRow,
@@ -121,6 +122,18 @@ class ScheduleReads(Protocol):
         """How many schedules are active."""
         ...
 
+    async def heeded(self, guild_id: str) -> list[HeededRow]:
+        """What calendars and hours those of a guild heed that are neither done nor deleted."""
+        ...
+
+    async def heeding(self, guild_id: str, texts: Sequence[str]) -> list[str]:
+        """The ids of those of them whose calendar or hours are one of these, as they are stored."""
+        ...
+
+    async def live(self, guild_id: str) -> list[str]:
+        """The ids of all of them."""
+        ...
+
     async def handlers(self) -> set[str]:
         """The handlers of those that are neither done nor deleted."""
         ...
@@ -136,6 +149,10 @@ class ScheduleWrites(ScheduleReads, Protocol):
 
     async def replace(self, row: ScheduleRow, *, expected: int) -> bool:
         """Write the whole row if the stored revision is ``expected``; whether it was."""
+        ...
+
+    async def renew(self, rows: Sequence[ScheduleRow]) -> None:
+        """Write of rows that were read in this transaction: calendar, hours, exceptions, note, state, next due, revision."""
         ...
 
     async def advance(self, steps: Sequence[Advance]) -> None:

@@ -94,6 +94,14 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     charged: int | None = None
 
 
+class HeededRow(msgspec.Struct, gc=False):
+    """A calendar and active hours as schedules hold them, and how many live ones hold just these."""
+
+    calendar: str | None
+    active_hours: str | None
+    count: int
+
+
 class DueRow(msgspec.Struct, gc=False):
     """When a schedule is due next: what there is to know of thousands."""
 

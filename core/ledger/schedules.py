@@ -13,7 +13,7 @@ from core.ledger import tables
 from core.ledger.buckets import hold, in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance, Within
-from core.ledger.rows import Advance, DueRow, ScheduleRow
+from core.ledger.rows import Advance, DueRow, HeededRow, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, among, fields_of, given
 from core.ledger.tables import runs, schedules, standings
 
@@ -104,6 +104,22 @@ _COUNT_OWNED_WITH: Final[Query[int]] = Query(
     "value",
 )
 _HANDLERS: Final[Query[str]] = Query(select(schedules.c.handler).where(_LIVE).distinct(), str)
+_HEEDED: Final[Query[HeededRow]] = Query(
+    select(schedules.c.calendar, schedules.c.active_hours, func.count())
+    .where(_IN_GUILD, _LIVE, or_(schedules.c.calendar.is_not(None), schedules.c.active_hours.is_not(None)))
+    .group_by(schedules.c.calendar, schedules.c.active_hours),
+    HeededRow,
+    "guild_id",
+)
+_HEEDING: Final[Query[str]] = Query(
+    select(schedules.c.id).where(
+        _IN_GUILD, _LIVE, or_(among(schedules.c.calendar, "texts"), among(schedules.c.active_hours, "texts"))
+    ),
+    str,
+    "guild_id",
+    "texts",
+)
+_LIVE_IDS: Final[Query[str]] = Query(select(schedules.c.id).where(_IN_GUILD, _LIVE), str, "guild_id")
 _TOTAL: Final[Query[int]] = Query(select(func.count()).select_from(standings).where(_ACTIVE), int)
 
 
@@ -165,6 +181,18 @@ class Schedules:
     async def count_owned_with(self, entry: tuple[str, str], guild_id: str | None, owner_id: str) -> int:
         """How many live schedules with that entry in their metadata one person has in a guild, or outside any."""
         return (await self._reading.fetch(_COUNT_OWNED_WITH, owner_id, guild_id or "", *entry))[0]
+
+    async def heeded(self, guild_id: str) -> list[HeededRow]:
+        """What calendars and hours the live schedules of a guild heed."""
+        return await self._reading.fetch(_HEEDED, guild_id)
+
+    async def heeding(self, guild_id: str, texts: Sequence[str]) -> list[str]:
+        """The ids of those whose calendar or hours are one of these, as they are stored."""
+        return await self._reading.fetch(_HEEDING, guild_id, list(texts)) if texts else []
+
+    async def live(self, guild_id: str) -> list[str]:
+        """The ids of all live schedules of a guild."""
+        return await self._reading.fetch(_LIVE_IDS, guild_id)
 
     async def total(self) -> int:
         """How many schedules are active."""
@@ -256,6 +284,21 @@ _FREE_NAMES: Final = Change(
 )  # fmt: skip
 _STALE: Final[Query[str]] = Query(select(_STEPS.c.id).where(~exists().where(*_FITS)), str, "rows")
 
+_HEEDS: Final = given("id", "calendar", "active_hours", "exceptions", "note", "updated")
+_RENEW: Final = Change(
+    update(schedules)
+    .values({name: _HEEDS.c[name] for name in ("calendar", "active_hours", "exceptions", "note", "updated")})
+    .where(schedules.c.id == _HEEDS.c.id),
+    "rows",
+)
+_STANDS: Final = given("id", "revision", "state", "next_due")
+_RENEW_STANDING: Final = Change(
+    update(standings)
+    .values({name: _STANDS.c[name] for name in ("revision", "state", "next_due")})
+    .where(standings.c.id == _STANDS.c.id),
+    "rows",
+)
+
 _FAILED: Final = given("id", "failures")
 _COUNT_FAILURES: Final = Change(
     update(standings).values(failures=_FAILED.c.failures).where(standings.c.id == _FAILED.c.id), "rows"
@@ -342,6 +385,17 @@ class ScheduleChanges(Schedules):
         except Violation as violation:
             raise _named(violation) from violation
         return touched == 1
+
+    async def renew(self, rows: Sequence[ScheduleRow]) -> None:
+        """Write what schedules heed, whether and when they are due next, and their revision, of rows that were read in this
+        transaction; everything else of them stays as it is."""
+        if rows:
+            heeds = sorted(
+                (row.id, row.calendar, row.active_hours, row.exceptions, row.note, row.updated) for row in rows
+            )
+            self._session.later(Step(_RENEW, (heeds,), len(rows)))
+            stands = sorted((row.id, row.revision, row.state, row.next_due) for row in rows)
+            self._session.later(Step(_RENEW_STANDING, (stands,), len(rows)))
 
     async def advance(self, steps: Sequence[Advance]) -> None:
         """Step schedules forward. Raises StaleAdvance, here or at the end of the unit."""

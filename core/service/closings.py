@@ -1,7 +1,7 @@
 """Closings: what a guild keeps of calendars, active hours and blackouts, and what of it a schedule is made with.
 
 Pure. A schedule's row holds its calendar and its hours whole; what changes here is written into the rows that use it, in
-the same transaction (``closing``).
+the same transaction (``closing_changes``).
 """
 
 from __future__ import annotations

@@ -219,18 +219,12 @@ class Desk:
     ) -> list[UndoToken]:  # fmt: skip
         """The same for many schedules, one statement a table."""
         now = self.clock.now()
-        events, lines, undos = [], [], []
+        await self.tell(tx, actor, kind, [after for _, after in changes], data)
+        lines, undos = [], []
         who, until = f"{actor.kind}:{actor.id}", now + UNDO_FOR
-        facts = {
-            revision: _encode({"actor": actor.id, "revision": revision, **(data or {})}).decode()
-            for revision in {after.revision for _, after in changes}
-        }
         ends = {timezone: spell(until, zone(timezone)) for timezone in {after.timezone for _, after in changes}}
         for before, after in changes:
             old = None if before is None else _encode(before).decode()
-            events.append(
-                EventRow(at=now, kind=kind, guild_id=after.guild_id, schedule_id=after.id, data=facts[after.revision])
-            )
             lines.append(
                 AuditRow(at=now, guild_id=after.guild_id, actor=who, action=action, target=after.id, before=old,
                          after=_encode(after).decode())
@@ -239,13 +233,28 @@ class Desk:
                 UndoRow(token=self.ids.make("und", now), schedule_id=after.id, guild_id=after.guild_id,
                         actor=actor.id, revision=after.revision, before=old, until=until)
             )  # fmt: skip
-        await tx.journal.append(events)
         await tx.notes.audit(lines)
         await tx.notes.remember_undo(undos)
         return [
             UndoToken(token=undo.token, until=ends[after.timezone])
             for undo, (_, after) in zip(undos, changes, strict=True)
         ]
+
+    async def tell(
+        self, tx: Transaction, actor: Actor, kind: str, rows: Sequence[ScheduleRow], data: dict[str, Any] | None = None
+    ) -> None:
+        """The events of one change to these schedules, which are written in this transaction."""
+        facts = {
+            revision: _encode({"actor": actor.id, "revision": revision, **(data or {})}).decode()
+            for revision in {row.revision for row in rows}
+        }
+        now = self.clock.now()
+        await tx.journal.append(
+            [
+                EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=facts[row.revision])
+                for row in rows
+            ]
+        )
 
     def run_event(self, kind: str, schedule: ScheduleRow, run_id: str, data: dict[str, Any]) -> EventRow:
         """An event about a run of a schedule, as of now."""
@@ -373,7 +382,7 @@ def zone_name(text: str, field: str) -> str:
         return zone(text).key
     except ValueError as error:
         message = getattr(error, "message", str(error))
-        raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
+        raise Invalid.at(field, message) from None
 
 
 def settings_of(guild_id: str, text: str | None) -> views.GuildSettings:

@@ -30,7 +30,7 @@ from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
 from core.timing.exceptions import NONE, Exceptions
 from core.timing.rule import Rule
-from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
+from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE
 from schedule_zero.schedule import Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
@@ -179,7 +179,7 @@ def _compile(row: ScheduleRow, policy: Policy, trigger: Trigger) -> Rule:
     except ValueError as error:
         field = getattr(error, "place", "trigger")
         message = getattr(error, "message", str(error))
-        raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),)) from None
+        raise Invalid.at(field, message) from None
 
 
 def _same_rule(row: ScheduleRow, before: ScheduleRow) -> bool:
@@ -193,7 +193,7 @@ def _same_rule(row: ScheduleRow, before: ScheduleRow) -> bool:
 def _check_count(row: ScheduleRow) -> None:
     if row.count is not None and row.fired >= row.count:
         message = f"{row.fired} times have been due already; ask for more, or delete the schedule"
-        raise Invalid(f"count: {message}", errors=(FieldError("count", message),))
+        raise Invalid.at("count", message)
 
 
 def _first_due(row: ScheduleRow, rule: Rule, trigger: object, now: int) -> int:

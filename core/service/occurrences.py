@@ -18,7 +18,7 @@ from core.timing.exceptions import Exceptions
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, FieldError, Invalid, QuotaExceeded
+from schedule_zero.errors import Conflict, Invalid, QuotaExceeded
 from schedule_zero.event import EventKind
 from schedule_zero.instant import DAY, spell
 from schedule_zero.schedule import Schedule
@@ -73,10 +73,10 @@ class Occurrences:
                 same = (
                     "it is due then already" if to == due else "the schedule is due then anyway; skip this time instead"
                 )
-                raise _invalid("to", same)
+                raise Invalid.at("to", same)
             following = rule.next_after(due)
             if current.count is not None and following is not None and following <= to:
-                raise _invalid(
+                raise Invalid.at(
                     "to", "a schedule that ends after so many times takes none behind its next one; move it less far"
                 )
             known = exceptions_of(current)
@@ -115,7 +115,7 @@ class Occurrences:
                 if due > since and rule.nominal(due) == instant:
                     return due
         coming = ", ".join(spell(due, rule.zone) for due in rule.upcoming(since, OFFERED))
-        raise _invalid("occurrence", f"it is not due at {occurrence.removeprefix('t:')}; its next times are {coming}")
+        raise Invalid.at("occurrence", f"it is not due at {occurrence.removeprefix('t:')}; its next times are {coming}")
 
     def _with(self, row: ScheduleRow, exceptions: Exceptions) -> ScheduleRow:
         """The row with these exceptions, and its next due time by them."""
@@ -136,7 +136,3 @@ class Occurrences:
         if pending is None or pending > now or rule.next_after(pending - 1) != pending:
             after.next_due = rule.next_after(max(now, row.last_due or 0))
         return after
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(f"{field}: {message}", (FieldError(field, message),))

@@ -12,11 +12,13 @@ from typing import Final
 import msgspec
 import structlog
 
+from core.engine.handover import Meaning
 from core.engine.plan import rule_of
 from core.ledger.port import ScheduleFilter, StoreClosed, StoreError, Transaction
-from core.ledger.rows import EventRow, ScheduleRow
+from core.ledger.rows import ScheduleRow
 from core.service.desk import Desk
 from core.zone_data import data_version
+from schedule_zero.actor import CORE
 from schedule_zero.event import EventKind
 from schedule_zero.schedule import Policy
 
@@ -26,7 +28,6 @@ KIND: Final = "timing"
 KEY: Final = "data"
 PAGE: Final = 500
 _policy: Final = msgspec.json.Decoder(Policy).decode
-_DATA: Final = msgspec.json.encode({"changed": ["zone data"]}).decode()
 
 
 class Renewal:
@@ -86,16 +87,13 @@ class Renewal:
     async def _write(self, tx: Transaction, ids: list[str]) -> int:
         """As they stand in this transaction: another core may have fired some of them meanwhile."""
         now = self._desk.clock.now()
-        events = []
-        for row in (await tx.schedules.get_many(ids)).values():
-            due = self._due(row) if row.state == "active" else None
-            if due in (None, row.next_due):
-                continue
-            after = msgspec.structs.replace(row, next_due=due, revision=row.revision + 1, updated=now)
-            await tx.schedules.replace(after, expected=row.revision)
-            events.append(
-                EventRow(at=now, kind=EventKind.SCHEDULE_UPDATED, guild_id=row.guild_id, schedule_id=row.id, data=_DATA)
-            )
-        if events:
-            await tx.journal.append(events)
-        return len(events)
+        moved = [
+            msgspec.structs.replace(row, next_due=due, revision=row.revision + 1, updated=now)
+            for row in (await tx.schedules.get_many(ids)).values()
+            if row.state == "active" and (due := self._due(row)) not in (None, row.next_due)
+        ]
+        await tx.schedules.renew(moved)
+        await self._desk.tell(tx, CORE, EventKind.SCHEDULE_UPDATED, moved, {"changed": ["zone data"]})
+        if moved:
+            await self._desk.engine.handing.leave(tx, Meaning(schedules=moved), now)
+        return len(moved)

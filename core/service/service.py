@@ -10,9 +10,12 @@ from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
+from core.service.active_hours import NamedHours
 from core.service.backlog import Backlog
 from core.service.batch import Batches
+from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
+from core.service.closing_changes import ClosingChanges
 from core.service.desk import Desk
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
@@ -184,18 +187,19 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
 
 
 def _about_closings(desk: Desk) -> dict[type, UseCase]:
-    calendars = Calendars(desk)
+    changes = ClosingChanges(desk)
+    calendars, hours, blackouts = Calendars(desk, changes), NamedHours(changes), Blackouts(desk, changes)
     return {
-        ask.ListCalendars: calendars.calendars,
-        ask.GetCalendar: calendars.calendar,
-        ask.PutCalendar: calendars.put_calendar,
-        ask.DeleteCalendar: calendars.delete_calendar,
-        ask.ListHours: calendars.hours_page,
-        ask.GetHours: calendars.hours,
-        ask.PutHours: calendars.put_hours,
-        ask.DeleteHours: calendars.delete_hours,
-        ask.ListBlackouts: calendars.blackouts,
-        ask.AddBlackout: calendars.add_blackout,
-        ask.RemoveBlackout: calendars.remove_blackout,
+        ask.ListCalendars: calendars.page,
+        ask.GetCalendar: calendars.get,
+        ask.PutCalendar: calendars.put,
+        ask.DeleteCalendar: calendars.delete,
+        ask.ListHours: hours.page,
+        ask.GetHours: hours.get,
+        ask.PutHours: hours.put,
+        ask.DeleteHours: hours.delete,
+        ask.ListBlackouts: blackouts.page,
+        ask.AddBlackout: blackouts.add,
+        ask.RemoveBlackout: blackouts.remove,
         ask.SuggestClosings: calendars.suggest,
     }

@@ -114,7 +114,7 @@ def refuse_reading(trigger: object, rule: Rule, now: int) -> Invalid:
         message = f"this time {when}; choose one that is still to come"
     else:
         message = "this rule is never due again; check its dates, its end and its day of the month"
-    return Invalid(f"trigger: {message}", errors=(FieldError("trigger", message),))
+    return Invalid.at("trigger", message)
 
 
 def fires(rule: Rule, after: int, n: int) -> tuple[Fire, ...]:
@@ -129,7 +129,7 @@ def spelled_fires(coming: Sequence[previews.Fire]) -> tuple[Fire, ...]:
 
 def _invalid(error: ValueError) -> Invalid:
     field, message = getattr(error, "place", "trigger"), getattr(error, "message", str(error))
-    return Invalid(f"{field}: {message}", errors=(FieldError(field, message),))
+    return Invalid.at(field, message)
 
 
 def _rule(trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None) -> Rule:
@@ -158,8 +158,8 @@ def instant_in(text: str | None, field: str, default: int) -> int:
     else:
         if EARLIEST <= instant < LATEST:
             return instant
-        message = f"{text!r} lies outside the years 1900 to 2999"
-    raise Invalid(f"{field}: {message}", errors=(FieldError(field, message),))
+        message = f"{text!r} lies outside the years 1900 to 2199"
+    raise Invalid.at(field, message)
 
 
 def moment_in(text: str, field: str, *, now: int, timezone: str, settings: GuildSettings) -> int:
@@ -176,9 +176,9 @@ def moment_in(text: str, field: str, *, now: int, timezone: str, settings: Guild
         if isinstance(understood.trigger, DateTrigger) and due is not None:
             return due
         message = f"{text[:64]!r} means {said(understood, timezone, settings)}; one moment is needed here"
-        raise Invalid(f"{field}: {message}", (FieldError(field, message),)) from None
+        raise Invalid.at(field, message) from None
     if at <= now:
-        raise Invalid(f"{field}: lies in the past", (FieldError(field, "lies in the past"),))
+        raise Invalid.at(field, "lies in the past")
     return instant_in(text, field, 0)
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.ledger.port import Ledger, NameTaken, ScheduleFilter, StaleAdvance, Transaction
-from core.ledger.rows import Advance, ScheduleRow
+from core.ledger.rows import Advance, HeededRow, ScheduleRow
 from tests.ledger.making import MINUTE, NOW, run, save, schedule
 
 DUE = NOW + MINUTE
@@ -43,7 +43,7 @@ async def replace(ledger: Ledger, row: ScheduleRow, expected: int) -> bool:
 async def test_a_schedule_comes_back_as_it_was_written(ledger: Ledger) -> None:
     full = schedule(
         "sch_1", name="Ünïcödé \U0001f600 'quoted' \"twice\"", start=NOW - 5, until=2**62, count=3, calendar="{}",
-        active_hours="[]", paused_until=NOW + 7, note="why", last_due=NOW, fired=9, failures=2, state="paused",
+        active_hours="[]", exceptions="{}", paused_until=NOW + 7, note="why", last_due=NOW, fired=9, failures=2, state="paused",
         next_due=None, args='{"nested":{"list":[1,2.5,null,true,"\\u0000"]}}',
     )  # fmt: skip
     plain = schedule("sch_2", guild_id=None)
@@ -292,3 +292,42 @@ async def test_a_unit_sees_its_own_writes_and_readers_do_not_until_the_commit(le
 
     assert await ledger.write(unit) == (1, 1)
     assert await ledger.reader.schedules.count("1") == 1
+
+
+async def test_who_heeds_what_is_told_of_the_live_ones_of_a_guild(ledger: Ledger) -> None:
+    await save(
+        ledger, schedule("sch_1", calendar="{a}"), schedule("sch_2", calendar="{a}"), schedule("sch_3", active_hours="{h}"),
+        schedule("sch_4"), schedule("sch_5", calendar="{a}", state="done", next_due=None),
+        schedule("sch_6", calendar="{a}", guild_id="2"), schedule("sch_7", calendar="{a}", active_hours="{h}"),
+    )  # fmt: skip
+    reader = ledger.reader.schedules
+    heeded = sorted(await reader.heeded("1"), key=lambda each: (str(each.calendar), str(each.active_hours)))
+    assert heeded == [HeededRow(None, "{h}", 1), HeededRow("{a}", None, 2), HeededRow("{a}", "{h}", 1)]
+    assert sorted(await reader.heeding("1", ["{a}"])) == ["sch_1", "sch_2", "sch_7"]
+    assert sorted(await reader.heeding("1", ["{h}", "{x}"])) == ["sch_3", "sch_7"]
+    assert await reader.heeding("1", []) == []
+    assert sorted(await reader.live("1")) == ["sch_1", "sch_2", "sch_3", "sch_4", "sch_7"]
+    assert await reader.heeded("3") == []
+
+
+async def test_renewing_writes_what_is_heeded_and_when_it_is_due_and_nothing_else(ledger: Ledger) -> None:
+    await save(ledger, schedule("sch_1", fired=4, last_due=NOW), schedule("sch_2"), schedule("sch_3"))
+
+    async def unit(tx: Transaction) -> None:
+        await tx.schedules.renew([])
+        rows = await tx.schedules.get_many(["sch_1", "sch_2"])
+        heeds = {"calendar": "{c}", "active_hours": "{h}", "exceptions": "{e}", "updated": NOW + 1, "revision": 2}
+        await tx.schedules.renew(
+            [
+                msgspec.structs.replace(rows["sch_1"], **heeds, next_due=DUE + 5, fired=0, words="other"),
+                msgspec.structs.replace(rows["sch_2"], **heeds, next_due=None, state="blocked", note="no time"),
+            ]
+        )
+
+    await ledger.write(unit)
+    heeds = {"calendar": "{c}", "active_hours": "{h}", "exceptions": "{e}", "updated": NOW + 1, "revision": 2}
+    assert await ledger.reader.schedules.get_many(["sch_1", "sch_2", "sch_3"]) == {
+        "sch_1": schedule("sch_1", fired=4, last_due=NOW, **heeds, next_due=DUE + 5),
+        "sch_2": schedule("sch_2", **heeds, next_due=None, state="blocked", note="no time"),
+        "sch_3": schedule("sch_3"),
+    }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
-from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
-from schedule_zero.instant import MINUTE
+from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RevisionMismatch
+from schedule_zero.instant import MINUTE, parse
 from schedule_zero.schedule import ActiveHours, Calendar
 from schedule_zero.trigger import CronTrigger, DateTrigger
 from tests.engine.house import House
@@ -344,3 +345,27 @@ async def test_a_calendar_that_is_gone_is_heeded_by_what_was_brought_back_and_le
     await as_(house, MOD).undo(gone.undo.token)
     renamed = await as_(house, MOD).patch_schedule(made.id, {"name": "standup"})
     assert days(renamed.next_fire_times)[:2] == ["03-04", "03-06"]
+
+
+async def test_changes_at_one_moment_leave_every_schedule_due_by_the_last_one(house: House) -> None:
+    admin, mod = as_(house, ADMIN), as_(house, MOD)
+    await admin.put_hours("1", "office", HoursWindows(windows=("09:00-17:00",)))
+    made = [await post(house, MOD, trigger=HALF_HOURLY, active_hours="office") for _ in range(30)]
+    changes = [admin.put_hours("1", "office", HoursWindows(windows=(f"{hour}:00-{hour}:45",))) for hour in (14, 15, 16)]
+    edits = [mod.patch_schedule(each.id, {"name": each.id}) for each in made]
+    results = await asyncio.gather(*changes, *edits, return_exceptions=True)
+    assert {type(each) for each in results if isinstance(each, Exception)} <= {RevisionMismatch}
+    (window,) = (await admin.get_hours("1", "office")).windows
+    for each in made:
+        now = await house.client.get_schedule(each.id)
+        assert now.next_fire_times[0].startswith(f"2026-03-03T{window[:2]}:00")
+        row = await house.ledger.reader.schedules.get(each.id)
+        assert row is not None
+        assert row.next_due == parse(now.next_fire_times[0])
+
+
+async def test_a_blackout_may_begin_now(house: House) -> None:
+    added = await as_(house, ADMIN).add_blackout("1", NewBlackout(begin="now", end="in 3 hours"))
+    made = await post(house, MOD, trigger=HALF_HOURLY)
+    assert added.begin.startswith("2026-03-03T12:00")
+    assert made.next_fire_times[0].startswith("2026-03-03T15:")

@@ -1,0 +1,186 @@
+"""How a change to what a guild keeps closed is made: the document, and every schedule that heeds what has changed.
+
+One transaction, so that from its commit on they are all due by it. What they come to is worked out before it, with pauses:
+to compile a thousand rules takes a while, and everybody else waits for a transaction. Inside it only what has changed
+meanwhile is worked out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from core.engine.plan import active_hours_of, calendar_of
+from core.ledger.port import Reader, Transaction
+from core.ledger.rows import AuditRow, HeededRow, ScheduleRow
+from core.service import access
+from core.service.closings import Closings, closings_of, refreshed
+from core.service.desk import CLOSINGS, Desk, Effects
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded
+from schedule_zero.event import EventKind
+
+MOST_NAMED: Final = 50
+LONGEST_NAME: Final = 50
+TOGETHER: Final = 25
+"""Schedules that are worked out before others have their turn on the loop."""
+_encode: Final = msgspec.json.Encoder().encode
+
+V = TypeVar("V")
+Changed = Callable[[Closings], Closings]
+Prepared = Mapping[str, tuple[ScheduleRow, ScheduleRow]]
+"""A schedule as it was read, and as it is to be, by its id."""
+
+
+class Named(NamedTuple):
+    """A calendar, or active hours, of a guild."""
+
+    kind: Literal["calendar", "hours"]
+    name: str
+
+
+class ClosingChanges:
+    """Shared by the use cases about calendars, hours and blackouts."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def kept(self, actor: Actor, guild_id: str) -> Closings:
+        """What a guild keeps, for who may see it. Raises NotFound."""
+        access.require_guild(actor, guild_id, change=False)
+        return await self._desk.closings(guild_id)
+
+    async def zone(self, guild_id: str) -> str:
+        """The guild's own zone."""
+        return (await self._desk.guild_settings(guild_id)).timezone
+
+    async def users(self, guild_id: str) -> Counter[Named]:
+        """How many schedules heed each calendar and each of the hours."""
+        counts: Counter[Named] = Counter()
+        for heeded in await self._desk.reader.schedules.heeded(guild_id):
+            for named in _names_in(heeded):
+                counts[named] += heeded.count
+        return counts
+
+    async def make(
+        self, actor: Actor, request: Any, kind: type[V], changed: Changed, about: Named | None,
+        answer: Callable[[Closings, Closings, int], V],
+    ) -> V:  # fmt: skip
+        """Make a change.
+
+        Args:
+            changed: the document as it is to be; it may refuse.
+            about: what is changed in it; None: something that all schedules of the guild heed.
+            answer: from the document before, the one after, and how many schedules heed what has changed; it may refuse.
+        """
+        guild_id: str = request.guild_id
+        access.require_guild(actor, guild_id, change=True)
+        expected = changed(await self._desk.closings(guild_id))
+        prepared = await self._prepare(guild_id, about, expected)
+
+        async def work(tx: Transaction, effects: Effects) -> V:
+            self._desk.closings_change(guild_id)
+            old = await tx.notes.get(CLOSINGS, guild_id)
+            before = closings_of(old)
+            kept = changed(before)
+            ids = await _heeding(tx, guild_id, about)
+            view = answer(before, kept, len(ids))
+            new = _encode(kept).decode()
+            await tx.notes.put(CLOSINGS, {guild_id: new})
+            effects.facts.append((CLOSINGS, guild_id))
+            await tx.notes.audit(
+                [AuditRow(at=self._desk.clock.now(), guild_id=guild_id, actor=f"{actor.kind}:{actor.id}",
+                          action="guild.closings", target=guild_id, before=old, after=new)]
+            )  # fmt: skip
+            await self._bring_in(tx, effects, actor, ids, kept, prepared if kept == expected else {})
+            return view
+
+        return await self._desk.change(actor, request, kind, work)
+
+    async def _prepare(self, guild_id: str, about: Named | None, kept: Closings) -> Prepared:
+        reader, now = self._desk.reader, self._desk.clock.now()
+        ids = await _heeding(reader, guild_id, about)
+        prepared: dict[str, tuple[ScheduleRow, ScheduleRow]] = {}
+        for start in range(0, len(ids), TOGETHER):
+            for row in (await reader.schedules.get_many(ids[start : start + TOGETHER])).values():
+                prepared[row.id] = (row, refreshed(row, kept, now))
+            await asyncio.sleep(0)
+        return prepared
+
+    async def _bring_in(
+        self, tx: Transaction, effects: Effects, actor: Actor, ids: list[str], kept: Closings, prepared: Prepared
+    ) -> None:  # fmt: skip
+        """Write what has changed into the schedules that heed it."""
+        now = self._desk.clock.now()
+        rows: dict[str, list[ScheduleRow]] = {EventKind.SCHEDULE_UPDATED: [], EventKind.SCHEDULE_BLOCKED: []}
+        for row in (await tx.schedules.get_many(ids)).values():
+            known = prepared.get(row.id)
+            read, after = known if known is not None and known[0] == row else (row, refreshed(row, kept, now))
+            if after is not read:
+                blocked = after.state == "blocked" and row.state != "blocked"
+                rows[EventKind.SCHEDULE_BLOCKED if blocked else EventKind.SCHEDULE_UPDATED].append(after)
+        for kind, some in rows.items():
+            await tx.schedules.renew(some)
+            await self._desk.tell(tx, actor, kind, some, {"changed": ["closings"]})
+            effects.schedules.extend(some)
+
+
+async def _heeding(source: Reader | Transaction, guild_id: str, about: Named | None) -> list[str]:
+    """The live schedules that heed something."""
+    if about is None:
+        return await source.schedules.live(guild_id)
+    texts = [
+        text
+        for heeded in await source.schedules.heeded(guild_id)
+        if about in _names_in(heeded)
+        and (text := heeded.calendar if about.kind == "calendar" else heeded.active_hours) is not None
+    ]
+    return await source.schedules.heeding(guild_id, list(dict.fromkeys(texts)))
+
+
+def _names_in(heeded: HeededRow) -> list[Named]:
+    calendar, hours = calendar_of(heeded), active_hours_of(heeded)
+    found = [] if calendar is None or calendar.name is None else [Named("calendar", calendar.name)]
+    return found if hours is None or hours.name is None else [*found, Named("hours", hours.name)]
+
+
+def name_in(text: str) -> str:
+    """The name of a calendar or of hours. Raises Invalid."""
+    name = text.strip()
+    if not 0 < len(name) <= LONGEST_NAME or "/" in name or not name.isprintable():
+        raise Invalid.at("name", f"must have 1 to {LONGEST_NAME} printable characters, and no slash")
+    return name
+
+
+def there(name: str, kept: Mapping[str, V], what: str) -> V:
+    """What goes by a name. Raises NotFound."""
+    if name not in kept:
+        known = f"there are {', '.join(sorted(kept))}" if kept else "this server has none"
+        raise NotFound(f"There is no {what} {name!r} here; {known}.")
+    return kept[name]
+
+
+def put(kept: Mapping[str, V], name: str, value: V, what: str, most: int = MOST_NAMED) -> dict[str, V]:
+    """What is kept, with one more or another. Raises QuotaExceeded."""
+    if name not in kept and len(kept) >= most:
+        raise QuotaExceeded(
+            f"This server has {most} {what} already, which is all it may have; remove one first.", scope="guild",
+            limit=what, used=most, allowed=most,
+        )  # fmt: skip
+    return {**kept, name: value}
+
+
+def without(kept: Mapping[str, V], name: str) -> dict[str, V]:
+    """What is kept, but for one."""
+    return {key: value for key, value in kept.items() if key != name}
+
+
+def require_unused(what: str, used: int) -> None:
+    """Raises Conflict where schedules heed it."""
+    if used:
+        schedules = "1 schedule heeds" if used == 1 else f"{used} schedules heed"
+        raise Conflict(f"{what} cannot go: {schedules} it. Change or delete those first.")
