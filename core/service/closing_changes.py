@@ -79,8 +79,7 @@ class ClosingChanges:
         """
         guild_id: str = request.guild_id
         access.require_guild(actor, guild_id, change=True)
-        expected = changed(await self._desk.closings(guild_id))
-        prepared = await self._prepare(guild_id, about, expected)
+        prepared = await self._prepare(guild_id, about, changed(await self._desk.closings(guild_id)))
 
         async def work(tx: Transaction, effects: Effects) -> V:
             self._desk.closings_change(guild_id)
@@ -96,7 +95,7 @@ class ClosingChanges:
                 [AuditRow(at=self._desk.clock.now(), guild_id=guild_id, actor=f"{actor.kind}:{actor.id}",
                           action="guild.closings", target=guild_id, before=old, after=new)]
             )  # fmt: skip
-            await self._bring_in(tx, effects, actor, ids, kept, prepared if kept == expected else {})
+            await self._bring_in(tx, effects, actor, ids, kept, prepared)
             return view
 
         return await self._desk.change(actor, request, kind, work)
@@ -116,6 +115,7 @@ class ClosingChanges:
     ) -> None:  # fmt: skip
         """Write what has changed into the schedules that heed it."""
         now = self._desk.clock.now()
+        # Whatever else has changed in the document meanwhile was written into the rows that heed it: they are not as read.
         rows: dict[str, list[ScheduleRow]] = {EventKind.SCHEDULE_UPDATED: [], EventKind.SCHEDULE_BLOCKED: []}
         for row in (await tx.schedules.get_many(ids)).values():
             known = prepared.get(row.id)

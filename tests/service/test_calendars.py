@@ -352,13 +352,17 @@ async def test_changes_at_one_moment_leave_every_schedule_due_by_the_last_one(ho
     await admin.put_hours("1", "office", HoursWindows(windows=("09:00-17:00",)))
     made = [await post(house, MOD, trigger=HALF_HOURLY, active_hours="office") for _ in range(30)]
     changes = [admin.put_hours("1", "office", HoursWindows(windows=(f"{hour}:00-{hour}:45",))) for hour in (14, 15, 16)]
+    rest = admin.add_blackout("1", NewBlackout(begin="now", end="in 3 hours"))
     edits = [mod.patch_schedule(each.id, {"name": each.id}) for each in made]
-    results = await asyncio.gather(*changes, *edits, return_exceptions=True)
+    results = await asyncio.gather(*changes, rest, *edits, return_exceptions=True)
     assert {type(each) for each in results if isinstance(each, Exception)} <= {RevisionMismatch}
     (window,) = (await admin.get_hours("1", "office")).windows
+    first = "2026-03-04T14:00" if window.startswith("14") else f"2026-03-03T{window[:2]}:00"
+    told = [(each.schedule_id, each.data["revision"]) for each in await house.told("schedule.updated")]
+    assert len(set(told)) == len(told), "two changes made one revision"
     for each in made:
         now = await house.client.get_schedule(each.id)
-        assert now.next_fire_times[0].startswith(f"2026-03-03T{window[:2]}:00")
+        assert now.next_fire_times[0].startswith(first)
         row = await house.ledger.reader.schedules.get(each.id)
         assert row is not None
         assert row.next_due == parse(now.next_fire_times[0])
