@@ -13,6 +13,7 @@ import msgspec
 
 from core.engine.plan import active_hours_of, calendar_of, exceptions_of, rule_of
 from core.ledger.rows import ScheduleRow
+from core.service.due import next_due
 from core.service.policy import Mistakes
 from core.timing.exceptions import Exceptions
 from core.timing.rule import Rule
@@ -178,10 +179,7 @@ def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
         rule = rule_of(after, _policy(after.policy))
     except ValueError:  # it could not be followed before, either; whoever ticks it says so
         return after
-    pending = row.next_due
-    if pending is not None and pending <= now and rule.next_after(pending - 1) == pending:
-        return after
-    after.next_due = _put_off_no_more(row, rule, now) or rule.next_after(max(now, row.last_due or 0))
+    after.next_due = _put_off_no_more(row, rule, now) or next_due(row, rule, now)
     if after.next_due is None:
         after.state, after.note = "blocked", "its calendar, its hours or a blackout leave it no time to come"
     return after
@@ -199,7 +197,11 @@ def _put_off_no_more(row: ScheduleRow, rule: Rule, now: int) -> int | None:
     return latest if before.nominal(row.next_due) == rule.nominal(latest) else None
 
 
-def done_ahead(row: ScheduleRow) -> tuple[int, ...]:
-    """Nominal instants that are still to come and were moved ahead and fired: no rule brings them again."""
+def remembering(exceptions: Exceptions, row: ScheduleRow) -> Exceptions:
+    """Exceptions for a schedule that has been this row: what was moved ahead and has fired is brought by no rule again."""
     last = row.last_due or 0
-    return tuple(sorted(nominal for nominal, to in exceptions_of(row).moves().items() if to <= last < nominal))
+    done = {nominal for nominal, to in exceptions_of(row).moves().items() if to <= last < nominal}
+    if not done:
+        return exceptions
+    moved = {key: to for key, to in exceptions.moved.items() if int(key) not in done}
+    return msgspec.structs.replace(exceptions, skipped=tuple(sorted({*exceptions.skipped, *done})), moved=moved)

@@ -19,16 +19,16 @@ from core.service.closings import (
     Closings,
     blackouts_for,
     calendar_for,
-    done_ahead,
     hours_for,
     known_to,
+    remembering,
     stored,
     stored_exceptions,
 )
 from core.service.forecast import too_fast
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
-from core.timing.exceptions import NONE, Exceptions
+from core.timing.exceptions import NONE
 from core.timing.rule import Rule
 from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE
@@ -130,7 +130,7 @@ def _exceptions(row: ScheduleRow, before: ScheduleRow | None, closings: Closings
     same = before is not None and all(getattr(row, name) == getattr(before, name) for name in _TRIGGER)
     kept = NONE
     if before is not None:
-        kept = exceptions_of(before) if same else Exceptions(skipped=done_ahead(before))
+        kept = exceptions_of(before) if same else remembering(NONE, before)
     if not closings.blackouts and not (kept.skipped or kept.moved):
         return None
     return stored_exceptions(msgspec.structs.replace(kept, blackouts=blackouts_for(row.handler, closings, now)))

@@ -9,6 +9,7 @@ import msgspec
 from core.ledger.rows import ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
 from core.service.draft import Draft
+from core.service.due import next_due
 from core.service.policy import said_in
 from core.service.shape import shaped
 from schedule_zero.errors import FieldError, Invalid
@@ -68,11 +69,8 @@ def edited(made: Draft, current: ScheduleRow, now: int) -> ScheduleRow:
     if made.same_rule:
         state, due = current.state, current.next_due
     else:
-        state, pending = "active" if current.state == "done" else current.state, current.next_due
-        if pending is not None and pending <= now and made.rule.next_after(pending - 1) == pending:
-            due = pending
-        else:
-            due = made.rule.next_after(max(now, current.last_due or 0)) or row.next_due
+        state = "active" if current.state == "done" else current.state
+        due = next_due(current, made.rule, now) or row.next_due
     return msgspec.structs.replace(
         row, state=state, paused_until=current.paused_until, note=current.note, last_due=current.last_due,
         failures=current.failures, fired=current.fired if row.trigger == current.trigger else 0,

@@ -13,6 +13,7 @@ from core.service import access
 from core.service.changing import Changing, rule_to_follow
 from core.service.closings import stored_exceptions
 from core.service.desk import Desk, Effects
+from core.service.due import next_due
 from core.service.times import instant_in, moment_in
 from core.timing.exceptions import Exceptions
 from core.timing.rule import Rule
@@ -131,8 +132,5 @@ class Occurrences:
                 scope=f"schedule:{row.id}", limit="exceptions", used=MOST_EXCEPTIONS, allowed=MOST_EXCEPTIONS,
             )  # fmt: skip
         after = self._changing.changed(row, exceptions=stored_exceptions(exceptions))
-        rule = rule_to_follow(after)
-        pending = row.next_due
-        if pending is None or pending > now or rule.next_after(pending - 1) != pending:
-            after.next_due = rule.next_after(max(now, row.last_due or 0))
+        after.next_due = next_due(row, rule_to_follow(after), now)
         return after

@@ -8,7 +8,7 @@ from core.engine.plan import exceptions_of, rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow, UndoRow
 from core.service import access
-from core.service.closings import done_ahead, stored_exceptions
+from core.service.closings import remembering, stored_exceptions
 from core.service.desk import Desk, Effects, with_undo
 from core.service.render import schedule_view
 from core.service.room import Room
@@ -81,11 +81,7 @@ class Undoing:
             old, state=state, revision=current.revision + 1, updated=now, last_due=current.last_due,
             fired=current.fired if old.trigger == current.trigger else old.fired, next_due=None,
         )  # fmt: skip
-        if (ahead := done_ahead(current)) and old.trigger == current.trigger:
-            kept = exceptions_of(row)
-            moved = {key: to for key, to in kept.moved.items() if int(key) not in ahead}
-            kept = msgspec.structs.replace(kept, skipped=tuple({*kept.skipped, *ahead}), moved=moved)
-            row.exceptions = stored_exceptions(kept)
+        row.exceptions = stored_exceptions(remembering(exceptions_of(row), current))
         if row.state == "active":
             row.next_due = _next_due(row, old.next_due, now)
             if row.next_due is None:
