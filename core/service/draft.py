@@ -25,12 +25,12 @@ from core.service.closings import (
     stored,
     stored_exceptions,
 )
-from core.service.forecast import too_fast
+from core.service.forecast import require_pace
 from core.service.policy import Mistakes, policy_for
 from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
 from core.timing.exceptions import NONE
 from core.timing.rule import Rule
-from schedule_zero.errors import Invalid, QuotaExceeded
+from schedule_zero.errors import Invalid
 from schedule_zero.instant import MINUTE
 from schedule_zero.schedule import Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
@@ -208,9 +208,4 @@ def _check_pace(rule: Rule, row: ScheduleRow, quota: Quota) -> None:
     """Refuse a rule that comes round faster than the plan's ``min_interval``."""
     if quota.min_interval is None or not rule.recurring or row.next_due is None:
         return
-    pace = too_fast(rule.upcoming(row.next_due - 1, INTERVAL_PROBES + 1), quota)
-    if pace is not None:
-        raise QuotaExceeded(
-            f"This {pace}.", scope=f"guild:{row.guild_id or '-'}", limit="min_interval", used=pace.apart / 1e6,
-            allowed=pace.allowed / 1e6,
-        )  # fmt: skip
+    require_pace(rule.upcoming(row.next_due - 1, INTERVAL_PROBES + 1), row.guild_id, quota)

@@ -12,6 +12,7 @@ import msgspec
 from core.governor.entitlement import periods
 from core.governor.settings import Quota
 from core.timing.say import say_length
+from schedule_zero.errors import QuotaExceeded
 from schedule_zero.instant import SECOND, parse_duration, spell
 from schedule_zero.schedule import OnQuota
 from schedule_zero.views import Fire
@@ -37,6 +38,16 @@ def too_fast(dues: Sequence[int], quota: Quota) -> Pace | None:
         return None
     allowed = parse_duration(quota.min_interval)
     return next((Pace(later - due, allowed) for due, later in pairwise(dues) if later - due < allowed), None)
+
+
+def require_pace(dues: Sequence[int], guild_id: str | None, quota: Quota) -> None:
+    """Raises QuotaExceeded where due times in a row lie too close for a plan."""
+    pace = too_fast(dues, quota)
+    if pace is not None:
+        raise QuotaExceeded(
+            f"This {pace}.", scope=f"guild:{guild_id or '-'}", limit="min_interval", used=pace.apart / 1e6,
+            allowed=pace.allowed / 1e6,
+        )  # fmt: skip
 
 
 def with_quota_notes(

@@ -14,6 +14,7 @@ from core.service.changing import Changing, rule_to_follow
 from core.service.closings import stored_exceptions
 from core.service.desk import Desk, Effects
 from core.service.due import next_due
+from core.service.forecast import require_pace
 from core.service.times import instant_in, moment_in
 from core.timing.exceptions import Exceptions
 from core.timing.rule import Rule
@@ -83,6 +84,12 @@ class Occurrences:
             known = exceptions_of(current)
             moved = msgspec.structs.replace(known, moved={**known.moved, str(rule.nominal(due)): to})
             after = self._with(current, moved)
+            near = (rule.last_until(to), to, rule.next_after(to))
+            require_pace(
+                [each for each in near if each is not None and each != due],
+                current.guild_id,
+                self._desk.quota(actor, current.guild_id),
+            )
             data = {"moved": spell(due, rule.zone), "to": spell(to, rule.zone)}
             return await self._changing.replace(
                 tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED, "schedule.move", data

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound
+from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from schedule_zero.instant import parse
 from schedule_zero.schedule import Calendar
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger
-from tests.engine.house import House
+from tests.engine.house import House, plan
 from tests.service.people import ANNA, MOD, STRANGER, as_, post
 
 DAILY = CronTrigger(expression="0 9 * * *")
@@ -142,3 +142,14 @@ async def test_a_series_of_so_many_times_is_moved_no_farther_than_its_next_one(h
         await as_(house, MOD).move_occurrence(made.id, "2026-03-08T10:00:00Z")
     moved = await as_(house, MOD).move_occurrence(made.id, "2026-03-04T18:00:00Z")
     assert times(moved.next_fire_times) == ["03-04T18:00", "03-05T09:00"]
+
+
+async def test_a_time_is_moved_no_nearer_to_another_than_the_plan_allows(build: Build) -> None:
+    house = await build(governor=plan(min_interval="PT5M", schedules=5))
+    made = await house.schedule(DAILY)
+    with pytest.raises(QuotaExceeded, match="shortest interval"):
+        await house.client.move_occurrence(made.id, "2026-03-05T08:58:00Z")
+    moved = await house.client.move_occurrence(made.id, "2026-03-05T08:50:00Z")
+    assert times(moved.next_fire_times)[0] == "03-05T08:50"
+    again = await house.client.move_occurrence(made.id, "2026-03-05T08:52:00Z")
+    assert times(again.next_fire_times)[0] == "03-05T08:52"
