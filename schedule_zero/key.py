@@ -41,6 +41,8 @@ class Key(msgspec.Struct, kw_only=True):
         last_used: about when its holder was last here.
         token: what opens the door, for a handler's pair a plain one; only in the answer that made it, and not when that
             is repeated.
+        keyless: how many processes of its name were connected without a key when it was made: they get nothing new, finish
+            what they hold, and are refused then. Only in the answer that made it, and where there are any.
         server: the core's own public key, for the holder's key file; None where the doors it comes to are plain.
     """
 
@@ -57,6 +59,7 @@ class Key(msgspec.Struct, kw_only=True):
     last_used: str | None = None
     revoked: str | None = None
     token: str | None = None
+    keyless: int | None = None
     server: str | None = None
 
 

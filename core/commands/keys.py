@@ -91,7 +91,7 @@ class Keys(Remote):
         pair = new_pair() if kind == "pair" else None
         shown = public if pair is None else pair.public
         with _given_out_once(out) as write:
-            key = self._ask(lambda client: work(client, shown))
+            key: Key = self._ask(lambda client: work(client, shown))
             keys = KeyFile(
                 public=shown, secret=None if pair is None else pair.secret,
                 server=None if kind == "token" else key.server, token=key.token,
@@ -107,6 +107,8 @@ class Keys(Remote):
             for name, value in _facts(key):
                 if value is not None:
                     click.echo(f"{name}: {value}", err=True)
+        if key.keyless is not None:
+            click.echo(_of_the_keyless(key.keyless), err=True)
 
 
 @contextlib.contextmanager
@@ -152,6 +154,11 @@ def _with_key(kind: Kind, out: Path | None) -> str:
     if kind == "public":
         return "with --key FILE, where FILE holds that pair and what was printed"
     return "with --key FILE, where FILE holds what was printed" if out is None else f"with --key {out}"
+
+
+def _of_the_keyless(count: int) -> str:
+    who = "one process of this name is" if count == 1 else f"{count} processes of this name are"
+    return f"{who} connected without a key: nothing new is given there, what is held may be finished, and then it is refused"
 
 
 def _row(key: Key) -> tuple[str, ...]:

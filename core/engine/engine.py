@@ -47,7 +47,7 @@ from core.governor.settings import GovernorSettings
 from core.ledger.port import Ledger, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
-from schedule_zero.handler import Handler
+from schedule_zero.handler import Handler, MethodInfo
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import HOUR
 from schedule_zero.run import RunState, SkipReason
@@ -171,9 +171,9 @@ class Engine:
         self.reception.leave(instance, reason)
         self.fleet_changed()
 
-    def leaves_soon(self, instance: Instance) -> None:
-        """An instance elsewhere takes nothing new."""
-        self.reception.leaves_soon(instance)
+    def leaves_soon(self, instance: Instance, by: str = "itself") -> None:
+        """An instance elsewhere gets nothing new, and knows, or need not know. ``by``: who wants it."""
+        self.reception.leaves_soon(instance, by)
         self.fleet_changed()
 
     def drain_handler(self, instances: Sequence[Instance], by: str) -> None:
@@ -202,6 +202,10 @@ class Engine:
         ]  # fmt: skip
         for flight in missing:
             self.settler.end(flight, vanish(flight, now, ours=True, before=flight.unanswered))
+
+    def declared(self, handler: str) -> dict[str, MethodInfo]:
+        """What a handler can do, as far as is known."""
+        return self.fleet.all_methods(handler)
 
     def serves(self, handler: str) -> bool:
         """Whether a handler of this name runs inside the core."""
@@ -389,7 +393,7 @@ class Engine:
         order = flight.order
         flight.confined = self.fleet.is_confined(flight.instance, order.handler, order.guild_id)
         self.governor.restore_running(order.guild_id, _method(flight), flight.instance)
-        self.fleet.had(flight.instance)
+        self.fleet.had(flight.instance, order.handler)
 
     def _recovery(self) -> Recovery:
         return Recovery(

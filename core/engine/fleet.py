@@ -119,9 +119,13 @@ class Fleet:
         """Who can take a run, for one turn of choosing."""
         return Seats(self._instances)
 
-    def had(self, name: str) -> None:
-        """An instance that is not here has an attempt, given to it before this process started."""
-        self._away[name] += 1
+    def had(self, name: str, handler: str) -> None:
+        """An instance has an attempt that this process did not give to it: one before it did, or another core."""
+        instance = self._instances.get(handler, {}).get(name)
+        if instance is None:
+            self._away[name] += 1
+        else:
+            instance.in_flight += 1
 
     def given_back(self, name: str, handler: str) -> None:
         """An attempt that an instance was chosen for is over: its outcome is committed, or it never began.

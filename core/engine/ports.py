@@ -131,6 +131,7 @@ class Instance(msgspec.Struct, kw_only=True):
         since: when it came, microseconds since the epoch.
         draining: it gets nothing new.
         ailing: why it is unhealthy; None while it is not.
+        keyless: it is elsewhere, and was believed to be who it says.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Instance(msgspec.Struct, kw_only=True):
     ailing: str | None = None
     available: bool = True
     draining: bool = False
+    keyless: bool = False
     in_flight: int = 0
     credit: int = 512
 

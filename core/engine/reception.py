@@ -76,11 +76,11 @@ class Reception:
             self._forget(handler)
             log.info("handler forgotten", handler=handler)
 
-    def leaves_soon(self, instance: Instance) -> None:
-        """An instance says itself that it takes nothing new."""
+    def leaves_soon(self, instance: Instance, by: str) -> None:
+        """An instance gets nothing new, and knows, or need not know. ``by``: who wants it."""
         if not instance.draining:
             instance.draining = True
-            self._tell(EventKind.HANDLER_DRAINING, instance, asked_by="itself")
+            self._tell(EventKind.HANDLER_DRAINING, instance, asked_by=by)
 
     def drain(self, instance: Instance, by: str) -> None:
         """Somebody wants an instance to finish and take nothing new."""

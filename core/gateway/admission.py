@@ -35,7 +35,18 @@ class Turned(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class Keyless(Turned, frozen=True):
+    """It shows no key where one is asked for. What it was given while none was, it may still finish."""
+
+
 Judgement = Admitted | Registers | Turned
+
+
+def keyless(name: str) -> Keyless:
+    """What is said to who has no key for a name that is kept for who does."""
+    return Keyless(
+        f"the name {name} is for who holds a key; start it with that key's token (--token, or --key with the file that holds it)"
+    )
 
 
 def judge(hello: Hello, user: str | None, keyring: Keyring, now: int) -> Judgement:
@@ -60,9 +71,7 @@ def _encrypted(hello: Hello, user: str, keyring: Keyring, now: int) -> Judgement
 def _plain(hello: Hello, keyring: Keyring, now: int) -> Judgement:
     if hello.token is None:
         if keyring.reserves(hello.name):
-            return Turned(
-                f"the name {hello.name} is for who holds a key; start it with that key's token (--token, or --key with the file that holds it)"
-            )
+            return keyless(hello.name)
         return Admitted(None)
     row = keyring.identify(hello.token) or keyring.registered(hello.token, hello.public)
     if row is not None:

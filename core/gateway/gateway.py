@@ -20,7 +20,7 @@ import zmq
 
 from core.engine.ports import BEAT_S, LEASE_S, Answer, AnswerSink, Clock, HandlerLink, Instance
 from core.engine.schemas import BadSchema, read_schemas
-from core.gateway.admission import Registers, Turned, judge
+from core.gateway.admission import Admitted, Keyless, Registers, Turned, judge, keyless
 from core.gateway.guard import Guard
 from core.gateway.peer import Peer
 from core.gateway.sockets import body_of, sender_of, socket_of
@@ -40,6 +40,8 @@ LOOK_S: Final = BEAT_S / 4
 SILENT_AFTER_S: Final = 2.5 * BEAT_S
 SLACK: Final = 256
 SETTING: Final = "zmq.handlers"
+KEYS: Final = "keys"
+"""By whom a process is drained that has no key for a name that takes one now."""
 NACK_RETRY_S: Final = 1.0
 # Each is looked up, and may have to be answered.
 MOST_PAIRS_TOGETHER: Final = 4 * wire.MOST_PAIRS
@@ -59,8 +61,8 @@ class Host(AnswerSink, Protocol):
         ...
 
     def leave(self, instance: Instance, reason: str) -> None: ...
-    def leaves_soon(self, instance: Instance) -> None:
-        """An instance takes nothing new."""
+    def leaves_soon(self, instance: Instance, by: str = "itself") -> None:
+        """An instance gets nothing new, and knows, or need not know. ``by``: who wants it."""
         ...
 
     def came_back(self, instance: str, held: Sequence[tuple[str, int]]) -> None:
@@ -72,6 +74,10 @@ class Host(AnswerSink, Protocol):
 
     def holds(self, instance: str, run_id: str, attempt: int) -> bool:
         """Whether this attempt is still that instance's to run."""
+        ...
+
+    def declared(self, handler: str) -> dict[str, MethodInfo]:
+        """What a handler can do, as far as is known."""
         ...
 
     def serves(self, handler: str) -> bool:
@@ -122,7 +128,8 @@ class Gateway:
     def look(self) -> None:
         """Who was silent for too long is gone; the others hear that we are there, by which a dead connection shows.
 
-        When it was this process that stood still (stopped, suspended), what others said meanwhile is yet to be read.
+        Who is turned away is told so when the last of what it was given is committed. When it was this process that stood
+        still (stopped, suspended), what others said meanwhile is yet to be read.
         """
         self._hellos.clear()
         now = self._clock.monotonic()
@@ -133,6 +140,8 @@ class Gateway:
         for peer in list(self._peers.values()):
             if now - peer.heard > SILENT_AFTER_S:
                 self._gone(peer, "nothing was heard of it")
+            elif peer.turned is not None and not peer.instance.in_flight:
+                self._refuse(peer.route, peer.turned, again=False)
             elif now - peer.told > BEAT_S / 2:
                 peer.told = now
                 self._say(peer.route, wire.Beat([]))
@@ -146,10 +155,21 @@ class Gateway:
         await self._pump.close(0)
 
     def _cut(self) -> None:
-        """Keys have changed. Whose key is revoked is told, and not heard any more; its leases run out."""
+        """Keys have changed. Whose key is revoked is told, and not heard any more; its leases run out. Who has none, and
+        needs one now, may finish."""
         for peer in list(self._peers.values()):
-            if peer.row is not None and not self._guard.keyring.is_valid(peer.row.id):
+            if peer.row is None:
+                self._let_finish(peer)
+            elif not self._guard.keyring.is_valid(peer.row.id):
                 self._refuse(peer.route, "the key of this handler was revoked", again=False)
+
+    def _let_finish(self, peer: Peer) -> None:
+        """Where its name is for who holds a key, it gets nothing new. What it was given before, as it was believed then, is
+        its own to end: nobody else would have to do that again."""
+        if peer.turned is None and self._guard.keyring.reserves(peer.instance.handler):
+            peer.turned = keyless(peer.instance.handler).sentence
+            self._host.leaves_soon(peer.instance, KEYS)
+            log.info("handler without a key gets nothing new", handler=peer.instance.handler, instance=peer.instance.name)
 
     # what handlers say
 
@@ -239,7 +259,7 @@ class Gateway:
             self._refuse(route, "a handler sets no routing id of its own", again=False)
             return
         judgement = judge(hello, user, self._guard.keyring, self._clock.now())
-        if isinstance(judgement, Turned):
+        if isinstance(judgement, Turned) and not (isinstance(judgement, Keyless) and self._has_more_to_say(hello)):
             self._refuse(route, judgement.sentence, again=False)
         elif isinstance(judgement, Registers):
             if route not in self._registering:
@@ -248,7 +268,13 @@ class Gateway:
         elif known is not None:
             self._welcome_again(known, hello)
         else:
-            self._welcome(route, user, hello, judgement.row, now)
+            self._welcome(route, user, hello, judgement.row if isinstance(judgement, Admitted) else None, now)
+
+    def _has_more_to_say(self, hello: wire.Hello) -> bool:
+        """Whether a process without a key has in hand what was given to it, by this name of its own, while none was needed:
+        it comes back after a cut, or after a restart of the core."""
+        name = _instance_name(hello, None, None)
+        return any(self._host.holds(name, run_id, attempt) for run_id, attempt in hello.held)
 
     def _greets_too_often(self, route: bytes) -> bool:
         """Whether a connection has said HELLO more often than is heard, which it is told once."""
@@ -270,19 +296,18 @@ class Gateway:
 
     def _welcome(self, route: bytes, user: str | None, hello: wire.Hello, row: KeyRow | None, now: float) -> None:
         try:
-            schemas = read_schemas({offer.name: offer.schema for offer in hello.methods})
+            methods = self._declared(hello, row)
         except BadSchema as error:
             self._refuse(route, str(error), again=False)
             return
-        methods = {offer.name: _method(offer, schemas[offer.name]) for offer in hello.methods}
-        name = _instance_name(hello, row)
+        name = _instance_name(hello, user, row)
         for known in [peer for peer in self._peers.values() if peer.instance.name == name]:
             del self._peers[known.route]  # the same process on a new connection
         if route in self._peers:
             self._gone(self._peers[route], "its connection says now that it is another one")
         instance = Instance(
             name=name, handler=hello.name, methods=methods, credit=hello.credit, software=hello.software,
-            since=self._clock.now(),
+            since=self._clock.now(), keyless=row is None,
         )  # fmt: skip
         if row is not None:
             instance.guild_id = row.guild_id
@@ -291,8 +316,17 @@ class Gateway:
         self._peers[route] = peer
         self._say_welcome(route)
         self._host.join(peer)
+        if row is None:
+            self._let_finish(peer)
         self._beat(peer, hello.held)
         log.info("handler connected", handler=hello.name, instance=name, software=hello.software)
+
+    def _declared(self, hello: wire.Hello, row: KeyRow | None) -> dict[str, MethodInfo]:
+        """What a handler says that it can do. Where its name is for who holds a key, nobody else says that. Raises BadSchema."""
+        if row is None and self._guard.keyring.reserves(hello.name):
+            return self._host.declared(hello.name)
+        schemas = read_schemas({offer.name: offer.schema for offer in hello.methods})
+        return {offer.name: _method(offer, schemas[offer.name]) for offer in hello.methods}
 
     def _welcome_again(self, peer: Peer, hello: wire.Hello) -> None:
         self._say_welcome(peer.route)
@@ -389,11 +423,13 @@ def _nack(message: wire.Nack, instance: str) -> Answer:
     )  # fmt: skip
 
 
-def _instance_name(hello: wire.Hello, row: KeyRow | None) -> str:
+def _instance_name(hello: wire.Hello, user: str | None, row: KeyRow | None) -> str:
     """How the core tells a process from others. What is bound to a guild has names of its own, so that nobody takes over
-    what another guild's handler holds."""
-    where = "" if row is None or row.guild_id is None else quote(row.guild_id, "") + ":"
-    return f"{hello.name}@{where}{hello.instance}"
+    what another guild's handler holds; and so has who shows a key at a plain door, where others come without one."""
+    if row is None or (row.guild_id is None and user is not None):
+        return f"{hello.name}@{hello.instance}"
+    where = "*" if row.guild_id is None else quote(row.guild_id, "")  # which leaves no star as it is
+    return f"{hello.name}@{where}:{hello.instance}"
 
 
 def _method(offer: wire.MethodOffer, schema: dict[str, Any]) -> MethodInfo:

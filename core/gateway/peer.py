@@ -26,6 +26,7 @@ class Peer(HandlerLink):
         row: the key it was admitted by; None: it was believed.
         hello: what it said it is.
         has_beaten: it has said since its welcome what it holds.
+        turned: why it is refused as soon as it has nothing in hand; None: it may stay.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Peer(HandlerLink):
         self.heard: float = now
         self.told = now
         self.has_beaten = False
+        self.turned: str | None = None
         self._send = send
         self._left = asyncio.Event()
 

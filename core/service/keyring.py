@@ -60,6 +60,14 @@ class KeyRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Who its holder is, where nobody else is named."""
         return Actor(kind="operator", id=self.name, guild_id=self.guild_id)
 
+    @property
+    def reserves(self) -> str | None:
+        """The handler's name that is only for who holds a key while this one is good. What a confined operator makes
+        reserves none."""
+        if self.revoked is not None or self.made_in is not None or self.role == "operator":
+            return None
+        return self.name if self.role == "handler" else BOTS_HANDLER
+
     def may_speak_for(self, actor: Actor) -> bool:
         """Whether its holder is believed to carry that actor's words: a bot is, those of members, where it may be."""
         if self.role != "bot" or actor.kind != "member":
@@ -119,7 +127,7 @@ class Keyring:
         return any(row.state(now) == "pending" for row in self._registrations.values())
 
     def reserves(self, handler: str) -> bool:
-        """Whether a handler's name is only for who holds a key. What a confined operator makes reserves nothing."""
+        """Whether a handler's name is only for who holds a key."""
         return handler in self._reserved
 
     def row(self, id: str) -> KeyRow | None:
@@ -170,9 +178,7 @@ class Keyring:
         self._registrations = {
             row.digest: row for row in valid if row.kind == "registration" and row.digest is not None
         }
-        ours = [row for row in valid if row.made_in is None]
-        self._reserved = {row.name for row in ours if row.role == "handler"}
-        self._reserved |= {BOTS_HANDLER for row in ours if row.role == "bot"}
+        self._reserved = {row.reserves for row in valid if row.reserves is not None}
         for callback in self._callbacks:
             callback()
 

@@ -118,10 +118,16 @@ class Keys:
             await self._write(tx, effects, _who(actor), action, None, row)
             return self._view(row, row.created)
 
+        keyless = self._keyless(row)
         made = await self._desk.change(actor, request, Key, work)
         if made.id == row.id:  # not remembered from an earlier request of the same idempotency key
-            made.token = token
+            made.token, made.keyless = token, keyless or None
         return made
+
+    def _keyless(self, row: KeyRow) -> int:
+        """How many processes are here that this key asks for a key, and that have none."""
+        there = () if row.reserves is None else self._desk.engine.fleet.instances(row.reserves)
+        return sum(each.keyless for each in there)
 
     # what handlers ask for
 

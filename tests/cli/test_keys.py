@@ -90,6 +90,17 @@ def test_a_new_handlers_key_comes_with_the_word_how_to_use_it(command: Command, 
     assert "start" not in command("keys", "new", "ci", "--role", "operator").err
 
 
+@pytest.mark.parametrize(("count", "who"), [(1, "one process of this name is"), (3, "3 processes of this name are")])
+def test_who_makes_a_key_hears_how_many_are_connected_without_it_and_what_becomes_of_them(
+    command: Command, core: Core, count: int, who: str
+) -> None:
+    core.door.answers[ask.NewKey] = msgspec.structs.replace(KEY, token=TOKEN, keyless=count)
+    said = command("keys", "new", "far", "--role", "handler", "--token", "-o", "far.key")
+    assert f"{who} connected without a key: nothing new is given there" in said.err
+    core.door.answers[ask.NewKey] = msgspec.structs.replace(KEY, token=TOKEN)
+    assert "without a key" not in command("keys", "new", "far", "--role", "handler", "--token", "-o", "two.key").err
+
+
 def test_a_rotated_pair_is_another_pair(command: Command, core: Core, tmp_path: Path) -> None:
     core.door.answers[ask.RotateKey] = msgspec.structs.replace(KEY, server=SERVER)
     said = command("keys", "rotate", "key_1", "-o", "new.key")

@@ -36,7 +36,7 @@ def join(fleet: Fleet, made: Instance) -> Mute:
 
 def test_who_goes_or_greets_again_between_a_choice_and_its_end_is_counted_on() -> None:
     fleet = Fleet()
-    fleet.had("far@1")
+    fleet.had("far@1", "far")
     for _ in range(2):  # the second time it greets again without having left
         join(fleet, instance("far@1", info("a")))
         seats = fleet.seats()
@@ -50,6 +50,18 @@ def test_who_goes_or_greets_again_between_a_choice_and_its_end_is_counted_on() -
     assert back.in_flight == 2
     for _ in range(2):
         fleet.given_back("far@1", "far")
+    assert back.in_flight == 0
+
+
+def test_what_another_core_had_given_to_who_is_here_takes_a_place_of_its_own_and_no_others() -> None:
+    fleet = Fleet()
+    join(fleet, there := instance("far@1", info("a")))
+    fleet.had("far@1", "far")
+    assert there.in_flight == 1
+    fleet.given_back("far@1", "far")
+    assert there.in_flight == 0
+    fleet.leave(there)
+    join(fleet, back := instance("far@1", info("a")))
     assert back.in_flight == 0
 
 

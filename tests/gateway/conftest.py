@@ -11,6 +11,7 @@ import pytest
 from core.gateway.exposure import Curve
 from core.gateway.gateway import Gateway
 from core.gateway.guard import Guard
+from core.listening import CannotListen
 from schedule_zero.curve import new_pair
 from schedule_zero.handler import Handler
 from schedule_zero.worker import Worker
@@ -66,6 +67,18 @@ class Door:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.gateway.close()
         await self.guard.close()
+
+
+async def bound_again(gateway: Gateway, address: str) -> None:
+    """Listen where another one did: ZeroMQ closes in a thread of its own, soon after it was told to."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                gateway.bind(address)
+            except CannotListen:
+                await asyncio.sleep(0.01)
+            else:
+                return
 
 
 @pytest.fixture

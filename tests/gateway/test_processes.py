@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import subprocess
@@ -30,10 +31,28 @@ class Sums(Handler):
 """
 
 
+PATIENT = """\
+import time
+from pathlib import Path
+
+from schedule_zero import Handler, method
+
+
+class Sums(Handler):
+    @method
+    def add(self, a: int, b: int) -> int:
+        with Path("begun").open("a") as begun:
+            begun.write("once")
+        while not Path("go").exists():
+            time.sleep(0.01)
+        return a + b
+"""
+
+
 @contextlib.contextmanager
-def handler(folder: Path, core: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+def handler(folder: Path, core: str, *options: str, text: str = HANDLER) -> Iterator[subprocess.Popen[str]]:
     """The handler of that folder, in a process of its own."""
-    (folder / "sums.py").write_text(HANDLER, encoding="utf-8")
+    (folder / "sums.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "schedule_zero", "handler", "sums:Sums", "--core", core, *options]
     process = subprocess.Popen(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
     try:
@@ -44,17 +63,26 @@ def handler(folder: Path, core: str, *options: str) -> Iterator[subprocess.Popen
         process.communicate()
 
 
-async def added(client: CoreClient, a: int, b: int) -> Run:
-    """Their sum, by way of a schedule and of whoever came to add."""
+async def adding(client: CoreClient, a: int, b: int) -> Run:
+    """Their sum is asked for, by way of a schedule and of whoever came to add."""
     while not (await client.list_events(kinds=("handler.connected",))).items:
         pass
     schedule = await client.create_schedule(
         ScheduleSpec(handler="sums", method="add", args={"a": a, "b": b}, trigger=TextTrigger(text="in 1 hour"))
     )
-    run = await client.run_schedule(schedule.id)
+    return await client.run_schedule(schedule.id)
+
+
+async def ended(client: CoreClient, run: Run) -> Run:
+    """A run, once it is over."""
     while run.state not in (RunState.SUCCEEDED, RunState.FAILED, RunState.SKIPPED):
         run = await client.get_run(run.id)
     return run
+
+
+async def added(client: CoreClient, a: int, b: int) -> Run:
+    """Their sum."""
+    return await ended(client, await adding(client, a, b))
 
 
 async def test_up_gives_work_to_a_handler_of_another_process(tmp_path: Path) -> None:
@@ -89,6 +117,33 @@ async def test_a_handler_registers_itself_over_an_encrypted_door_and_ends_when_i
             keys(tmp_path, core.address, "revoke", key.id)
             _, err = far.communicate(timeout=30)
             assert (far.returncode, err.splitlines()[-1]) == (1, "the key of this handler was revoked")
+            await client.close()
+
+
+async def test_a_key_made_while_a_process_without_one_works_costs_no_run_also_over_a_kill_of_the_core(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as core, contextlib.ExitStack() as leaving:
+        at, client = core.handlers_at(), core.client()
+        far = leaving.enter_context(handler(tmp_path, at, text=PATIENT))
+        run = await adding(client, 1, 2)
+        while not (tmp_path / "begun").exists():
+            await asyncio.sleep(0.01)
+        keys(tmp_path, core.address, "new", "sums", "--role", "handler", "-o", "sums.key")
+        await client.close()
+        core.ended(signal.SIGKILL)
+        with running(tmp_path, SCHEDULE_ZERO__ZMQ__HANDLERS=at) as again:
+            near = leaving.enter_context(handler(tmp_path, at, "--key", "sums.key", text=PATIENT))
+            assert near.stderr is not None
+            assert any("knows us" in line for line in near.stderr)
+            (tmp_path / "go").touch()
+            client = again.client()
+            done = await ended(client, run)
+            assert (done.state, done.result, done.attempt) == (RunState.SUCCEEDED, 3, 1)
+            assert (tmp_path / "begun").read_text(encoding="utf-8") == "once"
+            _, err = far.communicate(timeout=30)
+            assert (far.returncode, "the name sums is for who holds a key" in err) == (1, True)
+            assert (await added(client, 3, 4)).result == 7
             await client.close()
 
 

@@ -9,12 +9,11 @@ import msgspec
 import pytest
 
 from core.gateway.gateway import Gateway
-from core.listening import CannotListen
 from schedule_zero import wire
 from schedule_zero.run import RunState
 from schedule_zero.worker import Refused, Worker
 from tests.engine.conftest import Build
-from tests.gateway.conftest import Door, Far
+from tests.gateway.conftest import Door, Far, bound_again
 from tests.gateway.stranger import OFFER, StrangeHandler
 
 pytestmark = pytest.mark.slow
@@ -82,18 +81,6 @@ async def test_an_order_that_was_not_begun_is_given_again_also_where_it_may_be_b
 
 
 # ── cut off ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def bound_again(gateway: Gateway, address: str) -> None:
-    """Listen where another one did: ZeroMQ closes in a thread of its own, soon after it was told to."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                gateway.bind(address)
-            except CannotListen:
-                await asyncio.sleep(0.01)
-            else:
-                return
 
 
 async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_the_next(build: Build) -> None:
