@@ -169,7 +169,9 @@ class Gateway:
         if peer.turned is None and self._guard.keyring.reserves(peer.instance.handler):
             peer.turned = keyless(peer.instance.handler).sentence
             self._host.leaves_soon(peer.instance, KEYS)
-            log.info("handler without a key gets nothing new", handler=peer.instance.handler, instance=peer.instance.name)
+            log.info(
+                "handler without a key gets nothing new", handler=peer.instance.handler, instance=peer.instance.name
+            )
 
     # what handlers say
 
