@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -21,11 +20,12 @@ _decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class _Work(msgspec.Struct):
-    """An attempt under way."""
+    """An attempt under way. ``waits``: for a slot, so that nothing of it was done."""
 
     context: Context
     task: asyncio.Task[None]
     is_async: bool
+    waits: bool = True
 
 
 class Attempts:
@@ -68,14 +68,28 @@ class Attempts:
         if work is None or (work.context.cancelled and not work.is_async):
             return
         work.context.cancelled = True
-        if work.task.cancel() and not _begun(work.task):
+        work.task.cancel()
+        if work.waits:
             del self._work[pair]
             self._end(cancelled(work.context))
 
-    def abandon(self) -> None:
-        """Nobody is told any more what comes of them."""
-        for work in self._work.values():
-            work.task.cancel()
+    def hand_back(self) -> list[Pair]:
+        """Ask all to stop, so that somebody else is given them; those that had begun. Of the others the core hears that they
+        had not, for what may be begun but once can still be then."""
+        for pair in [pair for pair, work in self._work.items() if work.waits]:
+            self._work.pop(pair).task.cancel()
+            self._say(wire.Nack(*pair, "draining"))
+        for pair in self.running():
+            self.cancel(pair)
+        return self.running()
+
+    def abandon(self) -> list[Pair]:
+        """Ask all to stop, and tell nobody any more what comes of them; those that had not ended."""
+        work, self._work = self._work, {}
+        for each in work.values():
+            each.context.cancelled = True
+            each.task.cancel()
+        return list(work)
 
     def forget(self, pairs: Sequence[Pair]) -> None:
         """These results are committed."""
@@ -111,13 +125,12 @@ class Attempts:
                 return
 
     async def _serve(self, method: Method, context: Context, args: str) -> None:
-        try:
-            async with self._seat:
-                ended = await call(method, context, args)
-        except asyncio.CancelledError:  # while it waited for a slot
-            ended = cancelled(context)
-        self._work.pop((context.run_id, context.attempt), None)
-        self._end(ended)
+        pair = (context.run_id, context.attempt)
+        async with self._seat:
+            self._work[pair].waits = False
+            ended = await call(method, context, args)
+        if self._work.pop(pair, None) is not None:  # else nobody is told any more
+            self._end(ended)
 
     def _end(self, ended: Ended) -> None:
         """Keep a result until it is acknowledged, and tell of it."""
@@ -133,8 +146,3 @@ class Attempts:
             deadline=deadline_after(time.time_ns() // 1000, order.timeout), guild_id=order.guild_id,
             owner_id=order.owner_id, metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=note,
         )  # fmt: skip
-
-
-def _begun(task: asyncio.Task[None]) -> bool:
-    """Whether anything of a task ran; of one cancelled before that nothing ever does."""
-    return inspect.getcoroutinestate(task.get_coro()) != inspect.CORO_CREATED  # type: ignore[arg-type] # it is one

@@ -148,7 +148,8 @@ class Worker:
                 await watch.close()
                 await self._pump.close(LINGER_MS)
         finally:
-            self._attempts.abandon()
+            for run_id, _ in self._attempts.abandon():
+                log.warning("run %s is cut off: nobody waits for its result any more", run_id)
             # Also what a cancel amid the closing left open: `term` would wait for that for ever.
             context.destroy(LINGER_MS)
 
@@ -159,9 +160,8 @@ class Worker:
         self._say(wire.Drain())
         deadline = time.monotonic() + patience_s
         await self._attempts.emptied(deadline)
-        for pair in self._attempts.running():
-            log.warning("run %s is cancelled: it did not end within %g s of being told to stop", pair[0], patience_s)
-            self._attempts.cancel(pair)
+        for run_id, _ in self._attempts.hand_back():
+            log.warning("run %s is cancelled: it did not end within %g s of being told to stop", run_id, patience_s)
         await self._attempts.emptied(time.monotonic() + self._lease_s)
         self._say(wire.Bye())
         self._flush()
