@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import stat
 from pathlib import Path
 from typing import Final
@@ -75,7 +76,7 @@ def text_of(keys: KeyFile) -> str:
 
 def replace_key_file(path: Path, keys: KeyFile) -> None:
     """Write a key file in place of another, for its owner alone, the whole of it or nothing. Raises OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # none that a crash left there is in its way
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -104,6 +104,23 @@ def test_one_without_a_pair_gets_one_and_keeps_it(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["some.key"]
 
 
+def test_what_a_crash_left_of_a_change_is_in_the_way_of_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, f"server {OTHER.public}\n")
+    with monkeypatch.context() as crash:
+        crash.setattr(os, "fsync", _killed)
+        crash.setattr(Path, "unlink", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            open_key_file(path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert open_key_file(path) == read_key_file(path)
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_the_public_half_follows_from_the_secret(tmp_path: Path) -> None:
     assert open_key_file(written(tmp_path, f"secret {PAIR.secret}\n")).public == PAIR.public
 
