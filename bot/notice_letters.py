@@ -45,6 +45,15 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Literal["failures", "log"] = "failures"
     button: tuple[str, str, str, str] | None = None
 
+    @property
+    def gist(self) -> str:
+        """What it says, for the log: without the schedule's own words, which may be for its owner alone."""
+        if self.button is None:
+            return f"{self.schedule_id} was missed"
+        if self.button[1] == "resume":
+            return f"{self.schedule_id} will not run until it is resumed"
+        return f"it is not known whether {self.schedule_id} posted"
+
 
 def is_told(event: Event) -> bool:
     """Whether somebody has to hear of an event."""

@@ -233,7 +233,7 @@ class Notices:
         owner = person(notices[0].owner_id) if notices else None
         for begun, group in self._groups(notices):
             if not await self._tell(group, begun, [] if owner is None else [_in_person(owner)]):
-                logger.warning("nobody could be told of %s", ", ".join(notice.schedule_id for notice in group))
+                logger.warning("nobody could be told: %s", ", ".join(notice.gist for notice in group))
 
     def _groups(self, notices: Sequence[Notice]) -> Iterable[tuple[Entry | None, list[Notice]]]:
         """What belongs into one message: what was begun together, and all that is new; not what is told already."""

@@ -150,6 +150,23 @@ async def test_of_a_private_text_its_owner_hears_in_person_and_no_channel_does(
     assert len(server.messages()) == 1
 
 
+async def test_of_what_nobody_could_be_told_the_log_says_what_it_was_and_nothing_private(
+    server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.accept_dms(world.MEMBER, accepts=False)
+    private: dict[str, Any] = {"name": None, "owner_id": str(world.MEMBER), "metadata": REMINDER} | DIRECT
+    async with connected(server, None) as host:
+        schedules = [make_schedule(host, number, **private) for number in (1, 2, 3)]
+        missed = event_of(EventKind.RUN_SKIPPED, schedules[1], 8, reason="missed")
+        unknown = event_of(EventKind.RUN_FAILED, schedules[2], 9, reason="unknown")
+        await tell(host, blocked(host, 1, 7, **private), missed, unknown)
+    assert (
+        f"nobody could be told: {schedules[0].id} will not run until it is resumed, {schedules[1].id} was missed, "
+        f"it is not known whether {schedules[2].id} posted"
+    ) in caplog.text
+    assert "Dr. X" not in caplog.text
+
+
 async def test_without_a_channel_every_owner_hears_of_their_own_and_of_nobody_elses(server: DiscordServer) -> None:
     async with connected(server, None) as host:
         await tell(
