@@ -411,7 +411,8 @@ def _in_parts(run: wire.Run) -> list[bytes]:
 
 def _answer(ended: wire.Ended, instance: str) -> Answer:
     return Answer(
-        run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status, value=None if ended.value is None else readable(ended.value),
+        run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status,
+        value=None if ended.value is None else readable(ended.value),
         cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
     )  # fmt: skip
 
