@@ -67,7 +67,7 @@ def _at_one_time(when: Reading, repeat: Reading, series: Series, start: int, clo
     at_start = msgspec.structs.replace(series, times=(second,))
     on_its_day = clock.first(clock.wall(start) // DAY * DAY)
     try:
-        if repeat.defaulted_time:
+        if repeat.defaulted_time and not (repeat.part_of_day and when.defaulted_time):
             return _restarted(when, repeat, at_start, start, clock)
         if when.defaulted_time:
             return _restarted(when, repeat, series, on_its_day, clock)
@@ -120,6 +120,7 @@ def _joined(when: Reading, repeat: Reading, trigger: Trigger, start: int, clock:
         words=words,
         recurring=True,
         defaulted_time=when.defaulted_time and repeat.defaulted_time,
+        part_of_day=when.part_of_day or repeat.part_of_day,
         start=start,
         until=until,
         count=count,

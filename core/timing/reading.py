@@ -54,7 +54,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     words: str
     recurring: bool
     defaulted_time: bool = False
-    """Nobody said a time of day; the default one was taken."""
+    """Nobody said a time of day: the default one was taken, or that of the part of the day."""
+    part_of_day: bool = False
+    """With ``defaulted_time``: a part of the day was said, such as tonight."""
     defaulted_day: bool = False
     """Weekly, monthly or yearly without a day; the day of the first due time was taken."""
     start: int | None = None
@@ -165,7 +167,7 @@ class _Reader:
     def _series(self, text: str, found: Recurring) -> Reading:
         start = None if found.start is None else found.start.instant
         after = self._now.instant if start is None else max(start - 1, self._now.instant)
-        return self._reading(
+        reading = self._reading(
             text,
             trigger_of(found.series, self._now.clock, after),
             defaulted_time=found.defaulted_time,
@@ -174,6 +176,7 @@ class _Reader:
             until=None if found.until is None else found.until.instant,
             count=found.count,
         )
+        return msgspec.structs.replace(reading, part_of_day=found.part_of_day)
 
     def _single(self, text: str, said: Said) -> Reading:
         """The one moment that is meant; refuses what is past, or has more than one meaning."""
@@ -181,7 +184,8 @@ class _Reader:
         if not coming:
             raise self._past(max(said.moments), said.again)
         if len(coming) == 1 and said.asks is None:
-            return self._moment(coming[0], text, said.defaulted)
+            found = self._moment(coming[0], text, said.defaulted)
+            return msgspec.structs.replace(found, part_of_day=said.part_of_day)
         offers = tuple(self._moment(moment, None, said.defaulted) for moment in coming[:_MOST_OFFERED])
         why = said.asks or f"{text!r} can be read in more than one way"
         raise Unreadable(f"{why}: {' or '.join(self._near(moment) for moment in coming[:_MOST_OFFERED])}?", offers)

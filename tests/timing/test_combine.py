@@ -94,6 +94,12 @@ def test_what_does_not_go_together_is_refused(when: str, repeat: str, words: str
         both(when, repeat)
 
 
+def test_a_part_of_the_day_in_the_repetition_is_not_lost_to_a_day_without_a_time() -> None:
+    assert both("tomorrow", "every evening").words.startswith("every day at 18:00")
+    assert both("tomorrow 17:30", "every evening").words.startswith("every day at 17:30")
+    assert both("tonight", "every day").words.startswith("every day at 20:00")
+
+
 def test_a_single_moment_as_repetition_is_refused() -> None:
     moment = read("tomorrow 9:00", now=NOW, timezone="Europe/Berlin")
     with pytest.raises(Unreadable, match="single moment") as caught:

@@ -63,6 +63,8 @@ class Recurring(msgspec.Struct, frozen=True):
     until: Moment | None = None
     count: int | None = None
     defaulted_time: bool = False
+    part_of_day: bool = False
+    """A part of the day was said, and no time in it."""
     defaulted_day: bool = False
 
 
@@ -113,6 +115,7 @@ def finished(draft: Draft, now: Now, until: Moment | None) -> Recurring:
         until=until,
         count=draft.count,
         defaulted_time=series.unit != "second" and not draft.times and draft.unit != "second" and draft.window is None,
+        part_of_day=draft.period is not None and not draft.times,
         defaulted_day=defaulted_day,
     )
 

@@ -66,10 +66,12 @@ class Now(NamedTuple):
 
 
 class Said(NamedTuple):
-    """The moments that words may mean, at least one, and whether the time of day is the default one."""
+    """The moments that words may mean, at least one, and whether nobody said a time of day."""
 
     moments: tuple[Moment, ...]
     defaulted: bool = False
+    part_of_day: bool = False
+    """A part of the day was said, and no time in it."""
     asks: str | None = None
     """Why the words are not enough although their moments are known: the question to ask back."""
     again: str | None = "year"
@@ -194,8 +196,7 @@ def _in_that_week(cursor: Cursor, now: Now, span: Length) -> Said | None:
     there = shifted(now.today, 0, span.days)
     in_week = shifted(there, 0, weekday - there.weekday())
     dates = dict.fromkeys((in_week, shifted(there, 0, (weekday - there.weekday()) % 7)))
-    time = time_of_day(cursor, led=True)
-    return Said(_at_times(now, Days(tuple(dates)), time or Time(now.default)), defaulted=time is None)
+    return _on_days(now, Days(tuple(dates)), time_of_day(cursor, led=True))
 
 
 def _before_a_day(cursor: Cursor, now: Now, span: Length, start: int) -> Said | None:
@@ -217,9 +218,8 @@ def _from_a_day(cursor: Cursor, now: Now, span: Length) -> Said | None:
     if named is None or span.seconds:
         cursor.place = start
         return None
-    time = time_of_day(cursor, led=True)
     dates = tuple(shifted(date_, span.months, span.days) for date_ in named.dates)
-    return Said(_at_times(now, Days(dates), time or Time(now.default)), defaulted=time is None, asks=named.asks)
+    return _on_days(now, named._replace(dates=dates, again="year"), time_of_day(cursor, led=True))
 
 
 def _real_time(now: Now, seconds: int) -> Moment:
@@ -262,19 +262,24 @@ def on_a_day(cursor: Cursor, now: Now, *, on_24: bool = False) -> Said | None:
     if named is None and time is None:
         period = next((period for period in PERIODS if cursor.phrase(f"in the {period}", f"at {period}")), None)
         if period is not None:
-            return Said((_coming(now, PERIOD_TIMES[period]),), defaulted=True)
+            return Said((_coming(now, PERIOD_TIMES[period]),), defaulted=True, part_of_day=True)
         cursor.place = start
         return None
     if named is None:
         return _next_time(now, time._replace(bare=time.bare and not on_24)) if time is not None else None
-    if named.period is not None and time is not None:
-        time = in_period(time, named.period)
     if same is not None and named.asks is not None:  # this time next week is in seven days
         same_days = {shifted(now.today, months, days) for months, days in ((0, 7), (1, 0), (12, 0))} & set(named.dates)
         named = named._replace(dates=tuple(same_days), asks=None) if same_days else named
+    return _on_days(now, named, time)
+
+
+def _on_days(now: Now, named: Days, time: Time | None) -> Said:
+    """A time on the days that may be meant; without one the time of the part of the day, or the default one."""
     if time is None:
         second = now.default if named.period is None else PERIOD_TIMES[named.period]
-        return Said(_at_times(now, named, Time(second)), defaulted=True, asks=named.asks, again=named.again)
+        moments, part = _at_times(now, named, Time(second)), named.period is not None
+        return Said(moments, defaulted=True, part_of_day=part, asks=named.asks, again=named.again)
+    time = time if named.period is None else in_period(time, named.period)
     return Said(_at_times(now, named, time), asks=named.asks, again=named.again)
 
 
