@@ -13,6 +13,7 @@ from core.commands.explain import WrongInput
 from core.commands.output import say_json
 from core.timing.compile import compile_rule
 from core.timing.hashed import drawn
+from core.timing.laid_around import why_never
 from core.timing.preview import preview
 from core.timing.reading import Reading, Unreadable, read
 from core.timing.rhythm import rhythm_notes
@@ -20,11 +21,10 @@ from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero import instant
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
+from schedule_zero.instant import SECOND
 from schedule_zero.trigger import Trigger
 
 _DEFAULT_TIME: Final = "09:00"  # what a day without a time of day means, unless a guild has set another
-
-
 _NO_GUILD: Final = ""
 
 
@@ -57,10 +57,12 @@ def show(
     except ValueError as error:
         raise WrongInput(str(error)) from None
     asked = count if reading.count is None else min(count, reading.count)
-    fires = preview(rule, after=now, n=asked)
+    fires = preview(rule, after=now, n=asked, new=True)
     if not fires:
-        raise WrongInput(f"{reading.words}: nothing is due after {instant.spell(now, rule.zone)}")
-    defaulted = (f"no time of day was said, so {_DEFAULT_TIME} is taken",) if reading.defaulted_time else ()
+        at, why = instant.spell(now // SECOND * SECOND, rule.zone), why_never(rule, now, as_option=True)
+        raise WrongInput(f"{reading.words}: nothing is due after {at}" + ("" if why is None else f"; {why}"))
+    default_taken = reading.defaulted_time and not reading.part_of_day
+    defaulted = (f"no time of day was said, so {_DEFAULT_TIME} is taken",) if default_taken else ()
     notes = defaulted + tuple(f"{fire.local}: {note}" for fire in fires for note in fire.notes)
     notes += rhythm_notes(rule, after=now, dues=[fire.at for fire in fires])
     found = Preview(reading.trigger, rule.zone.key, tuple(fire.local for fire in fires), notes)

@@ -7,37 +7,23 @@ never due twice.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
-from zoneinfo import ZoneInfo
 
-from core.timing.rule import Rule, one_by_one
-from schedule_zero.instant import spell
-
-MOST_LOOKED_AT: Final = 24
-"""Due times around a nominal instant among which the one is that stands for it."""
+from core.timing.clock import spell_minute
+from core.timing.laid_around import LaidAround, due_of
+from core.timing.rule import Rule
 
 
-class Amended:
+class Amended(LaidAround):
     """Another rule, but for a few due times."""
 
-    __slots__ = ("_gone", "_moved", "_nominal", "_rule")
-
-    plain = False
+    __slots__ = ("_gone", "_moved", "_nominal")
 
     def __init__(self, rule: Rule, skipped: Collection[int], moved: Mapping[int, int]) -> None:
         """``skipped``: nominal instants that are not due; ``moved``: nominal instants, and when they are due instead."""
-        self._rule = rule
+        super().__init__(rule)
         self._gone = {*skipped, *moved}
         self._moved = sorted(moved.values())
         self._nominal = {to: nominal for nominal, to in moved.items()}
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return self._rule.zone
-
-    @property
-    def recurring(self) -> bool:
-        return self._rule.recurring
 
     def next_after(self, instant: int) -> int | None:
         due = self._rule.next_after(instant)
@@ -45,9 +31,6 @@ class Amended:
             due = self._rule.next_after(due)
         moved = next((to for to in self._moved if to > instant), None)
         return moved if due is None or (moved is not None and moved < due) else due
-
-    def upcoming(self, instant: int, n: int) -> list[int]:
-        return one_by_one(self.next_after, instant, n)
 
     def last_until(self, instant: int) -> int | None:
         due = self._rule.last_until(instant)
@@ -70,14 +53,25 @@ class Amended:
         """What the rule says, where this one was moved from, and what is skipped since the time before."""
         nominal = self._nominal.get(due)
         if nominal is not None:
-            notes: tuple[str, ...] = (f"moved from {spell(nominal, self.zone)[:16].replace('T', ' ')}",)
+            notes: tuple[str, ...] = (f"moved from {spell_minute(nominal, self.zone)}",)
         else:
             notes = self._rule.notes(due, previous)
         skipped = self._gone - set(self._nominal.values())
         for gone in sorted(skipped):
             if previous is not None and previous < gone < due:
-                notes = (*notes, f"{spell(gone, self.zone)[:16].replace('T', ' ')} is skipped")
+                notes = (*notes, f"{spell_minute(gone, self.zone)} is skipped")
         return notes
+
+    def stands_at(self, inner: int) -> int | None:
+        nominal = self._rule.nominal(inner)
+        return inner if nominal not in self._gone else self._moved_to(nominal)
+
+    def why_not(self, inner: int) -> tuple[str, str | None]:
+        to = self._moved_to(self._rule.nominal(inner))
+        return ("skipped" if to is None else f"moved to {spell_minute(to, self.zone)}", None)
+
+    def _moved_to(self, nominal: int) -> int | None:
+        return next((to for to, moved in self._nominal.items() if moved == nominal), None)
 
     def _own(self, instant: int) -> int | None:
         """The instant, if the rule is due then and nothing says otherwise."""
@@ -87,24 +81,5 @@ class Amended:
 
     def _left(self) -> list[int]:
         """Due times of the rule that are gone."""
-        found = []
-        for nominal in self._gone:
-            due = self._due_of(nominal)
-            if due is not None:
-                found.append(due)
-        return found
-
-    def _due_of(self, nominal: int) -> int | None:
-        """When the rule is due for this nominal instant; None where it no longer is."""
-        if self._rule.last_until(nominal) == nominal and self._rule.nominal(nominal) == nominal:
-            return nominal  # as nearly always
-        before: int | None = nominal + 1
-        after: int | None = nominal
-        for _ in range(MOST_LOOKED_AT):
-            before = None if before is None else self._rule.last_until(before - 1)
-            if before is not None and self._rule.nominal(before) == nominal:
-                return before
-            after = None if after is None else self._rule.next_after(after)
-            if after is not None and self._rule.nominal(after) == nominal:
-                return after
-        return None
+        found = (due_of(self._rule, nominal) for nominal in self._gone)
+        return [due for due in found if due is not None]

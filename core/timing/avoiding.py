@@ -8,36 +8,26 @@ stretches and their borders.
 from __future__ import annotations
 
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from core.timing.clock import spell_minute
 from core.timing.closures import Closures, Stretch
-from core.timing.rule import EARLIEST, LATEST, Rule, one_by_one
-from schedule_zero.instant import spell
+from core.timing.laid_around import LaidAround, moved_from, together
+from core.timing.rule import EARLIEST, LATEST, Rule
 from schedule_zero.schedule import OnClash
 
 MOST_STRETCHES: Final = 4_000
 """Closed stretches a search crosses; a rule that is never due between so many never is."""
 
 
-class Avoiding:
+class Avoiding(LaidAround):
     """Another rule, kept out of what is closed."""
 
-    __slots__ = ("_clash", "_closures", "_rule")
-
-    plain = False
+    __slots__ = ("_clash", "_closures")
 
     def __init__(self, rule: Rule, closures: Closures, clash: OnClash) -> None:
-        self._rule = rule
+        super().__init__(rule)
         self._closures = closures
         self._clash = clash
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return self._rule.zone
-
-    @property
-    def recurring(self) -> bool:
-        return self._rule.recurring
 
     def next_after(self, instant: int) -> int | None:
         if self._clash == "later" and (stretch := self._closures.around(instant)) is not None:
@@ -55,9 +45,6 @@ class Avoiding:
                 return stretch.begin - 1
             due = self._rule.next_after(stretch.end - 1)
         return None
-
-    def upcoming(self, instant: int, n: int) -> list[int]:
-        return one_by_one(self.next_after, instant, n)
 
     def last_until(self, instant: int) -> int | None:
         if self._clash == "later" and (stretch := self._closures.around(instant)) is not None:
@@ -101,24 +88,55 @@ class Avoiding:
         return self._rule.nominal(self._inner(due))
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
-        """What the rule says, where this one was moved from, and what was left out since the time before."""
-        inner = self._inner(due)
-        notes = self._rule.notes(inner, None if previous is None else self._inner(previous))
+        """What the rule says, what this one stands for, and what was left out since the time before."""
+        notes = self._rule.notes(self._inner(due), None if previous is None else self._inner(previous))
+        if self._clash != "skip":
+            return notes + self._stands_for(due)
+        said = None if previous is None else self._left_out(previous, due)
+        return notes if said is None else (*notes, said)
+
+    def stands_at(self, inner: int) -> int | None:
+        stretch = self._closures.around(inner)
+        if stretch is None:
+            return inner
+        if self._clash == "later":
+            return stretch.end if stretch.end < LATEST else None
+        return stretch.begin - 1 if self._clash == "earlier" and stretch.begin > EARLIEST else None
+
+    def why_not(self, inner: int) -> tuple[str, str | None]:
+        return self._closures.why(inner), self._closures.moved_by(inner) if self._clash == "skip" else None
+
+    def _stands_for(self, due: int) -> tuple[str, ...]:
+        """Notes on what fell into the stretch that is made up for at a due time."""
+        stretch, inner = self._made_up_at(due), self._inner(due)
+        if stretch is None:
+            return ()
+        notes: tuple[str, ...] = ()
+        others = self._rule.count_between(stretch.begin - 1, stretch.end - 1)
+        first = self._rule.next_after(stretch.begin - 1)
         if inner != due:
-            why = self._closures.why(inner)
-            return (*notes, f"moved from {spell(inner, self.zone)[:16].replace('T', ' ')}, which is {why}")
-        if previous is not None and self._clash == "skip" and (said := self._left_out(previous, due)) is not None:
-            return (*notes, said)
+            notes = (moved_from(inner, self._closures.why(inner), self.zone),)
+            others -= 1
+            first = self._rule.next_after(inner) if first == inner else first
+        if others > 0 and first is not None:
+            notes = (*notes, together(first, self._closures.why(first), others - 1, self.zone))
         return notes
+
+    def _made_up_at(self, due: int) -> Stretch | None:
+        """The closed stretch that ends or begins at a due time, so that what falls into it is made up for there."""
+        if self._closures.around(due) is not None:
+            return None
+        return self._closures.around(due - 1 if self._clash == "later" else due + 1)
 
     def _left_out(self, previous: int, due: int) -> str | None:
         first = self._first_closed(previous, due)
         if first is None:
             return None
         count = self._rule.count_between(previous, due - 1) - self.count_between(previous, due - 1)
-        at = spell(first, self.zone)[:16].replace("T", " ")
         why = self._closures.why(first)
-        return f"{at} is {why}, and left out" + (f", with {count - 1} more before this one" if count > 1 else "")
+        return f"{spell_minute(first, self.zone)} is {why}, and left out" + (
+            f", with {count - 1} more before this one" if count > 1 else ""
+        )
 
     def _first_closed(self, after: int, before: int) -> int | None:
         """The first due time of the rule inside that is left out between two instants."""
@@ -134,7 +152,7 @@ class Avoiding:
     def _inner(self, due: int) -> int:
         """The due time of the rule inside that a due time stands for: itself, or the last that fell into the stretch
         behind it, or the first of the stretch before it."""
-        if self._clash == "skip" or self._rule.last_until(due) == due:
+        if self._clash == "skip" or self._rule.last_until(due) == due or self._made_up_at(due) is None:
             return due
         inner = self._rule.last_until(due - 1) if self._clash == "later" else self._rule.next_after(due)
         return due if inner is None else inner

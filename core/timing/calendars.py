@@ -100,6 +100,8 @@ class ClosedDays:
 
     __slots__ = ("_clock", "_days")
 
+    word = "on_clash"
+
     def __init__(self, days: Days, zone: ZoneInfo) -> None:
         self._days = days
         self._clock = clock_of(zone)

@@ -180,6 +180,11 @@ def spell_shown(instant: int, offset: int) -> str:
     return f"{_spell_day(days)}T{_spell_time(seconds)}{fraction}{_spell_offset(offset)}"
 
 
+def spell_minute(instant: int, zone: ZoneInfo) -> str:
+    """Date and time to the minute, as the zone's clocks show them: 2026-11-30 20:00."""
+    return clock_of(zone).spell(instant)[: len("2026-11-30T20:00")].replace("T", " ")
+
+
 @lru_cache(maxsize=1024)
 def _spell_day(days: int) -> str:
     return date.fromordinal(_EPOCH_DAY + days).isoformat()

@@ -37,6 +37,10 @@ class Closure(Protocol):
     def why(self, instant: int) -> str:
         """Why this instant is closed, to stand behind "is": ``Christmas Day``, ``outside its hours``."""
 
+    @property
+    def word(self) -> str | None:
+        """The policy word that says what becomes of a time that it closes: ``on_clash``; None where nobody may choose."""
+
 
 class Closures:
     """Several closures as one."""
@@ -71,7 +75,14 @@ class Closures:
 
     def why(self, instant: int) -> str:
         """Why this instant is closed."""
-        return next(part.why(instant) for part in self._parts if part.around(instant) is not None)
+        return self._closing(instant).why(instant)
+
+    def moved_by(self, instant: int) -> str | None:
+        """The policy word by which a time at this closed instant may be moved."""
+        return self._closing(instant).word
+
+    def _closing(self, instant: int) -> Closure:
+        return next(part for part in self._parts if part.around(instant) is not None)
 
     def _one(self, instant: int) -> Stretch | None:
         found: Stretch | None = None
@@ -88,6 +99,8 @@ class Blackouts:
     """Stretches that somebody named, with the reason."""
 
     __slots__ = ("_named", "_stretches")
+
+    word = None
 
     def __init__(self, stretches: Sequence[tuple[int, int, str]]) -> None:
         """``stretches``: (begin, end, reason) of each; they may overlap."""

@@ -32,6 +32,8 @@ class Hours:
 
     __slots__ = ("_begins", "_clock", "_ends", "_open")
 
+    word = "outside"
+
     def __init__(self, windows: Iterable[str], zone: ZoneInfo) -> None:
         """
         Raises:

@@ -21,12 +21,16 @@ class Fire(msgspec.Struct, frozen=True, gc=False):
     notes: tuple[str, ...] = ()
 
 
-def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
-    """The first ``n`` (at most 1,000) due times after an instant; fewer when the rule ends."""
+def preview(rule: Rule, *, after: int, n: int, new: bool = False) -> list[Fire]:
+    """The first ``n`` (at most 1,000) due times after an instant; fewer when the rule ends.
+
+    With ``new`` nothing was due before: a rule that is tried out. Else the first is compared with the time before it.
+    """
     dues = rule.upcoming(after, min(n, MOST))
     if not dues:
         return []
-    clock, previous = clock_of(rule.zone), rule.last_until(after)
+    clock, compared = clock_of(rule.zone), None if new else rule.last_until(after)
+    previous = after if new else compared
     span = clock.span(dues[0])
     fires: list[Fire] = []
     for due in dues:
@@ -34,13 +38,13 @@ def preview(rule: Rule, *, after: int, n: int) -> list[Fire]:
         since = due if previous is None else previous
         if not rule.plain:
             span = clock.span(due)
-            notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
+            notes = (*rule.notes(due, previous), *_offset_notes(rule, due, compared))
         elif not span.surrounds(since, due):  # else there is nothing to say, as about most due times
             span = clock.span(due)
             if not clock.is_steady(since, due):
-                notes = (*rule.notes(due, previous), *_offset_notes(rule, due, previous))
+                notes = (*rule.notes(due, previous), *_offset_notes(rule, due, compared))
         fires.append(Fire(due, spell_shown(due, span.offset), notes))
-        previous = due
+        previous = compared = due
     return fires
 
 

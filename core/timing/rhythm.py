@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from core.timing.clock import spell_minute
 from core.timing.rule import Rule
 from schedule_zero.instant import DAY, spell
 
@@ -24,4 +25,4 @@ def rhythm_notes(rule: Rule, *, after: int, dues: Sequence[int]) -> tuple[str, .
     if rule.next_after(dues[-1]) is not None:
         return ()
     times = "once more" if len(dues) == 1 else f"{len(dues)} times more"
-    return (f"due {times}, and never again after {spell(dues[-1], rule.zone)[:16].replace('T', ' ')}",)
+    return (f"due {times}, and never again after {spell_minute(dues[-1], rule.zone)}",)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from core.timing.clock import clock_of
-from core.timing.closures import Closures
-from core.timing.rule import EARLIEST, LATEST, Rule, one_by_one
-from schedule_zero.instant import DAY, spell
+from core.timing.closures import Closures, Stretch
+from core.timing.laid_around import LaidAround, moved_from, together
+from core.timing.rule import EARLIEST, LATEST, Rule
+from schedule_zero.instant import DAY
 
 MOST_MOVED: Final = 24
 """Due times of one closed day that are moved."""
@@ -30,27 +30,18 @@ class Moved(NamedTuple):
     inner: int
 
 
-class Rolling:
+class Rolling(LaidAround):
     """Another rule, moved off closed days."""
 
-    __slots__ = ("_clock", "_closed", "_later", "_rule")
-
-    plain = False
+    __slots__ = ("_clock", "_closed", "_last", "_later")
 
     def __init__(self, rule: Rule, closed: Closures, *, later: bool) -> None:
         """``closed``: whole days."""
-        self._rule = rule
+        super().__init__(rule)
         self._closed = closed
         self._later = later
         self._clock = clock_of(rule.zone)
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return self._rule.zone
-
-    @property
-    def recurring(self) -> bool:
-        return self._rule.recurring
+        self._last: tuple[int | None, tuple[Moved, ...]] = (None, ())  # one question after the other is about one day
 
     def next_after(self, instant: int) -> int | None:
         day: int | None = self._open_from(self._day(instant))
@@ -66,9 +57,6 @@ class Rolling:
                 return min(moved)
             day = None if own is None else self._target(own, after=day)
         return None
-
-    def upcoming(self, instant: int, n: int) -> list[int]:
-        return one_by_one(self.next_after, instant, n)
 
     def last_until(self, instant: int) -> int | None:
         day: int | None = self._open_until(self._day(instant))
@@ -110,15 +98,28 @@ class Rolling:
         return self._rule.nominal(self._inner(due))
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
-        """What the rule says, and where this one was moved from."""
-        inner = self._inner(due)
+        """What the rule says, what this one stands for, and at the last that was moved how many are not made up for."""
+        inner, day = self._inner(due), self._day(due)
         notes = self._rule.notes(inner, None if previous is None else self._inner(previous))
-        if inner == due:
-            return notes
-        return (
-            *notes,
-            f"moved from {spell(inner, self.zone)[:16].replace('T', ' ')}, which is {self._closed.why(inner)}",
-        )
+        moved = self._moved_to(day)
+        if inner != due:
+            notes = (*notes, moved_from(inner, self._closed.why(inner), self.zone))
+        others = [each.inner for each in moved if each.due == due and each.inner != inner]
+        if others:
+            notes = (*notes, together(others[0], self._closed.why(others[0]), len(others) - 1, self.zone))
+        if moved and due == max(each.due for each in moved) and (lost := self._fell_off(day) - len(moved)) > 0:
+            notes = (*notes, f"{lost} more of the closed days beside it are left out")
+        return notes
+
+    def stands_at(self, inner: int) -> int | None:
+        stretch = self._closed.around(inner)
+        if stretch is None:
+            return inner
+        day = self._border(*stretch)
+        return None if day is None else self._on(day, inner)
+
+    def why_not(self, inner: int) -> tuple[str, str | None]:
+        return self._closed.why(inner), None
 
     def _inner(self, due: int) -> int:
         """The due time of the rule inside that a due time stands for."""
@@ -171,21 +172,39 @@ class Rolling:
             own = following
         return None
 
-    def _moved_to(self, day: int) -> Iterator[Moved]:
-        """What moves to an open day, in no order."""
+    def _beside(self, day: int) -> Stretch | None:
+        """The closed stretch whose due times move to an open day."""
         edge = self._clock.first(day * DAY) - 1 if self._later else self._clock.first((day + 1) * DAY)
-        stretch = self._closed.around(edge)
+        return self._closed.around(edge)
+
+    def _fell_off(self, day: int) -> int:
+        """How many due times fall into the closed stretch beside an open day."""
+        stretch = self._beside(day)
+        return 0 if stretch is None else self._rule.count_between(stretch.begin - 1, stretch.end - 1)
+
+    def _moved_to(self, day: int) -> tuple[Moved, ...]:
+        """What moves to an open day, in the order of the rule's own times."""
+        if self._last[0] != day:
+            self._last = day, tuple(self._moving_to(day))
+        return self._last[1]
+
+    def _moving_to(self, day: int) -> Iterator[Moved]:
+        stretch = self._beside(day)
         if stretch is None:
             return
         inner = self._rule.next_after(max(stretch.begin, EARLIEST) - 1)
         closed_day, moved, all_moved = None, 0, 0
         while inner is not None and inner < stretch.end and all_moved < MOST_MOVED_TOGETHER:
-            wall = self._clock.highest(inner)
-            moved = moved + 1 if wall // DAY == closed_day else 1
-            closed_day = wall // DAY
+            on = self._day(inner)
+            moved = moved + 1 if on == closed_day else 1
+            closed_day = on
             if moved > MOST_MOVED:
                 inner = self._rule.next_after(self._clock.first((closed_day + 1) * DAY) - 1)
                 continue
             all_moved += 1
-            yield Moved(self._clock.first(day * DAY + wall % DAY), inner)
+            yield Moved(self._on(day, inner), inner)
             inner = self._rule.next_after(inner)
+
+    def _on(self, day: int, inner: int) -> int:
+        """The instant on an open day at which it is as late as at a due time of a closed one."""
+        return self._clock.first(day * DAY + self._clock.highest(inner) % DAY)

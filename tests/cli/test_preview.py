@@ -85,6 +85,21 @@ def test_a_time_of_day_that_was_not_said_is_noted(command: Command) -> None:
     assert "09:00 is taken" not in command("preview", "every monday at 9").out
 
 
+@pytest.mark.parametrize(
+    "text", ["tonight", "this evening", "tomorrow morning", "nightly", "every evening", "in the evening"]
+)
+def test_a_part_of_the_day_is_no_time_that_was_not_said(command: Command, text: str) -> None:
+    said = command("preview", text, "-n", "1", "--after", "2026-11-18T08:00:00Z", "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["notes"] == []
+
+
+def test_the_first_time_is_not_compared_with_one_before_the_rule_was_made(command: Command) -> None:
+    arguments = ("--tz", "Europe/Berlin", "--after", "2026-11-18T10:00:00Z", "--json")
+    found = json.loads(command("preview", "monthly at 9", "-n", "6", *arguments).out)
+    assert [note[:10] for note in found["notes"]] == ["2027-04-19"]
+
+
 def test_an_unclear_text_lists_its_readings(command: Command) -> None:
     said = command("preview", "at 5")
     assert said.code == 2
@@ -166,7 +181,10 @@ def test_days_off_are_read_out_of_an_icalendar_file(command: Command, tmp_path: 
         (("--country", "XX"), "there are no holidays of 'XX'"),
         (("--days-off", "soon"), "'soon' is no day that exists"),
         (("--hours", "office"), "'office' is no window"),
-        (("--hours", "22:00-06:00"), "nothing is due after"),
+        (
+            ("--hours", "22:00-06:00"),
+            "nothing is due after 2026-12-24T13:00:00+01:00; 2026-12-25 09:00 is outside its hours, and no later time",
+        ),
         (("--on-clash", "later"), "--on-clash is about days off"),
         (("--outside", "later"), "--outside is about hours"),
         (("--outside", "never"), "'never' is not one of"),
@@ -178,3 +196,15 @@ def test_what_is_closed_is_refused_with_one_sentence(command: Command, closed: t
     assert (said.code, said.out) == (2, "")
     assert sentence in said.err
     assert len(said.err.splitlines()) == 1
+
+
+def test_a_day_off_that_keeps_a_single_time_from_being_due_is_named_with_the_remedy(command: Command) -> None:
+    after = ("--tz", "Europe/Berlin", "--after", "2026-11-29T18:29:56.853474Z")
+    said = command("preview", "2026-12-25 09:00", "--country", "DE", *after)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "Friday 25 December 2026 at 09:00: nothing is due after 2026-11-29T19:29:56+01:00; 2026-12-25 09:00 is "
+        "Christmas Day; --on-clash later (or earlier) moves it\n"
+    )
+    later = command("preview", "2026-12-25 09:00", "--country", "DE", "--on-clash", "later", *after)
+    assert "2026-12-27T09:00:00+01:00" in later.out

@@ -67,6 +67,20 @@ def test_the_offset_is_compared_with_the_time_before_the_question() -> None:
     assert fires[0].notes == ("the clocks go forward 1 h since the time before (now UTC+02:00)",)
 
 
+def test_the_first_time_of_a_new_rule_is_compared_with_none() -> None:
+    after = instant("2026-03-29 08:00", BERLIN)
+    assert preview(cron("0 9 * * *", BERLIN), after=after, n=1, new=True)[0].notes == ()
+    monthly = preview(cron("0 9 18 * *", BERLIN), after=instant("2026-03-18 10:00", BERLIN), n=8, new=True)
+    assert [fire.local[:10] for fire in monthly if fire.notes] == ["2026-11-18"]
+
+
+def test_a_time_of_a_new_rule_that_a_gap_swallows_is_said_all_the_same() -> None:
+    rule = cron("30 2 * * *", BERLIN, "literal")
+    first = preview(rule, after=instant("2026-03-28 12:00", BERLIN), n=1, new=True)[0]
+    assert first.notes == ("02:30 does not exist on 2026-03-29 and is left out",)
+    assert preview(rule, after=instant("2026-03-29 12:00", BERLIN), n=1, new=True)[0].notes == ()
+
+
 def test_a_single_time_in_a_gap_is_said() -> None:
     fires = preview(once("2026-03-29T02:30:00", BERLIN), after=0, n=5)
     assert [fire.notes for fire in fires] == [("02:30 does not exist on 2026-03-29; fires at 03:00",)]
