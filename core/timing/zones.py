@@ -69,6 +69,12 @@ def is_abbreviation(word: str) -> bool:
     return word in ABBREVIATIONS or word in NAMED_SHORT
 
 
+def is_place(name: str) -> bool:
+    """Whether a time zone goes by a name, or several do: of the database, a city, a country, a state."""
+    wanted = _plain(name)
+    return any(wanted in names for names in (_by_plain_name(), _by_city(), _by_other_name()))
+
+
 def search_zones(prefix: str, limit: int = 25) -> list[str]:
     """Names of zones for half-typed text, best first: popular ones, then by where the text stands; popular ones alone
     for none."""

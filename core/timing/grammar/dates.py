@@ -10,7 +10,10 @@ from typing import Final, NamedTuple
 from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, MONTHS, PLURAL_DAYS, WEEKDAYS, ordinal
 
-_YEARS: Final = range(1970, 2200)
+_YEARS: Final = range(1900, 2200)
+_HOURS: Final = ("hours", "hour", "hrs", "h")
+_MOST_FIGURES: Final = 99
+"""What is more beside a month's name is a year."""
 PLACES: Final = {-1: "last", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 """The weekdays of a month by number."""
 
@@ -37,11 +40,11 @@ def month_day(cursor: Cursor) -> tuple[int, int] | None:
     if token is None and month is not None:
         cursor.among(("the", "-"))
         token = cursor.take("ordinal", "number")
-    if token is None or month is None or not 1 <= token.number <= 31:
+    if token is None or month is None or token.number > _MOST_FIGURES:
         cursor.place = start
         return None
     longest = 29 if month == 2 else monthrange(2001, month)[1]
-    if token.number > longest:
+    if not 1 <= token.number <= longest:
         raise missing(month, token.number, year_number(cursor))
     return month, token.number
 
@@ -178,14 +181,19 @@ def month_name(cursor: Cursor) -> int | None:
 def year_number(cursor: Cursor) -> int | None:
     """Read a year of four figures."""
     token = cursor.peek()
-    if token.kind == "number" and len(token.text) == 4 and token.number in _YEARS:
+    if token.kind == "number" and len(token.text) == 4 and token.number in _YEARS and not _hours_behind(cursor):
         cursor.place += 1
         return token.number
     return None
 
 
+def _hours_behind(cursor: Cursor) -> bool:
+    """Whether four figures are a time of day: 1930 hours."""
+    return cursor.peek(1).text in _HOURS
+
+
 def _year_behind(cursor: Cursor) -> int | None:
-    """The year behind a month and a day, if one is written. Raises Refused for one of two figures."""
+    """The year behind a month and a day, if one is written. Raises Refused for one of two figures, or out of bounds."""
     place = cursor.place
     cursor.among((",", "-"))
     year = year_number(cursor)
@@ -196,6 +204,10 @@ def _year_behind(cursor: Cursor) -> int | None:
         cursor.place += 1
         words = cursor.swapped(cursor.place - 1, f"20{token.text}")
         raise Refused("a year has four figures", (words,))
+    if token.kind == "number" and len(token.text) == 4 and not _hours_behind(cursor):
+        cursor.place += 1
+        words = cursor.swapped(cursor.place - 1, f"at {token.text}")
+        raise Refused(_out_of_bounds(token.number), (words,))
     cursor.place = place
     return None
 
@@ -208,6 +220,10 @@ def missing(month: int, number: int, year: int | None) -> Refused:
     else:
         last = "28th (29th in leap years)" if month == 2 else ordinal(monthrange(2001, month)[1])
     return Refused(f"{number} {name} does not exist; the last day of {name} is the {last}")
+
+
+def _out_of_bounds(year: int) -> str:
+    return f"{year} is not within the years {_YEARS.start} to {_YEARS.stop - 1}"
 
 
 def _figures(kind: str, text: str, today: date) -> tuple[date, ...]:
@@ -240,7 +256,7 @@ def _dates(orders: Iterable[tuple[int, int]], year: int | None, today: date) -> 
             raise Refused("a date of these figures does not exist")
         month, number = pairs[0]
         if year is not None and year not in _YEARS:
-            raise Refused(f"{year} is not within the years {_YEARS.start} to {_YEARS.stop - 1}")
+            raise Refused(_out_of_bounds(year))
         raise missing(month, number, year)
     return tuple(found)
 

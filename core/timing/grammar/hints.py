@@ -7,7 +7,7 @@ from typing import Final
 from core.timing.grammar.how_often import ADVERBS
 from core.timing.grammar.tokens import Cursor, Refused, Token
 from core.timing.grammar.vocabulary import MONTHS, NUMBERS, ORDINALS, PERIODS, PLURAL_DAYS, UNITS, WEEKDAYS
-from core.timing.zones import is_abbreviation
+from core.timing.zones import is_abbreviation, is_place
 
 _HOLIDAYS: Final = {
     "christmas eve": "24 december",
@@ -28,12 +28,14 @@ _HOLIDAYS: Final = {
 }
 _VAGUE: Final = (
     "soon", "later", "sometime", "some time", "someday", "eventually", "asap", "in a bit", "in a while", "in a moment",
-    "so often", "business hours", "working hours", "office hours", "further notice", "middle of", "mid",
+    "so often", "further notice", "middle of", "mid",
 )  # fmt: skip
+_HOURS: Final = ("business hours", "working hours", "office hours")
+_LONGEST_PLACE: Final = 3  # words: salt lake city
 _SPELLED: Final = (
     *(word for word in (*WEEKDAYS, *MONTHS, *UNITS, *PLURAL_DAYS, *ADVERBS, *PERIODS, *NUMBERS, *ORDINALS) if len(word) > 3),
     "tomorrow", "today", "tonight", "yesterday", "every", "each", "next", "this", "noon", "midnight", "weekday",
-    "weekdays", "weekend", "weekends", "between", "until", "starting", "except", "last", "other", "half", "past", "from",
+    "weekdays", "weekend", "weekends", "between", "until", "starting", "except", "last", "other", "half", "from",
     "after", "quarter", "times", "time", "month", "working", "business", "mornings", "afternoons", "evenings", "nights", "before", "past",
 )  # fmt: skip
 _SHORTEST: Final = 4
@@ -45,7 +47,7 @@ def hint(tokens: tuple[Token, ...]) -> Refused | None:
 
 
 def _of_phrases(cursor: Cursor) -> Refused | None:
-    for place, token in enumerate(cursor.tokens):
+    for place in range(len(cursor.tokens)):
         cursor.place = place
         for name, day in _HOLIDAYS.items():
             if cursor.phrase(name):
@@ -53,9 +55,29 @@ def _of_phrases(cursor: Cursor) -> Refused | None:
         for words in _VAGUE:
             if cursor.phrase(words):
                 return Refused(f"{words!r} is no definite time; say which, such as 'in 2 hours' or 'tomorrow at 17:00'")
-        if token.kind == "word" and place and is_abbreviation(token.text):
-            return Refused(f"the time zone ({token.text.upper()}) is named beside the words, not in them")
+        for words in _HOURS:
+            if cursor.phrase(words):
+                return Refused(f"{words!r} are not known here; say between which, such as 'between 9 and 17'")
+        zone = _zone_at(cursor) if place else None
+        if zone is not None:
+            return Refused(f"the time zone ({zone}) is named beside the words, not in them")
     return None
+
+
+def _zone_at(cursor: Cursor) -> str | None:
+    """A time zone that stands in the words: UTC, GMT+1, in Tokyo, Europe/Berlin."""
+    token = cursor.peek()
+    if token.kind == "word" and is_abbreviation(token.text):
+        offset = cursor.peek(1).text in ("+", "-") and cursor.peek(2).kind in ("number", "clock")
+        return token.text.upper() + (cursor.peek(1).text + cursor.peek(2).text if offset else "")
+    if token.kind == "word" and cursor.peek(1).text == "/" and cursor.peek(2).kind == "word":
+        name = f"{token.text}/{cursor.peek(2).text}"
+        return name.title() if is_place(name) else None
+    if not cursor.phrase("in"):
+        return None
+    behind = [cursor.peek(ahead).text for ahead in range(_LONGEST_PLACE)]
+    names = (" ".join(behind[:number]).strip() for number in range(_LONGEST_PLACE, 0, -1))
+    return next((name.title() for name in names if is_place(name)), None)
 
 
 def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:

@@ -18,9 +18,10 @@ _PATTERN: Final = re.compile(
     r"|(?P<decimal>\d{1,6}\.\d{1,3})(?![\d.])"
     r"|(?P<number>\d{1,12})(?!\d)"
     r"|(?P<word>[a-z]+)"
-    r"|(?P<mark>[,&@()/-])"
+    r"|(?P<mark>[,&@()/+-])"
     r"|(?P<space>\s+)"
 )
+_LONGEST_SHOWN: Final = 24
 _DOTTED_DATE: Final = re.compile(r"\d\.\d{1,2}\.$")
 _HABITS: Final = (
     (re.compile(r"`"), "'"),
@@ -56,6 +57,8 @@ class Token(NamedTuple):
     text: str
     spoken: bool = False
     """A number written as a word."""
+    glued: bool = False
+    """Written without a space before it."""
 
     @property
     def number(self) -> int:
@@ -82,25 +85,36 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     Raises:
         Refused: a character that has no place in words about time, or no word at all.
     """
-    found, place = [], 0
+    found: list[Token] = []
+    place, glued = 0, False
     while place < len(text):
         match = _PATTERN.match(text, place)
         if match is None:
-            raise Refused(f"{text[place : place + 12]!r} has no place in words about time")
+            raise Refused(f"{_word_at(text, place)!r} has no place in words about time")
         place = match.end()
         kind = match.lastgroup or ""
         if kind != "space":
-            found.append(_token(kind, match.group(kind)))
+            found.append(_token(kind, match.group(kind), glued))
+        glued = kind != "space"
     if not found:
         raise Refused("there is no word about time in it")
     return tuple(_counted(found))
+
+
+def _word_at(text: str, place: int) -> str:
+    """The word that a character stands in, for people; a mark of its own begins one."""
+    begin = place
+    while not text[place].isascii() and begin and text[begin - 1].isalpha():
+        begin -= 1
+    word = text[begin:].split(maxsplit=1)[0] if text[begin:].split() else text[place]
+    return word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}…"
 
 
 def _counted(tokens: list[Token]) -> Iterator[Token]:
     """The tokens, with numbers of two words in one: twenty-five, thirty first."""
     place = 0
     while place < len(tokens):
-        token, dash = tokens[place], int(tokens[place + 1 : place + 2] == [Token("mark", "-")])
+        token, dash = tokens[place], int([token.text for token in tokens[place + 1 : place + 2]] == ["-"])
         following = tokens[place + 1 + dash : place + 3 + dash]
         together = _together(token, *following) if following and token.spoken and token.kind == "number" else None
         yield together or token
@@ -111,18 +125,18 @@ def _together(tens: Token, ones: Token, behind: Token | None = None) -> Token | 
     if tens.number not in range(20, 100, 10):
         return None
     if ones.spoken and ones.number in range(1, 10):
-        return Token(ones.kind, str(tens.number + ones.number), spoken=True)
+        return Token(ones.kind, str(tens.number + ones.number), spoken=True, glued=tens.glued)
     if ones.text == "second" and (behind is None or behind.text == "of" or behind.text in MONTHS):
-        return Token("ordinal", str(tens.number + 2), spoken=True)
+        return Token("ordinal", str(tens.number + 2), spoken=True, glued=tens.glued)
     return None
 
 
-def _token(kind: str, text: str) -> Token:
+def _token(kind: str, text: str, glued: bool) -> Token:
     if kind == "word" and text in NUMBERS:
-        return Token("number", str(NUMBERS[text]), spoken=True)
+        return Token("number", str(NUMBERS[text]), spoken=True, glued=glued)
     if kind == "word" and text in ORDINALS:
-        return Token("ordinal", str(ORDINALS[text]), spoken=True)
-    return Token(kind, text)
+        return Token("ordinal", str(ORDINALS[text]), spoken=True, glued=glued)
+    return Token(kind, text, glued=glued)
 
 
 class Cursor:
@@ -183,4 +197,5 @@ class Cursor:
 
 
 def _joined(tokens: tuple[Token, ...]) -> str:
-    return " ".join(token.shown for token in tokens)
+    """The tokens as they were written, for people and to be read again."""
+    return "".join(token.shown if token.glued else f" {token.shown}" for token in tokens).strip()

@@ -14,6 +14,8 @@ from core.timing.grammar.vocabulary import DAY_NAMES, MONTHS, WEEKDAYS, ordinal
 from core.timing.recurrence import WEEKDAYS as WEEKDAYS_OF_RULES
 
 _WORKING: Final = ",".join(WEEKDAYS_OF_RULES[:5])
+_MOST_FROM_THE_END: Final = 4
+"""Places that every month has."""
 _WORKDAYS: Final = (0, 1, 2, 3, 4)
 _WEEKEND: Final = (5, 6)
 _DAY_GROUPS: Final = {
@@ -105,13 +107,27 @@ def _refuse_from_the_end(cursor: Cursor, draft: Draft) -> None:
     """The second to last day, the penultimate friday. Raises Refused."""
     start = cursor.place
     cursor.among(("the",))
-    if cursor.phrase("penultimate", "second to last", "second - to - last", "second last", "2 to last", "next to last"):
+    place = _place_from_the_end(cursor)
+    if place is not None:
         weekday = named_weekday(cursor)
         if weekday is not None:
-            raise _only_as_rule(cursor, draft, "a weekday before the last", f"BYDAY=-2{WEEKDAYS_OF_RULES[weekday]}")
+            raise _only_as_rule(
+                cursor, draft, "a weekday before the last", f"BYDAY=-{place}{WEEKDAYS_OF_RULES[weekday]}"
+            )
         if cursor.among(("day",)):
-            raise _only_as_rule(cursor, draft, "a day before the last", "BYMONTHDAY=-2")
+            raise _only_as_rule(cursor, draft, "a day before the last", f"BYMONTHDAY=-{place}")
     cursor.place = start
+
+
+def _place_from_the_end(cursor: Cursor) -> int | None:
+    """The place in second to last, third last, penultimate."""
+    if cursor.phrase("penultimate", "next to last"):
+        return 2
+    token = cursor.take("ordinal")
+    place = token.number if token is not None else 2 if cursor.among(("second",)) else 0
+    if cursor.phrase("last", "to last", "- to - last", "- last") and 2 <= place <= _MOST_FROM_THE_END:
+        return place
+    return None
 
 
 def _only_as_rule(cursor: Cursor, draft: Draft, what: str, days: str) -> Refused:
@@ -252,6 +268,9 @@ def except_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
     group = cursor.among(_DAY_GROUPS)
     days = _DAY_GROUPS[group] if group is not None else weekday_list(cursor)
     if not days or draft.except_days:
-        raise Refused("after 'except' name weekdays, once")
+        raise Refused(
+            "after 'except' name weekdays, once; holidays and single days are left out by a calendar beside the words, "
+            "or by skipping them when they come"
+        )
     draft.except_days = days
     return True
