@@ -23,14 +23,14 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     hours: tuple[str, ...] = ()
     outside: OnClash | None = None
 
-    def around(self, rule: Rule) -> Rule:
+    def around(self, rule: Rule, now: int) -> Rule:
         """The rule kept out of what is closed.
 
         Raises:
             WrongInput: an option that changes nothing, or a file that cannot be read.
             ValueError: a day, a country or a window that cannot be read.
         """
-        days = self.days_off if self.calendar is None else (*self.days_off, *_days_of(self.calendar))
+        days = self.days_off if self.calendar is None else (*self.days_off, *_days_of(self.calendar, now))
         calendar = Calendar(dates=days, country=self.country, on_clash=self.on_clash or "skip")
         hours = ActiveHours(windows=self.hours, outside=self.outside or "skip")
         if self.on_clash is not None and not (days or self.country):
@@ -42,9 +42,9 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _days_of(file: Path) -> list[str]:
+def _days_of(file: Path, now: int) -> list[str]:
     try:
-        return days_in(file.read_text(encoding="utf-8-sig"))
+        return days_in(file.read_text(encoding="utf-8-sig"), now=now)
     except OSError as error:
         raise WrongInput(f"{file}: {error.strerror or error}") from None
     except ValueError as error:

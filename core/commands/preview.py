@@ -50,7 +50,7 @@ def show(
     try:
         name = zone(timezone).key
         reading = read(drawn(text, _NO_GUILD), now=now, timezone=name, default_time=_DEFAULT_TIME, hour24=True)
-        rule = closed.around(_rule(reading, name, now, dst))
+        rule = closed.around(_rule(reading, name, now, dst), now)
     except Unreadable as error:
         offers = tuple(_offer(each, timezone, now, dst) for each in error.readings)
         raise Invalid(str(error), (FieldError("text", str(error)),), offers) from None
@@ -60,7 +60,7 @@ def show(
     fires = preview(rule, after=now, n=asked, new=True)
     if not fires:
         at, why = instant.spell(now // SECOND * SECOND, rule.zone), why_never(rule, now, as_option=True)
-        raise WrongInput(f"{reading.words}: nothing is due after {at}" + ("" if why is None else f"; {why}"))
+        raise WrongInput(f"{reading.words}: nothing is due after {at}" + ("" if why is None else f"; {why.clause}"))
     default_taken = reading.defaulted_time and not reading.part_of_day
     defaulted = (f"no time of day was said, so {_DEFAULT_TIME} is taken",) if default_taken else ()
     notes = defaulted + tuple(f"{fire.local}: {note}" for fire in fires for note in fire.notes)

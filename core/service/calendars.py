@@ -55,7 +55,7 @@ class Calendars:
 
     async def put(self, actor: Actor, request: ask.PutCalendar) -> views.CalendarView:
         name, where = name_in(request.name), await self._changes.zone(request.guild_id)
-        calendar = await asyncio.to_thread(_read, request.calendar, where)
+        calendar = await asyncio.to_thread(_read, request.calendar, where, self._desk.clock.now())
 
         def changed(kept: Closings) -> Closings:
             return msgspec.structs.replace(kept, calendars=put(kept.calendars, name, calendar, "calendars"))
@@ -95,10 +95,10 @@ class Calendars:
         )
 
 
-def _read(asked: views.CalendarDays, where: str) -> Calendar:
+def _read(asked: views.CalendarDays, where: str, now: int) -> Calendar:
     """The calendar, its days looked at. Raises Invalid."""
     try:
-        dates = asked.dates if asked.ics is None else (*asked.dates, *days_in(asked.ics))
+        dates = asked.dates if asked.ics is None else (*asked.dates, *days_in(asked.ics, now=now))
         calendar = Calendar(dates=tuple(dict.fromkeys(dates)), country=asked.country)
         closed_days(calendar, zone(where))
     except BadTrigger as why:

@@ -21,6 +21,7 @@ from core.timing.combine import combine, started
 from core.timing.compile import compile_rule, month_end_of
 from core.timing.exceptions import Exceptions, excepted
 from core.timing.hashed import drawn, is_hashed, resolve_hashed
+from core.timing.laid_around import why_never
 from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.rhythm import rhythm_notes
 from core.timing.rule import EARLIEST, LATEST, Rule
@@ -108,6 +109,10 @@ def offer(reading: Reading, now: int, timezone: str) -> ReadingOffer:
 
 def refuse_reading(trigger: object, rule: Rule, now: int) -> Invalid:
     """The refusal of a rule that is never due again."""
+    never = why_never(rule, now)
+    if never is not None:
+        message = f"It would never be due: {never.clause}"
+        return Invalid(message, (FieldError(never.field or "trigger", message),))
     if isinstance(trigger, DateTrigger):
         past = rule.last_until(now)
         when = "never comes" if past is None else f"lies in the past ({spell(past, rule.zone)})"
@@ -115,11 +120,6 @@ def refuse_reading(trigger: object, rule: Rule, now: int) -> Invalid:
     else:
         message = "this rule is never due again; check its dates, its end and its day of the month"
     return Invalid.at("trigger", message)
-
-
-def fires(rule: Rule, after: int, n: int) -> tuple[Fire, ...]:
-    """The next ``n`` due times with their notes."""
-    return spelled_fires(previews.preview(rule, after=after, n=n))
 
 
 def spelled_fires(coming: Sequence[previews.Fire]) -> tuple[Fire, ...]:
@@ -210,7 +210,7 @@ class Times:
         n = require_n(request.n)
         if understood.count is not None:
             n = min(n, understood.count)
-        coming, notes = await self._foreseen(actor, request.guild_id, rule, now, n, policy)
+        coming, notes = await self._foreseen(actor, request.guild_id, rule, now, n, policy, new=True)
         return PreviewView(
             fires=coming, trigger=understood.trigger, timezone=rule.zone.key,
             words=said(understood, timezone, settings), notes=notes,
@@ -231,12 +231,15 @@ class Times:
             raise _invalid(error) from None
 
     async def _foreseen(
-        self, actor: Actor, guild_id: str | None, rule: Rule, after: int, n: int, policy: Policy
+        self, actor: Actor, guild_id: str | None, rule: Rule, after: int, n: int, policy: Policy, *, new: bool
     ) -> tuple[tuple[Fire, ...], tuple[str, ...]]:
-        """The due times to come with what its guild's plan does to them, and notes on the rule as a whole."""
-        coming = previews.preview(rule, after=after, n=n)
+        """The due times to come with what its guild's plan does to them, and notes on the rule as a whole. ``new``: it is only
+        tried out."""
+        coming = previews.preview(rule, after=after, n=n, new=new)
         dues, quota = [fire.at for fire in coming], self._desk.quota(actor, guild_id)
         notes = rhythm_notes(rule, after=after, dues=dues)
+        if not dues and (never := why_never(rule, after)) is not None:
+            notes = (*notes, f"nothing is due: {never.clause}")
         pace = too_fast(dues, quota) if rule.recurring else None
         if pace is not None:
             notes = (*notes, f"it {pace}")
@@ -259,7 +262,7 @@ class Times:
             raise _invalid(error) from None
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = msgspec.json.decode(row.trigger, type=Trigger)
-        coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy)
+        coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, new=False)
         return PreviewView(fires=coming, trigger=trigger, timezone=rule.zone.key, words=row.words, notes=notes)
 
     async def read(self, actor: Actor, request: ReadTime) -> ReadingView:
@@ -272,7 +275,7 @@ class Times:
         rule = _rule_of(reading, now, timezone)
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
-            fires=fires(rule, now, 5), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
+            fires=spelled_fires(previews.preview(rule, after=now, n=5, new=True)), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
             count=reading.count, month_end=reading.month_end,
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ _YEARS: Final = 5
 _NAME: Final = 80
 
 
-def days_in(text: str) -> list[str]:
+def days_in(text: str, *, now: int) -> list[str]:
     """The whole days of a file's events, as a calendar's ``dates`` have them, each with its event's name.
 
     Raises:
@@ -42,7 +42,7 @@ def days_in(text: str) -> list[str]:
             raise BadPattern(
                 f"this iCalendar file has more than the {MOST_RULES} repeating events that a calendar takes"
             )
-        found += _days_of(event)
+        found += _days_of(event, now)
         if len(found) > MOST_DAYS:
             raise BadPattern(f"this iCalendar file has more days than the {MOST_DAYS:,} that a calendar takes")
     if not found:
@@ -50,9 +50,9 @@ def days_in(text: str) -> list[str]:
     return found
 
 
-def _days_of(event: Any) -> list[str]:
+def _days_of(event: Any, now: int) -> list[str]:
     try:
-        return _days(event)
+        return _days(event, now)
     except BadPattern:
         raise
     except Exception as why:  # a date that does not exist, two rules in one event: the package says so when it is asked
@@ -62,7 +62,7 @@ def _days_of(event: Any) -> list[str]:
         ) from why
 
 
-def _days(event: Any) -> list[str]:
+def _days(event: Any, now: int) -> list[str]:
     first = _date(event, "DTSTART")
     if first is None:
         return []
@@ -75,14 +75,14 @@ def _days(event: Any) -> list[str]:
     written = rule.to_ical().decode()
     if written == "FREQ=YEARLY" and length == 0:
         return [f"{first:%m-%d} {name}".strip()]
-    return [_span(day, length, name) for day in _repeated(first, written)]
+    return [_span(day, length, name) for day in _repeated(first, written, now)]
 
 
-def _repeated(first: date, rule: str) -> list[date]:
+def _repeated(first: date, rule: str, now: int) -> list[date]:
     if "FREQ=HOURLY" in rule or "FREQ=MINUTELY" in rule:
         raise BadPattern("a whole day cannot repeat by the hour, as an event of this iCalendar file does")
     start = from_datetime(datetime(first.year, first.month, first.day, tzinfo=UTC))
-    until = from_datetime(datetime(datetime.now(UTC).year + _YEARS, 1, 1, tzinfo=UTC))
+    until = from_datetime(datetime(to_datetime(now).year + _YEARS, 1, 1, tzinfo=UTC))
     trigger = RRuleTrigger(rule=rule, start=f"{first.isoformat()}T00:00:00")
     try:
         compiled = compile_rule(trigger, timezone="UTC", anchor=start)

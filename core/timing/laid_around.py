@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.timing.clock import spell_minute
 from core.timing.rule import Rule, one_by_one
+
+FIELDS: Final = {"on_clash": "calendar", "outside": "active_hours"}
+"""The field of a schedule that holds each policy word."""
 
 
 class LaidAround(ABC):
@@ -61,8 +65,16 @@ class LaidAround(ABC):
         return one_by_one(self.next_after, instant, n)
 
 
-def why_never(rule: Rule, after: int, *, as_option: bool = False) -> str | None:
-    """Why a rule is not due after an instant although its trigger is: one clause for people, without a full stop.
+class Never(NamedTuple):
+    """Why a rule is never due although its trigger is: a clause for people, without a full stop; and the field of a schedule
+    that keeps it from being due, where it is one."""
+
+    clause: str
+    field: str | None
+
+
+def why_never(rule: Rule, after: int, *, as_option: bool = False) -> Never | None:
+    """Why a rule is not due after an instant although its trigger is.
 
     None where nothing is laid around the rule that keeps it from being due; then the trigger itself has ended.
 
@@ -74,7 +86,7 @@ def why_never(rule: Rule, after: int, *, as_option: bool = False) -> str | None:
     while isinstance(rule, LaidAround):
         first = rule.inside.next_after(after)
         if first is not None:
-            return _clause(rule, first, as_option=as_option)
+            return _never(rule, first, as_option=as_option)
         rule = rule.inside
     return None
 
@@ -88,14 +100,15 @@ def due_of(rule: Rule, nominal: int) -> int | None:
     return due if due is not None and rule.nominal(due) == nominal else None
 
 
-def _clause(rule: LaidAround, first: int, *, as_option: bool) -> str:
+def _never(rule: LaidAround, first: int, *, as_option: bool) -> Never:
     why, word = rule.why_not(first)
     alone = rule.inside.next_after(first) is None
     said = f"{spell_minute(first, rule.zone)} is {why}" + ("" if alone else ", and no later time is due either")
     if word is None:
-        return said
+        return Never(said, None)
     option = f"--{word.replace('_', '-')}" if as_option else word
-    return f"{said}; {option} later (or earlier) moves {'it' if alone else 'them'}"
+    clause = f"{said}; {option} later (or earlier) moves {'it' if alone else 'them'}"
+    return Never(clause, FIELDS[word])
 
 
 def moved_from(inner: int, why: str, zone: ZoneInfo) -> str:

@@ -83,5 +83,7 @@ async def test_names_are_suggested_and_none(served: Stage) -> None:
 async def test_a_policy_that_leaves_no_time_is_refused_and_changes_nothing(served: Stage) -> None:
     made = await scheduled(served, name="standup")
     await served.bot.core.put_hours(served.guild_id, "night", HoursWindows(windows=("22:00-06:00",)))
-    assert "never due again" in await said(served, "schedule policy", item="standup", active_hours="night")
+    assert "never be due: 2026-01-01 09:00 is outside its hours" in await said(
+        served, "schedule policy", item="standup", active_hours="night"
+    )
     assert (await served.bot.core.get_schedule(made.id)).revision == 1

@@ -79,8 +79,14 @@ async def test_holidays_of_a_country_are_days_off_by_their_names(house: House) -
 async def test_hours_decide_what_comes_of_a_time_outside_them(house: House) -> None:
     evening = CronTrigger(expression="0 20 * * *")
     windows = ("MO-FR 09:00-17:00",)
-    with pytest.raises(Invalid, match="never due"):
+    with pytest.raises(
+        Invalid, match=r"20:00 is outside its hours.*outside later \(or earlier\) moves them"
+    ) as refused:
         await post(house, MOD, trigger=evening, active_hours=ActiveHours(windows=windows))
+    assert refused.value.errors[0].field == "active_hours"
+    shown = await house.client.preview(evening, active_hours=ActiveHours(windows=windows))
+    assert shown.fires == ()
+    assert any("20:00 is outside its hours" in note for note in shown.notes)
     later = await post(house, MOD, trigger=evening, active_hours=ActiveHours(windows=windows, outside="later"))
     assert [time[5:16] for time in later.next_fire_times[:4]] == [
         "03-04T09:00", "03-05T09:00", "03-06T09:00", "03-09T09:00",
@@ -373,3 +379,10 @@ async def test_a_blackout_may_begin_now(house: House) -> None:
     made = await post(house, MOD, trigger=HALF_HOURLY)
     assert added.begin.startswith("2026-03-03T12:00")
     assert made.next_fire_times[0].startswith("2026-03-03T15:")
+
+
+async def test_a_day_that_leaves_no_time_is_refused_by_its_name(house: House) -> None:
+    christmas = DateTrigger(at="2026-12-25T09:00:00+01:00")
+    with pytest.raises(Invalid, match="is Christmas Day; on_clash later") as refused:
+        await post(house, MOD, trigger=christmas, timezone="Europe/Berlin", calendar=Calendar(country="DE"))
+    assert refused.value.errors[0].field == "calendar"
