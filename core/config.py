@@ -17,7 +17,7 @@ from core.ledger.settings import StoreSettings
 from core.log_settings import LogSettings
 from core.secret import Secret, read_secret
 from core.unheeded import unheeded
-from core.web.settings import PORT, HttpSettings, PublicUrl
+from core.web.settings import HttpSettings, PublicUrl, with_port
 from core.yaml_reading import Document, read_scalar, read_yaml
 
 DEFAULT_FILE: Final = "schedule-zero.yaml"
@@ -38,14 +38,18 @@ Duration = Annotated[
 DiscordId = Annotated[str, msgspec.Meta(pattern=r"^\d{1,20}$", description="a Discord id, which is digits only")]
 Endpoint = Annotated[
     str,
-    msgspec.Meta(pattern=rf"^(?:tcp://\S+:(?:{PORT}|\*)|ipc://\S+|inproc://\S+)$",
-                 description="a ZeroMQ address such as tcp://127.0.0.1:4242 or ipc:///run/schedule-zero.sock"),
-]  # fmt: skip
+    with_port(
+        r"^(?:tcp://\S+:(?:PORT|\*)|ipc://\S+|inproc://\S+)$",
+        "a ZeroMQ address such as tcp://127.0.0.1:4242 or ipc:///run/schedule-zero.sock",
+    ),
+]
 CoreAddress = Annotated[
     str,
-    msgspec.Meta(pattern=rf"^(?:https?://(?:\[[^\]\s]+\]|[^/\s?#:\[\]]+)(?::{PORT})?/?|tcp://\S+:{PORT}|ipc://\S+)$",
-                 description="an address such as http://127.0.0.1:8080 or tcp://core:4243"),
-]  # fmt: skip
+    with_port(
+        r"^(?:https?://(?:\[[^\]\s]+\]|[^/\s?#:\[\]]+)(?::PORT)?/?|tcp://\S+:PORT|ipc://\S+)$",
+        "an address such as http://127.0.0.1:8080 or tcp://core:4243",
+    ),
+]
 Module = Annotated[
     str,
     msgspec.Meta(pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::[A-Za-z_]\w*)?$",

@@ -20,6 +20,9 @@ from schedule_zero.errors import FieldError
 Hook = Callable[[type, Any], Any]
 Texts = Mapping[str, str]
 
+NEARLY: Final = "nearly"
+"""In a ``Meta``'s ``extra``: a wider pattern, and what to say of a text that fits that one alone."""
+
 _BOUND: Final = re.compile(r"Expected `(?:int|float)` (?P<sign>[<>]=?)")
 _BOUND_WORDS: Final = {
     ">=": "has to be at least", "<=": "has to be at most", ">": "has to be more than", "<": "has to be less than"
@@ -225,7 +228,7 @@ def _bare(kind: Any) -> Any:
 
 def _wanted(value: Any, kind: Any, message: str) -> str:
     """One sentence for a value that is not what the annotation wants."""
-    described = _description(kind)
+    described = _nearly(value, kind) or _description(kind)
     if described is not None:
         return f"has to be {described}" + ("" if value is None else f", not {quoted(value)}")
     words = _words_of(kind)
@@ -259,6 +262,15 @@ def _description(kind: Any) -> str | None:
         for note in _notes(part):
             if note.description:
                 return note.description
+    return None
+
+
+def _nearly(value: Any, kind: Any) -> str | None:
+    """The words for a text that is wrong in one thing only, if the annotation has any that fit."""
+    for note in (each for part in _parts(kind) for each in _notes(part)):
+        wider, words = (note.extra or {}).get(NEARLY, (None, ""))
+        if wider is not None and isinstance(value, str) and re.search(wider, value):
+            return str(words)
     return None
 
 

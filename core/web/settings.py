@@ -7,15 +7,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from core.fields import NEARLY
 from core.secret import Secret
 
-PORT: Final = r"(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
-"""A pattern: 0, which takes a free one, to 65535."""
+_PORT: Final = r"(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 # A host of digits alone is no host but a time of day (12:30) that was meant for another key.
-_ADDRESS: Final = rf"^(?:\[[0-9a-fA-F:.]+\]|(?=[^:]*[A-Za-z.])[^\[\]:/\s]+):{PORT}$"
+_ADDRESS: Final = r"^(?:\[[0-9a-fA-F:.]+\]|(?=[^:]*[A-Za-z.])[^\[\]:/\s]+):PORT$"
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, never bound to
 
-Bind = Annotated[str, msgspec.Meta(pattern=_ADDRESS, description="host:port such as 127.0.0.1:8080 or [::1]:8080")]
+
+def with_port(pattern: str, description: str) -> msgspec.Meta:
+    """What an address has to be like: ``PORT`` in the pattern stands for 0, which takes a free one, to 65535."""
+    too_large = (pattern.replace("PORT", r"\d+"), "an address with a port of at most 65535")
+    return msgspec.Meta(pattern=pattern.replace("PORT", _PORT), description=description, extra={NEARLY: too_large})
+
+
+Bind = Annotated[str, with_port(_ADDRESS, "host:port such as 127.0.0.1:8080 or [::1]:8080")]
 PublicUrl = Annotated[
     str,
     msgspec.Meta(

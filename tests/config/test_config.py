@@ -209,6 +209,14 @@ def test_what_would_stop_the_start_is_a_mistake_of_the_file(tmp_path: Path, text
     assert (1, key) in mistakes(tmp_path, text)
 
 
+@pytest.mark.parametrize("key", ["http.bind", "zmq.events", "core.address"])
+def test_a_port_that_is_too_large_is_said_to_be_that(tmp_path: Path, key: str) -> None:
+    section, name = key.split(".")
+    address = "127.0.0.1:99999" if key == "http.bind" else "tcp://127.0.0.1:99999"
+    found = mistakes(tmp_path, f"{section}: {{{name}: '{address}'}}")
+    assert found == {(1, key): f"has to be an address with a port of at most 65535, not '{address}'"}
+
+
 @pytest.mark.parametrize(
     "address",
     ["http://core", "https://core.example.org/", "http://[::1]:8080", "tcp://core:4243", "ipc:///run/core.sock"],
