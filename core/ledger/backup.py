@@ -25,8 +25,14 @@ def backup(path: Path, target: Path) -> None:
         raise StoreError(f"{path} does not exist")
     part = target.with_name(f"{target.name}.part")
     try:
+        part.unlink(missing_ok=True)
+        part.touch()  # so that trouble with the target's folder is not taken for trouble with the source
+    except OSError as error:
+        raise StoreError(
+            f"{target} cannot be written ({error.strerror}); check that its folder exists and may be written"
+        ) from error
+    try:
         with explained(target):
-            part.unlink(missing_ok=True)
             with explained(path), closing(open_existing(path)) as source, closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
             _to_disk(part)

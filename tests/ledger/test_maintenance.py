@@ -107,6 +107,20 @@ async def test_a_backup_of_a_ledger_in_use_is_whole_and_opens(ledger: StoredLedg
     await copy.close()
 
 
+async def test_a_backup_that_cannot_be_written_blames_where_it_should_go(
+    ledger: StoredLedger, path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for folder in ("no such folder", "file"):
+        target = tmp_path / folder / "copy"
+        with pytest.raises(StoreError) as caught:
+            backup(path, target)
+        assert str(caught.value).startswith(f"{target} cannot be written (")
+    (tmp_path / "copy.part").write_text("left behind by one that was killed")
+    backup(path, tmp_path / "copy")
+    assert check(tmp_path / "copy") == []
+
+
 async def test_a_backup_never_overwrites_and_leaves_nothing_half_done(
     ledger: StoredLedger, path: Path, tmp_path: Path
 ) -> None:
