@@ -132,8 +132,10 @@ class CoreClient(ABC):
     async def get_calendar(self, guild_id: str, name: str) -> closings.CalendarView:
         return await self._ask(ask.GetCalendar(guild_id=guild_id, name=name), closings.CalendarView)
 
-    async def put_calendar(self, guild_id: str, name: str, calendar: closings.CalendarDays) -> closings.CalendarView:
-        request = ask.PutCalendar(guild_id=guild_id, name=name, calendar=calendar)
+    async def put_calendar(
+        self, guild_id: str, name: str, calendar: closings.CalendarDays, *, revision: int | None = None
+    ) -> closings.CalendarView:
+        request = ask.PutCalendar(guild_id=guild_id, name=name, calendar=calendar, revision=revision)
         return await self._ask(request, closings.CalendarView)
 
     async def delete_calendar(self, guild_id: str, name: str) -> closings.CalendarView:
@@ -145,8 +147,11 @@ class CoreClient(ABC):
     async def get_hours(self, guild_id: str, name: str) -> closings.HoursView:
         return await self._ask(ask.GetHours(guild_id=guild_id, name=name), closings.HoursView)
 
-    async def put_hours(self, guild_id: str, name: str, hours: closings.HoursWindows) -> closings.HoursView:
-        return await self._ask(ask.PutHours(guild_id=guild_id, name=name, hours=hours), closings.HoursView)
+    async def put_hours(
+        self, guild_id: str, name: str, hours: closings.HoursWindows, *, revision: int | None = None
+    ) -> closings.HoursView:
+        request = ask.PutHours(guild_id=guild_id, name=name, hours=hours, revision=revision)
+        return await self._ask(request, closings.HoursView)
 
     async def delete_hours(self, guild_id: str, name: str) -> closings.HoursView:
         return await self._ask(ask.DeleteHours(guild_id=guild_id, name=name), closings.HoursView)

@@ -43,12 +43,14 @@ class NewBlackout(
 
 
 class CalendarView(msgspec.Struct, kw_only=True):
-    """A guild's calendar. ``used_by``: how many schedules heed it; ``next_days``: its next closed days, with their names."""
+    """A guild's calendar. ``used_by``: how many schedules heed it; ``next_days``: its next closed days, with their names;
+    ``revision``: another number once it is made up otherwise."""
 
     name: str
     dates: tuple[str, ...]
     country: str | None
     used_by: int
+    revision: int
     next_days: tuple[str, ...] = ()
 
 
@@ -60,12 +62,13 @@ class CalendarPage(msgspec.Struct, kw_only=True):
 
 
 class HoursView(msgspec.Struct, kw_only=True):
-    """A guild's named hours. ``used_by``: how many schedules heed them."""
+    """A guild's named hours. ``used_by``: how many schedules heed them; ``revision`` as of a calendar."""
 
     name: str
     windows: tuple[str, ...]
     timezone: str | None
     used_by: int
+    revision: int
 
 
 class HoursPage(msgspec.Struct, kw_only=True):

@@ -246,11 +246,13 @@ class GetCalendar(_Request, tag="calendar.get", frozen=True):
 
 
 class PutCalendar(_Request, tag="calendar.put", frozen=True):
-    """Answers CalendarView. Whoever heeds it is due accordingly from now on."""
+    """Answers CalendarView. Whoever heeds it is due accordingly from now on. ``revision``: only if it is at that one; 0:
+    only if there is none of that name."""
 
     guild_id: Id
     name: Word
     calendar: CalendarDays
+    revision: int | None = None
 
 
 class DeleteCalendar(_Request, tag="calendar.delete", frozen=True):
@@ -274,11 +276,12 @@ class GetHours(_Request, tag="hours.get", frozen=True):
 
 
 class PutHours(_Request, tag="hours.put", frozen=True):
-    """Answers HoursView. Whoever heeds them is due accordingly from now on."""
+    """Answers HoursView. Whoever heeds them is due accordingly from now on. ``revision`` as of a calendar."""
 
     guild_id: Id
     name: Word
     hours: HoursWindows
+    revision: int | None = None
 
 
 class DeleteHours(_Request, tag="hours.delete", frozen=True):

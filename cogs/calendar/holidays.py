@@ -87,7 +87,7 @@ async def add(
                 "`/calendar holidays remove`, or make another calendar."
             )
         parts = msgspec.structs.replace(parts, country=whole)
-    await _save(interaction, name, parts, "Calendar made" if known is None else "Calendar changed")
+    await _save(interaction, name, parts, known)
 
 
 @holidays.command(name="remove", description="Remove a day or a country from a calendar, or the whole calendar")
@@ -106,7 +106,8 @@ async def remove(
         gone = await core.delete_calendar(home, name)
         await show_card(interaction, card(f"Calendar deleted: {gone.name}", "It was", _contents(gone)))
         return
-    parts = _parts(await core.get_calendar(home, name))
+    known = await core.get_calendar(home, name)
+    parts = _parts(known)
     if date is not None:
         day = await _kept_day(interaction, name, parts, date)
         parts = msgspec.structs.replace(parts, dates=tuple(each for each in parts.dates if each != day))
@@ -117,7 +118,7 @@ async def remove(
         parts = msgspec.structs.replace(parts, country=None)
     if not parts.dates and parts.country is None:
         raise Refusal(f"That is all there is in {name}; leave `date` and `country` out to delete the calendar.")
-    await _save(interaction, name, parts, "Calendar changed")
+    await _save(interaction, name, parts, known)
 
 
 @holidays.command(name="list", description="List this server's calendars, or the days of one")
@@ -142,7 +143,7 @@ async def import_file(interaction: Interaction, name: CalendarText, file: discor
     ics = await _read(file)
     known = await _find(interaction, name)
     parts = msgspec.structs.replace(_parts(known), ics=ics)
-    await _save(interaction, name, parts, "Calendar made" if known is None else "Calendar changed")
+    await _save(interaction, name, parts, known)
 
 
 async def _read(file: discord.Attachment) -> str:
@@ -165,9 +166,12 @@ def _parts(view: CalendarView | None) -> CalendarDays:
     return CalendarDays() if view is None else CalendarDays(dates=view.dates, country=view.country)
 
 
-async def _save(interaction: Interaction, name: str, parts: CalendarDays, heading: str) -> None:
-    before = await glance(interaction)
-    saved = await core_of(interaction).put_calendar(require_home(interaction, "/calendar"), name, parts)
+async def _save(interaction: Interaction, name: str, parts: CalendarDays, known: CalendarView | None) -> None:
+    """Save what a calendar is made of now, unless somebody else has changed it since it was read."""
+    before, home = await glance(interaction), require_home(interaction, "/calendar")
+    revision = 0 if known is None else known.revision
+    saved = await core_of(interaction).put_calendar(home, name, parts, revision=revision)
+    heading = "Calendar made" if known is None else "Calendar changed"
     await show_card(interaction, _calendar_card(heading, saved, await changes_since(interaction, before)))
 
 

@@ -40,7 +40,6 @@ async def set_hours(
     """Set the windows of some days."""
     await defer(interaction)
     core, home = core_of(interaction), require_home(interaction, "/calendar")
-    before = await glance(interaction)
     try:
         known: HoursView | None = await core.get_hours(home, name)
     except NotFound:
@@ -52,7 +51,8 @@ async def set_hours(
     except Unreadable as error:
         raise Refusal(str(error)) from None
     zone = tz if tz is not None or known is None else known.timezone
-    saved = await core.put_hours(home, name, HoursWindows(windows=windows, timezone=zone))
+    before, revision = await glance(interaction), 0 if known is None else known.revision
+    saved = await core.put_hours(home, name, HoursWindows(windows=windows, timezone=zone), revision=revision)
     heading = "Hours made" if known is None else "Hours changed"
     await show_card(interaction, _hours_card(heading, saved, await changes_since(interaction, before)))
 

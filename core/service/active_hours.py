@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from core.service.closing_changes import ClosingChanges, Named, name_in, put, require_unused, there, without
+from core.service.closing_changes import (
+    ClosingChanges,
+    Named,
+    name_in,
+    put,
+    require_revision,
+    require_unused,
+    revision_of,
+    there,
+    without,
+)
 from core.service.closings import Closings
 from core.timing.compile import BadTrigger
 from core.timing.exceptions import open_hours
@@ -39,6 +49,8 @@ class NamedHours:
         hours = _read(request.hours, await self._changes.zone(request.guild_id))
 
         def changed(kept: Closings) -> Closings:
+            known = kept.hours.get(name)
+            require_revision(f"The hours {name} changed since they were", known, hours, request.revision)
             return msgspec.structs.replace(kept, hours=put(kept.hours, name, hours, "hours"))
 
         def answer(_before: Closings, _kept: Closings, used: int) -> views.HoursView:
@@ -73,4 +85,6 @@ def _read(asked: views.HoursWindows, where: str) -> ActiveHours:
 
 
 def _view(name: str, hours: ActiveHours, used: int) -> views.HoursView:
-    return views.HoursView(name=name, windows=hours.windows, timezone=hours.timezone, used_by=used)
+    return views.HoursView(
+        name=name, windows=hours.windows, timezone=hours.timezone, used_by=used, revision=revision_of(hours)
+    )

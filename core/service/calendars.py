@@ -8,7 +8,17 @@ from typing import Final
 
 import msgspec
 
-from core.service.closing_changes import ClosingChanges, Named, name_in, put, require_unused, there, without
+from core.service.closing_changes import (
+    ClosingChanges,
+    Named,
+    name_in,
+    put,
+    require_revision,
+    require_unused,
+    revision_of,
+    there,
+    without,
+)
 from core.service.closings import Closings
 from core.service.desk import Desk
 from core.timing.clock import clock_of
@@ -58,6 +68,8 @@ class Calendars:
         calendar = await asyncio.to_thread(_read, request.calendar, where, self._desk.clock.now())
 
         def changed(kept: Closings) -> Closings:
+            known = kept.calendars.get(name)
+            require_revision(f"The calendar {name} changed since it was", known, calendar, request.revision)
             return msgspec.structs.replace(kept, calendars=put(kept.calendars, name, calendar, "calendars"))
 
         def answer(_before: Closings, _kept: Closings, used: int) -> views.CalendarView:
@@ -91,8 +103,9 @@ class Calendars:
     def _view(self, name: str, calendar: Calendar, used: int, where: str) -> views.CalendarView:
         coming = _next_days(calendar, where, self._desk.clock.now())
         return views.CalendarView(
-            name=name, dates=calendar.dates, country=calendar.country, used_by=used, next_days=coming
-        )
+            name=name, dates=calendar.dates, country=calendar.country, used_by=used, next_days=coming,
+            revision=revision_of(calendar),
+        )  # fmt: skip
 
 
 def _read(asked: views.CalendarDays, where: str, now: int) -> Calendar:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -21,8 +22,9 @@ from core.service import access
 from core.service.closings import Closings, closings_of, refreshed
 from core.service.desk import CLOSINGS, Desk, Effects
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded
+from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded, RevisionMismatch
 from schedule_zero.event import EventKind
+from schedule_zero.schedule import ActiveHours, Calendar
 
 MOST_NAMED: Final = 50
 LONGEST_NAME: Final = 50
@@ -172,6 +174,19 @@ def put(kept: Mapping[str, V], name: str, value: V, what: str, most: int = MOST_
             limit=what, used=most, allowed=most,
         )  # fmt: skip
     return {**kept, name: value}
+
+
+def revision_of(kept: Calendar | ActiveHours | None) -> int:
+    """A number that stands for what makes it up: below 2**48, so that it travels as a number; 0 of what is not there."""
+    return 0 if kept is None else int.from_bytes(blake2b(_encode(kept), digest_size=6).digest())
+
+
+def require_revision(
+    what: str, kept: Calendar | ActiveHours | None, asked: Calendar | ActiveHours, revision: int | None
+) -> None:
+    """Raises RevisionMismatch where it is not made up as at that revision, nor as it is to be."""
+    if revision is not None and kept != asked and revision != revision_of(kept):
+        raise RevisionMismatch(f"{what} read; look again.")
 
 
 def without(kept: Mapping[str, V], name: str) -> dict[str, V]:

@@ -12,6 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
+from schedule_zero.closings import CalendarView, HoursView
 from schedule_zero.errors import QuotaExceeded, ScheduleZeroError, Unauthorized
 from schedule_zero.routes import PREFIX, Route
 from schedule_zero.schedule import Schedule
@@ -31,10 +32,10 @@ _encode = msgspec.json.Encoder().encode
 def answer(route: Route, view: View) -> ASGIResponse:
     """The response a view makes."""
     headers: dict[str, str] = {}
-    if isinstance(view, Schedule):
+    if isinstance(view, Schedule | CalendarView | HoursView):
         headers["etag"] = f'"{view.revision}"'
-        if route.status == HTTPStatus.CREATED:
-            headers["location"] = f"{PREFIX}/schedules/{view.id}"
+    if isinstance(view, Schedule) and route.status == HTTPStatus.CREATED:
+        headers["location"] = f"{PREFIX}/schedules/{view.id}"
     return document(_encode(view), status=route.status, headers=headers)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cogs.calendar import affected
+from cogs.calendar import affected, holidays, hours
 from cogs.calendar.holidays import LARGEST_FILE
 from cogs.calendar.windows import read_days, with_windows
-from schedule_zero.closings import HoursWindows
+from cogs.front import Interaction
+from schedule_zero.closings import CalendarDays, HoursWindows
 from tests.cogs.stage import Stage, offered, said, scheduled
 from tests.service.test_calendars import ICS
 
@@ -142,6 +143,33 @@ async def test_days_are_removed_by_what_is_offered_or_in_words(served: Stage) ->
     assert (await said(served, "calendar holidays add", name="closed", date="4 february")).startswith(
         "Wednesday 4 February 2026 is off in closed already."
     )
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_of_two_who_change_one_thing_at_once_the_later_hears_of_it(
+    served: Stage, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    core, home = served.bot.core, served.guild_id
+    if known:
+        await core.put_calendar(home, "closed", CalendarDays(dates=("2026-02-03",)))
+        await core.put_hours(home, "office", HoursWindows(windows=("MO-FR 09:00-17:00",)))
+
+    async def calendar_meanwhile(interaction: Interaction) -> affected.Glance:
+        await core.put_calendar(home, "closed", CalendarDays(dates=("2026-02-04",)))
+        return await affected.glance(interaction)
+
+    async def hours_meanwhile(interaction: Interaction) -> affected.Glance:
+        await core.put_hours(home, "office", HoursWindows(windows=("MO-FR 10:00-12:00",)))
+        return await affected.glance(interaction)
+
+    monkeypatch.setattr(holidays, "glance", calendar_meanwhile)
+    monkeypatch.setattr(hours, "glance", hours_meanwhile)
+    words = await said(served, "calendar holidays add", name="closed", date="2026-02-05")
+    assert words == "The calendar closed changed since it was read; look again."
+    words = await said(served, "calendar hours set", name="office", days="sat", from_="9", to="10")
+    assert words == "The hours office changed since they were read; look again."
+    assert (await core.get_calendar(home, "closed")).dates == ("2026-02-04",)
+    assert (await core.get_hours(home, "office")).windows == ("MO-FR 10:00-12:00",)
 
 
 # ── hours ────────────────────────────────────────────────────────────────────────────────────────────────────────

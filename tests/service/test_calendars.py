@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.ledger.schedules import Schedules
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RevisionMismatch
 from schedule_zero.instant import MINUTE, parse
@@ -386,3 +387,35 @@ async def test_a_day_that_leaves_no_time_is_refused_by_its_name(house: House) ->
     with pytest.raises(Invalid, match="is Christmas Day; on_clash later") as refused:
         await post(house, MOD, trigger=christmas, timezone="Europe/Berlin", calendar=Calendar(country="DE"))
     assert refused.value.errors[0].field == "calendar"
+
+
+async def test_who_changes_what_somebody_else_changed_meanwhile_hears_of_it(house: House) -> None:
+    admin = as_(house, ADMIN)
+    made = await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)), revision=0)
+    with pytest.raises(RevisionMismatch, match="The calendar ours changed since it was read"):
+        await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-06",)), revision=0)
+    theirs = await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-07",)), revision=made.revision)
+    with pytest.raises(RevisionMismatch):
+        await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-06",)), revision=made.revision)
+    assert await admin.get_calendar("1", "ours") == theirs
+    hours = await admin.put_hours("1", "office", HoursWindows(windows=("09:00-17:00",)), revision=0)
+    await admin.put_hours("1", "office", HoursWindows(windows=("10:00-17:00",)), revision=hours.revision)
+    with pytest.raises(RevisionMismatch, match="The hours office changed since they were read"):
+        await admin.put_hours("1", "office", HoursWindows(windows=("09:00-12:00",)), revision=hours.revision)
+    await admin.put_hours("1", "office", HoursWindows(windows=("09:00-12:00",)))
+    again = await admin.put_hours("1", "office", HoursWindows(windows=("09:00-12:00",)), revision=hours.revision)
+    assert again.windows == ("09:00-12:00",)  # a repetition whose first answer was lost is none of somebody else's
+
+
+async def test_who_heeds_what_is_counted_without_reading_every_schedule(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = as_(house, ADMIN)
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
+    await admin.put_hours("1", "office", HoursWindows(windows=("09:00-17:00",)))
+    await post(house, MOD, trigger=DAILY, calendar="ours", active_hours="office")
+    await post(house, MOD, trigger=DAILY, calendar=Calendar(dates=("2026-03-05",)))
+    await post(house, MOD, trigger=DAILY)
+    monkeypatch.setattr(Schedules, "page", None)
+    assert (await admin.get_calendar("1", "ours")).used_by == 1
+    assert [hours.used_by for hours in (await admin.list_hours("1")).items] == [1]

@@ -107,9 +107,14 @@ KEY: Final = Key(
 )  # fmt: skip
 
 CALENDAR: Final = closings.CalendarView(
-    name="bank holidays", dates=("12-24",), country="DE", used_by=2, next_days=("2026-12-24 a day off",)
+    name="bank holidays",
+    dates=("12-24",),
+    country="DE",
+    used_by=2,
+    next_days=("2026-12-24 a day off",),
+    revision=7,
 )
-HOURS: Final = closings.HoursView(name="office", windows=("MO-FR 09:00-17:00",), timezone=None, used_by=1)
+HOURS: Final = closings.HoursView(name="office", windows=("MO-FR 09:00-17:00",), timezone=None, used_by=1, revision=8)
 BLACKOUT: Final = closings.BlackoutView(
     id="blk_1", begin="2026-12-24T00:00:00+01:00", end="2026-12-27T00:00:00+01:00", reason="rest", scope="all"
 )

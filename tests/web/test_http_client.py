@@ -75,6 +75,7 @@ REQUESTS: list[ask.Request] = [
     ask.DeleteCalendar(guild_id="1", name="ours"),
     ask.ListHours(guild_id="1"),
     ask.GetHours(guild_id="1", name="office"),
+    ask.PutCalendar(guild_id="1", name="ours", calendar=CalendarDays(country="DE"), revision=7),
     ask.PutHours(guild_id="1", name="office", hours=HoursWindows(windows=("MO-FR 09:00-17:00",))),
     ask.DeleteHours(guild_id="1", name="office"),
     ask.ListBlackouts(guild_id="1"),

@@ -102,6 +102,16 @@ async def test_every_route_makes_its_request(
     assert door.asked == [(OPERATOR, expected)]
 
 
+async def test_a_calendar_says_which_revision_it_is_and_is_set_only_at_the_one_that_is_asked_for(
+    http: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    path = f"{PREFIX}/guilds/12/calendars/ours"
+    async with http.get(path) as answer:
+        tag = answer.headers["ETag"]
+    async with http.put(path, json={"country": "DE"}, headers={"If-Match": tag}):
+        assert door.last == ask.PutCalendar(guild_id="12", name="ours", calendar=CalendarDays(country="DE"), revision=7)
+
+
 async def test_a_created_schedule_says_where_it_is_and_which_revision(http: aiohttp.ClientSession) -> None:
     async with http.post(f"{PREFIX}/schedules", json=SPEC) as answer:
         assert answer.headers["Location"] == f"{PREFIX}/schedules/{SCHEDULE.id}"
