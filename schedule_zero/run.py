@@ -23,6 +23,12 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
 
+    @property
+    def said(self) -> str:
+        """What a sentence says of a run in this state: "is waiting", "has succeeded", "was skipped"."""
+        verb = "is" if self in ACTIVE else "was" if self in (RunState.CANCELLED, RunState.SKIPPED) else "has"
+        return f"{verb} {self.replace('_', ' ')}"
+
 
 OPEN: Final = frozenset({RunState.DISPATCHED, RunState.RUNNING})
 ACTIVE: Final = OPEN | {RunState.WAITING}

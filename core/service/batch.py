@@ -56,7 +56,8 @@ class Batches:
     async def create(self, actor: Actor, request: ask.CreateSchedules) -> BatchView:
         """Each item by itself; the accepted ones in one transaction."""
         if not 1 <= len(request.items) <= MOST_ITEMS:
-            raise Invalid(f"items: takes 1 to {MOST_ITEMS:,} schedules", (FieldError("items", "wrong number"),))
+            message = f"takes 1 to {MOST_ITEMS:,} schedules, not {len(request.items):,}"
+            raise Invalid(f"items: {message}", (FieldError("items", message),))
         judged: list[Judged] = []
         for some in _slices(request.items):
             judged += [await self._judge(actor, item) for item in some]

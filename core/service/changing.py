@@ -70,6 +70,11 @@ class Changing:
         return msgspec.structs.replace(row, revision=row.revision + 1, updated=self._desk.clock.now(), **fields)
 
 
+def in_words(state: str) -> str:
+    """A schedule's state, to go on from "it is"."""
+    return "without an owner" if state == "needs_owner" else state
+
+
 def rule_to_follow(row: ScheduleRow) -> Rule:
     """The rule of a schedule. Raises Conflict where it cannot be followed any more."""
     try:

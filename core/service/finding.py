@@ -18,6 +18,7 @@ from schedule_zero.ids import is_id
 from schedule_zero.views import SchedulePage, Suggestion, Suggestions
 
 LONGEST_PAGE: Final = 200
+"""Schedules or runs; who asks for more gets so many, and the place of the next page."""
 MOST_SUGGESTED: Final = 25
 _ACTIONABLE: Final = ("active", "paused", "blocked", "needs_owner")
 _arguments: Final = msgspec.json.Decoder(dict[str, Any]).decode

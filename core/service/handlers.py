@@ -58,6 +58,10 @@ class Handlers:
         access.require_service(actor)
         name = self._existing(actor, request.name)
         instances = self._fleet.handlers()[name]
+        if not instances:
+            raise Conflict(
+                f"Nobody serves {name} at the moment: its processes are gone. Start it anew, and it gets work."
+            )
         if not self._fleet.serves(name) and not any(each.draining for each in instances):
             raise Conflict(f"{name} is not drained; there is nothing to resume.")
         if not self._fleet.serves(name):

@@ -10,7 +10,7 @@ from core.engine.plan import exceptions_of
 from core.ledger.port import Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
-from core.service.changing import Changing, rule_to_follow
+from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.closings import stored_exceptions
 from core.service.desk import Desk, Effects
 from core.service.due import next_due
@@ -101,7 +101,7 @@ class Occurrences:
         row = await self._changing.existing(actor, id, None)
         access.require_action(actor, row)
         if row.state != "active":
-            raise Conflict(f"This schedule is {row.state}, so nothing of it is due; resume it first.")
+            raise Conflict(f"This schedule is {in_words(row.state)}, so nothing of it is due; resume it first.")
         return row
 
     def _wanted(self, row: ScheduleRow, rule: Rule, occurrence: str | None) -> int:

@@ -12,10 +12,11 @@ from core.engine.stopping import want_stopped, wanted_stopped
 from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
 from core.service import access
+from core.service.changing import in_words
 from core.service.desk import Desk, Effects
 from core.service.draft import check_work
 from core.service.edit import spec_of
-from core.service.finding import cursor_in, page_length
+from core.service.finding import LONGEST_PAGE, cursor_in, page_length
 from core.service.policy import Mistakes
 from core.service.render import run_view
 from core.service.times import instant_in
@@ -28,7 +29,6 @@ from schedule_zero.run import OPEN, TERMINAL, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
-LONGEST_PAGE: Final = 200
 _RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
 
 
@@ -45,7 +45,7 @@ class Runs:
         if row.state == "deleted":
             raise Conflict("This schedule is deleted; bring it back first, then it can run.")
         if row.state in ("blocked", "needs_owner"):
-            raise Conflict(f"This schedule is {row.state}; resume it first, then it can run.")
+            raise Conflict(f"This schedule is {in_words(row.state)}; resume it first, then it can run.")
         args = self._args(actor, row, request.args) if request.args else None
         return await self._create(actor, request, row, self._new_run(row, args))
 
@@ -101,7 +101,7 @@ class Runs:
         if row is not None:
             access.require_action(actor, row)
         if old.state not in _RETRIABLE:
-            raise Conflict(f"This run is {old.state}; only one that failed, was skipped or cancelled can be retried.")
+            raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
         again = msgspec.structs.replace(self._new_run(row, old.args), occurrence=f"m:again:{old.id}")

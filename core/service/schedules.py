@@ -7,7 +7,7 @@ from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
-from core.service.changing import Changing, rule_to_follow
+from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
@@ -83,7 +83,7 @@ class Schedules:
     async def pause(self, actor: Actor, request: ask.PauseSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, None)
         if before.state not in ("active", "paused"):
-            raise Conflict(f"This schedule is {before.state}; only an active one can be paused.")
+            raise Conflict(f"This schedule is {in_words(before.state)}; only an active one can be paused.")
         until = None
         if request.until is not None:
             if before.state == "paused":  # what was stopped by others would be set going again
@@ -110,7 +110,7 @@ class Schedules:
             newest = await self._desk.reader.runs.newest([before.id])
             return schedule_view(before, newest=newest.get(before.id))
         if before.state not in ("paused", "blocked", "needs_owner"):
-            raise Conflict(f"This schedule is {before.state}; it cannot be resumed.")
+            raise Conflict(f"This schedule is {in_words(before.state)}; it cannot be resumed.")
         now = self._desk.clock.now()
         rule = rule_to_follow(before)
         if rule.next_after(max(now, before.last_due or 0)) is None:
@@ -163,6 +163,6 @@ def _nothing_left(row: ScheduleRow, rule: Rule, now: int) -> Conflict:
     last = rule.last_until(now)
     when = "" if last is None else f", {spell(last, rule.zone)},"
     return Conflict(
-        f"There is nothing left to resume: the last time of this schedule{when} passed while it was {row.state}. Give it "
+        f"There is nothing left to resume: the last time of this schedule{when} passed while it was {in_words(row.state)}. Give it "
         "a new time, run it once now, or delete it."
     )

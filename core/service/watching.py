@@ -7,6 +7,7 @@ from typing import Final
 
 from core.service import access
 from core.service.desk import Desk
+from core.service.finding import page_length
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.event import Event
@@ -29,7 +30,7 @@ class Watching:
         journal = self._desk.reader.journal
         epoch, _ = await journal.head()
         seq = place_of(request.after, epoch) or 0
-        limit = max(1, min(request.limit, LONGEST_PAGE))
+        limit = page_length(request.limit, LONGEST_PAGE)
         items = await journal.after(seq, limit, kinds=request.kinds, guild_id=guild_id)
         last = items[-1].seq if items else seq
         return EventPage(items=tuple(items), next=f"{epoch}-{last}")

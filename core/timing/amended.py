@@ -53,7 +53,8 @@ class Amended(LaidAround):
         """What the rule says, where this one was moved from, and what is skipped since the time before."""
         nominal = self._nominal.get(due)
         if nominal is not None:
-            notes: tuple[str, ...] = (f"moved from {spell_minute(nominal, self.zone)}",)
+            was, is_now = spell_minute(nominal, self.zone), spell_minute(due, self.zone)
+            notes: tuple[str, ...] = (f"moved from {was} to {is_now}",)
         else:
             notes = self._rule.notes(due, previous)
         skipped = self._gone - set(self._nominal.values())

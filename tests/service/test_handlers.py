@@ -164,6 +164,8 @@ async def test_what_cannot_be_done_is_said_with_the_remedy(two: tuple[House, Mut
     house.engine.leave(link.instance, "gone")
     with pytest.raises(Conflict, match="Nobody serves far at the moment"):
         await house.client.drain_handler("far")
+    with pytest.raises(Conflict, match=r"Nobody serves far at the moment: its processes are gone\. Start it anew"):
+        await house.client.resume_handler("far")
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ async def test_a_time_is_moved_and_moved_on_and_known_by_its_own_instant(house: 
     made = await post(house, MOD, trigger=DAILY)
     moved = await as_(house, MOD).move_occurrence(made.id, "2026-03-04T15:00:00Z", "t:2026-03-04T09:00:00Z")
     assert times(moved.next_fire_times)[:2] == ["03-04T15:00", "03-05T09:00"]
-    assert moved.notes[0] == "moved from 2026-03-04 09:00"
+    assert moved.notes[0] == "moved from 2026-03-04 09:00 to 2026-03-04 15:00"
     on = await as_(house, MOD).move_occurrence(made.id, "in 30 hours", "2026-03-04T15:00:00Z")
     assert times(on.next_fire_times)[:2] == ["03-04T18:00", "03-05T09:00"]
-    assert on.notes[0] == "moved from 2026-03-04 09:00"
+    assert on.notes[0] == "moved from 2026-03-04 09:00 to 2026-03-04 18:00"
     skipped = await as_(house, MOD).skip_occurrence(made.id, "t:2026-03-04T09:00:00Z")
     assert times(skipped.next_fire_times)[0] == "03-05T09:00"
 

@@ -13,7 +13,7 @@ from core.governor.settings import GovernorSettings, GuildQuota, Plan
 from core.service.draft import MOST_ARGS
 from core.service.room import REMINDERS_EACH
 from handlers.echo import Echo
-from schedule_zero.errors import Invalid, QuotaExceeded
+from schedule_zero.errors import FieldError, Invalid, QuotaExceeded
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, TextTrigger, Trigger
 from tests.engine.house import House, plan
@@ -265,4 +265,5 @@ async def test_a_long_batch_lets_others_have_their_turn(house: House) -> None:
 @pytest.mark.parametrize("count", [0, 1001])
 async def test_a_batch_has_one_to_a_thousand_items(house: House, count: int) -> None:
     error = await refusal(house.client.create_schedules([item()] * count))
-    assert error.errors[0].field == "items"
+    assert error.errors == (FieldError("items", f"takes 1 to 1,000 schedules, not {count:,}"),)
+    assert error.sentence == f"items: {error.errors[0].message}"

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from core.ledger.port import Transaction
 from schedule_zero.errors import Conflict, Invalid, Reject
 from schedule_zero.handler import Context
 from schedule_zero.instant import parse
@@ -144,7 +146,7 @@ async def test_a_retry_that_failed_too_can_be_retried_itself(build: Build) -> No
 async def test_only_what_did_not_succeed_can_be_retried(build: Build) -> None:
     house = await build()
     run = await house.ended((await house.run_now(await house.schedule())).id)
-    with pytest.raises(Conflict, match="succeeded"):
+    with pytest.raises(Conflict, match="This run has succeeded; only one that failed"):
         await house.client.retry_run(run.id)
 
 
@@ -225,3 +227,32 @@ async def test_a_run_under_way_shows_that_it_is_being_cancelled_until_it_ends(bu
     assert [each.cancelling for each in (before, asked, listed, done)] == [False, True, True, False]
     assert (asked.state, asked.standing) == (before.state, f"{before.state}, being cancelled")
     assert done.standing == str(done.state)
+
+
+async def test_what_nobody_owns_is_said_to_be_without_an_owner(house: House) -> None:
+    schedule = await house.schedule()
+    row = await house.ledger.reader.schedules.get(schedule.id)
+    assert row is not None
+    orphan = msgspec.structs.replace(row, state="needs_owner", next_due=None)
+
+    async def work(tx: Transaction) -> None:
+        await tx.schedules.replace(orphan, expected=row.revision)
+
+    await house.ledger.write(work)
+    for asking in (house.client.run_schedule(schedule.id), house.client.skip_occurrence(schedule.id)):
+        with pytest.raises(Conflict, match="This schedule is without an owner"):
+            await asking
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (RunState.WAITING, "is waiting"),
+        (RunState.SUCCEEDED, "has succeeded"),
+        (RunState.TIMED_OUT, "has timed out"),
+        (RunState.CANCELLED, "was cancelled"),
+        (RunState.SKIPPED, "was skipped"),
+    ],
+)
+def test_a_state_can_be_said_of_a_run(state: RunState, said: str) -> None:
+    assert state.said == said
