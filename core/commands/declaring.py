@@ -39,7 +39,7 @@ class Group(click.Group):
 def paged(command: F) -> F:
     """A command that shows a page of a list."""
     limit = click.option(
-        "--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most."
+        "--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many at most."
     )
     return limit(click.option("--cursor", help="Where the page begins; the page before says it.")(command))
 

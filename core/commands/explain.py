@@ -28,7 +28,7 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
     if isinstance(error, ConfigErrors):
         return [str(mistake) for mistake in error.mistakes], WRONG_INPUT
     if isinstance(error, Invalid):
-        return [error.sentence, *(_offer(reading) for reading in error.readings)], WRONG_INPUT
+        return [*_mistakes(error), *(_offer(reading) for reading in error.readings)], WRONG_INPUT
     if isinstance(error, ScheduleZeroError):
         return [error.sentence], WRONG_INPUT if error.status == 400 else FAILED
     if isinstance(error, WrongInput):
@@ -45,6 +45,13 @@ def _usage(error: click.ClickException) -> list[str]:
     sentence = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return [f"{sentence} (see '{context.command_path} --help')" if context is not None else sentence]
+
+
+def _mistakes(error: Invalid) -> list[str]:
+    """Every field that is wrong, a line each; the sentence itself tells of the first, and how many more there are."""
+    if len(error.errors) < 2:
+        return [error.sentence]
+    return [f"{each.field}: {each.message}" if each.field else each.message for each in error.errors]
 
 
 def _offer(reading: ReadingOffer) -> str:

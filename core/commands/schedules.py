@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
@@ -12,12 +13,16 @@ from core.commands.explain import Failed, WrongInput
 from core.commands.output import TROUBLE, one_line, say_card, say_json, say_table
 from core.commands.remote import Remote
 from core.fields import check
+from schedule_zero.client import CoreClient
+from schedule_zero.errors import Conflict
 from schedule_zero.run import trouble_of
 from schedule_zero.schedule import RunSummary, Schedule, ScheduleSpec
 from schedule_zero.trigger import TextTrigger
 from schedule_zero.views import BatchView
 
 _TITLES = ("id", "name", "guild", "state", "next", "what", "when")
+_UNDO: Final = "schedule-zero schedules undo"
+T = TypeVar("T")
 
 
 class Schedules(Remote):
@@ -59,31 +64,52 @@ class Schedules(Remote):
 
     def pause(self, id: str, until: str | None, note: str | None) -> None:
         """Pause a schedule and print it."""
-        self._say(self._ask(lambda client: client.pause_schedule(id, until=until, note=note)))
+        self._say(self._change(id, lambda client: client.pause_schedule(id, until=until, note=note)))
 
     def resume(self, id: str) -> None:
         """Resume a schedule and print it."""
-        self._say(self._ask(lambda client: client.resume_schedule(id)))
+        self._say(self._change(id, lambda client: client.resume_schedule(id)))
 
     def skip(self, id: str, occurrence: str | None) -> None:
         """Leave one due time out and print the schedule."""
-        self._say(self._ask(lambda client: client.skip_occurrence(id, occurrence)))
+        self._say(self._change(id, lambda client: client.skip_occurrence(id, occurrence)))
 
     def move(self, id: str, to: str, occurrence: str | None) -> None:
         """Move one due time and print the schedule."""
-        self._say(self._ask(lambda client: client.move_occurrence(id, to, occurrence)))
+        self._say(self._change(id, lambda client: client.move_occurrence(id, to, occurrence)))
 
     def run(self, id: str, args: dict[str, Any]) -> None:
         """Run a schedule now and say which run that is."""
-        run = self._ask(lambda client: client.run_schedule(id, args=args))
+        run = self._change(id, lambda client: client.run_schedule(id, args=args))
         if self._as_json:
             say_json(run)
         else:
-            click.echo(f"{run.id} is {run.state}; see 'schedule-zero runs show {run.id}'")
+            click.echo(f"{run.id} {run.state.said}; see 'schedule-zero runs show {run.id}'")
 
     def delete(self, id: str, revision: int | None) -> None:
         """Delete a schedule and print what was deleted."""
-        self._say(self._ask(lambda client: client.delete_schedule(id, revision=revision)))
+        self._say(self._change(id, lambda client: client.delete_schedule(id, revision=revision)))
+
+    def undo(self, token: str) -> None:
+        """Take a change back and print the schedule as it is then."""
+        self._say(self._ask(lambda client: client.undo(token)))
+
+    def _change(self, id: str, change: Callable[[CoreClient], Awaitable[T]]) -> T:
+        """Do something with a schedule that is there.
+
+        Raises:
+            ScheduleZeroError: the core refuses; where the schedule is deleted, with the command that brings it back.
+        """
+
+        async def changing(client: CoreClient) -> T:
+            try:
+                return await change(client)
+            except Conflict as error:
+                if (await client.get_schedule(id)).state != "deleted":
+                    raise
+                raise Conflict(f"{error.sentence.rstrip('.')} ({_UNDO} TOKEN)") from error
+
+        return self._ask(changing)
 
     def _say(self, schedule: Schedule) -> None:
         if self._as_json:
@@ -137,7 +163,7 @@ def _row(schedule: Schedule) -> tuple[str, ...]:
 
 
 def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
-    last = schedule.last_run
+    last, undo = schedule.last_run, schedule.undo
     return [
         ("id", schedule.id),
         ("revision", schedule.revision),
@@ -154,6 +180,7 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         *(("next" if place == 0 else "", fire) for place, fire in enumerate(schedule.next_fire_times)),
         *(("careful", note) for note in schedule.notes),
         ("last run", _last(last) if last is not None else None),
+        ("to undo", f"{_UNDO} {undo.token}, until {undo.until}" if undo is not None else None),
     ]
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.service import finding, watching
 from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, ReadingOffer
 from schedule_zero.run import RunState
-from schedule_zero.schedule import RunSummary, ScheduleSpec
+from schedule_zero.schedule import RunSummary, ScheduleSpec, UndoToken
 from schedule_zero.trigger import TextTrigger
 from tests.cli.conftest import TOKEN, Command, Core
 from tests.web.fake import RUN, SCHEDULE
@@ -51,6 +52,7 @@ SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="dail
         (("schedules", "resume", "s"), ask.ResumeSchedule(id="s")),
         (("schedules", "run", "s", "--args", '{"a": 1}'), ask.RunSchedule(id="s", args={"a": 1})),
         (("schedules", "delete", "s", "--revision", "4"), ask.DeleteSchedule(id="s", revision=4)),
+        (("schedules", "undo", "und_1"), ask.Undo(token="und_1")),
         (("runs", "list", "--schedule", "s", "--state", "failed", "--since", "2026-01-01T00:00:00Z"),
          ask.ListRuns(any_guild=True, schedule_id="s", state=RunState.FAILED, since="2026-01-01T00:00:00Z")),
         (("runs", "list", "--guild", "12"), ask.ListRuns(guild_id="12")),
@@ -172,6 +174,48 @@ def test_what_the_core_refuses_is_said_with_the_right_code(command: Command, cor
     said = command("schedules", "create", "5", *WHAT)
     assert said.code == 2
     assert said.err == "Unclear.\n  5 pm: today at 17:00, next 2026-11-21T17:00:00Z\n"
+
+
+def test_a_change_says_until_when_it_can_be_undone_and_how(command: Command, core: Core) -> None:
+    undo = UndoToken(token="und_1", until="2026-11-21T09:15:00+01:00")
+    changed = msgspec.structs.replace(SCHEDULE, undo=undo)
+    for name, kind in (("skip", ask.SkipOccurrence), ("pause", ask.PauseSchedule), ("delete", ask.DeleteSchedule)):
+        core.door.answers[kind] = changed
+        said = command("schedules", name, "s")
+        assert said.out.endswith("  schedule-zero schedules undo und_1, until 2026-11-21T09:15:00+01:00\n")
+    assert "undo" not in command("schedules", "show", "s").out
+
+
+def test_what_is_refused_because_it_is_deleted_names_the_command_that_brings_it_back(
+    command: Command, core: Core
+) -> None:
+    deleted = Conflict("This schedule is deleted; undoing that brings it back, for 15 minutes.")
+    core.door.answers |= {ask.MoveOccurrence: deleted, ask.RunSchedule: deleted}
+    assert command("schedules", "move", "s", "friday").err == f"{deleted.sentence}\n"  # it was, a moment ago
+    core.door.answers[ask.GetSchedule] = msgspec.structs.replace(SCHEDULE, state="deleted")
+    for arguments in (("move", "s", "friday"), ("run", "s")):
+        said = command("schedules", *arguments)
+        assert (said.code, said.out) == (1, "")
+        assert said.err == (
+            "This schedule is deleted; undoing that brings it back, for 15 minutes (schedule-zero schedules undo TOKEN)\n"
+        )
+
+
+def test_every_field_that_is_wrong_is_said_on_a_line_of_its_own(command: Command, core: Core) -> None:
+    errors = (FieldError("args.rows", "has to be a whole number, not 'x'"), FieldError("args.to", "is missing"))
+    core.door.answers[ask.CreateSchedule] = Invalid(f"args.rows: {errors[0].message} (and 1 more)", errors)
+    said = command("schedules", "create", "daily", *WHAT)
+    assert (said.code, said.err) == (2, "args.rows: has to be a whole number, not 'x'\nargs.to: is missing\n")
+
+
+def test_a_page_is_as_long_as_the_core_makes_one(command: Command, core: Core) -> None:
+    for words, longest in (
+        (("schedules", "list"), finding.LONGEST_PAGE),
+        (("runs", "list"), finding.LONGEST_PAGE),
+        (("events",), watching.LONGEST_PAGE),
+    ):
+        assert command(*words, "--limit", str(longest)).code == 0
+        assert command(*words, "--limit", str(longest + 1)).code == 2
 
 
 def test_the_token_of_the_environment_wins(command: Command, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

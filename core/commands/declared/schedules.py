@@ -143,6 +143,14 @@ def schedules_move(id: str, to: str, occurrence: str | None, file: Path | None, 
     _schedules(file, as_json).move(id, to, occurrence)
 
 
+@schedules_group.command("undo")
+@click.argument("token")
+@asking
+def schedules_undo(token: str, file: Path | None, as_json: bool) -> None:
+    """Take a change back by the TOKEN it came with; within 15 minutes, once."""
+    _schedules(file, as_json).undo(token)
+
+
 @schedules_group.command("delete")
 @click.option("--revision", type=click.IntRange(0), help="Only if it still is this revision.")
 @asking_about_one
