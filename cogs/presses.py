@@ -10,12 +10,13 @@ import discord
 from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
 from cogs.cards import fires_of, run_line, schedule_card
-from cogs.front import Interaction, actor_of, core_of, front_of
+from cogs.front import Interaction, actor_of, core_of
 from cogs.items import may_act
 from cogs.refusals import Refusal
-from cogs.texts import label_of, moment, seconds, title_of, unix
+from cogs.schedule.changes import show_change
+from cogs.texts import moment, seconds, title_of, unix
 from schedule_zero.client import CoreClient
-from schedule_zero.errors import Conflict
+from schedule_zero.errors import Conflict, Invalid, RevisionMismatch
 from schedule_zero.run import TERMINAL, RunState
 from schedule_zero.schedule import Schedule
 
@@ -43,9 +44,7 @@ async def _change(interaction: Interaction, schedule_id: str, revision: str, hea
     if str(schedule.revision) != revision:
         await _show_stale(interaction, schedule)
         return
-    changed = await change(core_of(interaction), schedule)
-    front_of(interaction).undos.remember(interaction.user.id, changed, f"{heading}: {label_of(changed)}")
-    await show(interaction, schedule_card(changed, heading))
+    await show_change(interaction, await change(core_of(interaction), schedule), heading)
 
 
 async def _show_stale(interaction: Interaction, schedule: Schedule) -> None:
@@ -76,9 +75,12 @@ async def skip(interaction: Interaction, schedule_id: str, detail: str) -> None:
     if passed or str(schedule.revision) != revision or str(seconds(times[0])) != due:
         await _show_stale(interaction, schedule)
         return
-    changed = await core_of(interaction).skip_occurrence(schedule.id, times[0])
-    front_of(interaction).undos.remember(interaction.user.id, changed, f"Skipped: {label_of(changed)}")
-    await show(interaction, schedule_card(changed, "Skipped", done=f"Left out: {moment(times[0])}"))
+    try:
+        changed = await core_of(interaction).skip_occurrence(schedule.id, times[0])
+    except (Invalid, RevisionMismatch):  # somebody else was quicker
+        await _show_stale(interaction, await _shown(interaction, schedule_id))
+        return
+    await show_change(interaction, changed, "Skipped", done=f"Left out: {moment(times[0])}")
 
 
 @on_press("delete")

@@ -17,6 +17,7 @@ from cogs.lists import LONGEST_SEARCH, Listing, listing_card
 from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.reminders import metadata
+from cogs.schedule.changes import show_change
 from cogs.texts import label_of, unix
 from schedule_zero.schedule import ScheduleSpec
 
@@ -132,8 +133,7 @@ async def delete_reminder(interaction: Interaction, item: ReminderText) -> None:
     await defer(interaction)
     reminder = await resolve_reminder(interaction, item)
     deleted = await core_of(interaction).delete_schedule(reminder.id)
-    front_of(interaction).undos.remember(interaction.user.id, deleted, f"Deleted: {label_of(deleted)}")
-    await show(interaction, schedule_card(deleted, "Deleted"))
+    await show_change(interaction, deleted, "Deleted")
 
 
 def _delivery(interaction: Interaction, deliver: Deliver | None, text: str) -> tuple[str, dict[str, str]]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from cogs import presses
+from cogs.front import Interaction
 from cogs.presses import STALE
+from schedule_zero.schedule import Schedule
 from tests.cogs.stage import Stage, labels, offered, said, scheduled, texts
 
 FIRST = "<t:1767258000:F> (<t:1767258000:R>)"
@@ -79,6 +84,27 @@ async def test_skip_next_leaves_out_the_time_the_card_shows_and_no_other(served:
     pressed = await served.alice.click(shown.response, label="Skip next")
     assert [message.content for message in pressed.followups] == [STALE]
     assert (await served.bot.core.get_schedule(made.id)).revision == 2
+
+
+async def test_of_two_who_press_skip_next_at_once_one_time_is_left_out(
+    served: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await scheduled(served, name="standup")
+    shown = await served.alice.slash(served.general, "schedule show", item=made.id)
+    assert shown.response is not None
+    read = presses._shown
+
+    async def read_a_moment_too_early(interaction: Interaction, schedule_id: str) -> Schedule:
+        schedule = await read(interaction, schedule_id)
+        if schedule.revision == made.revision:
+            await served.bot.core.skip_occurrence(schedule_id)
+        return schedule
+
+    monkeypatch.setattr(presses, "_shown", read_a_moment_too_early)
+    pressed = await served.alice.click(shown.response, label="Skip next")
+    assert [message.content for message in pressed.followups] == [STALE]
+    assert "### Schedule: standup" in texts(shown.response)
+    assert (await served.bot.core.get_schedule(made.id)).revision == made.revision + 1
 
 
 async def test_what_is_due_once_offers_no_skip(served: Stage) -> None:
