@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from core.config import ConfigErrors
 from core.ledger.port import StoreError
 from core.listening import CannotListen
-from schedule_zero.errors import Invalid, ReadingOffer, ScheduleZeroError
+from schedule_zero.errors import FieldError, Invalid, ReadingOffer, ScheduleZeroError
 
 FAILED = 1
 WRONG_INPUT = 2
@@ -28,7 +30,7 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
     if isinstance(error, ConfigErrors):
         return [str(mistake) for mistake in error.mistakes], WRONG_INPUT
     if isinstance(error, Invalid):
-        return [*_mistakes(error), *(_offer(reading) for reading in error.readings)], WRONG_INPUT
+        return [*mistakes(error.sentence, error.errors), *(_offer(reading) for reading in error.readings)], WRONG_INPUT
     if isinstance(error, ScheduleZeroError):
         return [error.sentence], WRONG_INPUT if error.status == 400 else FAILED
     if isinstance(error, WrongInput):
@@ -41,17 +43,17 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
     return None
 
 
+def mistakes(sentence: str, errors: Sequence[FieldError]) -> list[str]:
+    """Every field that is wrong, a line each; the sentence itself tells of the first, and how many more there are."""
+    if len(errors) < 2:
+        return [sentence]
+    return [f"{each.field}: {each.message}" if each.field else each.message for each in errors]
+
+
 def _usage(error: click.ClickException) -> list[str]:
     sentence = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return [f"{sentence} (see '{context.command_path} --help')" if context is not None else sentence]
-
-
-def _mistakes(error: Invalid) -> list[str]:
-    """Every field that is wrong, a line each; the sentence itself tells of the first, and how many more there are."""
-    if len(error.errors) < 2:
-        return [error.sentence]
-    return [f"{each.field}: {each.message}" if each.field else each.message for each in error.errors]
 
 
 def _offer(reading: ReadingOffer) -> str:

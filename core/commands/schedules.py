@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-from core.commands.explain import Failed, WrongInput
+from core.commands.explain import Failed, WrongInput, mistakes
 from core.commands.output import TROUBLE, one_line, say_card, say_json, say_table
 from core.commands.remote import Remote
 from core.fields import check
@@ -124,7 +124,8 @@ class Schedules(Remote):
         for place, item in enumerate(batch.items):
             if item.problem is not None:
                 refused += 1
-                click.echo(f"item {place}: {item.problem.detail}", err=True)
+                for line in mistakes(item.problem.detail, item.problem.errors):
+                    click.echo(f"item {place}: {line}", err=True)
             elif item.schedule is not None and not self._as_json:
                 click.echo(item.schedule.id)
         if refused:

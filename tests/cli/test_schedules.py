@@ -201,11 +201,19 @@ def test_what_is_refused_because_it_is_deleted_names_the_command_that_brings_it_
         )
 
 
-def test_every_field_that_is_wrong_is_said_on_a_line_of_its_own(command: Command, core: Core) -> None:
+def test_every_field_that_is_wrong_is_said_on_a_line_of_its_own(command: Command, core: Core, tmp_path: Path) -> None:
     errors = (FieldError("args.rows", "has to be a whole number, not 'x'"), FieldError("args.to", "is missing"))
     core.door.answers[ask.CreateSchedule] = Invalid(f"args.rows: {errors[0].message} (and 1 more)", errors)
     said = command("schedules", "create", "daily", *WHAT)
     assert (said.code, said.err) == (2, "args.rows: has to be a whole number, not 'x'\nargs.to: is missing\n")
+    (tmp_path / "many.json").write_text("[{}]")
+    refused = views.Problem(type="t", title="t", status=422, detail="args.rows: … (and 1 more)", errors=errors)
+    core.door.answers[ask.CreateSchedules] = views.BatchView(items=(views.BatchItem(status=422, problem=refused),))
+    said = command("schedules", "create", "--file", "many.json")
+    assert said.err.splitlines()[:2] == [
+        "item 0: args.rows: has to be a whole number, not 'x'",
+        "item 0: args.to: is missing",
+    ]
 
 
 def test_a_page_is_as_long_as_the_core_makes_one(command: Command, core: Core) -> None:
