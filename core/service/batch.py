@@ -20,7 +20,7 @@ from core.service.shape import shaped
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError
+from schedule_zero.errors import Conflict, Invalid, ScheduleZeroError
 from schedule_zero.event import EventKind
 from schedule_zero.schedule import Schedule, ScheduleSpec, UndoToken
 from schedule_zero.trigger import Trigger
@@ -56,8 +56,7 @@ class Batches:
     async def create(self, actor: Actor, request: ask.CreateSchedules) -> BatchView:
         """Each item by itself; the accepted ones in one transaction."""
         if not 1 <= len(request.items) <= MOST_ITEMS:
-            message = f"takes 1 to {MOST_ITEMS:,} schedules, not {len(request.items):,}"
-            raise Invalid(f"items: {message}", (FieldError("items", message),))
+            raise Invalid.at("items", f"takes 1 to {MOST_ITEMS:,} schedules, not {len(request.items):,}")
         judged: list[Judged] = []
         for some in _slices(request.items):
             judged += [await self._judge(actor, item) for item in some]
