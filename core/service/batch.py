@@ -33,13 +33,24 @@ SLICE: Final = 25  # items drafted before others have their turn on the loop: ab
 
 
 class Proposal(msgspec.Struct):
-    """A schedule that may be saved, and what it is answered with."""
+    """A schedule that may be saved, and what it is answered with; ``rule`` None: as its row says."""
 
     row: ScheduleRow
     trigger: Trigger
-    rule: Rule
+    rule: Rule | None
     view: Schedule | None = None
     undo: UndoToken | None = None
+
+    def stands_as(self, row: ScheduleRow) -> None:
+        """It is saved like this. What was rendered of another row is not shown."""
+        if row is not self.row:
+            self.row, self.rule, self.view = row, None, None
+
+    def shown(self) -> Schedule:
+        """What it is answered with."""
+        if self.view is None:
+            self.view = schedule_view(self.row, trigger=self.trigger, rule=self.rule)
+        return self.view
 
 
 Judged = Proposal | ScheduleZeroError
@@ -106,9 +117,9 @@ class Batches:
         ]
         accepted = [each for each in results if isinstance(each, Proposal)]
         if accepted:
-            for each in accepted:
-                each.row = await self._desk.as_closed(tx, each.row)
-            rows = [each.row for each in accepted]
+            rows = await self._desk.all_as_closed(tx, [each.row for each in accepted])
+            for each, row in zip(accepted, rows, strict=True):
+                each.stands_as(row)
             await tx.schedules.insert(rows)
             undos = await self._desk.record_many(
                 tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, row) for row in rows]
@@ -176,7 +187,7 @@ async def _render(judged: Sequence[Judged]) -> None:
     for some in _slices(judged):
         for each in some:
             if isinstance(each, Proposal):
-                each.view = schedule_view(each.row, trigger=each.trigger, rule=each.rule)
+                each.shown()
         await asyncio.sleep(0)
 
 
@@ -186,9 +197,9 @@ def _answer(results: Sequence[Judged]) -> BatchView:
 
 def _item(result: Judged) -> BatchItem:
     if isinstance(result, Proposal):
-        assert result.view is not None, "an answer is rendered before it is given"
-        result.view.undo = result.undo
-        return BatchItem(status=201, schedule=result.view)
+        view = result.shown()
+        view.undo = result.undo
+        return BatchItem(status=201, schedule=view)
     return BatchItem(status=result.status, problem=problem_details(result))
 
 

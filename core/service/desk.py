@@ -297,11 +297,27 @@ class Desk:
     async def as_closed(self, tx: Transaction, row: ScheduleRow, *, of_old: bool = False) -> ScheduleRow:
         """A drafted row by what its guild keeps closed now, where that may have changed since it was read. ``of_old``: it
         may have been read before this process started."""
-        if row.guild_id is None or not (of_old or self.shared or row.guild_id in self._unsteady):
+        if not (of_old or self._may_have_closed(row)):
             return row
-        kept = closings_of(await tx.notes.get(CLOSINGS, row.guild_id))
-        after = refreshed(row, kept, self.clock.now())
-        return row if after is row else msgspec.structs.replace(after, revision=row.revision)
+        return (await self._refreshed(tx, [row]))[0]
+
+    async def all_as_closed(self, tx: Transaction, rows: Sequence[ScheduleRow]) -> list[ScheduleRow]:
+        """The same of many, in their order."""
+        return await self._refreshed(tx, rows) if any(map(self._may_have_closed, rows)) else list(rows)
+
+    def _may_have_closed(self, row: ScheduleRow) -> bool:
+        return row.guild_id is not None and (self.shared or row.guild_id in self._unsteady)
+
+    async def _refreshed(self, tx: Transaction, rows: Sequence[ScheduleRow]) -> list[ScheduleRow]:
+        """Rows by what their guilds keep closed now, each guild asked for once. What stays as it is stays the same row."""
+        guilds = {row.guild_id for row in rows if row.guild_id is not None}
+        kept = {guild: closings_of(await tx.notes.get(CLOSINGS, guild)) for guild in guilds}
+        now = self.clock.now()
+        found: list[ScheduleRow] = []
+        for row in rows:
+            after = row if row.guild_id is None else refreshed(row, kept[row.guild_id], now)
+            found.append(row if after is row else msgspec.structs.replace(after, revision=row.revision))
+        return found
 
     async def user_zone(self, user_id: str | None) -> str | None:
         """A person's own zone."""

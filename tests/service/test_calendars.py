@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.ledger.schedules import Schedules
+from core.service.batch import Batches
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, RevisionMismatch
 from schedule_zero.instant import MINUTE, parse
@@ -419,3 +420,29 @@ async def test_who_heeds_what_is_counted_without_reading_every_schedule(
     monkeypatch.setattr(Schedules, "page", None)
     assert (await admin.get_calendar("1", "ours")).used_by == 1
     assert [hours.used_by for hours in (await admin.list_hours("1")).items] == [1]
+
+
+async def test_a_batch_is_answered_as_it_is_saved_also_where_hours_changed_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = as_(house, ADMIN)
+    await admin.put_hours("1", "office", HoursWindows(windows=("09:00-17:00",)))
+    saved = Batches._saved
+
+    async def later(*args: Any) -> Any:
+        await admin.put_hours("1", "office", HoursWindows(windows=("14:00-14:45",)))
+        return await saved(*args)
+
+    monkeypatch.setattr(Batches, "_saved", later)
+    item = {
+        "handler": "hands", "method": "work", "guild_id": "1", "active_hours": "office",
+        "trigger": {"type": "cron", "expression": "*/30 * * * *"},
+    }  # fmt: skip
+    batch = await admin.create_schedules([item] * 3)
+    for each in (answer.schedule for answer in batch.items):
+        assert each is not None
+        assert each.undo is not None
+        assert each.next_fire_times[0].startswith("2026-03-03T14:00"), "answered as it was judged"
+        row = await house.ledger.reader.schedules.get(each.id)
+        assert row is not None
+        assert row.next_due == parse(each.next_fire_times[0])
