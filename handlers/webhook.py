@@ -26,7 +26,7 @@ from yarl import URL
 
 from handlers.destinations import Pattern, is_public, literal, read_pattern, read_url
 from schedule_zero import Context, Handler, method
-from schedule_zero.errors import FieldError, Invalid, Passing, Reject, RetryAfter
+from schedule_zero.errors import Invalid, Passing, Reject, RetryAfter
 from schedule_zero.handler import plain
 
 MOST_CONNECTIONS: Final = 100
@@ -116,7 +116,7 @@ class Webhook(Handler):
         try:
             self._rule(args["url"])
         except Reject as error:
-            raise Invalid(f"url: {error.reason}", errors=(FieldError("args.url", error.reason),)) from None
+            raise Invalid.at("args.url", error.reason) from None
 
     @method(check=_admit)
     async def post(self, ctx: Context, url: Address, body: Any = None) -> Any:

@@ -35,7 +35,7 @@ from core.service.keyring import Keyring, KeyRow
 from core.timing.zones import zone
 from schedule_zero import views
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, FieldError, Invalid, ScheduleZeroError, StorageFull, Unavailable
+from schedule_zero.errors import Conflict, Invalid, ScheduleZeroError, StorageFull, Unavailable
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import DAY, MINUTE, spell
@@ -384,7 +384,7 @@ def _key_of(actor: Actor, request: Request) -> str | None:
         return None
     if not 0 < len(key) <= LONGEST_KEY:
         message = f"must have 1 to {LONGEST_KEY} characters"
-        raise Invalid(f"idempotency_key: {message}", (FieldError("idempotency_key", message),))
+        raise Invalid.at("idempotency_key", message)
     return f"{actor.kind}:{actor.id}:{actor.guild_id or ''}:{key}"
 
 

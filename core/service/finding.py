@@ -13,7 +13,7 @@ from core.service.desk import Desk
 from core.service.render import schedule_view
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import FieldError, Invalid
+from schedule_zero.errors import Invalid
 from schedule_zero.ids import is_id
 from schedule_zero.views import SchedulePage, Suggestion, Suggestions
 
@@ -78,7 +78,7 @@ def cursor_in(text: str | None, prefix: str) -> str | None:
     if text is None or is_id(text, prefix):
         return text
     message = "is no cursor; send the `next` of the page before"
-    raise Invalid(f"cursor: {message}", (FieldError("cursor", message),))
+    raise Invalid.at("cursor", message)
 
 
 def _label(row: ScheduleRow) -> str:

@@ -19,7 +19,7 @@ from core.service.desk import Desk, Effects
 from core.service.keyring import KeyRow, digest_of
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, QuotaExceeded, Unauthorized
+from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded, Unauthorized
 from schedule_zero.instant import DAY, MINUTE, parse_duration, spell
 from schedule_zero.key import Key, KeyKind, KeyPage
 
@@ -53,7 +53,7 @@ class Keys:
         now = self._desk.clock.now()
         if request.role == "handler" and self._desk.engine.serves(request.name):
             message = f"{request.name} is a handler of the core itself, and connects nowhere; choose another name"
-            raise Invalid(f"name: {message}", (FieldError("name", message),))
+            raise Invalid.at("name", message)
         row = KeyRow(
             id=self._desk.ids.make("key", now), name=request.name, role=request.role, kind=kind, created=now,
             created_by=_who(actor), guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
@@ -95,7 +95,7 @@ class Keys:
             raise Conflict(f"This key is {old.state(now)}; make a new one.")
         if (old.kind == "curve") != (request.public is not None):
             message = "is needed: the new key's public half" if request.public is None else "is not for a token"
-            raise Invalid(f"public: {message}", (FieldError("public", message),))
+            raise Invalid.at("public", message)
         row = KeyRow(
             id=self._desk.ids.make("key", now), name=old.name, role=old.role, kind=old.kind, created=now,
             created_by=_who(actor), guild_id=old.guild_id, public=request.public, made_in=old.made_in,
@@ -249,7 +249,7 @@ def _kind_of(request: ask.NewKey) -> KeyKind:
         return "token" if request.public is None else "curve"
     if request.public is not None or request.role != "handler":
         message = "is for a handler that brings its own key: leave out public, and say role handler"
-        raise Invalid(f"register: {message}", (FieldError("register", message),))
+        raise Invalid.at("register", message)
     return "registration"
 
 
@@ -257,10 +257,10 @@ def _validity(text: str) -> int:
     try:
         length = parse_duration(text)
     except ValueError as error:
-        raise Invalid(f"valid_for: {error}", (FieldError("valid_for", str(error)),)) from None
+        raise Invalid.at("valid_for", str(error)) from None
     if not 0 < length <= LONGEST_VALID:
         message = "must be more than nothing and at most P30D"
-        raise Invalid(f"valid_for: {message}", (FieldError("valid_for", message),))
+        raise Invalid.at("valid_for", message)
     return length
 
 

@@ -59,7 +59,7 @@ def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -
     base = msgspec.to_builtins(defaults_for(trigger, month_end))
     retry = changes.get("retry", {})
     if not isinstance(retry, dict):
-        raise Invalid("policy.retry: must be an object", errors=(FieldError("policy.retry", "must be an object"),))
+        raise Invalid.at("policy.retry", "must be an object")
     whole = {**base, **changes, "retry": {**base["retry"], **retry}}
     try:
         policy = msgspec.convert(whole, Policy)

@@ -185,7 +185,7 @@ def moment_in(text: str, field: str, *, now: int, timezone: str, settings: Guild
 def require_n(n: int) -> int:
     """How many fires were asked for. Raises Invalid outside 1 to 1,000."""
     if not 1 <= n <= MOST_FIRES:
-        raise Invalid(f"n: must lie between 1 and {MOST_FIRES:,}", errors=(FieldError("n", "out of range"),))
+        raise Invalid.at("n", f"must lie between 1 and {MOST_FIRES:,}")
     return n
 
 

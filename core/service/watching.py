@@ -9,7 +9,7 @@ from core.service import access
 from core.service.desk import Desk
 from core.service.finding import page_length
 from schedule_zero.actor import Actor
-from schedule_zero.errors import FieldError, Invalid
+from schedule_zero.errors import Invalid
 from schedule_zero.event import Event
 from schedule_zero.requests import ListEvents
 from schedule_zero.views import EventPage
@@ -63,7 +63,7 @@ def place_of(text: str | None, epoch: int) -> int | None:
         message = (
             f"{text[:LONGEST_PLACE]!r} is no place in the journal; write a number, or epoch-number as in an event's id"
         )
-        raise Invalid(f"after: {message}", (FieldError("after", message),))
+        raise Invalid.at("after", message)
     return int(tail) if not head or int(head) == epoch else 0
 
 
