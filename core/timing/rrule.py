@@ -1,9 +1,10 @@
 """RFC 5545 recurrence rules as patterns on the wall.
 
 A rule is expanded period by period (year, month, week or day; hours and minutes within their day), and a question
-about any time jumps straight to its period: the number of periods since the start is arithmetic. Every search counts
-its periods, so that a rule which never comes, or whose INTERVAL is absurd, costs little more than one that does; and
-the times of a period are searched without being listed where they are many.
+about any time jumps straight to its period: the number of periods since the start is arithmetic. A search passes days
+by that no step falls on or no month wants, and ends where the calendar has come around or rules are no longer asked, so
+that a rule which never comes, or whose INTERVAL is absurd, costs little more than one that does; and the times of a
+period are searched without being listed where they are many.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, to_datetime
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _LAST_DAY: Final = LATEST // DAY
-_FIRST_DAY: Final = date(1890, 1, 1).toordinal() - _EPOCH_DAY
 _MONDAY: Final = -3  # 1969-12-29, in days since 1970-01-01
-_PERIODS_SEARCHED: Final = {"YEARLY": 56, "MONTHLY": 672, "WEEKLY": 2_922, "DAILY": 20_454}
-"""Twice 28 years: so long the calendar takes to begin anew, and once more because it leaps over 2100."""
+_ALL: Final = 1 << 40
+_PERIODS_SEARCHED: Final = {"YEARLY": 56, "MONTHLY": 672, "WEEKLY": 2_922, "DAILY": _ALL}
+"""Twice 28 years: so long the calendar takes to begin anew, and once more because it leaps over 2100. Days are passed by
+in larger steps, to the end of the time in which rules are asked."""
 _KEPT: Final = 4
 _FEW: Final = 16
 """Periods that are looked into one by one even where counting them at once is possible."""
-_ALL: Final = 1 << 40
+_NEVER: Final = -(1 << 62)
 _EVERY_MONTH: Final = tuple(range(1, 13))
 _EVERY_HOUR: Final = tuple(range(24))
 _EVERY_MINUTE: Final = tuple(range(60))
@@ -54,6 +56,7 @@ class RRulePattern:
         "_gaps",
         "_kept",
         "_left",
+        "_never",
         "_next_counted",
         "_offsets",
         "_period",
@@ -66,6 +69,7 @@ class RRulePattern:
         "_units",
         "_weekdays",
         "_weekdays_only",
+        "_years",
     )
 
     def __init__(self, rule: Recurrence, start: int, *, clamp: bool) -> None:
@@ -79,6 +83,8 @@ class RRulePattern:
         self._period = "DAILY" if self._by_day else rule.freq
         self._step = 1 if self._by_day else rule.interval
         self._times: Numbers = () if self._by_day else grid(self._r.byhour, HOUR, self._offsets)
+        if rule.freq == "DAILY":  # the set that BYSETPOS chooses from is the same every day
+            self._times = _chosen(self._times, rule.bysetpos)
         self._weekdays = (
             None if any(n for n, _ in self._r.byday) else frozenset(weekday for _, weekday in self._r.byday)
         )
@@ -86,6 +92,7 @@ class RRulePattern:
         self._weekdays_only = self._weekdays is not None and not any(parts)
         self._by_month = self._period == "DAILY" and not self._weekdays_only
         self._kept: dict[int, Numbers] = {}
+        self._years: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._strides = Strides(
             start=start // _unit(rule),
             length=rule.interval,
@@ -94,7 +101,8 @@ class RRulePattern:
             weekdays=self._weekdays or frozenset(),
             monday=_MONDAY,
         )
-        self._end = _LAST_DAY * DAY
+        self._never = not self._ever()
+        self._end = _NEVER if self._never else _LAST_DAY * DAY
         self._left = self._next_counted = 0
         self._gaps: Gaps | None = None
 
@@ -105,11 +113,20 @@ class RRulePattern:
 
     def end_with(self, wall: int) -> None:
         """Let this be the last wall that may be wanted (UNTIL)."""
-        self._end = wall
+        self._end = min(wall, self._end)
 
     def end_after(self, count: int, gaps: Gaps | None) -> None:
         """Let the rule end with its ``count``-th wall (COUNT), not counting walls that lie in ``gaps``."""
         self._left, self._gaps = count, gaps
+
+    def _ever(self) -> bool:
+        """Whether the steps fall on wanted times and weekdays at all, whatever months and days of them are wanted."""
+        if self._by_day:
+            return bool(self._units) and self._strides.ever()
+        if self._r.freq != "DAILY":
+            return True
+        weekday = (self._start_day - _MONDAY) % 7
+        return len(self._times) > 0 and (not self._weekdays or self._step % 7 > 0 or weekday in self._weekdays)
 
     def _count_through(self, period: int) -> None:
         """Count down to the end (COUNT) as far as this period, and no farther than is asked about.
@@ -162,15 +179,15 @@ class RRulePattern:
         wall = max(wall, self._start - 1)
         number = self._number(wall // DAY)
         period, beyond = number, number + _PERIODS_SEARCHED[self._period]
-        while period < beyond:
+        while period < beyond and (first := self._first_day(period) * DAY) <= self._end:
             self._count_through(period)
-            if self._first_day(period) * DAY > self._end:
+            if first > self._end:
                 return None
             walls = self._walls(period)
             place = bisect_right(walls, wall)
             if place < len(walls):
                 return walls[place] if walls[place] <= self._end else None
-            period = self._following(period) if self._by_month else period + 1
+            period = self._following(period)
         return None
 
     def upcoming(self, wall: int, n: int) -> list[int]:
@@ -186,32 +203,54 @@ class RRulePattern:
             place = bisect_right(walls, wall)
             if place and walls[place - 1] >= self._start:
                 return walls[place - 1]
-            period = self._preceding(period) if self._by_month else period - 1
+            period = self._preceding(period)
         return None
 
     def _following(self, period: int) -> int:
-        """The next period that may have a wanted day, where the months tell."""
+        """The next period, or the next day that may have a wall, so far as its month or the steps within it tell."""
+        if self._period != "DAILY":
+            return period + 1
         day = self._first_day(period + 1)
-        moment = date.fromordinal(day + _EPOCH_DAY).replace(day=1)
-        for _ in range(_PERIODS_SEARCHED["MONTHLY"]):
-            begin, days = moment.toordinal() - _EPOCH_DAY, self._days_in(moment)
-            place = bisect_left(days, day - begin)
-            if place < len(days):
-                return -((self._start_day - begin - days[place]) // self._step)
-            moment = (moment + timedelta(days=31)).replace(day=1)
+        while day <= _LAST_DAY:
+            met = self._strides.day_from(day) if self._by_day else day
+            day = self._wanted_from(met) if self._by_month else met
+            if day == met or not self._by_day:
+                return -((self._start_day - day) // self._step)
         return _ALL
 
     def _preceding(self, period: int) -> int:
-        """The period before that may have a wanted day, where the months tell; -1 where there is none."""
+        """The period before, or the day before that may have a wall; -1 where there is none."""
+        if self._period != "DAILY":
+            return period - 1
         day = self._first_day(period) - 1
-        moment = date.fromordinal(day + _EPOCH_DAY).replace(day=1)
         while day >= self._start_day:
+            met = self._strides.day_until(day) if self._by_day else day
+            day = self._wanted_until(met) if self._by_month else met
+            if day == met or not self._by_day:
+                return (day - self._start_day) // self._step
+        return -1
+
+    def _wanted_from(self, day: int) -> int:
+        """The first day at or after this one that its month wants; beyond all that are asked about if there is none."""
+        moment = date.fromordinal(min(day, _LAST_DAY) + _EPOCH_DAY).replace(day=1)
+        while (begin := moment.toordinal() - _EPOCH_DAY) <= _LAST_DAY:
+            days = self._days_in(moment)
+            place = bisect_left(days, day - begin)
+            if place < len(days):
+                return begin + days[place]
+            moment = (moment + timedelta(days=31)).replace(day=1)
+        return begin
+
+    def _wanted_until(self, day: int) -> int:
+        """The last day at or before this one that its month wants; one before the start if there is none."""
+        while day >= self._start_day:
+            moment = date.fromordinal(day + _EPOCH_DAY).replace(day=1)
             begin, days = moment.toordinal() - _EPOCH_DAY, self._days_in(moment)
             place = bisect_right(days, day - begin)
             if place:
-                return (begin + days[place - 1] - self._start_day) // self._step
-            day, moment = begin - 1, (moment - timedelta(days=1)).replace(day=1)
-        return -1
+                return begin + days[place - 1]
+            day = begin - 1
+        return day
 
     def count_between(self, after: int, until: int, limit: int) -> int:
         self._count_through(self._number(until // DAY))
@@ -293,8 +332,8 @@ class RRulePattern:
         return tuple(day for day in days if number + day in r.byyearday or number + day - length - 1 in r.byyearday)
 
     def _number(self, day: int) -> int:
-        """The number, counted from the start's period, of the last period that begins at or before the day."""
-        day = min(max(day, _FIRST_DAY), _LAST_DAY)
+        """The number, counted from the start's period, of the last period that begins at or before the day; 0 before it."""
+        day = min(max(day, self._start_day), _LAST_DAY)
         return (self._index(day) - self._index(self._start_day)) // self._step
 
     def _index(self, day: int) -> int:
@@ -324,14 +363,15 @@ class RRulePattern:
         return known
 
     def _expand(self, first: int) -> Numbers:
-        if self._by_day and not self._units:
+        if self._never:
             return ()
         days = self._wanted_days(first)
         if not days:
             return ()
         if self._by_day:
             return grid(self._units_on(days[0]), _unit(self._r), self._offsets)
-        return _chosen(grid(days, DAY, self._times), self._r.bysetpos)
+        walls = grid(days, DAY, self._times)
+        return walls if self._period == "DAILY" else _chosen(walls, self._r.bysetpos)
 
     def _wanted_days(self, first: int) -> list[int]:
         """The wanted days of the period that begins with ``first``."""
@@ -342,8 +382,18 @@ class RRulePattern:
         moment = date.fromordinal(first + _EPOCH_DAY)
         if self._period == "MONTHLY":
             return [first + day for day in self._days_in(moment)]
-        spans = (month_range(moment.year, month) for month in self._r.bymonth or _EVERY_MONTH)
-        return [day for span in spans for day in span if self._wanted(day)]
+        return [first + day for day in self._days_in_year(moment.year)]
+
+    def _days_in_year(self, year: int) -> tuple[int, ...]:
+        """The wanted days of a year, counted from its first. Years come in 28 forms, numbers of weeks included."""
+        first = date(year, 1, 1)
+        form = (first.weekday(), isleap(year - 1), isleap(year), isleap(year + 1))
+        known = self._years.get(form)
+        if known is None:
+            spans = (month_range(year, month) for month in self._r.bymonth or _EVERY_MONTH)
+            begin = first.toordinal() - _EPOCH_DAY
+            known = self._years[form] = tuple([day - begin for span in spans for day in span if self._wanted(day)])
+        return known
 
     def _units_on(self, day: int) -> list[int]:
         """The hours or minutes, counted from 1970, that fall on a day; they keep their distance from the start."""

@@ -1,4 +1,4 @@
-"""Counting without walking: how many steps of one length fall on wanted places of a day or a week."""
+"""Counting without walking: how many steps of one length fall on wanted places of a day or a week, and on which days."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ class Strides(NamedTuple):
     """Wanted weekdays; none named is all of them."""
     monday: int
     """The number of a day that is a Monday."""
+
+    def ever(self) -> bool:
+        """Whether any step falls on a wanted unit of a wanted weekday."""
+        return self._wanted_in_a_round(gcd(self.length, self.day * 7 if self.weekdays else self.day)) > 0
+
+    def day_from(self, day: int) -> int:
+        """The first day at or after this one that a step falls on."""
+        number = -((self.start - day * self.day) // self.length)
+        return (self.start + number * self.length) // self.day
+
+    def day_until(self, day: int) -> int:
+        """The last day at or before this one that a step falls on."""
+        number = ((day + 1) * self.day - 1 - self.start) // self.length
+        return (self.start + number * self.length) // self.day
 
     def between(self, low: int, high: int) -> int:
         """How many steps lie on wanted units from ``low`` on and before ``high``.

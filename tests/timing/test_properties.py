@@ -234,7 +234,9 @@ def test_long_stretches_are_counted_like_short_ones(rule: str, start: str | None
 
 def test_a_rule_that_never_comes_again_is_given_up_soon() -> None:
     for rule in ("FREQ=HOURLY;BYYEARDAY=366;BYMONTHDAY=1", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
-                 "FREQ=WEEKLY;BYMONTH=2;BYSETPOS=7;BYDAY=MO,TU", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6"):  # fmt: skip
+                 "FREQ=WEEKLY;BYMONTH=2;BYSETPOS=7;BYDAY=MO,TU", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6",
+                 "FREQ=DAILY;BYMINUTE=1,2;BYSETPOS=-237", "FREQ=DAILY;INTERVAL=7;BYDAY=MO;BYMONTH=1,2,3",
+                 "FREQ=HOURLY;INTERVAL=168;BYDAY=MO", "FREQ=YEARLY;BYDAY=SU,-1TU;BYSETPOS=301"):  # fmt: skip
 
         def refused(rule: str = rule) -> None:
             with pytest.raises(BadTrigger, match="no date ever"):

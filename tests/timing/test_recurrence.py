@@ -4,7 +4,8 @@ the corpus."""
 from __future__ import annotations
 
 import tracemalloc
-from datetime import UTC, datetime
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from core.timing.compile import BadTrigger
 from core.timing.recurrence import FREQUENCIES, WEEKDAYS, read_recurrence
 from core.timing.rrule import RRulePattern
-from core.timing.rule import BadPattern, Rule
+from core.timing.rule import EARLIEST, LATEST, BadPattern, Rule
 from schedule_zero.instant import SECOND, from_datetime, to_datetime
 from tests.timing.walls import dates, instant, local_times, rrule, unhurried
 
@@ -186,6 +187,76 @@ def test_no_rule_however_sparse_is_searched_for_long(rule: str) -> None:
         return
     found = pattern.next_after(instant("2150-01-01 00:00"))
     assert found is None or to_datetime(found).year >= 2150
+
+
+@pytest.mark.parametrize(
+    ("rule", "after", "expected"),
+    [
+        ("FREQ=HOURLY;INTERVAL=99999;BYHOUR=15", "2060-01-01 00:00", "2128-09-02"),
+        ("FREQ=HOURLY;INTERVAL=100000;BYDAY=MO", "2026-01-01 00:00", "2105-11-09"),
+        ("FREQ=HOURLY;INTERVAL=99999;BYMONTH=11", "2026-01-01 00:00", "2105-11-09"),
+        ("FREQ=MINUTELY;INTERVAL=1441;BYHOUR=3;BYMINUTE=7;BYMONTH=2;BYMONTHDAY=29", "2026-01-01 00:00", "2196-02-29"),
+        ("FREQ=MINUTELY;INTERVAL=10081;BYHOUR=3;BYMINUTE=7", "2026-01-01 00:00", "2029-08-02"),
+    ],
+)
+def test_a_step_that_meets_its_days_once_in_a_century_is_found_to_the_end_of_the_calendar(
+    rule: str, after: str, expected: str
+) -> None:
+    pattern = RRulePattern(read_recurrence(rule), instant("2026-01-01 00:00"), clamp=False)
+    found = pattern.next_after(instant(after))
+    assert found is not None
+    assert to_datetime(found).date().isoformat() == expected
+    assert pattern.next_after(found - 1) == pattern.last_until(found) == found
+    assert pattern.count_between(instant(after), found, 9) == 1
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+@pytest.mark.parametrize("start", ["1900-01-02T00:00:00", "2026-01-01T00:00:00", "2199-12-31T23:59:59"])
+def test_the_longest_interval_is_answered_from_one_end_of_the_calendar_to_the_other(freq: str, start: str) -> None:
+    made, first = rrule(f"FREQ={freq};INTERVAL=100000", start), instant(start)
+    assert made.last_until(EARLIEST) is None
+    assert made.next_after(EARLIEST) == made.last_until(first) == first
+    assert made.count_between(EARLIEST, first) == 1
+    assert made.count_between(EARLIEST, LATEST) >= 1
+
+
+_WITHIN = st.sets(st.integers(0, 23), min_size=1, max_size=6)
+
+
+@settings(unhurried, max_examples=60)
+@given(
+    st.sampled_from([("DAILY", 1440), ("HOURLY", 60), ("MINUTELY", 1)]),
+    st.integers(1, 100_000) | st.sampled_from([7, 24, 168, 169, 1439, 1440, 1441, 10080, 10081]),
+    st.datetimes(datetime(1950, 1, 1), datetime(2150, 1, 1)),  # noqa: DTZ001 - walls
+    st.none() | _WITHIN, st.none() | st.sets(st.integers(1, 12), min_size=1, max_size=5),
+    st.none() | st.sets(st.integers(0, 6), min_size=1, max_size=3),
+    st.datetimes(datetime(1940, 1, 1), datetime(2199, 1, 1)),  # noqa: DTZ001 - walls
+)  # fmt: skip
+def test_long_steps_fall_where_a_walk_along_them_leads(
+    step: tuple[str, int], interval: int, start: datetime, hours: set[int] | None, months: set[int] | None,
+    weekdays: set[int] | None, asked: datetime,
+) -> None:  # fmt: skip
+    freq, minutes = step
+    interval = max(interval, 1440 // minutes)
+    parts, start = [f"FREQ={freq};INTERVAL={interval}"], start.replace(second=0, microsecond=0, tzinfo=UTC)
+    if hours and freq != "DAILY":
+        parts.append(f"BYHOUR={','.join(map(str, hours))}")
+    if months:
+        parts.append(f"BYMONTH={','.join(map(str, months))}")
+    if weekdays:
+        parts.append(f"BYDAY={','.join(WEEKDAYS[number] for number in weekdays)}")
+    walked, length = [], timedelta(minutes=minutes * interval)
+    for number in range((datetime(2200, 1, 1, tzinfo=UTC) - start) // length + 1):
+        moment = start + number * length
+        on_day = moment.month in (months or {moment.month}) and moment.weekday() in (weekdays or {moment.weekday()})
+        if on_day and (freq == "DAILY" or moment.hour in (hours or {moment.hour})):
+            walked.append(from_datetime(moment))
+    pattern = RRulePattern(read_recurrence(";".join(parts)), from_datetime(start), clamp=False)
+    wall = from_datetime(asked.replace(microsecond=0, tzinfo=UTC))
+    place = bisect_right(walked, wall)
+    assert pattern.next_after(wall) == (walked[place] if place < len(walked) and walked[place] < LATEST else None)
+    assert pattern.last_until(wall) == (walked[place - 1] if place else None)
+    assert pattern.count_between(EARLIEST - 1, wall, 1 << 40) == place
 
 
 _FULL = f"BYHOUR={','.join(map(str, range(24)))};BYMINUTE={','.join(map(str, range(60)))}"

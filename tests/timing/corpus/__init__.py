@@ -1,13 +1,15 @@
 """The corpus: due times written down beside their rules, as text, and how to read them.
 
 ``cron.txt`` and ``clock_changes.txt`` were worked out with ``tests.timing.by_definition``; ``rfc5545.txt`` is the RFC's.
+``others_cron.txt`` and ``others_recurrences.txt`` are what other engines expect in their own tests, written down after ours
+was made.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +37,25 @@ class Example(NamedTuple):
     text: str
     due: list[datetime]
     goes_on: bool
+
+
+class Expected(NamedTuple):
+    """A case from the tests of another engine."""
+
+    engine: str
+    case: Case
+    about: str
+    """What the difference is about, where we answer otherwise."""
+
+
+class ExpectedDates(NamedTuple):
+    """A recurrence from the tests of another engine."""
+
+    engine: str
+    text: str
+    due: list[datetime]
+    ends: bool
+    about: str
 
 
 def cron_cases() -> list[Case]:
@@ -65,6 +86,33 @@ def rfc_examples() -> list[Example]:
         due = [moment for line in lines if line[0].isdigit() for moment in _printed(line)]
         found += [Example("\n".join([*head, rule]), due, "..." in lines) for rule in rules]
     return found
+
+
+def others_cron() -> list[Expected]:
+    found = []
+    for engine, (expression, zone, after, due, *about) in _rows_by_engine("others_cron.txt"):
+        case = Case(expression, zone, datetime.fromisoformat(after), "debian", _moments(due))
+        found.append(Expected(engine, case, *about or [""]))
+    return found
+
+
+def others_recurrences() -> list[ExpectedDates]:
+    found = []
+    for engine, (rule, start, dates, *about) in _rows_by_engine("others_recurrences.txt"):
+        due = [moment.replace(tzinfo=UTC) for moment in _moments(dates.removesuffix(" end"))]
+        text = f"DTSTART:{start}\nRRULE:{rule}"
+        found.append(ExpectedDates(engine, text, due, dates.endswith(" end"), *about or [""]))
+    return found
+
+
+def _rows_by_engine(name: str) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a file, each with the engine that the last heading names."""
+    engine = ""
+    for line in (HERE / name).read_text("utf-8").splitlines():
+        if line.startswith("# "):
+            engine = line.removeprefix("# ")
+        elif line:
+            yield engine, [cell.strip() for cell in line.split(" | ")]
 
 
 def _rows(name: str) -> Iterator[list[str]]:
