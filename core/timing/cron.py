@@ -190,9 +190,12 @@ def read_fields(expression: str) -> Fields:
     if text.startswith("@"):
         name = text.lower()
         if name not in NAMES:
-            raise BadPattern(f"{text!r} is none of {', '.join(NAMES)}")
+            other = "; what comes every so many minutes or hours is an interval" if name.startswith("@every") else ""
+            raise BadPattern(f"{text!r} is none of {', '.join(NAMES)}{other}")
         text = NAMES[name]
     parts = text.upper().split()
+    if parts and parts[0].startswith(("CRON_TZ=", "TZ=")):
+        raise BadPattern(f"the time zone is named beside a cron expression, not in it; leave out {text.split()[0]!r}")
     if len(parts) == 5:
         parts.insert(0, "0")
     if len(parts) != 6:

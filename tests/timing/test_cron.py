@@ -115,6 +115,9 @@ def test_expressions_are_due_as_cron_says(expression: str, expected: list[str]) 
         ("1.5 * * * *", "minute"),
         ("٣ * * * *", "minute"),
         ("@reboot", "@hourly"),
+        ("@every 5m", "minutes or hours is an interval"),
+        ("CRON_TZ=Europe/Berlin 0 9 * * *", "named beside .* leave out 'CRON_TZ=Europe/Berlin'"),
+        ("TZ=UTC 0 9 * * *", "named beside"),
         ("61 * * * * *", "second"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tracemalloc
 from bisect import bisect_right
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 import pytest
@@ -218,6 +218,17 @@ def test_the_longest_interval_is_answered_from_one_end_of_the_calendar_to_the_ot
     assert made.next_after(EARLIEST) == made.last_until(first) == first
     assert made.count_between(EARLIEST, first) == 1
     assert made.count_between(EARLIEST, LATEST) >= 1
+
+
+@pytest.mark.parametrize("week", [1, 2, 52, 53, -1, -2])
+def test_weeks_are_numbered_as_iso_8601_numbers_them_on_both_sides_of_the_new_year(week: int) -> None:
+    every_day = [date(1999, 1, 1) + timedelta(days=number) for number in range(40 * 366)]
+    weeks = {year: date(year, 12, 28).isocalendar().week for year in range(1998, 2050)}
+    expected = [
+        day for day in every_day if day.isocalendar().week in (week, weeks[day.isocalendar().year] + 1 + week)
+    ]
+    made = rrule(f"FREQ=YEARLY;BYWEEKNO={week};BYDAY={','.join(WEEKDAYS)}", "1999-01-01T09:00:00")
+    assert dates(made, "1999-01-01 00:00", len(expected)) == [day.isoformat() for day in expected]
 
 
 _WITHIN = st.sets(st.integers(0, 23), min_size=1, max_size=6)

@@ -56,7 +56,8 @@ def test_recurrences_fall_on_the_dates_that_the_tests_of_other_engines_expect(ex
 
 
 def test_where_the_tests_of_other_engines_expect_otherwise_the_page_says_why() -> None:
-    differing = [found for found in [*CRON, *RECURRENCES] if found.about]
+    every: list[Expected | ExpectedDates] = [*CRON, *RECURRENCES]
+    differing = [found for found in every if found.about]
     assert not [
         found for found in differing if (_is_due(found.case) if isinstance(found, Expected) else _is_due_on(found))
     ]
