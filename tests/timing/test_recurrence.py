@@ -224,9 +224,7 @@ def test_the_longest_interval_is_answered_from_one_end_of_the_calendar_to_the_ot
 def test_weeks_are_numbered_as_iso_8601_numbers_them_on_both_sides_of_the_new_year(week: int) -> None:
     every_day = [date(1999, 1, 1) + timedelta(days=number) for number in range(40 * 366)]
     weeks = {year: date(year, 12, 28).isocalendar().week for year in range(1998, 2050)}
-    expected = [
-        day for day in every_day if day.isocalendar().week in (week, weeks[day.isocalendar().year] + 1 + week)
-    ]
+    expected = [day for day in every_day if day.isocalendar().week in (week, weeks[day.isocalendar().year] + 1 + week)]
     made = rrule(f"FREQ=YEARLY;BYWEEKNO={week};BYDAY={','.join(WEEKDAYS)}", "1999-01-01T09:00:00")
     assert dates(made, "1999-01-01 00:00", len(expected)) == [day.isoformat() for day in expected]
 
