@@ -99,11 +99,11 @@ class _Reader:
             Unreadable: as the functions of this module say.
         """
         text = text.strip()
-        if not text:
+        words = plain(text).strip()
+        if not words:
             raise Unreadable(f"say when, for example {_EXAMPLES}")
         if len(text) > LONGEST:
             raise Unreadable(f"a time is said in at most {LONGEST} characters; this has {len(text)}")
-        words = plain(text).strip()
         try:
             reading = self._checked(self._formal(words) or self._in_words(words, repeat, typing))
         except (Refused, Unsaid) as why:

@@ -121,7 +121,7 @@ REFUSED = [
     ("march 9am", "not a time I can read"),
     ("2027 february", "not a time I can read"),
     ("friday 2027", "not a time I can read"),
-    ("9 to 5", "not a time I can read"),
+    ("9 to 5", "a span has two ends"),
     ("daily 9 to 5", "write 17 or 5pm"),
     ("tonight at 9am", "09:00 is not in the night"),
     ("tomorrow morning at 5pm", "17:00 is not in the morning"),

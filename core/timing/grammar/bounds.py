@@ -5,16 +5,24 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from core.timing.grammar.dates import last_of_month, month_name, shifted, year_number
+from core.timing.grammar.dates import (
+    TO,
+    days_in_month,
+    last_of_month,
+    month_name,
+    next_dates,
+    shifted,
+    year_number,
+)
 from core.timing.grammar.draft import Draft
 from core.timing.grammar.once import Moment, Now, Said, in_length, on_a_day
 from core.timing.grammar.times import DAY_SECONDS, length
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import MONTH_NAMES
+from core.timing.grammar.vocabulary import MONTH_NAMES, TODAY, TOMORROW
 from schedule_zero.instant import DAY, SECOND, to_datetime
 
 _FROM: Final = ("starting", "beginning", "start", "from", "commencing", "after")
-_UNTIL: Final = ("until", "till", "til", "to", "through", "thru", "ending")
+_UNTIL: Final = (*TO, "ending")
 _MOST_TIMES: Final = 10_000
 
 
@@ -28,7 +36,7 @@ def bounds(cursor: Cursor, draft: Draft, now: Now) -> bool:
     if cursor.among(("between",)):
         draft_start = _bound(cursor, now, draft.start, last=False)
         if draft_start is not None and cursor.among(("and",)):
-            until = _bound(cursor, now, draft.until, last=True)
+            until = _end(cursor, now, draft_start, draft.until)
             if until is not None:
                 draft.start, draft.until = draft_start, until
                 return True
@@ -41,15 +49,20 @@ def bounds(cursor: Cursor, draft: Draft, now: Now) -> bool:
             return True
     elif word := cursor.among(_UNTIL) or (cursor.phrase("up to", "up until") and "until"):
         cursor.among(("and",))
-        found = _until(cursor, now, draft.until, word, start)
+        found = _until(cursor, now, draft, word, start)
         if found is not None:
             draft.until = found
             if found.instant - now.instant > DAY and draft.bound_time is None:
                 _take_time(draft, found)
             return True
-    elif (month := _whole_month(cursor, now)) is not None:
-        span = f"starting {month.isoformat()}, until {last_of_month(month).isoformat()}"
-        raise Refused("a month to repeat in is said by its first and last day", (cursor.swapped(start, span),))
+    elif (draft.unit or draft.has_days) and (span := _whole(cursor, now)) is not None:
+        named, first, last = span
+        begin = "" if first == now.today else f"starting {first.isoformat()}, "
+        words = cursor.swapped(start, f"{begin}until {last.isoformat()}")
+        raise Refused(f"a {named} to repeat in is said by its first and last day", (words,))
+    elif draft.start is None and (said := _first_in_month(cursor, now)) is not None:
+        draft.start = said.moments[0]
+        return True
     elif _times(cursor, draft) or _lasting(cursor, draft):
         return True
     cursor.place = start
@@ -91,9 +104,25 @@ def _lasting(cursor: Cursor, draft: Draft) -> bool:
     return True
 
 
-def _until(cursor: Cursor, now: Now, already: Moment | None, word: str, start: int) -> Moment | None:
-    """An end; a month alone may be meant with all its days or without any."""
+def _end(cursor: Cursor, now: Now, begin: Moment | None, already: Moment | None) -> Moment | None:
+    """An end; one that comes again, such as friday or the 15th, is the next one behind the start."""
+    place = cursor.place
     found = _bound(cursor, now, already, last=True)
+    if found is None or begin is None or found.instant > begin.instant:
+        return found
+    behind = cursor.place
+    cursor.place = place
+    said = on_a_day(cursor, now, on_24=True)
+    if said is None or cursor.place != behind or said.again not in ("week", "month", "year"):
+        cursor.place = behind
+        return found
+    cursor.place = place
+    return _bound(cursor, now._replace(instant=begin.instant), already, last=True)
+
+
+def _until(cursor: Cursor, now: Now, draft: Draft, word: str, start: int) -> Moment | None:
+    """An end; a month alone may be meant with all its days or without any."""
+    found = _end(cursor, now, draft.start, draft.until)
     if found is not None:
         return found
     first = _first_of_month(cursor, now)
@@ -118,6 +147,33 @@ def _first_of_month(cursor: Cursor, now: Now) -> date | None:
     return date(year, month, 1)
 
 
+def _first_in_month(cursor: Cursor, now: Now) -> Said | None:
+    """The first day in 1 to 24 december."""
+    found = days_in_month(cursor)
+    if found is None:
+        return None
+    month, first, _ = found
+    return Said((now.at(next_dates([(month, first)], None, now.today)[0], 0),), defaulted=True)
+
+
+def _whole(cursor: Cursor, now: Now) -> tuple[str, date, date] | None:
+    """Today, tomorrow, this week, next month, in december: what to repeat in, as its name, its first and last day."""
+    today = now.today
+    if cursor.among(TODAY):
+        return "day", today, today
+    if cursor.among(TOMORROW):
+        return "day", today + timedelta(days=1), today + timedelta(days=1)
+    for ahead, way in enumerate(("this", "next")):
+        monday = today + timedelta(days=7 * ahead - today.weekday())
+        if cursor.phrase(f"{way} week"):
+            return "week", max(today, monday), monday + timedelta(days=6)
+        if cursor.phrase(f"{way} month"):
+            first = shifted(today.replace(day=1), ahead, 0)
+            return "month", max(today, first), last_of_month(first)
+    month = _whole_month(cursor, now)
+    return None if month is None else ("month", month, last_of_month(month))
+
+
 def _whole_month(cursor: Cursor, now: Now) -> date | None:
     """In december, with no day of it."""
     start = cursor.place
@@ -131,7 +187,7 @@ def _whole_month(cursor: Cursor, now: Now) -> date | None:
 def _bound(cursor: Cursor, now: Now, already: Moment | None, *, last: bool) -> Moment | None:
     """A start or an end: an end without a time of day is the end of its day, a start without one its beginning."""
     place = cursor.place
-    said = None if last else _soft_start(cursor, now)
+    said = None if last else _first_in_month(cursor, now) or _soft_start(cursor, now)
     if said is None:
         cursor.place = place
         said = in_length(cursor, now) or on_a_day(cursor, now, on_24=True)

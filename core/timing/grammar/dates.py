@@ -12,8 +12,12 @@ from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, MONTHS, PLURA
 
 _YEARS: Final = range(1900, 2200)
 _HOURS: Final = ("hours", "hour", "hrs", "h")
+_FAR: Final = 20
+"""Years ahead; a year of two figures that lies further on was rather meant to be past."""
 _MOST_FIGURES: Final = 99
 """What is more beside a month's name is a year."""
+TO: Final = ("to", "through", "thru", "till", "til", "until", "-")
+"""What stands between the ends of a span of days."""
 PLACES: Final = {-1: "last", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 """The weekdays of a month by number."""
 
@@ -49,6 +53,27 @@ def month_day(cursor: Cursor) -> tuple[int, int] | None:
     return month, token.number
 
 
+def days_in_month(cursor: Cursor) -> tuple[int, int, int] | None:
+    """Read the first day in the 1st to the 5th of january, as (month, first, last): the month is said once, behind both.
+
+    Raises:
+        Refused: the first day is not before the last one, so that it belongs to another month.
+    """
+    start = cursor.place
+    if cursor.peek().kind == "word" and not cursor.among(("the",)):
+        return None
+    token = cursor.take("ordinal", "number")
+    behind = cursor.place
+    last = month_day(cursor) if token is not None and cursor.among(TO) else None
+    cursor.place = behind
+    if token is None or last is None:
+        cursor.place = start
+        return None
+    if token.number >= last[1]:
+        raise Refused("a span over the end of a month names the months of both its days")
+    return last[0], token.number, last[1]
+
+
 def shifted(start: date, months: int, days: int) -> date:
     """A date moved on the calendar; where the month is too short, to its last day.
 
@@ -75,7 +100,7 @@ def dated(cursor: Cursor, today: date) -> Days | None:
     found = None if month_first else month_day(cursor)
     if found is not None:
         year = today.year + 1 if next_year or cursor.phrase("next year") else _year_behind(cursor)
-        return Days(_dates([found], year, today))
+        return Days(next_dates([found], year, today))
     cursor.among(("the",))
     token = cursor.take("ordinal") if not next_year else None
     if token is not None and cursor.peek().text not in WEEKDAYS:
@@ -83,7 +108,7 @@ def dated(cursor: Cursor, today: date) -> Days | None:
             month_first = cursor.phrase("of next month", "next month") - cursor.phrase("of this month", "this month")
         if month_first:
             first = shifted(today.replace(day=1), int(month_first > 0), 0)
-            return Days(_dates([(first.month, token.number)], first.year, today))
+            return Days(next_dates([(first.month, token.number)], first.year, today))
         if not cursor.phrase("of the month", "of every month"):
             return Days((_coming(token.number, today),), again="month")
     cursor.place = start
@@ -178,6 +203,11 @@ def month_name(cursor: Cursor) -> int | None:
     return month
 
 
+def is_year(number: int) -> bool:
+    """Whether a number may be a year that words reach."""
+    return number in _YEARS
+
+
 def year_number(cursor: Cursor) -> int | None:
     """Read a year of four figures."""
     token = cursor.peek()
@@ -230,16 +260,18 @@ def _figures(kind: str, text: str, today: date) -> tuple[date, ...]:
     """Dates of figures. With slashes day and month may stand in either order; dots put the day first."""
     if kind == "iso":
         first, second, third = map(int, text.replace(".", "-").split("-"))
-        return _dates([(second, third)], first, today)
+        return next_dates([(second, third)], first, today)
     parts = [int(part) for part in text.strip(".").replace("/", ".").replace("-", ".").split(".")]
     if len(str(parts[0])) > 2:
-        return _dates([(parts[1], parts[2])] if len(parts) == 3 else [], parts[0], today)
+        return next_dates([(parts[1], parts[2])] if len(parts) == 3 else [], parts[0], today)
     year = None if len(parts) < 3 else parts[2] + (2000 if parts[2] < 100 else 0)
+    if year is not None and parts[2] < 100 and year > today.year + _FAR:
+        raise Refused("a year has four figures")
     orders = [(parts[1], parts[0])] if kind == "dots" else [(parts[1], parts[0]), (parts[0], parts[1])]
-    return _dates(orders, year, today)
+    return next_dates(orders, year, today)
 
 
-def _dates(orders: Iterable[tuple[int, int]], year: int | None, today: date) -> tuple[date, ...]:
+def next_dates(orders: Iterable[tuple[int, int]], year: int | None, today: date) -> tuple[date, ...]:
     """The dates that exist among (month, day) pairs, without a year the next of each."""
     found: dict[date, None] = {}
     pairs = [(month, number) for month, number in orders if 1 <= month <= 12 and 1 <= number <= 31]

@@ -20,20 +20,18 @@ def day(cursor: Cursor, today: date) -> Days | None:
         Refused: a day that does not exist, such as 31 February.
     """
     start = cursor.place
-    cursor.among(("on", "at"))
-    found = None
+    cursor.among(("on", "at", "by"))
     for read in (_near, _weekend, _coming_unit, _edge, nth_of_month, _weekday, dated):
         found = read(cursor, today)
         if found is not None:
-            break
-    if found is None:
-        cursor.place = start
-    return found
+            return found if found.period else found._replace(period=_part(cursor))
+    cursor.place = start
+    return None
 
 
 def _near(cursor: Cursor, today: date) -> Days | None:
     tomorrow = today + timedelta(days=1)
-    if cursor.phrase("the day after tomorrow", "day after tomorrow", "overmorrow"):
+    if cursor.phrase("overmorrow") or _after_tomorrow(cursor):
         return _with_period(cursor, tomorrow + timedelta(days=1))
     if cursor.among(TODAY):
         return _with_period(cursor, today)
@@ -53,6 +51,14 @@ def _near(cursor: Cursor, today: date) -> Days | None:
     return None
 
 
+def _after_tomorrow(cursor: Cursor) -> bool:
+    start = cursor.place
+    if cursor.phrase("the day after", "day after") and cursor.among(TOMORROW):
+        return True
+    cursor.place = start
+    return False
+
+
 def _with_period(cursor: Cursor, named: date) -> Days:
     """A day, with the part of it or the weeks that may follow: tomorrow evening, tomorrow week."""
     if cursor.among(("week",)):
@@ -70,7 +76,7 @@ def _weekend(cursor: Cursor, today: date) -> Days | None:
     """This weekend, next weekend: days enough to have to ask."""
     start = cursor.place
     way = cursor.among(("this", "the", "next", "coming"))
-    if way == "the":
+    if way in ("the", "this"):
         way = cursor.among(("next", "coming")) or way
     if not cursor.among(("weekend",)):
         cursor.place = start
@@ -87,9 +93,14 @@ def _weekend(cursor: Cursor, today: date) -> Days | None:
 
 
 def _coming_unit(cursor: Cursor, today: date) -> Days | None:
-    """Next week, next month, next year, where no day of it is named."""
+    """Next week, next month, next year, the week after next, where no day of it is named; the next day."""
     start = cursor.place
     cursor.among(("the",))
+    if cursor.phrase("next day", "following day"):
+        return _with_period(cursor, today + timedelta(days=1))
+    if cursor.phrase("week after next"):
+        dates = {today + timedelta(days=14 - today.weekday()), today + 2 * _WEEK}
+        return Days(tuple(sorted(dates)), asks="the week after next has many days; say which one")
     unit = cursor.among(("week", "month", "year")) if cursor.among(("next", "coming", "following")) else None
     if unit is None or cursor.peek().text in ("on", *WEEKDAYS, *MONTHS):
         cursor.place = start
@@ -114,8 +125,10 @@ def _edge(cursor: Cursor, today: date) -> Days | None:
     for unit in ("week", "month", "quarter", "year"):
         if cursor.phrase(f"{unit} end", f"{unit} - end"):
             return _last(unit, today, 0)
-    edge = cursor.among(("end", "start", "beginning")) or (cursor.phrase("last day") and "end")
-    found = _edge_of(cursor, today, edge) if edge and cursor.among(("of",)) else None
+    edge = cursor.among(("end", "start", "beginning")) or ("end" if cursor.phrase("last day") else None)
+    if edge is None and cursor.peek().kind == "ordinal" and cursor.phrase("1 day"):
+        edge = "start"
+    found = _edge_of(cursor, today, edge) if edge and cursor.among(("of", "in")) else None
     if found is None:
         cursor.place = start
     return found
@@ -155,6 +168,7 @@ def _weekday(cursor: Cursor, today: date) -> Days | None:
     if cursor.peek(1).text in ("next", "coming", "upcoming"):
         cursor.among(("the",))
     which = cursor.among(("this", "next", "coming", "upcoming", "last"))
+    which = cursor.among(("coming", "upcoming")) or which if which == "this" else which
     number = WEEKDAYS.get(cursor.peek().text)
     if number is None:
         cursor.place = start
@@ -165,10 +179,13 @@ def _weekday(cursor: Cursor, today: date) -> Days | None:
         return written
     coming = today + timedelta(days=(number - today.weekday()) % 7)
     period = _part(cursor)
-    if ahead or cursor.phrase("next week", "of next week"):
-        coming = today + timedelta(days=7 - today.weekday() + number)
-        return Days((coming,), period=period)
-    cursor.phrase("this week", "of this week")
+    in_this_week = today + timedelta(days=number - today.weekday())
+    if ahead or cursor.phrase("next week", "of next week", ", next week"):
+        return Days((in_this_week + _WEEK,), period=period)
+    if cursor.phrase("this week", "of this week", ", this week"):
+        return Days((in_this_week,), period=period, again="week")
+    if cursor.phrase("after next"):
+        return Days((coming + _WEEK, coming + 2 * _WEEK), period=period)
     weeks = _weeks_on(cursor)
     if weeks:
         return Days(tuple(named + weeks * _WEEK for named in _which(which, coming, today)), period=period)
@@ -210,7 +227,8 @@ def _dated_behind(cursor: Cursor, today: date, weekday: int) -> Days | None:
     start = cursor.place
     cursor.among((",",))
     cursor.among(("the",))
-    if cursor.peek().kind not in ("ordinal", "number", "word", "iso", "slashes", "dots"):
+    kinds = ("ordinal", "number", "word", "iso", "slashes", "dots")
+    if cursor.peek().kind not in kinds or cursor.peek(1).text == "thing":  # monday, first thing
         cursor.place = start
         return None
     found = dated(cursor, today)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.timing.grammar.dates import TO
 from core.timing.grammar.how_often import ADVERBS
 from core.timing.grammar.tokens import Cursor, Refused, Token
 from core.timing.grammar.vocabulary import MONTHS, NUMBERS, ORDINALS, PERIODS, PLURAL_DAYS, UNITS, WEEKDAYS
@@ -28,8 +29,13 @@ _HOLIDAYS: Final = {
 }
 _VAGUE: Final = (
     "soon", "later", "sometime", "some time", "someday", "eventually", "asap", "in a bit", "in a while", "in a moment",
-    "so often", "further notice", "middle of", "mid",
+    "so often", "further notice", "middle of", "mid", "1 thing", "early", "late", "anytime", "any time",
 )  # fmt: skip
+_ROUGHLY: Final = (
+    "at around", "around", "at about", "about", "roughly", "approximately", "approx", "exactly", "sharp", "- ish", "ish",
+)  # fmt: skip
+"""What a time that is due to the second has no use for."""
+_WORKING_DAYS: Final = ("business days", "working days", "workdays", "weekdays", "work days")
 _HOURS: Final = ("business hours", "working hours", "office hours")
 _LONGEST_PLACE: Final = 3  # words: salt lake city
 _SPELLED: Final = (
@@ -48,20 +54,78 @@ def hint(tokens: tuple[Token, ...]) -> Refused | None:
 
 def _of_phrases(cursor: Cursor) -> Refused | None:
     for place in range(len(cursor.tokens)):
-        cursor.place = place
-        for name, day in _HOLIDAYS.items():
-            if cursor.phrase(name):
-                return Refused(f"holidays are not read by their names; write {day}", (cursor.swapped(place, day),))
-        for words in _VAGUE:
-            if cursor.phrase(words):
-                return Refused(f"{words!r} is no definite time; say which, such as 'in 2 hours' or 'tomorrow at 17:00'")
-        for words in _HOURS:
-            if cursor.phrase(words):
-                return Refused(f"{words!r} are not known here; say between which, such as 'between 9 and 17'")
-        zone = _zone_at(cursor) if place else None
-        if zone is not None:
-            return Refused(f"the time zone ({zone}) is named beside the words, not in them")
+        for about in (_holiday, _vague, _rough, _working_days, _open, _hours, _zone):
+            cursor.place = place
+            found = about(cursor)
+            if found is not None:
+                return found
     return None
+
+
+def _holiday(cursor: Cursor) -> Refused | None:
+    start = cursor.place
+    for name, day in _HOLIDAYS.items():
+        if cursor.phrase(name):
+            return Refused(f"holidays are not read by their names; write {day}", (cursor.swapped(start, day),))
+    return None
+
+
+def _vague(cursor: Cursor) -> Refused | None:
+    words = next((words for words in _VAGUE if cursor.stands(words)), None)
+    if words is None:
+        return None
+    shown = words.replace("1 ", "first ")
+    return Refused(f"{shown!r} is no definite time; say which, such as 'in 2 hours' or 'tomorrow at 17:00'")
+
+
+def _rough(cursor: Cursor) -> Refused | None:
+    start = cursor.place
+    for words in _ROUGHLY:
+        if cursor.phrase(words):
+            without = cursor.swapped(start, "")
+            return Refused(f"a time is due to the second; leave out {words.removeprefix('- ')!r}", (without,))
+    return None
+
+
+def _working_days(cursor: Cursor) -> Refused | None:
+    """In 5 working days."""
+    if cursor.take("number") and cursor.phrase(*_WORKING_DAYS):
+        return Refused("only days of the calendar are counted; name the day that is meant")
+    return None
+
+
+def _open(cursor: Cursor) -> Refused | None:
+    """What leaves open which moment is meant: friday or saturday, 5-6pm."""
+    if cursor.place and cursor.peek().text == "or":
+        return Refused("'or' leaves it open; say one of the times that are meant")
+    if _span_at(cursor):
+        return Refused("a span has two ends; say one time, or how often it comes between them")
+    return None
+
+
+def _hours(cursor: Cursor) -> Refused | None:
+    words = next((words for words in _HOURS if cursor.stands(words)), None)
+    if words is None:
+        return None
+    return Refused(f"{words!r} are not known here; say between which, such as 'between 9 and 17'")
+
+
+def _zone(cursor: Cursor) -> Refused | None:
+    zone = _zone_at(cursor) if cursor.place else None
+    return None if zone is None else Refused(f"the time zone ({zone}) is named beside the words, not in them")
+
+
+def _span_at(cursor: Cursor) -> bool:
+    """Whether a span of hours or of days stands in the words: 5-6pm, 10 to 15 december."""
+    start = cursor.place
+    first = cursor.take("number", "clock", "ordinal")
+    cursor.among(("am", "pm", *MONTHS))
+    word = cursor.among(TO) if first is not None else None
+    cursor.among(("the", *MONTHS))
+    last = cursor.take("number", "clock", "ordinal") if word else None
+    figures = all(token.kind in ("number", "mark") for token in cursor.tokens)  # 12-25 may be a date
+    cursor.place = start
+    return last is not None and not figures
 
 
 def _zone_at(cursor: Cursor) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Final
 
+from core.timing.grammar.dates import days_in_month
 from core.timing.grammar.draft import Draft
 from core.timing.grammar.once import Now
 from core.timing.grammar.times import DAY_SECONDS, Time, hand, time_of_day
@@ -42,6 +43,10 @@ def _minute(cursor: Cursor) -> int | None:
     cursor.among(("at",))
     token = cursor.take("minute")
     if token is not None:
+        if cursor.among(("past", "after")) and not (
+            cursor.phrase("the hour", "each hour") or cursor.stands("every hour")
+        ):
+            return None
         return int(token.text[1:]) if int(token.text[1:]) < 60 else None
     cursor.phrase("a")
     named = cursor.among(_NAMED_MINUTES)
@@ -101,7 +106,7 @@ def _more_times(cursor: Cursor) -> list[Time]:
     found: list[Time] = []
     while True:
         start = cursor.place
-        separated = cursor.among((",",)) is not None
+        separated = cursor.among((",", "/")) is not None
         separated = cursor.among(("and", "&")) is not None or separated
         time = time_of_day(cursor, led=True) if separated else None
         if time is None:
@@ -136,7 +141,8 @@ def _either_way(time: Time, late: bool) -> str:
 def between(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
     """Between 9 and 17, from 9am to 5pm; both ends belong to it."""
     start = cursor.place
-    if not cursor.among(("between", "from")):
+    if not cursor.among(("between", "from")) or days_in_month(cursor) is not None:
+        cursor.place = start  # from 1 to 24 december: no hours
         return False
     first = time_of_day(cursor, led=True)
     joined = first is not None and cursor.among(("and", "to", "till", "until", "through", "-"))

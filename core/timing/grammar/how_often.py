@@ -11,6 +11,7 @@ from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import PLURAL_PERIODS, UNITS
 
 ADVERBS: Final = {
+    "minutely": ("minute", 1),
     "hourly": ("hour", 1),
     "daily": ("day", 1),
     "weekly": ("week", 1),

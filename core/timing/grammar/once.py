@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from core.timing.clock import Clock
-from core.timing.grammar.dates import Days, shifted
+from core.timing.grammar.dates import Days, is_year, shifted
 from core.timing.grammar.days import day
 from core.timing.grammar.times import (
     DAY_SECONDS,
@@ -96,17 +96,26 @@ def _alone(cursor: Cursor, now: Now) -> Said | None:
     """A lone number, or four figures with "hours": the words say too little."""
     token = cursor.peek()
     alone = len(cursor.tokens) == 1
-    if alone and token.text in ("now", "immediately"):
+    if (alone and token.text in ("now", "immediately")) or [t.text for t in cursor.tokens] == ["right", "now"]:
         raise Refused("a time must be still to come; say 'in 10 seconds' for almost now")
-    if alone and token.kind == "number" and 1 <= token.number <= 23:
+    if alone and token.kind == "number" and len(token.text) < len("0900") and 1 <= token.number <= 23:
         cursor.place += 1
         hours = [token.number, (token.number + 12) % 24] if 1 <= token.number <= 12 else [token.number]
         moments = [_coming(now, hour * 3600) for hour in hours]
         if len(hours) == 1:
             moments.append(Moment(now.instant + token.number * 60 * SECOND, None))
         return Said(tuple(sorted(moments)), asks=f"{token.text} can be read in two ways")
-    military = len(cursor.tokens) == 2 and token.kind == "number" and len(token.text) == 4
-    if military and cursor.peek(1).text in ("hours", "hrs", "h", "hour"):
+    return _four_figures(cursor, token, now) if token.kind == "number" and len(token.text) == len("0900") else None
+
+
+def _four_figures(cursor: Cursor, token: Token, now: Now) -> Said | None:
+    """1830, 1830 hours."""
+    hour, minute = divmod(token.number, 100)
+    if len(cursor.tokens) == 1 and hour < 24 and minute < 60:
+        cursor.place += 1  # a year alone would say nothing
+        asks = f"{token.text} may be a year or a time of day" if is_year(token.number) else None
+        return Said((_coming(now, (hour * 60 + minute) * 60),), asks=asks, again="day")
+    if len(cursor.tokens) == 2 and cursor.peek(1).text in ("hours", "hrs", "h", "hour"):
         cursor.place += 1
         time = clock_of_hours(cursor, token.text)
         if time is not None and token.text.startswith("0"):
@@ -265,6 +274,8 @@ def on_a_day(cursor: Cursor, now: Now, *, on_24: bool = False) -> Said | None:
             return Said((_coming(now, PERIOD_TIMES[period]),), defaulted=True, part_of_day=True)
         cursor.place = start
         return None
+    if named is None and same is not None:
+        return Said((_coming(now, same.second),), asks="this time is now; say on which day", again="day")
     if named is None:
         return _next_time(now, time._replace(bare=time.bare and not on_24)) if time is not None else None
     if same is not None and named.asks is not None:  # this time next week is in seven days
@@ -312,8 +323,8 @@ def _at_times(now: Now, named: Days, time: Time) -> tuple[Moment, ...]:
         following = date_ + timedelta(days=1)
         late = named.period == "night" and time.second < 5 * 3600
         moments.append(now.at(following if late else date_, time.second))
-        if time.midnight and not late and time.second == 0:
-            moments.append(now.at(following, 0))
+        if time.midnight and not late and time.second < 3600:
+            moments.append(now.at(following, time.second))
     return tuple(moments)
 
 

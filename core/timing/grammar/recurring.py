@@ -28,6 +28,7 @@ from core.timing.grammar.vocabulary import (
     ordinal,
 )
 from core.timing.grammar.which_days import (
+    day_span,
     except_days,
     group,
     month_places,
@@ -46,7 +47,7 @@ _HEADS: Final = {
     "twice", "thrice", "semiweekly", "semimonthly", *ADVERBS, *PLURAL_DAYS, *PLURAL_PERIODS, *BI_WORDS, *HALF_WORDS,
 }  # fmt: skip
 _PHRASES: Final = (
-    "of the month", "of month", "once a", "once an", "once per", "times a", "times an", "times per", "business days", "working days", "all days",
+    "of the month", "of month", "once a", "once an", "once per", "times a", "x a", "x per", "times an", "times per", "business days", "working days", "all days",
     "on the hour", "of the hour", "past the hour", "on the half hour",
 )  # fmt: skip
 
@@ -73,7 +74,7 @@ def recurring(cursor: Cursor, now: Now, *, alone: bool = False) -> Recurring:
     if alone and _repeated_length(cursor, draft):
         return finished(draft, now, None)
     clauses: tuple[Callable[[Cursor, Draft, Now], bool], ...] = (
-        minute_of_hour, between, weekday_span, tally, bounds, _head, adverb, bi, of_the_month, on_the_clock,
+        minute_of_hour, between, weekday_span, day_span, tally, bounds, _head, adverb, bi, of_the_month, on_the_clock,
         except_days, on_days, in_periods, times,
     )  # fmt: skip
     while not cursor.done:
@@ -81,9 +82,23 @@ def recurring(cursor: Cursor, now: Now, *, alone: bool = False) -> Recurring:
             continue
         _refuse_second_rule(cursor, draft)
         if not any(clause(cursor, draft, now) for clause in clauses):
+            _refuse_lone_number(cursor, alone=alone)
             known = "in these words" if cursor.place else "as a repetition; try 'every day at 9'"
             raise NotUnderstood(f"{cursor.rest()!r} is not understood {known}")
     return finished(draft, now, until_of(draft, now))
+
+
+def _refuse_lone_number(cursor: Cursor, *, alone: bool) -> None:
+    """Every 15. Raises Refused."""
+    start = cursor.place
+    led = cursor.among(("every", "each")) is not None
+    token = cursor.take("number")
+    if token is not None and cursor.done and (led or (alone and start == 0)):
+        words = (cursor.swapped(start, f"every {token.text} {unit}") for unit in ("minutes", "hours", "days"))
+        raise Refused(
+            f"every {token.text} does not say how often; write minutes, hours or days behind it", tuple(words)
+        )
+    cursor.place = start
 
 
 def _refuse_second_rule(cursor: Cursor, draft: Draft) -> None:
@@ -121,6 +136,8 @@ def _head(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001 - cla
     if yearly(cursor, draft) or _ordinal_head(cursor, draft) or group(cursor, draft) or steps(cursor, draft):
         cursor.phrase("of the week")
         return True
+    if _counted_weekday(cursor, draft):
+        return True
     if cursor.peek().text in (*PERIODS, "noon", "midday", "midnight"):
         take_unit(draft, "day", 1)
         draft.period = cursor.among(PERIODS)
@@ -157,6 +174,7 @@ def _ordinal_head(cursor: Cursor, draft: Draft) -> bool:
     token = cursor.take("ordinal") if other is None else None
     number = 2 if other else token.number if token else 0
     if not number:
+        cursor.place = start
         return False
     unit = UNITS.get(cursor.peek().text)
     if unit is not None:
@@ -180,6 +198,16 @@ def _ordinal_head(cursor: Cursor, draft: Draft) -> bool:
         raise Refused(f"every {nth} {name} can be every {number} weeks or once a month", (weeks, month))
     take_unit(draft, "week", number)
     cursor.place -= 1
+    draft.weekdays = weekday_list(cursor)
+    return True
+
+
+def _counted_weekday(cursor: Cursor, draft: Draft) -> bool:
+    """Every 2 fridays."""
+    token = cursor.take("number") if cursor.peek(1).text in PLURAL_DAYS else None
+    if token is None:
+        return False
+    take_steps(draft, "week", token.number)
     draft.weekdays = weekday_list(cursor)
     return True
 

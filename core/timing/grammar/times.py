@@ -14,6 +14,7 @@ from core.timing.grammar.vocabulary import (
     UNIT_SECONDS,
     UNITS,
     WEEKDAYS,
+    ordinal,
 )
 
 DAY_SECONDS: Final = 86_400
@@ -32,7 +33,7 @@ class Time(NamedTuple):
 
     second: int
     bare: bool = False
-    """Written as an hour of 1 to 12 and nothing else: 9 may be morning or evening."""
+    """Written as no 24-hour clock must show it, 9 or 9:30 without a 0: alone it may be morning or evening."""
     midnight: bool = False
     """Said as "midnight", which belongs to the day before as much as to the day after."""
     either: bool = False
@@ -115,7 +116,7 @@ def length(cursor: Cursor) -> Length | None:
 def _part(cursor: Cursor, before: str | None) -> tuple[int, str] | None:
     """One amount with its unit; in 1h30 the unit is left out and minutes are meant."""
     start = cursor.place
-    joined = before is None or cursor.among(("and", ",")) is not None
+    joined = before is None or cursor.among(("and", ",", "&", "+")) is not None
     if not joined and cursor.peek().text in ("a", "an"):
         return None  # 7 days a week
     amount = _amount(cursor)
@@ -169,6 +170,8 @@ def _amount(cursor: Cursor) -> int | None:
             if cursor.peek().text in UNITS:
                 raise Refused(f"{many!r} is no number; say how many")
             return None
+    if (broken := _fraction(cursor)) is not None:
+        return broken
     token = cursor.take("number", "decimal")
     if token is not None:
         whole, _, thousandths = token.text.partition(".")
@@ -176,6 +179,22 @@ def _amount(cursor: Cursor) -> int | None:
         cursor.phrase("-")  # a 15-minute step
         return amount + _ONE // 2 if cursor.phrase("and a half") else amount
     return _ONE if cursor.among(("a", "an")) else None
+
+
+def _fraction(cursor: Cursor) -> int | None:
+    """1/2 hour, 1 1/2 hours, 3/4 of an hour, in thousandths; not 1/2, a date."""
+    start = cursor.place
+    whole = cursor.take("number") if cursor.peek(1).kind == "slashes" else None
+    token = cursor.take("slashes")
+    if token is not None:
+        cursor.phrase("of an", "of a", "an", "a")
+        over, _, under = token.text.partition("/")
+        if cursor.peek().text in UNITS and under.isdecimal() and 0 < int(over) < int(under) <= _ONE:
+            if int(over) * _ONE % int(under):
+                raise Refused("that length of time cannot be counted exactly; use whole months and whole seconds")
+            return int(over) * _ONE // int(under) + (whole.number if whole else 0) * _ONE
+    cursor.place = start
+    return None
 
 
 def _before_hour(cursor: Cursor, *amounts: str) -> bool:
@@ -195,6 +214,9 @@ def _named(cursor: Cursor) -> Time | None:
     if cursor.among(("noon", "midday", "noontime")):
         return Time(_HALF_DAY)
     if cursor.phrase("eod", "end of day", "end of the day", "the end of the day"):
+        return Time(END_OF_DAY)
+    if cursor.stands("end of") and cursor.peek(2).text in (*TODAY, *TOMORROW, *WEEKDAYS):
+        cursor.place += 2
         return Time(END_OF_DAY)
     return Time(0, midnight=True) if cursor.among(("midnight",)) else None
 
@@ -230,11 +252,15 @@ def _past_the_hour(cursor: Cursor) -> Time | None:
         if not counted and cursor.peek().text != "past":
             minutes = 0
     way = cursor.among(("past", "after", "to", "before")) if 0 < minutes < 60 else None
+    shift = minutes if way in ("past", "after") else -minutes
+    middle = cursor.among(("noon", "midday", "midnight")) if way else None
+    if middle is not None:
+        second = (_HALF_DAY * (middle != "midnight") + shift * 60) % DAY_SECONDS
+        return Time(second, midnight=middle == "midnight" and shift > 0)
     hour = cursor.take("number") if way else None
     if hour is None or hour.number > 23:
         cursor.place = start
         return None
-    shift = minutes if way in ("past", "after") else -minutes
     return _either(_with_meridiem(cursor, hour.number, 0, 0, shift * 60))
 
 
@@ -247,7 +273,8 @@ def _written(cursor: Cursor, led: bool, announced: bool) -> Time | None:
     token = cursor.take("clock")
     if token is not None:
         hour, minute, second = (*map(int, token.text.split(":")), 0)[:3]
-        return _with_meridiem(cursor, hour, minute, second, 0, exact=True)
+        time = _with_meridiem(cursor, hour, minute, second, 0, exact=True)
+        return time._replace(bare=time.half is None and 0 < hour < 10 and len(token.text) == len("9:30"))
     token = cursor.take("decimal")
     alone = len(cursor.tokens) == 1
     if (
@@ -256,6 +283,9 @@ def _written(cursor: Cursor, led: bool, announced: bool) -> Time | None:
         and len(token.text.partition(".")[2]) == 2
     ):
         hour, minute = map(int, token.text.split("."))
+        if hour > 23 and 1 <= minute <= 12:
+            words = cursor.swapped(start, f"{token.text}.")
+            raise Refused(f"{token.text} is no time of day; a date has a dot behind the month", (words,))
         return _with_meridiem(cursor, hour, minute, 0, 0, exact=True)
     token = cursor.take("number") if token is None else None
     if token is None:
@@ -292,9 +322,14 @@ def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start:
     if led and cursor.among(("h", "hrs", "hours")):
         minute = cursor.take("number") if cursor.peek(-1).text == "h" else None
         return _checked(int(digits), minute.number if minute else 0, 0)
-    if announced and len(digits) == 4:  # without "at" it would rather be a year
+    if (announced or _day_behind(cursor)) and len(digits) == 4:  # without them it would rather be a year
         return _checked(int(digits[:2]), int(digits[2:]), 0)
+    if announced and len(digits) == 3:
+        return _either(_with_meridiem(cursor, int(digits[0]), int(digits[1:]), 0, 0))
     if len(digits) <= 2 and (led or (cursor.peek().text, cursor.peek(1).text) in (("in", "the"), ("at", "night"))):
+        if 24 <= int(digits) <= 31:  # rather a day of the month
+            words = (cursor.swapped(start, ordinal(int(digits))),)
+            raise Refused(f"{digits}:00 is no time of day; the last one is 23:59", words)
         return _with_meridiem(cursor, int(digits), 0, 0, 0)
     cursor.place = start
     return None

@@ -28,9 +28,13 @@ _HABITS: Final = (
     (re.compile(r"^['\"]+|['\"]+$"), ""),
     (re.compile(rf"\b({'|'.join(SHORTENED)})\.(?=[\s\d,]|$)"), r"\1"),
     (re.compile(r"\b([ap])\.?\s?m\.?(?=[\s,]|$)"), r"\1m"),
-    (re.compile(r"(?<=\d)([ap])\.?\s?m\.?(?=[\s,]|$)"), r"\1m"),
-    (re.compile(r"\bo\s?'\s?clock\b"), "oclock"),
+    (re.compile(r"(?<=\d)([ap])(?:\.?\s?m)?\.?(?=[\s,/-]|$)"), r"\1m"),
+    (re.compile(r"(?<=:\d\d)h\b"), ""),
+    (re.compile(r"\bo\s?'?\s?clock\b"), "oclock"),
     (re.compile(r"\beveryday\b"), "every day"),
+    (re.compile(r"\bev\b"), "every"),
+    (re.compile(r"\bweek[\s-](days?)\b"), r"week\1"),
+    (re.compile(r"[:;](?=\s)"), ","),
     (re.compile(r"\bm\s?-\s?f\b"), "mon-fri"),
     (re.compile(r"\bmwf\b"), "mon, wed, fri"),
     (re.compile(r"'s\b|(?<=s)'(?=\s|$)"), ""),
@@ -173,7 +177,10 @@ class Cursor:
 
     def phrase(self, *phrases: str) -> bool:
         """Whether one of these phrases stands here; the first that does is read."""
+        first = self.peek().text
         for phrase in phrases:
+            if not phrase.startswith(first):
+                continue  # most words begin no phrase
             words = phrase.split()
             if all(self.peek(ahead).text == word for ahead, word in enumerate(words)):
                 self.place += len(words)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable
 from typing import Final
 
-from core.timing.grammar.dates import month_day, named_weekday
+from core.timing.grammar.dates import TO, days_in_month, missing, month_day, named_weekday
 from core.timing.grammar.draft import Draft, take_unit, take_weekdays
 from core.timing.grammar.once import Now
 from core.timing.grammar.times import time_of_day
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import DAY_NAMES, MONTHS, WEEKDAYS, ordinal
+from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, MONTHS, UNITS, WEEKDAYS, ordinal
 from core.timing.recurrence import WEEKDAYS as WEEKDAYS_OF_RULES
 
 _WORKING: Final = ",".join(WEEKDAYS_OF_RULES[:5])
 _MOST_FROM_THE_END: Final = 4
 """Places that every month has."""
+_OF_MONTH: Final = ("of the month", "of every month", "of each month", "of month", "of a month", "in the month")
 _WORKDAYS: Final = (0, 1, 2, 3, 4)
 _WEEKEND: Final = (5, 6)
 _DAY_GROUPS: Final = {
@@ -42,6 +44,8 @@ def on_days(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
 def group(cursor: Cursor, draft: Draft) -> bool:
     """Weekday, weekend, working day, and their plurals."""
     group = cursor.among(_DAY_GROUPS)
+    if group == "weekend":
+        cursor.among(("day", "days"))
     if group is None and cursor.phrase(
         "working day", "working days", "business day", "business days", "work day", "work days"
     ):
@@ -54,7 +58,7 @@ def group(cursor: Cursor, draft: Draft) -> bool:
 
 def yearly(cursor: Cursor, draft: Draft) -> bool:
     """29 february, march 3rd: once a year, unless more years were said."""
-    found = month_day(cursor)
+    found = _figures(cursor) or month_day(cursor)
     if found is None:
         return False
     if draft.has_days:
@@ -63,6 +67,25 @@ def yearly(cursor: Cursor, draft: Draft) -> bool:
     if draft.unit != "year":
         take_unit(draft, "year", 1)
     return True
+
+
+def _figures(cursor: Cursor) -> tuple[int, int] | None:
+    """A month and a day in figures, 25.12. or 12/25. Raises Refused where both may be the month."""
+    token = cursor.take("dots") or (cursor.take("slashes") if cursor.peek(1).text not in UNITS else None)
+    if token is None:
+        return None
+    start = cursor.place - 1
+    figures = [int(figure) for figure in token.text.strip(".").replace("-", "/").replace(".", "/").split("/")]
+    orders = [figures[::-1]] if token.kind == "dots" else [figures[::-1], figures]
+    fitting = {(month, number) for month, number in orders if 1 <= month <= 12} if len(figures) == 2 else set()
+    words = tuple(f"{number} {MONTH_NAMES[month - 1]}" for month, number in sorted(fitting))
+    if len(words) != 1:
+        meant = f"can be {' or '.join(words)}" if words else "is no day that comes every year"
+        raise Refused(f"{token.text!r} {meant}", tuple(cursor.swapped(start, named) for named in words))
+    month, number = fitting.pop()
+    if not 1 <= number <= monthrange(2000, month)[1]:
+        raise missing(month, number, None)
+    return month, number
 
 
 def month_places(cursor: Cursor, draft: Draft) -> bool:
@@ -84,9 +107,10 @@ def month_places(cursor: Cursor, draft: Draft) -> bool:
         elif places == [-1] and (cursor.among(("weekday", "workday")) or cursor.phrase("working day", "business day")):
             last = True
         elif cursor.among(("day", "days")) or -1 not in places:
+            _refuse_of_week(cursor, start, places)
             days += places
         else:
-            break
+            raise Refused("say what the last one is: the last day, the last weekday or the last friday")
         _next_in_list(cursor, lambda at: _place(at) is not None)
     if not (days or nth or last):
         cursor.place = start
@@ -96,11 +120,16 @@ def month_places(cursor: Cursor, draft: Draft) -> bool:
         raise _only_as_rule(cursor, draft, f"a {DAY_NAMES[draft.weekdays[0]]} that is the {ordinal(days[0])}", rule)
     if draft.has_days or bool(days) + bool(nth) + last > 1:
         raise Refused("the words name the day in two ways")
-    if not all(-1 <= number <= 31 and number for number in days):
-        raise Refused("no month has that day")
-    draft.month_days, draft.nth, draft.last_weekday = tuple(sorted(set(days))), tuple(sorted(set(nth))), last
+    draft.month_days, draft.nth, draft.last_weekday = month_days(days), tuple(sorted(set(nth))), last
     unit_of_places(cursor, draft)
     return True
+
+
+def month_days(days: list[int]) -> tuple[int, ...]:
+    """Days of a month in order; the last is -1. Raises Refused for one that no month has."""
+    if not all(-1 <= number <= 31 and number for number in days):
+        raise Refused("no month has that day")
+    return tuple(sorted(set(days)))
 
 
 def _refuse_from_the_end(cursor: Cursor, draft: Draft) -> None:
@@ -114,9 +143,18 @@ def _refuse_from_the_end(cursor: Cursor, draft: Draft) -> None:
             raise _only_as_rule(
                 cursor, draft, "a weekday before the last", f"BYDAY=-{place}{WEEKDAYS_OF_RULES[weekday]}"
             )
-        if cursor.among(("day",)):
+        if cursor.among(("day",)) or cursor.done or cursor.stands(*_OF_MONTH):
             raise _only_as_rule(cursor, draft, "a day before the last", f"BYMONTHDAY=-{place}")
     cursor.place = start
+
+
+def _refuse_of_week(cursor: Cursor, start: int, places: list[int]) -> None:
+    """The first day of the week, which is not the same everywhere. Raises Refused."""
+    if cursor.phrase("of the week", "of every week", "of each week"):
+        led = start > 0 and cursor.tokens[start - 1].text in ("every", "each")
+        names = [DAY_NAMES[place - (place > 0)] for place in places if place and place <= len(DAY_NAMES)]
+        words = (name if led else f"every {name}" for name in names)
+        raise Refused("a day of the week goes by its name", tuple(cursor.swapped(start, name) for name in words))
 
 
 def _place_from_the_end(cursor: Cursor) -> int | None:
@@ -134,7 +172,7 @@ def _only_as_rule(cursor: Cursor, draft: Draft, what: str, days: str) -> Refused
     """The refusal of days that only a recurrence rule can say, offering it where no other word would be lost."""
     cursor.among(("weekday", "workday", "day", "working", "business"))
     cursor.among(("day",))
-    cursor.phrase("of the month", "of every month", "of each month", "of month")
+    cursor.phrase(*_OF_MONTH)
     rule = f"RRULE:FREQ=MONTHLY;{days}"
     time = draft.times[0] if len(draft.times) == 1 else time_of_day(cursor, led=True)
     if time is not None and not time.either:
@@ -159,6 +197,12 @@ def _places(cursor: Cursor) -> list[int]:
     places: list[int] = []
     while (place := _place(cursor)) is not None:
         places.append(place)
+        here = cursor.place
+        last = _place(cursor) if cursor.among(TO) else None
+        if last is not None and 0 < place < last:
+            places += range(place + 1, last + 1)
+        else:
+            cursor.place = here
         if not _next_in_list(cursor, lambda at: _place(at) is not None):
             break  # "second last" is one place, and none that a rule of ours has
     return places
@@ -191,7 +235,7 @@ def nth_weekday(number: int) -> int:
 
 def of_the_month(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
     """Of the month, of every month: it belongs to a day that was named before it."""
-    if not cursor.phrase("of the month", "of every month", "of each month", "of month", "of a month", "in the month"):
+    if not cursor.phrase(*_OF_MONTH):
         return False
     if not (draft.month_days or draft.nth or draft.last_weekday):
         raise Refused("say which day of the month")
@@ -211,6 +255,24 @@ def weekday_span(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG00
         cursor.place = start
         return False
     take_weekdays(draft, _span(first, last))
+    return True
+
+
+def day_span(cursor: Cursor, draft: Draft, now: Now) -> bool:  # noqa: ARG001
+    """From the 1st to the 5th of every month; elsewhere such days are a start and an end."""
+    start = cursor.place
+    word = cursor.among(("from", "between"))
+    places = _places(cursor) if word and days_in_month(cursor) is None else []
+    if word == "between" and len(places) == 2:
+        places = list(range(places[0], places[1] + 1))
+    monthly = cursor.stands(*_OF_MONTH) or (draft.unit == "month" and not draft.has_days)
+    if len(places) < 2 or not monthly:
+        cursor.place = start
+        return False
+    if draft.has_days:
+        raise Refused("the words name the day twice")
+    draft.month_days = month_days(places)
+    unit_of_places(cursor, draft)
     return True
 
 
