@@ -168,8 +168,9 @@ def _on_calendar(draft: Draft, now: Now) -> Series:
     times = [time if draft.period is None else in_period(time, draft.period) for time in draft.times]
     if any(time.either for time in times):
         raise Refused("that hour comes twice a day; add am or pm", draft.clear)
-    if draft.has_days and any(time.midnight and time.second == 0 for time in times):
-        raise Refused("midnight stands at both ends of a day; write 0:00 or 23:59", draft.clear)
+    if draft.has_days and any(time.midnight for time in times):
+        clear = "0:00 or 23:59" if any(time.midnight and not time.second for time in times) else "the hour in figures"
+        raise Refused(f"midnight stands at both ends of a day; write {clear}", draft.clear)
     if draft.has_days and draft.period == "night" and any(time.second < 5 * 3600 for time in times):
         raise Refused("the hours after midnight belong to the next day; name that day and leave out 'night'")
     default = now.default if draft.period is None else PERIOD_TIMES[draft.period]

@@ -8,7 +8,7 @@ from typing import Final
 from core.timing.grammar.dates import days_in_month
 from core.timing.grammar.draft import Draft
 from core.timing.grammar.once import Now
-from core.timing.grammar.times import DAY_SECONDS, Time, hand, time_of_day
+from core.timing.grammar.times import DAY_SECONDS, MIDDLES, Time, hand, time_of_day
 from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import PERIODS, PLURAL_PERIODS
 
@@ -59,7 +59,8 @@ def _minute(cursor: Cursor) -> int | None:
         return None
     # "Every hour" after it is read by itself; a number would make a time of day of it.
     hourly = cursor.phrase("the hour", "each hour", "hour") or cursor.stands("every hour")
-    if not hourly and (cursor.peek().kind == "number" if way == "past" else not (way == "to" and cursor.done)):
+    of_an_hour = cursor.peek().kind == "number" or cursor.peek().text in MIDDLES
+    if not hourly and (of_an_hour if way == "past" else not (way == "to" and cursor.done)):
         return None
     return minute if way in ("past", "after") else (60 - minute) % 60
 
@@ -133,7 +134,7 @@ def _look_at(cursor: Cursor, draft: Draft, start: int) -> None:
 
 def _either_way(time: Time, late: bool) -> str:
     """A time that stands at both ends of a day, or comes twice in it, at one of them."""
-    if time.midnight:
+    if time.midnight and not time.second:
         return "23:59" if late else "0:00"
     return hand((time.second + _HALF_DAY * (time.either and late)) % DAY_SECONDS)
 

@@ -23,6 +23,7 @@ PERIOD_TIMES: Final = {"morning": 9 * 3600, "afternoon": 15 * 3600, "evening": 1
 
 END_OF_DAY: Final = 86_340
 """23:59."""
+MIDDLES: Final = ("noon", "midday", "noontime", "midnight")
 _HALF_DAY: Final = 12 * 3600
 _ONE: Final = 1000  # amounts are counted in thousandths
 _MOST_DAYS: Final = 36_600
@@ -211,7 +212,7 @@ def _before_hour(cursor: Cursor, *amounts: str) -> bool:
 def _named(cursor: Cursor) -> Time | None:
     if cursor.phrase("12 noon", "12 midday", "12 midnight"):
         cursor.place -= 1  # the 12 says nothing more
-    if cursor.among(("noon", "midday", "noontime")):
+    if cursor.among(MIDDLES[:-1]):
         return Time(_HALF_DAY)
     if cursor.phrase("eod", "end of day", "end of the day", "the end of the day"):
         return Time(END_OF_DAY)
@@ -253,7 +254,7 @@ def _past_the_hour(cursor: Cursor) -> Time | None:
             minutes = 0
     way = cursor.among(("past", "after", "to", "before")) if 0 < minutes < 60 else None
     shift = minutes if way in ("past", "after") else -minutes
-    middle = cursor.among(("noon", "midday", "midnight")) if way else None
+    middle = cursor.among(MIDDLES) if way else None
     if middle is not None:
         second = (_HALF_DAY * (middle != "midnight") + shift * 60) % DAY_SECONDS
         return Time(second, midnight=middle == "midnight" and shift > 0)
