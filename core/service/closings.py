@@ -7,7 +7,7 @@ the same transaction (``closing_changes``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from schedule_zero.schedule import ActiveHours, Calendar, Policy
 
 MESSAGES: Final = "discord"
 """The handler whose work are messages."""
+
+Heeded = TypeVar("Heeded", Calendar | None, ActiveHours | None)
 
 Scope = Literal["all", "messages", "jobs"]
 
@@ -106,6 +108,13 @@ def known_to(closings: Closings, before: ScheduleRow | None) -> Closings:
     return closings
 
 
+def unnamed(heeded: Heeded, kept: Mapping[str, object]) -> Heeded:
+    """What goes by a name that is gone keeps what it had as its own, so that no other of that name takes its place."""
+    if heeded is None or heeded.name is None or heeded.name in kept:
+        return heeded
+    return msgspec.structs.replace(heeded, name=None)
+
+
 def blackouts_for(handler: str, closings: Closings, now: int) -> tuple[tuple[int, int, str], ...]:
     """The blackouts that concern a schedule of this handler and are not over, in order."""
     kind = "messages" if handler == MESSAGES else "jobs"
@@ -128,6 +137,16 @@ def stored(value: Calendar | ActiveHours | None) -> str | None:
     return None if value is None else _encode(value).decode()
 
 
+def names_lost(before: ScheduleRow, after: ScheduleRow) -> tuple[str, ...]:
+    """Notes on what a schedule has as its own now and had by a name before."""
+    calendars, hours = (calendar_of(before), calendar_of(after)), (active_hours_of(before), active_hours_of(after))
+    notes = []
+    for what, keeps, (old, new) in (("calendar", "its days", calendars), ("hours", "its windows", hours)):
+        if old is not None and old.name is not None and new is not None and new.name is None:
+            notes.append(f"the {what} {old.name} {'are' if what == 'hours' else 'is'} gone; {keeps} are kept here")
+    return tuple(notes)
+
+
 def shown_calendar(row: ScheduleRow) -> Calendar | None:
     """The days off of a schedule as somebody asked for them: those that go by a name, by that alone."""
     calendar = calendar_of(row)
@@ -143,11 +162,9 @@ def shown_hours(row: ScheduleRow) -> ActiveHours | None:
 
 
 def renewed(row: ScheduleRow, closings: Closings, now: int) -> ScheduleRow:
-    """A row with what its guild keeps now; the same row where nothing of it has changed.
-
-    What goes by a name that is gone keeps what it had.
-    """
-    calendar, hours, exceptions = calendar_of(row), active_hours_of(row), exceptions_of(row)
+    """A row with what its guild keeps now; the same row where nothing of it has changed."""
+    calendar, hours = unnamed(calendar_of(row), closings.calendars), unnamed(active_hours_of(row), closings.hours)
+    exceptions = exceptions_of(row)
     if calendar is not None and calendar.name in closings.calendars:
         kept = closings.calendars[calendar.name]
         calendar = msgspec.structs.replace(kept, name=calendar.name, on_clash=calendar.on_clash)

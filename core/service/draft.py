@@ -24,6 +24,7 @@ from core.service.closings import (
     remembering,
     stored,
     stored_exceptions,
+    unnamed,
 )
 from core.service.forecast import require_pace
 from core.service.policy import Mistakes, policy_for
@@ -72,9 +73,9 @@ def draft(
     args = msgspec.json.encode(spec.args).decode()
     if before is None or (spec.handler, spec.method, args) != tuple(getattr(before, name) for name in _WORK):
         check_work(spec, args, fleet, quota, mistakes)
-    closings = known_to(closings, before)
-    calendar = stored(calendar_for(spec.calendar, closings, mistakes))
-    active_hours = stored(hours_for(spec.active_hours, closings, mistakes))
+    known = known_to(closings, before)
+    calendar = stored(unnamed(calendar_for(spec.calendar, known, mistakes), closings.calendars))
+    active_hours = stored(unnamed(hours_for(spec.active_hours, known, mistakes), closings.hours))
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)

@@ -8,7 +8,7 @@ from core.engine.plan import exceptions_of, rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow, UndoRow
 from core.service import access
-from core.service.closings import remembering, stored_exceptions
+from core.service.closings import names_lost, remembering, stored_exceptions
 from core.service.desk import Desk, Effects, with_undo
 from core.service.render import schedule_view
 from core.service.room import Room
@@ -46,7 +46,8 @@ class Undoing:
             access.require_change(actor, current)
             if current.revision != undo.revision:
                 raise Conflict("The schedule has been changed again since then; undo the newer change first.")
-            restored = await self._desk.as_closed(tx, self._restored(undo, current), of_old=True)
+            as_it_was = self._restored(undo, current)
+            restored = await self._desk.as_closed(tx, as_it_was, of_old=True)
             if restored.state != "deleted":
                 access.require_action(actor, current)
                 access.require_action(actor, restored)
@@ -62,7 +63,9 @@ class Undoing:
             kind = EventKind.SCHEDULE_DELETED if restored.state == "deleted" else EventKind.SCHEDULE_UPDATED
             again = await self._desk.record(tx, actor, kind, "schedule.undo", current, restored, {"undone": True})
             effects.schedules.append(restored)
-            return with_undo(schedule_view(restored), again)
+            view = schedule_view(restored)
+            view.notes += names_lost(as_it_was, restored)
+            return with_undo(view, again)
 
         return await self._desk.change(actor, request, Schedule, work)
 

@@ -343,16 +343,37 @@ async def test_what_was_put_off_comes_when_hours_are_widened(build: Build) -> No
     assert run.occurrence.startswith("t:2026-03-03T12:30")
 
 
-async def test_a_calendar_that_is_gone_is_heeded_by_what_was_brought_back_and_lets_it_be_edited(house: House) -> None:
-    admin = as_(house, ADMIN)
+async def test_what_is_brought_back_keeps_the_days_and_hours_that_are_gone_as_its_own(house: House) -> None:
+    """No calendar is heeded that nobody can see, and none made later under the name takes its place unasked."""
+    admin, mod = as_(house, ADMIN), as_(house, MOD)
     await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
-    made = await post(house, MOD, trigger=DAILY, calendar="ours")
-    gone = await as_(house, MOD).delete_schedule(made.id)
+    await admin.put_hours("1", "work", HoursWindows(windows=("08:00-17:00",)))
+    made = await post(house, MOD, trigger=DAILY, calendar="ours", active_hours="work")
+    gone = await mod.delete_schedule(made.id)
     await admin.delete_calendar("1", "ours")
+    await admin.delete_hours("1", "work")
     assert gone.undo is not None
-    await as_(house, MOD).undo(gone.undo.token)
-    renamed = await as_(house, MOD).patch_schedule(made.id, {"name": "standup"})
+    back = await mod.undo(gone.undo.token)
+    assert back.calendar == Calendar(dates=("2026-03-05",))
+    assert back.active_hours == ActiveHours(windows=("08:00-17:00",))
+    assert "the calendar ours is gone; its days are kept here" in back.notes
+    assert "the hours work are gone; its windows are kept here" in back.notes
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-04",)))
+    renamed = await mod.patch_schedule(made.id, {"name": "standup"})
     assert days(renamed.next_fire_times)[:2] == ["03-04", "03-06"]
+    assert (await admin.get_calendar("1", "ours")).used_by == 0
+
+
+async def test_what_was_over_when_its_calendar_went_keeps_the_days_as_its_own(house: House) -> None:
+    admin, mod = as_(house, ADMIN), as_(house, MOD)
+    await admin.put_calendar("1", "ours", CalendarDays(dates=("2026-03-05",)))
+    made = await post(house, MOD, trigger=DAILY, calendar="ours", count=1)
+    house.run()
+    house.clock.move(24 * 60 * 60)
+    await house.heard("schedule.completed", schedule_id=made.id)
+    await admin.delete_calendar("1", "ours")
+    again = await mod.patch_schedule(made.id, {"count": 5})
+    assert again.calendar == Calendar(dates=("2026-03-05",))
 
 
 async def test_changes_at_one_moment_leave_every_schedule_due_by_the_last_one(house: House) -> None:
