@@ -80,6 +80,8 @@ def draft(
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)
     row = _row(spec, read, text, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
+    if isinstance(read.trigger, DateTrigger):
+        _require_no_series(row, before)
     row.calendar, row.active_hours = calendar, active_hours
     row.exceptions = _exceptions(row, before, closings, now)
     rule = _compile(row, policy, read.trigger)
@@ -124,6 +126,22 @@ def _row(
         next_due=None, last_due=before.last_due if before else None, fired=fired, failures=0,
         created=before.created if before else now, updated=now,
     )  # fmt: skip
+
+
+def _require_no_series(row: ScheduleRow, before: ScheduleRow | None) -> None:
+    """A single moment has no beginning, no end and no number. What is left of a series that it takes the place of goes.
+
+    Raises:
+        Invalid: one was asked for.
+    """
+    mistakes = Mistakes()
+    for field in ("start", "until", "count"):
+        value = getattr(row, field)
+        if before is not None and value == getattr(before, field):
+            setattr(row, field, None)
+        elif value is not None and (field, value) != ("count", 1):
+            mistakes.add(field, "is about a series, and this is a single moment; leave it out, or say how it repeats")
+    mistakes.raise_any()
 
 
 def _exceptions(row: ScheduleRow, before: ScheduleRow | None, closings: Closings, now: int) -> str | None:
@@ -201,7 +219,7 @@ def _first_due(row: ScheduleRow, rule: Rule, trigger: object, now: int) -> int:
     since = now - PAST_GRACE if isinstance(trigger, DateTrigger) else now
     due = rule.next_after(max(since, row.last_due or 0))
     if due is None:
-        raise refuse_reading(trigger, rule, now)
+        raise refuse_reading(trigger, rule, now, start=row.start, until=row.until)
     return due
 
 

@@ -107,12 +107,24 @@ def offer(reading: Reading, now: int, timezone: str) -> ReadingOffer:
     )
 
 
-def refuse_reading(trigger: object, rule: Rule, now: int) -> Invalid:
+def end_too_early(start: int | None, until: int | None, now: int) -> str | None:
+    """What is wrong with the end of a series of which nothing is due, to go on from "it"; None where it has none."""
+    if until is None:
+        return None
+    if until < now:
+        return "lies in the past"
+    return "lies before the start" if start is not None and until < start else "comes before the first time"
+
+
+def refuse_reading(trigger: object, rule: Rule, now: int, *, start: int | None, until: int | None) -> Invalid:
     """The refusal of a rule that is never due again."""
     never = why_never(rule, now)
     if never is not None:
         message = f"It would never be due: {never.clause}"
         return Invalid(message, (FieldError(never.field or "trigger", message),))
+    early = end_too_early(start, until, now)
+    if early is not None:
+        return Invalid.at("until", f"{early}, so nothing would be due; choose a later end, or leave it out")
     if isinstance(trigger, DateTrigger):
         past = rule.last_until(now)
         when = "never comes" if past is None else f"lies in the past ({spell(past, rule.zone)})"
@@ -211,6 +223,8 @@ class Times:
         if understood.count is not None:
             n = min(n, understood.count)
         coming, notes = await self._foreseen(actor, request.guild_id, rule, now, n, policy, new=True)
+        if not coming and (early := end_too_early(start, until, now)) is not None:
+            notes = (*notes, f"nothing is due: its end {early}")
         return PreviewView(
             fires=coming, trigger=understood.trigger, timezone=rule.zone.key,
             words=said(understood, timezone, settings), notes=notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -112,16 +113,42 @@ async def test_start_until_and_count_bound_a_series(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "said"),
     [
-        {"start": "2026-05-01T00:00:00Z", "until": "2026-04-01T00:00:00Z"},
-        {"until": "2026-01-01T00:00:00Z"},
-        {"until": "2026-03-03T12:30:00Z"},
+        ({"start": "2026-05-01T00:00:00Z", "until": "2026-04-01T00:00:00Z"}, "lies before the start"),
+        ({"until": "2026-01-01T00:00:00Z"}, "lies in the past"),
+        ({"until": "2026-03-03T12:30:00Z"}, "comes before the first time"),
     ],
 )
-async def test_bounds_that_leave_nothing_are_refused(house: House, fields: dict[str, str]) -> None:
+async def test_an_end_that_leaves_nothing_is_refused_by_its_field(
+    house: House, fields: dict[str, str], said: str
+) -> None:
     error = await refusal(house.schedule(HOURLY, **fields))
-    assert "never due again" in error.sentence
+    assert error.errors[0].field == "until"
+    assert error.sentence.startswith(f"until: {said}")
+    preview = await house.client.preview(HOURLY, timezone="UTC", **fields)
+    assert preview.fires == ()
+    assert preview.notes == (f"nothing is due: its end {said}",)
+
+
+async def test_a_single_moment_has_no_beginning_end_or_number(house: House) -> None:
+    once = DateTrigger(at="2026-03-05T09:00:00Z")
+    bounds: dict[str, Any] = {"start": "2026-03-04T00:00:00Z", "until": "2026-04-01T00:00:00Z", "count": 5}
+    for field, value in bounds.items():
+        error = await refusal(house.schedule(once, **{field: value}))
+        assert [each.field for each in error.errors] == [field]
+        assert "is about a series" in error.sentence
+    await house.schedule(once, count=1)
+
+
+async def test_a_series_that_becomes_a_single_moment_leaves_its_bounds_behind(house: House) -> None:
+    series = await house.schedule(HOURLY, start="2026-04-01T00:30:00Z", until="2026-04-01T03:00:00Z", count=7)
+    moment = {"type": "date", "at": "2026-04-09T09:00:00Z"}
+    changed = await house.client.patch_schedule(series.id, {"trigger": moment})
+    assert (changed.start, changed.until, changed.count) == (None, None, None)
+    assert len(changed.next_fire_times) == 1
+    error = await refusal(house.client.patch_schedule(series.id, {"count": 3}))
+    assert "is about a series" in error.sentence
 
 
 async def test_a_count_is_obeyed(build: Build) -> None:
