@@ -7,7 +7,7 @@ HTTP; ``schedule_zero.Client`` picks by address. Cogs, commands and strangers' p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 from schedule_zero import closings, views
@@ -116,6 +116,15 @@ class CoreClient(ABC):
 
     async def retry_run(self, id: str, *, key: str | None = None) -> Run:
         return await self._ask(ask.RetryRun(id=id, idempotency_key=key), Run)
+
+    async def list_dead(self, **filters: Any) -> views.DeadPage:
+        return await self._ask(ask.ListDead(**filters), views.DeadPage)
+
+    async def replay_dead(self, ids: Sequence[str] = (), *, key: str | None = None, **filters: Any) -> views.DeadChange:
+        return await self._ask(ask.ReplayDead(ids=tuple(ids), idempotency_key=key, **filters), views.DeadChange)
+
+    async def drop_dead(self, ids: Sequence[str] = (), *, key: str | None = None, **filters: Any) -> views.DeadChange:
+        return await self._ask(ask.DropDead(ids=tuple(ids), idempotency_key=key, **filters), views.DeadChange)
 
     async def list_events(self, **filters: Any) -> views.EventPage:
         return await self._ask(ask.ListEvents(**filters), views.EventPage)

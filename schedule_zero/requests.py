@@ -11,16 +11,14 @@ import msgspec
 
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
 from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
+from schedule_zero.dead_letters import DropDead as DropDead  # noqa: PLC0414 - one of them all, for whoever asks
+from schedule_zero.dead_letters import ListDead as ListDead  # noqa: PLC0414 - one of them all, for whoever asks
+from schedule_zero.dead_letters import ReplayDead as ReplayDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.key import KeyName, KeyRole, PublicKey
+from schedule_zero.requesting import BaseRequest as _Request
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
-
-
-class _Request(msgspec.Struct, tag_field="request", forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What all requests share. ``idempotency_key``: the same key gets the same answer for 24 hours."""
-
-    idempotency_key: str | None = None
 
 
 class CreateSchedule(_Request, tag="schedule.create", frozen=True):
@@ -50,7 +48,7 @@ class ListSchedules(_Request, tag="schedule.list", frozen=True):
     handler: Word | None = None
     owner_id: Id | None = None
     q: Line | None = None
-    metadata: dict[Word, Text] = {}
+    metadata: dict[Word, Text] = {}  # noqa: RUF012 - a struct, which copies it
     limit: int = 50
     cursor: Word | None = None
 
@@ -88,7 +86,7 @@ class RunSchedule(_Request, tag="schedule.run", frozen=True):
     """Answers Run. ``args`` replace single arguments for this run only."""
 
     id: Id
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = {}  # noqa: RUF012 - a struct, which copies it
 
 
 class SkipOccurrence(_Request, tag="schedule.skip", frozen=True):
@@ -122,7 +120,7 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
     timezone: Word = "UTC"
     n: int = 10
     after: Word | None = None
-    policy: dict[str, Any] = {}
+    policy: dict[str, Any] = {}  # noqa: RUF012 - a struct, which copies it
     start: Word | None = None
     until: Word | None = None
     calendar: Word | Calendar | None = None
@@ -205,7 +203,8 @@ class CancelRun(_Request, tag="run.cancel", frozen=True):
 
 
 class RetryRun(_Request, tag="run.retry", frozen=True):
-    """Answers Run: a new one, with the arguments the old one had. A run is run again once; then its successor is."""
+    """Answers Run: a new one, with the schedule's arguments as they are now; one that was started with arguments of its own
+    keeps those. A run is run again once; then its successor is."""
 
     id: Id
 
@@ -436,6 +435,9 @@ Request = (
     | GetRun
     | CancelRun
     | RetryRun
+    | ListDead
+    | ReplayDead
+    | DropDead
     | ListEvents
     | GetGuildSettings
     | PutGuildSettings

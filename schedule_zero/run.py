@@ -5,6 +5,7 @@ The table is normative (``docs/guarantees.md`` draws it); ``core.ledger`` refuse
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, Final
 
@@ -30,9 +31,12 @@ class RunState(StrEnum):
         return f"{verb} {self.replace('_', ' ')}"
 
 
+_HEAD: Final = re.compile(r"[^\W\d][\w.\-]{0,99}")
 OPEN: Final = frozenset({RunState.DISPATCHED, RunState.RUNNING})
 ACTIVE: Final = OPEN | {RunState.WAITING}
 TERMINAL: Final = frozenset(RunState) - ACTIVE
+DEAD: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT})
+"""What ends so is a dead letter, until it is run again or dropped."""
 
 _ENDED: Final = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
@@ -146,3 +150,10 @@ def trouble_of(reason: str | None, error: str | None) -> str | None:
     if error is None or reason is None:
         return error or reason
     return error if reason == "error" or error.startswith(reason) else f"{reason}: {error}"
+
+
+def head_of(error: str | None) -> str | None:
+    """The word an error begins with: ``ValueError`` of ``ValueError: no such day``, the reason of a rejection; None where it
+    begins with no word and a colon, and is no word alone."""
+    head = (error or "").partition(":")[0].rstrip()
+    return head if _HEAD.fullmatch(head) else None

@@ -47,7 +47,8 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False, gc=F
 class MethodOffer(Message):
     """One method of a handler, as it declares it. ``schema``: JSON Schema of its arguments, as JSON text.
 
-    ``timeout``: seconds one attempt may take; None leaves it to the schedule.
+    ``timeout``: seconds one attempt may take, where the schedule says nothing. ``lease``: for how many seconds nobody
+    may hear of the process while it does this; None: as WELCOME says.
     """
 
     name: Name
@@ -55,6 +56,7 @@ class MethodOffer(Message):
     timeout: Seconds | None
     at_most_once: bool
     schema: Annotated[str, Meta(max_length=LARGEST_SCHEMA)]
+    lease: Seconds | None = None
 
 
 class Hello(Message, tag="HELLO"):

@@ -350,7 +350,7 @@ def _version() -> str:
 def _offer(method: Method) -> wire.MethodOffer:
     info = method.info
     schema = msgspec.json.encode(info.schema).decode()
-    return wire.MethodOffer(info.name, plain(info.doc)[:4000], info.timeout, info.at_most_once, schema)
+    return wire.MethodOffer(info.name, plain(info.doc)[:4000], info.timeout, info.at_most_once, schema, info.lease)
 
 
 def _portions(pairs: list[Pair]) -> Iterable[list[Pair]]:

@@ -30,6 +30,7 @@ from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Janitor, Retention
 from core.engine.leases import LeaseKeeper
 from core.engine.outcome import Outcome, vanish
+from core.engine.overstayed import Overstayed
 from core.engine.plan import PlanBook
 from core.engine.ports import Answer, Clock, EventSink, HandlerLink, Instance, Pace
 from core.engine.publisher import Publisher
@@ -45,12 +46,12 @@ from core.governor.fairness import SLOTS, FairQueue
 from core.governor.governor import Governor
 from core.governor.settings import GovernorSettings
 from core.ledger.port import Ledger, Transaction
-from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
+from core.ledger.rows import DeadRow, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.handler import Handler, MethodInfo
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import HOUR
-from schedule_zero.run import RunState, SkipReason
+from schedule_zero.run import DEAD, RunState, SkipReason
 
 log = structlog.get_logger("schedule_zero.engine")
 
@@ -75,6 +76,7 @@ class Engine:
         self.book = PlanBook()
         self.fleet = Fleet()
         self.flights = Flights()
+        self.overstayed = Overstayed()
         self._most_running = self._slots = governor.global_.running or SLOTS
         self.queue = FairQueue(self._slots, weight_of=lambda id: governor.quota_of(id).weight)
         self.governor = Governor(governor)
@@ -114,7 +116,12 @@ class Engine:
         )  # fmt: skip
         self.tally = Tally()
         self.health = Health(
-            clock=clock, fleet=self.fleet, tally=self.tally, check_interval_s=check_interval_s, telling=self.reception
+            clock=clock,
+            fleet=self.fleet,
+            flights=self.flights,
+            tally=self.tally,
+            check_interval_s=check_interval_s,
+            telling=self.reception,
         )
         self._local: dict[str, InProcessLink] = {}
 
@@ -168,6 +175,7 @@ class Engine:
 
     def leave(self, instance: Instance, reason: str) -> None:
         """An instance elsewhere went. Its attempts are its own until their leases run out."""
+        self._seats_free(instance.name, self.overstayed.gone(instance.name))
         self.reception.leave(instance, reason)
         self.fleet_changed()
 
@@ -218,6 +226,11 @@ class Engine:
             return True  # as far as is known here: it may be under way at another core, or be taken over in a moment
         fits = flight is not None and flight.order.attempt == attempt and flight.instance == instance
         return fits and flight is not None and flight.stopping is None
+
+    def excused(self, instance: str) -> bool:
+        """Whether it is no wonder that nothing is heard of an instance: what it does keeps it from beating, as it said."""
+        until = self.flights.excused(instance)
+        return until is not None and until > self.clock.monotonic()
 
     def subscribe(self, name: str, sink: EventSink) -> Awaitable[None]:
         """Deliver the journal to a durable subscriber until cancelled."""
@@ -329,6 +342,7 @@ class Engine:
             if moves:
                 await tx.runs.move(moves)
                 await tx.journal.append(events)
+                await tx.dead.add([_dead_row(rows[move.run_id], now) for move in moves if move.after in DEAD])
                 unused = [row for row in rows.values() if row.attempt == 0 and row.state is RunState.WAITING]
                 await self.entitler.give_back(tx, [(row.guild_id, row.charged) for row in unused])
             return moves
@@ -353,7 +367,10 @@ class Engine:
             self.tally.note(flight, verdict.outcome, verdict.took_s, now)
             for scope in self.governor.release(order.guild_id, method, flight.instance, seat_s, now):
                 self.queue.released(scope)
-            self.fleet.given_back(flight.instance, order.handler)
+            if flight.overstays and self.fleet.link(flight.instance) is not None:
+                self.overstayed.add(flight)
+            else:
+                self.fleet.given_back(flight.instance, order.handler)
             self.queue.finished_run(order.run_id, order.guild_id, method, seat_s)
             answered.setdefault(flight.instance, []).append((order.run_id, order.attempt))
             if verdict.outcome.state is RunState.WAITING:
@@ -369,7 +386,15 @@ class Engine:
 
     def late(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
         """Late answers are committed, so who sent them may forget them."""
+        self._seats_free(instance, self.overstayed.ended(instance, attempts))
         self._acknowledge(instance, attempts)
+
+    def _seats_free(self, instance: str, handlers: Sequence[str]) -> None:
+        """What an instance would not stop is over there."""
+        for handler in handlers:
+            self.fleet.given_back(instance, handler)
+        if handlers:
+            self.fleet_changed()
 
     def _acknowledge(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
         link = self.fleet.link(instance)
@@ -398,7 +423,7 @@ class Engine:
     def _recovery(self) -> Recovery:
         return Recovery(
             clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
-            died=self._died, end=self._bury, partly=self.territory.shared,
+            fleet=self.fleet, died=self._died, end=self._bury, partly=self.territory.shared,
         )  # fmt: skip
 
     def _bury(self, flight: Flight, outcome: Outcome) -> None:
@@ -414,6 +439,17 @@ class Engine:
 
 def _method(flight: Flight) -> str:
     return f"{flight.order.handler}.{flight.order.method}"
+
+
+def _dead_row(row: RunRow, now: int) -> DeadRow:
+    return DeadRow(
+        run_id=row.id,
+        guild_id=row.guild_id,
+        schedule_id=row.schedule_id,
+        handler=row.handler,
+        method=row.method,
+        at=now,
+    )
 
 
 def _expiry(row: RunRow, now: int) -> Move:

@@ -21,10 +21,10 @@ from core.engine.ports import Answer, Clock
 from core.engine.stopping import stopped, wanted_stopped
 from core.engine.territory import Territory
 from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transaction
-from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow
+from core.ledger.rows import AttemptRow, DeadRow, EventRow, Move, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
-from schedule_zero.run import OPEN, TERMINAL, RunState
+from schedule_zero.run import DEAD, OPEN, TERMINAL, RunState
 
 log = structlog.get_logger("schedule_zero.settle")
 
@@ -282,6 +282,7 @@ async def _write_ends(
         )  # fmt: skip
     await tx.runs.move(moves)
     await tx.runs.finish([_attempt_row(verdict, now) for verdict in valid])
+    await tx.dead.add([_dead_row(verdict.flight, now) for verdict in valid if verdict.outcome.state in DEAD])
     events += [_event(v.flight, _KINDS[v.outcome.state], now, _end_data(v)) for v in valid]
 
 
@@ -341,6 +342,14 @@ def _attempt_row(verdict: Verdict, now: int) -> AttemptRow:
         run_id=order.run_id, attempt=order.attempt, handler=order.handler, instance=order.instance,
         sent=verdict.flight.sent, started=verdict.flight.sent, ended=now, outcome=outcome.outcome,
         cause=outcome.cause, error=outcome.error,
+    )  # fmt: skip
+
+
+def _dead_row(flight: Flight, now: int) -> DeadRow:
+    order = flight.order
+    return DeadRow(
+        run_id=order.run_id, guild_id=order.guild_id, schedule_id=order.schedule_id, handler=order.handler,
+        method=order.method, at=now,
     )  # fmt: skip
 
 

@@ -76,6 +76,10 @@ class Host(AnswerSink, Protocol):
         """Whether this attempt is still that instance's to run."""
         ...
 
+    def excused(self, instance: str) -> bool:
+        """Whether it is no wonder that nothing is heard of an instance: what it does keeps it from beating, as it said."""
+        ...
+
     def declared(self, handler: str) -> dict[str, MethodInfo]:
         """What a handler can do, as far as is known."""
         ...
@@ -138,7 +142,7 @@ class Gateway:
             for peer in self._peers.values():
                 peer.heard += gap
         for peer in list(self._peers.values()):
-            if now - peer.heard > SILENT_AFTER_S:
+            if now - peer.heard > SILENT_AFTER_S and not self._host.excused(peer.instance.name):
                 self._gone(peer, "nothing was heard of it")
             elif peer.turned is not None and not peer.instance.in_flight:
                 self._refuse(peer.route, peer.turned, again=False)
@@ -437,5 +441,10 @@ def _instance_name(hello: wire.Hello, user: str | None, row: KeyRow | None) -> s
 
 def _method(offer: wire.MethodOffer, schema: dict[str, Any]) -> MethodInfo:
     return MethodInfo(
-        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once, schema=schema
+        name=offer.name,
+        doc=offer.doc,
+        timeout=offer.timeout,
+        at_most_once=offer.at_most_once,
+        schema=schema,
+        lease=offer.lease,
     )

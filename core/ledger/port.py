@@ -20,6 +20,7 @@ from core.ledger.rows import (
     AnswerRow,
     AttemptRow,
     AuditRow,
+    DeadRow,
     DueRow,
     EventRow,
     HeededRow,
@@ -57,6 +58,12 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     owner_id: str | None = None
     state: str | None = None
     since: int | None = None
+
+
+class DeadFilter(RunFilter, kw_only=True, frozen=True):
+    """Which dead letters a listing wants; newest run first, keyed by its id."""
+
+    handler: str | None = None
 
 
 class ActiveRun(msgspec.Struct, frozen=True, gc=False):
@@ -249,6 +256,20 @@ class RunWrites(RunReads, Protocol):
         ...
 
 
+class DeadReads(Protocol):
+    """Reading dead letters."""
+
+    async def get_many(self, run_ids: Sequence[str]) -> dict[str, DeadRow]: ...
+    async def page(self, filter: DeadFilter, before: str | None, limit: int) -> list[DeadRow]: ...  # noqa: A002
+
+
+class DeadWrites(DeadReads, Protocol):
+    """Adding and removing dead letters. They go with their runs, too (``RunWrites.purge``)."""
+
+    async def add(self, rows: Sequence[DeadRow]) -> None: ...
+    async def remove(self, run_ids: Sequence[str]) -> None: ...
+
+
 class JournalReads(Protocol):
     """Reading events."""
 
@@ -338,6 +359,8 @@ class Reader(Protocol):
     @property
     def runs(self) -> RunReads: ...
     @property
+    def dead(self) -> DeadReads: ...
+    @property
     def journal(self) -> JournalReads: ...
     @property
     def usage(self) -> UsageReads: ...
@@ -354,6 +377,8 @@ class Transaction(Protocol):
     def schedules(self) -> ScheduleWrites: ...
     @property
     def runs(self) -> RunWrites: ...
+    @property
+    def dead(self) -> DeadWrites: ...
     @property
     def journal(self) -> JournalWrites: ...
     @property

@@ -68,6 +68,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     a run made with arguments of its own has them from the start. ``missed``: JSON of one outage's swallowed times.
     ``line``: how many runs of the schedule may be under way at once for this one to start; 0: any number.
     ``charged``: the instant whose calendar periods the run was charged to; None when nothing was charged.
+    ``own_args``: 1 where the run was made with arguments of its own; None where they are the schedule's.
     """
 
     id: str
@@ -92,6 +93,19 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     lost: int
     line: int = 1
     charged: int | None = None
+    own_args: int | None = None
+
+
+class DeadRow(msgspec.Struct, kw_only=True, gc=False):
+    """A dead letter: a run that failed or timed out for good, until it is run again, dropped, or too old. ``at``: since
+    when."""
+
+    run_id: str
+    guild_id: str | None
+    schedule_id: str
+    handler: str
+    method: str
+    at: int
 
 
 class HeededRow(msgspec.Struct, gc=False):

@@ -29,7 +29,7 @@ from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
 from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
-from core.ledger.tables import attempts, leases, runs, schedules, standings
+from core.ledger.tables import attempts, dead, leases, runs, schedules, standings
 from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
 
 _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.items() for after in afters)
@@ -245,7 +245,7 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
 # What a run or an attempt gets only later is not sent along while it has none of it: every value that is bound costs
 # as much as a fifth of an index entry.
 _RUN_LATER: Final = {"state": RunState.WAITING, "attempt": 0, "lost": 0} | dict.fromkeys(
-    ("result", "reason", "error", "missed", "ended")
+    ("result", "reason", "error", "missed", "ended", "own_args")
 )
 _ATTEMPT_LATER: Final[dict[str, Any]] = dict.fromkeys(("started", "ended", "outcome", "cause", "error"))
 _ADD: Final = Insert(runs, fields_of(RunRow))
@@ -358,6 +358,7 @@ _PURGEABLE: Final[Query[str]] = Query(
     "limit",
 )
 _PURGE_ATTEMPTS: Final = Change(delete(attempts).where(among(attempts.c.run_id, "ids")), "ids")
+_PURGE_DEAD: Final = Change(delete(dead).where(among(dead.c.run_id, "ids")), "ids")
 _PURGE: Final = Change(delete(runs).where(_GIVEN_IDS), "ids")
 
 
@@ -417,6 +418,7 @@ class RunChanges(Runs):
         ids = await self._session.fetch(_PURGEABLE, before, limit)
         if ids:
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
+            self._session.later(Step(_PURGE_DEAD, (ids,)))
             self._session.later(Step(_PURGE, (ids,)))
         return len(ids)
 

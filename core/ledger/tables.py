@@ -139,6 +139,7 @@ runs: Final = Table(
     Column("lost", Integer, nullable=False, server_default=text("0")),
     Column("line", Integer, nullable=False),
     _number("charged", null=True),
+    Column("own_args", Integer, nullable=True),
 )
 Index("runs_occurrence", runs.c.schedule_id, runs.c.occurrence, unique=True)
 Index("runs_schedule", runs.c.schedule_id, runs.c.id)
@@ -160,6 +161,21 @@ attempts: Final = Table(
     _text("error", null=True),
     sqlite_with_rowid=False,
 )
+
+# Runs that failed for good and were neither run again nor dropped. Only what goes wrong writes here.
+dead: Final = Table(
+    "dead",
+    metadata,
+    Column("run_id", TEXT, primary_key=True),
+    _text("guild_id", null=True),
+    _text("schedule_id"),
+    _text("handler"),
+    _text("method"),
+    _number("at"),
+    sqlite_with_rowid=False,
+)
+Index("dead_guild", dead.c.guild_id, dead.c.run_id)
+Index("dead_schedule", dead.c.schedule_id, dead.c.run_id)
 
 leases: Final = Table(
     "leases",

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from core.engine.fleet import Fleet
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
@@ -38,6 +39,7 @@ class Proposal(msgspec.Struct):
     row: ScheduleRow
     trigger: Trigger
     rule: Rule | None
+    fleet: Fleet
     view: Schedule | None = None
     undo: UndoToken | None = None
 
@@ -49,7 +51,7 @@ class Proposal(msgspec.Struct):
     def shown(self) -> Schedule:
         """What it is answered with."""
         if self.view is None:
-            self.view = schedule_view(self.row, trigger=self.trigger, rule=self.rule)
+            self.view = schedule_view(self.row, self.fleet, trigger=self.trigger, rule=self.rule)
         return self.view
 
 
@@ -104,7 +106,7 @@ class Batches:
             made = await self._draft(actor, shaped(item, ScheduleSpec))
         except ScheduleZeroError as error:
             return error
-        return Proposal(made.row, made.trigger, made.rule)
+        return Proposal(made.row, made.trigger, made.rule, self._desk.engine.fleet)
 
     async def _save(
         self, tx: Transaction, effects: Effects, actor: Actor, judged: Sequence[Judged], *, look_up: bool

@@ -12,7 +12,6 @@ from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
 from core.service.desk import Desk, Effects, with_undo
-from core.service.render import schedule_view
 from core.timing.rule import Rule
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, RevisionMismatch
@@ -63,7 +62,7 @@ class Changing:
             raise name_taken(after) from None
         undo = await self._desk.record(tx, actor, kind, action, before, after, data)
         effects.schedules.append(after)
-        return with_undo(schedule_view(after), undo)
+        return with_undo(self._desk.view(after), undo)
 
     def changed(self, row: ScheduleRow, **fields: Any) -> ScheduleRow:
         """A row with some fields different, at the next revision."""

@@ -11,11 +11,11 @@ from core.fields import check
 from core.timing.compile import month_end_of
 from core.timing.series import series_of
 from schedule_zero.errors import FieldError, Invalid
-from schedule_zero.instant import DAY, MINUTE, parse_duration
+from schedule_zero.handler import LONGEST_TIMEOUT_S
+from schedule_zero.instant import DAY, parse_duration
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import DateTrigger, Trigger
 
-LONGEST_TIMEOUT: Final = 24 * 60 * MINUTE
 LONGEST_JITTER: Final = DAY
 _LIMITS: Final = {"catchup_limit": (1, 1000), "overlap_limit": (1, 1000), "failure_threshold": (1, 1_000_000)}
 _DURATIONS: Final = ("catchup_window", "jitter", "timeout", "retry.initial", "retry.maximum")
@@ -100,7 +100,7 @@ def _check(policy: Policy, whole: dict[str, Any]) -> None:
         mistakes.add("policy.retry.jitter", "must lie between 0 and 1")
     mistakes.raise_any()
     terms = terms_of(policy)
-    if not 0 < terms.timeout_s * 1e6 <= LONGEST_TIMEOUT:
+    if terms.timeout_s is not None and not 0 < terms.timeout_s <= LONGEST_TIMEOUT_S:
         mistakes.add("policy.timeout", "must be more than nothing and at most PT24H")
     if terms.jitter > LONGEST_JITTER:
         mistakes.add("policy.jitter", "must be at most P1D")

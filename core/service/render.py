@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.engine.plan import rule_of
+from core.engine.fleet import Fleet
+from core.engine.plan import rule_of, timeout_of
 from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
 from core.timing.clock import clock_of
 from core.timing.preview import preview
 from core.timing.rule import Rule
 from core.timing.zones import zone
-from schedule_zero.instant import spell, spell_duration
+from schedule_zero.instant import SECOND, spell, spell_duration
 from schedule_zero.result import readable
 from schedule_zero.run import Attempt, Missed, Run, RunState, Why
 from schedule_zero.schedule import Policy, RunSummary, Schedule
@@ -32,11 +33,19 @@ _missed: Final = msgspec.json.Decoder(Missed).decode
 
 
 def schedule_view(
-    row: ScheduleRow, *, trigger: Trigger | None = None, rule: Rule | None = None, newest: RunRow | None = None
+    row: ScheduleRow,
+    fleet: Fleet,
+    *,
+    trigger: Trigger | None = None,
+    rule: Rule | None = None,
+    newest: RunRow | None = None,
 ) -> Schedule:
     """A schedule as answered, with the next fires where it is active. One whose rule cannot be followed any more (a zone
-    that vanished) is still shown, and says so. Its trigger and its rule are made from the row where nobody has them."""
+    that vanished) is still shown, and says so. Its trigger and its rule are made from the row where nobody has them.
+    ``fleet``: what the methods say of themselves holds where the policy says nothing."""
     policy = _policy(row.policy)
+    if policy.timeout is None:
+        policy = _timed(row.policy, timeout_of(None, fleet.method(row.handler, row.method, row.guild_id)))
     place = _place(row.timezone) if rule is None else rule.zone
     times: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -60,6 +69,11 @@ def schedule_view(
         last_run=None if newest is None else _summary(newest, place), metadata=_strings(row.metadata),
         paused_until=_spelled(row.paused_until, place), note=row.note,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _timed(policy: str, timeout_s: float) -> Policy:
+    return msgspec.structs.replace(_policy(policy), timeout=spell_duration(int(timeout_s * SECOND)))
 
 
 def run_view(

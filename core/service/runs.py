@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from core.engine.admit import collide, line_of
+from core.engine.admit import Collision, collide, line_of
 from core.engine.plan import PRIORITIES
 from core.engine.stopping import want_stopped, wanted_stopped
 from core.ledger.port import RunFilter, Transaction
@@ -64,12 +65,12 @@ class Runs:
             wanted = access.visible_runs(actor, wanted)
         rows = await self._desk.reader.runs.page(wanted, cursor_in(request.cursor, "run"), limit + 1)
         return RunPage(
-            items=await self._views(actor, rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None
+            items=await self.views(actor, rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None
         )
 
     async def get(self, actor: Actor, request: ask.GetRun) -> Run:
         row, _ = await self._existing(actor, request.id)
-        return (await self._views(actor, [row]))[0]
+        return (await self.views(actor, [row]))[0]
 
     async def cancel(self, actor: Actor, request: ask.CancelRun) -> Run:
         """A waiting run is cancelled at once; one under way is asked to stop and ends when it does."""
@@ -85,14 +86,14 @@ class Runs:
             if current.state is not RunState.WAITING:
                 effects.cancel.append(row.id)
                 await want_stopped(tx, [row.id])
-                return (await self._views(actor, [current], tx))[0]
+                return (await self.views(actor, [current], tx))[0]
             await self._cancel_waiting(tx, effects, current)
-            return (await self._views(actor, [await tx.runs.get(row.id) or current], tx))[0]
+            return (await self.views(actor, [await tx.runs.get(row.id) or current], tx))[0]
 
         return await self._desk.change(actor, request, Run, work)
 
     async def retry(self, actor: Actor, request: ask.RetryRun) -> Run:
-        """A new run of the same schedule, with the arguments the old one had; once for each run, whoever asks.
+        """A new run of the same schedule, as ``again`` says; once for each run, whoever asks.
 
         Raises:
             Conflict: the run did not fail, or was run again already.
@@ -104,10 +105,18 @@ class Runs:
             raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        again = msgspec.structs.replace(self._new_run(row, old.args), occurrence=f"m:again:{old.id}")
-        return await self._create(actor, request, row, again)
+        return await self._create(actor, request, row, self.again(row, old), instead_of=old)
 
-    async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
+    def again(self, row: ScheduleRow, old: RunRow) -> RunRow:
+        """A run that takes the place of one that ended. It takes the schedule's arguments as they are by then, mended
+        perhaps; only where the old one was started with arguments of its own, it keeps those."""
+        args = old.args if old.own_args else None
+        return msgspec.structs.replace(self._new_run(row, args), occurrence=f"m:again:{old.id}")
+
+    async def _create(
+        self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow, instead_of: RunRow | None = None
+    ) -> Run:
+        """``instead_of``: the run it is made for, which is no dead letter any more."""
         policy = msgspec.json.decode(row.policy, type=Policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
@@ -121,24 +130,35 @@ class Runs:
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
             if met.skip:
                 fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
-            events = await self._charge(tx, fresh, policy, now)
+            events = await self.charge(tx, fresh, policy, now)
             await tx.runs.insert([fresh])
-            await tx.runs.move(met.moves)
+            await self.make_room(tx, effects, row, met)
             kind = EventKind.RUN_CREATED if fresh.state is RunState.WAITING else EventKind.RUN_SKIPPED
             facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
-            stopped = [self._desk.run_event(EventKind.RUN_CANCELLED, row, move.run_id, {"reason": move.reason})
-                       for move in met.moves]  # fmt: skip
-            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events, *stopped])
+            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events])
+            if instead_of is not None:
+                await tx.dead.remove([instead_of.id])
             if fresh.state is RunState.WAITING:
                 effects.runs.append(fresh)
-            effects.cancel.extend(met.cancel)
-            await want_stopped(tx, met.cancel)
-            effects.withdrawn.extend(move.run_id for move in met.moves)
             return run_view(fresh, (), timezone=row.timezone)
 
         return await self._desk.change(actor, request, Run, work)
 
-    async def _charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:
+    async def make_room(self, tx: Transaction, effects: Effects, row: ScheduleRow, met: Collision) -> None:
+        """Stop the runs of a schedule that a new one is to replace."""
+        await tx.runs.move(met.moves)
+        await tx.journal.append(
+            [
+                self._desk.run_event(EventKind.RUN_CANCELLED, row, move.run_id, {"reason": move.reason})
+                for move in met.moves
+            ]
+        )
+        effects.cancel.extend(met.cancel)
+        await want_stopped(tx, met.cancel)
+        effects.withdrawn.extend(move.run_id for move in met.moves)
+
+    async def charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:
+        """Charge a run to its guild's quotas: it may have to wait, or be skipped. Returns what is to be told."""
         if run.state is not RunState.WAITING:
             return []
         wait = policy.on_quota == "wait"
@@ -152,7 +172,7 @@ class Runs:
             id=id, schedule_id=row.id, occurrence=f"m:{id}", guild_id=row.guild_id, handler=row.handler,
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
             state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
-            missed=None, created=now, ended=None, lost=0, line=line_of(policy),
+            missed=None, created=now, ended=None, lost=0, line=line_of(policy), own_args=None if args is None else 1,
         )  # fmt: skip
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
@@ -185,7 +205,8 @@ class Runs:
             await tx.journal.append([event])
         effects.withdrawn.append(run.id)
 
-    async def _views(self, actor: Actor, rows: list[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
+    async def views(self, actor: Actor, rows: Sequence[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
+        """Runs as answered. ``tx``: as they are in this transaction."""
         source = self._desk.reader if tx is None else tx
         attempts = await source.runs.attempts([row.id for row in rows])
         schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))

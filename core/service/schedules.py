@@ -11,7 +11,6 @@ from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
-from core.service.render import schedule_view
 from core.service.room import Room
 from core.service.times import Times, instant_in, moment_in
 from core.timing.rule import Rule
@@ -36,19 +35,19 @@ class Schedules:
     async def create(self, actor: Actor, request: ask.CreateSchedule) -> Schedule:
         made = await self.draft(actor, request.spec)
         # What can be done before the transaction is: all others wait for it.
-        view = schedule_view(made.row, trigger=made.trigger, rule=made.rule)
+        view = self._desk.view(made.row, trigger=made.trigger, rule=made.rule)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             row = await self._desk.as_closed(tx, made.row)
             undo = await self._save(tx, effects, actor, row)
-            return with_undo(view if row is made.row else schedule_view(row), undo)
+            return with_undo(view if row is made.row else self._desk.view(row), undo)
 
         return await self._desk.change(actor, request, Schedule, work)
 
     async def get(self, actor: Actor, request: ask.GetSchedule) -> Schedule:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
         newest = await self._desk.reader.runs.newest([row.id])
-        return schedule_view(row, newest=newest.get(row.id))
+        return self._desk.view(row, newest=newest.get(row.id))
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, request.revision)
@@ -108,7 +107,7 @@ class Schedules:
         access.require_action(actor, before)
         if before.state == "active":
             newest = await self._desk.reader.runs.newest([before.id])
-            return schedule_view(before, newest=newest.get(before.id))
+            return self._desk.view(before, newest=newest.get(before.id))
         if before.state not in ("paused", "blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(before.state)}; it cannot be resumed.")
         now = self._desk.clock.now()

@@ -16,6 +16,7 @@ from core.service.batch import Batches
 from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
 from core.service.closing_changes import ClosingChanges
+from core.service.dead import DeadLetters
 from core.service.desk import Desk
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
@@ -41,7 +42,7 @@ from schedule_zero.event import Event
 from schedule_zero.key import Key
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import BatchView, Done, GuildSettings, HandlerView, Part, UserTimezone, View
+from schedule_zero.views import BatchView, DeadChange, Done, GuildSettings, HandlerView, Part, UserTimezone, View
 
 UseCase = Callable[[Actor, Any], Awaitable[Any]]
 
@@ -57,6 +58,8 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.RunSchedule: Run,
     ask.CancelRun: Run,
     ask.RetryRun: Run,
+    ask.ReplayDead: DeadChange,
+    ask.DropDead: DeadChange,
     ask.PutGuildSettings: GuildSettings,
     ask.PutUserTimezone: UserTimezone,
     ask.SkipOccurrence: Schedule,
@@ -158,7 +161,7 @@ class Service:
 def _about_schedules(desk: Desk) -> dict[type, UseCase]:
     times, room = Times(desk), Room(desk)
     schedules, finding, runs = Schedules(desk, room, times), Finding(desk), Runs(desk)
-    occurrences = Occurrences(desk)
+    occurrences, dead = Occurrences(desk), DeadLetters(desk, runs)
     return {
         ask.CreateSchedule: schedules.create,
         ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
@@ -178,6 +181,9 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.GetRun: runs.get,
         ask.CancelRun: runs.cancel,
         ask.RetryRun: runs.retry,
+        ask.ListDead: dead.page,
+        ask.ReplayDead: dead.replay,
+        ask.DropDead: dead.drop,
         ask.PreviewTrigger: times.preview,
         ask.ReadTime: times.read,
         ask.SuggestTimes: times.suggest,

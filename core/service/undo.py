@@ -10,7 +10,6 @@ from core.ledger.rows import ScheduleRow, UndoRow
 from core.service import access
 from core.service.closings import names_lost, remembering, stored_exceptions
 from core.service.desk import Desk, Effects, with_undo
-from core.service.render import schedule_view
 from core.service.room import Room
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Gone
@@ -63,7 +62,7 @@ class Undoing:
             kind = EventKind.SCHEDULE_DELETED if restored.state == "deleted" else EventKind.SCHEDULE_UPDATED
             again = await self._desk.record(tx, actor, kind, "schedule.undo", current, restored, {"undone": True})
             effects.schedules.append(restored)
-            view = schedule_view(restored)
+            view = self._desk.view(restored)
             view.notes += names_lost(as_it_was, restored)
             return with_undo(view, again)
 

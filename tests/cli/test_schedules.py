@@ -59,6 +59,9 @@ SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="dail
         (("runs", "show", "r"), ask.GetRun(id="r")),
         (("runs", "cancel", "r"), ask.CancelRun(id="r")),
         (("runs", "retry", "r"), ask.RetryRun(id="r")),
+        (("dead", "list", "--handler", "h"), ask.ListDead(any_guild=True, handler="h")),
+        (("dead", "replay", "r", "s"), ask.ReplayDead(ids=("r", "s"))),
+        (("dead", "drop", "--guild", "7", "--schedule", "s"), ask.DropDead(guild_id="7", schedule_id="s")),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )  # fmt: skip
