@@ -68,7 +68,7 @@ def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
                       reason="timed_out", error=f"took longer than {flight.order.timeout_s:g} s")  # fmt: skip
     if answer.kind == "cancelled":  # nobody here asked for it
         return _again(flight, now, ended=RunState.FAILED, outcome="cancelled", cause=Cause.PASSING, reason="lost",
-                      error=HANDED_BACK, asked_s=0.0)  # fmt: skip
+                      error=HANDED_BACK, asked_s=0.0, blameless=True)  # fmt: skip
     if answer.cause is Cause.LASTING and reason_in(answer.error) == UNKNOWN_FATE:
         return Outcome(
             state=RunState.FAILED, outcome="failed", cause=Cause.UNKNOWN, reason=UNKNOWN_FATE, error=answer.error,
@@ -90,7 +90,7 @@ def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
     """
     return _again(flight, now, ended=RunState.FAILED, outcome="lost", cause=Cause.PASSING, reason="lost",
                   error="the handler went away before it answered", asked_s=0.0 if ours else None,
-                  over=ours and before + 1 >= CRASH_CAP)  # fmt: skip
+                  over=ours and before + 1 >= CRASH_CAP, blameless=ours)  # fmt: skip
 
 
 def unanswered(attempts: Sequence[AttemptRow]) -> int:
@@ -102,17 +102,22 @@ def unanswered(attempts: Sequence[AttemptRow]) -> int:
 
 def _again(
     flight: Flight, now: int, *, ended: RunState, outcome: str, cause: Cause, reason: str, error: str | None,
-    asked_s: float | None = None, over: bool = False, begun: bool = True,
+    asked_s: float | None = None, over: bool = False, begun: bool = True, blameless: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Another try if the rules allow one, else the end. An attempt after which somebody asked for another (``asked_s``)
-    is not counted, however often that happens; ``over``: enough is enough. What was never ``begun`` may be tried again
-    also where it may be begun but once."""
+    """Another try if the rules allow one, else the end.
+
+    Args:
+        asked_s: somebody asked for another try, so many seconds later. The attempt is not counted, however often.
+        over: enough is enough.
+        begun: False where nothing of it was done: it may be tried again also where it may be begun but once.
+        blameless: neither the work nor its handler failed, so the schedule is not blocked for it.
+    """
     lost = flight.lost + (asked_s is not None)
     if flight.stopping == "cancelled":
         return Outcome(state=RunState.CANCELLED, outcome=outcome, cause=cause, error=error, lost=lost)
     words = words_of(cause, reason, error)
-    never = begun and not words.isdisjoint(flight.terms.policy.retry.never_on)
     counted = asked_s is None
+    never = (begun or counted) and not words.isdisjoint(flight.terms.policy.retry.never_on)
     attempt = flight.order.attempt
     allowed = not (over or never) and (
         not counted or (_may_repeat(flight, cause, words) and attempt - lost < flight.terms.policy.retry.max_attempts)
@@ -126,7 +131,7 @@ def _again(
         return Outcome(
             state=RunState.WAITING, outcome=outcome, cause=cause, error=error, not_before=not_before, lost=lost
         )
-    lasting = True if counted and (never or cause is Cause.LASTING) else None
+    lasting = True if cause is Cause.LASTING or (never and not blameless) else None
     return Outcome(state=ended, outcome=outcome, cause=cause, reason=reason, error=error, lost=lost, lasting=lasting)
 
 
