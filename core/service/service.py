@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
+from core.ledger.port import Transaction
 from core.service.active_hours import NamedHours
 from core.service.backlog import Backlog
 from core.service.batch import Batches
@@ -17,7 +18,7 @@ from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
 from core.service.closing_changes import ClosingChanges
 from core.service.dead import DeadLetters
-from core.service.desk import Desk
+from core.service.desk import Desk, Effects
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
 from core.service.guilds import Guilds
@@ -42,7 +43,18 @@ from schedule_zero.event import Event
 from schedule_zero.key import Key
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import BatchView, DeadChange, Done, GuildSettings, HandlerView, Part, UserTimezone, View
+from schedule_zero.views import (
+    BatchView,
+    DeadChange,
+    Done,
+    GuildSettings,
+    HandlerView,
+    Part,
+    PreviewView,
+    ReadingView,
+    UserTimezone,
+    View,
+)
 
 UseCase = Callable[[Actor, Any], Awaitable[Any]]
 
@@ -77,6 +89,11 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.RevokeKey: Key,
     ask.RotateKey: Key,
 }
+
+
+# What changes nothing and is asked by POST all the same: its answer hangs on the time at which it is asked.
+_QUESTIONS: Final[dict[type, type[Any]]] = {ask.PreviewTrigger: PreviewView, ask.ReadTime: ReadingView}
+_REMEMBERED: Final = _CHANGES | _QUESTIONS
 
 
 class Service:
@@ -135,13 +152,24 @@ class Service:
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
         request = bounded(request)
-        answer = _CHANGES.get(type(request))
+        answer = _REMEMBERED.get(type(request))
         if answer is not None and request.idempotency_key is not None:
             known: View | None = await self._desk.known(actor, request, answer)
             if known is not None:
                 return known
         view: View = await use_case(actor, request)
+        if answer is not None and request.idempotency_key is not None and type(request) in _QUESTIONS:
+            return await self._kept(actor, request, answer, view)
         return view
+
+    async def _kept(self, actor: Actor, request: ask.Request, answer: type[Any], view: View) -> View:
+        """The answer of a question, which changes nothing, for whoever asks again under the same key."""
+
+        async def work(_tx: Transaction, _effects: Effects) -> Any:
+            return view
+
+        kept: View = await self._desk.change(actor, request, answer, work)
+        return kept
 
     def follow(
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None

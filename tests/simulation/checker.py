@@ -38,6 +38,7 @@ def faults(story: Story) -> list[str]:
         *_wrong_credit(story, rows),
         *_unaccounted(story, rows, runs, schedules),
         *_journal(rows, runs),
+        *_dead_letters(rows, runs),
     ]
 
 
@@ -158,3 +159,12 @@ def _journal(rows: Rows, runs: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"run {run['id']} was told {kind} {told[run['id'], kind]} times"
         if run["state"] == RunState.SUCCEEDED and told[run["id"], "run.succeeded"] != 1:
             yield f"run {run['id']} succeeded and nobody was told"
+
+
+def _dead_letters(rows: Rows, runs: list[dict[str, Any]]) -> Iterator[str]:
+    dead = {row["run_id"] for row in rows.ask("SELECT run_id FROM dead")}
+    again = {run["occurrence"].removeprefix("m:again:") for run in runs}
+    for run in runs:
+        failed = run["state"] in (RunState.FAILED, RunState.TIMED_OUT) and run["id"] not in again
+        if failed != (run["id"] in dead):
+            yield f"run {run['id']} is {run['state']} and {'no' if failed else 'a'} dead letter"
