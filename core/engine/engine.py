@@ -15,6 +15,8 @@ from typing import Final
 import structlog
 
 from core.engine.acquaintances import kept
+from core.engine.chained import ChainedLedger
+from core.engine.chains import Chains, Followed
 from core.engine.choose import Chosen
 from core.engine.cluster import Cluster
 from core.engine.dispatch import Dispatcher
@@ -70,7 +72,6 @@ class Engine:
         """``check_interval_s``: how often it is looked at how the runs of handlers went."""
         self.pace = pace = pace or Pace()
         self.clock = clock
-        self.ledger = ledger
         self.ids = ids or IdMaker()
         self.book = PlanBook()
         self.fleet = Fleet()
@@ -85,6 +86,10 @@ class Engine:
         self.incarnation = self.ids.make("core", clock.now()) if membership is None else membership.id
         self.territory = Territory(shared=membership is not None)
         self.handing = Handing(self.territory, self.ids)
+        chains = Chains(
+            clock=clock, ids=self.ids, terms=self.book.terms, entitler=self.entitler, handing=self.handing
+        )  # fmt: skip
+        self.ledger = ledger = ChainedLedger(ledger, chains, self)
         self.tick = Tick(
             clock=clock, ledger=ledger, book=self.book, horizon=Horizon(WINDOW, HORIZON_CAPACITY),
             entitler=self.entitler, ids=self.ids, consequences=self, territory=self.territory,
@@ -284,6 +289,18 @@ class Engine:
         self.leases.begun()
         self.dispatcher.wake()
 
+    async def followed(self, followed: Followed) -> None:
+        """Committed runs that follow others, and what they meant for those before them."""
+        for row in followed.rows:
+            self.book.foresee(row)
+        for id in followed.failing:
+            self.book.drop(id)
+        if followed.blocked:
+            await self.schedules_changed(followed.blocked)
+        self.runs_withdrawn(followed.withdrawn)
+        self.runs_created(followed.runs)
+        self.cancel_open(followed.cancel)
+
     # consequences of a dispatch
 
     def begun(self, flights: Sequence[Flight]) -> None:
@@ -421,5 +438,5 @@ def _expiry(row: RunRow, now: int) -> Move:
     return Move(
         run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt,
         after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
-        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost,
+        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost, schedule_id=row.schedule_id,
     )  # fmt: skip

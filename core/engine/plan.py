@@ -21,7 +21,7 @@ from schedule_zero.trigger import Trigger
 
 PRIORITIES: Final = {"high": 0, "normal": 1, "low": 2}
 
-_triggers: Final = msgspec.json.Decoder(Trigger)
+_triggers: Final[msgspec.json.Decoder[Trigger | None]] = msgspec.json.Decoder(Trigger | None)
 _policies: Final = msgspec.json.Decoder(Policy)
 _calendars: Final = msgspec.json.Decoder(Calendar)
 _hours: Final = msgspec.json.Decoder(ActiveHours)
@@ -141,6 +141,14 @@ class PlanBook:
         if len(self._plans) > self.capacity:
             self._plans.popitem(last=False)
         return plan
+
+    def foresee(self, row: ScheduleRow) -> None:
+        """Keep a plan of a schedule that no tick has met, for the attempts of its runs. One that is there stays."""
+        if row.id not in self._plans:
+            try:
+                self.add(row)
+            except ValueError:  # whoever needs the rule says so
+                return
 
     def drop(self, id: str) -> None:
         self._plans.pop(id, None)

@@ -21,9 +21,11 @@ from core.ledger.rows import (
     AttemptRow,
     AuditRow,
     DueRow,
+    Ended,
     EventRow,
     HeededRow,
     LeaseRow,
+    LinkRow,
     Move,
     RunRow,
     ScheduleRow,
@@ -68,6 +70,7 @@ class ActiveRun(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     due: int
     charged: int | None = None
+    occurrence: str = ""
 
 
 class ReadyRun(msgspec.Struct, gc=False):
@@ -183,6 +186,10 @@ class RunReads(Protocol):
         ...
 
     async def by_occurrence(self, schedule_id: str, occurrence: str) -> RunRow | None: ...
+    async def by_occurrences(self, keys: Sequence[tuple[str, str]]) -> list[RunRow]:
+        """The runs there are for these (schedule, occurrence)."""
+        ...
+
     async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]: ...  # noqa: A002
     async def attempts(self, run_ids: Sequence[str]) -> dict[str, list[AttemptRow]]: ...
     async def newest(self, schedule_ids: Sequence[str]) -> dict[str, RunRow]:
@@ -212,6 +219,11 @@ class RunReads(Protocol):
 
 class RunWrites(RunReads, Protocol):
     """Changing runs. The table of transitions is checked here and nowhere else."""
+
+    @property
+    def ended(self) -> Sequence[Ended]:
+        """The runs that this unit has ended so far, by moving or by inserting them."""
+        ...
 
     async def insert(self, rows: Sequence[RunRow]) -> None:
         """Raises OccurrenceTaken, here or at the end of the unit, when (schedule, occurrence) exists."""
@@ -246,6 +258,42 @@ class RunWrites(RunReads, Protocol):
 
     async def purge(self, before: int, limit: int) -> int:
         """Remove runs that ended before an instant, with their attempts; how many."""
+        ...
+
+
+class LinkReads(Protocol):
+    """Reading who runs after whom; deleted and paused ones included."""
+
+    async def above(self, children: Sequence[str]) -> list[LinkRow]:
+        """The links by which these run after others."""
+        ...
+
+    async def below(self, parents: Sequence[str]) -> list[LinkRow]:
+        """The links by which others run after these."""
+        ...
+
+
+class LinkWrites(LinkReads, Protocol):
+    """Keeping account of links. They are written with the schedules that hold them."""
+
+    def alone(self, guild_id: str | None) -> None:
+        """Nobody else changes the links of this guild until the transaction ends."""
+        ...
+
+    async def any_parents(self) -> bool:
+        """Whether there may be schedules that others run after."""
+        ...
+
+    async def parents_among(self, ids: set[str]) -> set[str]:
+        """Those of some schedules that others may run after: each that a committed link names, perhaps more."""
+        ...
+
+    async def join(self, rows: Sequence[LinkRow]) -> None:
+        """Write what links that join have: run, state, and whether that is fresh."""
+        ...
+
+    async def ran(self, children: Sequence[str]) -> None:
+        """These run now, for whatever reason: what they have joined so far counts no more."""
         ...
 
 
@@ -338,6 +386,8 @@ class Reader(Protocol):
     @property
     def runs(self) -> RunReads: ...
     @property
+    def links(self) -> LinkReads: ...
+    @property
     def journal(self) -> JournalReads: ...
     @property
     def usage(self) -> UsageReads: ...
@@ -354,6 +404,8 @@ class Transaction(Protocol):
     def schedules(self) -> ScheduleWrites: ...
     @property
     def runs(self) -> RunWrites: ...
+    @property
+    def links(self) -> LinkWrites: ...
     @property
     def journal(self) -> JournalWrites: ...
     @property

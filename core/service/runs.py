@@ -175,7 +175,7 @@ class Runs:
         now = self._desk.clock.now()
         await tx.runs.move(
             [Move(run_id=run.id, before=RunState.WAITING, before_attempt=run.attempt, after=RunState.CANCELLED,
-                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost)]
+                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost, schedule_id=run.schedule_id)]
         )  # fmt: skip
         if run.attempt == 0:
             await self._desk.engine.entitler.give_back(tx, [(run.guild_id, run.charged)])
