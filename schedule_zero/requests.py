@@ -13,7 +13,7 @@ from schedule_zero.bounds import Id, Line, Text, TimeField, Word
 from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
 from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
-from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
+from schedule_zero.schedule import ActiveHours, AfterWhen, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
 
 
@@ -319,6 +319,45 @@ class SuggestClosings(_Request, tag="closing.suggest", frozen=True):
     text: Text
 
 
+class AddLink(_Request, tag="chain.add", frozen=True):
+    """Answers Schedule: ``item``, which runs after ``after`` from now on. A link that is there gets this delay."""
+
+    item: Id
+    after: Id
+    when: AfterWhen = "success"
+    delay: Word = "PT0S"
+
+
+class RemoveLink(_Request, tag="chain.remove", frozen=True):
+    """Answers Schedule: ``item``, which does not run after ``after`` any more, or not in that case."""
+
+    item: Id
+    after: Id
+    when: AfterWhen | None = None
+
+
+class GetChain(_Request, tag="chain.get", frozen=True):
+    """Answers ChainView: everything that hangs together with a schedule."""
+
+    schedule: Id
+
+
+class ListChains(_Request, tag="chain.list", frozen=True):
+    """Answers ChainPage: the chains of a guild."""
+
+    guild_id: Id | None = None
+    any_guild: bool = False
+    limit: int = 50
+    cursor: Word | None = None
+
+
+class CheckChains(_Request, tag="chain.check", frozen=True):
+    """Answers ChainReport: cycles, links to what is gone or belongs to others, and schedules that nothing starts."""
+
+    guild_id: Id | None = None
+    any_guild: bool = False
+
+
 class NoteGuild(_Request, tag="guild.note", frozen=True):
     """Answers Done. The bot tells which guild it joined (or still is in), or left."""
 
@@ -451,6 +490,11 @@ Request = (
     | AddBlackout
     | RemoveBlackout
     | SuggestClosings
+    | AddLink
+    | RemoveLink
+    | GetChain
+    | ListChains
+    | CheckChains
     | NoteGuild
     | GetUserTimezone
     | PutUserTimezone

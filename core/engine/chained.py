@@ -71,6 +71,9 @@ class ChainedLedger:
             followed = await self._chains.follow(tx)
             return result
 
+        chained.__qualname__ = getattr(
+            unit, "__qualname__", chained.__qualname__
+        )  # it is still that one to whoever looks
         result = await write(chained)
         if followed is not None:
             await self._consequences.followed(followed)

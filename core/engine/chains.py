@@ -66,9 +66,7 @@ def links_of(row: ScheduleRow) -> tuple[After, ...]:
 
 def link_for(row: ScheduleRow, parent_id: str, state: RunState) -> After | None:
     """The link of a schedule that the end of a run of another satisfies."""
-    return next(
-        (link for link in links_of(row) if link.schedule == parent_id and state in SATISFIES[link.when]), None
-    )
+    return next((link for link in links_of(row) if link.schedule == parent_id and state in SATISFIES[link.when]), None)
 
 
 class Followed(msgspec.Struct):

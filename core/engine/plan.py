@@ -28,6 +28,11 @@ _hours: Final = msgspec.json.Decoder(ActiveHours)
 _exceptions: Final = msgspec.json.Decoder(Exceptions)
 
 
+def stored_trigger(row: ScheduleRow) -> Trigger | None:
+    """A schedule's trigger; None where it has no times of its own."""
+    return _triggers.decode(row.trigger)
+
+
 class Terms(msgspec.Struct, frozen=True):
     """A policy with its durations as numbers: microseconds for wall time, seconds for monotonic time."""
 
@@ -90,7 +95,7 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
         core.timing.BadTrigger: the stored trigger no longer makes sense (a zone that vanished, say).
     """
     rule = compile_rule(
-        trigger or _triggers.decode(row.trigger),
+        trigger or stored_trigger(row),
         timezone=row.timezone,
         anchor=row.anchor,
         dst=policy.dst,

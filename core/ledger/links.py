@@ -12,21 +12,35 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from core.ledger.buckets import hold
 from core.ledger.connection import Reading, Session, Step
 from core.ledger.rows import LinkRow, ScheduleRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
-from core.ledger.tables import links
+from core.ledger.tables import NO_GUILD, links, schedules, standings
 from schedule_zero.schedule import After
 
 _COLUMNS: Final = [links.c[name] for name in fields_of(LinkRow)]
+_LIVE: Final = (
+    select(*_COLUMNS)
+    .join_from(links, standings, standings.c.id == links.c.child)
+    .where(standings.c.state != literal_column("'deleted'"))
+)
 _ABOVE: Final[Query[LinkRow]] = Query(
-    select(*_COLUMNS).where(among(links.c.child, "ids")).order_by(links.c.child, links.c.parent), LinkRow, "ids"
+    _LIVE.where(among(links.c.child, "ids")).order_by(links.c.child, links.c.parent), LinkRow, "ids"
 )
 _BELOW: Final[Query[LinkRow]] = Query(
-    select(*_COLUMNS).where(among(links.c.parent, "ids")).order_by(links.c.parent, links.c.child), LinkRow, "ids"
+    _LIVE.where(among(links.c.parent, "ids")).order_by(links.c.parent, links.c.child), LinkRow, "ids"
+)
+_ALL: Final = (
+    _LIVE.join(schedules, schedules.c.id == links.c.child)
+    .order_by(links.c.child, links.c.parent)
+    .limit(bindparam("limit"))
+)
+_OF_ALL: Final[Query[LinkRow]] = Query(_ALL, LinkRow, "limit")
+_OF_GUILD: Final[Query[LinkRow]] = Query(
+    _ALL.where(func.coalesce(schedules.c.guild_id, NO_GUILD) == bindparam("guild_id")), LinkRow, "guild_id", "limit"
 )
 _PARENTS: Final[Query[str]] = Query(select(links.c.parent).distinct(), str)
 _KNOWN: Final[Query[str]] = Query(select(links.c.parent).where(among(links.c.parent, "ids")).distinct(), str, "ids")
@@ -65,6 +79,12 @@ class Links:
         """The links by which these run after others."""
         return await self._reading.fetch(_ABOVE, list(children)) if children else []
 
+    async def of_guild(self, guild_id: str | None, limit: int, *, any_guild: bool) -> list[LinkRow]:
+        """The links of the schedules of a guild, or of all, by child."""
+        if any_guild:
+            return await self._reading.fetch(_OF_ALL, limit)
+        return await self._reading.fetch(_OF_GUILD, guild_id or "", limit)
+
     async def below(self, parents: Sequence[str]) -> list[LinkRow]:
         """The links by which others run after these."""
         return await self._reading.fetch(_BELOW, list(parents)) if parents else []
@@ -102,7 +122,6 @@ class LinkChanges(Links):
         if rows:
             read = [tuple(getattr(row, name) for name in fields_of(LinkRow)) for row in rows]
             self._session.later(Step(_JOIN, (read,)))
-
 
     async def ran(self, children: Sequence[str]) -> None:
         """These run now, for whatever reason: what they have joined so far counts no more."""

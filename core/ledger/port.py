@@ -262,10 +262,14 @@ class RunWrites(RunReads, Protocol):
 
 
 class LinkReads(Protocol):
-    """Reading who runs after whom; deleted and paused ones included."""
+    """Reading who runs after whom: the links of schedules that are not deleted."""
 
     async def above(self, children: Sequence[str]) -> list[LinkRow]:
         """The links by which these run after others."""
+        ...
+
+    async def of_guild(self, guild_id: str | None, limit: int, *, any_guild: bool) -> list[LinkRow]:
+        """The links of the schedules of a guild, or of all, by child."""
         ...
 
     async def below(self, parents: Sequence[str]) -> list[LinkRow]:

@@ -60,7 +60,6 @@ class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
     updated: int
     exceptions: str | None = None
 
-
     @property
     def follows(self) -> bool:
         """Whether it runs after others, so that it is not over when its own times are."""

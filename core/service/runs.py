@@ -7,9 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.admit import collide, line_of
+from core.engine.chains import fill_in, left_by, occurrence_of, parent_of
+from core.engine.placeholders import NOBODY, BadPlaceholder, Parents, filled, has_placeholders
 from core.engine.plan import PRIORITIES
 from core.engine.stopping import want_stopped, wanted_stopped
-from core.ledger.port import RunFilter, Transaction
+from core.ledger.port import Reader, RunFilter, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
 from core.service import access
 from core.service.changing import in_words
@@ -23,13 +25,19 @@ from core.service.times import instant_in
 from core.service.why import elsewhere_of, why_waiting
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict
+from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.run import OPEN, TERMINAL, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
 _RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
+_CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: EventKind.RUN_FAILED}
+
+
+def _takes(row: ScheduleRow) -> bool:
+    """Whether a schedule's arguments take something from a run before."""
+    return row.follows and has_placeholders(row.args)
 
 
 class Runs:
@@ -46,7 +54,7 @@ class Runs:
             raise Conflict("This schedule is deleted; bring it back first, then it can run.")
         if row.state in ("blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(row.state)}; resume it first, then it can run.")
-        args = self._args(actor, row, request.args) if request.args else None
+        args = self._args(actor, row, request.args) if request.args or _takes(row) else None
         return await self._create(actor, request, row, self._new_run(row, args))
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
@@ -105,6 +113,8 @@ class Runs:
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
         again = msgspec.structs.replace(self._new_run(row, old.args), occurrence=f"m:again:{old.id}")
+        if again.args is None and _takes(row):  # it had none because they could not be filled in, or were not
+            await self._fill_in(again, row, old)
         return await self._create(actor, request, row, again)
 
     async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
@@ -119,13 +129,17 @@ class Runs:
             fresh = msgspec.structs.replace(run)
             now = self._desk.clock.now()
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
-            if met.skip:
+            if met.skip and fresh.state is RunState.WAITING:
                 fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
             events = await self._charge(tx, fresh, policy, now)
             await tx.runs.insert([fresh])
+            if row.follows:
+                await tx.links.ran([row.id])
             await tx.runs.move(met.moves)
-            kind = EventKind.RUN_CREATED if fresh.state is RunState.WAITING else EventKind.RUN_SKIPPED
+            kind = _CREATED.get(fresh.state, EventKind.RUN_SKIPPED)
             facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
+            if fresh.error is not None:
+                facts["error"] = fresh.error
             stopped = [self._desk.run_event(EventKind.RUN_CANCELLED, row, move.run_id, {"reason": move.reason})
                        for move in met.moves]  # fmt: skip
             await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events, *stopped])
@@ -157,13 +171,44 @@ class Runs:
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
         """The schedule's arguments with some replaced for one run: judged as if the schedule were changed to them."""
-        spec = spec_of(row, {"args": {**msgspec.json.decode(row.args), **changes}})
+        merged = {**msgspec.json.decode(row.args), **changes}
+        if row.follows:
+            try:
+                merged = filled(merged, NOBODY)
+            except BadPlaceholder as error:
+                raise Invalid.at(error.place, f"{error.message}; give a value for this run") from None
+        spec = spec_of(row, {"args": merged})
         access.require_edit(actor, row, spec)
         args = msgspec.json.encode(spec.args).decode()
         mistakes = Mistakes()
         check_work(spec, args, self._desk.engine.fleet, self._desk.quota(actor, row.guild_id), mistakes)
         mistakes.raise_any()
         return args
+
+    async def _fill_in(self, run: RunRow, row: ScheduleRow, old: RunRow) -> None:
+        """The arguments of a run that is run again, with what the run it followed left."""
+        followed = parent_of(old.occurrence)
+        parent = None if followed is None else await self._desk.reader.runs.get(followed)
+        if parent is None:
+            fill_in(run, row.args, NOBODY, run.created)
+            return
+        left, schedule = left_by(parent), await self._desk.reader.schedules.get(parent.schedule_id)
+        named = {parent.schedule_id: left}
+        if schedule is not None and schedule.name is not None:
+            named[schedule.name] = left
+        fill_in(run, row.args, Parents(left, named), run.created)
+
+    async def _children(self, source: Reader | Transaction, rows: list[RunRow]) -> dict[str, list[str]]:
+        """The runs that follow each of these, of schedules that run after theirs."""
+        below = await source.links.below(sorted({row.schedule_id for row in rows}))
+        followers: dict[str, list[str]] = {}
+        for link in below:
+            followers.setdefault(link.parent, []).append(link.child)
+        keys = [(child, occurrence_of(row.id)) for row in rows for child in followers.get(row.schedule_id, ())]
+        found: dict[str, list[str]] = {}
+        for run in await source.runs.by_occurrences(keys):
+            found.setdefault(parent_of(run.occurrence) or "", []).append(run.id)
+        return found
 
     async def _existing(self, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
         """The run and its schedule, if the actor may know of them. Raises NotFound."""
@@ -191,6 +236,7 @@ class Runs:
         schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))
         elsewhere = await elsewhere_of(self._desk, source, rows)
         stopping = await wanted_stopped(source.notes) if any(row.state in OPEN for row in rows) else set()
+        children = await self._children(source, rows)
         views = []
         for row in rows:
             schedule = schedules.get(row.schedule_id)
@@ -200,7 +246,7 @@ class Runs:
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
                     why=await why_waiting(self._desk, actor, source, row, schedule, elsewhere),
                     progress=flight.fraction if flight is not None else None,
-                    cancelling=row.state in OPEN and row.id in stopping,
+                    cancelling=row.state in OPEN and row.id in stopping, children=children.get(row.id, ()),
                 )
             )  # fmt: skip
         return tuple(views)

@@ -15,6 +15,8 @@ from core.service.backlog import Backlog
 from core.service.batch import Batches
 from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
+from core.service.chaining import Chaining
+from core.service.chains import Chains
 from core.service.closing_changes import ClosingChanges
 from core.service.desk import Desk
 from core.service.feeding import Feed, Feeding, Wish
@@ -54,6 +56,8 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.PauseSchedule: Schedule,
     ask.ResumeSchedule: Schedule,
     ask.Undo: Schedule,
+    ask.AddLink: Schedule,
+    ask.RemoveLink: Schedule,
     ask.RunSchedule: Run,
     ask.CancelRun: Run,
     ask.RetryRun: Run,
@@ -156,12 +160,12 @@ class Service:
 
 
 def _about_schedules(desk: Desk) -> dict[type, UseCase]:
-    times, room = Times(desk), Room(desk)
-    schedules, finding, runs = Schedules(desk, room, times), Finding(desk), Runs(desk)
-    occurrences = Occurrences(desk)
+    times, room, chaining = Times(desk), Room(desk), Chaining(desk)
+    schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk)
+    occurrences, chains = Occurrences(desk), Chains(desk, schedules)
     return {
         ask.CreateSchedule: schedules.create,
-        ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
+        ask.CreateSchedules: Batches(desk, room, schedules.draft, chaining).create,
         ask.GetSchedule: schedules.get,
         ask.ListSchedules: finding.page,
         ask.PatchSchedule: schedules.patch,
@@ -172,7 +176,12 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.MoveOccurrence: occurrences.move,
         ask.PreviewSchedule: schedules.preview,
         ask.SuggestSchedules: finding.suggest,
-        ask.Undo: Undoing(desk, room).undo,
+        ask.Undo: Undoing(desk, room, chaining).undo,
+        ask.AddLink: chains.add,
+        ask.RemoveLink: chains.remove,
+        ask.GetChain: chains.get,
+        ask.ListChains: chains.page,
+        ask.CheckChains: chains.check,
         ask.RunSchedule: runs.run_now,
         ask.ListRuns: runs.page,
         ask.GetRun: runs.get,
