@@ -134,6 +134,14 @@ def filled_in(args: str, parents: Parents) -> str:
     return _encode(filled(msgspec.json.decode(args), parents)).decode()
 
 
+def blanked(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with null wherever a run will have something else."""
+    made: dict[str, Any] = _mapped(
+        args, "args", lambda place, text: None if any(isinstance(p, Placeholder) for p in _read(place, text)) else text
+    )
+    return made
+
+
 def without_parent(args: str) -> str | None:
     """The arguments of a run that follows none; None where they hold no placeholders. Those of a schedule with times of its
     own all have fallbacks."""

@@ -178,7 +178,9 @@ class Chaining:
         cycle = cycle_in(pairs)
         if cycle is not None:
             rows = dict(await tx.schedules.get_many(sorted(set(cycle)))) | {row.id: row}
-            way = " → ".join(title_of(rows.get(id), id) for id in cycle)
+            start = cycle.index(row.id) if row.id in cycle else 0
+            round_trip = [*cycle[start:-1], *cycle[:start], cycle[start]]
+            way = " → ".join(title_of(rows.get(id), id) for id in round_trip)
             raise Invalid.at("after", f"that would go round in a circle: {way}")
         if not whole:
             raise Invalid.at("after", f"more than {MOST_TOGETHER} schedules would hang together; cut the chain in two")

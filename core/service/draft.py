@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from core.engine.fleet import Fleet
+from core.engine.placeholders import blanked
 from core.engine.plan import exceptions_of, rule_of
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
@@ -198,7 +199,10 @@ def check_work(
         _say_what_there_is(spec, fleet, mistakes)
         return
     found = mistakes_in(spec.args, fleet, spec.handler, spec.method, spec.guild_id)
-    mistakes.errors += [each for each in found if each.field not in unknown]
+    if any(each.field in unknown for each in found):  # of those, what would be wrong with any value is wrong
+        whatever = mistakes_in(blanked(spec.args), fleet, spec.handler, spec.method, spec.guild_id)
+        found = [each for each in found if each.field not in unknown or each in whatever]
+    mistakes.errors += found
     size = len(args.encode())
     if quota.payload_bytes is not None and size > quota.payload_bytes:
         mistakes.add("args", f"take {size} bytes; this server's plan allows {quota.payload_bytes}")
