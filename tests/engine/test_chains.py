@@ -45,7 +45,7 @@ def make_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Call
 
 @pytest.fixture
 async def house(build: Build) -> AsyncIterator[House]:
-    yield await build()
+    return await build()
 
 
 async def after(house: House, parent: Schedule, when: str = "success", delay: str = "PT0S", **fields: Any) -> Schedule:
@@ -133,7 +133,8 @@ async def test_a_delay_is_waited_for(house: House) -> None:
     run = await house.ended((await house.run_now(parent)).id)
     found = await follower(house, child, run)
     assert found is not None
-    assert found.why is not None and found.why.words.startswith("It follows another run after a while")
+    assert found.why is not None
+    assert found.why.words.startswith("It follows another run after a while")
     house.pass_time(601)
     assert (await house.ended(found.id)).state is RunState.SUCCEEDED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ async def test_a_chain_is_shown_whole_and_drawn(house: House) -> None:
     await made(house, "late", After(schedule=bottom.id, when="any", delay="PT10M"))
     await house.client.pause_schedule(right.id)
     chain = await house.client.get_chain(bottom.id)
-    assert [node.name for node in chain.nodes][0] == "backup"
+    assert next(node.name for node in chain.nodes) == "backup"
     assert drawn(chain) == (
         "backup\n"
         "├─ on success: left\n"
@@ -268,7 +269,7 @@ async def test_placeholders_are_looked_at_when_they_are_saved(house: House) -> N
     await made(house, "by type", one.id, args={"n": "{parent.result.n}"})
     await made(house, "by name", one.id, args={"n": "{parent:one.result.n}"})
     await made(house, "by id", one.id, args={"n": f"{{parent:{one.id}.result.n}}"})
-    with pytest.raises(Invalid, match="args.n"):
+    with pytest.raises(Invalid, match=r"args\.n"):
         await made(house, "alone", args={"n": "{parent.result.n}"})
 
 
@@ -321,7 +322,7 @@ def test_a_circle_is_found_exactly_where_there_is_one(pairs: list[tuple[str, str
     assert (way is not None) is any(id in _reaches(pairs, id) for id in "abcdefgh")
     if way is not None:
         assert way[0] == way[-1]
-        assert all(step in pairs for step in zip(way, way[1:], strict=False))
+        assert all(step in pairs for step in itertools.pairwise(way))
 
 
 @given(PAIRS)
