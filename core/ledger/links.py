@@ -3,23 +3,27 @@
 A run that ends asks whether anything follows it, and nearly always nothing does. Where one process writes the store, it
 remembers which schedules are parents, inside the transactions themselves: what a transaction before this one saved is
 known, and what was rolled back costs a question more, never a run less. Where several cores share the store, every
-transaction that ends runs asks.
+transaction that ends runs asks, and while it has not committed nobody saves a link to what it ended: whoever has the
+answer that a link is saved finds a run for every end that comes after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
-from core.ledger.buckets import hold
+from core.ledger.buckets import hold, hold_with_others
 from core.ledger.connection import Reading, Session, Step
 from core.ledger.rows import LinkRow, ScheduleRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import NO_GUILD, links, schedules, standings
 from schedule_zero.schedule import After
+
+END_NAMES: Final = 64
 
 _COLUMNS: Final = [links.c[name] for name in fields_of(LinkRow)]
 _LIVE: Final = (
@@ -64,6 +68,11 @@ _USE: Final = Change(update(links).values(fresh=literal_column("0")).where(among
 _after: Final = msgspec.json.Decoder(tuple[After, ...]).decode
 
 
+def _ends_of(schedule_id: str) -> str:
+    """The name under which runs of a schedule end. Some share one, so that no transaction holds thousands."""
+    return f"ends:{zlib.crc32(schedule_id.encode()) % END_NAMES}"
+
+
 def parents_of(row: ScheduleRow) -> list[str]:
     """The schedules that one runs after, each once."""
     return list(dict.fromkeys(link.schedule for link in _after(row.after))) if row.follows else []
@@ -97,9 +106,9 @@ class LinkChanges(Links):
         super().__init__(session)
         self._session = session
 
-    def alone(self, guild_id: str | None) -> None:
-        """Nobody else changes the links of this guild until the transaction ends."""
-        hold(self._session, (f"links:{guild_id or ''}",))
+    def alone(self, guild_id: str | None, parents: Iterable[str]) -> None:
+        """Nobody else changes the links of this guild, nor ends a run of these, until the transaction ends."""
+        hold(self._session, (f"links:{guild_id or ''}", *map(_ends_of, parents)))
 
     async def any_parents(self) -> bool:
         """Whether there may be any parents at all."""
@@ -113,6 +122,7 @@ class LinkChanges(Links):
     async def parents_among(self, ids: set[str]) -> set[str]:
         """Those of some schedules that others may run after."""
         if self._session.shared:
+            hold_with_others(self._session, map(_ends_of, ids))
             return set(await self._session.fetch(_KNOWN, sorted(ids))) if ids else set()
         await self.any_parents()
         return ids & (self._session.parents or set())

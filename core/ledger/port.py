@@ -280,8 +280,8 @@ class LinkReads(Protocol):
 class LinkWrites(LinkReads, Protocol):
     """Keeping account of links. They are written with the schedules that hold them."""
 
-    def alone(self, guild_id: str | None) -> None:
-        """Nobody else changes the links of this guild until the transaction ends."""
+    def alone(self, guild_id: str | None, parents: Iterable[str]) -> None:
+        """Nobody else changes the links of this guild, nor ends a run of these, until the transaction ends."""
         ...
 
     async def any_parents(self) -> bool:

@@ -166,13 +166,19 @@ class Chaining:
             if row.guild_id == spec.guild_id and row.state != "deleted" and access.may_see(actor, row)
         }
 
+    def begin(self, tx: Transaction, row: ScheduleRow) -> None:
+        """Before anything else of a transaction that saves these links: who ends runs may wait for the schedule, and must
+        not be waited for then."""
+        if row.follows:
+            tx.links.alone(row.guild_id, parents_of(row))
+
     async def require(self, tx: Transaction, row: ScheduleRow, before: ScheduleRow | None = None) -> None:
         """Raises Invalid unless the links of a row that is about to be saved make no circle and keep within bounds."""
         if not row.follows or row.state == "deleted":
             return
         if before is not None and before.after == row.after and before.state != "deleted":
             return
-        tx.links.alone(row.guild_id)
+        self.begin(tx, row)
         fresh = [(parent, row.id) for parent in parents_of(row)]
         pairs, whole = await surroundings(tx.links, [row.id, *parents_of(row)], instead={row.id: fresh})
         cycle = cycle_in(pairs)

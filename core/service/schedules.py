@@ -69,6 +69,7 @@ class Schedules:
         made = await self.draft(actor, spec, before=before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
+            self._chaining.begin(tx, made.row)
             current = await self._changing.current(tx, before)
             after = await self._desk.as_closed(tx, edited(made, current, self._desk.clock.now()))
             if current.state == "done" and after.state != "done":
