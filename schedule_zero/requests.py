@@ -9,18 +9,14 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schedule_zero import chain_requests as chains
+from schedule_zero.base_request import BaseRequest as _Request
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
 from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
 from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
-from schedule_zero.schedule import ActiveHours, AfterWhen, Calendar, ScheduleSpec, ScheduleState
+from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
-
-
-class _Request(msgspec.Struct, tag_field="request", forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What all requests share. ``idempotency_key``: the same key gets the same answer for 24 hours."""
-
-    idempotency_key: str | None = None
 
 
 class CreateSchedule(_Request, tag="schedule.create", frozen=True):
@@ -50,7 +46,7 @@ class ListSchedules(_Request, tag="schedule.list", frozen=True):
     handler: Word | None = None
     owner_id: Id | None = None
     q: Line | None = None
-    metadata: dict[Word, Text] = {}
+    metadata: dict[Word, Text] = msgspec.field(default_factory=dict)
     limit: int = 50
     cursor: Word | None = None
 
@@ -88,7 +84,7 @@ class RunSchedule(_Request, tag="schedule.run", frozen=True):
     """Answers Run. ``args`` replace single arguments for this run only."""
 
     id: Id
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class SkipOccurrence(_Request, tag="schedule.skip", frozen=True):
@@ -122,7 +118,7 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
     timezone: Word = "UTC"
     n: int = 10
     after: Word | None = None
-    policy: dict[str, Any] = {}
+    policy: dict[str, Any] = msgspec.field(default_factory=dict)
     start: Word | None = None
     until: Word | None = None
     calendar: Word | Calendar | None = None
@@ -319,43 +315,11 @@ class SuggestClosings(_Request, tag="closing.suggest", frozen=True):
     text: Text
 
 
-class AddLink(_Request, tag="chain.add", frozen=True):
-    """Answers Schedule: ``item``, which runs after ``after`` from now on. A link that is there gets this delay."""
-
-    item: Id
-    after: Id
-    when: AfterWhen = "success"
-    delay: Word = "PT0S"
-
-
-class RemoveLink(_Request, tag="chain.remove", frozen=True):
-    """Answers Schedule: ``item``, which does not run after ``after`` any more, or not in that case."""
-
-    item: Id
-    after: Id
-    when: AfterWhen | None = None
-
-
-class GetChain(_Request, tag="chain.get", frozen=True):
-    """Answers ChainView: everything that hangs together with a schedule."""
-
-    schedule: Id
-
-
-class ListChains(_Request, tag="chain.list", frozen=True):
-    """Answers ChainPage: the chains of a guild."""
-
-    guild_id: Id | None = None
-    any_guild: bool = False
-    limit: int = 50
-    cursor: Word | None = None
-
-
-class CheckChains(_Request, tag="chain.check", frozen=True):
-    """Answers ChainReport: cycles, links to what is gone or belongs to others, and schedules that nothing starts."""
-
-    guild_id: Id | None = None
-    any_guild: bool = False
+AddLink = chains.AddLink
+RemoveLink = chains.RemoveLink
+GetChain = chains.GetChain
+ListChains = chains.ListChains
+CheckChains = chains.CheckChains
 
 
 class NoteGuild(_Request, tag="guild.note", frozen=True):

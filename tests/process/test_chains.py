@@ -31,7 +31,9 @@ async def test_whenever_it_is_killed_each_end_that_is_committed_has_its_follower
     trigger = CronTrigger(expression="* * * * * *")
     echo: Any = {"handler": "echo", "method": "echo"}
     start = instant.spell(house.now() + 3 * instant.SECOND)  # until then everything that follows is there
-    parent = await house.core.create_schedule(ScheduleSpec(trigger=trigger, start=start, args={"value": "beat"}, **echo))
+    parent = await house.core.create_schedule(
+        ScheduleSpec(trigger=trigger, start=start, args={"value": "beat"}, **echo)
+    )
     after = (After(schedule=parent.id, when="any"),)
     args = {"value": "{parent.run_id} {parent.result|nothing}"}
     child = await house.core.create_schedule(ScheduleSpec(after=after, args=args, **echo))
