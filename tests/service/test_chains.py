@@ -62,6 +62,26 @@ async def test_a_schedule_that_follows_needs_no_trigger_and_says_what_it_waits_f
     assert joined.words == "after backup and report have succeeded"
 
 
+async def test_a_trigger_is_taken_away_and_given_again(house: House) -> None:
+    one, child = await made(house, "one"), await made(house, "child")
+    with pytest.raises(Invalid, match="trigger: is missing"):
+        await house.client.patch_schedule(child.id, {"trigger": None})
+    await house.client.add_link(child.id, one.id)
+    without = await house.client.patch_schedule(child.id, {"trigger": None})
+    assert (without.trigger, without.next_fire_times, without.state) == (None, (), "active")
+    assert without.words == "after one succeeds"
+    with pytest.raises(Conflict):
+        await house.client.skip_occurrence(child.id)
+    zone = await house.client.patch_schedule(child.id, {"timezone": "Europe/Rome"})
+    assert (zone.timezone, zone.words) == ("Europe/Rome", "after one succeeds")
+    again = await house.client.patch_schedule(child.id, {"trigger": {"type": "text", "text": "every day at 9"}})
+    assert again.words == "every day at 09:00; after one succeeds"
+    assert len(again.next_fire_times) == 5
+    await house.client.pause_schedule(child.id)
+    await house.client.patch_schedule(child.id, {"trigger": None})
+    assert (await house.client.resume_schedule(child.id)).state == "active"
+
+
 async def test_what_cannot_be_followed_is_refused_at_its_field(house: House) -> None:
     one = await made(house, "one")
     elsewhere = await made(house, "elsewhere", guild_id="2")
