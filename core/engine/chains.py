@@ -130,7 +130,6 @@ class Chains:
         """One generation: the children of these."""
         below = await tx.links.below(sorted({each.schedule_id for each in ended if each.schedule_id}))
         rows = await tx.schedules.get_many(sorted({link.child for link in below}))
-        rows = {id: row for id, row in rows.items() if row.state == "active"}
         calls = await self._called(tx, ended, below, rows)
         if not calls:
             return
@@ -151,7 +150,8 @@ class Chains:
     async def _called(
         self, tx: Transaction, ended: Sequence[Ended], below: Sequence[LinkRow], rows: Mapping[str, ScheduleRow]
     ) -> list[Call]:
-        """The children that are to run, in the order in which their parents ended."""
+        """The children that are to run, in the order in which their parents ended. One that is stopped does not, but what it
+        joins goes on: a success from before must not hide what came after."""
         calls: list[Call] = []
         joining = sorted(id for id, row in rows.items() if any(link.when == "all" for link in links_of(row)))
         joins = Joins(await tx.links.above(joining))
@@ -166,7 +166,7 @@ class Chains:
                     call = joins.end(row, each)
                 elif (link := link_for(row, place.parent, each.state)) is not None:
                     call = Call(row, link, each)
-                if call is not None:
+                if call is not None and row.state == "active":
                     joins.ran(row.id)
                     calls.append(call)
         await tx.links.join(joins.changed())

@@ -176,6 +176,12 @@ async def test_all_joins_the_latest_run_of_each_since_the_childs_own_last(house:
     await house.ended((await house.run_now(child)).id)
     assert await ran(second) is None  # the child has run since
     assert await ran(first) is not None
+    assert await ran(first) is None
+    await house.client.pause_schedule(child.id)
+    assert await ran(first, Reject("no")) is None
+    await house.client.resume_schedule(child.id)
+    assert await ran(second) is None  # what the first did meanwhile counts, too
+    assert await ran(first) is not None
 
 
 async def test_a_chain_of_three_runs_to_its_end_and_a_retry_counts_as_a_run(house: House) -> None:

@@ -65,7 +65,7 @@ class Played:
 
     def _end(self, parent: str, run_id: str, kind: str) -> None:
         for id, row in self._schedules.items():
-            links = _links(row.after) if row.state == "active" else ()
+            links = _links(row.after) if row.state != "deleted" else ()
             mine = [link for link in links if link.schedule == parent]
             if not mine:
                 continue
@@ -75,7 +75,7 @@ class Played:
                 runs = all(joined.get(link.schedule) in FITS["all"] for link in links if link.when == "all")
             else:
                 runs = any(kind in FITS[link.when] for link in mine)
-            if runs:
+            if runs and row.state == "active":
                 self.expected.add((id, f"c:{run_id}"))
                 self._joined.pop(id, None)
 
