@@ -22,7 +22,7 @@ async def save(ledger: Ledger, *rows: ScheduleRow) -> None:
 
 
 async def replace(ledger: Ledger, row: ScheduleRow, **fields: object) -> bool:
-    changed = msgspec.structs.replace(row, **fields)  # type: ignore[arg-type]
+    changed = msgspec.structs.replace(row, **fields)
     return await ledger.write(lambda tx: tx.schedules.replace(changed, expected=row.revision))
 
 
