@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from schedule_zero import closings, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.chain import ChainPage, ChainReport, ChainView
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage, KeyRole
 from schedule_zero.run import Run
-from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.schedule import AfterWhen, Schedule, ScheduleSpec
 from schedule_zero.trigger import Trigger
 
 T = TypeVar("T")
@@ -176,6 +177,24 @@ class CoreClient(ABC):
 
     async def suggest_closings(self, guild_id: str, kind: closings.Named, text: str) -> views.Suggestions:
         return await self._ask(ask.SuggestClosings(guild_id=guild_id, kind=kind, text=text), views.Suggestions)
+
+    async def add_link(
+        self, item: str, after: str, *, when: AfterWhen = "success", delay: str = "PT0S", key: str | None = None
+    ) -> Schedule:
+        request = ask.AddLink(item=item, after=after, when=when, delay=delay, idempotency_key=key)
+        return await self._ask(request, Schedule)
+
+    async def remove_link(self, item: str, after: str, *, when: AfterWhen | None = None) -> Schedule:
+        return await self._ask(ask.RemoveLink(item=item, after=after, when=when), Schedule)
+
+    async def get_chain(self, schedule: str) -> ChainView:
+        return await self._ask(ask.GetChain(schedule=schedule), ChainView)
+
+    async def list_chains(self, **filters: Any) -> ChainPage:
+        return await self._ask(ask.ListChains(**filters), ChainPage)
+
+    async def check_chains(self, **filters: Any) -> ChainReport:
+        return await self._ask(ask.CheckChains(**filters), ChainReport)
 
     async def note_guild(self, guild_id: str, name: str, *, present: bool = True) -> views.Done:
         return await self._ask(ask.NoteGuild(guild_id=guild_id, name=name, present=present), views.Done)

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schedule_zero import chain_requests as chains
+from schedule_zero.base_request import BaseRequest as _Request
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
 from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
 from schedule_zero.dead_letters import DropDead as DropDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.dead_letters import ListDead as ListDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.dead_letters import ReplayDead as ReplayDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.key import KeyName, KeyRole, PublicKey
-from schedule_zero.requesting import BaseRequest as _Request
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
@@ -48,7 +49,7 @@ class ListSchedules(_Request, tag="schedule.list", frozen=True):
     handler: Word | None = None
     owner_id: Id | None = None
     q: Line | None = None
-    metadata: dict[Word, Text] = {}  # noqa: RUF012 - a struct, which copies it
+    metadata: dict[Word, Text] = msgspec.field(default_factory=dict)
     limit: int = 50
     cursor: Word | None = None
 
@@ -86,7 +87,7 @@ class RunSchedule(_Request, tag="schedule.run", frozen=True):
     """Answers Run. ``args`` replace single arguments for this run only."""
 
     id: Id
-    args: dict[str, Any] = {}  # noqa: RUF012 - a struct, which copies it
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class SkipOccurrence(_Request, tag="schedule.skip", frozen=True):
@@ -120,7 +121,7 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
     timezone: Word = "UTC"
     n: int = 10
     after: Word | None = None
-    policy: dict[str, Any] = {}  # noqa: RUF012 - a struct, which copies it
+    policy: dict[str, Any] = msgspec.field(default_factory=dict)
     start: Word | None = None
     until: Word | None = None
     calendar: Word | Calendar | None = None
@@ -318,6 +319,13 @@ class SuggestClosings(_Request, tag="closing.suggest", frozen=True):
     text: Text
 
 
+AddLink = chains.AddLink
+RemoveLink = chains.RemoveLink
+GetChain = chains.GetChain
+ListChains = chains.ListChains
+CheckChains = chains.CheckChains
+
+
 class NoteGuild(_Request, tag="guild.note", frozen=True):
     """Answers Done. The bot tells which guild it joined (or still is in), or left."""
 
@@ -453,6 +461,11 @@ Request = (
     | AddBlackout
     | RemoveBlackout
     | SuggestClosings
+    | AddLink
+    | RemoveLink
+    | GetChain
+    | ListChains
+    | CheckChains
     | NoteGuild
     | GetUserTimezone
     | PutUserTimezone

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schedule_zero import closings, views
+from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run
@@ -136,6 +136,11 @@ ROUTES: Final = (
         ask.SuggestClosings, "GET /guilds/{guild_id}/closings", views.Suggestions,
         "Complete a half-typed name of a calendar or of hours",
     ),
+    _route(ask.ListChains, "GET /chains", chain.ChainPage, "List chains"),
+    _route(ask.CheckChains, "GET /chains/check", chain.ChainReport, "What is wrong with chains"),
+    _route(ask.GetChain, "GET /chains/{schedule}", chain.ChainView, "Show the chain that a schedule belongs to"),
+    _route(ask.AddLink, "POST /chains", Schedule, "Let a schedule run after another"),
+    _route(ask.RemoveLink, "DELETE /chains/{item}/{after}", Schedule, "Let it not run after that one any more"),
     _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
     _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),

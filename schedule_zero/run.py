@@ -111,6 +111,7 @@ class Run(msgspec.Struct, kw_only=True):
     Attributes:
         error: what its last attempt that did not go well said; None of one that succeeded.
         cancelling: it is under way, and was asked to stop.
+        parent: the run that it follows; ``children``: those that follow it.
     """
 
     id: str
@@ -133,6 +134,8 @@ class Run(msgspec.Struct, kw_only=True):
     progress: float | None = None
     error: str | None = None
     cancelling: bool = False
+    parent: str | None = None
+    children: tuple[str, ...] = ()
 
     @property
     def standing(self) -> str:

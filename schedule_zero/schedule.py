@@ -114,11 +114,12 @@ class After(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
 
 class ScheduleSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A schedule as a client asks for it. ``policy`` is merged over the defaults, so it stays a mapping here."""
+    """A schedule as a client asks for it. ``policy`` is merged over the defaults, so it stays a mapping here. One that runs
+    ``after`` others needs no ``trigger``."""
 
     handler: Word
     method: Word
-    trigger: Trigger
+    trigger: Trigger | None = None
     guild_id: Id | None = None
     name: Word | None = None
     owner_id: Id | None = None
@@ -152,7 +153,7 @@ class Schedule(msgspec.Struct, kw_only=True):
     handler: str
     method: str
     args: dict[str, Any]
-    trigger: Trigger
+    trigger: Trigger | None
     timezone: str
     words: str
     start: str | None

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from schedule_zero.chain import ChainPage, ChainReport, ChainView
 from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, CalendarView, HoursPage, HoursView
 from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
@@ -110,7 +111,7 @@ class PreviewView(msgspec.Struct, kw_only=True):
     """The due times to come, and the trigger as it was understood."""
 
     fires: tuple[Fire, ...]
-    trigger: Trigger
+    trigger: Trigger | None
     timezone: str
     words: str
     notes: tuple[str, ...] = ()
@@ -376,6 +377,9 @@ View = (
     | HoursView
     | BlackoutPage
     | BlackoutView
+    | ChainView
+    | ChainPage
+    | ChainReport
     | Key
     | KeyPage
     | HandlerPage

@@ -74,6 +74,8 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("start before", run.start_before),
         ("missed", f"{missed.count} due times from {missed.start} to {missed.end}" if missed is not None else None),
         ("what", f"{run.handler}.{run.method}"),
+        ("follows", run.parent),
+        ("followed by", ", ".join(run.children)),
         *(("attempts" if place == 0 else "", _attempt(each)) for place, each in enumerate(run.attempts)),
         ("result", msgspec.json.encode(run.result).decode() if run.result is not None else None),
         ("trace", run.trace_id),

@@ -15,6 +15,8 @@ from typing import Final
 import structlog
 
 from core.engine.acquaintances import kept
+from core.engine.chained import ChainedLedger
+from core.engine.chains import Chains, Followed
 from core.engine.choose import Chosen
 from core.engine.cluster import Cluster
 from core.engine.dispatch import Dispatcher
@@ -46,7 +48,7 @@ from core.governor.fairness import SLOTS, FairQueue
 from core.governor.governor import Governor
 from core.governor.settings import GovernorSettings
 from core.ledger.port import Ledger, Transaction
-from core.ledger.rows import DeadRow, EventRow, Move, RunRow, ScheduleRow
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, dead_letter
 from schedule_zero.event import EventKind
 from schedule_zero.handler import Handler, MethodInfo
 from schedule_zero.ids import IdMaker
@@ -71,7 +73,6 @@ class Engine:
         """``check_interval_s``: how often it is looked at how the runs of handlers went."""
         self.pace = pace = pace or Pace()
         self.clock = clock
-        self.ledger = ledger
         self.ids = ids or IdMaker()
         self.book = PlanBook()
         self.fleet = Fleet()
@@ -87,6 +88,10 @@ class Engine:
         self.incarnation = self.ids.make("core", clock.now()) if membership is None else membership.id
         self.territory = Territory(shared=membership is not None)
         self.handing = Handing(self.territory, self.ids)
+        chains = Chains(
+            clock=clock, ids=self.ids, terms=self.book.terms, entitler=self.entitler, handing=self.handing
+        )  # fmt: skip
+        self.ledger = ledger = ChainedLedger(ledger, chains, self)
         self.tick = Tick(
             clock=clock, ledger=ledger, book=self.book, horizon=Horizon(WINDOW, HORIZON_CAPACITY),
             entitler=self.entitler, ids=self.ids, consequences=self, territory=self.territory,
@@ -297,6 +302,18 @@ class Engine:
         self.leases.begun()
         self.dispatcher.wake()
 
+    async def followed(self, followed: Followed) -> None:
+        """Committed runs that follow others, and what they meant for those before them."""
+        for row in followed.rows:
+            self.book.foresee(row)
+        for id in followed.failing:
+            self.book.drop(id)
+        if followed.blocked:
+            await self.schedules_changed(followed.blocked)
+        self.runs_withdrawn(followed.withdrawn)
+        self.runs_created(followed.runs)
+        self.cancel_open(followed.cancel)
+
     # consequences of a dispatch
 
     def begun(self, flights: Sequence[Flight]) -> None:
@@ -342,7 +359,7 @@ class Engine:
             if moves:
                 await tx.runs.move(moves)
                 await tx.journal.append(events)
-                await tx.dead.add([_dead_row(rows[move.run_id], now) for move in moves if move.after in DEAD])
+                await tx.dead.add([dead_letter(rows[move.run_id], now) for move in moves if move.after in DEAD])
                 unused = [row for row in rows.values() if row.attempt == 0 and row.state is RunState.WAITING]
                 await self.entitler.give_back(tx, [(row.guild_id, row.charged) for row in unused])
             return moves
@@ -441,21 +458,10 @@ def _method(flight: Flight) -> str:
     return f"{flight.order.handler}.{flight.order.method}"
 
 
-def _dead_row(row: RunRow, now: int) -> DeadRow:
-    return DeadRow(
-        run_id=row.id,
-        guild_id=row.guild_id,
-        schedule_id=row.schedule_id,
-        handler=row.handler,
-        method=row.method,
-        at=now,
-    )
-
-
 def _expiry(row: RunRow, now: int) -> Move:
     tried = row.attempt > 0
     return Move(
         run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt,
         after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
-        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost,
+        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost, schedule_id=row.schedule_id,
     )  # fmt: skip

@@ -24,11 +24,16 @@ from schedule_zero.trigger import Trigger
 DEFAULT_TIMEOUT_S: Final = 30.0
 PRIORITIES: Final = {"high": 0, "normal": 1, "low": 2}
 
-_triggers: Final = msgspec.json.Decoder(Trigger)
+_triggers: Final[msgspec.json.Decoder[Trigger | None]] = msgspec.json.Decoder(Trigger | None)
 _policies: Final = msgspec.json.Decoder(Policy)
 _calendars: Final = msgspec.json.Decoder(Calendar)
 _hours: Final = msgspec.json.Decoder(ActiveHours)
 _exceptions: Final = msgspec.json.Decoder(Exceptions)
+
+
+def stored_trigger(row: ScheduleRow) -> Trigger | None:
+    """A schedule's trigger; None where it has no times of its own."""
+    return _triggers.decode(row.trigger)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -109,7 +114,7 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
         core.timing.BadTrigger: the stored trigger no longer makes sense (a zone that vanished, say).
     """
     rule = compile_rule(
-        trigger or _triggers.decode(row.trigger),
+        trigger or stored_trigger(row),
         timezone=row.timezone,
         anchor=row.anchor,
         dst=policy.dst,
@@ -160,6 +165,14 @@ class PlanBook:
         if len(self._plans) > self.capacity:
             self._plans.popitem(last=False)
         return plan
+
+    def foresee(self, row: ScheduleRow) -> None:
+        """Keep a plan of a schedule that no tick has met, for the attempts of its runs. One that is there stays."""
+        if row.id not in self._plans:
+            try:
+                self.add(row)
+            except ValueError:  # whoever needs the rule says so
+                return
 
     def drop(self, id: str) -> None:
         self._plans.pop(id, None)

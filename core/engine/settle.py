@@ -278,7 +278,7 @@ async def _write_ends(
         moves.append(
             Move(run_id=order.run_id, before=before, before_attempt=order.attempt, after=outcome.state,
                  attempt=order.attempt, at=now, not_before=outcome.not_before, result=outcome.result,
-                 reason=outcome.reason, error=outcome.error, lost=outcome.lost)
+                 reason=outcome.reason, error=outcome.error, lost=outcome.lost, schedule_id=order.schedule_id)
         )  # fmt: skip
     await tx.runs.move(moves)
     await tx.runs.finish([_attempt_row(verdict, now) for verdict in valid])

@@ -12,6 +12,7 @@ from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.dead import Dead, DeadChanges
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
+from core.ledger.links import LinkChanges, Links
 from core.ledger.notes import NoteChanges, Notes
 from core.ledger.port import StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
@@ -31,6 +32,7 @@ class OpenTransaction:
         self.schedules = ScheduleChanges(session)
         self.runs = RunChanges(session)
         self.dead = DeadChanges(session)
+        self.links = LinkChanges(session)
         self.journal = JournalChanges(session, epoch)
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
@@ -44,6 +46,7 @@ class CommittedTruth:
         self.schedules = Schedules(reading)
         self.runs = Runs(reading)
         self.dead = Dead(reading)
+        self.links = Links(reading)
         self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)

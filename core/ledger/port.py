@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from core.ledger.among import BucketReads, BucketWrites, Membership
+from core.ledger.following import LinkReads, LinkWrites
 from core.ledger.rows import (
     Advance,
     AnswerRow,
@@ -22,6 +23,7 @@ from core.ledger.rows import (
     AuditRow,
     DeadRow,
     DueRow,
+    Ended,
     EventRow,
     HeededRow,
     LeaseRow,
@@ -75,6 +77,7 @@ class ActiveRun(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     due: int
     charged: int | None = None
+    occurrence: str = ""
 
 
 class ReadyRun(msgspec.Struct, gc=False):
@@ -190,6 +193,10 @@ class RunReads(Protocol):
         ...
 
     async def by_occurrence(self, schedule_id: str, occurrence: str) -> RunRow | None: ...
+    async def by_occurrences(self, keys: Sequence[tuple[str, str]]) -> list[RunRow]:
+        """The runs there are for these (schedule, occurrence)."""
+        ...
+
     async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]: ...  # noqa: A002
     async def attempts(self, run_ids: Sequence[str]) -> dict[str, list[AttemptRow]]: ...
     async def newest(self, schedule_ids: Sequence[str]) -> dict[str, RunRow]:
@@ -219,6 +226,11 @@ class RunReads(Protocol):
 
 class RunWrites(RunReads, Protocol):
     """Changing runs. The table of transitions is checked here and nowhere else."""
+
+    @property
+    def ended(self) -> Sequence[Ended]:
+        """The runs that this unit has ended so far, by moving or by inserting them."""
+        ...
 
     async def insert(self, rows: Sequence[RunRow]) -> None:
         """Raises OccurrenceTaken, here or at the end of the unit, when (schedule, occurrence) exists."""
@@ -361,6 +373,8 @@ class Reader(Protocol):
     @property
     def dead(self) -> DeadReads: ...
     @property
+    def links(self) -> LinkReads: ...
+    @property
     def journal(self) -> JournalReads: ...
     @property
     def usage(self) -> UsageReads: ...
@@ -379,6 +393,8 @@ class Transaction(Protocol):
     def runs(self) -> RunWrites: ...
     @property
     def dead(self) -> DeadWrites: ...
+    @property
+    def links(self) -> LinkWrites: ...
     @property
     def journal(self) -> JournalWrites: ...
     @property

@@ -60,6 +60,34 @@ class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
     updated: int
     exceptions: str | None = None
 
+    @property
+    def follows(self) -> bool:
+        """Whether it runs after others, so that it is not over when its own times are."""
+        return self.after != "[]"
+
+
+class LinkRow(msgspec.Struct, kw_only=True, gc=False):
+    """That one schedule runs after another. What a link does stands in the child's ``after``.
+
+    Attributes:
+        run_id: the latest run of the parent that ended, noted where the link joins; ``state``: how it ended.
+        fresh: 1 as long as no run of the child has come since.
+    """
+
+    parent: str
+    child: str
+    run_id: str | None = None
+    state: RunState | None = None
+    fresh: int | None = None
+
+
+class Ended(msgspec.Struct, gc=False):
+    """A run that ended. ``schedule_id`` None: whoever ended it did not have that at hand."""
+
+    run_id: str
+    schedule_id: str | None
+    state: RunState
+
 
 class RunRow(msgspec.Struct, kw_only=True, gc=False):
     """A run as stored. ``occurrence`` is ``t:<us>``, ``m:<request>``, ``c:<run>`` or ``e:<event>``.
@@ -108,6 +136,13 @@ class DeadRow(msgspec.Struct, kw_only=True, gc=False):
     at: int
 
 
+def dead_letter(run: RunRow, at: int) -> DeadRow:
+    """A run that has failed for good, as a dead letter."""
+    return DeadRow(
+        run_id=run.id, guild_id=run.guild_id, schedule_id=run.schedule_id, handler=run.handler, method=run.method, at=at
+    )
+
+
 class HeededRow(msgspec.Struct, gc=False):
     """A calendar and active hours as schedules hold them, and how many live ones hold just these."""
 
@@ -141,7 +176,7 @@ class Move(msgspec.Struct, kw_only=True, gc=False):
 
     ``attempt`` is the number after the move; ``lost`` counts attempts our own crash took, which do not count
     against ``max_attempts``. ``args`` None keeps what is there. With a ``revision`` the run's schedule must stand at it
-    too, and at so many ``failures``.
+    too, and at so many ``failures``. ``schedule_id``: the run's, from who has it at hand.
     """
 
     run_id: str
@@ -158,6 +193,7 @@ class Move(msgspec.Struct, kw_only=True, gc=False):
     lost: int = 0
     revision: int | None = None
     failures: int | None = None
+    schedule_id: str | None = None
 
 
 class AttemptRow(msgspec.Struct, kw_only=True, gc=False):

@@ -27,7 +27,7 @@ from core.ledger import tables
 from core.ledger.buckets import in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
-from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
+from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import attempts, dead, leases, runs, schedules, standings
 from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
@@ -56,6 +56,14 @@ _BY_OCCURRENCE: Final[Query[RunRow]] = Query(
     RunRow,
     "schedule_id",
     "occurrence",
+)
+_KEYS: Final = given("schedule_id", "occurrence")
+_BY_OCCURRENCES: Final[Query[RunRow]] = Query(
+    select(*_COLUMNS)
+    .join_from(runs, _KEYS, and_(runs.c.schedule_id == _KEYS.c.schedule_id, runs.c.occurrence == _KEYS.c.occurrence))
+    .order_by(runs.c.id),
+    RunRow,
+    "rows",
 )
 _ATTEMPTS: Final[Query[AttemptRow]] = Query(
     select(*_ATTEMPT).where(among(attempts.c.run_id, "ids")).order_by(attempts.c.run_id, attempts.c.attempt),
@@ -159,6 +167,10 @@ class Runs:
     async def by_occurrence(self, schedule_id: str, occurrence: str) -> RunRow | None:
         """The run of a schedule for that occurrence."""
         return _only(await self._reading.fetch(_BY_OCCURRENCE, schedule_id, occurrence))
+
+    async def by_occurrences(self, keys: Sequence[tuple[str, str]]) -> list[RunRow]:
+        """The runs there are for these (schedule, occurrence)."""
+        return await self._reading.fetch(_BY_OCCURRENCES, list(keys)) if keys else []
 
     async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]:  # noqa: A002 - the port's
         """A page of a listing, newest first."""
@@ -369,10 +381,18 @@ class RunChanges(Runs):
         super().__init__(session)
         self._session = session
 
+    @property
+    def ended(self) -> Sequence[Ended]:
+        """The runs that this unit has ended so far."""
+        return self._session.ended
+
     async def insert(self, rows: Sequence[RunRow]) -> None:
         """Add runs. Raises OccurrenceTaken, here or at the end of the unit."""
         if rows:
-            self._session.later(_adding(rows, _RUN_LATER, _ADD_FRESH, _ADD, _taken))
+            step = _adding(rows, _RUN_LATER, _ADD_FRESH, _ADD, _taken)
+            self._session.later(step)
+            if step.statement is _ADD:
+                self._session.ended += [Ended(r.id, r.schedule_id, r.state) for r in rows if r.state in TERMINAL]
 
     async def move(self, moves: Sequence[Move]) -> None:
         """Apply transitions. Raises ForbiddenTransition; StaleMove here or at the end of the unit."""
@@ -383,6 +403,8 @@ class RunChanges(Runs):
             alike.setdefault((move.after in TERMINAL, move.revision is not None), []).append(move)
         for (ending, scheduled), some in alike.items():
             self._session.later(_moving(some, ending=ending, scheduled=scheduled))
+            if ending:
+                self._session.ended += [Ended(move.run_id, move.schedule_id, move.after) for move in some]
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
         """Write new attempts with their leases."""

@@ -112,6 +112,20 @@ standings: Final = Table(
 _partial("standings_due", standings.c.next_due, where=SCHEDULE_ACTIVE)
 _partial("standings_paused", standings.c.paused_until, where=SCHEDULE_PAUSED)
 
+# Who runs after whom, once more beside ``schedules.after``: a run that ends finds its children here. Of a link that
+# joins, how the latest run of the parent ended; ``fresh``: no run of the child has come since.
+links: Final = Table(
+    "links",
+    metadata,
+    Column("parent", TEXT, primary_key=True),
+    Column("child", TEXT, primary_key=True),
+    _text("run_id", null=True),
+    _text("state", null=True),
+    _number("fresh", null=True),
+    sqlite_with_rowid=False,
+)
+Index("links_child", links.c.child)
+
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 runs: Final = Table(

@@ -13,6 +13,7 @@ from core.engine.fleet import Fleet
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.chaining import Chaining
 from core.service.desk import Desk, Effects
 from core.service.draft import Draft
 from core.service.render import schedule_view
@@ -37,7 +38,7 @@ class Proposal(msgspec.Struct):
     """A schedule that may be saved, and what it is answered with; ``rule`` None: as its row says."""
 
     row: ScheduleRow
-    trigger: Trigger
+    trigger: Trigger | None
     rule: Rule | None
     fleet: Fleet
     view: Schedule | None = None
@@ -61,9 +62,12 @@ Judged = Proposal | ScheduleZeroError
 class Batches:
     """The use case of saving many schedules at once."""
 
-    def __init__(self, desk: Desk, room: Room, draft: Callable[[Actor, ScheduleSpec], Awaitable[Draft]]) -> None:
+    def __init__(
+        self, desk: Desk, room: Room, draft: Callable[[Actor, ScheduleSpec], Awaitable[Draft]], chaining: Chaining
+    ) -> None:
         self._desk = desk
         self._room = room
+        self._chaining = chaining
         self._draft = draft
 
     async def create(self, actor: Actor, request: ask.CreateSchedules) -> BatchView:
@@ -122,7 +126,10 @@ class Batches:
             rows = await self._desk.all_as_closed(tx, [each.row for each in accepted])
             for each, row in zip(accepted, rows, strict=True):
                 each.stands_as(row)
-            await tx.schedules.insert(rows)
+            results = [await self._linked(tx, each) if isinstance(each, Proposal) else each for each in results]
+            accepted = [each for each in results if isinstance(each, Proposal)]
+            rows = [each.row for each in accepted]
+            await tx.schedules.insert([row for row in rows if not row.follows])
             undos = await self._desk.record_many(
                 tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, row) for row in rows]
             )
@@ -131,6 +138,16 @@ class Batches:
             self._room.taken(rows)
             effects.schedules.extend(rows)
         return results
+
+    async def _linked(self, tx: Transaction, proposal: Proposal) -> Judged:
+        """One that runs after others is saved at once, so that the next one's links are judged with it there."""
+        if proposal.row.follows:
+            try:
+                await self._chaining.require(tx, proposal.row)
+            except Invalid as error:
+                return error
+            await tx.schedules.insert([proposal.row])
+        return proposal
 
 
 class _Admission:

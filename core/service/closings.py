@@ -197,7 +197,7 @@ def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
     except ValueError:  # it could not be followed before, either; whoever ticks it says so
         return after
     after.next_due = _put_off_no_more(row, rule, now) or next_due(row, rule, now)
-    if after.next_due is None:
+    if after.next_due is None and not after.follows:
         after.state, after.note = "blocked", "its calendar, its hours or a blackout leave it no time to come"
     return after
 

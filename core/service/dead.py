@@ -169,7 +169,9 @@ class _Replaying:
     async def _one(self, old: RunRow, row: ScheduleRow) -> DeadFate:
         if self._met[row.id].skip:
             return DeadFate(id=old.id, fate="refused", why=_BUSY)
-        run = self._runs.again(row, old)
+        run = await self._runs.again(row, old)
+        if run.state is RunState.FAILED:
+            return DeadFate(id=old.id, fate="refused", why=run.error)
         told = await self._runs.charge(self._tx, run, _policy(row.policy), self._now)
         if run.state is not RunState.WAITING:
             return DeadFate(id=old.id, fate="refused", why=_QUOTA)

@@ -286,7 +286,7 @@ class Desk:
             return
         await tx.runs.move(
             [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=RunState.CANCELLED, attempt=0, at=now,
-                  reason=reason) for run in unused]
+                  reason=reason, schedule_id=row.id) for run in unused]
         )  # fmt: skip
         await self.engine.entitler.give_back(tx, [(row.guild_id, run.charged) for run in unused])
         await tx.journal.append(

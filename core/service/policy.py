@@ -39,18 +39,19 @@ class Mistakes:
         raise Invalid(f"{first.field}: {first.message}{more}", errors=tuple(self.errors))
 
 
-def defaults_for(trigger: Trigger, month_end: MonthEnd) -> Policy:
-    """The policy of a trigger about which nothing was said. A one-shot is run however late.
+def defaults_for(trigger: Trigger | None, month_end: MonthEnd) -> Policy:
+    """The policy of a trigger about which nothing was said. A one-shot is run however late, and so is what follows others:
+    neither comes again by itself.
 
     Args:
-        trigger: in stored form.
+        trigger: in stored form; None: the schedule only follows others.
         month_end: what it, or the words it was read from, does about days that a month lacks.
     """
-    window = None if isinstance(trigger, DateTrigger) else Policy().catchup_window
+    window = None if trigger is None or isinstance(trigger, DateTrigger) else Policy().catchup_window
     return Policy(month_end=month_end, catchup_window=window)
 
 
-def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -> Policy:
+def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: MonthEnd) -> Policy:
     """A policy sent in part, merged over the defaults (``defaults_for``).
 
     Raises:
@@ -73,7 +74,7 @@ def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -
     return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=month_end)
 
 
-def said_in(policy: Policy, trigger: Trigger, *, renewed: bool) -> dict[str, Any]:
+def said_in(policy: Policy, trigger: Trigger | None, *, renewed: bool) -> dict[str, Any]:
     """The part of a stored policy that differs from what its trigger would have by itself.
 
     Args:
@@ -82,7 +83,7 @@ def said_in(policy: Policy, trigger: Trigger, *, renewed: bool) -> dict[str, Any
     """
     base, whole = msgspec.to_builtins(defaults_for(trigger, month_end_of(trigger))), msgspec.to_builtins(policy)
     said = {name: value for name, value in whole.items() if value != base[name]}
-    if renewed and said.get("month_end") == "clamp" and series_of(trigger) is not None:
+    if renewed and trigger is not None and said.get("month_end") == "clamp" and series_of(trigger) is not None:
         del said["month_end"]  # the rule was said in words, and brought it along; the new one may not be
     return said
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from core.engine.chains import parent_of
 from core.engine.fleet import Fleet
-from core.engine.plan import rule_of, timeout_of
+from core.engine.plan import rule_of, stored_trigger, timeout_of
 from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
 from core.timing.clock import clock_of
@@ -20,12 +21,13 @@ from core.timing.zones import zone
 from schedule_zero.instant import SECOND, spell, spell_duration
 from schedule_zero.result import readable
 from schedule_zero.run import Attempt, Missed, Run, RunState, Why
-from schedule_zero.schedule import Policy, RunSummary, Schedule
+from schedule_zero.schedule import After, Policy, RunSummary, Schedule
 from schedule_zero.trigger import Trigger
 
 NEXT_FIRES: Final = 5
+NO_TRIGGER: Final = "null"
 
-_trigger: Final = msgspec.json.Decoder(Trigger).decode
+_links: Final = msgspec.json.Decoder(tuple[After, ...]).decode
 _policy: Final = lru_cache(maxsize=1024)(msgspec.json.Decoder(Policy).decode)  # schedules by the thousand share a few
 _strings: Final = msgspec.json.Decoder(dict[str, str]).decode
 _anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -60,13 +62,16 @@ def schedule_view(
             coming = preview(rule, after=row.next_due - 1, n=left)
             times = tuple([fire.local for fire in coming])
             notes = tuple([note for fire in coming for note in fire.notes])
+    if row.trigger == NO_TRIGGER:
+        notes = (no_times(row.words),)
     return Schedule(
         id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
-        handler=row.handler, method=row.method, args=_anything(row.args), trigger=trigger or _trigger(row.trigger),
+        handler=row.handler, method=row.method, args=_anything(row.args), trigger=trigger or stored_trigger(row),
         timezone=row.timezone, words=row.words, start=_spelled(row.start, place), until=_spelled(row.until, place),
-        count=row.count, calendar=shown_calendar(row), active_hours=shown_hours(row), policy=policy, after=(), state=row.state,
+        count=row.count, calendar=shown_calendar(row), active_hours=shown_hours(row), policy=policy,
+        after=_links(row.after) if row.follows else (), state=row.state,
         next_fire_times=times, notes=notes, created_at=clock_of(place).spell(row.created),
-        last_run=None if newest is None else _summary(newest, place), metadata=_strings(row.metadata),
+        last_run=None if newest is None else run_summary(newest, place), metadata=_strings(row.metadata),
         paused_until=_spelled(row.paused_until, place), note=row.note,
     )  # fmt: skip
 
@@ -76,9 +81,14 @@ def _timed(policy: str, timeout_s: float) -> Policy:
     return msgspec.structs.replace(_policy(policy), timeout=spell_duration(int(timeout_s * SECOND)))
 
 
+def no_times(words: str) -> str:
+    """A note on a schedule that has no trigger."""
+    return f"it has no times of its own; it runs {words}"
+
+
 def run_view(
     row: RunRow, attempts: Sequence[AttemptRow], *, timezone: str, why: Why | None = None,
-    progress: float | None = None, cancelling: bool = False,
+    progress: float | None = None, cancelling: bool = False, children: Sequence[str] = (),
 ) -> Run:  # fmt: skip
     """A run as answered, with its attempts."""
     place = _place(timezone)
@@ -91,7 +101,7 @@ def run_view(
         result=None if row.result is None else msgspec.json.decode(readable(row.result)), reason=row.reason, why=why,
         late_by=None if first is None else spell_duration(max(0, first - row.due)), trace_id=row.id.partition("_")[2],
         missed=None if row.missed is None else _missed(row.missed), progress=progress,
-        error=_error(row, attempts), cancelling=cancelling,
+        error=_error(row, attempts), cancelling=cancelling, parent=parent_of(row.occurrence), children=tuple(children),
     )  # fmt: skip
 
 
@@ -117,7 +127,8 @@ def _attempt(row: AttemptRow, place: ZoneInfo) -> Attempt:
     )  # fmt: skip
 
 
-def _summary(row: RunRow, place: ZoneInfo) -> RunSummary:
+def run_summary(row: RunRow, place: ZoneInfo) -> RunSummary:
+    """A run in one line."""
     return RunSummary(
         id=row.id, state=row.state, due=spell(row.due, place), ended=_spelled(row.ended, place), reason=row.reason,
         error=row.error,

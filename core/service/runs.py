@@ -8,10 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.admit import Collision, collide, line_of
+from core.engine.chains import fill_in, left_by, occurrence_of, parent_of
+from core.engine.placeholders import NOBODY, BadPlaceholder, Parents, filled, has_placeholders
 from core.engine.plan import PRIORITIES
 from core.engine.stopping import want_stopped, wanted_stopped
-from core.ledger.port import RunFilter, Transaction
-from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
+from core.ledger.port import Reader, RunFilter, Transaction
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, dead_letter
 from core.service import access
 from core.service.changing import in_words
 from core.service.desk import Desk, Effects
@@ -24,13 +26,21 @@ from core.service.times import instant_in
 from core.service.why import elsewhere_of, why_waiting
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict
+from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.run import OPEN, TERMINAL, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
+AGAIN: Final = "m:again:"
+"""How the occurrence of a run begins that was made for one that ended; its id follows."""
 _RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
+_CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: EventKind.RUN_FAILED}
+
+
+def _takes(row: ScheduleRow) -> bool:
+    """Whether a schedule's arguments take something from a run before."""
+    return row.follows and has_placeholders(row.args)
 
 
 class Runs:
@@ -47,7 +57,7 @@ class Runs:
             raise Conflict("This schedule is deleted; bring it back first, then it can run.")
         if row.state in ("blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(row.state)}; resume it first, then it can run.")
-        args = self._args(actor, row, request.args) if request.args else None
+        args = self._args(actor, row, request.args) if request.args or _takes(row) else None
         return await self._create(actor, request, row, self._new_run(row, args))
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
@@ -105,13 +115,17 @@ class Runs:
             raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        return await self._create(actor, request, row, self.again(row, old), instead_of=old)
+        return await self._create(actor, request, row, await self.again(row, old), instead_of=old)
 
-    def again(self, row: ScheduleRow, old: RunRow) -> RunRow:
+    async def again(self, row: ScheduleRow, old: RunRow) -> RunRow:
         """A run that takes the place of one that ended. It takes the schedule's arguments as they are by then, mended
-        perhaps; only where the old one was started with arguments of its own, it keeps those."""
-        args = old.args if old.own_args else None
-        return msgspec.structs.replace(self._new_run(row, args), occurrence=f"m:again:{old.id}")
+        perhaps; only where the old one was started with arguments of its own, it keeps those. One whose arguments cannot
+        be filled in has failed."""
+        run = self._new_run(row, old.args if old.own_args else None)
+        run.occurrence = AGAIN + old.id
+        if run.args is None and _takes(row):
+            await self._fill_in(run, row, old)
+        return run
 
     async def _create(
         self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow, instead_of: RunRow | None = None
@@ -128,16 +142,23 @@ class Runs:
             fresh = msgspec.structs.replace(run)
             now = self._desk.clock.now()
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
-            if met.skip:
+            if met.skip and fresh.state is RunState.WAITING:
                 fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
             events = await self.charge(tx, fresh, policy, now)
             await tx.runs.insert([fresh])
-            await self.make_room(tx, effects, row, met)
-            kind = EventKind.RUN_CREATED if fresh.state is RunState.WAITING else EventKind.RUN_SKIPPED
-            facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
-            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events])
+            if row.follows:
+                await tx.links.ran([row.id])
+            if fresh.state is RunState.WAITING:
+                await self.make_room(tx, effects, row, met)
             if instead_of is not None:
                 await tx.dead.remove([instead_of.id])
+            if fresh.state is RunState.FAILED:
+                await tx.dead.add([dead_letter(fresh, now)])
+            kind = _CREATED.get(fresh.state, EventKind.RUN_SKIPPED)
+            facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
+            if fresh.error is not None:
+                facts["error"] = fresh.error
+            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events])
             if fresh.state is RunState.WAITING:
                 effects.runs.append(fresh)
             return run_view(fresh, (), timezone=row.timezone)
@@ -177,13 +198,50 @@ class Runs:
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
         """The schedule's arguments with some replaced for one run: judged as if the schedule were changed to them."""
-        spec = spec_of(row, {"args": {**msgspec.json.decode(row.args), **changes}})
+        merged = {**msgspec.json.decode(row.args), **changes}
+        if row.follows:
+            try:
+                merged = filled(merged, NOBODY)
+            except BadPlaceholder as error:
+                raise Invalid.at(error.place, f"{error.message}; give a value for this run") from None
+        spec = spec_of(row, {"args": merged})
         access.require_edit(actor, row, spec)
         args = msgspec.json.encode(spec.args).decode()
         mistakes = Mistakes()
         check_work(spec, args, self._desk.engine.fleet, self._desk.quota(actor, row.guild_id), mistakes)
         mistakes.raise_any()
         return args
+
+    async def _fill_in(self, run: RunRow, row: ScheduleRow, old: RunRow) -> None:
+        """The arguments of a run that is run again, with what the run it followed left."""
+        parent = await self._followed_by(old)
+        if parent is None:
+            fill_in(run, row.args, NOBODY, run.created)
+            return
+        left, schedule = left_by(parent), await self._desk.reader.schedules.get(parent.schedule_id)
+        named = {parent.schedule_id: left}
+        if schedule is not None and schedule.name is not None:
+            named[schedule.name] = left
+        fill_in(run, row.args, Parents(left, named), run.created)
+
+    async def _followed_by(self, run: RunRow | None) -> RunRow | None:
+        """The run that one followed, or that the one followed which it was run again for."""
+        while run is not None and run.occurrence.startswith(AGAIN):
+            run = await self._desk.reader.runs.get(run.occurrence.removeprefix(AGAIN))
+        followed = None if run is None else parent_of(run.occurrence)
+        return None if followed is None else await self._desk.reader.runs.get(followed)
+
+    async def _children(self, source: Reader | Transaction, rows: Sequence[RunRow]) -> dict[str, list[str]]:
+        """The runs that follow each of these, of schedules that run after theirs."""
+        below = await source.links.below(sorted({row.schedule_id for row in rows}))
+        followers: dict[str, list[str]] = {}
+        for link in below:
+            followers.setdefault(link.parent, []).append(link.child)
+        keys = [(child, occurrence_of(row.id)) for row in rows for child in followers.get(row.schedule_id, ())]
+        found: dict[str, list[str]] = {}
+        for run in await source.runs.by_occurrences(keys):
+            found.setdefault(parent_of(run.occurrence) or "", []).append(run.id)
+        return found
 
     async def _existing(self, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
         """The run and its schedule, if the actor may know of them. Raises NotFound."""
@@ -195,7 +253,7 @@ class Runs:
         now = self._desk.clock.now()
         await tx.runs.move(
             [Move(run_id=run.id, before=RunState.WAITING, before_attempt=run.attempt, after=RunState.CANCELLED,
-                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost)]
+                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost, schedule_id=run.schedule_id)]
         )  # fmt: skip
         if run.attempt == 0:
             await self._desk.engine.entitler.give_back(tx, [(run.guild_id, run.charged)])
@@ -212,6 +270,7 @@ class Runs:
         schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))
         elsewhere = await elsewhere_of(self._desk, source, rows)
         stopping = await wanted_stopped(source.notes) if any(row.state in OPEN for row in rows) else set()
+        children = await self._children(source, rows)
         views = []
         for row in rows:
             schedule = schedules.get(row.schedule_id)
@@ -221,7 +280,7 @@ class Runs:
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
                     why=await why_waiting(self._desk, actor, source, row, schedule, elsewhere),
                     progress=flight.fraction if flight is not None else None,
-                    cancelling=row.state in OPEN and row.id in stopping,
+                    cancelling=row.state in OPEN and row.id in stopping, children=children.get(row.id, ()),
                 )
             )  # fmt: skip
         return tuple(views)

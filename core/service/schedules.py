@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.engine.janitor import resumed_row
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
+from core.service.chaining import Chaining
 from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
@@ -26,9 +29,10 @@ from schedule_zero.views import PreviewView
 class Schedules:
     """Everything about schedules that is one transaction."""
 
-    def __init__(self, desk: Desk, room: Room, times: Times) -> None:
+    def __init__(self, desk: Desk, room: Room, times: Times, chaining: Chaining) -> None:
         self._desk = desk
         self._room = room
+        self._chaining = chaining
         self._times = times
         self._changing = Changing(desk)
 
@@ -51,19 +55,28 @@ class Schedules:
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, request.revision)
+        return await self.edit(actor, request, before, request.changes, "schedule.update")
+
+    async def edit(
+        self, actor: Actor, request: ask.Request, before: ScheduleRow, changes: dict[str, Any], action: str
+    ) -> Schedule:
+        """Change fields of a schedule that was read. ``action``: what the audit line says."""
         access.require_action(actor, before)
-        require_fields(request.changes)
-        spec = spec_of(before, request.changes)
+        require_fields(changes)
+        spec = spec_of(before, changes)
         access.require_edit(actor, before, spec)
         made = await self.draft(actor, spec, before=before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
+            self._chaining.begin(tx, made.row)
             current = await self._changing.current(tx, before)
             after = await self._desk.as_closed(tx, edited(made, current, self._desk.clock.now()))
             if current.state == "done" and after.state != "done":
                 await self._room.require(tx, actor, after)
+            await self._chaining.require(tx, after, current)
+            await self._chaining.leave_out(tx, effects, current, after)
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED,
-                                       "schedule.update", {"changed": sorted(request.changes)})  # fmt: skip
+                                       action, {"changed": sorted(changes)})  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -112,7 +125,7 @@ class Schedules:
             raise Conflict(f"This schedule is {in_words(before.state)}; it cannot be resumed.")
         now = self._desk.clock.now()
         rule = rule_to_follow(before)
-        if rule.next_after(max(now, before.last_due or 0)) is None:
+        if not before.follows and rule.next_after(max(now, before.last_due or 0)) is None:
             raise _nothing_left(before, rule, now)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
@@ -145,10 +158,12 @@ class Schedules:
             timezone=timezone, settings=await self._desk.guild_settings(spec.guild_id),
             closings=await self._desk.closings(spec.guild_id),
             quota=self._desk.quota(actor, spec.guild_id), fleet=self._desk.engine.fleet, now=now, before=before,
+            parents=await self._chaining.parents(actor, spec),
         )  # fmt: skip
 
     async def _save(self, tx: Transaction, effects: Effects, actor: Actor, row: ScheduleRow) -> UndoToken:
         await self._room.require(tx, actor, row)
+        await self._chaining.require(tx, row)
         try:
             await tx.schedules.insert([row])
         except NameTaken:

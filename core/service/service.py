@@ -16,6 +16,8 @@ from core.service.backlog import Backlog
 from core.service.batch import Batches
 from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
+from core.service.chaining import Chaining
+from core.service.chains import Chains
 from core.service.closing_changes import ClosingChanges
 from core.service.dead import DeadLetters
 from core.service.desk import Desk, Effects
@@ -67,6 +69,8 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.PauseSchedule: Schedule,
     ask.ResumeSchedule: Schedule,
     ask.Undo: Schedule,
+    ask.AddLink: Schedule,
+    ask.RemoveLink: Schedule,
     ask.RunSchedule: Run,
     ask.CancelRun: Run,
     ask.RetryRun: Run,
@@ -187,12 +191,12 @@ class Service:
 
 
 def _about_schedules(desk: Desk) -> dict[type, UseCase]:
-    times, room = Times(desk), Room(desk)
-    schedules, finding, runs = Schedules(desk, room, times), Finding(desk), Runs(desk)
-    occurrences, dead = Occurrences(desk), DeadLetters(desk, runs)
+    times, room, chaining = Times(desk), Room(desk), Chaining(desk)
+    schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk)
+    occurrences, dead, chains = Occurrences(desk), DeadLetters(desk, runs), Chains(desk, schedules)
     return {
         ask.CreateSchedule: schedules.create,
-        ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
+        ask.CreateSchedules: Batches(desk, room, schedules.draft, chaining).create,
         ask.GetSchedule: schedules.get,
         ask.ListSchedules: finding.page,
         ask.PatchSchedule: schedules.patch,
@@ -203,7 +207,12 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.MoveOccurrence: occurrences.move,
         ask.PreviewSchedule: schedules.preview,
         ask.SuggestSchedules: finding.suggest,
-        ask.Undo: Undoing(desk, room).undo,
+        ask.Undo: Undoing(desk, room, chaining).undo,
+        ask.AddLink: chains.add,
+        ask.RemoveLink: chains.remove,
+        ask.GetChain: chains.get,
+        ask.ListChains: chains.page,
+        ask.CheckChains: chains.check,
         ask.RunSchedule: runs.run_now,
         ask.ListRuns: runs.page,
         ask.GetRun: runs.get,

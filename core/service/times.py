@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from core.engine.plan import rule_of
+from core.engine.plan import rule_of, stored_trigger
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
 from core.service.forecast import too_fast, with_quota_notes
 from core.service.policy import Mistakes, policy_for
+from core.service.render import no_times
 from core.timing import preview as previews
 from core.timing.calendars import search_countries
 from core.timing.combine import combine, started
@@ -49,7 +50,7 @@ CHOICE_LENGTH: Final = 100
 class Understood(msgspec.Struct):
     """A trigger in one of the stored forms, with the bounds that words gave; ``words``: those of a text that was read."""
 
-    trigger: Trigger
+    trigger: Trigger | None
     words: str | None
     month_end: MonthEnd
     start: int | None = None
@@ -57,7 +58,7 @@ class Understood(msgspec.Struct):
     count: int | None = None
 
 
-def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
+def trigger_of(trigger: Trigger | None, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
     """A trigger as sent, in stored form: text is read, the others are taken as they are, whether they make sense or not.
 
     Raises:
@@ -83,9 +84,12 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
 
 
 def said(understood: Understood, timezone: str, settings: GuildSettings) -> str:
-    """What was understood, said back in words. Its rule was compiled before, so it makes sense."""
+    """What was understood, said back in words; none where there is no trigger. Its rule was compiled before, so it makes
+    sense."""
     if understood.words is not None:
         return understood.words
+    if understood.trigger is None:
+        return ""
     return say(understood.trigger, timezone=timezone, hour24=settings.hour24)
 
 
@@ -144,7 +148,9 @@ def _invalid(error: ValueError) -> Invalid:
     return Invalid.at(field, message)
 
 
-def _rule(trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None) -> Rule:
+def _rule(
+    trigger: Trigger | None, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None
+) -> Rule:
     try:
         return compile_rule(
             trigger, timezone=timezone, anchor=anchor, dst=policy.dst, month_end=policy.month_end, start=start,
@@ -275,8 +281,9 @@ class Times:
         except ValueError as error:
             raise _invalid(error) from None
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
-        trigger = msgspec.json.decode(row.trigger, type=Trigger)
+        trigger = stored_trigger(row)
         coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, new=False)
+        notes = (no_times(row.words),) if trigger is None else notes
         return PreviewView(fires=coming, trigger=trigger, timezone=rule.zone.key, words=row.words, notes=notes)
 
     async def read(self, actor: Actor, request: ReadTime) -> ReadingView:

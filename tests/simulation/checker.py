@@ -16,6 +16,7 @@ from core.engine.plan import TermsBook, rule_of
 from core.ledger.rows import ScheduleRow
 from schedule_zero.instant import MINUTE, parse
 from schedule_zero.run import TERMINAL, RunState
+from tests.simulation.chains import chained
 from tests.simulation.day import Story
 from tests.simulation.rows import Rows
 
@@ -37,6 +38,7 @@ def faults(story: Story) -> list[str]:
         *_started_twice(story, runs),
         *_wrong_credit(story, rows),
         *_unaccounted(story, rows, runs, schedules),
+        *chained(rows, runs),
         *_journal(rows, runs),
         *_dead_letters(rows, runs),
     ]

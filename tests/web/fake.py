@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from schedule_zero import closings, views
+from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
@@ -15,6 +15,7 @@ from schedule_zero.run import Attempt, Run, RunState, Why
 from schedule_zero.schedule import Policy, Schedule
 from schedule_zero.trigger import CronTrigger
 
+CRON: Final = CronTrigger(expression="0 9 * * MON-FRI", timezone="Europe/Berlin")
 SCHEDULE: Final = Schedule(
     id="sch_00000000000000000001",
     revision=3,
@@ -24,7 +25,7 @@ SCHEDULE: Final = Schedule(
     handler="discord",
     method="send_message",
     args={"channel_id": "789", "content": "Standup!"},
-    trigger=CronTrigger(expression="0 9 * * MON-FRI", timezone="Europe/Berlin"),
+    trigger=CRON,
     timezone="Europe/Berlin",
     words="at 09:00 on every weekday",
     start=None,
@@ -119,6 +120,15 @@ BLACKOUT: Final = closings.BlackoutView(
     id="blk_1", begin="2026-12-24T00:00:00+01:00", end="2026-12-27T00:00:00+01:00", reason="rest", scope="all"
 )
 
+CHAIN: Final = chain.ChainView(
+    nodes=(
+        chain.ChainNode(id=SCHEDULE.id, name="standup", state="active", what="discord.send_message", words="daily"),
+        chain.ChainNode(id="sch_2", name=None, state="paused", words="after standup succeeds"),
+    ),
+    edges=(chain.ChainEdge(parent=SCHEDULE.id, child="sch_2", when="success", delay="PT10M"),),
+)
+REPORT: Final = chain.ChainReport(links=1, items=())
+
 _ANSWERS: Final[dict[type, Any]] = {
     ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
     ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
@@ -127,7 +137,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.SuggestZones: views.Suggestions(items=()),
     ask.SuggestCountries: views.Suggestions(items=()),
     ask.SuggestClosings: views.Suggestions(items=()),
-    ask.ReadTime: views.ReadingView(trigger=SCHEDULE.trigger, timezone="UTC", words="daily", recurring=True, fires=()),
+    ask.ReadTime: views.ReadingView(trigger=CRON, timezone="UTC", words="daily", recurring=True, fires=()),
     ask.PreviewSchedule: PREVIEW,
     ask.PreviewTrigger: PREVIEW,
     ask.RunSchedule: RUN,
@@ -152,6 +162,9 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.ListBlackouts: closings.BlackoutPage(items=(BLACKOUT,)),
     ask.AddBlackout: BLACKOUT,
     ask.RemoveBlackout: BLACKOUT,
+    ask.GetChain: CHAIN,
+    ask.ListChains: chain.ChainPage(items=(CHAIN,)),
+    ask.CheckChains: REPORT,
     ask.NewKey: KEY,
     ask.ListKeys: KeyPage(items=(KEY,), server="1" * 40),
     ask.RevokeKey: KEY,

@@ -1,4 +1,4 @@
-"""What all requests have in common."""
+"""The part that all requests share."""
 
 from __future__ import annotations
 
