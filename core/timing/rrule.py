@@ -41,6 +41,11 @@ class RRulePattern:
         """The rule steps in hours or minutes and so follows the clock instead of naming local times."""
         return self._periods.steps is not None
 
+    @property
+    def clamps(self) -> bool:
+        """Whether the rule takes the last day of months that lack one it names."""
+        return self._periods.days.clamps
+
     def end_with(self, wall: int) -> None:
         """Let this be the last wall that may be wanted (UNTIL)."""
         self._end = min(wall, self._end)

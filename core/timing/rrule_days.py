@@ -22,11 +22,13 @@ _EVERY_MONTH: Final = tuple(range(1, 13))
 class WantedDays:
     """The days that the BY parts of a rule agree on; what it leaves to its start must be written out in it."""
 
-    __slots__ = ("_clamp", "_r", "_years", "weekdays", "weekdays_only", "whole_months")
+    __slots__ = ("_clamp", "_r", "_years", "clamps", "weekdays", "weekdays_only", "whole_months")
 
     def __init__(self, rule: Recurrence, *, clamp: bool) -> None:
         self._r = rule
         self._clamp = clamp
+        self.clamps = clamp and max(rule.bymonthday, default=0) > 28 and -1 not in rule.bymonthday
+        """Some months lack a day that the rule names, and have their last one taken for it."""
         self._years: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.weekdays = None if any(n for n, _ in rule.byday) else frozenset(weekday for _, weekday in rule.byday)
         """None where they have numbers that only a month or a year can tell; none named is all of them."""
