@@ -18,6 +18,8 @@ from core.service.closing_changes import (
 from core.service.closings import Closings
 from core.timing.compile import BadTrigger
 from core.timing.exceptions import open_hours
+from core.timing.hours import require_lengths
+from core.timing.rule import BadPattern
 from core.timing.zones import zone
 from schedule_zero import closings as views
 from schedule_zero import requests as ask
@@ -79,8 +81,9 @@ def _read(asked: views.HoursWindows, where: str) -> ActiveHours:
     hours = ActiveHours(windows=asked.windows, timezone=asked.timezone)
     try:
         open_hours(hours, zone(where))
-    except BadTrigger as why:
-        raise Invalid.at("hours", why.message) from None
+        require_lengths(hours.windows)
+    except (BadTrigger, BadPattern) as why:
+        raise Invalid.at("hours", str(why)) from None
     return hours
 
 

@@ -81,7 +81,7 @@ def draft(
         check_work(spec, args, fleet, quota, mistakes, unknown)
     known = known_to(closings, before)
     calendar = stored(unnamed(calendar_for(spec.calendar, known, mistakes), closings.calendars))
-    active_hours = stored(unnamed(hours_for(spec.active_hours, known, mistakes), closings.hours))
+    active_hours = stored(unnamed(hours_for(spec.active_hours, known, mistakes, before), closings.hours))
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from core.timing.bounds import Bounded
 from core.timing.clock import Clock, clock_of
-from core.timing.cron import cron_pattern
+from core.timing.cron import cron_pattern, unclamped
 from core.timing.interval import IntervalRule, MonthsPattern, read_every
 from core.timing.never import NeverRule
 from core.timing.once import OncePattern, OnceRule
@@ -17,7 +17,7 @@ from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rule import EARLIEST, LATEST, BadPattern, Rule
 from core.timing.wall import WallRule
 from core.timing.zones import BadZone, zone
-from schedule_zero.instant import from_datetime
+from schedule_zero.instant import from_datetime, to_datetime
 from schedule_zero.schedule import MonthEnd
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, Trigger
 
@@ -92,7 +92,11 @@ def _date_rule(trigger: DateTrigger, where: ZoneInfo, literal: bool) -> Rule:
         return OnceRule(from_datetime(moment), where)
     wall, clock = from_datetime(moment.replace(tzinfo=UTC)), clock_of(where)
     if literal and not clock.instants(wall):
-        raise BadTrigger("trigger.at", f"{trigger.at} does not exist in {where.key}: the clocks jump over it")
+        after = to_datetime(clock.wall(clock.first(wall))).isoformat()[: -len("+00:00")]
+        said = (
+            f"{trigger.at} does not exist in {where.key}: the clocks jump over it; write {after}, which they show next"
+        )
+        raise BadTrigger("trigger.at", said)
     # A one-shot that is due twice would be two; even read literally it is due the first time.
     return OnceRule(clock.first(wall), where) if literal else _once(wall, where)
 
@@ -106,7 +110,8 @@ def _cron_rule(trigger: CronTrigger, where: ZoneInfo, literal: bool, month_end: 
         pattern = cron_pattern(trigger.expression, clamp=month_end != "skip")
     except BadPattern as why:
         raise BadTrigger("trigger.expression", str(why)) from why
-    return WallRule(pattern, where, as_shown=literal or pattern.hour_by_hour)
+    named = unclamped(trigger.expression) if month_end != "skip" else None
+    return WallRule(pattern, where, as_shown=literal or pattern.hour_by_hour, unclamped=named)
 
 
 def _interval_rule(
