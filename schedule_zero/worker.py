@@ -82,8 +82,7 @@ class Worker:
         self._token = token or self._keys.token
         self._software = software or f"schedule-zero-kit {_version()}".rstrip()
         self._attempts = Attempts(
-            self._methods, self._seat, say=self._say, tell=self._tell,
-            note=lambda progress: self._on_the_loop(self._say, progress),
+            self._methods, self._seat, say=self._say, tell=self._tell, heard=lambda: not self._hears_nothing()
         )  # fmt: skip
         self._outgoing: list[msgspec.Struct] = []
         self._ended: list[Ended] = []
@@ -201,6 +200,7 @@ class Worker:
                 self.welcomed.set()
                 self._misheard = False
                 self._seat.taking = not self._draining
+                self._attempts.tell_waiting()
                 self._repeat(0.0)
             case wire.Refuse():
                 self._refused(message)
@@ -317,6 +317,7 @@ class Worker:
                     continue
             asked = 0
             self._note_silence()
+            self._attempts.tell_waiting()
             held = [pair for worker in (self, *self._left_alone()) for pair in worker._attempts.held()]
             for pairs in _portions(held):
                 self._say(wire.Beat(pairs))

@@ -53,6 +53,7 @@ class Flight(msgspec.Struct):
     stopping: str | None = None
     stop_by: float | None = None
     fraction: float | None = None
+    note: str = ""
     inherited: bool = False
     adopted: bool = False
     unanswered: int = 0

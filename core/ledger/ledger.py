@@ -11,6 +11,7 @@ from core.ledger.among import Membership
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
+from core.ledger.logs import LogChanges, Logs
 from core.ledger.notes import NoteChanges, Notes
 from core.ledger.port import StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
@@ -29,6 +30,7 @@ class OpenTransaction:
     def __init__(self, session: Session, epoch: int) -> None:
         self.schedules = ScheduleChanges(session)
         self.runs = RunChanges(session)
+        self.logs = LogChanges(session)
         self.journal = JournalChanges(session, epoch)
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
@@ -41,6 +43,7 @@ class CommittedTruth:
     def __init__(self, reading: Reading, epoch: int, recent: RecentEvents) -> None:
         self.schedules = Schedules(reading)
         self.runs = Runs(reading)
+        self.logs = Logs(reading)
         self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)

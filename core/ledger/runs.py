@@ -26,6 +26,7 @@ from sqlalchemy import (
 from core.ledger import tables
 from core.ledger.buckets import in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.logs import forget
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
 from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
@@ -417,6 +418,7 @@ class RunChanges(Runs):
         ids = await self._session.fetch(_PURGEABLE, before, limit)
         if ids:
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
+            forget(self._session, ids)
             self._session.later(Step(_PURGE, (ids,)))
         return len(ids)
 
