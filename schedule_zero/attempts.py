@@ -38,7 +38,7 @@ class Attempts:
         tell: Callable[[Ended], None], heard: Callable[[], bool],
     ) -> None:  # fmt: skip
         """``seat``: entered for the time of each; ``say``: to the core; ``tell``: it of a result, which may be once more;
-        ``heard``: whether the core listens, so that nothing is said in vain that is not repeated."""
+        ``heard``: whether the core knows us, so that nothing is said in vain that is not repeated."""
         self._methods = methods
         self._seat = seat
         self._say = say

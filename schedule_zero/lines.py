@@ -38,6 +38,9 @@ class Excerpt:
     def __init__(self, most: int = MOST_LINES, most_bytes: int = MOST_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
+        self._head: list[Line] = []
+        self._tail: deque[Line] = deque()
+        self._gap = self._after = 0
         self._clear()
 
     def __len__(self) -> int:
@@ -94,10 +97,9 @@ class Excerpt:
         return len(self._head) < self._most - self._most // 2 and self._head_size + size <= self._most_bytes // 2
 
     def _clear(self) -> None:
-        self._head: list[Line] = []
-        self._head_size = 0
-        self._tail: deque[Line] = deque()
-        self._gap = self._after = self.size = 0
+        self._head = []
+        self._tail = deque()
+        self._head_size = self._gap = self._after = self.size = 0
 
 
 class Allowance:

@@ -10,7 +10,7 @@ from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, Cal
 from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Run
+from schedule_zero.run import LogLine, Run
 from schedule_zero.schedule import MonthEnd, Schedule
 from schedule_zero.trigger import Trigger
 
@@ -57,6 +57,26 @@ class RunPage(msgspec.Struct, kw_only=True):
 
     items: tuple[Run, ...]
     next: str | None = None
+
+
+class RunLog(msgspec.Struct, kw_only=True):
+    """A page of a run's log.
+
+    Attributes:
+        next: what to go on after, also when nothing newer is there yet.
+        lines: how many were said so far.
+        ended: the run has ended, and nothing follows any more.
+    """
+
+    items: tuple[LogLine, ...]
+    next: int
+    lines: int
+    ended: bool
+
+    @property
+    def left_out(self) -> int:
+        """How many lines at the very end are not kept; known when it has ended."""
+        return self.lines - self.next if self.ended else 0
 
 
 class EventPage(msgspec.Struct, kw_only=True):
@@ -330,6 +350,7 @@ View = (
     | BatchView
     | SchedulePage
     | RunPage
+    | RunLog
     | EventPage
     | PreviewView
     | ReadingView

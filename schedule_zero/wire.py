@@ -96,7 +96,7 @@ class Beat(Message, tag="BEAT"):
     pairs: Pairs
 
 
-class Line(Message, frozen=True):
+class Line(Message):
     """One line of a run's log.
 
     Attributes:

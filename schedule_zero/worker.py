@@ -81,8 +81,9 @@ class Worker:
         self._encrypted = self._keys.server is not None
         self._token = token or self._keys.token
         self._software = software or f"schedule-zero-kit {_version()}".rstrip()
+        self.welcomed = asyncio.Event()
         self._attempts = Attempts(
-            self._methods, self._seat, say=self._say, tell=self._tell, heard=lambda: not self._hears_nothing()
+            self._methods, self._seat, say=self._say, tell=self._tell, heard=self.welcomed.is_set
         )  # fmt: skip
         self._outgoing: list[msgspec.Struct] = []
         self._ended: list[Ended] = []
@@ -103,7 +104,6 @@ class Worker:
         self._on_the_loop: OnLoop
         self.address = address
         self.instance = instance or new_instance()
-        self.welcomed = asyncio.Event()
 
     def serve_beside(self, others: Iterable[Worker]) -> None:
         """These serve the same handler to other cores. What a core of a cluster gave out, and does not ask after any more,
@@ -317,7 +317,6 @@ class Worker:
                     continue
             asked = 0
             self._note_silence()
-            self._attempts.tell_waiting()
             held = [pair for worker in (self, *self._left_alone()) for pair in worker._attempts.held()]
             for pairs in _portions(held):
                 self._say(wire.Beat(pairs))

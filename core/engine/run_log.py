@@ -30,13 +30,22 @@ def appended(row: ToldRow, attempt: int, told: Told) -> tuple[ToldRow, list[Line
         lines = min(MOST_COUNTED, lines + line.left_out + 1)
         places += 1
         fresh.append(
-            LineRow(run_id=row.run_id, place=places, n=lines, attempt=attempt, at=line.at, preceding=size, text=line.text)
+            LineRow(
+                run_id=row.run_id, place=places, n=lines, attempt=attempt, at=line.at, preceding=size, text=line.text
+            )
         )
         size += weight
     lines = min(MOST_COUNTED, lines + told.taken.left_out)
     fraction, note = _progress(row, attempt, told)
     after = ToldRow(
-        run_id=row.run_id, attempt=attempt, fraction=fraction, note=note, lines=lines, places=places, size=size, head=head
+        run_id=row.run_id,
+        attempt=attempt,
+        fraction=fraction,
+        note=note,
+        lines=lines,
+        places=places,
+        size=size,
+        head=head,
     )
     cut = _cut(after) if fresh else None
     if cut is not None:

@@ -58,6 +58,7 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     any_guild: bool = False
     schedule_id: str | None = None
     owner_id: str | None = None
+    handler: str | None = None
     state: str | None = None
     since: int | None = None
 

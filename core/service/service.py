@@ -26,6 +26,7 @@ from core.service.keys import Keys
 from core.service.occurrences import Occurrences
 from core.service.renewal import Renewal
 from core.service.room import Room
+from core.service.run_logs import RunLogs
 from core.service.runs import Runs
 from core.service.schedules import Schedules
 from core.service.shape import bounded
@@ -41,7 +42,7 @@ from schedule_zero.event import Event
 from schedule_zero.key import Key
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import BatchView, Done, GuildSettings, HandlerView, Part, UserTimezone, View
+from schedule_zero.views import BatchView, Done, GuildSettings, HandlerView, Part, RunLog, UserTimezone, View
 
 UseCase = Callable[[Actor, Any], Awaitable[Any]]
 
@@ -90,6 +91,7 @@ class Service:
         self.keys = Keys(desk)
         self.renewal = Renewal(desk)
         self._watching = Watching(desk)
+        self._run_logs = RunLogs(desk)
         self._feeding = Feeding(desk)
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = (
@@ -109,6 +111,7 @@ class Service:
         handlers, backlog = Handlers(self._desk), Backlog(self._desk)
         return {
             ask.ListEvents: self._watching.page,
+            ask.GetRunLog: self._run_logs.page,
             ask.NewKey: self.keys.new,
             ask.ListKeys: self.keys.page,
             ask.RevokeKey: self.keys.revoke,
@@ -145,6 +148,10 @@ class Service:
     ) -> AsyncIterator[Event]:
         """The journal as it grows, for ever."""
         return self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id)
+
+    def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
+        """The log of a run as it grows, until the run has ended."""
+        return self._run_logs.follow(actor, id, after)
 
     async def feed(self, actor: Actor, wish: Wish) -> Feed:
         """The journal as it grows, for somebody who acknowledges it.
