@@ -74,8 +74,10 @@ async def office(folder: Path) -> AsyncIterator[Office]:
     async with app.running():
         server = HttpServer(build_web(app.service, SETTINGS, app.keyring.api_actor), SETTINGS)
         await server.start()
-        yield Office(app, server, reports)
-        await server.stop()
+        try:
+            yield Office(app, server, reports)
+        finally:
+            await server.stop()
 
 
 async def sign_in(page: Page) -> None:
