@@ -75,7 +75,12 @@ async def test_a_thread_that_logs_in_a_tight_loop_fills_its_excerpt_and_not_the_
         return soon(*args)  # type: ignore[arg-type]
 
     loop.call_soon_threadsafe = counted  # type: ignore[assignment,method-assign]
-    thread = threading.Thread(target=lambda: [ear.teller.note("log", None, str(n)) for n in range(20_000)])
+
+    def talk() -> None:
+        for n in range(20_000):
+            ear.teller.note("log", None, str(n))
+
+    thread = threading.Thread(target=talk)
     thread.start()
     thread.join()  # the loop stands still meanwhile
     assert calls <= 1
