@@ -89,9 +89,7 @@ class Excerpt:
         else:
             left_out += self._gap
         self._clear()
-        if most is None or len(lines) <= most:
-            return Taken(lines, left_out)
-        return shortened(Taken(lines, left_out), most)
+        return shortened(Taken(lines, left_out), len(lines) if most is None else most)
 
     def _fits_the_head(self, size: int) -> bool:
         return len(self._head) < self._most - self._most // 2 and self._head_size + size <= self._most_bytes // 2
@@ -125,11 +123,16 @@ class Allowance:
 
 def shortened(taken: Taken, most: int) -> Taken:
     """At most so many of these lines: the first and the last of them."""
-    excerpt = Excerpt(most)
-    for line in taken.lines:
-        excerpt.add(line)
-    excerpt.skip(taken.left_out)
-    return excerpt.take()
+    lines = taken.lines
+    if len(lines) <= most:
+        return taken
+    end = len(lines) - most // 2
+    middle, tail = lines[most - most // 2 : end], list(lines[end:])
+    gone = len(middle) + sum(line.left_out for line in middle)
+    if not tail:
+        return Taken(lines[:most], taken.left_out + gone)
+    tail[0] = Line(tail[0].at, tail[0].text, tail[0].left_out + gone)
+    return Taken([*lines[: most - most // 2], *tail], taken.left_out)
 
 
 def size_of(line: Line) -> int:
