@@ -150,6 +150,7 @@ class Engine:
         await self.tick.idle()
         await asyncio.gather(*(link.close(DRAIN_S) for link in self.fleet.links()))
         await self.settler.drain()
+        await self.settler.logbook.write_all()
 
     # handlers
 

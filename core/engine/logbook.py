@@ -33,7 +33,10 @@ PATIENCE_TURNS: Final = 10
 """So often outcomes go first, one turn after another; where they never end, lines are written all the same."""
 MOST_RUNS: Final = 500
 MOST_TOGETHER: Final = 1000
-"""Lines in one commit."""
+"""Lines in one commit of their own; what does not fit waits for the next."""
+MOST_WITH_OUTCOMES: Final = 5000
+"""Lines that outcomes are written with: some tens of milliseconds for those that end beside a flood."""
+SAID_EVERY_S: Final = 60.0
 HELD_BYTES: Final = 16 * 1024 * 1024
 HELD_OF_ONE_BYTES: Final = 4 * 1024 * 1024
 _encode: Final = msgspec.json.Encoder().encode
@@ -89,6 +92,8 @@ class Logbook:
         self._bytes = 0
         self._wake = asyncio.Event()
         self._turns_waited = 0
+        self._said_at = float("-inf")
+        self._unsaid = 0
         self.dropped = 0
 
     def note(self, flight: Flight, answer: Answer) -> None:
@@ -96,7 +101,9 @@ class Logbook:
         order = flight.order
         key = (order.run_id, order.attempt)
         page = self._pages.get(key)
-        if page is None:
+        if page is None or page.flight is not flight:
+            if page is not None:  # another core worked for it in between
+                self._let_go(page)
             page = self._pages[key] = _Page(flight, self._clock.monotonic())
         if answer.fraction is not None:
             page.fraction, page.note = answer.fraction, answer.note
@@ -134,6 +141,13 @@ class Logbook:
                 await self._write(tellings)
         return any(self._pages.values())
 
+    async def write_all(self) -> None:
+        """Write what is held, whenever its run was written last: this process is about to end."""
+        for page in self._pages.values():
+            page.writable_at = float("-inf")
+        while (tellings := self._due(self._clock.monotonic())) and await self._write(tellings):
+            pass
+
     async def room_for(self, tellings: Sequence[Told | None]) -> list[Told | None]:
         """What of these, told at the ends of attempts, may go into one transaction with their outcomes."""
         if not any(told is not None for told in tellings):
@@ -141,7 +155,7 @@ class Logbook:
         if not await self._ledger.has_room():
             self._drop(sum(len(told.taken.lines) for told in tellings if told is not None), "the disk is nearly full")
             return [None] * len(tellings)
-        most = shares([0 if told is None else len(told.taken.lines) for told in tellings], MOST_TOGETHER)
+        most = shares([0 if told is None else len(told.taken.lines) for told in tellings], MOST_WITH_OUTCOMES)
         return [
             told if told is None else Told(told.fraction, told.note, shortened(told.taken, room))
             for told, room in zip(tellings, most, strict=True)
@@ -181,15 +195,20 @@ class Logbook:
             elif page and now >= page.writable_at and page.flight.running:
                 pages.append(page)
         pages = sorted(pages, key=lambda page: page.writable_at)[:MOST_RUNS]
-        wanted = [min(len(page.excerpt), page.allowance.at(now)) for page in pages]
-        tellings = []
-        for page, most in zip(pages, shares(wanted, MOST_TOGETHER), strict=True):
+        tellings: list[Telling] = []
+        left = MOST_TOGETHER
+        for page in pages:
+            most = min(len(page.excerpt), page.allowance.at(now))
+            if most > left:
+                break
+            left -= most
             self._let_go(page)
             page.writable_at = now + EVERY_S
             tellings.append(page.take(most))
         return tellings
 
-    async def _write(self, tellings: list[Telling]) -> None:
+    async def _write(self, tellings: list[Telling]) -> bool:
+        """Write them; whether the store took them."""
         now = self._clock.now()
 
         async def unit(tx: Transaction) -> None:
@@ -204,6 +223,8 @@ class Logbook:
             raise
         except StoreError as error:
             self._count_as_left_out(tellings, str(error))
+            return False
+        return True
 
     def _count_as_left_out(self, tellings: Sequence[Telling], reason: str) -> None:
         """Of what could not be written only the numbers stay."""
@@ -216,9 +237,14 @@ class Logbook:
                     page.fraction, page.note = each.told.fraction, each.told.note
 
     def _drop(self, count: int, reason: str, **about: object) -> None:
-        if count:
-            self.dropped += count
-            log.warning("lines of logs are dropped", count=count, reason=reason, **about)
+        if not count:
+            return
+        self.dropped += count
+        self._unsaid += count
+        now = self._clock.monotonic()
+        if now - self._said_at >= SAID_EVERY_S:  # nobody fills the log of the core by filling that of a run
+            log.warning("lines of logs are dropped", count=self._unsaid, reason=reason, **about)
+            self._said_at, self._unsaid = now, 0
 
 
 async def write_told(tx: Transaction, tellings: Sequence[tuple[Flight, Told]]) -> list[ToldRow]:

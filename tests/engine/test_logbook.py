@@ -108,6 +108,30 @@ async def test_the_lines_of_many_runs_are_one_commit(far: tuple[House, Mute]) ->
     assert commits == 1
 
 
+async def test_more_lines_than_one_commit_holds_wait_for_the_next_and_are_all_kept(far: tuple[House, Mute]) -> None:
+    house, mute = far
+    runs = [await begun(house, mute) for _ in range(5)]
+    for run, order in runs:
+        mute.answer(order, "started")
+        await house.heard("run.started", run_id=run.id)
+    for _, order in runs:
+        say(mute, order, *map(str, range(700)))
+    await house.heard("run.progress", count=5)
+    for run, _ in runs:
+        assert await texts(house, run) == [str(n) for n in range(700)]
+
+
+async def test_what_is_held_is_written_at_an_orderly_end(far: tuple[House, Mute]) -> None:
+    house, mute = far
+    run, order = await begun(house, mute)
+    say(mute, order, "a")
+    await house.heard("run.progress", run_id=run.id)
+    say(mute, order, "b")
+    await house.close()
+    await house.open(serve=False)
+    assert await texts(house, run) == ["a", "b"]
+
+
 async def test_an_outcome_never_waits_behind_lines(far: tuple[House, Mute]) -> None:
     house, mute = far
     (talks, talking), (ends, ending) = await begun(house, mute), await begun(house, mute)
