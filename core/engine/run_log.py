@@ -47,10 +47,7 @@ def appended(row: ToldRow, attempt: int, told: Told) -> tuple[ToldRow, list[Line
         size=size,
         head=head,
     )
-    cut = _cut(after) if fresh else None
-    if cut is not None:
-        fresh = [line for line in fresh if not _goes(line, cut)]
-    return after, fresh, cut
+    return after, fresh, _cut(after) if fresh else None
 
 
 def _progress(row: ToldRow, attempt: int, told: Told) -> tuple[int | None, str]:
@@ -65,10 +62,6 @@ def _cut(row: ToldRow) -> Cut | None:
         return None
     cut = Cut(row.run_id, row.head, row.places - HALF_LINES, row.size - HALF_BYTES)
     return cut if cut.upto > cut.after or cut.preceding > 0 else None
-
-
-def _goes(line: LineRow, cut: Cut) -> bool:
-    return line.place > cut.after and (line.place <= cut.upto or line.preceding < cut.preceding)
 
 
 def shares(wanted: Sequence[int], most: int) -> list[int]:

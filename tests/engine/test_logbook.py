@@ -114,9 +114,12 @@ async def test_more_lines_than_one_commit_holds_wait_for_the_next_and_are_all_ke
     for run, order in runs:
         mute.answer(order, "started")
         await house.heard("run.started", run_id=run.id)
+    commits: list[int] = []
+    house.ledger.on_commit(lambda: commits.append(1))
     for _, order in runs:
         say(mute, order, *map(str, range(700)))
     await house.heard("run.progress", count=5)
+    assert len(commits) == 5
     for run, _ in runs:
         assert await texts(house, run) == [str(n) for n in range(700)]
 

@@ -60,12 +60,14 @@ async def test_what_is_said_while_the_core_does_not_know_us_is_told_before_the_r
     async with asyncio.timeout(10):
         await hands.begun.get()
     await door.house.heard("run.progress", run_id=run.id)
-    worker.welcomed.clear()  # as after a cut
+    door.gateway._peers.clear()  # as after a restart
+    worker.welcomed.clear()
     gate.set()
     await door.house.until(lambda: not worker._attempts.running())
     assert await texts(door, run.id) == ["before"]
-    worker._greet()
+    worker._greeted_at = 0.0  # so that it need not wait until it may greet again
     assert (await door.house.ended(run.id)).state is RunState.SUCCEEDED
+    assert await texts(door, run.id) == ["before", "meanwhile"]
 
 
 async def test_a_note_without_a_fraction_is_a_line_of_the_log(door: Door, stranger: StrangeHandler) -> None:
