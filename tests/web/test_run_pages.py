@@ -65,7 +65,7 @@ async def test_without_a_session_there_is_only_the_form_and_it_leads_back(
 
 
 @pytest.mark.parametrize(
-    "to", ["https://elsewhere.example", "//elsewhere.example", "/runs/../x", "/runs/a\r\nb: c", ""]
+    "to", ["https://elsewhere.example", "//elsewhere.example", "/runs/../x", "/runs/a\r\nb: c", "/runs/日", ""]
 )
 async def test_the_form_leads_to_nowhere_else(server: HttpServer, to: str) -> None:
     async with (
@@ -252,3 +252,9 @@ async def test_the_list_is_of_what_is_asked_for(browser: aiohttp.ClientSession, 
 async def test_a_filter_that_can_be_none_is_refused_on_the_page(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
     assert 'role="alert"' in await shown(browser, "/runs?state=dancing", 422)
     assert door.asked == []
+
+
+async def test_the_handlers_lead_to_their_runs(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    page = await shown(browser, "/handlers")
+    assert '<a href="/runs">Runs</a>' in page
+    assert '<a href="/runs?handler=reports">' in page

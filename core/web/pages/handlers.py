@@ -24,7 +24,7 @@ REFRESH_S: Final = 5
 LARGEST_FORM: Final = 4096
 PLACES: Final = ("/runs", PATH)
 """The pages that a session opens, and what lies below them."""
-_ONE_OF_OURS: Final = re.compile(r"/handlers|/runs(/\w{1,100})?")
+_ONE_OF_OURS: Final = re.compile(r"/handlers|/runs(/[A-Za-z0-9_]{1,100})?")
 
 
 class HandlersPage:
