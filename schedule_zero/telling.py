@@ -67,7 +67,7 @@ class Teller:
             return True
         if not self._may_tell():
             return False
-        self._told_at = time.monotonic()
+        self._told_at = asyncio.get_running_loop().time()
         with self._lock:
             self._waits = False
             taken = _NOTHING if self._lines is None else self._allowed(self._lines, last=last)
@@ -89,8 +89,8 @@ class Teller:
         return taken
 
     def _soon(self) -> None:
-        left = self._told_at + EVERY_S - time.monotonic()
-        if left <= 0:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._told_at + EVERY_S:
             self.flush()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(left, self.flush)
+            self._timer = loop.call_at(self._told_at + EVERY_S, self.flush)
