@@ -6,6 +6,7 @@ HTTP; ``schedule_zero.Client`` picks by address. Cogs, commands and strangers' p
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
@@ -111,6 +112,21 @@ class CoreClient(ABC):
 
     async def get_run(self, id: str) -> Run:
         return await self._ask(ask.GetRun(id=id), Run)
+
+    async def run_log(self, id: str, *, after: int = 0, limit: int = 200) -> views.RunLog:
+        return await self._ask(ask.GetRunLog(id=id, after=after, limit=limit), views.RunLog)
+
+    async def follow_run_log(self, id: str, *, after: int = 0, every_s: float = 0.5) -> AsyncIterator[views.RunLog]:
+        """The log of a run as it grows, a page that has something new at a time, until the run has ended."""
+        while True:
+            page = await self.run_log(id, after=after)
+            if page.items or page.ended:
+                yield page
+            if page.ended:
+                return
+            if page.next == after:
+                await asyncio.sleep(every_s)
+            after = page.next
 
     async def cancel_run(self, id: str) -> Run:
         return await self._ask(ask.CancelRun(id=id), Run)

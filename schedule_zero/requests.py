@@ -185,6 +185,7 @@ class ListRuns(_Request, tag="run.list", frozen=True):
     guild_id: Id | None = None
     any_guild: bool = False
     schedule_id: Id | None = None
+    handler: Word | None = None
     state: RunState | None = None
     since: Word | None = None
     limit: int = 50
@@ -195,6 +196,14 @@ class GetRun(_Request, tag="run.get", frozen=True):
     """Answers Run."""
 
     id: Id
+
+
+class GetRunLog(_Request, tag="run.log", frozen=True):
+    """Answers RunLog: the lines that were said after the ``after``-th."""
+
+    id: Id
+    after: Annotated[int, msgspec.Meta(ge=0, le=2**53, description="the number of a line, or 0")] = 0
+    limit: int = 200
 
 
 class CancelRun(_Request, tag="run.cancel", frozen=True):
@@ -441,6 +450,7 @@ Request = (
     | Undo
     | ListRuns
     | GetRun
+    | GetRunLog
     | CancelRun
     | RetryRun
     | ListDead

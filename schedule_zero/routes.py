@@ -94,6 +94,7 @@ ROUTES: Final = (
     _route(ask.Undo, "POST /undo", Schedule, "Take a change back"),
     _route(ask.ListRuns, "GET /runs", views.RunPage, "List runs, newest first"),
     _route(ask.GetRun, "GET /runs/{id}", Run, "Show a run with its attempts"),
+    _route(ask.GetRunLog, "GET /runs/{id}/log", views.RunLog, "The log of a run"),
     _route(ask.CancelRun, "POST /runs/{id}/cancel", Run, "Cancel a run"),
     _route(ask.RetryRun, "POST /runs/{id}/retry", Run, "Run again what ended, as a new run"),
     _route(ask.ListDead, "GET /dead", views.DeadPage, "List dead letters: what failed for good"),
@@ -159,6 +160,7 @@ HEALTH_PATHS: Final = (f"{PREFIX}/health", "/health")
 READY_PATHS: Final = (f"{PREFIX}/ready", "/ready")
 METRICS_PATHS: Final = (f"{PREFIX}/metrics", "/metrics")
 EVENTS_PATH: Final = f"{PREFIX}/events"
+LOG_PATH: Final = f"{PREFIX}/runs/{{id}}/log"
 OPENAPI_PATH: Final = "/api/openapi.json"
 
 

@@ -105,10 +105,34 @@ class Attempt(msgspec.Struct, kw_only=True):
     error: str | None = None
 
 
+class Progress(msgspec.Struct, kw_only=True, frozen=True):
+    """How far an attempt says it is, from 0 to 1, and in its own words."""
+
+    fraction: float
+    note: str = ""
+
+
+class LogLine(msgspec.Struct, kw_only=True, frozen=True):
+    """One line of a run's log.
+
+    Attributes:
+        n: which of all the lines it is that were said, from 1.
+        left_out: how many lines between the one before it and this one are not kept.
+    """
+
+    n: int
+    attempt: int
+    at: str
+    text: str
+    left_out: int = 0
+
+
 class Run(msgspec.Struct, kw_only=True):
     """A run as the core answers it.
 
     Attributes:
+        args: what it was given, once an attempt began or where they are its own; of a run that is asked for by itself.
+        progress: what its present attempt told last, while it is under way.
         error: what its last attempt that did not go well said; None of one that succeeded.
         cancelling: it is under way, and was asked to stop.
         parent: the run that it follows; ``children``: those that follow it.
@@ -131,11 +155,12 @@ class Run(msgspec.Struct, kw_only=True):
     late_by: str | None
     trace_id: str
     missed: Missed | None = None
-    progress: float | None = None
+    progress: Progress | None = None
     error: str | None = None
     cancelling: bool = False
     parent: str | None = None
     children: tuple[str, ...] = ()
+    args: dict[str, Any] | None = None
 
     @property
     def standing(self) -> str:

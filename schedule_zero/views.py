@@ -11,7 +11,7 @@ from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, Cal
 from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Run
+from schedule_zero.run import LogLine, Run
 from schedule_zero.schedule import MonthEnd, Schedule
 from schedule_zero.trigger import Trigger
 
@@ -90,6 +90,26 @@ class DeadChange(msgspec.Struct, kw_only=True):
 
     items: tuple[DeadFate, ...]
     next: str | None = None
+
+
+class RunLog(msgspec.Struct, kw_only=True):
+    """A page of a run's log.
+
+    Attributes:
+        next: what to go on after, also when nothing newer is there yet.
+        lines: how many were said so far.
+        ended: the run has ended, and nothing follows any more.
+    """
+
+    items: tuple[LogLine, ...]
+    next: int
+    lines: int
+    ended: bool
+
+    @property
+    def left_out(self) -> int:
+        """How many lines at the very end are not kept; known when it has ended."""
+        return self.lines - self.next if self.ended else 0
 
 
 class EventPage(msgspec.Struct, kw_only=True):
@@ -365,6 +385,7 @@ View = (
     | RunPage
     | DeadPage
     | DeadChange
+    | RunLog
     | EventPage
     | PreviewView
     | ReadingView

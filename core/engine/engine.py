@@ -148,6 +148,7 @@ class Engine:
             parts.create_task(self.tick.look_ahead(self.pace.longest_sleep_s), name="look-ahead")
             parts.create_task(self.dispatcher.run(), name="dispatcher")
             parts.create_task(self.settler.run(), name="settler")
+            parts.create_task(self.settler.logbook.run(), name="logbook")
             parts.create_task(self.leases.run(), name="leases")
             parts.create_task(self.janitor.run(), name="janitor")
             parts.create_task(self.herald.run(), name="herald")
@@ -161,6 +162,7 @@ class Engine:
         await self.tick.idle()
         await asyncio.gather(*(link.close(DRAIN_S) for link in self.fleet.links()))
         await self.settler.drain()
+        await self.settler.logbook.write_all()
 
     # handlers
 

@@ -56,6 +56,7 @@ class Flight(msgspec.Struct):
     stop_by: float | None = None
     fraction: float | None = None
     overstays: bool = False
+    note: str = ""
     inherited: bool = False
     adopted: bool = False
     unanswered: int = 0

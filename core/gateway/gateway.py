@@ -228,10 +228,7 @@ class Gateway:
             case wire.Ack():
                 self._beat(peer, message.pairs)
             case wire.Progress():
-                answers.append(
-                    Answer(run_id=message.run_id, attempt=message.attempt, instance=peer.instance.name, kind="progress",
-                           fraction=message.fraction, note=message.note)
-                )  # fmt: skip
+                answers.append(_progress(message, peer.instance.name, self._clock.now()))
             case wire.Nack():
                 answers.append(_nack(message, peer.instance.name))
             case wire.NewCredit():
@@ -418,6 +415,17 @@ def _answer(ended: wire.Ended, instance: str) -> Answer:
         run_id=ended.run_id, attempt=ended.attempt, instance=instance, kind=ended.status,
         value=None if ended.value is None else readable(ended.value),
         cause=ended.cause, error=ended.error, retry_after_s=ended.retry_after,
+    )  # fmt: skip
+
+
+def _progress(message: wire.Progress, instance: str, now: int) -> Answer:
+    """How far an attempt is, and its lines; a note without a fraction is one of them."""
+    lines, note = message.lines, message.note
+    if message.fraction is None and note:
+        lines, note = [*lines, wire.Line(now, note)], ""
+    return Answer(
+        run_id=message.run_id, attempt=message.attempt, instance=instance, kind="progress", fraction=message.fraction,
+        note=note, lines=lines, left_out=message.left_out,
     )  # fmt: skip
 
 

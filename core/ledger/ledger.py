@@ -13,6 +13,7 @@ from core.ledger.connection import Connection, Reading, Session
 from core.ledger.dead import Dead, DeadChanges
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.links import LinkChanges, Links
+from core.ledger.logs import LogChanges, Logs
 from core.ledger.notes import NoteChanges, Notes
 from core.ledger.port import StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
@@ -33,6 +34,7 @@ class OpenTransaction:
         self.runs = RunChanges(session)
         self.dead = DeadChanges(session)
         self.links = LinkChanges(session)
+        self.logs = LogChanges(session)
         self.journal = JournalChanges(session, epoch)
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
@@ -47,6 +49,7 @@ class CommittedTruth:
         self.runs = Runs(reading)
         self.dead = Dead(reading)
         self.links = Links(reading)
+        self.logs = Logs(reading)
         self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)

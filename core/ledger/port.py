@@ -21,15 +21,18 @@ from core.ledger.rows import (
     AnswerRow,
     AttemptRow,
     AuditRow,
+    Cut,
     DeadRow,
     DueRow,
     Ended,
     EventRow,
     HeededRow,
     LeaseRow,
+    LineRow,
     Move,
     RunRow,
     ScheduleRow,
+    ToldRow,
     UndoRow,
     UsageKey,
 )
@@ -58,6 +61,7 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     any_guild: bool = False
     schedule_id: str | None = None
     owner_id: str | None = None
+    handler: str | None = None
     state: str | None = None
     since: int | None = None
 
@@ -264,7 +268,27 @@ class RunWrites(RunReads, Protocol):
         ...
 
     async def purge(self, before: int, limit: int) -> int:
-        """Remove runs that ended before an instant, with their attempts; how many."""
+        """Remove runs that ended before an instant, with their attempts and logs; how many."""
+        ...
+
+
+class LogReads(Protocol):
+    """Reading what runs tell of themselves."""
+
+    async def told(self, run_ids: Sequence[str]) -> dict[str, ToldRow]:
+        """How far runs are and how much they logged; of those that told anything."""
+        ...
+
+    async def lines(self, run_id: str, after: int, limit: int) -> list[LineRow]:
+        """The lines of a run behind the ``after``-th that was said, in order."""
+        ...
+
+
+class LogWrites(LogReads, Protocol):
+    """Writing what runs tell. Never the reason why something else in the unit fails."""
+
+    async def append(self, told: Sequence[ToldRow], lines: Sequence[LineRow], cuts: Sequence[Cut]) -> None:
+        """Write what runs told, with their new lines; then let go of those that do not fit any more."""
         ...
 
 
@@ -375,6 +399,8 @@ class Reader(Protocol):
     @property
     def links(self) -> LinkReads: ...
     @property
+    def logs(self) -> LogReads: ...
+    @property
     def journal(self) -> JournalReads: ...
     @property
     def usage(self) -> UsageReads: ...
@@ -395,6 +421,8 @@ class Transaction(Protocol):
     def dead(self) -> DeadWrites: ...
     @property
     def links(self) -> LinkWrites: ...
+    @property
+    def logs(self) -> LogWrites: ...
     @property
     def journal(self) -> JournalWrites: ...
     @property

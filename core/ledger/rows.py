@@ -224,6 +224,41 @@ class LeaseRow(msgspec.Struct, kw_only=True, gc=False):
     at_most_once: int = 0
 
 
+class ToldRow(msgspec.Struct, kw_only=True, gc=False):
+    """What a run has told so far: how far an attempt is, in millionths, and how much of a log there is; see ``tables``."""
+
+    run_id: str
+    attempt: int
+    fraction: int | None = None
+    note: str = ""
+    lines: int = 0
+    places: int = 0
+    size: int = 0
+    head: int | None = None
+
+
+class LineRow(msgspec.Struct, kw_only=True, gc=False):
+    """One line of a run's log: the ``n``-th that was said, the ``place``-th that was written."""
+
+    run_id: str
+    place: int
+    n: int
+    attempt: int
+    at: int
+    preceding: int
+    text: str
+
+
+class Cut(msgspec.Struct, frozen=True, gc=False):
+    """Lines that go from a run's log: behind the place ``after``, those up to the place ``upto``, or with fewer than
+    ``preceding`` bytes before them."""
+
+    run_id: str
+    after: int
+    upto: int
+    preceding: int
+
+
 class EventRow(msgspec.Struct, kw_only=True, gc=False):
     """An event not yet numbered. ``data``: JSON text."""
 

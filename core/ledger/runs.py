@@ -26,6 +26,7 @@ from sqlalchemy import (
 from core.ledger import tables
 from core.ledger.buckets import in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.logs import forget
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
 from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
@@ -178,6 +179,7 @@ class Runs:
             "guild_id": None if filter.any_guild else filter.guild_id,
             "schedule_id": filter.schedule_id,
             "owner_id": filter.owner_id,
+            "handler": filter.handler,
             "state": filter.state,
             "since": filter.since,
             "before": before,
@@ -239,6 +241,7 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
         "guild_id": runs.c.guild_id == bindparam("guild_id"),
         "schedule_id": runs.c.schedule_id == bindparam("schedule_id"),
         "owner_id": runs.c.schedule_id.in_(select(schedules.c.id).where(schedules.c.owner_id == bindparam("owner_id"))),
+        "handler": runs.c.handler == bindparam("handler"),
         "state": runs.c.state == bindparam("state"),
         "since": runs.c.due >= bindparam("since"),
         "before": runs.c.id < bindparam("before"),
@@ -441,6 +444,7 @@ class RunChanges(Runs):
         if ids:
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
             self._session.later(Step(_PURGE_DEAD, (ids,)))
+            forget(self._session, ids)
             self._session.later(Step(_PURGE, (ids,)))
         return len(ids)
 

@@ -190,6 +190,37 @@ dead: Final = Table(
 )
 Index("dead_guild", dead.c.guild_id, dead.c.run_id)
 Index("dead_schedule", dead.c.schedule_id, dead.c.run_id)
+# What runs say of themselves: how far the newest attempt that said so is, and how much of a log there is. ``fraction`` is
+# in millionths. ``lines`` counts all that were said, ``places`` those that were written, ``size`` their bytes; the
+# beginning that is kept ends with the place ``head``, and is not full yet while that is NULL.
+run_told: Final = Table(
+    "run_told",
+    metadata,
+    Column("run_id", TEXT, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    _number("fraction", null=True),
+    _text("note"),
+    _number("lines"),
+    _number("places"),
+    _number("size"),
+    _number("head", null=True),
+    sqlite_with_rowid=False,
+)
+
+# The lines, numbered by ``n`` as they were said: one that was left out on its way, or removed from the middle, leaves a
+# gap there. ``preceding``: bytes written before it.
+run_log: Final = Table(
+    "run_log",
+    metadata,
+    Column("run_id", TEXT, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    _number("n"),
+    Column("attempt", Integer, nullable=False),
+    _number("at"),
+    _number("preceding"),
+    _text("text"),
+    sqlite_with_rowid=False,
+)
 
 leases: Final = Table(
     "leases",

@@ -20,7 +20,7 @@ from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero.instant import SECOND, spell, spell_duration
 from schedule_zero.result import readable
-from schedule_zero.run import Attempt, Missed, Run, RunState, Why
+from schedule_zero.run import Attempt, Missed, Progress, Run, RunState, Why
 from schedule_zero.schedule import After, Policy, RunSummary, Schedule
 from schedule_zero.trigger import Trigger
 
@@ -48,7 +48,7 @@ def schedule_view(
     policy = _policy(row.policy)
     if policy.timeout is None:
         policy = _timed(row.policy, timeout_of(None, fleet.method(row.handler, row.method, row.guild_id)))
-    place = _place(row.timezone) if rule is None else rule.zone
+    place = zone_or_utc(row.timezone) if rule is None else rule.zone
     times: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     if row.state == "active" and row.next_due is not None:
@@ -88,10 +88,10 @@ def no_times(words: str) -> str:
 
 def run_view(
     row: RunRow, attempts: Sequence[AttemptRow], *, timezone: str, why: Why | None = None,
-    progress: float | None = None, cancelling: bool = False, children: Sequence[str] = (),
+    progress: Progress | None = None, cancelling: bool = False, children: Sequence[str] = (), with_args: bool = False,
 ) -> Run:  # fmt: skip
     """A run as answered, with its attempts."""
-    place = _place(timezone)
+    place = zone_or_utc(timezone)
     first = attempts[0].sent if attempts else None
     return Run(
         id=row.id, schedule_id=row.schedule_id, guild_id=row.guild_id, handler=row.handler, method=row.method,
@@ -102,6 +102,7 @@ def run_view(
         late_by=None if first is None else spell_duration(max(0, first - row.due)), trace_id=row.id.partition("_")[2],
         missed=None if row.missed is None else _missed(row.missed), progress=progress,
         error=_error(row, attempts), cancelling=cancelling, parent=parent_of(row.occurrence), children=tuple(children),
+        args=_anything(row.args) if with_args and row.args is not None else None,
     )  # fmt: skip
 
 
@@ -112,7 +113,8 @@ def _error(row: RunRow, attempts: Sequence[AttemptRow]) -> str | None:
     return row.error or next((attempt.error for attempt in reversed(attempts) if attempt.error), None)
 
 
-def _place(timezone: str) -> ZoneInfo:
+def zone_or_utc(timezone: str) -> ZoneInfo:
+    """The zone of that name; UTC where it is not known any more."""
     try:
         return zone(timezone)
     except ValueError:

@@ -11,9 +11,10 @@ from core.engine.admit import Collision, collide, line_of
 from core.engine.chains import fill_in, left_by, occurrence_of, parent_of
 from core.engine.placeholders import NOBODY, BadPlaceholder, Parents, filled, has_placeholders
 from core.engine.plan import PRIORITIES
+from core.engine.run_log import MILLION
 from core.engine.stopping import want_stopped, wanted_stopped
 from core.ledger.port import Reader, RunFilter, Transaction
-from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, dead_letter
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, ToldRow, dead_letter
 from core.service import access
 from core.service.changing import in_words
 from core.service.desk import Desk, Effects
@@ -28,7 +29,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
-from schedule_zero.run import OPEN, TERMINAL, Run, RunState, SkipReason
+from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
@@ -66,7 +67,7 @@ class Runs:
         since = instant_in(request.since, "since", 0) if request.since else None
         wanted = RunFilter(
             guild_id=request.guild_id, any_guild=request.any_guild or request.schedule_id is not None,
-            schedule_id=request.schedule_id, state=request.state, since=since,
+            schedule_id=request.schedule_id, handler=request.handler, state=request.state, since=since,
         )  # fmt: skip
         if request.schedule_id is not None:
             schedule = await self._desk.reader.schedules.get(request.schedule_id)
@@ -79,12 +80,12 @@ class Runs:
         )
 
     async def get(self, actor: Actor, request: ask.GetRun) -> Run:
-        row, _ = await self._existing(actor, request.id)
-        return (await self.views(actor, [row]))[0]
+        row, _ = await existing_run(self._desk, actor, request.id)
+        return (await self.views(actor, [row], with_args=True))[0]
 
     async def cancel(self, actor: Actor, request: ask.CancelRun) -> Run:
         """A waiting run is cancelled at once; one under way is asked to stop and ends when it does."""
-        row, schedule = await self._existing(actor, request.id)
+        row, schedule = await existing_run(self._desk, actor, request.id)
         if schedule is not None:
             access.require_change(actor, schedule)
 
@@ -108,7 +109,7 @@ class Runs:
         Raises:
             Conflict: the run did not fail, or was run again already.
         """
-        old, row = await self._existing(actor, request.id)
+        old, row = await existing_run(self._desk, actor, request.id)
         if row is not None:
             access.require_action(actor, row)
         if old.state not in _RETRIABLE:
@@ -243,12 +244,6 @@ class Runs:
             found.setdefault(parent_of(run.occurrence) or "", []).append(run.id)
         return found
 
-    async def _existing(self, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
-        """The run and its schedule, if the actor may know of them. Raises NotFound."""
-        row = await self._desk.reader.runs.get(id)
-        schedule = None if row is None else await self._desk.reader.schedules.get(row.schedule_id)
-        return access.require_run(actor, row, schedule, id), schedule
-
     async def _cancel_waiting(self, tx: Transaction, effects: Effects, run: RunRow) -> None:
         now = self._desk.clock.now()
         await tx.runs.move(
@@ -263,24 +258,43 @@ class Runs:
             await tx.journal.append([event])
         effects.withdrawn.append(run.id)
 
-    async def views(self, actor: Actor, rows: Sequence[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
+    async def views(
+        self, actor: Actor, rows: Sequence[RunRow], tx: Transaction | None = None, *, with_args: bool = False
+    ) -> tuple[Run, ...]:
         """Runs as answered. ``tx``: as they are in this transaction."""
         source = self._desk.reader if tx is None else tx
         attempts = await source.runs.attempts([row.id for row in rows])
         schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))
         elsewhere = await elsewhere_of(self._desk, source, rows)
-        stopping = await wanted_stopped(source.notes) if any(row.state in OPEN for row in rows) else set()
+        under_way = [row.id for row in rows if row.state in OPEN]
+        stopping = await wanted_stopped(source.notes) if under_way else set()
+        told = await source.logs.told(under_way) if under_way else {}
         children = await self._children(source, rows)
         views = []
         for row in rows:
             schedule = schedules.get(row.schedule_id)
-            flight = self._desk.engine.flights.current(row.id)
             views.append(
                 run_view(
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
                     why=await why_waiting(self._desk, actor, source, row, schedule, elsewhere),
-                    progress=flight.fraction if flight is not None else None,
-                    cancelling=row.state in OPEN and row.id in stopping, children=children.get(row.id, ()),
+                    progress=self._progress(row, told.get(row.id)), cancelling=row.state in OPEN and row.id in stopping,
+                    children=children.get(row.id, ()), with_args=with_args,
                 )
             )  # fmt: skip
         return tuple(views)
+
+    def _progress(self, row: RunRow, told: ToldRow | None) -> Progress | None:
+        """What the attempt under way told last: as it is here, or as the core that hears it wrote it."""
+        flight = self._desk.engine.flights.get(row.id, row.attempt)
+        if row.state in OPEN and flight is not None and flight.fraction is not None:
+            return Progress(fraction=flight.fraction, note=flight.note)
+        if told is None or told.attempt != row.attempt or told.fraction is None:
+            return None
+        return Progress(fraction=told.fraction / MILLION, note=told.note)
+
+
+async def existing_run(desk: Desk, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
+    """The run and its schedule, if the actor may know of them. Raises NotFound."""
+    row = await desk.reader.runs.get(id)
+    schedule = None if row is None else await desk.reader.schedules.get(row.schedule_id)
+    return access.require_run(actor, row, schedule, id), schedule

@@ -30,6 +30,7 @@ from core.service.keys import Keys
 from core.service.occurrences import Occurrences
 from core.service.renewal import Renewal
 from core.service.room import Room
+from core.service.run_logs import RunLogs
 from core.service.runs import Runs
 from core.service.schedules import Schedules
 from core.service.shape import bounded
@@ -54,6 +55,7 @@ from schedule_zero.views import (
     Part,
     PreviewView,
     ReadingView,
+    RunLog,
     UserTimezone,
     View,
 )
@@ -114,6 +116,7 @@ class Service:
         self.keys = Keys(desk)
         self.renewal = Renewal(desk)
         self._watching = Watching(desk)
+        self._run_logs = RunLogs(desk)
         self._feeding = Feeding(desk)
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = (
@@ -133,6 +136,7 @@ class Service:
         handlers, backlog = Handlers(self._desk), Backlog(self._desk)
         return {
             ask.ListEvents: self._watching.page,
+            ask.GetRunLog: self._run_logs.page,
             ask.NewKey: self.keys.new,
             ask.ListKeys: self.keys.page,
             ask.RevokeKey: self.keys.revoke,
@@ -180,6 +184,10 @@ class Service:
     ) -> AsyncIterator[Event]:
         """The journal as it grows, for ever."""
         return self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id)
+
+    def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
+        """The log of a run as it grows, until the run has ended."""
+        return self._run_logs.follow(actor, id, after)
 
     async def feed(self, actor: Actor, wish: Wish) -> Feed:
         """The journal as it grows, for somebody who acknowledges it.

@@ -44,6 +44,7 @@ EVERY: dict[type[Any], Of] = {
     ask.Undo: lambda it: ask.Undo(token=it.undo.token if it.undo else ""),
     ask.ListRuns: lambda _: ask.ListRuns(any_guild=True, limit=2),
     ask.GetRun: lambda _: ask.GetRun(id="run_none"),
+    ask.GetRunLog: lambda _: ask.GetRunLog(id="run_none"),
     ask.CancelRun: lambda _: ask.CancelRun(id="run_none"),
     ask.RetryRun: lambda _: ask.RetryRun(id="run_none"),
     ask.ListDead: lambda _: ask.ListDead(any_guild=True, limit=2),
@@ -88,8 +89,8 @@ EVERY: dict[type[Any], Of] = {
     ask.GetStatus: lambda _: ask.GetStatus(),
 }
 ABSENT = (
-    ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey,
-    ask.RemoveLink, ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
+    ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.GetRunLog, ask.CancelRun, ask.RetryRun, ask.RevokeKey,
+    ask.RotateKey, ask.RemoveLink, ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
 )  # fmt: skip
 
 

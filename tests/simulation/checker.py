@@ -41,6 +41,7 @@ def faults(story: Story) -> list[str]:
         *chained(rows, runs),
         *_journal(rows, runs),
         *_dead_letters(rows, runs),
+        *_logs(rows),
     ]
 
 
@@ -48,6 +49,23 @@ def _lost(story: Story, schedules: dict[str, Any]) -> Iterator[str]:
     for id in story.people.acknowledged - set(schedules):
         if id not in story.people.deleted:
             yield f"schedule {id} was acknowledged and is gone"
+
+
+def _logs(rows: Rows) -> Iterator[str]:
+    """Lines stand once, in their order, with the run they are of; their numbers are never more than were said."""
+    told = {row["run_id"]: row for row in rows.ask("SELECT * FROM run_told")}
+    seen: set[str] = set()
+    before: dict[str, int] = {}
+    for line in rows.ask("SELECT * FROM run_log ORDER BY run_id, place"):
+        id = line["run_id"]
+        if line["text"] != f"{id} {line['attempt']}":
+            yield f"run {id} has the line {line['text']!r} in attempt {line['attempt']}"
+        if line["text"] in seen:
+            yield f"the line {line['text']!r} stands twice"
+        if not before.get(id, 0) < line["n"] <= told[id]["lines"]:
+            yield f"line {line['n']} of run {id} is out of order, of {told[id]['lines']}"
+        seen.add(line["text"])
+        before[id] = line["n"]
 
 
 def _unfinished(runs: list[dict[str, Any]], end: int) -> Iterator[str]:

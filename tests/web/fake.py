@@ -11,7 +11,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Attempt, Run, RunState, Why
+from schedule_zero.run import Attempt, LogLine, Run, RunState, Why
 from schedule_zero.schedule import Policy, Schedule
 from schedule_zero.trigger import CronTrigger
 
@@ -64,6 +64,13 @@ RUN: Final = Run(
     late_by=None,
     trace_id="0123456789abcdef0123456789abcdef",
 )
+LOG: Final = views.RunLog(
+    items=(
+        LogLine(n=1, attempt=1, at="2026-11-21T09:00:01+01:00", text="begun"),
+        LogLine(n=5, attempt=1, at="2026-11-21T09:00:02+01:00", text="nearly", left_out=3),
+    ),
+    next=5, lines=5, ended=False,
+)  # fmt: skip
 STATUS: Final = views.Status(
     running=True, version="1.2.3", last_tick="2026-11-21T09:00:00+00:00", schedules=2, due=0, waiting=1,
     runs_executed=40, due_times_missed=3, lag="PT0.5S", parts={"store": views.Part(ok=True), "discord": views.Part(ok=False, detail="away")},
@@ -143,6 +150,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.RunSchedule: RUN,
     ask.ListRuns: views.RunPage(items=(RUN,)),
     ask.GetRun: RUN,
+    ask.GetRunLog: LOG,
     ask.CancelRun: RUN,
     ask.RetryRun: RUN,
     ask.ListEvents: views.EventPage(items=(), next="1-0"),
@@ -194,6 +202,7 @@ class FakeDoor:
         asked: every request so far, with its actor.
         answers: by request type; an exception is raised.
         journal: what ``follow`` brings; ``tell`` adds to it.
+        log: the pages that ``follow_log`` brings; ``log_more`` adds to it.
         following: how many streams are open; ``left`` is set when the last one is closed.
     """
 
@@ -208,6 +217,7 @@ class FakeDoor:
         self.asked: list[tuple[Actor, Any]] = []
         self.answers: dict[type, Any] = dict(_ANSWERS)
         self.journal: list[Event] = []
+        self.log: list[views.RunLog] = []
 
     @property
     def last(self) -> Any:
@@ -242,6 +252,32 @@ class FakeDoor:
                 place += 1
                 if not kinds or upcoming.kind in kinds:
                     yield upcoming
+        finally:
+            self.following -= 1
+            if self.following == 0:
+                self.left.set()
+
+    async def log_more(self, *pages: views.RunLog) -> None:
+        """Append to the log."""
+        async with self._told:
+            self.log.extend(pages)
+            self._told.notify_all()
+
+    async def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[views.RunLog]:
+        self.asked.append((actor, (id, after)))
+        place = 0
+        self.following += 1
+        self.left.clear()
+        try:
+            while True:
+                async with self._told:
+                    while len(self.log) <= place:
+                        await self._told.wait()
+                    page = self.log[place]
+                place += 1
+                yield page
+                if page.ended:
+                    return
         finally:
             self.following -= 1
             if self.following == 0:

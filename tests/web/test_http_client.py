@@ -62,6 +62,7 @@ REQUESTS: list[ask.Request] = [
     ask.ListRuns(guild_id="1", state=RunState.FAILED, since="2026-01-01T00:00:00Z"),
     ask.ListRuns(schedule_id="s", any_guild=True),
     ask.GetRun(id="r"),
+    ask.GetRunLog(id="run_1", after=3, limit=7),
     ask.CancelRun(id="r"),
     ask.RetryRun(id="r"),
     ask.ListDead(guild_id="1", handler="h", schedule_id="s", limit=7, cursor="r"),
