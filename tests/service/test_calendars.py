@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.ledger.schedules import Schedules
@@ -60,7 +61,7 @@ async def test_a_time_on_a_day_off_comes_on_the_next_open_day_or_the_last(house:
     off = Calendar(dates=("2026-03-05/2026-03-06 Retreat",), on_clash="later")
     later = await post(house, MOD, trigger=weekly, calendar=off)
     assert later.next_fire_times[0].startswith("2026-03-07T09:00")
-    assert later.notes[0] == "moved from 2026-03-05 09:00, which is Retreat"
+    assert later.notes[0] == "2026-03-07 09:00: moved from 2026-03-05 09:00, which is Retreat"
     earlier = await post(house, MOD, trigger=weekly, calendar=Calendar(dates=("2026-03-05",), on_clash="earlier"))
     assert earlier.next_fire_times[0].startswith("2026-03-04T09:00")
 
@@ -162,6 +163,36 @@ async def test_a_calendar_that_schedules_heed_stays(house: House) -> None:
         await admin.get_calendar("1", "ours")
 
 
+async def test_what_cannot_go_names_up_to_three_of_the_schedules_that_heed_it(house: House) -> None:
+    admin, both = as_(house, ADMIN), as_(house, msgspec.structs.replace(ADMIN, permissions=ADMIN.permissions | MOD.permissions))
+    await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 08:00-17:00",)))
+    made = [await post(house, MOD, trigger=DAILY, active_hours="office", name=name) for name in "abcd"]
+    told = r"The hours office cannot go: 4 schedules heed it \('a', 'b', 'c', 1 more\)\. Change or delete those first\."
+    with pytest.raises(Conflict, match=told):
+        await both.delete_hours("1", "office")
+    with pytest.raises(Conflict, match=r"4 schedules heed it\. Change"):
+        await admin.delete_hours("1", "office")
+    for each in made[1:]:
+        await as_(house, MOD).delete_schedule(each.id)
+    with pytest.raises(Conflict, match=r"1 schedule heeds it \('a'\)\."):
+        await both.delete_hours("1", "office")
+    assert (await admin.get_hours("1", "office")).used_by == 1
+
+
+@pytest.mark.parametrize("name", ["none", " None "])
+async def test_nothing_is_called_none_which_stands_for_nothing(house: House, name: str) -> None:
+    admin = as_(house, ADMIN)
+    with pytest.raises(Invalid, match="name: must not be 'none'"):
+        await admin.put_calendar("1", name, CalendarDays(dates=("2026-03-05",)))
+    with pytest.raises(Invalid, match="name: must not be 'none'"):
+        await admin.put_hours("1", name, HoursWindows(windows=("MO-FR 08:00-17:00",)))
+
+
+async def test_hours_that_are_not_there_are_several(house: House) -> None:
+    with pytest.raises(NotFound, match="There are no hours 'nope' here; this server has none"):
+        await as_(house, ADMIN).get_hours("1", "nope")
+
+
 async def test_an_icalendar_file_brings_its_whole_days(house: House) -> None:
     view = await as_(house, ADMIN).put_calendar("1", "club", CalendarDays(ics=ICS))
     assert view.dates == ("2026-03-05/2026-03-06 Retreat", "05-01 Labour Day")
@@ -233,7 +264,7 @@ async def test_in_a_blackout_no_series_is_due_and_a_single_time_comes_when_it_en
     assert days((await house.client.get_schedule(series.id)).next_fire_times)[:2] == ["03-06", "03-07"]
     moved = await house.client.get_schedule(once.id)
     assert moved.next_fire_times[0].startswith("2026-03-06T00:00")
-    assert moved.notes == ("moved from 2026-03-05 08:00, which is Freeze",)
+    assert moved.notes == ("2026-03-06 00:00: moved from 2026-03-05 08:00, which is Freeze",)
     assert [each.id for each in (await as_(house, ADMIN).list_blackouts("1")).items] == [added.id]
     later = await post(house, MOD, trigger=DAILY)
     assert days(later.next_fire_times)[0] == "03-06", "a new schedule heeds it as well"
