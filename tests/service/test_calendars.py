@@ -164,7 +164,10 @@ async def test_a_calendar_that_schedules_heed_stays(house: House) -> None:
 
 
 async def test_what_cannot_go_names_up_to_three_of_the_schedules_that_heed_it(house: House) -> None:
-    admin, both = as_(house, ADMIN), as_(house, msgspec.structs.replace(ADMIN, permissions=ADMIN.permissions | MOD.permissions))
+    admin, both = (
+        as_(house, ADMIN),
+        as_(house, msgspec.structs.replace(ADMIN, permissions=ADMIN.permissions | MOD.permissions)),
+    )
     await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 08:00-17:00",)))
     made = [await post(house, MOD, trigger=DAILY, active_hours="office", name=name) for name in "abcd"]
     told = r"The hours office cannot go: 4 schedules heed it \('a', 'b', 'c', 1 more\)\. Change or delete those first\."
