@@ -133,8 +133,10 @@ def schedule_buttons(schedule: Schedule) -> list[CardButton]:
 def preview_card(
     heading: str, words: str, timezone: str, fires: Sequence[Fire], notes: Sequence[str], state: str = ""
 ) -> ui.LayoutView:
-    """The due times to come as a table: local time, UTC, how far away, and what is odd about each. ``state``: why none of
-    them comes as it stands."""
+    """The due times to come as a table: local time, UTC, how far away, and what is odd about each.
+
+    ``state``: why none of them comes as it stands.
+    """
     rows = [_fire_row(fire) for fire in fires] or ["Nothing is due any more."]
     table = fit(rows, CARD_TEXT - 800)
     return card(heading, state, f"**When**: {one_line(words, WORDS)} · {timezone}", table, _notes(notes))

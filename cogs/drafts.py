@@ -19,8 +19,7 @@ from discord import ui
 from cogs.answers import defer, show
 from cogs.front import Interaction, actor_of, core_of
 from cogs.refusals import READINGS_SHOWN, Refusal, about, refuse, sentence_of
-from cogs.texts import CONTENT, plain_line, shorten, stamp
-from schedule_zero import instant
+from cogs.texts import CONTENT, plain_line, shorten
 from schedule_zero.errors import Invalid, ReadingOffer
 from schedule_zero.views import ReadingView
 
@@ -99,16 +98,11 @@ async def end_of(interaction: Interaction, draft: Draft, reading: ReadingView) -
 
     Raises:
         Invalid: ``until`` cannot be read.
-        Refusal: it is a rule, or lies before everything.
+        Refusal: it is a rule.
     """
     if draft.until is None:
         return reading.until
-    until = await moment_of(interaction, draft.until, "until", reading.timezone)
-    if reading.fires and instant.parse(until) < instant.parse(reading.fires[0].at):
-        raise Refusal(
-            f"`until`: it would end {stamp(until)}, before its first time, {stamp(reading.fires[0].at)}; choose a later end."
-        )
-    return until
+    return await moment_of(interaction, draft.until, "until", reading.timezone)
 
 
 def require_text(text: str | None, option: str = "text") -> str:
@@ -164,7 +158,7 @@ async def _refuse_time(interaction: Interaction, draft: Draft, error: Invalid) -
 
 
 async def carry_out(interaction: Interaction, work: Work, **times: str | None) -> None:
-    """Do what a command says. If one of its times is unclear, its readings are shown; pressing one does it with that reading.
+    """Do what a command says. If one of its times is unclear, its readings are shown; a press does it with that.
 
     Args:
         times: the options that hold times; ``from_`` stands for ``from``.

@@ -67,7 +67,8 @@ async def _by_words(interaction: Interaction, text: str, *, reminders: bool, loo
     deleted = await _containing(interaction, text, reminders=reminders, state="deleted")
     if any(map(partial(_was_just_deleted, interaction), _called(text, deleted))):
         raise Refusal(
-            f"{_said(text)} was deleted just now; Undo brings it back: the button where it was deleted, or `/schedule undo`."
+            f"{_said(text)} was deleted just now; Undo brings it back: the button where it was deleted, or "
+            "`/schedule undo`."
         )
     if not loosely:
         raise _not_called(interaction, what, text, containing)
@@ -91,7 +92,7 @@ def _called(text: str, schedules: Iterable[Schedule]) -> list[Schedule]:
 async def _containing(
     interaction: Interaction, text: str, *, reminders: bool, state: str | None = None
 ) -> list[Schedule]:
-    """Everything in a state with that text in it; without a state, all that is not deleted. Of very many, the oldest."""
+    """Everything in a state with that text in it; without one, all that is not deleted. Of very many, the oldest."""
     core = core_of(interaction)
     filters: dict[str, Any] = {"guild_id": home_of(interaction), "q": text, "state": state}
     if reminders:
@@ -137,8 +138,8 @@ def _not_called(interaction: Interaction, what: str, text: str, containing: Iter
         return _nothing(what, text)
     more = f" or one of {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
     return Refusal(
-        f"No {what} is called {_said(text)}. Did you mean {' or '.join(names[:_OFFERED])}{more}? Write the whole name, or pick "
-        "one from the suggestions of `item`."
+        f"No {what} is called {_said(text)}. Did you mean {' or '.join(names[:_OFFERED])}{more}? Write the whole name, "
+        "or pick one from the suggestions of `item`."
     )
 
 

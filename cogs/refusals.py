@@ -42,7 +42,7 @@ class Refusal(Exception):
 
 @contextmanager
 def about(option: str, *fields: str) -> Iterator[None]:
-    """What the core refuses in these fields (without any: in whatever field) is said of the option that it came from."""
+    """What the core refuses in these fields (without any: in whatever field) is said of the option it came from."""
     try:
         yield
     except Invalid as error:

@@ -148,7 +148,8 @@ def _oddities(trigger: object, fire: Fire, zone: str) -> Iterator[str]:
     local = datetime.fromisoformat(fire.local).replace(tzinfo=None)
     early, late = (wall.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1))
     if local != wall:
-        yield f"-# {wall:%H:%M} does not exist on {wall:%Y-%m-%d} in {zone}, where the clocks go forward; this is {local:%H:%M}."
+        there = f"on {wall:%Y-%m-%d} in {zone}, where the clocks go forward"
+        yield f"-# {wall:%H:%M} does not exist {there}; this is {local:%H:%M}."
     elif early != late:
         yield f"-# {wall:%H:%M} comes twice on {wall:%Y-%m-%d} in {zone}, where the clocks go back; this is the first."
 

@@ -132,8 +132,8 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
 
 class ReadTime(_Request, tag="time.read", frozen=True):
     """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user. ``when`` is
-    empty where ``repeat`` says it all. ``past``: it may be over, as far as it means the same whenever it is said; ``now``
-    is a moment, too."""
+    empty where ``repeat`` says it all. ``past``: it may be over, as far as it means the same whenever it is said;
+    ``now`` is a moment, too."""
 
     when: Text
     repeat: Text | None = None

@@ -89,8 +89,8 @@ def no_times(words: str) -> str:
 
 
 def _dated(note: str, local: str) -> str:
-    """A note with the time it is about, unless it names the day or begins with another: in a list of its own nobody would
-    know which time is meant."""
+    """A note with the time it is about, unless it names the day or begins with another: in a list of its own nobody
+    would know which time is meant."""
     return note if local[:10] in note or _DATE.match(note) else f"{local[:16].replace('T', ' ')}: {note}"
 
 

@@ -46,7 +46,7 @@ from schedule_zero.views import (
 MOST_FIRES: Final = 1000
 CHOICE_LENGTH: Final = 100
 _LONG_AGO: Final = (parse("1901-01-02T00:00:00Z"), parse("1902-03-05T13:00:00Z"))
-"""Two moments before all that is likely to be meant, on other days of the week, the month and the year, at another hour."""
+"""Two moments before all that is likely to be meant: of other days of the week, the month and the year, and hours."""
 
 
 class Understood(msgspec.Struct):
@@ -302,7 +302,8 @@ class Times:
         since = now if said is None else EARLIEST
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
-            fires=spelled_fires(previews.preview(rule, after=since, n=5, new=True)), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
+            fires=spelled_fires(previews.preview(rule, after=since, n=5, new=True)),
+            start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
             count=reading.count, month_end=reading.month_end,
         )  # fmt: skip
 
@@ -372,7 +373,7 @@ def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settin
 
 
 def _said_at_any_time(when: str, *, now: int, timezone: str, settings: GuildSettings) -> Reading | None:
-    """The one moment that words mean whenever they are said, be it over: a date with its year, an instant. And ``now``."""
+    """The one moment that words mean whenever they are said, be it over: a date with its year, an instant, ``now``."""
     options: dict[str, Any] = {"timezone": timezone, "default_time": settings.default_time, "hour24": settings.hour24}
     if when.strip().casefold() == "now":
         when = f"<t:{now // SECOND}>"

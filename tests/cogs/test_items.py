@@ -6,7 +6,10 @@ import pytest
 
 from tests.cogs.stage import Stage, said, scheduled, texts
 
-MEANT = "No schedule is called 'week'. Did you mean 'news weekly'? Write the whole name, or pick one from the suggestions of `item`."
+MEANT = (
+    "No schedule is called 'week'. Did you mean 'news weekly'? Write the whole name, or pick one from the suggestions "
+    "of `item`."
+)
 
 
 @pytest.mark.parametrize(
