@@ -132,13 +132,15 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
 
 class ReadTime(_Request, tag="time.read", frozen=True):
     """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user. ``when`` is
-    empty where ``repeat`` says it all."""
+    empty where ``repeat`` says it all. ``past``: it may be over, as far as it means the same whenever it is said;
+    ``now`` is a moment, too."""
 
     when: Text
     repeat: Text | None = None
     timezone: Word | None = None
     guild_id: Id | None = None
     user_id: Id | None = None
+    past: bool = False
 
 
 class SuggestTimes(_Request, tag="time.suggest", frozen=True):

@@ -10,7 +10,6 @@ from core.service.closing_changes import (
     name_in,
     put,
     require_revision,
-    require_unused,
     revision_of,
     there,
     without,
@@ -68,12 +67,13 @@ class NamedHours:
             there(name, kept.hours, "hours")
             return msgspec.structs.replace(kept, hours=without(kept.hours, name))
 
-        def answer(before: Closings, _kept: Closings, used: int) -> views.HoursView:
-            require_unused(f"The hours {name}", used)
+        def answer(before: Closings, _kept: Closings, _used: int) -> views.HoursView:
             return _view(name, before.hours[name], 0)
 
         about = Named("hours", name)
-        return await self._changes.make(actor, request, views.HoursView, changed, about, answer)
+        return await self._changes.make(
+            actor, request, views.HoursView, changed, about, answer, goes=f"The hours {name}"
+        )
 
 
 def _read(asked: views.HoursWindows, where: str) -> ActiveHours:

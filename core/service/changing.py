@@ -68,6 +68,10 @@ class Changing:
         """A row with some fields different, at the next revision."""
         return msgspec.structs.replace(row, revision=row.revision + 1, updated=self._desk.clock.now(), **fields)
 
+    def is_same(self, row: ScheduleRow, after: ScheduleRow) -> bool:
+        """Whether a change comes to nothing: then nothing is written, told, or taken back."""
+        return row == msgspec.structs.replace(after, revision=row.revision, updated=row.updated)
+
 
 def in_words(state: str) -> str:
     """A schedule's state, to go on from "it is"."""

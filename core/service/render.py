@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -26,6 +27,7 @@ from schedule_zero.trigger import Trigger
 
 NEXT_FIRES: Final = 5
 NO_TRIGGER: Final = "null"
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\b")
 
 _links: Final = msgspec.json.Decoder(tuple[After, ...]).decode
 _policy: Final = lru_cache(maxsize=1024)(msgspec.json.Decoder(Policy).decode)  # schedules by the thousand share a few
@@ -61,7 +63,7 @@ def schedule_view(
             left = NEXT_FIRES if row.count is None else min(NEXT_FIRES, max(0, row.count - row.fired))
             coming = preview(rule, after=row.next_due - 1, n=left)
             times = tuple([fire.local for fire in coming])
-            notes = tuple([note for fire in coming for note in fire.notes])
+            notes = tuple([_dated(note, fire.local) for fire in coming for note in fire.notes])
     if row.trigger == NO_TRIGGER:
         notes = (no_times(row.words),)
     return Schedule(
@@ -84,6 +86,12 @@ def _timed(policy: str, timeout_s: float) -> Policy:
 def no_times(words: str) -> str:
     """A note on a schedule that has no trigger."""
     return f"it has no times of its own; it runs {words}"
+
+
+def _dated(note: str, local: str) -> str:
+    """A note with the time it is about, unless it names the day or begins with another: in a list of its own nobody
+    would know which time is meant."""
+    return note if local[:10] in note or _DATE.match(note) else f"{local[:16].replace('T', ' ')}: {note}"
 
 
 def run_view(

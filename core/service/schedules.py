@@ -6,7 +6,7 @@ from typing import Any
 
 from core.engine.janitor import resumed_row
 from core.ledger.port import NameTaken, Transaction
-from core.ledger.rows import ScheduleRow
+from core.ledger.rows import RunRow, ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
 from core.service.chaining import Chaining
@@ -50,8 +50,7 @@ class Schedules:
 
     async def get(self, actor: Actor, request: ask.GetSchedule) -> Schedule:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
-        newest = await self._desk.reader.runs.newest([row.id])
-        return self._desk.view(row, newest=newest.get(row.id))
+        return self._desk.view(row, newest=await self._newest(row))
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, request.revision)
@@ -66,11 +65,14 @@ class Schedules:
         spec = spec_of(before, changes)
         access.require_edit(actor, before, spec)
         made = await self.draft(actor, spec, before=before)
+        newest = await self._newest(before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             self._chaining.begin(tx, made.row)
             current = await self._changing.current(tx, before)
             after = await self._desk.as_closed(tx, edited(made, current, self._desk.clock.now()))
+            if self._changing.is_same(current, after):
+                return self._desk.view(current, newest=newest)
             if current.state == "done" and after.state != "done":
                 await self._room.require(tx, actor, after)
             await self._chaining.require(tx, after, current)
@@ -103,12 +105,15 @@ class Schedules:
             settings = await self._desk.guild_settings(before.guild_id)
             now = self._desk.clock.now()
             until = moment_in(request.until, "until", now=now, timezone=before.timezone, settings=settings)
+        newest = await self._newest(before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             current = await self._changing.current(tx, before)
             after = self._changing.changed(
                 current, state="paused", next_due=None, paused_until=until, note=request.note
             )
+            if self._changing.is_same(current, after):
+                return self._desk.view(current, newest=newest)
             await self._desk.cancel_waiting(tx, effects, current, "paused")
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
                                        "schedule.pause")  # fmt: skip
@@ -119,8 +124,7 @@ class Schedules:
         before = await self._changing.existing(actor, request.id, None)
         access.require_action(actor, before)
         if before.state == "active":
-            newest = await self._desk.reader.runs.newest([before.id])
-            return self._desk.view(before, newest=newest.get(before.id))
+            return self._desk.view(before, newest=await self._newest(before))
         if before.state not in ("paused", "blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(before.state)}; it cannot be resumed.")
         now = self._desk.clock.now()
@@ -160,6 +164,10 @@ class Schedules:
             quota=self._desk.quota(actor, spec.guild_id), fleet=self._desk.engine.fleet, now=now, before=before,
             parents=await self._chaining.parents(actor, spec),
         )  # fmt: skip
+
+    async def _newest(self, row: ScheduleRow) -> RunRow | None:
+        """Its latest run."""
+        return (await self._desk.reader.runs.newest([row.id])).get(row.id)
 
     async def _save(self, tx: Transaction, effects: Effects, actor: Actor, row: ScheduleRow) -> UndoToken:
         await self._room.require(tx, actor, row)

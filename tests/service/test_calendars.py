@@ -61,7 +61,7 @@ async def test_a_time_on_a_day_off_comes_on_the_next_open_day_or_the_last(house:
     off = Calendar(dates=("2026-03-05/2026-03-06 Retreat",), on_clash="later")
     later = await post(house, MOD, trigger=weekly, calendar=off)
     assert later.next_fire_times[0].startswith("2026-03-07T09:00")
-    assert later.notes[0] == "moved from 2026-03-05 09:00, which is Retreat"
+    assert later.notes[0] == "2026-03-07 09:00: moved from 2026-03-05 09:00, which is Retreat"
     earlier = await post(house, MOD, trigger=weekly, calendar=Calendar(dates=("2026-03-05",), on_clash="earlier"))
     assert earlier.next_fire_times[0].startswith("2026-03-04T09:00")
 
@@ -264,7 +264,7 @@ async def test_in_a_blackout_no_series_is_due_and_a_single_time_comes_when_it_en
     assert days((await house.client.get_schedule(series.id)).next_fire_times)[:2] == ["03-06", "03-07"]
     moved = await house.client.get_schedule(once.id)
     assert moved.next_fire_times[0].startswith("2026-03-06T00:00")
-    assert moved.notes == ("moved from 2026-03-05 08:00, which is Freeze",)
+    assert moved.notes == ("2026-03-06 00:00: moved from 2026-03-05 08:00, which is Freeze",)
     assert [each.id for each in (await as_(house, ADMIN).list_blackouts("1")).items] == [added.id]
     later = await post(house, MOD, trigger=DAILY)
     assert days(later.next_fire_times)[0] == "03-06", "a new schedule heeds it as well"

@@ -208,6 +208,19 @@ async def test_a_revision_that_is_not_the_present_one_changes_nothing(house: Hou
     assert (await house.client.get_schedule(schedule.id)).name == "a"
 
 
+async def test_a_change_that_comes_to_nothing_leaves_no_trace(house: House) -> None:
+    made = await hourly(house, name="a", policy={"catchup": "skip"})
+    events = len((await house.client.list_events()).items)
+    same = await house.client.patch_schedule(made.id, {"name": "a", "policy": {"catchup": "skip"}}, revision=1)
+    assert (same.revision, same.undo, same.next_fire_times) == (1, None, made.next_fire_times)
+    paused = await house.client.pause_schedule(made.id, note="quiet")
+    again = await house.client.pause_schedule(made.id, note="quiet")
+    assert (paused.revision, again.revision, again.undo, again.state) == (2, 2, None, "paused")
+    other = await house.client.pause_schedule(made.id, until="tomorrow at 9")
+    assert (other.revision, other.undo is not None) == (3, True)
+    assert len((await house.client.list_events()).items) == events + 2
+
+
 # ── pause and resume ───────────────────────────────────────────────────────────────────────────────────────────
 
 
