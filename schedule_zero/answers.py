@@ -16,7 +16,7 @@ ANSWERS: Final[dict[type[msgspec.Struct], Any]] = {route.request: route.answer f
 
 NOT_TWICE: Final = (
     ask.CreateSchedule, ask.CreateSchedules, ask.PatchSchedule, ask.DeleteSchedule, ask.PauseSchedule,
-    ask.ResumeSchedule, ask.RunSchedule, ask.Undo, ask.CancelRun, ask.RetryRun,
+    ask.ResumeSchedule, ask.RunSchedule, ask.Undo, ask.CancelRun, ask.RetryRun, ask.ReplayDead, ask.DropDead,
     ask.SkipOccurrence, ask.MoveOccurrence, ask.DeleteCalendar, ask.DeleteHours, ask.AddBlackout, ask.RemoveBlackout,
     ask.AddLink, ask.RemoveLink, ask.NewKey, ask.RevokeKey, ask.RotateKey, ask.DrainHandler, ask.ResumeHandler,
 )  # fmt: skip
