@@ -58,7 +58,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         }  # fmt: skip
         return Claim(
             deployment=self.deployment, data_dir=str(self.places.data_dir),
-            addresses=addresses if config.processes.core is not None else {},
+            addresses=addresses if any(spec.kind == "core" for spec in self.specs) else {},
         )  # fmt: skip
 
     def specs_of(self, handler: HandlerProcess) -> tuple[ChildSpec, ...]:

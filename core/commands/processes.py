@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 import msgspec
 
-from core.commands.explain import Failed
+from core.commands.explain import Failed, WrongInput
 from core.commands.output import one_line, say_json, say_table
 from core.commands.process_plan import Plan, core_for_handlers, drain_of, search_path
 from core.config import secrets_of
@@ -79,7 +79,7 @@ def run(plan: Plan, *, threads: bool) -> None:
 
 def _maker(plan: Plan) -> Callable[[ChildSpec], Serving]:
     from schedule_zero.curve import open_key_file
-    from schedule_zero.loading import WrongInput, load
+    from schedule_zero import loading
     from schedule_zero.serving import Serving
     from schedule_zero.worker import Worker
 
@@ -88,9 +88,9 @@ def _maker(plan: Plan) -> Callable[[ChildSpec], Serving]:
     def make(spec: ChildSpec) -> Serving:
         entry = spec.handler
         assert entry is not None
-        handler = load(entry.module, name=entry.name)
+        handler = loading.load(entry.module, name=entry.name)
         if entry.count > 1 and id(handler) in used:
-            raise WrongInput(f"{entry.module} is one object, which several threads cannot serve; name its class instead")
+            raise loading.WrongInput(f"{entry.module} is one object, which several threads cannot serve; name its class instead")
         used.add(id(handler))
         keys = None if entry.key is None else open_key_file(Path(entry.key).expanduser())
         worker = Worker(handler, core_for_handlers(plan.config), name=entry.name, keys=keys)
@@ -108,7 +108,7 @@ def start(plan: Plan, words: tuple[str, ...]) -> None:
     Raises:
         Failed, ProcessError: it cannot be started; the sentence says why.
     """
-    if (record := _governing(plan.places)) is not None:
+    if (record := _own_governor(plan)) is not None:
         click.echo(f"a governor runs already (process {record.governor.pid})")
         return
     record = _bring_up(plan, words)
@@ -121,7 +121,7 @@ def ensure(plan: Plan, words: tuple[str, ...], patience_s: float) -> None:
     Raises:
         Failed: it does not get ready; the sentence says what is wrong.
     """
-    record = _governing(plan.places) or _bring_up(plan, words)
+    record = _own_governor(plan) or _bring_up(plan, words)
     health = _asked(record, lambda remote: remote.ready(patience_s))
     if not health.healthy:
         wrong = "; ".join(f"{name} {sentence}" for name, sentence in health.wrong.items())
@@ -162,7 +162,12 @@ def restart(plan: Plan, name: str | None, words: tuple[str, ...]) -> None:
 
 
 def add(plan: Plan, handler: HandlerProcess) -> None:
-    """Keep a handler alive as well, until the governor is stopped. Raises Failed."""
+    """Keep a handler alive as well, until the governor is stopped. Raises Failed, WrongInput."""
+    module, colon, wanted = handler.module.partition(":")
+    if not (module and colon and wanted):
+        raise WrongInput(
+            f"{handler.module} names no handler; write it as MODULE:OBJECT, for example reports:Reports"
+        )
     names = _asked(_required(plan.places), lambda remote: remote.add_handler(handler))
     click.echo(f"started: {', '.join(names)}; to keep it after the next stop, write it into processes.handlers")
 
@@ -207,6 +212,12 @@ def _governing(places: Places) -> Record | None:
     return record if record is not None and record.governor.is_alive() else None
 
 
+def _own_governor(plan: Plan) -> Record | None:
+    """The governor of this deployment, if it runs; where another deployment is in the way, that is said first."""
+    Deployments().check(plan.claim, plan.places)
+    return _governing(plan.places)
+
+
 def _required(places: Places) -> Record:
     record = _governing(places)
     if record is None:
@@ -225,7 +236,6 @@ def _bring_up(plan: Plan, words: tuple[str, ...]) -> Record:
     """Start a governor, and wait until it takes orders, or another one does that somebody started meanwhile."""
     places = plan.places
     places.make()
-    Deployments().check(plan.claim, places)
     said_before = places.output.stat().st_size if places.output.is_file() else 0
     descriptor = os.open(places.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -206,12 +206,13 @@ class Keeper:
             return self._says, "", None
         silent = False
         while not self.running.ended.done():
-            due = self._quiet_since + self._silence_s
-            await asyncio.wait({self.running.ended}, timeout=max(0.0, due - time.monotonic()))
+            # The first word ends one time and begins another, which may be over sooner.
+            turn = min(self._quiet_since + self._silence_s, time.monotonic() + self._house.limits.silent_s)
+            await asyncio.wait({self.running.ended}, timeout=max(0.0, turn - time.monotonic()))
             now = time.monotonic()
             if self.running.ended.done() or now < self._quiet_since + self._silence_s:
                 continue
-            if now - due > LATE_S:  # it was us who did not turn: what it said meanwhile is still to be read
+            if now - turn > LATE_S:  # it was us who did not turn: what it said meanwhile is still to be read
                 self._quiet_since = now
                 continue
             silent = True
