@@ -14,10 +14,10 @@ import msgspec
 from core.commands.explain import WrongInput
 from core.config import Config
 from core.gateway.exposure import protection
-from core.processes.port import ProcessError
 from core.processes.deployments import Claim
 from core.processes.keeper import Limits
 from core.processes.places import Places
+from core.processes.port import ProcessError
 from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
 
@@ -101,7 +101,9 @@ def _specs(config: Config, file: Path | None, *, threads: bool) -> Iterator[Chil
     if not threads:
         options = () if file is None else ("--config", str(file))
         if config.processes.core is not None:
-            yield ChildSpec(name="core", kind="core", command=_python("core.cli", "core", *options), environ=search_path())
+            yield ChildSpec(
+                name="core", kind="core", command=_python("core.cli", "core", *options), environ=search_path()
+            )
         if config.processes.bot is not None:
             if config.discord.token is None:
                 raise WrongInput("processes.bot needs a Discord token: set DISCORD_TOKEN, or leave processes.bot out")
@@ -127,7 +129,11 @@ def _handler_specs(config: Config, handler: HandlerProcess) -> Iterator[ChildSpe
         )
     for number in range(1, handler.count + 1):
         yield ChildSpec(
-            name=f"{handler.pool}-{number}", kind="handler", handler=handler, command=tuple(command), environ=search_path()
+            name=f"{handler.pool}-{number}",
+            kind="handler",
+            handler=handler,
+            command=tuple(command),
+            environ=search_path(),
         )
 
 
@@ -146,7 +152,9 @@ def core_for_handlers(config: Config) -> str:
     _require_port(handlers_at, "zmq.handlers")
     if config.processes.core is None and address is not None:
         if address.startswith("http"):
-            raise WrongInput(f"core.address is {address}; handlers reach a core over tcp:// or ipc:// (its zmq.clients)")
+            raise WrongInput(
+                f"core.address is {address}; handlers reach a core over tcp:// or ipc:// (its zmq.clients)"
+            )
         from bot.remote import handlers_near
 
         return handlers_near(address, handlers_at)
@@ -178,7 +186,7 @@ def _python(module: str, *words: str) -> tuple[str, ...]:
 
 def search_path() -> dict[str, str]:
     """Where a child finds our packages, if they are not installed."""
-    if ROOT == Path(sysconfig.get_path("purelib")):
+    if Path(sysconfig.get_path("purelib")) == ROOT:
         return {}
     others = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each and each != str(ROOT)]
     return {"PYTHONPATH": os.pathsep.join([str(ROOT), *others])}

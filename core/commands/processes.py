@@ -21,7 +21,6 @@ from core.config import secrets_of
 from core.file_lock import FileLock, Held
 from core.log_settings import LogSettings
 from core.logs import configure
-from core.processes.port import ChildStatus, GovernorStatus, ProcessError
 from core.processes.control import Remote
 from core.processes.deployments import Deployments
 from core.processes.foreground import Built, govern
@@ -29,6 +28,7 @@ from core.processes.governor import ProcessGovernor
 from core.processes.keeper import usage
 from core.processes.output import tail
 from core.processes.places import Places, control_in
+from core.processes.port import ChildStatus, GovernorStatus, ProcessError
 from core.processes.record import Record, read_record
 from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
@@ -78,8 +78,8 @@ def run(plan: Plan, *, threads: bool) -> None:
 
 
 def _maker(plan: Plan) -> Callable[[ChildSpec], Serving]:
-    from schedule_zero.curve import open_key_file
     from schedule_zero import loading
+    from schedule_zero.curve import open_key_file
     from schedule_zero.serving import Serving
     from schedule_zero.worker import Worker
 
@@ -90,7 +90,9 @@ def _maker(plan: Plan) -> Callable[[ChildSpec], Serving]:
         assert entry is not None
         handler = loading.load(entry.module, name=entry.name)
         if entry.count > 1 and id(handler) in used:
-            raise loading.WrongInput(f"{entry.module} is one object, which several threads cannot serve; name its class instead")
+            raise loading.WrongInput(
+                f"{entry.module} is one object, which several threads cannot serve; name its class instead"
+            )
         used.add(id(handler))
         keys = None if entry.key is None else open_key_file(Path(entry.key).expanduser())
         worker = Worker(handler, core_for_handlers(plan.config), name=entry.name, keys=keys)
@@ -165,9 +167,7 @@ def add(plan: Plan, handler: HandlerProcess) -> None:
     """Keep a handler alive as well, until the governor is stopped. Raises Failed, WrongInput."""
     module, colon, wanted = handler.module.partition(":")
     if not (module and colon and wanted):
-        raise WrongInput(
-            f"{handler.module} names no handler; write it as MODULE:OBJECT, for example reports:Reports"
-        )
+        raise WrongInput(f"{handler.module} names no handler; write it as MODULE:OBJECT, for example reports:Reports")
     names = _asked(_required(plan.places), lambda remote: remote.add_handler(handler))
     click.echo(f"started: {', '.join(names)}; to keep it after the next stop, write it into processes.handlers")
 
@@ -185,7 +185,9 @@ def status(plan: Plan, *, as_json: bool) -> None:
         say_json(found)
         return
     if found.pid is None:
-        click.echo("no governor runs" + (", and these go on without; `ensure` takes them over" if found.children else ""))
+        click.echo(
+            "no governor runs" + (", and these go on without; `ensure` takes them over" if found.children else "")
+        )
     else:
         click.echo(f"{found.deployment}: governor of {found.kind}, process {found.pid}")
     if found.children or found.pid is not None:

@@ -15,9 +15,9 @@ import msgspec
 
 from core.file_lock import FileLock, Held
 from core.listening import cannot_listen
-from core.processes.port import ProcessError
 from core.processes.identity import Identity
 from core.processes.places import Places, private_folder
+from core.processes.port import ProcessError
 from core.processes.record import read_record
 
 _EVERYWHERE: Final = ("*", "0.0.0.0", "::")  # noqa: S104  # compared with, never bound to

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import structlog
 
 from core.file_lock import FileLock, Held
-from core.processes.port import GovernorBase, ProcessError
 from core.processes.control import Control
 from core.processes.deployments import Claim, Deployments
 from core.processes.identity import own_identity
 from core.processes.places import Places, control_in
+from core.processes.port import GovernorBase, ProcessError
 from schedule_zero.notify import Notifier
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 FOREVER_S: Final = 10 * 365 * 86_400.0
-log = structlog.get_logger("schedule_zero.processes")
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -71,7 +69,6 @@ async def _govern(built: Built) -> None:
         finally:
             for task in (telling, *waits):
                 task.cancel()
-            log.info("stopping")
             await governor.stop()
             await control.close()
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import psutil  # type: ignore[import-untyped]
 
-
 LINUX: bool = sys.platform == "linux"
 
 

@@ -14,8 +14,8 @@ import msgspec
 import psutil  # type: ignore[import-untyped]
 import structlog
 
-from core.processes.port import ChildStatus, State
 from core.processes.notices import Notice
+from core.processes.port import ChildStatus, State
 from core.processes.pulse import Pulse
 from core.processes.record import ChildRecord
 from core.processes.restarts import Again, GivenUp, Patience, after_end
@@ -300,9 +300,7 @@ def usage(pid: int | None) -> ChildStatus:
     except psutil.Error:
         return blank
     used = times.user + times.system
-    return msgspec.structs.replace(
-        blank, cpu_s=round(used, 2), cpu_percent=round(100 * used / age_s, 1), memory=memory
-    )
+    return msgspec.structs.replace(blank, cpu_s=round(used, 2), cpu_percent=round(100 * used / age_s, 1), memory=memory)
 
 
 def _pid(running: Running) -> dict[str, int]:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from core.processes.port import GovernorBase, GovernorStatus, Health, Metrics, ProcessError
+import structlog
+
 from core.processes.keeper import House, Keeper, Limits
 from core.processes.notices import Notice
+from core.processes.port import GovernorBase, GovernorStatus, Health, Metrics, ProcessError
 from core.processes.pulse import Pulse
 from core.processes.running import ChildSpec, Running
 from core.processes.settings import MOST, HandlerProcess
 
+log = structlog.get_logger("schedule_zero.processes")
 STOP_ORDER: Final = ("handler", "bot", "core")
 SpecsOf = Callable[[HandlerProcess], Sequence[ChildSpec]]
 """What a handler of the configuration is started with, a spec for each of its children."""
@@ -60,6 +63,8 @@ class KeepingGovernor(GovernorBase):
 
     async def stop(self) -> None:
         """End everything; several may ask, and all hear when it is done."""
+        if not self._stopping:
+            log.info("stopping")
         self._stopping = True
         await self._stop_all()
 

@@ -40,7 +40,9 @@ class Places:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise ProcessError(f"{self.folder} cannot be made ({error.strerror}); check data_dir and its owner") from None
+            raise ProcessError(
+                f"{self.folder} cannot be made ({error.strerror}); check data_dir and its owner"
+            ) from None
 
     def sockets(self) -> Path:
         """The folder for sockets: the governor's own, unless its path is too long for one.
@@ -80,7 +82,9 @@ def private_folder() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise ProcessError(f"{folder} cannot be made ({error.strerror}); set XDG_RUNTIME_DIR to a folder of yours") from None
+        raise ProcessError(
+            f"{folder} cannot be made ({error.strerror}); set XDG_RUNTIME_DIR to a folder of yours"
+        ) from None
     if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
         raise ProcessError(f"{folder} is not yours alone; set XDG_RUNTIME_DIR to a folder that is")
     return folder

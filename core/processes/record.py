@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from core.processes.port import ProcessError
 from core.processes.identity import Identity
+from core.processes.port import ProcessError
 from core.processes.running import Kind
 from core.processes.settings import HandlerProcess
 

@@ -17,7 +17,9 @@ HandlerName = Annotated[
 ]  # fmt: skip
 Place = Annotated[
     str,
-    msgspec.Meta(pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", description="MODULE:OBJECT such as reports:Reports"),
+    msgspec.Meta(
+        pattern=r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", description="MODULE:OBJECT such as reports:Reports"
+    ),
 ]
 
 

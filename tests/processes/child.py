@@ -49,7 +49,12 @@ def main(words: "list[str]") -> None:
         elif word == "diary":
             file = next(take)
             note(file, f"begin {NAME} {os.getpid()}")
-            signal.signal(signal.SIGTERM, lambda *_, file=file: (note(file, f"end {NAME}"), over.set()))
+
+            def end(_number: int, _frame: object, file: str = file) -> None:
+                note(file, f"end {NAME}")
+                over.set()
+
+            signal.signal(signal.SIGTERM, end)
         elif word == "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         elif word == "fork":

@@ -58,13 +58,17 @@ class Deployment:
         self.places = Places(self.data)
         self.ports = dict(zip(KEYS, free_ports(len(KEYS)), strict=True))
         (folder / "reports.py").write_text(REPORTS)
+        self.environ: dict[str, str] = {}
         self._begun: list[subprocess.Popen[str]] = []
         self.write()
 
-    def write(self, *, core: bool = True, handlers: Any = HANDLERS, limits: Mapping[str, Any] | None = None) -> None:
+    def write(
+        self, *, core: bool = True, bot: bool = False, handlers: Any = HANDLERS, limits: Mapping[str, Any] | None = None
+    ) -> None:
         """Write the configuration."""
         bind, handlers_at, clients, events = (f"127.0.0.1:{self.ports[key]}" for key in KEYS)
-        processes: dict[str, Any] = {"handlers": handlers, "limits": limits or {}} | ({"core": {}} if core else {})
+        processes: dict[str, Any] = {"handlers": handlers, "limits": limits or {}}
+        processes |= {name: {} for name, wanted in (("core", core), ("bot", bot)) if wanted}
         document = {
             "data_dir": str(self.data),
             "http": {"bind": bind},
@@ -78,7 +82,7 @@ class Deployment:
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("SCHEDULE_", "DISCORD_"))}
         process = subprocess.Popen(
             [sys.executable, "-m", "core.cli", "processes", *words], cwd=self.folder, text=True,
-            env=kept | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            env=kept | {"PYTHONPATH": str(ROOT)} | self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )  # fmt: skip
         self._begun.append(process)

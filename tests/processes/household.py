@@ -135,7 +135,10 @@ class Household:
             await governor.stop()
         for process in psutil.process_iter(["cmdline"]):
             with contextlib.suppress(psutil.Error):
-                if str(self.folder) in " ".join(process.info["cmdline"] or ()) and str(CHILD) in process.info["cmdline"]:
+                if (
+                    str(self.folder) in " ".join(process.info["cmdline"] or ())
+                    and str(CHILD) in process.info["cmdline"]
+                ):
                     process.kill()
         for orphan in filter(None, self._orphans):
             await asyncio.to_thread(orphan.wait, PATIENCE_S)

@@ -108,7 +108,9 @@ class RealStage(Stage):
     def belongs(self, command: Sequence[str]) -> bool:
         """The core and the handlers of this deployment; the governor is none of them."""
         words = list(command)
-        here = str(self._deployment.file) in words or any(str(self._deployment.ports["zmq.handlers"]) in w for w in words)
+        here = str(self._deployment.file) in words or any(
+            str(self._deployment.ports["zmq.handlers"]) in w for w in words
+        )
         return here and "processes" not in words
 
 
@@ -229,9 +231,7 @@ def running(stage: Stage) -> list[int]:
 async def be_governor(folder: Path) -> None:
     """A governor's own process, over small children."""
     places = Places(folder / "data")
-    specs = [
-        child(name, "say", str(folder), "ready", kind="core" if name == "core" else "handler") for name in SMALL
-    ]
+    specs = [child(name, "say", str(folder), "ready", kind="core" if name == "core" else "handler") for name in SMALL]
 
     def build() -> Built:
         governor = ProcessGovernor(

@@ -21,6 +21,7 @@ from core.web.token import read_token
 from schedule_zero.http import HttpClient
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger
+from tests.discord_server.process import DiscordProcess
 from tests.processes.deployment import Deployment
 from tests.processes.household import lives
 
@@ -87,7 +88,9 @@ def test_ensure_says_what_does_not_get_ready_and_exits_with_1(deployment: Deploy
         "not everything is ready: reports-1 failed: ended with exit code 2: reports has no Reprots; it has Reports "
         "(see 'schedule-zero processes status')\n"
     )
-    (deployment.folder / "reports.py").write_text((deployment.folder / "reports.py").read_text() + "Reprots = Reports\n")
+    (deployment.folder / "reports.py").write_text(
+        (deployment.folder / "reports.py").read_text() + "Reprots = Reports\n"
+    )
     deployment.done("restart", "reports-1")
     assert deployment.done("ensure") == "everything is ready\n"
 
@@ -181,7 +184,9 @@ def test_a_governor_tells_its_own_keeper_that_it_is_ready_once_everything_is(
 def test_handlers_are_added_removed_and_started_again_by_name(deployment: Deployment) -> None:
     deployment.write(handlers=[])
     deployment.done("ensure")
-    assert deployment.done("add", "reports:Reports", "--name", "more", "--count", "2").startswith("started: more-1, more-2")
+    assert deployment.done("add", "reports:Reports", "--name", "more", "--count", "2").startswith(
+        "started: more-1, more-2"
+    )
     deployment.done("ensure")
     before = deployment.pids()
     assert deployment.done("restart", "more-1") == "more-1 is started again\n"
@@ -218,7 +223,7 @@ def test_a_health_check_and_a_status_answer_within_50_ms(
     remote, took = Remote(control_in(Path(record.sockets))), []
     for ask in [remote.health_check, remote.status] * 10:
         began = time.perf_counter()
-        ask()  # type: ignore[operator]  # both are bound methods
+        ask()
         took.append(time.perf_counter() - began)
     median = sorted(took)[10]
     record_property("figures", f"health check and status over the socket: {median * 1e3:.1f} ms (median)")
@@ -300,3 +305,19 @@ def test_handlers_in_threads_are_governed_by_the_same_commands(deployment: Deplo
 
 def test_status_without_a_governor_is_an_answer_too(deployment: Deployment) -> None:
     assert json.loads(deployment.done("status", "--json"))["pid"] is None
+
+
+async def test_a_bot_is_kept_alive_beside_core_and_handlers(deployment: Deployment) -> None:
+    async with DiscordProcess() as discord:
+        deployment.environ = {"DISCORD_TOKEN": discord.settings.token, "DISCORD_API_BASE": discord.api_url}
+        deployment.write(bot=True)
+        assert await asyncio.to_thread(deployment.done, "ensure") == "everything is ready\n"
+        before = await asyncio.to_thread(deployment.pids)
+        assert list(before) == ["core", "bot", "reports-1", "reports-2"]
+        os.kill(before["bot"], signal.SIGKILL)
+        await asyncio.to_thread(wait, lambda: deployment.pids()["bot"] not in (None, before["bot"]))
+        assert await asyncio.to_thread(deployment.done, "ensure") == "everything is ready\n"
+        after = await asyncio.to_thread(deployment.pids)
+        assert {**after, "bot": 0} == {**before, "bot": 0}
+        await asyncio.to_thread(deployment.done, "stop")
+        assert not any(map(lives, [*before.values(), *after.values()]))

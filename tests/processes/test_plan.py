@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -13,14 +15,14 @@ from core.processes.settings import HandlerProcess
 from core.secret import read_secret
 
 
-def config(processes: object, **sections: object) -> Config:
+def config(processes: object, **sections: Any) -> Config:
     return msgspec.convert({"processes": processes, **sections}, Config, dec_hook=read_secret)
 
 
 REPORTS = {"module": "reports:Reports", "name": "reports", "count": 2}
 
 
-def plan(processes: object, *, threads: bool = False, **sections: object) -> Plan:
+def plan(processes: object, *, threads: bool = False, **sections: Any) -> Plan:
     return plan_of(config(processes, **sections), None, threads=threads)
 
 
@@ -43,7 +45,7 @@ def test_threads_are_of_handlers_alone_and_claim_no_address() -> None:
         ({"core": {"address": "tcp://far:4243", "key": "k"}}, "tcp://far:4242"),
     ],
 )
-def test_handlers_are_told_where_the_core_is(sections: dict[str, object], found: str) -> None:
+def test_handlers_are_told_where_the_core_is(sections: dict[str, Any], found: str) -> None:
     made = plan({"handlers": [{**REPORTS, "key": "reports.key"}]}, **sections)
     command = made.specs[0].command
     assert command[command.index("--core") + 1] == found
@@ -61,16 +63,24 @@ def test_what_runs_in_a_handler_may_end_before_the_handler_is_killed() -> None:
     [
         ({}, {}, "names nothing to keep alive"),
         ({"bot": {}}, {}, "processes.bot needs a Discord token: set DISCORD_TOKEN"),
-        ({"bot": {}}, {"discord": {"token": "x"}, "zmq": {"clients": "tcp://127.0.0.1:*"}}, "zmq.clients takes a free port"),
+        (
+            {"bot": {}},
+            {"discord": {"token": "x"}, "zmq": {"clients": "tcp://127.0.0.1:*"}},
+            "zmq.clients takes a free port",
+        ),
         ({"handlers": [REPORTS]}, {"zmq": {"handlers": "tcp://127.0.0.1:*"}}, "zmq.handlers takes a free port"),
-        ({"handlers": [REPORTS]}, {"zmq": {"handlers": "tcp://0.0.0.0:1"}}, "reports needs a key, because zmq.handlers is"),
+        (
+            {"handlers": [REPORTS]},
+            {"zmq": {"handlers": "tcp://0.0.0.0:1"}},
+            "reports needs a key, because zmq.handlers is",
+        ),
         ({"handlers": [REPORTS]}, {"core": {"address": "http://far:1"}}, "handlers reach a core over tcp:// or ipc://"),
         ({"handlers": [REPORTS, REPORTS]}, {}, "processes.handlers: reports is taken"),
         ({"handlers": [{"module": "a:Core"}]}, {}, "processes.handlers: core is taken"),
         ({"core": {}, "limits": {"silent": "PT0S"}}, {}, "processes.limits.silent has to be longer than PT0S"),
     ],
 )
-def test_what_could_not_work_is_said(processes: object, sections: dict[str, object], sentence: str) -> None:
+def test_what_could_not_work_is_said(processes: object, sections: dict[str, Any], sentence: str) -> None:
     with pytest.raises(WrongInput, match=sentence):
         plan(processes, **sections)
 
