@@ -35,43 +35,57 @@ def note(file: str, text: str) -> None:
         diary.write(f"{text}\n")
 
 
-def main(words: "list[str]") -> None:
-    over, said = threading.Event(), "WATCHDOG=1"
-    beat_s = int(os.environ["WATCHDOG_USEC"]) / 3e6
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
-    take = iter(words)
-    for word in take:
-        if word == "ready":
-            said = "WATCHDOG=1\nREADY=1\nSTATUS=at work"
-        elif word == "ready-when":
-            with open(next(take), encoding="utf-8"):
-                said = "WATCHDOG=1\nREADY=1"
-        elif word == "diary":
-            file = next(take)
-            note(file, f"begin {NAME} {os.getpid()}")
+class Child:
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.said = "WATCHDOG=1"
+        signal.signal(signal.SIGTERM, lambda *_: self.over.set())
 
-            def end(_number: int, _frame: object, file: str = file) -> None:
-                note(file, f"end {NAME}")
-                over.set()
+    def run(self, words: "list[str]") -> None:
+        take = iter(words)
+        for word in take:
+            do = getattr(self, word.replace("-", "_"))
+            do(*(next(take) for _ in range(do.__code__.co_argcount - 1)))
+        beat_s = int(os.environ["WATCHDOG_USEC"]) / 3e6
+        tell(self.said)
+        while not self.over.wait(beat_s):
+            tell(self.said)
 
-            signal.signal(signal.SIGTERM, end)
-        elif word == "deaf":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        elif word == "fork":
-            left = subprocess.Popen([sys.executable, "-S", "-c", "import signal; signal.pause()"])
-            note(next(take), str(left.pid))
-        elif word == "silent":
-            tell("WATCHDOG=1\nREADY=1")
-            time.sleep(3600)
-        elif word == "say":
-            print(next(take), flush=True)
-        elif word == "exit":
-            sys.exit(int(next(take)))
-        elif word == "exit-unless" and not os.path.exists(next(take)):
+    def ready(self) -> None:
+        self.said = "WATCHDOG=1\nREADY=1\nSTATUS=at work"
+
+    def ready_when(self, gate: str) -> None:
+        with open(gate, encoding="utf-8"):
+            self.said = "WATCHDOG=1\nREADY=1"
+
+    def diary(self, file: str) -> None:
+        def end(*_: object) -> None:
+            note(file, f"end {NAME}")
+            self.over.set()
+
+        note(file, f"begin {NAME} {os.getpid()}")
+        signal.signal(signal.SIGTERM, end)
+
+    def deaf(self) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def fork(self, file: str) -> None:
+        left = subprocess.Popen([sys.executable, "-S", "-c", "import signal; signal.pause()"])
+        note(file, str(left.pid))
+
+    def silent(self) -> None:
+        tell("WATCHDOG=1\nREADY=1")
+        self.over.wait()
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def exit(self, code: str) -> None:
+        sys.exit(int(code))
+
+    def exit_unless(self, file: str) -> None:
+        if not os.path.exists(file):
             sys.exit(1)
-    tell(said)
-    while not over.wait(beat_s):
-        tell(said)
 
 
-main(sys.argv[2:])
+Child().run(sys.argv[2:])
