@@ -144,7 +144,7 @@ def stop(plan: Plan) -> None:
         return
     if record.governor.is_alive():
         try:
-            _asked(record, lambda remote: remote.stop(_stopping_s(plan)))
+            _way_to(record).stop(_stopping_s(plan))
         except (ConnectionError, FileNotFoundError):  # it is on its way already
             pass
         _wait_until(lambda: not record.governor.is_alive(), SLACK_S, f"the governor (process {record.governor.pid})")
@@ -215,9 +215,22 @@ def _governing(places: Places) -> Record | None:
 
 
 def _own_governor(plan: Plan) -> Record | None:
-    """The governor of this deployment, if it runs; where another deployment is in the way, that is said first."""
+    """The governor of this deployment, if one takes orders; one that is on its way up or down is waited for.
+
+    Raises:
+        ProcessError: another deployment is in the way, or another program.
+    """
     Deployments().check(plan.claim, plan.places)
-    return _governing(plan.places)
+    end = time.monotonic() + _stopping_s(plan)
+    while True:
+        record = _governing(plan.places)
+        if _takes_orders(record):
+            return record
+        if _is_free(plan.places):
+            return None
+        if time.monotonic() > end:
+            raise Failed(f"a governor is there and takes no orders; its log is {plan.places.output}")
+        time.sleep(TURN_S)
 
 
 def _required(places: Places) -> Record:
@@ -229,9 +242,15 @@ def _required(places: Places) -> Record:
 
 def _asked(record: Record, ask: Callable[[Remote], T]) -> T:
     try:
-        return ask(Remote(control_in(Path(record.sockets))))
+        return ask(_way_to(record))
     except ProcessError as error:
         raise Failed(str(error)) from None
+    except OSError as error:
+        raise Failed(f"the governor (process {record.governor.pid}) cannot be asked: {error}") from None
+
+
+def _way_to(record: Record) -> Remote:
+    return Remote(control_in(Path(record.sockets)))
 
 
 def _bring_up(plan: Plan, words: tuple[str, ...]) -> Record:
@@ -262,16 +281,19 @@ def _bring_up(plan: Plan, words: tuple[str, ...]) -> Record:
         time.sleep(TURN_S)
 
 
-def _takes_orders(record: Record) -> bool:
+def _takes_orders(record: Record | None) -> bool:
+    if record is None:
+        return False
     try:
-        Remote(control_in(Path(record.sockets))).health_check()
+        return not _way_to(record).status().stopping
     except (OSError, ProcessError):
         return False
-    return True
 
 
 def _is_free(places: Places) -> bool:
     """Whether no governor, not even one that is just coming up, has the lock."""
+    if not places.lock.is_file():
+        return True
     lock = FileLock(places.lock)
     try:
         lock.take()
@@ -311,10 +333,7 @@ async def _end_what_is_left(plan: Plan) -> None:
 def _status(plan: Plan) -> GovernorStatus:
     record = read_record(plan.places.record)
     if record is not None and record.governor.is_alive():
-        try:
-            return _asked(record, lambda remote: remote.status())
-        except OSError as error:
-            raise Failed(f"the governor (process {record.governor.pid}) cannot be asked: {error}") from None
+        return _asked(record, lambda remote: remote.status())
     alive = [] if record is None else [child for child in record.children if child.identity.is_alive()]
     children = [
         msgspec.structs.replace(

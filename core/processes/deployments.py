@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ipaddress
 import os
 import socket
 import time
@@ -163,12 +164,20 @@ def _split(address: str) -> tuple[str, str]:
     return "127.0.0.1" if host == "localhost" else host, port
 
 
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _probe(key: str, address: str) -> None:
     """Whether a program that nobody told us of is there. Raises ProcessError."""
     host, port = _split(address)
-    if "://" in address and not address.startswith("tcp://"):
+    if ("://" in address and not address.startswith("tcp://")) or not port.isdecimal() or port == "0":
         return
-    if not port.isdecimal() or port == "0":
+    if host != "*" and not _is_number(host):  # ZeroMQ takes names of interfaces, which nobody else can bind
         return
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ from core.processes.port import GovernorBase, ProcessError
 from schedule_zero.notify import Notifier
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+LOCK_S: Final = 1.0
+TURN_S: Final = 0.02
 FOREVER_S: Final = 10 * 365 * 86_400.0
 
 
@@ -41,11 +44,7 @@ async def govern(build: Callable[[], Built], places: Places, claim: Claim) -> No
         ProcessError: it cannot start; the sentence says why.
     """
     places.make()
-    lock = FileLock(places.lock)
-    try:
-        lock.take()
-    except Held as held:
-        raise ProcessError(f"a governor runs here already (process {held.holder})") from None
+    lock = await _lock(places)
     try:
         deployments = Deployments()
         deployments.claim(msgspec.structs.replace(claim, governor=own_identity()), places)
@@ -53,6 +52,20 @@ async def govern(build: Callable[[], Built], places: Places, claim: Claim) -> No
         deployments.leave(claim.data_dir)
     finally:
         lock.release()
+
+
+async def _lock(places: Places) -> FileLock:
+    """The lock of a place. A command that looks whether it is free has it for a moment."""
+    lock, end = FileLock(places.lock), time.monotonic() + LOCK_S
+    while True:
+        try:
+            lock.take()
+        except Held as held:
+            if time.monotonic() > end:
+                raise ProcessError(f"a governor runs here already (process {held.holder})") from None
+            await asyncio.sleep(TURN_S)
+        else:
+            return lock
 
 
 async def _govern(built: Built) -> None:

@@ -66,6 +66,8 @@ class ProcessGovernor(KeepingGovernor):
             self._keepers[name].adopt(running, ready=child.ready, restarts=child.restarts)
         self._note()
         await self._end_strays()
+        if self._stopping:  # asked to, meanwhile
+            return
         for name, keeper in self._keepers.items():
             if name not in adopted:
                 keeper.begin()

@@ -91,6 +91,7 @@ class Keeper:
         self._ends: list[float] = []
         self._keeping: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
+        self._is_over = False
 
     def adopt(self, running: Running, *, ready: bool, restarts: int) -> None:
         """Go on with what an earlier governor started."""
@@ -104,8 +105,9 @@ class Keeper:
         """Keep it alive from now on."""
         self._keeping = asyncio.create_task(self._keep(), name=f"keeper of {self.spec.name}")
 
-    async def stop(self) -> None:
-        """End it, and keep it alive no longer."""
+    async def stop(self, *, for_good: bool = False) -> None:
+        """End it, and keep it alive no longer; ``for_good``: nor does a restart that was asked for meanwhile."""
+        self._is_over = self._is_over or for_good
         async with self._changing:
             await self._stop()
 
@@ -114,7 +116,8 @@ class Keeper:
         async with self._changing:
             await self._stop()
             self._ends.clear()
-            self.begin()
+            if not self._is_over:
+                self.begin()
 
     def hear(self, notice: Notice) -> None:
         """Its process says something."""

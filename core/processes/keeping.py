@@ -66,7 +66,7 @@ class KeepingGovernor(GovernorBase):
         if not self._stopping:
             log.info("stopping")
         self._stopping = True
-        await self._stop_all()
+        await self._stop_all(for_good=True)
 
     def hurry(self) -> None:
         """Wait for nobody any more: what is being stopped is killed."""
@@ -76,7 +76,7 @@ class KeepingGovernor(GovernorBase):
         """See ``GovernorBase``. Children of one handler are started again one after another."""
         self._refuse_while_stopping()
         if name is None:
-            await self._stop_all()
+            await self._stop_all(for_good=False)
         for keeper in list(self._keepers.values()) if name is None else self._called(name):
             await keeper.restart()
 
@@ -112,7 +112,7 @@ class KeepingGovernor(GovernorBase):
         keepers = [keeper for keeper in self._called(name) if keeper.spec.kind == "handler"]
         if not keepers:
             raise ProcessError(f"{name} is no handler; `processes stop` ends everything")
-        await asyncio.gather(*(keeper.stop() for keeper in keepers))
+        await asyncio.gather(*(keeper.stop(for_good=True) for keeper in keepers))
         for keeper in keepers:
             self._keepers.pop(keeper.spec.name, None)
             self._removed.add(keeper.spec.name)
@@ -147,9 +147,10 @@ class KeepingGovernor(GovernorBase):
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _stop_all(self) -> None:
+    async def _stop_all(self, *, for_good: bool) -> None:
         for kind in STOP_ORDER:
-            await asyncio.gather(*(each.stop() for each in self._keepers.values() if each.spec.kind == kind))
+            keepers = [keeper for keeper in self._keepers.values() if keeper.spec.kind == kind]
+            await asyncio.gather(*(keeper.stop(for_good=for_good) for keeper in keepers))
 
     def _may_start(self, spec: ChildSpec) -> bool:
         """The core may at once; the others once it is ready, where there is one."""

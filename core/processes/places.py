@@ -73,18 +73,13 @@ def private_folder() -> Path:
     Raises:
         ProcessError: there is none.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and os.access(runtime, os.W_OK):
-        folder = Path(runtime) / "schedule-zero"
-    else:
-        folder = Path(tempfile.gettempdir()) / f"schedule-zero-{os.getuid()}"
+    # Not in XDG_RUNTIME_DIR: that goes when its user logs out, and deployments stay.
+    folder = Path(tempfile.gettempdir()) / f"schedule-zero-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise ProcessError(
-            f"{folder} cannot be made ({error.strerror}); set XDG_RUNTIME_DIR to a folder of yours"
-        ) from None
+        raise ProcessError(f"{folder} cannot be made ({error.strerror}); set TMPDIR to a folder of yours") from None
     if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
-        raise ProcessError(f"{folder} is not yours alone; set XDG_RUNTIME_DIR to a folder that is")
+        raise ProcessError(f"{folder} is not yours alone; set TMPDIR to a folder that is")
     return folder

@@ -165,7 +165,7 @@ def test_a_signal_stops_a_governor_in_the_foreground_in_order_with_code_0(
 def test_a_governor_tells_its_own_keeper_that_it_is_ready_once_everything_is(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = Path(os.environ["XDG_RUNTIME_DIR"]) / "n"
+    path = Path(os.environ["TMPDIR"]) / "n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(path))
         line.settimeout(60)

@@ -195,6 +195,30 @@ async def test_restarts_and_stops_at_once_leave_one_state(household: Household) 
     assert [each.state for each in governor.status().children] == ["stopped"]
 
 
+async def test_what_is_asked_for_while_it_is_removed_does_not_bring_it_back(household: Household) -> None:
+    governor = await household.started(child("core", "ready", kind="core"), child("reports-1", "ready"))
+    pid = household.pid("reports-1")
+    kept = governor._keepers["reports-1"]
+    await asyncio.gather(governor.remove_handler("reports"), kept.restart())
+    assert kept.state == "stopped"
+    assert not lives(pid)
+    assert [each.name for each in governor.status().children] == ["core"]
+
+
+async def test_a_stop_that_comes_during_the_start_leaves_nothing_running(household: Household, tmp_path: Path) -> None:
+    file = tmp_path / "diary"
+    await household.started(child("old-1", "deaf", "ready"))
+    await household.die()
+    governor = household.make(child("new-1", "diary", str(file), "ready"))
+    starting = asyncio.create_task(governor.start())  # it waits for the old one, which is deaf
+    await until(lambda: household.places.record.exists() and governor._strays)
+    stopping = asyncio.create_task(governor.stop())
+    governor.hurry()
+    await asyncio.gather(starting, stopping)
+    assert not file.exists()
+    assert not household.places.record.exists()
+
+
 async def test_a_handler_is_added_and_removed_while_others_run(household: Household) -> None:
     more = [child("more-1", "ready"), child("more-2", "ready")]
     governor = await household.start(child("core", "ready", kind="core"), added=more)

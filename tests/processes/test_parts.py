@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import socket
+import tempfile
 import threading
 from pathlib import Path
 
@@ -111,9 +112,10 @@ def test_of_two_deployments_at_once_only_one_gets_an_address(tmp_path: Path) -> 
 
 
 def test_a_folder_that_others_can_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "schedule-zero").mkdir(mode=0o777)
-    (tmp_path / "schedule-zero").chmod(0o777)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / f"schedule-zero-{os.getuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
     with pytest.raises(ProcessError, match="is not yours alone"):
         private_folder()
 
@@ -165,7 +167,7 @@ def test_a_notice_is_of_whom_the_system_says_and_else_of_whom_it_says_itself() -
 
 async def test_what_a_process_says_is_heard_with_its_own_id_and_beats_go_on(tmp_path: Path) -> None:
     heard: asyncio.Queue[Notice] = asyncio.Queue()
-    path = Path(os.environ["XDG_RUNTIME_DIR"]) / "n"
+    path = Path(os.environ["TMPDIR"]) / "n"
     notices = Notices(path, heard.put_nowait)
     notices.open()
     try:
@@ -181,7 +183,7 @@ async def test_what_a_process_says_is_heard_with_its_own_id_and_beats_go_on(tmp_
 
 
 async def test_a_word_that_found_a_full_queue_is_said_again() -> None:
-    path = Path(os.environ["XDG_RUNTIME_DIR"]) / "n"
+    path = Path(os.environ["TMPDIR"]) / "n"
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other,

@@ -41,7 +41,7 @@ class Keeper:
 @pytest.fixture
 def keeper() -> Iterator[Keeper]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.bind(str(Path(os.environ["XDG_RUNTIME_DIR"]) / "n"))
+        line.bind(str(Path(os.environ["TMPDIR"]) / "n"))
         line.settimeout(40)
         yield Keeper(line)
 
