@@ -65,13 +65,11 @@ class ProcessGovernor(KeepingGovernor):
             running = RunningProcess.adopt(child.identity, self._places.output_of(name))
             self._keepers[name].adopt(running, ready=child.ready, restarts=child.restarts)
         self._note()
+        self._turning = asyncio.create_task(self._turn_over(), name="turning the outputs over")
         await self._end_strays()
-        if self._stopping:  # asked to, meanwhile
-            return
         for name, keeper in self._keepers.items():
             if name not in adopted:
                 keeper.begin()
-        self._turning = asyncio.create_task(self._turn_over(), name="turning the outputs over")
 
     async def stop(self) -> None:
         """End everything, and leave no record: nothing of this deployment runs any more."""

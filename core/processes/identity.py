@@ -26,21 +26,25 @@ class Identity(msgspec.Struct, frozen=True):
 
     def signal(self, number: int) -> bool:
         """Send a signal to this process and to no other; whether it was there."""
-        if not self.is_alive():
-            return False
         try:
             if LINUX:
-                handle = os.pidfd_open(self.pid)
-                try:
-                    if not self.is_alive():  # the handle may be that of a successor, which it is not from here on
-                        return False
-                    signal.pidfd_send_signal(handle, number)
-                finally:
-                    os.close(handle)
-            else:
-                os.kill(self.pid, number)
+                return self._signal_by_handle(number)
+            if not self.is_alive():
+                return False
+            os.kill(self.pid, number)
         except ProcessLookupError:
             return False
+        return True
+
+    def _signal_by_handle(self, number: int) -> bool:
+        """Opened first and compared then: from there on the handle is this process's, whoever gets the id."""
+        handle = os.pidfd_open(self.pid)
+        try:
+            if not self.is_alive():
+                return False
+            signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
         return True
 
     def kill_group(self) -> None:

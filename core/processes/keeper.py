@@ -102,7 +102,9 @@ class Keeper:
         self.begin()
 
     def begin(self) -> None:
-        """Keep it alive from now on."""
+        """Keep it alive from now on; one that was stopped for good stays so."""
+        if self._is_over:
+            return
         self._keeping = asyncio.create_task(self._keep(), name=f"keeper of {self.spec.name}")
 
     async def stop(self, *, for_good: bool = False) -> None:
@@ -116,8 +118,7 @@ class Keeper:
         async with self._changing:
             await self._stop()
             self._ends.clear()
-            if not self._is_over:
-                self.begin()
+            self.begin()
 
     def hear(self, notice: Notice) -> None:
         """Its process says something."""

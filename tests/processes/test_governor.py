@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -196,11 +198,16 @@ async def test_restarts_and_stops_at_once_leave_one_state(household: Household) 
 
 
 async def test_what_is_asked_for_while_it_is_removed_does_not_bring_it_back(household: Household) -> None:
-    governor = await household.started(child("core", "ready", kind="core"), child("reports-1", "ready"))
-    pid = household.pid("reports-1")
-    kept = governor._keepers["reports-1"]
-    await asyncio.gather(governor.remove_handler("reports"), kept.restart())
-    assert kept.state == "stopped"
+    governor = await household.started(
+        child("core", "ready", kind="core"), child("reports-1", "deaf", "ready"), rules=limits(stop_s=0.2)
+    )
+    pid, kept = household.pid("reports-1"), governor._keepers["reports-1"]
+    removing = asyncio.create_task(governor.remove_handler("reports"))
+    await until(lambda: kept.state == "stopping")
+    await asyncio.gather(removing, governor.restart("reports-1"))
+    for _ in range(20):  # for what would begin now
+        await asyncio.sleep(0.01)
+    assert (kept.state, kept.running) == ("stopped", None)
     assert not lives(pid)
     assert [each.name for each in governor.status().children] == ["core"]
 
@@ -215,6 +222,9 @@ async def test_a_stop_that_comes_during_the_start_leaves_nothing_running(househo
     stopping = asyncio.create_task(governor.stop())
     governor.hurry()
     await asyncio.gather(starting, stopping)
+    for _ in range(20):  # for what would begin now
+        await asyncio.sleep(0.01)
+    assert household.of("new-1").pid is None
     assert not file.exists()
     assert not household.places.record.exists()
 
@@ -341,17 +351,40 @@ async def test_what_cannot_be_written_down_is_not_let_go(household: Household, t
 # ── strangers ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def stranger() -> object:
+class Stranger:
     """A process that leads a group, and whose id once was a child's."""
-    process = subprocess.Popen([sys.executable, "-S", "-c", "import signal; signal.pause()"], start_new_session=True)
-    yield process
-    process.kill()
-    process.wait()
+
+    def __init__(self) -> None:
+        echo = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+        self.process = subprocess.Popen(
+            [sys.executable, "-S", "-c", echo], start_new_session=True, text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self.pid = self.process.pid
+
+    def answers(self) -> bool:
+        """Whether it lives; a signal that is on its way to it arrives before it can."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write("there?\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return self.process.stdout.readline() == "there?\n"
+
+
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    one = Stranger()
+    yield one
+    one.process.kill()
+    with contextlib.suppress(BrokenPipeError):
+        one.process.communicate()
 
 
 async def test_a_stranger_that_has_a_childs_id_is_left_alone_and_the_record_cleaned(
-    household: Household, stranger: subprocess.Popen[bytes]
+    household: Household, stranger: Stranger
 ) -> None:
     spec = child("reports-1", "ready")
     household.places.make()
@@ -363,23 +396,23 @@ async def test_a_stranger_that_has_a_childs_id_is_left_alone_and_the_record_clea
     write_record(household.places.record, record)
     governor = await household.started(spec)
     assert household.pid("reports-1") != stranger.pid
-    assert stranger.poll() is None
+    assert stranger.answers()
     found = read_record(household.places.record)
     assert found is not None
     assert [each.identity.pid for each in found.children] == [household.pid("reports-1")]
     await governor.stop()
-    assert stranger.poll() is None
+    assert stranger.answers()
 
 
-def test_no_signal_reaches_a_process_that_is_another_by_now(stranger: subprocess.Popen[bytes]) -> None:
+def test_no_signal_reaches_a_process_that_is_another_by_now(stranger: Stranger) -> None:
     once, now = Identity(stranger.pid, "boot/1"), identity_of(stranger.pid)
     assert not once.is_alive()
     assert once.signal(signal.SIGKILL) is False
     once.kill_group()
-    assert stranger.poll() is None
+    assert stranger.answers()
     assert now is not None
     assert now.signal(signal.SIGTERM)
-    stranger.wait(30)
+    stranger.process.wait(30)
     assert not now.is_alive()
 
 

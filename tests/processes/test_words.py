@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.conftest import Open, Start, came, clock, logged, open_core, start
+from tests.processes.deployment import free_ports
 from tests.up import Process
 
 __all__ = ["clock", "logged", "open_core", "start"]
@@ -70,10 +71,15 @@ async def test_a_handler_says_that_it_is_ready_once_a_core_knows_it(
     (tmp_path / "own.py").write_text(
         "from schedule_zero import Handler, method\n\nclass Own(Handler):\n    @method\n    async def do(self) -> None: ...\n"
     )
+    nowhere = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    alone = await start("own:Own", "--core", nowhere, **keeper.environ)
+    words = [await asyncio.to_thread(keeper.hears) for _ in range(4)]
+    assert words[-1] == "WATCHDOG=1\nSTATUS=no core knows this handler yet"
+    assert not any("READY" in each for each in words)
+    await alone.ended(signal.SIGKILL)
     door = await open_core()
-    await start("own:Own", "--core", door.address, **keeper.environ)
+    await start("own:Own", "--core", nowhere, "--core", door.address, **keeper.environ)
     heard = await asyncio.to_thread(keeper.hears_ready)
-    assert "READY" not in heard[0]
     assert f"STATUS=known to the core at {door.address}" in heard[-1]
     await came(door)
     assert "WATCHDOG=1" in await asyncio.to_thread(keeper.hears)
