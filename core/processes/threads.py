@@ -175,6 +175,7 @@ class RunningThread(Running):
             tell(*what)
 
     def _over(self, code: int) -> None:
+        self._thread.join()  # saying so was the last it did
         self.code = code
         self.ended.set_result(None)
 
