@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -80,20 +81,21 @@ def run(plan: Plan, *, threads: bool) -> None:
 def _maker(plan: Plan) -> Callable[[ChildSpec], Serving]:
     from schedule_zero import loading
     from schedule_zero.curve import open_key_file
+    from schedule_zero.handler import Handler
     from schedule_zero.serving import Serving
     from schedule_zero.worker import Worker
 
-    used: set[int] = set()
+    used = weakref.WeakSet[Handler]()
 
     def make(spec: ChildSpec) -> Serving:
         entry = spec.handler
         assert entry is not None
         handler = loading.load(entry.module, name=entry.name)
-        if entry.count > 1 and id(handler) in used:
+        if entry.count > 1 and handler in used:
             raise loading.WrongInput(
                 f"{entry.module} is one object, which several threads cannot serve; name its class instead"
             )
-        used.add(id(handler))
+        used.add(handler)
         keys = None if entry.key is None else open_key_file(Path(entry.key).expanduser())
         worker = Worker(handler, core_for_handlers(plan.config), name=entry.name, keys=keys)
         return Serving(handler, [worker], drain_of(plan.config))

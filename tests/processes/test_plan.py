@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,10 +11,12 @@ import pytest
 
 from core.commands.explain import WrongInput
 from core.commands.process_plan import Plan, plan_of
+from core.commands.processes import _maker
 from core.config import Config
 from core.processes.port import ProcessError
 from core.processes.settings import HandlerProcess
 from core.secret import read_secret
+from schedule_zero import loading
 
 
 def config(processes: object, **sections: Any) -> Config:
@@ -83,6 +87,29 @@ def test_what_runs_in_a_handler_may_end_before_the_handler_is_killed() -> None:
 def test_what_could_not_work_is_said(processes: object, sections: dict[str, Any], sentence: str) -> None:
     with pytest.raises(WrongInput, match=sentence):
         plan(processes, **sections)
+
+
+def test_one_object_is_not_served_by_several_threads_and_a_class_is_as_often_as_its_threads_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    own = f"own_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{own}.py").write_text(
+        "from schedule_zero import Handler, method\n\nclass Own(Handler):\n    @method()\n    async def do(self) -> None: ...\n"
+        "\nown = Own()\n"
+    )
+    handlers = [
+        {"module": f"{own}:Own", "name": "many", "count": 2},
+        {"module": f"{own}:own", "name": "one", "count": 2},
+    ]
+    made = plan({"handlers": handlers}, threads=True)
+    make = _maker(made)
+    for _ in range(5):
+        make(made.specs[0])
+    make(made.specs[2])
+    with pytest.raises(loading.WrongInput, match=f"{own}:own is one object, which several threads cannot serve"):
+        make(made.specs[3])
 
 
 def test_a_handler_that_is_added_and_could_not_work_is_refused() -> None:
