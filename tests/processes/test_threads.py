@@ -56,6 +56,11 @@ def spec(name: str) -> ChildSpec:
 Make = Callable[..., ThreadGovernor]
 
 
+def ours() -> list[threading.Thread]:
+    """The threads of governors that have not ended."""
+    return [each for each in threading.enumerate() if each.name.startswith(("reports-", "more-", "bad-"))]
+
+
 @pytest.fixture
 async def make(open_core: Open, tmp_path: Path) -> AsyncIterator[Make]:
     """Makes governors of threads that serve `Reports` to `make.door`."""
@@ -81,6 +86,8 @@ async def make(open_core: Open, tmp_path: Path) -> AsyncIterator[Make]:
     HUNG.set()
     for governor in governors:
         await governor.stop()
+    for thread in ours():  # also those that were left behind
+        await asyncio.to_thread(thread.join, PATIENCE_S)
     HUNG.clear()
     BEGUN.clear()
 
@@ -107,7 +114,7 @@ async def test_handlers_serve_from_threads_with_loops_of_their_own(make: Make) -
     assert (await governor.ready(PATIENCE_S)).healthy
     assert await governor.remove_handler("more") == ["more-1"]
     await governor.stop()
-    assert not [each for each in threading.enumerate() if each.name.startswith(("reports-", "more-"))]
+    assert ours() == []
     assert governor.left_behind == []
     with pytest.raises(ProcessError, match="is being stopped"):
         await governor.restart()
