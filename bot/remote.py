@@ -50,6 +50,7 @@ class Remote:
         self._workers: list[Worker] = []
         self._working: list[asyncio.Task[None]] = []
         self._following: list[asyncio.Task[None]] = []
+        self._served = asyncio.Event()
         self.displaced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -62,6 +63,7 @@ class Remote:
         worker = Worker(handler, self._handlers_at, keys=self._keys, software=SOFTWARE)
         self._workers.append(worker)
         self._working.append(asyncio.create_task(self._work(worker), name="worker"))
+        self._served.set()
 
     def subscribe(self, name: str, deliver: Deliver) -> None:
         """Deliver the journal from where this subscriber stands, page by page, each until it was taken."""
@@ -71,6 +73,12 @@ class Remote:
         """How a part of this process is doing; the core tells it in its status while we are there."""
         name = part if self._part is None else f"{part}.{self._part.label}"
         self._client.report(name, ok=ok, detail=detail)
+
+    async def known(self) -> None:
+        """Until the core knows what is served here."""
+        await self._served.wait()
+        for worker in self._workers:
+            await worker.welcomed.wait()
 
     async def drain(self) -> None:
         """Take no new runs and finish those that were begun; then hear of nothing more."""

@@ -21,6 +21,7 @@ from core.commands.declared.chains import chains_group
 from core.commands.declared.dead import dead_group
 from core.commands.declared.handlers import events, handlers_group
 from core.commands.declared.keys import keys_group
+from core.commands.declared.processes import processes_group
 from core.commands.declared.runs import runs_group
 from core.commands.declared.schedules import schedules_group
 from core.commands.declaring import DEBUG, FILE, Group, with_config
@@ -245,7 +246,10 @@ def backup(target: Path, file: Path | None) -> None:
     commands.backup(load_config(file, os.environ), target)
 
 
-for group in (schedules_group, chains_group, runs_group, dead_group, handlers_group, events, keys_group):
+GROUPS = (
+    schedules_group, chains_group, runs_group, dead_group, handlers_group, events, keys_group, processes_group,
+)  # fmt: skip
+for group in GROUPS:
     cli.add_command(group)
 
 

@@ -13,8 +13,10 @@ import msgspec
 
 from core.fields import check
 from core.governor.settings import GovernorSettings
+from core.kinds import Duration
 from core.ledger.settings import StoreSettings
 from core.log_settings import LogSettings
+from core.processes.settings import ProcessesSettings
 from core.secret import Secret, read_secret
 from core.unheeded import unheeded
 from core.web.settings import HttpSettings, PublicUrl, with_port
@@ -28,13 +30,6 @@ _SEPARATOR: Final = "__"
 # Variables with a name of their own, and the key each of them stands for; they win over everything else.
 _OWN_NAMES: Final = {"DISCORD_TOKEN": "discord.token", "DISCORD_API_BASE": "discord.api_base"}
 
-Duration = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^P(?=.)(?:\d+W)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d{1,6})?S)?)?$",
-        description="an ISO 8601 duration such as PT30S, PT1H30M or P30D",
-    ),
-]
 DiscordId = Annotated[str, msgspec.Meta(pattern=r"^\d{1,20}$", description="a Discord id, which is digits only")]
 Endpoint = Annotated[
     str,
@@ -137,26 +132,6 @@ class ReportingSettings(_Settings, frozen=True, kw_only=True):
     retention: RetentionSettings = RetentionSettings()
 
 
-class ProcessSettings(_Settings, frozen=True, kw_only=True):
-    """One process the ProcessGovernor keeps alive; it has no options."""
-
-
-class HandlerProcess(_Settings, frozen=True, kw_only=True):
-    """Handler processes the ProcessGovernor keeps alive. ``count``: how many of them."""
-
-    module: Module
-    name: str | None = None
-    count: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
-
-
-class ProcessesSettings(_Settings, frozen=True, kw_only=True):
-    """What ``schedule-zero processes`` keeps alive."""
-
-    core: ProcessSettings | None = None
-    bot: ProcessSettings | None = None
-    handlers: tuple[HandlerProcess, ...] = ()
-
-
 class Config(_Settings, frozen=True, kw_only=True):
     """Everything that can be configured. Without a file every key has its default."""
 
@@ -245,6 +220,12 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
         return Path(environ[FILE_VARIABLE])
     usual = Path(DEFAULT_FILE)
     return usual if usual.is_file() else None
+
+
+def secrets_of(config: Config) -> list[str]:
+    """What the configuration holds that no log may show."""
+    held = (config.discord.token, config.http.oauth.client_secret, config.core.key)
+    return [secret.reveal() for secret in held if secret is not None]
 
 
 def _read_file(source: Path | None) -> tuple[Document, list[ConfigMistake]]:

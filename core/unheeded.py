@@ -15,7 +15,6 @@ UNHEEDED: Final = (
     "governor.guilds.*.dms_per_hour",
     "governor.methods.*.adaptive",
     "reporting.retention.metrics",
-    "processes",
 )
 _PATTERNS: Final = tuple(tuple(each.split(".")) for each in UNHEEDED)
 
@@ -35,7 +34,7 @@ def unheeded(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[s
 
 
 def _says_more(value: Any, default: Any) -> bool:
-    """Whether a value differs from its default. An empty section changes nothing; ``processes.core: {}`` is no section."""
+    """Whether a value differs from its default. An empty section changes nothing."""
     return value is not None and value != default and not (value == {} and isinstance(default, Mapping))
 
 

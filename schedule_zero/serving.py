@@ -21,6 +21,7 @@ from schedule_zero.handler import Handler, methods_of, name_of
 from schedule_zero.keyfile import WrongKeyFile
 from schedule_zero.leaving import Leaving, leave_at_once
 from schedule_zero.loading import WrongInput, load, said
+from schedule_zero.notify import Notifier
 from schedule_zero.reloading import Reloading
 from schedule_zero.slots import Slots
 from schedule_zero.worker import CONCURRENCY, DRAIN_S, Refused, Worker, new_instance
@@ -108,6 +109,16 @@ class Serving:
             log.info("stopping: what runs may end")
             self._draining = asyncio.create_task(self._drain(), name="drain")
 
+    async def known(self) -> str:
+        """Until a core knows the handler; that core's address."""
+        waits = {asyncio.create_task(worker.welcomed.wait()): worker for worker in self._workers}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return waits[done.pop()].address
+        finally:
+            for wait in waits:
+                wait.cancel()
+
     async def _serve(self) -> None:
         left = {asyncio.create_task(worker.serve(), name=worker.address): worker for worker in self._workers}
         try:
@@ -135,7 +146,18 @@ async def _serve(serving: Serving, again: Reloading | None) -> None:
     if again is not None:
         watching = asyncio.create_task(again.watch(), name="reload")
         watching.add_done_callback(lambda task: None if task.cancelled() else serving.leave())
-    await serving.run()
+    notifier = Notifier()
+    async with notifier.beating():
+        telling = asyncio.create_task(_tell_when_known(serving, notifier), name="telling when known")
+        try:
+            await serving.run()
+        finally:
+            telling.cancel()
+
+
+async def _tell_when_known(serving: Serving, notifier: Notifier) -> None:
+    notifier.status("no core knows this handler yet")
+    notifier.ready(f"known to the core at {await serving.known()}")
 
 
 def _leave_on_signals(serving: Serving) -> None:

@@ -38,6 +38,7 @@ def checked(*command: str | Path) -> str:
 
 UNITS = {
     "schedule-zero.service": ("/opt/schedule-zero/bin/schedule-zero", "up"),
+    "schedule-zero-processes.service": ("/opt/schedule-zero/bin/schedule-zero", "processes start --foreground"),
     "schedule-zero-handler.service": ("/opt/reports/bin/schedule-zero-handler", "reports:Reports"),
 }
 
@@ -52,6 +53,17 @@ def test_systemd_accepts_the_unit_without_a_warning(tmp_path: Path, name: str) -
     copy.write_text(unit.replace(program, sys.executable))  # verify looks for the program on this machine
     complaints = checked(tool("systemd-analyze"), "verify", "--man=no", copy)
     assert copy.name not in complaints
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_waits_for_the_service_own_word_and_watches_its_beats(name: str) -> None:
+    lines = (DEPLOYMENTS / name).read_text().splitlines()
+    assert "Type=notify" in lines
+    assert "WatchdogSec=30" in lines
+
+
+def test_there_is_a_test_for_every_unit() -> None:
+    assert {path.name for path in DEPLOYMENTS.glob("*.service")} == set(UNITS)
 
 
 @pytest.mark.slow

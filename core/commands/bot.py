@@ -17,12 +17,13 @@ from bot.outbox import OutboxError
 from bot.remote import SOFTWARE, Displaced, Remote, handlers_near
 from bot.shards import Part, read
 from core.commands.explain import Failed, WrongInput
-from core.commands.up import ask_on_signals, end, secrets_of
-from core.config import Config
+from core.commands.up import ask_on_signals, end
+from core.config import Config, secrets_of
 from core.logs import configure
 from core.web.token import BOT_FILE, ensure_token
 from schedule_zero.curve import open_key_file
 from schedule_zero.keyfile import KeyFile
+from schedule_zero.notify import Notifier
 from schedule_zero.zmq_client import ZmqClient
 
 log = structlog.get_logger("schedule_zero.bot")
@@ -87,10 +88,12 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     ask_on_signals(stop)
-    async with _remote(clients_at, handlers_at, keys, part) as remote:
+    notifier = Notifier()
+    async with notifier.beating(), _remote(clients_at, handlers_at, keys, part) as remote:
         click.echo(f"The bot asks the core at {clients_at}; Ctrl-C stops it.")
         side = asyncio.create_task(_discord(remote, config, token, part), name="the Discord side")
         asked = asyncio.create_task(stop.wait(), name="stop requested")
+        telling = asyncio.create_task(_tell_when_known(remote, notifier, clients_at), name="telling when known")
         try:
             ends: set[asyncio.Future[Any]] = {side, asked, remote.displaced}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -103,8 +106,16 @@ async def _serve(
         finally:
             log.info("stopping")
             asked.cancel()
+            telling.cancel()
             await remote.drain()
             await end([side])
+
+
+async def _tell_when_known(remote: Remote, notifier: Notifier, clients_at: str) -> None:
+    """Ready is a bot that the core knows; Discord may be away for hours, and starting anew would not bring it back."""
+    notifier.status("the core does not know this bot yet")
+    await remote.known()
+    notifier.ready(f"known to the core at {clients_at}")
 
 
 async def _discord(remote: Remote, config: Config, token: str, part: Part | None) -> None:

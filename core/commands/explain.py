@@ -9,6 +9,7 @@ import click
 from core.config import ConfigErrors
 from core.ledger.port import StoreError
 from core.listening import CannotListen
+from core.processes.port import ProcessError
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer, ScheduleZeroError
 
 FAILED = 1
@@ -35,7 +36,7 @@ def explain(error: Exception) -> tuple[list[str], int] | None:
         return [error.sentence], WRONG_INPUT if error.status == 400 else FAILED
     if isinstance(error, WrongInput):
         return [str(error)], WRONG_INPUT
-    if isinstance(error, (Failed, StoreError, CannotListen)):
+    if isinstance(error, (Failed, StoreError, CannotListen, ProcessError)):
         return [str(error)], FAILED
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""

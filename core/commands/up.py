@@ -24,7 +24,7 @@ import structlog
 
 from core.app import App
 from core.commands.builtin import load_builtin, with_secrets
-from core.config import Config
+from core.config import Config, secrets_of
 from core.engine.janitor import Retention
 from core.gateway.doors import Listening
 from core.governor.settings import GovernorSettings
@@ -33,6 +33,7 @@ from core.web.app import Web, build_web
 from core.web.server import HttpServer
 from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
 from schedule_zero.instant import SECOND, parse_duration
+from schedule_zero.notify import Notifier
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _VERIFIED: Final = "verified"
@@ -110,11 +111,14 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
     for handler in load_builtin(config.handlers.builtin):
         app.serve(handler)
     ask_on_signals(app.stop_requested)
+    notifier = Notifier()
     async with contextlib.AsyncExitStack() as leaving:
+        await leaving.enter_async_context(notifier.beating())
         sides: list[asyncio.Task[None]] = []
         leaving.push_async_callback(end, sides)
         await leaving.enter_async_context(app.running())
         up = await _open_http(config, app, leaving)
+        notifier.ready(f"answers at {up.server.address}")
         tune_interpreter()
         if front is not None:
             sides.append(asyncio.create_task(front(up), name="the Discord side"))
@@ -210,9 +214,3 @@ def retention_of(config: Config) -> Retention:
 def check_interval_of(config: Config) -> float:
     """How often it is looked at how the runs of handlers went, in seconds."""
     return parse_duration(config.reporting.handler_health.check_interval) / SECOND
-
-
-def secrets_of(config: Config) -> list[str]:
-    """What the configuration holds that no log may show."""
-    held = (config.discord.token, config.http.oauth.client_secret, config.core.key)
-    return [secret.reveal() for secret in held if secret is not None]

@@ -34,7 +34,6 @@ governor:
   guilds: {"123": {dms_per_hour: 3, running: 1}}
   methods: {"webhook.post": {running: 50, adaptive: aimd}}
 reporting: {handler_health: {check_interval: PT1M}, retention: {runs: P1D, metrics: P1D}}
-processes: {core: {}, handlers: [{module: "a:B"}]}
 """,
     ) == [
         (1, "mode"),
@@ -43,23 +42,21 @@ processes: {core: {}, handlers: [{module: "a:B"}]}
         (9, "governor.guilds.123.dms_per_hour"),
         (10, "governor.methods.webhook.post.adaptive"),
         (11, "reporting.retention.metrics"),
-        (12, "processes.core"),
-        (12, "processes.handlers"),
     ]
 
 
 def test_a_variable_is_named_as_well(tmp_path: Path) -> None:
     path = tmp_path / "schedule-zero.yaml"
     path.write_text("mode: full\n", encoding="utf-8")
-    _, notes = read_config(path, {"SCHEDULE_ZERO__PROCESSES": "{bot: {}}", "SCHEDULE_ZERO__MODE": "reporter"})
+    _, notes = read_config(path, {"SCHEDULE_ZERO__HTTP__OAUTH": "{client_id: x}", "SCHEDULE_ZERO__MODE": "reporter"})
     assert [str(note) for note in notes] == [
+        "SCHEDULE_ZERO__HTTP__OAUTH: http.oauth.client_id has no effect in this version",
         "SCHEDULE_ZERO__MODE: mode has no effect in this version",
-        "SCHEDULE_ZERO__PROCESSES: processes.bot has no effect in this version",
     ]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mode: full\n", "discord: {operator_ids: []}\n", "zmq: {curve: auto}\nprocesses: {}\n"]
+    "text", ["", "mode: full\n", "discord: {operator_ids: []}\n", "zmq: {curve: auto}\nhttp: {oauth: {}}\n"]
 )
 def test_saying_the_default_says_nothing(tmp_path: Path, text: str) -> None:
     assert said(tmp_path, text) == []
@@ -68,7 +65,7 @@ def test_saying_the_default_says_nothing(tmp_path: Path, text: str) -> None:
 def test_the_whole_configuration_stays_valid(tmp_path: Path) -> None:
     assert {key for _, key in said(tmp_path, WHOLE)} == {
         "governor.plans.unverified.sends_per_channel", "governor.plans.unverified.dms_per_hour",
-        "governor.methods.webhook.post.adaptive", "processes.core", "processes.bot", "processes.handlers",
+        "governor.methods.webhook.post.adaptive",
     }  # fmt: skip
 
 

@@ -1,0 +1,138 @@
+"""How ``processes`` is declared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.commands.declaring import Group, with_config, with_json
+
+if TYPE_CHECKING:
+    from core.commands.process_plan import Plan
+
+with_threads = click.option(
+    "--threads", is_flag=True, help="The handlers alone, as threads of one process; core and bot run elsewhere."
+)
+
+
+@click.group("processes", cls=Group)
+def processes_group() -> None:
+    """Keep core, bot and handlers alive, as the configuration's `processes` names them."""
+
+
+def _plan(file: Path | None, *, threads: bool = False, only_asking: bool = False) -> Plan:
+    from core.commands.explain import Failed
+
+    if os.name != "posix":
+        raise Failed("`processes` needs Linux or another Unix; start 'schedule-zero up', and handlers, one by one")
+    from core.commands.process_plan import plan_of, plan_to_ask
+    from core.config import find_file, load_config
+
+    config, found = load_config(file, os.environ), find_file(file, os.environ)
+    return plan_to_ask(config, found) if only_asking else plan_of(config, found, threads=threads)
+
+
+def _words(plan: Plan, *, threads: bool) -> tuple[str, ...]:
+    """The command line of the governor's own process."""
+    config = () if plan.file is None else ("--config", str(plan.file))
+    return ("processes", "start", "--foreground", *(("--threads",) if threads else ()), *config)
+
+
+@processes_group.command("start")
+@click.option("--foreground", is_flag=True, help="Stay, for systemd and containers; logs go to standard error.")
+@with_threads
+@with_config
+def processes_start(foreground: bool, threads: bool, file: Path | None) -> None:
+    """Start what the configuration names, and a governor that keeps it alive."""
+    plan = _plan(file, threads=threads)
+    from core.commands import processes
+
+    if foreground:
+        processes.run(plan, threads=threads)
+    else:
+        processes.start(plan, _words(plan, threads=threads))
+
+
+@processes_group.command("ensure")
+@with_threads
+@click.option(
+    "--wait", "patience_s", type=click.FloatRange(0, 86_400), default=60.0, show_default=True, metavar="SECONDS",
+    help="How long everything may take to be ready.",
+)  # fmt: skip
+@with_config
+def processes_ensure(threads: bool, patience_s: float, file: Path | None) -> None:
+    """Start it unless it runs, and return once everything is ready; exit 1 if that does not come."""
+    plan = _plan(file, threads=threads)
+    from core.commands import processes
+
+    processes.ensure(plan, _words(plan, threads=threads), patience_s)
+
+
+@processes_group.command("stop")
+@with_config
+def processes_stop(file: Path | None) -> None:
+    """End everything in order: handlers, bot, core, governor."""
+    from core.commands import processes
+
+    processes.stop(_plan(file, only_asking=True))
+
+
+@processes_group.command("restart")
+@click.argument("name", required=False)
+@with_threads
+@with_config
+def processes_restart(name: str | None, threads: bool, file: Path | None) -> None:
+    """Start NAME again (a process, or a handler with all of its own), or everything with the configuration as it is now."""
+    plan = _plan(file, threads=threads, only_asking=name is not None)
+    from core.commands import processes
+
+    processes.restart(plan, name, _words(plan, threads=threads))
+
+
+@processes_group.command("status")
+@with_json
+@with_config
+def processes_status(as_json: bool, file: Path | None) -> None:
+    """Show each process: its state, since when, its restarts, how it ended last, what it uses."""
+    from core.commands import processes
+
+    processes.status(_plan(file, only_asking=True), as_json=as_json)
+
+
+@processes_group.command("add")
+@click.argument("module", metavar="MODULE:OBJECT")
+@click.option("--name", help="The name schedules address; default: the object's in lower case.")
+@click.option("--count", type=click.IntRange(1, 64), default=1, show_default=True, help="How many processes.")
+@click.option("--key", type=click.Path(dir_okay=False), metavar="FILE", help="The key file it shows the core.")
+@with_config
+def processes_add(module: str, name: str | None, count: int, key: str | None, file: Path | None) -> None:
+    """Keep another handler alive, until everything is stopped."""
+    from core.commands import processes
+    from core.processes.settings import HandlerProcess
+
+    handler = HandlerProcess(module=module, name=name, count=count, key=key and str(Path(key).absolute()))
+    processes.add(_plan(file, only_asking=True), handler)
+
+
+@processes_group.command("remove")
+@click.argument("name")
+@with_config
+def processes_remove(name: str, file: Path | None) -> None:
+    """End a handler, or one process of it, and keep it alive no longer, until everything is stopped."""
+    from core.commands import processes
+
+    processes.remove(_plan(file, only_asking=True), name)
+
+
+@processes_group.command("output")
+@click.argument("name")
+@click.option("-n", "lines", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many lines.")
+@with_config
+def processes_output(name: str, lines: int, file: Path | None) -> None:
+    """Print the last lines that a process printed; NAME `governor`: the governor itself."""
+    from core.commands import processes
+
+    processes.show_output(_plan(file, only_asking=True), name, lines)

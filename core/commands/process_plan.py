@@ -1,0 +1,192 @@
+"""What ``schedule-zero processes`` keeps alive, from the configuration: each child with its command, and what is claimed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from core.commands.explain import WrongInput
+from core.config import Config
+from core.gateway.exposure import protection
+from core.processes.deployments import Claim
+from core.processes.keeper import Limits
+from core.processes.places import Places
+from core.processes.port import ProcessError
+from core.processes.running import ChildSpec
+from core.processes.settings import HandlerProcess
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The folder in which the package ``core`` lies."""
+_EVERYWHERE: Final = ("*", "0.0.0.0", "[::]")  # noqa: S104  # compared with, never bound to
+_FOR_DRAINING: Final = 2 / 3
+_USUAL_DRAIN_S: Final = 20.0
+"""What `schedule-zero handler` takes without --drain."""
+_DURATIONS: Final = ("first_word", "silent", "stop", "within")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment, ready to be started. ``file``: its configuration, if it has one."""
+
+    config: Config
+    file: Path | None
+    places: Places
+    specs: tuple[ChildSpec, ...]
+
+    @property
+    def deployment(self) -> str:
+        """How it is called in sentences."""
+        return str(self.file or self.places.data_dir)
+
+    @property
+    def limits(self) -> Limits:
+        """How long what may take."""
+        return Limits.of(self.config.processes.limits)
+
+    @property
+    def claim(self) -> Claim:
+        """What it has for itself: the core's addresses, where it has a core."""
+        config = self.config
+        addresses = {
+            "http.bind": config.http.bind, "zmq.handlers": config.zmq.handlers, "zmq.clients": config.zmq.clients,
+            "zmq.events": config.zmq.events,
+        }  # fmt: skip
+        return Claim(
+            deployment=self.deployment, data_dir=str(self.places.data_dir),
+            addresses=addresses if any(spec.kind == "core" for spec in self.specs) else {},
+        )  # fmt: skip
+
+    def specs_of(self, handler: HandlerProcess) -> tuple[ChildSpec, ...]:
+        """The children of a handler. Raises ProcessError: it could not work; the sentence says why."""
+        try:
+            return tuple(_handler_specs(self.config, handler))
+        except WrongInput as error:
+            raise ProcessError(str(error)) from None
+
+
+def plan_of(config: Config, file: Path | None, *, threads: bool = False) -> Plan:
+    """What to keep alive. ``threads``: the handlers alone, which then live in one process.
+
+    Raises:
+        WrongInput: the configuration names nothing, or something that could not work; the sentence says what.
+    """
+    file = None if file is None else file.absolute()
+    _check_limits(config)
+    specs = tuple(_specs(config, file, threads=threads))
+    if not specs:
+        raise WrongInput(
+            "processes names nothing to keep alive; for example: "
+            'processes: {core: {}, bot: {}, handlers: [{module: "reports:Reports", count: 2}]}'
+        )
+    names: set[str] = set()
+    for spec in specs:
+        if spec.name in names or (spec.kind == "handler" and spec.pool in ("core", "bot")):
+            raise WrongInput(f"processes.handlers: {spec.pool} is taken; give each handler a name of its own")
+        names.add(spec.name)
+    return Plan(config=config, file=file, places=Places(config.data_path), specs=specs)
+
+
+def plan_to_ask(config: Config, file: Path | None) -> Plan:
+    """A plan for asking what runs, and for ending it: what the configuration names is of no importance then."""
+    file = None if file is None else file.absolute()
+    return Plan(config=config, file=file, places=Places(config.data_path), specs=())
+
+
+def _specs(config: Config, file: Path | None, *, threads: bool) -> Iterator[ChildSpec]:
+    if not threads:
+        options = () if file is None else ("--config", str(file))
+        if config.processes.core is not None:
+            yield ChildSpec(
+                name="core", kind="core", command=_python("core.cli", "core", *options), environ=search_path()
+            )
+        if config.processes.bot is not None:
+            if config.discord.token is None:
+                raise WrongInput("processes.bot needs a Discord token: set DISCORD_TOKEN, or leave processes.bot out")
+            if config.core.address is None:
+                _require_port(config.zmq.clients, "zmq.clients")
+            yield ChildSpec(name="bot", kind="bot", command=_python("core.cli", "bot", *options), environ=search_path())
+    for handler in config.processes.handlers:
+        yield from _handler_specs(config, handler)
+
+
+def _handler_specs(config: Config, handler: HandlerProcess) -> Iterator[ChildSpec]:
+    command = [*_python("schedule_zero", "handler"), handler.module, "--core", core_for_handlers(config)]
+    if handler.name is not None:
+        command += ["--name", handler.name]
+    if (drain_s := drain_of(config)) < _USUAL_DRAIN_S:
+        command += ["--drain", f"{drain_s:g}"]
+    if handler.key is not None:
+        command += ["--key", str(Path(handler.key).expanduser())]
+    elif _is_encrypted(config):
+        raise WrongInput(
+            f"processes.handlers: {handler.pool} needs a key, because zmq.handlers is encrypted: `schedule-zero keys new "
+            f"{handler.pool} --role handler -o FILE`, and key: FILE beside its module"
+        )
+    for number in range(1, handler.count + 1):
+        yield ChildSpec(
+            name=f"{handler.pool}-{number}",
+            kind="handler",
+            handler=handler,
+            command=tuple(command),
+            environ=search_path(),
+        )
+
+
+def drain_of(config: Config) -> float:
+    """How long what runs in a handler may take to end: some of the time it has before it is killed."""
+    return min(_USUAL_DRAIN_S, config.processes.limits.seconds("stop") * _FOR_DRAINING)
+
+
+def core_for_handlers(config: Config) -> str:
+    """Where handlers on this machine find the core.
+
+    Raises:
+        WrongInput: nobody can know.
+    """
+    handlers_at, address = config.zmq.handlers, config.core.address
+    _require_port(handlers_at, "zmq.handlers")
+    if config.processes.core is None and address is not None:
+        if address.startswith("http"):
+            raise WrongInput(
+                f"core.address is {address}; handlers reach a core over tcp:// or ipc:// (its zmq.clients)"
+            )
+        from bot.remote import handlers_near
+
+        return handlers_near(address, handlers_at)
+    host, _, port = handlers_at.removeprefix("tcp://").rpartition(":")
+    return f"tcp://127.0.0.1:{port}" if host in _EVERYWHERE else handlers_at
+
+
+def _is_encrypted(config: Config) -> bool:
+    if config.processes.core is None and config.core.address is not None:
+        return protection(config.core.address, "auto", "core.address") == "curve"
+    return protection(config.zmq.handlers, config.zmq.curve, "zmq.handlers") == "curve"
+
+
+def _require_port(address: str, key: str) -> None:
+    if address.endswith(":*"):
+        raise WrongInput(f"{key} takes a free port, which only the core knows; set it to a port of your choice")
+
+
+def _check_limits(config: Config) -> None:
+    for name in _DURATIONS:
+        if config.processes.limits.seconds(name) <= 0:
+            raise WrongInput(f"processes.limits.{name} has to be longer than {getattr(config.processes.limits, name)}")
+
+
+def _python(module: str, *words: str) -> tuple[str, ...]:
+    """This Python, without the working folder in front: a folder of somebody's may hold a ``core`` of its own."""
+    return (sys.executable, "-P", "-m", module, *words)
+
+
+def search_path() -> dict[str, str]:
+    """Where a child finds our packages, if they are not installed."""
+    if Path(sysconfig.get_path("purelib")) == ROOT:
+        return {}
+    others = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each and each != str(ROOT)]
+    return {"PYTHONPATH": os.pathsep.join([str(ROOT), *others])}

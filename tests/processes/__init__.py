@@ -1,0 +1,1 @@
+"""The ProcessGovernor, with real processes: small ones that do as they are told, and the service itself."""
