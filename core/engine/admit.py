@@ -165,6 +165,7 @@ def _run_row(firing: Firing, due: int, now: int, id: str) -> RunRow:
         start_before=None if terms.catchup_window is None else start + terms.catchup_window,
         state=RunState.WAITING, attempt=0, not_before=start if start > now else None, args=None, result=None,
         reason=None, error=None, missed=None, created=now, ended=None, lost=0, line=line_of(terms.policy),
+        routing=firing.plan.routing,
     )  # fmt: skip
 
 

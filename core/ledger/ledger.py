@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from core.ledger.among import Membership
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
+from core.ledger.history import History, HistoryChanges
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.notes import NoteChanges, Notes
 from core.ledger.port import StoreClosed, StoreFull, Unit
@@ -33,6 +34,7 @@ class OpenTransaction:
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
         self.buckets = BucketChanges(session)
+        self.history = HistoryChanges(session)
 
 
 class CommittedTruth:
@@ -45,6 +47,7 @@ class CommittedTruth:
         self.usage = Usage(reading)
         self.notes = Notes(reading)
         self.buckets = BucketReads(reading)
+        self.history = History(reading)
 
 
 class WatchedRoom(Room, Protocol):

@@ -68,6 +68,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     a run made with arguments of its own has them from the start. ``missed``: JSON of one outage's swallowed times.
     ``line``: how many runs of the schedule may be under way at once for this one to start; 0: any number.
     ``charged``: the instant whose calendar periods the run was charged to; None when nothing was charged.
+    ``routing``: JSON of what the run wants of who gets it (``core.engine.routing``); None: nothing.
     """
 
     id: str
@@ -92,6 +93,29 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     lost: int
     line: int = 1
     charged: int | None = None
+    routing: str | None = None
+
+
+class HistoryRow(msgspec.Struct, kw_only=True, gc=False):
+    """How the attempts of a method went within a time, as one core saw them.
+
+    Attributes:
+        at: when it began; ``span``: how long it was, both in microseconds.
+        guild: the one guild that the handler worked for; empty: for all.
+        core: who saw it; empty where several are added up.
+        times: JSON of how many run times fell into which class (``core.engine.tally``).
+    """
+
+    at: int
+    span: int
+    handler: str
+    method: str
+    guild: str
+    core: str
+    succeeded: int
+    failed: int
+    lost: int
+    times: str
 
 
 class HeededRow(msgspec.Struct, gc=False):

@@ -8,24 +8,29 @@ import msgspec
 
 from core.engine.engine import Engine
 from core.engine.ports import Instance
+from core.engine.routing import Routing
 from schedule_zero.instant import spell
 
 
 class Absence(msgspec.Struct, frozen=True):
-    """What is wrong with a handler for somebody, as a sentence, and how many of the places there are in use."""
+    """What is wrong with a handler for somebody, as a sentence, and how many of the places there are in use. ``limit``:
+    what is short, where it is not the handler as such: ``capability`` or ``version``."""
 
     words: str
     used: int = 0
     allowed: int = 0
+    limit: str | None = None
 
 
 def absence(
-    engine: Engine, handler: str, guild_id: str | None, method: str | None = None, *, everybodys: bool
-) -> Absence | None:
+    engine: Engine, handler: str, guild_id: str | None, method: str | None = None, *, everybodys: bool,
+    routing: Routing | None = None,
+) -> Absence | None:  # fmt: skip
     """Why no process takes a run of this guild; None where one could, or can again by now.
 
     Args:
         method: which the run needs; None: any will do.
+        routing: what else it wants.
         everybodys: it is said to who runs the service; to others a handler that works for another guild is none.
     """
     there = engine.fleet.instances(handler)
@@ -41,12 +46,16 @@ def absence(
     able = [each for each in ours if method is None or method in each.methods]
     if not able:
         return Absence(f"Handler {handler} is connected, but no process of it has the method {method}.")
+    if routing is not None and (short := shortage(handler, able, routing)) is not None:
+        return short
+    if routing is not None:
+        able = [each for each in able if routing.met_by(each)]
     staying = [each for each in able if not each.draining]
     if not staying:
         return Absence(
             f"Handler {handler} is drained: its processes get nothing new; it goes on when one takes work again."
         )
-    working = [each for each in staying if each.available and each.credit > 0]
+    working = [each for each in staying if each.available and each.credit > 0 and not each.silent]
     if not working:
         return Absence(f"Handler {handler} is connected, but cannot work at the moment{_trouble(staying)}.")
     if any(each.in_flight < each.credit for each in working):
@@ -54,6 +63,25 @@ def absence(
     used, allowed = sum(each.in_flight for each in working), sum(each.credit for each in working)
     words = f"Handler {handler} has {used} of {allowed} runs going at once{_trouble(working)}"
     return Absence(f"{words}; the next can start when one of them ends.", used, allowed)
+
+
+def shortage(handler: str, able: Sequence[Instance], routing: Routing) -> Absence | None:
+    """What none of these processes of a handler has, that a run wants; None where one has it all."""
+    lacking = [routing.lacking(each) for each in able]
+    if not all(lacking):
+        return None
+    everywhere = [words for words in min(lacking, key=len) if all(words in others for others in lacking)]
+    limit = "version" if everywhere and everywhere[0].startswith("version") else "capability"
+    goes_on = "it goes on when one has."
+    if not everywhere:  # each has a part of it
+        wanted = " and ".join(dict.fromkeys(words for others in lacking for words in others))
+        return Absence(f"No process of handler {handler} has all of {wanted}; {goes_on}", limit=limit)
+    missing = " and ".join(everywhere)
+    there = ""
+    if routing.version is not None:
+        found = ", ".join(sorted({each.version or "none" for each in able}))
+        there = f" (their versions: {found})" if f"version {routing.version}" in everywhere else ""
+    return Absence(f"No process of handler {handler} has {missing}{there}; {goes_on}", limit=limit)
 
 
 def _trouble(instances: Sequence[Instance]) -> str:

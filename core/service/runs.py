@@ -8,6 +8,7 @@ import msgspec
 
 from core.engine.admit import collide, line_of
 from core.engine.plan import PRIORITIES
+from core.engine.routing import write_routing
 from core.engine.stopping import want_stopped, wanted_stopped
 from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
@@ -153,6 +154,8 @@ class Runs:
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
             state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
             missed=None, created=now, ended=None, lost=0, line=line_of(policy),
+            routing=write_routing(policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id,
+                                  args=row.args if args is None else args),
         )  # fmt: skip
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
