@@ -115,7 +115,11 @@ class Engine:
         )  # fmt: skip
         self.tally = Tally()
         self.health = Health(
-            clock=clock, fleet=self.fleet, tally=self.tally, check_interval_s=check_interval_s, telling=self.reception,
+            clock=clock,
+            fleet=self.fleet,
+            tally=self.tally,
+            check_interval_s=check_interval_s,
+            telling=self.reception,
             changed=self.fleet_changed,
         )
         self.chronicle = Chronicle(clock=clock, ledger=ledger, tally=self.tally, core=self.incarnation)

@@ -20,7 +20,7 @@ MOST: Final = 1000
 TOLERANCE: Final = 1.5  # so much longer than usual is no sign of a queue
 QUEUE: Final = 4.0  # so many may wait at the other side
 SMOOTHING: Final = 0.2
-LONG: Final = 600  # as many runs make up the usual time
+LONG: Final = 600  # as many rounds make up the usual time
 WARM_UP: Final = 10
 RECOVERED: Final = 2.0  # so much faster than usual: the usual time is out of date
 FORGETTING: Final = 0.95
@@ -87,36 +87,49 @@ class Aimd:
 
 
 class Gradient2(Aimd):
-    """As much as keeps run times near the usual one; half as much after a failure, too."""
+    """As much as keeps run times near the usual one; half as much after a failure, too.
 
-    __slots__ = ("_heard", "_usual")
+    It looks once for as many runs as may be under way, at their mean: each of these was begun under the last limit.
+    """
+
+    __slots__ = ("_count", "_in_use", "_rounds", "_sum", "_usual")
 
     def __init__(self, least: int = 1, most: int | None = None) -> None:
         super().__init__(least, most)
+        self.limit = float(min(max(self.least, FIRST), self.most))  # the usual time is learnt where nothing queues yet
         self._usual = 0.0
-        self._heard = 0
+        self._rounds = 0
+        self._begin_round()
+
+    def _begin_round(self) -> None:
+        self._sum, self._count, self._in_use = 0.0, 0, False
 
     def _succeeded(self, took_s: float | None, *, in_use: bool) -> None:
         if took_s is None:
             return
-        took_s = max(took_s, 1e-6)
-        usual = self._learn(took_s)
-        if usual / took_s > RECOVERED:
-            self._usual *= FORGETTING
-        if not in_use:
+        self._sum += max(took_s, 1e-6)
+        self._count += 1
+        self._in_use |= in_use
+        if self._count < self.allowed:
             return
-        gradient = max(0.5, min(1.0, TOLERANCE * usual / took_s))
-        wanted = self.limit * gradient + QUEUE
-        smoothed = self.limit * (1 - SMOOTHING) + wanted * SMOOTHING
-        self.limit = min(max(smoothed, float(self.least)), float(self.most))
+        mean, in_use = self._sum / self._count, self._in_use
+        self._begin_round()
+        if mean < self._usual or not in_use or self.limit <= FIRST:  # a full queue of our own must not become the usual
+            self._learn(mean)
+        usual = self._usual
+        if in_use:
+            gradient = max(0.5, min(1.0, TOLERANCE * usual / mean))
+            wanted = self.limit * gradient + QUEUE
+            smoothed = self.limit * (1 - SMOOTHING) + wanted * SMOOTHING
+            self.limit = min(max(smoothed, float(self.least)), float(self.most))
 
-    def _learn(self, took_s: float) -> float:
-        self._heard += 1
-        if self._heard <= WARM_UP:
-            self._usual += (took_s - self._usual) / self._heard
-        else:
-            self._usual += (took_s - self._usual) * 2 / (LONG + 1)
-        return self._usual
+    def _learn(self, mean: float) -> None:
+        """The usual time: the mean of the first rounds, and then a slow average, which forgets a time that is over."""
+        self._rounds += 1
+        weight = 1 / self._rounds if self._rounds <= WARM_UP else 2 / (LONG + 1)
+        self._usual += (mean - self._usual) * weight
+        if self._usual > RECOVERED * mean:
+            self._usual *= FORGETTING
 
 
 def adaptive_of(kind: Kind | None, least: int, most: int | None) -> Aimd | None:

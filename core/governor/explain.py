@@ -14,9 +14,7 @@ from schedule_zero.instant import spell
 _SAYINGS: Final = {
     "running": ("has {used} of {allowed} runs going at once", "when one of them ends"),
     "rate": ("has used {used} of the {allowed} starts its rate allows", "when one is given back"),
-    "breaker": (
-        "failed {used} times in a row, so its runs wait and it is tried with one", "when that one succeeds"
-    ),
+    "breaker": ("failed {used} times in a row, so its runs wait and it is tried with one", "when that one succeeds"),
     "adaptive": ("bears {allowed} runs at once for now, and has {used}", "when one of them ends"),
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
 }

@@ -7,7 +7,7 @@ so a refusal costs nothing. Time is always the caller's monotonic seconds; nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from core.governor.activity import ACTIVE_S
@@ -198,9 +198,9 @@ class Governor:
                 fresh.guards[bound] = self._new_guard(guard.scope, guard.crowd, quota)
                 fresh.guards[bound].follow(guard)
             bounds = {id(guard): bound for bound, guard in method.guards.items()}
-            for handler, old in method.handlers.items():
-                scope = self._new_scope(old.scope.name, limits, old.scope, now)
-                fresh.handlers[handler] = _Place(scope, fresh.guards[bounds[id(old.guard)]])
+            for handler, place in method.handlers.items():
+                scope = self._new_scope(place.scope.name, limits, place.scope, now)
+                fresh.handlers[handler] = _Place(scope, fresh.guards[bounds[id(place.guard)]])
             self._methods[name] = fresh
         self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
 
@@ -210,6 +210,14 @@ class Governor:
         """What stands before a method (``handler.method``): for the processes of all guilds (None), and those of one."""
         known = self._methods.get(method)
         return iter(()) if known is None else iter(known.guards.items())
+
+    def in_flight(self, method: str, whose: Collection[str | None] | None = None) -> int:
+        """How many attempts of a method are under way; ``whose``: only on processes bound to these guilds (None: free)."""
+        known = self._methods.get(method)
+        if known is None:
+            return 0
+        shown = [id(guard) for bound, guard in known.guards.items() if whose is None or bound in whose]
+        return sum(each.scope.running.used for each in known.handlers.values() if id(each.guard) in shown)
 
     # the tree
 

@@ -100,6 +100,16 @@ class Guard:
             self.wary = self.adaptive is not None or any(each.until is not None for each in self.breakers())
         return free
 
+    def open(self, bound: str | None) -> Iterator[tuple[str | None, Breaker]]:
+        """The breakers that are open, each with the guild whose runs it holds back; None: those of all.
+
+        Args:
+            bound: the one guild that the handler works for.
+        """
+        if self.breaker.until is not None:
+            yield bound, self.breaker
+        yield from ((guild, each) for guild, each in self.guilds.items() if each.until is not None)
+
     def breakers(self) -> Iterator[Breaker]:
         """The one for all, and those of guilds."""
         yield self.breaker

@@ -10,6 +10,7 @@ from core.engine.engine import Engine
 from core.engine.ports import Instance
 from core.engine.routing import Routing
 from schedule_zero.instant import spell
+from schedule_zero.schedule import Schedule
 
 
 class Absence(msgspec.Struct, frozen=True):
@@ -63,6 +64,20 @@ def absence(
     used, allowed = sum(each.in_flight for each in working), sum(each.credit for each in working)
     words = f"Handler {handler} has {used} of {allowed} runs going at once{_trouble(working)}"
     return Absence(f"{words}; the next can start when one of them ends.", used, allowed)
+
+
+def with_shortage_note(engine: Engine, view: Schedule) -> Schedule:
+    """The schedule as answered, with a note where its handler is there and no process of it is what its policy asks for."""
+    policy = view.policy
+    if policy.needs or policy.version is not None:
+        able = [
+            each for each in engine.fleet.instances(view.handler)
+            if view.method in each.methods and each.works_for(view.guild_id)
+        ]  # fmt: skip
+        short = shortage(view.handler, able, Routing(needs=policy.needs, version=policy.version)) if able else None
+        if short is not None:
+            view.notes = (*view.notes, f"its runs will wait: {short.words}")
+    return view
 
 
 def shortage(handler: str, able: Sequence[Instance], routing: Routing) -> Absence | None:

@@ -10,6 +10,7 @@ from core.engine.plan import rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.absence import with_shortage_note
 from core.service.batch import name_taken
 from core.service.desk import Desk, Effects, with_undo
 from core.service.render import schedule_view
@@ -63,7 +64,7 @@ class Changing:
             raise name_taken(after) from None
         undo = await self._desk.record(tx, actor, kind, action, before, after, data)
         effects.schedules.append(after)
-        return with_undo(schedule_view(after), undo)
+        return with_undo(with_shortage_note(self._desk.engine, schedule_view(after)), undo)
 
     def changed(self, row: ScheduleRow, **fields: Any) -> ScheduleRow:
         """A row with some fields different, at the next revision."""

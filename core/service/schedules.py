@@ -6,6 +6,7 @@ from core.engine.janitor import resumed_row
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.absence import with_shortage_note
 from core.service.batch import name_taken
 from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.desk import Desk, Effects, with_undo
@@ -36,7 +37,9 @@ class Schedules:
     async def create(self, actor: Actor, request: ask.CreateSchedule) -> Schedule:
         made = await self.draft(actor, request.spec)
         # What can be done before the transaction is: all others wait for it.
-        view = schedule_view(made.row, trigger=made.trigger, rule=made.rule)
+        view = with_shortage_note(
+            self._desk.engine, schedule_view(made.row, trigger=made.trigger, rule=made.rule)
+        )  # fmt: skip
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             row = await self._desk.as_closed(tx, made.row)
@@ -48,7 +51,7 @@ class Schedules:
     async def get(self, actor: Actor, request: ask.GetSchedule) -> Schedule:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
         newest = await self._desk.reader.runs.newest([row.id])
-        return schedule_view(row, newest=newest.get(row.id))
+        return with_shortage_note(self._desk.engine, schedule_view(row, newest=newest.get(row.id)))
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, request.revision)

@@ -72,7 +72,7 @@ async def test_who_shows_the_token_sees_the_handlers(browser: aiohttp.ClientSess
     ):
         assert words in page
     assert '<meta http-equiv="refresh" content="5">' in page
-    assert (OPERATOR, ask.ListHandlers()) in door.asked
+    assert (OPERATOR, ask.ListHandlers(history=True)) in door.asked
     async with browser.get("/handlers/style.css") as answer:
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from core.web.door import Door, TokenCheck
+from core.web.pages.history import drawing_of
 from core.web.pages.sessions import COOKIE, LASTS_S, Sessions
 from core.web.reading import whole_body
 from schedule_zero.actor import Actor
@@ -85,9 +87,10 @@ class HandlersPage:
         return ASGIResponse(body=_style(), media_type="text/css", headers={"cache-control": "max-age=60"})
 
     async def _handlers(self, actor: Actor) -> ASGIResponse:
-        page = cast("HandlerPage", await self._door.handle(actor, ListHandlers()))
+        page = cast("HandlerPage", await self._door.handle(actor, ListHandlers(history=True)))
         status = cast("Status", await self._door.handle(actor, GetStatus()))
-        return _page("handlers.html.jinja", handlers=page.items, status=status, refresh=REFRESH_S)
+        return _page("handlers.html.jinja", handlers=page.items, status=status, refresh=REFRESH_S,
+                     now=time.time_ns() // 1000)  # fmt: skip
 
     def _back(self, session: str, lasts_s: int) -> ASGIResponse:
         cookie = f"{COOKIE}={session}; Path={PATH}; Max-Age={lasts_s}; HttpOnly; SameSite=Strict"
@@ -126,6 +129,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    made.globals["drawing_of"] = drawing_of
     made.filters["said"] = lambda duration: "–" if duration is None else say_duration(duration)
     return made
 
