@@ -24,6 +24,7 @@ LONG: Final = 600  # as many rounds make up the usual time
 WARM_UP: Final = 10
 RECOVERED: Final = 2.0  # so much faster than usual: the usual time is out of date
 FORGETTING: Final = 0.95
+UPWARD: Final = 0.05  # the weight of a round that took longer than usual although few ran
 
 
 class Aimd:
@@ -126,7 +127,8 @@ class Gradient2(Aimd):
     def _learn(self, mean: float) -> None:
         """The usual time: the mean of the first rounds, and then a slow average, which forgets a time that is over."""
         self._rounds += 1
-        weight = 1 / self._rounds if self._rounds <= WARM_UP else 2 / (LONG + 1)
+        slowly = 2 / (LONG + 1) if mean < self._usual else UPWARD
+        weight = 1 / self._rounds if self._rounds <= WARM_UP else slowly
         self._usual += (mean - self._usual) * weight
         if self._usual > RECOVERED * mean:
             self._usual *= FORGETTING
