@@ -363,7 +363,9 @@ class Engine:
             self.tally.note(flight, verdict.outcome, verdict.took_s, now)
             for scope in self.governor.release(
                 order.guild_id, method, flight.instance, seat_s, now, ok=ok, took_s=verdict.took_s,
-                taken_at=flight.taken_at,
+                taken_at=flight.taken_at, one_of_several=ok is False and self.fleet.another_is_well(
+                    flight.instance, order.handler, order.method, order.guild_id
+                ),
             ):  # fmt: skip
                 self.queue.released(scope)
             self.fleet.ended(flight.instance, order.handler, ok, verdict.took_s, flight.taken_at, now)

@@ -159,6 +159,14 @@ class Fleet:
         else:
             self.given_back(name, handler)
 
+    def another_is_well(self, name: str, handler: str, method: str, guild_id: str | None) -> bool:
+        """Whether beside an instance there is one that takes the same runs, and is not set aside."""
+        return any(
+            each.name != name and each.bench.until is None and each.takes_work
+            and method in each.methods and each.works_for(guild_id)
+            for each in self._instances.get(handler, {}).values()
+        )  # fmt: skip
+
     def credit(self) -> int:
         """How many runs all instances together can take at once."""
         return sum(instance.credit for pool in self._instances.values() for instance in pool.values())

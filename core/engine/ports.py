@@ -165,6 +165,11 @@ class Instance(msgspec.Struct, kw_only=True):
     succeeded: int = 0
     failed: int = 0
 
+    @property
+    def takes_work(self) -> bool:
+        """Whether it may be given something, as soon as it has a free seat."""
+        return self.available and not self.draining and not self.silent and self.credit > 0
+
     def ended(self, ok: bool | None, took_s: float | None, taken_at: float, now: float) -> None:
         """One of its runs ended; arguments as of ``Breaker.ended`` and ``Aimd.ended``."""
         if ok is None:

@@ -30,7 +30,7 @@ class Pool:
     __slots__ = ("_alike", "_instances", "_names", "_now", "_staying")
 
     def __init__(self, instances: Iterable[Instance], now: float) -> None:
-        staying = [each for each in instances if each.available and not each.draining and not each.silent]
+        staying = [each for each in instances if each.takes_work]
         able = [each for each in staying if each.in_flight < each.credit]
         if len(able) > 1:
             _weigh(able)
@@ -68,7 +68,7 @@ class Pool:
 
         able = [each for each in self._instances if serves(each)]
         if any(each.bench.refuses(self._now) for each in able) and any(
-            not each.bench.refuses(self._now) and each.credit and serves(each) for each in self._staying
+            not each.bench.refuses(self._now) and serves(each) for each in self._staying
         ):
             return [each for each in able if not each.bench.refuses(self._now)]
         return able

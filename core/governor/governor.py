@@ -128,7 +128,7 @@ class Governor:
 
     def release(
         self, guild: str | None, method: str, handler: str, seat_seconds: float, now: float, *, ok: bool | None = None,
-        took_s: float | None = None, taken_at: float = -math.inf,
+        took_s: float | None = None, taken_at: float = -math.inf, one_of_several: bool = False,
     ) -> list[str]:  # fmt: skip
         """An attempt ended after so many seconds. Returns the scopes that were full: who waits for them may try again.
 
@@ -136,6 +136,7 @@ class Governor:
             ok: whether it succeeded; False: it failed for a passing cause; None: its end says nothing of the handler.
             took_s: from its sending to its answer, where it was answered.
             taken_at: the ``now`` of its ``take``; without it, it is older than anything that is known.
+            one_of_several: another process, which is well, does the same; that this one failed says nothing of the rest.
         """
         path = self._path(guild, method)
         freed = [name for release in path.releases if (name := release(seat_seconds, now)) is not None]
@@ -143,7 +144,7 @@ class Governor:
         if place is not None:
             if (name := place.scope.running.release(seat_seconds, now)) is not None:
                 freed.append(name)
-            if place.guard.ended(guild, ok, took_s, taken_at, now):
+            if place.guard.ended(guild, ok, took_s, taken_at, now, one_of_several=one_of_several):
                 freed.append(f"handler:{self._whose(handler)[0]}")
         return freed
 

@@ -84,10 +84,18 @@ class Guard:
         if self.adaptive is not None:
             self.adaptive.in_flight += 1
 
-    def ended(self, guild: Voice, ok: bool | None, took_s: float | None, taken_at: float, now: float) -> bool:
-        """A run ended (arguments as of ``Breaker.ended`` and ``Aimd.ended``); whether who was refused may try again."""
+    def ended(
+        self, guild: Voice, ok: bool | None, took_s: float | None, taken_at: float, now: float, *,
+        one_of_several: bool = False,
+    ) -> bool:  # fmt: skip
+        """A run ended (arguments as of ``Breaker.ended`` and ``Aimd.ended``); whether who was refused may try again.
+
+        ``one_of_several``: a failure is the process's own, for another one is well.
+        """
         self._leave()
         free = self.adaptive is not None and self.adaptive.ended(ok, took_s, taken_at, now)
+        if one_of_several and ok is False:
+            ok = None
         free |= self.breaker.ended(ok, guild, taken_at, now)
         own = self.guilds.get(guild)
         if own is None and ok is False:

@@ -216,13 +216,7 @@ class Handlers:
 
 
 def _takes_work(instance: Instance) -> bool:
-    return (
-        instance.ailing is None
-        and not instance.silent
-        and instance.available
-        and not instance.draining
-        and instance.credit > 0
-    )
+    return instance.ailing is None and instance.takes_work
 
 
 def _one_of(instances: list[Instance], wanted: str, handler: str) -> Instance:

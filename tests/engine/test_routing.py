@@ -73,7 +73,11 @@ def test_a_key_of_other_words_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "field"),
-    [({"affinity": "{x}"}, "policy.affinity"), ({"version": "2"}, "policy.version"), ({"needs": ["a b"]}, "policy.needs")],
+    [
+        ({"affinity": "{x}"}, "policy.affinity"),
+        ({"version": "2"}, "policy.version"),
+        ({"needs": ["a b"]}, "policy.needs"),
+    ],
 )
 async def test_a_policy_that_wants_nonsense_is_refused_with_its_place(
     build: Build, policy: dict[str, Any], field: str
@@ -100,7 +104,9 @@ async def test_what_nobody_can_serve_waits_and_says_what_is_missing_and_nobody_w
     waiting = await house.run_now(picky)
     why = await house.why(waiting)
     assert (why.scope, why.limit) == ("handler:far", "capability")
-    assert why.words.startswith("No process of handler far has the capability gpu and version >=2.1 (their versions: 1.9)")
+    assert why.words.startswith(
+        "No process of handler far has the capability gpu and version >=2.1 (their versions: 1.9)"
+    )
     easy = await house.run_now(await house.schedule(handler="far", name="easy"))
     async with asyncio.timeout(10):
         assert (await plain.orders.get()).run_id == easy.id
@@ -108,6 +114,23 @@ async def test_what_nobody_can_serve_waits_and_says_what_is_missing_and_nobody_w
     async with asyncio.timeout(10):
         assert (await fitting.orders.get()).run_id == waiting.id
     assert not any("capability" in note for note in (await house.client.get_schedule(picky.id)).notes)
+
+
+async def test_nobody_waits_behind_it_either_who_waited_for_a_seat(build: Build) -> None:
+    house = await build(serve=False)
+    link = come(house, 1, credit=1)
+    picky = await house.schedule(handler="far", policy={"needs": ["gpu"]})
+    easy = await house.schedule(handler="far", name="easy", policy={"overlap": "allow"})
+    first = await house.run_now(easy)
+    waiting = await house.run_now(picky)
+    assert (await house.why(waiting)).limit == "capability"
+    second = await house.run_now(easy)
+    assert (await house.why(second)).limit == "available"
+    async with asyncio.timeout(10):
+        order = await link.orders.get()
+        assert order.run_id == first.id
+        link.answer(order)
+        assert (await link.orders.get()).run_id == second.id
 
 
 async def test_where_each_has_a_part_the_words_tell_it(build: Build) -> None:
@@ -119,7 +142,8 @@ async def test_where_each_has_a_part_the_words_tell_it(build: Build) -> None:
     )
     words = (await house.why(waiting)).words
     assert words.startswith("No process of handler far has all of ")
-    assert "capability gpu" in words and "version >=2" in words
+    assert "capability gpu" in words
+    assert "version >=2" in words
 
 
 async def test_what_a_run_wants_is_kept_through_a_retry_and_a_restart(build: Build) -> None:
@@ -127,7 +151,8 @@ async def test_what_a_run_wants_is_kept_through_a_retry_and_a_restart(build: Bui
     come(house, 1)
     fitting = come(house, 2, capabilities=frozenset({"gpu"}))
     schedule = await house.schedule(
-        handler="far", policy={"needs": ["gpu"], "retry": {"initial": "PT0S", "jitter": 0}},
+        handler="far",
+        policy={"needs": ["gpu"], "retry": {"initial": "PT0S", "jitter": 0}},
     )
     run = await house.run_now(schedule)
     async with asyncio.timeout(10):

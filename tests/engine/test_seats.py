@@ -53,7 +53,9 @@ def given_out(seats: Seats, count: int, routing: Routing | None = None) -> list[
 
 
 INSTANCES = st.lists(
-    st.tuples(METHODS, GUILDS, st.integers(0, 4), st.integers(0, 6), st.integers(0, 9), st.sampled_from([0.0, 0.1, 0.4, 3.0])),
+    st.tuples(
+        METHODS, GUILDS, st.integers(0, 4), st.integers(0, 6), st.integers(0, 9), st.sampled_from([0.0, 0.1, 0.4, 3.0])
+    ),
     max_size=6,
 ).map(lambda drawn: [made(number, *facts[:5], pace_s=facts[5]) for number, facts in enumerate(drawn)])
 

@@ -14,7 +14,9 @@ from core.governor.adaptive import FIRST, MOST, Aimd, Gradient2, adaptive_of
 KINDS: list[type[Aimd]] = [Aimd, Gradient2]
 
 
-def serve(limit: Aimd, bears: int, *, seconds: float, base_s: float = 0.1, fails: bool = True) -> list[tuple[float, int]]:
+def serve(
+    limit: Aimd, bears: int, *, seconds: float, base_s: float = 0.1, fails: bool = True
+) -> list[tuple[float, int]]:
     """A server that bears so many at once, always with more to do; what the limit was, as time went on.
 
     With more than it bears it takes longer in proportion; ``fails``: and what it was given beyond that fails.
@@ -37,14 +39,16 @@ def serve(limit: Aimd, bears: int, *, seconds: float, base_s: float = 0.1, fails
 def test_aimd_finds_what_a_server_bears_and_stays_near_it() -> None:
     seen = serve(Aimd(1, 100), 30, seconds=120.0)
     late = [allowed for at, allowed in seen if at > 60.0]
-    assert 12 <= min(late) and max(late) <= 33
+    assert min(late) >= 12
+    assert max(late) <= 33
     assert sum(late) / len(late) > 18
 
 
 def test_gradient2_stays_near_it_although_nothing_fails() -> None:
     seen = serve(Gradient2(1, 500), 30, seconds=300.0, fails=False)
     late = [allowed for at, allowed in seen if at > 20.0]
-    assert 30 <= min(late) and max(late) < 70
+    assert min(late) >= 30
+    assert max(late) < 70
 
 
 def test_gradient2_learns_that_a_server_has_become_slower_for_good() -> None:
@@ -118,6 +122,7 @@ def test_it_stays_between_its_bounds_and_counts_what_is_under_way(
 
 def test_without_a_ceiling_it_begins_low() -> None:
     limit = adaptive_of("aimd", 1, None)
-    assert limit is not None and (limit.allowed, limit.most) == (FIRST, MOST)
+    assert limit is not None
+    assert (limit.allowed, limit.most) == (FIRST, MOST)
     assert adaptive_of(None, 1, 50) is None
     assert isinstance(adaptive_of("gradient2", 1, 50), Gradient2)

@@ -22,7 +22,8 @@ def failed(breaker: Breaker, now: float, times: int = STREAK, voice: str | None 
 def probed(breaker: Breaker, *, ok: bool | None, now: float) -> bool:
     assert not breaker.refuses(now)
     breaker.take(now)
-    assert breaker.refuses(now) and breaker.free_at() is None
+    assert breaker.refuses(now)
+    assert breaker.free_at() is None
     return breaker.ended(ok=ok, voice="1", taken_at=now, now=now)
 
 
@@ -145,7 +146,8 @@ def test_a_guild_whose_runs_alone_fail_waits_alone() -> None:
     guarded = guard()
     fail(guarded, "1", 0.0)
     wait = guarded.check("1", 0.0)
-    assert wait is not None and (wait.scope, wait.limit, wait.until) == ("handler:far/work", BREAKER, FIRST_S)
+    assert wait is not None
+    assert (wait.scope, wait.limit, wait.until) == ("handler:far/work", BREAKER, FIRST_S)
     assert guarded.check("2", 0.0) is None
     assert guarded.check(None, 0.0) is None
 
@@ -185,7 +187,8 @@ def test_a_full_adaptive_limit_is_named_with_what_it_allows() -> None:
     for _ in range(2):
         guarded.take("1", 0.0)
     wait = guarded.check("1", 0.0)
-    assert wait is not None and (wait.limit, wait.used, wait.allowed, wait.until) == (ADAPTIVE, 2, 2, None)
+    assert wait is not None
+    assert (wait.limit, wait.used, wait.allowed, wait.until) == (ADAPTIVE, 2, 2, None)
     assert guarded.ended("1", ok=True, took_s=0.1, taken_at=0.0, now=0.1)
 
 
@@ -208,7 +211,8 @@ def test_a_guard_that_was_told_of_every_start_and_end_is_at_rest_again(seed: int
     for guild, at in under_way:
         guarded.ended(guild, ok=None, took_s=None, taken_at=at, now=now)
     assert guarded.crowd.held == 0
-    assert guarded.adaptive is not None and guarded.adaptive.in_flight == 0
+    assert guarded.adaptive is not None
+    assert guarded.adaptive.in_flight == 0
     for guild in "123":
         while (wait := guarded.check(guild, now)) is not None:
             assert wait.until is not None, "nothing is under way, so time alone lets it in"

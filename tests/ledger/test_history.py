@@ -121,6 +121,7 @@ async def test_a_minute_is_written_once_it_is_over_and_the_last_one_at_the_end(o
         await chronicle.write(but=clock.seconds // SLICE_S)
         (kept,) = await ledger.reader.history.since(0)
         assert (kept.succeeded, kept.failed, kept.core) == (2, 0, "core_a")
+        assert sum(sum(each.counts) for _, each in await chronicle.since(0)) == 3
     await chronicle.close()
     await chronicle.close()
     assert sorted((each.succeeded, each.failed) for each in await ledger.reader.history.since(0)) == [(0, 1), (2, 0)]
