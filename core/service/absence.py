@@ -75,8 +75,9 @@ def with_shortage_note(engine: Engine, view: Schedule) -> Schedule:
             if view.method in each.methods and each.works_for(view.guild_id)
         ]  # fmt: skip
         short = shortage(view.handler, able, Routing(needs=policy.needs, version=policy.version)) if able else None
-        if short is not None:
-            view.notes = (*view.notes, f"its runs will wait: {short.words}")
+        note = None if short is None else f"its runs will wait: {short.words}"
+        if note is not None and note not in view.notes:  # a transaction may be made twice
+            view.notes = (*view.notes, note)
     return view
 
 

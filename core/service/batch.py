@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from core.engine.engine import Engine
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.absence import with_shortage_note
 from core.service.desk import Desk, Effects
 from core.service.draft import Draft
 from core.service.render import schedule_view
@@ -75,14 +78,14 @@ class Batches:
 
         if request.idempotency_key is not None:  # the answer is kept in the same transaction, so it comes first
             await _render(judged)
-            return await self._saved(actor, request, judged, BatchView, _answer)
+            return await self._saved(actor, request, judged, BatchView, partial(_answer, engine=self._desk.engine))
         rendering = asyncio.create_task(_render(judged), name="batch answer")  # while the store writes
         try:
             results = await self._saved(actor, request, judged, list[Judged], list)
             await rendering
         finally:
             rendering.cancel()
-        return _answer(results)
+        return _answer(results, self._desk.engine)
 
     async def _saved(
         self, actor: Actor, request: ask.CreateSchedules, judged: Sequence[Judged], kind: type[V],
@@ -191,13 +194,13 @@ async def _render(judged: Sequence[Judged]) -> None:
         await asyncio.sleep(0)
 
 
-def _answer(results: Sequence[Judged]) -> BatchView:
-    return BatchView(items=tuple(map(_item, results)))
+def _answer(results: Sequence[Judged], engine: Engine) -> BatchView:
+    return BatchView(items=tuple([_item(result, engine) for result in results]))
 
 
-def _item(result: Judged) -> BatchItem:
+def _item(result: Judged, engine: Engine) -> BatchItem:
     if isinstance(result, Proposal):
-        view = result.shown()
+        view = with_shortage_note(engine, result.shown())
         view.undo = result.undo
         return BatchItem(status=201, schedule=view)
     return BatchItem(status=result.status, problem=problem_details(result))

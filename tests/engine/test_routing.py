@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,15 @@ async def test_what_nobody_can_serve_waits_and_says_what_is_missing_and_nobody_w
     plain = come(house, 1, version="1.9")
     picky = await house.schedule(handler="far", policy={"needs": ["gpu"], "version": ">=2.1", "overlap": "allow"})
     assert any("capability gpu" in note and "version >=2.1" in note for note in picky.notes)
+    spec = {
+        "handler": "far",
+        "method": "work",
+        "trigger": msgspec.to_builtins(picky.trigger),
+        "policy": {"needs": ["gpu"]},
+    }
+    (item,) = (await house.client.create_schedules([spec])).items
+    assert item.schedule is not None
+    assert any("capability gpu" in note for note in item.schedule.notes)
     waiting = await house.run_now(picky)
     why = await house.why(waiting)
     assert (why.scope, why.limit) == ("handler:far", "capability")
