@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
+from core.engine.choose import choose
+from core.engine.ports import Instance
+from core.engine.seats import Seats
+from core.engine.waiting import Place
 from core.governor.breaker import FIRST_S, STREAK
+from core.governor.fairness import FairQueue, Waiting
+from core.governor.governor import Governor
 from core.governor.settings import GovernorSettings, MethodQuota
-from schedule_zero.run import RunState
+from schedule_zero.handler import MethodInfo
+from schedule_zero.run import Cause, RunState
 from tests.engine.conftest import Build
 from tests.engine.house import House, Mute
 
 ONCE = {"retry": {"max_attempts": 1}, "overlap": "allow"}
 
 
-async def fail(link: Mute, times: int = STREAK, cause: str = "passing") -> None:
+async def fail(link: Mute, times: int = STREAK, cause: Cause = Cause.PASSING) -> None:
     async with asyncio.timeout(10):
         for _ in range(times):
             link.answer(await link.orders.get(), "failed", cause=cause, error="503")
@@ -74,10 +81,13 @@ async def test_lasting_failures_are_the_schedules_own_and_hold_nobody_back(build
     schedule = await house.schedule(handler="far", policy=ONCE)
     for _ in range(2 * STREAK - 1):  # one more would block the schedule itself
         await house.run_now(schedule)
-    await fail(link, 2 * STREAK - 1, "lasting")
+    await fail(link, 2 * STREAK - 1, Cause.LASTING)
+    await house.until(lambda: link.instance.in_flight == 0)
     run = await house.run_now(schedule)
     async with asyncio.timeout(10):
         assert (await link.orders.get()).run_id == run.id
+    (method,) = (await house.client.get_handler("far")).methods
+    assert method.breakers == ()
 
 
 async def test_a_run_waits_behind_a_breaker_until_its_start_before(build: Build) -> None:
@@ -100,19 +110,28 @@ async def test_a_run_waits_behind_a_breaker_until_its_start_before(build: Build)
     assert (run.state, run.reason, run.attempt) == (RunState.SKIPPED, "missed", 0)
 
 
-async def test_a_guild_does_not_wait_behind_anothers_breaker(build: Build) -> None:
-    house = await build(serve=False)
-    link = come(house, credit=1)
-    theirs = await house.schedule(handler="far", guild_id="1", policy={**ONCE, "priority": "high"})
-    ours = await house.schedule(handler="far", guild_id="2", policy=ONCE)
-    for _ in range(STREAK + 1):
-        await house.run_now(theirs)
-    await house.until(lambda: house.engine.queue.waiting() == STREAK)
-    run = await house.run_now(ours)
-    assert (await house.why(run)).limit == "available"
-    await fail(link)
-    async with asyncio.timeout(10):
-        assert (await link.orders.get()).run_id == run.id
+def test_a_guild_does_not_wait_behind_anothers_breaker() -> None:
+    info = MethodInfo(name="work", doc="", timeout=None, at_most_once=False, schema={})
+    far = Instance(name="far@1", handler="far", methods={"work": info}, credit=1, in_flight=1)
+    queue, governor = FairQueue(), Governor(GovernorSettings(default_plan="trusted"), lambda _: ("far", None))
+    for guild in ("1", "2"):
+        place = Place(f"run_{guild}", "sch_a", 0, 0, 0, None, guild, "far", "work", 1, None, 0)
+        queue.put(Waiting(f"run_{guild}", guild, "far.work", "far", 1, 0, place))
+    for _ in range(STREAK):
+        governor.take("1", "far.work", ["far@1"], 0.0)
+        governor.release("1", "far.work", "far@1", 0.1, 0.0, ok=False, taken_at=0.0)
+
+    def chosen() -> list[str]:
+        picked = choose(queue, governor, Seats({"far": {"far@1": far}}, 0.0), 0.0, 10, lambda _: False)
+        return [each.place.run_id for each in picked]
+
+    assert chosen() == [], "both wait for the one seat, guild 1 before guild 2"
+    far.in_flight = 0
+    queue.released("handler:far")
+    assert chosen() == ["run_2"]
+    wait = queue.why("run_1")
+    assert wait is not None
+    assert (wait.limit, wait.until) == ("breaker", FIRST_S)
 
 
 async def test_a_limit_that_adapts_is_named_shown_and_halved(build: Build) -> None:
