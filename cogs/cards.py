@@ -39,6 +39,13 @@ CLASHES: Final = {
     "earlier": "times there come earlier",
 }
 QUOTED: Final = 600
+_RESTS_UNTIL: Final = {
+    "paused": "until it is resumed",
+    "blocked": "until it is resumed",
+    "needs_owner": "until it is resumed",
+    "pending": "until it is approved",
+    "deleted": "unless that is undone",
+}
 _BUTTONS_IN_ROW: Final = 5
 
 
@@ -123,16 +130,29 @@ def schedule_buttons(schedule: Schedule) -> list[CardButton]:
     return buttons
 
 
-def preview_card(heading: str, words: str, timezone: str, fires: Sequence[Fire], notes: Sequence[str]) -> ui.LayoutView:
-    """The due times to come as a table: local time, UTC, how far away, and what is odd about each."""
+def preview_card(
+    heading: str, words: str, timezone: str, fires: Sequence[Fire], notes: Sequence[str], state: str = ""
+) -> ui.LayoutView:
+    """The due times to come as a table: local time, UTC, how far away, and what is odd about each.
+
+    ``state``: why none of them comes as it stands.
+    """
     rows = [_fire_row(fire) for fire in fires] or ["Nothing is due any more."]
     table = fit(rows, CARD_TEXT - 800)
-    return card(heading, f"**When**: {one_line(words, WORDS)} · {timezone}", table, _notes(notes))
+    return card(heading, state, f"**When**: {one_line(words, WORDS)} · {timezone}", table, _notes(notes))
 
 
-def fires_of(view: PreviewView, heading: str) -> ui.LayoutView:
+def fires_of(view: PreviewView, heading: str, state: str = "") -> ui.LayoutView:
     """A preview as the core answered it."""
-    return preview_card(heading, view.words, view.timezone, view.fires, view.notes)
+    return preview_card(heading, view.words, view.timezone, view.fires, view.notes, state)
+
+
+def fires_of_schedule(view: PreviewView, schedule: Schedule) -> ui.LayoutView:
+    """The preview of a schedule; while it rests, it says that nothing of it comes."""
+    rests = schedule.state not in {"active", "done"}
+    until = "before that" if schedule.paused_until is not None else _RESTS_UNTIL.get(schedule.state, "")
+    state = f"**State**: {state_of(schedule)}. Nothing of this comes {until}." if rests else ""
+    return fires_of(view, f"Preview: {title_of(schedule)}", state)
 
 
 def notes_card(heading: str, *blocks: str) -> ui.LayoutView:

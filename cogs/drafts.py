@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABCMeta, abstractmethod
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self
 
 import aiohttp
@@ -17,8 +18,8 @@ from discord import ui
 
 from cogs.answers import defer, show
 from cogs.front import Interaction, actor_of, core_of
-from cogs.refusals import Refusal, offered, refuse
-from cogs.texts import CONTENT, list_of, plain_line, sentence_case, shorten
+from cogs.refusals import READINGS_SHOWN, Refusal, about, refuse, sentence_of
+from cogs.texts import CONTENT, plain_line, shorten
 from schedule_zero.errors import Invalid, ReadingOffer
 from schedule_zero.views import ReadingView
 
@@ -26,6 +27,12 @@ CHECK_BUDGET: Final = 1.5
 """Seconds for reading the time before the form is shown; a form cannot be deferred."""
 READINGS_LIVE: Final = 600.0
 """Seconds the readings can be pressed; the interaction they belong to lives 15 minutes."""
+
+
+Work = Callable[..., Awaitable[None]]
+"""What a command does: takes the interaction, and its times by the names of their options."""
+Chosen = Callable[[Interaction, str], Awaitable[None]]
+"""What is done with a reading: the interaction of its button, and the text that means it."""
 
 
 class _Meta(msgspec.StructMeta, ABCMeta):
@@ -42,9 +49,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     text: str | None = None
     public: bool = False
 
-    def with_when(self, when: str) -> Self:
-        """The same with another time; a reading holds the whole rule."""
-        return msgspec.structs.replace(self, when=when, repeat=None)
+    def with_reading(self, option: str, text: str) -> Self:
+        """The same with a reading in place of what could not be read; one of the rule holds all of it."""
+        if option == "until":
+            return msgspec.structs.replace(self, until=text)
+        return msgspec.structs.replace(self, when=text, repeat=None)
 
     def with_text(self, text: str) -> Self:
         """The same with a text."""
@@ -71,14 +80,29 @@ async def moment_of(interaction: Interaction, text: str, option: str, timezone: 
     """The one instant (RFC 3339) that an option such as ``until`` means.
 
     Raises:
-        Invalid: it cannot be read.
+        Invalid: it cannot be read; said of the option.
         Refusal: it is a rule, not a moment.
     """
     actor = actor_of(interaction)
-    reading = await core_of(interaction).read_time(text, timezone=timezone, guild_id=actor.guild_id, user_id=actor.id)
+    with about(option, "when", "trigger"):
+        reading = await core_of(interaction).read_time(
+            text, timezone=timezone, guild_id=actor.guild_id, user_id=actor.id
+        )
     if reading.recurring or not reading.fires:
         raise Refusal(f"`{option}` must be one moment, and {text!r} means {reading.words}.")
     return reading.fires[0].at
+
+
+async def end_of(interaction: Interaction, draft: Draft, reading: ReadingView) -> str | None:
+    """The last moment (RFC 3339) of what was read, by ``until`` or by its own words; None: it has no end.
+
+    Raises:
+        Invalid: ``until`` cannot be read.
+        Refusal: it is a rule.
+    """
+    if draft.until is None:
+        return reading.until
+    return await moment_of(interaction, draft.until, "until", reading.timezone)
 
 
 def require_text(text: str | None, option: str = "text") -> str:
@@ -125,7 +149,42 @@ async def finish(interaction: Interaction, draft: Draft) -> None:
 async def _refuse_time(interaction: Interaction, draft: Draft, error: Invalid) -> None:
     if not error.readings:
         raise error
-    await show(interaction, Readings(interaction, draft, error))
+    option = error.errors[0].field
+
+    async def go_on(pressed: Interaction, text: str) -> None:
+        await begin(pressed, draft.with_reading(option, text))
+
+    await show(interaction, Readings(interaction, error, go_on, kept=draft.text))
+
+
+async def carry_out(interaction: Interaction, work: Work, **times: str | None) -> None:
+    """Do what a command says. If one of its times is unclear, its readings are shown; a press does it with that.
+
+    Args:
+        times: the options that hold times; ``from_`` stands for ``from``.
+
+    Raises:
+        Invalid: a time cannot be read, and nothing like it can either.
+    """
+    try:
+        await work(interaction, **times)
+    except Invalid as error:
+        wrong = next((name for name in times if error.errors and name.rstrip("_") == error.errors[0].field), None)
+        if wrong is None or not error.readings:
+            raise
+        readings = Readings(interaction, error, _again(work, times, wrong))
+    else:
+        return
+    await show(interaction, readings)
+
+
+def _again(work: Work, times: dict[str, str | None], wrong: str) -> Chosen:
+    async def go_on(pressed: Interaction, text: str) -> None:
+        await defer(pressed)
+        read = {"when": text, "repeat": None} if wrong == "repeat" else {wrong: text}  # it holds the start, too
+        await carry_out(pressed, work, **(times | read))
+
+    return go_on
 
 
 class TextForm(ui.Modal):
@@ -146,21 +205,22 @@ class TextForm(ui.Modal):
 
 
 class Readings(ui.LayoutView):
-    """An unclear time: what is wrong, and up to three readings to press, for the person who asked alone."""
+    """An unclear time: what is wrong, and up to three readings to press, for the person who asked alone.
 
-    def __init__(self, interaction: Interaction, draft: Draft, error: Invalid) -> None:
+    Args:
+        go_on: what to do with the reading that is pressed.
+        kept: a text the person typed, given back with a refusal.
+    """
+
+    def __init__(self, interaction: Interaction, error: Invalid, go_on: Chosen, *, kept: str | None = None) -> None:
         super().__init__(timeout=READINGS_LIVE)
         self._interaction = interaction
-        self._text = draft.text
+        self._go_on = go_on
+        self._text = kept
         self._chosen = False
-        offers = error.readings[:3]
-        lines = [
-            sentence_case(shorten(error.sentence, 1_000)),
-            "Did you mean:",
-            list_of(offered(reading) for reading in offers),
-        ]
-        self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(self, draft, offer) for offer in offers))
-        self.add_item(ui.Container(ui.TextDisplay("\n".join(lines)), self._row))
+        offers = error.readings[:READINGS_SHOWN]
+        self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(self, offer) for offer in offers))
+        self.add_item(ui.Container(ui.TextDisplay(sentence_of(error) or error.sentence), self._row))
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         # What is saved belongs to whoever presses, and everybody may see the answer to a public command.
@@ -172,18 +232,18 @@ class Readings(ui.LayoutView):
         own = interaction.user.id == self._interaction.user.id
         await refuse(interaction, error, kept=self._text if own else None)
 
-    async def choose(self, interaction: Interaction, draft: Draft) -> None:
-        """Go on with the reading that was pressed; the card of what was saved takes this one's place."""
+    async def choose(self, interaction: Interaction, text: str) -> None:
+        """Go on with the reading that was pressed; the card of what was done takes this one's place."""
         if self._chosen:
             await interaction.response.defer()  # the second press of a double click
             return
         self._chosen = True
         try:
-            await begin(interaction, draft)
+            await self._go_on(interaction, text)
         except Exception:
             self._chosen = False  # nothing came of it, so the readings can be pressed again
             raise
-        if draft.text is None:
+        if interaction.response.type is discord.InteractionResponseType.modal:
             await self.switch_off()  # the form answers with a card of its own
         else:
             self.stop()  # else the end of these readings would overwrite the card that stands here now
@@ -204,12 +264,12 @@ class Readings(ui.LayoutView):
 
 
 class _ReadingButton(ui.Button[Any]):
-    def __init__(self, readings: Readings, draft: Draft, offer: ReadingOffer) -> None:
+    def __init__(self, readings: Readings, offer: ReadingOffer) -> None:
         super().__init__(
             label=plain_line(offer.words, 80) or shorten(offer.text, 80), style=discord.ButtonStyle.primary
         )
         self._readings = readings
-        self._draft = draft.with_when(offer.text)
+        self._text = offer.text
 
     async def callback(self, interaction: Interaction) -> None:
-        await self._readings.choose(interaction, self._draft)
+        await self._readings.choose(interaction, self._text)

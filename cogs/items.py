@@ -1,40 +1,49 @@
-"""Which schedule ``item`` means: an id, the exact name, or words that fit only one."""
+"""Which schedule ``item`` means: an id, the exact name; for what merely looks, words that fit only one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
-from cogs.front import Interaction, actor_of, core_of, home_of
+import discord
+
+from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.lists import LIVE
 from cogs.refusals import Refusal
 from cogs.reminders import REMINDER
 from cogs.texts import shorten
+from schedule_zero import instant
 from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.ids import is_id
 from schedule_zero.schedule import Schedule
 
 _FETCHED: Final = 200
 _PAGES: Final = 10
+_OFFERED: Final = 5
 
 
-async def resolve_item(interaction: Interaction, text: str) -> str:
+async def resolve_item(interaction: Interaction, text: str, *, loosely: bool = False) -> str:
     """The id of the schedule that ``item`` means; an id is taken as it is, and judged by the core.
 
+    Args:
+        loosely: words that fit only one are enough; for what merely looks. To change something takes its name.
+
     Raises:
-        Refusal: nothing fits, or several do.
+        Refusal: nothing fits, or several do, or it is no whole name; with the names that may have been meant.
     """
-    return text if is_id(text, "sch") else await _by_words(interaction, text, reminders=False)
+    return text if is_id(text, "sch") else await _by_words(interaction, text, reminders=False, loosely=loosely)
 
 
-async def resolve_reminder(interaction: Interaction, text: str) -> Schedule:
+async def resolve_reminder(interaction: Interaction, text: str, *, loosely: bool = False) -> Schedule:
     """The reminder that ``item`` means: one's own, or for those who moderate any of this server's.
 
     The core shows a server's schedules to all its members; ``/remind`` is open to everybody, and is not the way to them.
 
     Raises:
-        Refusal: nothing fits, or several do, or it is no reminder, or somebody else's.
+        Refusal: as of ``resolve_item``; or it is no reminder, or somebody else's.
     """
-    id = text if is_id(text, "sch") else await _by_words(interaction, text, reminders=True)
+    id = text if is_id(text, "sch") else await _by_words(interaction, text, reminders=True, loosely=loosely)
     reminder = await core_of(interaction).get_schedule(id)
     if reminder.metadata.get("kind") != REMINDER or not may_act(actor_of(interaction), reminder):
         raise _nothing("reminder", text)
@@ -47,35 +56,45 @@ def may_act(actor: Actor, schedule: Schedule) -> bool:
     return schedule.owner_id == actor.id or moderates
 
 
-async def _by_words(interaction: Interaction, text: str, *, reminders: bool) -> str:
+async def _by_words(interaction: Interaction, text: str, *, reminders: bool, loosely: bool) -> str:
     what = "reminder" if reminders else "schedule"
-    exact = await _called(interaction, text, reminders=reminders)
+    containing = await _containing(interaction, text, reminders=reminders)
+    exact = _called(text, [each for each in containing if each.state in LIVE or _keeps_its_name(each)])
     if len(exact) == 1:
         return exact[0].id
-    found = await core_of(interaction).suggest_schedules(text, guild_id=home_of(interaction), reminders=reminders)
-    count = max(len(found.items), len(exact))
-    if count == 0:
+    if exact:
+        raise Refusal(f"{len(exact)} {what}s fit {_said(text)}. Pick one from the suggestions of `item`.")
+    deleted = await _containing(interaction, text, reminders=reminders, state="deleted")
+    if any(map(partial(_was_just_deleted, interaction), _called(text, deleted))):
+        raise Refusal(
+            f"{_said(text)} was deleted just now; Undo brings it back: the button where it was deleted, or "
+            "`/schedule undo`."
+        )
+    if not loosely:
+        raise _not_called(interaction, what, text, containing)
+    found = (
+        await core_of(interaction).suggest_schedules(text, guild_id=home_of(interaction), reminders=reminders)
+    ).items
+    if not found:
         raise _nothing(what, text)
-    if count > 1:
-        raise Refusal(f"{count} {what}s fit {_said(text)}. Pick one from the suggestions of `item`.")
-    return found.items[0].value
+    if len(found) > 1:
+        raise Refusal(f"{len(found)} {what}s fit {_said(text)}. Pick one from the suggestions of `item`.")
+    return found[0].value
 
 
-async def _called(interaction: Interaction, text: str, *, reminders: bool) -> list[Schedule]:
+def _called(text: str, schedules: Iterable[Schedule]) -> list[Schedule]:
     """What is called exactly that: letter by letter if anything is, else but for capitals."""
     wanted = text.casefold()
-    called = [
-        schedule
-        for schedule in await _containing(interaction, text, reminders=reminders)
-        if _title(schedule).casefold() == wanted and (schedule.state in LIVE or _keeps_its_name(schedule))
-    ]
+    called = [schedule for schedule in schedules if _title(schedule).casefold() == wanted]
     return [schedule for schedule in called if _title(schedule) == text] or called
 
 
-async def _containing(interaction: Interaction, text: str, *, reminders: bool) -> list[Schedule]:
-    """Everything with that text in it; of very many, the oldest."""
+async def _containing(
+    interaction: Interaction, text: str, *, reminders: bool, state: str | None = None
+) -> list[Schedule]:
+    """Everything in a state with that text in it; without one, all that is not deleted. Of very many, the oldest."""
     core = core_of(interaction)
-    filters: dict[str, Any] = {"guild_id": home_of(interaction), "q": text}
+    filters: dict[str, Any] = {"guild_id": home_of(interaction), "q": text, "state": state}
     if reminders:
         owner = actor_of(interaction).id
         filters |= {"guild_id": None, "any_guild": True, "owner_id": owner, "metadata": {"kind": REMINDER}}
@@ -95,6 +114,12 @@ def _keeps_its_name(schedule: Schedule) -> bool:
     return schedule.state == "done" and schedule.name is not None
 
 
+def _was_just_deleted(interaction: Interaction, schedule: Schedule) -> bool:
+    """Whether it can be brought back still, as far as this bot deleted it."""
+    now = instant.from_datetime(discord.utils.utcnow())
+    return front_of(interaction).undos.brings_back(schedule.id, now)
+
+
 def _title(schedule: Schedule) -> str:
     """What people know it by: the name, or the text of what has none; spaces as ``item`` has them."""
     return " ".join((schedule.name or str(schedule.args.get("content", ""))).split())
@@ -102,6 +127,20 @@ def _title(schedule: Schedule) -> str:
 
 def _nothing(what: str, text: str) -> Refusal:
     return Refusal(f"No {what} fits {_said(text)}. Pick one from the suggestions of `item`.")
+
+
+def _not_called(interaction: Interaction, what: str, text: str, containing: Iterable[Schedule]) -> Refusal:
+    """Words that are no name, with the names they are a part of."""
+    actor = actor_of(interaction)
+    live = [each for each in containing if each.state in LIVE and may_act(actor, each)]
+    names = list(dict.fromkeys(_said(_title(each)) for each in live if _title(each)))
+    if not names:
+        return _nothing(what, text)
+    more = f" or one of {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
+    return Refusal(
+        f"No {what} is called {_said(text)}. Did you mean {' or '.join(names[:_OFFERED])}{more}? Write the whole name, "
+        "or pick one from the suggestions of `item`."
+    )
 
 
 def _said(text: str) -> str:

@@ -106,7 +106,9 @@ async def listing_card(interaction: Interaction, listing: Listing) -> ui.LayoutV
         _page_button("Next ▶", listing, page + 1, disabled=not more),
     ]
     heading = f"{'Your reminders' if listing.reminders else 'Schedules'}, page {page}"
-    return card(heading, "\n".join(_row(schedule) for schedule in shown), buttons=buttons if more or page > 1 else ())
+    rows_shown = "\n".join(_row(schedule) for schedule in shown)
+    beyond = f"-# There is no page {listing.page}; this is the last." if page < listing.page else ""
+    return card(heading, rows_shown, beyond, buttons=buttons if more or page > 1 else ())
 
 
 def _page_button(label: str, listing: Listing, page: int, *, disabled: bool) -> CardButton:
@@ -177,7 +179,7 @@ def _row(schedule: Schedule) -> str:
         parts.append(stamp(schedule.next_fire_times[0], "R"))
     else:
         parts.append(STATES[schedule.state])
-    parts.append(one_line(schedule.words, 80))
+    parts += [one_line(schedule.words, 80), schedule.timezone]
     place = place_of(schedule.args)
     if place:
         parts.append(place)

@@ -9,12 +9,12 @@ import discord
 
 from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
-from cogs.cards import fires_of, run_line, schedule_card
+from cogs.cards import fires_of_schedule, run_line, schedule_card
 from cogs.front import Interaction, actor_of, core_of
 from cogs.items import may_act
 from cogs.refusals import Refusal
 from cogs.schedule.changes import show_change
-from cogs.texts import moment, seconds, title_of, unix
+from cogs.texts import moment, seconds, unix
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Invalid, RevisionMismatch
 from schedule_zero.run import TERMINAL, RunState
@@ -108,7 +108,7 @@ async def preview(interaction: Interaction, schedule_id: str, _revision: str) ->
     await defer(interaction)
     schedule = await _shown(interaction, schedule_id)
     view = await core_of(interaction).preview_schedule(schedule_id)
-    await add(interaction, fires_of(view, f"Preview: {title_of(schedule)}"))
+    await add(interaction, fires_of_schedule(view, schedule))
 
 
 @on_press("undo")

@@ -5,7 +5,8 @@ What is foreseen gets its sentence; everything else gets a code that the operato
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -15,16 +16,41 @@ from discord import app_commands
 from cogs.answers import tell
 from cogs.front import Interaction, front_of
 from cogs.texts import CONTENT, list_of, sentence_case, shorten, stamp, unix
-from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
+from schedule_zero.errors import FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 
 AWAY: Final = "Discord does not answer the bot at the moment. Look whether it was done before you try again."
 """Nothing is said about what was changed: it may have been saved before Discord failed to show it."""
 UNKNOWN_INTERACTION: Final = 10062
+READINGS_SHOWN: Final = 3
 _KEPT_TEXT: Final = 1_500
+_OPTIONS: Final = {
+    "trigger": "when",
+    "trigger.text": "when",
+    "trigger.timezone": "tz",
+    "timezone": "tz",
+    "begin": "from",
+    "end": "to",
+    "args.content": "text",
+    "args.mentions": "mentions",
+}
+"""Fields as the core names them, which commands call otherwise."""
 
 
 class Refusal(Exception):
     """A command cannot be carried out; the sentence says what is wrong and what to do."""
+
+
+@contextmanager
+def about(option: str, *fields: str) -> Iterator[None]:
+    """What the core refuses in these fields (without any: in whatever field) is said of the option it came from."""
+    try:
+        yield
+    except Invalid as error:
+        errors = tuple(
+            FieldError(option, wrong.message) if not fields or wrong.field in fields else wrong
+            for wrong in error.errors
+        )
+        raise Invalid(error.sentence, errors, error.readings) from None
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -88,13 +114,25 @@ def _doing(interaction: Interaction) -> str:
 
 
 def _invalid(error: Invalid) -> str:
-    details = [f"{item.field}: {item.message}" for item in error.errors if item.message not in error.sentence]
-    lines = [sentence_case(error.sentence)]
-    if details:
-        lines.append(list_of(details))
+    """What is wrong, each with the option it is in, and what may have been meant. Both are not said twice."""
+    wrong = [f"`{_OPTIONS.get(item.field, item.field)}`: {_asked_below(item.message, error)}" for item in error.errors]
+    if not wrong:
+        lines = [sentence_case(error.sentence)]
+    elif len(wrong) == 1:
+        lines = wrong
+    else:
+        lines = ["Several things are wrong:", list_of(wrong)]
     if error.readings:
-        lines += ["Did you mean:", list_of(offered(reading) for reading in error.readings[:3])]
+        lines += ["Did you mean:", list_of(offered(reading) for reading in error.readings[:READINGS_SHOWN])]
     return "\n".join(lines)
+
+
+def _asked_below(message: str, error: Invalid) -> str:
+    """A message without the question at its end, where the readings that it asks about follow."""
+    if not (error.readings and message.endswith("?")):
+        return message
+    said, _, _ = message.rpartition("; did you mean " if "; did you mean " in message else ": ")
+    return f"{said}." if said else message
 
 
 def _quota(error: QuotaExceeded) -> str:

@@ -10,7 +10,7 @@ from discord import app_commands, ui
 from cogs.answers import defer, show
 from cogs.cards import schedule_card
 from cogs.channels import POSTABLE, missing_to_post, named
-from cogs.drafts import Draft, begin, moment_of, read, require_text
+from cogs.drafts import Draft, begin, end_of, read, require_text
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.items import resolve_reminder
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
@@ -42,9 +42,7 @@ class ReminderDraft(Draft, frozen=True, kw_only=True):
     async def save(self, interaction: Interaction) -> ui.LayoutView:
         text = require_text(self.text)
         reading = await read(interaction, self)
-        until = reading.until
-        if self.until is not None:
-            until = await moment_of(interaction, self.until, "until", reading.timezone)
+        until = await end_of(interaction, self, reading)
         method, args = _delivery(interaction, self.deliver, text)
         home = home_of(interaction)
         spec = ScheduleSpec(
@@ -121,7 +119,7 @@ async def list_reminders(
 async def show_reminder(interaction: Interaction, item: ReminderText) -> None:
     """Show a reminder with its last runs."""
     await defer(interaction)
-    reminder = await resolve_reminder(interaction, item)
+    reminder = await resolve_reminder(interaction, item, loosely=True)
     runs = await core_of(interaction).list_runs(guild_id=reminder.guild_id, schedule_id=reminder.id, limit=5)
     await show(interaction, schedule_card(reminder, "Reminder", runs=runs.items))
 

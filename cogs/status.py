@@ -31,11 +31,13 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (status,)
 
 def _core(core: Status) -> str:
     state = "accepts and fires" if core.running else "does not fire at the moment"
-    last = moment(core.last_tick) if core.last_tick else "not yet"
+    tick = f"Last tick {moment(core.last_tick)}" if core.last_tick else "No tick yet"
+    runs = f"{core.runs_executed:,} run{'' if core.runs_executed == 1 else 's'}"
+    schedules = f"{core.schedules:,} schedule{'' if core.schedules == 1 else 's'}"
     return (
         f"The core **{state}** (version {core.version}).\n"
-        f"{core.schedules:,} schedules, {core.due:,} due, {core.waiting:,} waiting, {core.runs_executed:,} runs done.\n"
-        f"Last tick {last}, lag {say_duration(core.lag)}."
+        f"{schedules}, {core.due:,} due, {core.waiting:,} waiting, {runs} done.\n"
+        f"{tick}, lag {say_duration(core.lag)}."
     )
 
 

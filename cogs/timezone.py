@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,12 +13,12 @@ from discord import app_commands
 
 from cogs.answers import defer, show
 from cogs.cards import notes_card
+from cogs.drafts import carry_out
 from cogs.front import Interaction, actor_of, core_of, home_of
 from cogs.options import FromZoneText, ToZonesText, WhenText, ZoneText
-from cogs.refusals import Refusal
+from cogs.refusals import Refusal, about
 from cogs.texts import moment, stamp
 from schedule_zero import instant
-from schedule_zero.errors import Invalid
 from schedule_zero.trigger import DateTrigger
 from schedule_zero.views import Fire, PreviewView
 
@@ -78,7 +78,10 @@ async def _somebodys(interaction: Interaction, member: discord.User) -> list[str
 async def clear_timezone(interaction: Interaction) -> None:
     """Forget the caller's zone."""
     await defer(interaction)
-    await core_of(interaction).set_user_timezone(actor_of(interaction).id, None)
+    core, id = core_of(interaction), actor_of(interaction).id
+    if (await core.user_timezone(id)).timezone is None:
+        raise Refusal("You have set no time zone, so there is none to forget; the server's applies, or UTC.")
+    await core.set_user_timezone(id, None)
     note = "Times you write are read in the server's zone from now on, or in UTC."
     await show(interaction, notes_card("Time zone cleared", note, "-# What is scheduled already keeps its own zone."))
 
@@ -86,7 +89,7 @@ async def clear_timezone(interaction: Interaction) -> None:
 @timezone.command(name="convert", description="Show a time in other zones, and on everybody's own clock")
 @app_commands.rename(origin="from", targets="to")
 @app_commands.describe(
-    when="Which moment: tomorrow at 5pm, friday 18:30, a date",
+    when="Which moment: now, tomorrow at 5pm, friday 18:30, a date",
     origin="The zone it is said in; default: yours, then the server's",
     targets="Zones to show it in, with commas between them",
     public="Show it to everybody here, each on their own clock",
@@ -100,22 +103,31 @@ async def convert(
 ) -> None:
     """Show one moment in several zones, with Discord's notation for it to copy."""
     await defer(interaction, public=public)
+    await carry_out(interaction, partial(_convert, origin=origin, targets=targets, public=public), when=when)
+
+
+async def _convert(
+    interaction: Interaction, *, when: str, origin: str | None, targets: str | None, public: bool
+) -> None:
     core, actor = core_of(interaction), actor_of(interaction)
-    with _named("from"):
-        reading = await core.read_time(when, timezone=origin, guild_id=actor.guild_id, user_id=actor.id)
+    with about("from", "timezone"):
+        reading = await core.read_time(when, timezone=origin, guild_id=actor.guild_id, user_id=actor.id, past=True)
     if reading.recurring:
         raise Refusal(f"`when` is {reading.words}; give one moment, such as `tomorrow at 17:00`.")
     fire = reading.fires[0]
     views = [await _seen_from(interaction, fire.at, zone) for zone in _zones(targets)]
     lines = [_line(fire, reading.timezone), *(_line(view.fires[0], view.timezone) for view in views)]
     notation = " · ".join(f"`{stamp(fire.at, style)}`" for style in _STYLES)
-    card = notes_card("Time", moment(fire.at), "\n".join(lines), "\n".join(fire.notes), f"-# To copy: {notation}")
+    oddities = "\n".join(_oddities(reading.trigger, fire, reading.timezone))
+    card = notes_card("Time", moment(fire.at), "\n".join(lines), oddities, f"-# To copy: {notation}")
     await show(interaction, card, public=public)
 
 
 def _zones(text: str | None) -> list[str]:
     """The names in ``to``, each once."""
     named = list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+    if text is not None and not named:
+        raise Refusal("`to` names no zone; write some with commas between them: `Tokyo, New York`.")
     if len(named) > MOST_ZONES:
         raise Refusal(f"`to` names {len(named)} zones; at most {MOST_ZONES} are shown.")
     return named
@@ -124,20 +136,22 @@ def _zones(text: str | None) -> list[str]:
 async def _seen_from(interaction: Interaction, at: str, zone: str) -> PreviewView:
     """An instant as the core sees it in a zone, asked from the second before it: it may be over by now."""
     before = instant.spell(instant.parse(at) - instant.SECOND)
-    with _named("to"):
+    with about("to", "timezone"):
         return await core_of(interaction).preview(DateTrigger(at), timezone=zone, n=1, after=before)
 
 
-@contextmanager
-def _named(option: str) -> Iterator[None]:
-    """Whatever the core says about a zone is said about the option it was given in."""
-    try:
-        yield
-    except Invalid as error:
-        wrong = next((wrong.message for wrong in error.errors if wrong.field == "timezone"), None)
-        if wrong is None:
-            raise
-        raise Refusal(f"`{option}`: {wrong}") from None
+def _oddities(trigger: object, fire: Fire, zone: str) -> Iterator[str]:
+    """What the clocks do to a time of day that was said: they skip it, or show it twice."""
+    wall = datetime.fromisoformat(trigger.at) if isinstance(trigger, DateTrigger) else None
+    if wall is None or wall.tzinfo is not None:
+        return
+    local = datetime.fromisoformat(fire.local).replace(tzinfo=None)
+    early, late = (wall.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1))
+    if local != wall:
+        there = f"on {wall:%Y-%m-%d} in {zone}, where the clocks go forward"
+        yield f"-# {wall:%H:%M} does not exist {there}; this is {local:%H:%M}."
+    elif early != late:
+        yield f"-# {wall:%H:%M} comes twice on {wall:%Y-%m-%d} in {zone}, where the clocks go back; this is the first."
 
 
 def _line(fire: Fire, zone: str) -> str:

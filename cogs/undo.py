@@ -18,11 +18,16 @@ _EACH: Final = 25
 
 
 class RecentUndo(msgspec.Struct, frozen=True):
-    """A token, what it takes back, and the instant (microseconds) until which it is good."""
+    """A token, what it takes back, and the instant (microseconds) until which it is good.
+
+    Attributes:
+        deleted: the id of the schedule that was deleted; None of another change.
+    """
 
     token: str
     label: str
     until: int
+    deleted: str | None = None
 
 
 class RecentUndos:
@@ -35,11 +40,17 @@ class RecentUndos:
         """Keep the token a changed schedule came with."""
         if schedule.undo is None:
             return
-        undo = RecentUndo(schedule.undo.token, label, instant.parse(schedule.undo.until))
+        deleted = schedule.id if schedule.state == "deleted" else None
+        undo = RecentUndo(schedule.undo.token, label, instant.parse(schedule.undo.until), deleted)
         self._given.setdefault(user_id, deque(maxlen=_EACH)).appendleft(undo)
         self._given.move_to_end(user_id)
         while len(self._given) > _PEOPLE:
             self._given.popitem(last=False)
+
+    def brings_back(self, schedule_id: str, now: int) -> bool:
+        """Whether somebody's token can still bring a deleted schedule back."""
+        everybodys = (undo for given in self._given.values() for undo in given)
+        return any(undo.deleted == schedule_id and undo.until > now for undo in everybodys)
 
     def of(self, user_id: int, text: str, now: int) -> list[RecentUndo]:
         """The person's tokens that are still good and fit the half-typed text, newest first."""

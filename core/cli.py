@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.commands.declared.chains import chains_group
+from core.commands.declared.dead import dead_group
 from core.commands.declared.handlers import events, handlers_group
 from core.commands.declared.keys import keys_group
 from core.commands.declared.runs import runs_group
@@ -243,7 +245,7 @@ def backup(target: Path, file: Path | None) -> None:
     commands.backup(load_config(file, os.environ), target)
 
 
-for group in (schedules_group, runs_group, handlers_group, events, keys_group):
+for group in (schedules_group, chains_group, runs_group, dead_group, handlers_group, events, keys_group):
     cli.add_command(group)
 
 

@@ -48,7 +48,7 @@ class Program(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     Attributes:
         argv: the program and its arguments; ``{name}`` stands for a value of ``args``.
         args: the values that may be given, by name.
-        timeout: seconds; then it is ended.
+        timeout: seconds, where the schedule names none; then it is ended.
         grace: seconds between SIGTERM and SIGKILL.
         cwd: the folder it runs in.
         env: variables beside PATH, LANG and those that name the run.

@@ -16,9 +16,9 @@ ANSWERS: Final[dict[type[msgspec.Struct], Any]] = {route.request: route.answer f
 
 NOT_TWICE: Final = (
     ask.CreateSchedule, ask.CreateSchedules, ask.PatchSchedule, ask.DeleteSchedule, ask.PauseSchedule,
-    ask.ResumeSchedule, ask.RunSchedule, ask.Undo, ask.CancelRun, ask.RetryRun,
+    ask.ResumeSchedule, ask.RunSchedule, ask.Undo, ask.CancelRun, ask.RetryRun, ask.ReplayDead, ask.DropDead,
     ask.SkipOccurrence, ask.MoveOccurrence, ask.DeleteCalendar, ask.DeleteHours, ask.AddBlackout, ask.RemoveBlackout,
-    ask.NewKey, ask.RevokeKey, ask.RotateKey, ask.DrainHandler, ask.ResumeHandler,
+    ask.AddLink, ask.RemoveLink, ask.NewKey, ask.RevokeKey, ask.RotateKey, ask.DrainHandler, ask.ResumeHandler,
 )  # fmt: skip
 """What changes something else, or is refused, when it is carried out again. Under an idempotency key it may be asked
 again; what is not named here reads, or sets what is set already."""

@@ -10,9 +10,11 @@ from typing import Final
 import msgspec
 
 from schedule_zero import wire
-from schedule_zero.calling import call, cancelled
+from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Method, deadline_after
+from schedule_zero.lines import Told
 from schedule_zero.slots import Seat
+from schedule_zero.telling import Teller
 from schedule_zero.wire import Ended
 
 Pair = tuple[str, int]
@@ -33,15 +35,16 @@ class Attempts:
 
     def __init__(
         self, methods: Mapping[str, Method], seat: Seat, *, say: Callable[[msgspec.Struct], None],
-        tell: Callable[[Ended], None], note: Callable[[wire.Progress], None],
+        tell: Callable[[Ended], None], heard: Callable[[], bool],
     ) -> None:  # fmt: skip
         """``seat``: entered for the time of each; ``say``: to the core; ``tell``: it of a result, which may be once more;
-        ``note``: how far one is, from whichever thread."""
+        ``heard``: whether the core knows us, so that nothing is said in vain that is not repeated."""
         self._methods = methods
         self._seat = seat
         self._say = say
         self._tell = tell
-        self._note = note
+        self._heard = heard
+        self._tellers: dict[Pair, Teller] = {}
         self._work: dict[Pair, _Work] = {}
         self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
         self._empty = asyncio.Event()
@@ -89,12 +92,17 @@ class Attempts:
         for each in work.values():
             each.context.cancelled = True
             each.task.cancel()
+        tellers, self._tellers = self._tellers, {}
+        for teller in tellers.values():
+            teller.close()
         return list(work)
 
     def forget(self, pairs: Sequence[Pair]) -> None:
         """These results are committed."""
         for pair in pairs:
             self._unacknowledged.pop(pair, None)
+            if pair in self._tellers:
+                self._tellers.pop(pair).close()
         if not self._work and not self._unacknowledged:
             self._empty.set()
 
@@ -113,6 +121,12 @@ class Attempts:
         for ended in found:
             self._unacknowledged[ended.run_id, ended.attempt] = (ended, now)
         return found
+
+    def tell_waiting(self) -> None:
+        """Tell what was said while nobody listened."""
+        for pair, teller in list(self._tellers.items()):
+            if teller.flush(last=pair not in self._work) and pair not in self._work:
+                self._tellers.pop(pair).close()
 
     async def emptied(self, deadline: float) -> None:
         """Until nothing runs and nothing waits for its acknowledgement, at most until then, in monotonic seconds."""
@@ -133,16 +147,26 @@ class Attempts:
             self._end(ended)
 
     def _end(self, ended: Ended) -> None:
-        """Keep a result until it is acknowledged, and tell of it."""
-        self._unacknowledged[ended.run_id, ended.attempt] = (ended, time.monotonic())
+        """Keep a result until it is acknowledged, and tell of it; before it, what its attempt said last."""
+        pair = (ended.run_id, ended.attempt)
+        teller = self._tellers.get(pair)
+        if teller is not None and teller.flush(last=True):
+            self._tellers.pop(pair).close()
+        self._unacknowledged[pair] = (ended, time.monotonic())
         self._tell(ended)
 
     def _context(self, order: wire.Order) -> Context:
-        def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
-            self._note(wire.Progress(order.run_id, order.attempt, fraction, text))
+        def tell(told: Told) -> None:
+            self._say(
+                wire.Progress(
+                    order.run_id, order.attempt, told.fraction, told.note, list(told.taken.lines), told.taken.left_out
+                )
+            )
 
+        teller = self._tellers[order.run_id, order.attempt] = Teller(OnLoop(), tell, may_tell=self._heard)
         return Context(
             run_id=order.run_id, attempt=order.attempt, due=order.due, schedule_id=order.schedule_id,
             deadline=deadline_after(time.time_ns() // 1000, order.timeout), guild_id=order.guild_id,
-            owner_id=order.owner_id, metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=note,
+            owner_id=order.owner_id, metadata=_decode_metadata(order.metadata), late_by=order.late_by,
+            note=teller.note,
         )  # fmt: skip

@@ -39,6 +39,16 @@ Text = Annotated[
 ]
 """What people write. About times ``core.timing`` is stricter, and says more."""
 
+EndWord = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=rf"^[^\W\d][\w.\-]*{_TO_THE_END}",
+        description="one word, such as lost or ValueError, of at most 100 characters",
+    ),
+]
+"""How an attempt may end, or the word at the head of what it said."""
+
 Locale = Annotated[
     str,
     Meta(pattern=rf"^[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}}){{0,4}}{_TO_THE_END}", description="a language such as en-US"),

@@ -60,7 +60,7 @@ async def call(method: Method, context: Context, args: str) -> Ended:
             value = await in_thread(method, context, checked)
             if inspect.isawaitable(value):
                 value = await value
-        return Ended(context.run_id, context.attempt, "succeeded", _spelled(value))
+        return Ended(context.run_id, context.attempt, "succeeded", _bounded(_spelled(value), context, method))
     except (asyncio.CancelledError, Cancelled) as error:
         return cancelled(context) if context.cancelled else _failure(context, method, error)
     except Exception as error:  # noqa: BLE001 - whatever a method raises becomes its run's outcome
@@ -95,12 +95,19 @@ def _failure(context: Context, method: Method, error: BaseException) -> Ended:
 def _spelled(value: Any) -> str:
     """A result as JSON. The work is done, so a value that JSON cannot hold is no failure: its description is kept."""
     try:
-        text = readable(_encode(value).decode())
+        return readable(_encode(value).decode())
     except Exception:  # noqa: BLE001 - any value may come here, and any of its methods may raise
-        text = _encode(plain(_described(value))).decode()
+        return _encode(plain(_described(value))).decode()
+
+
+def _bounded(text: str, context: Context, method: Method) -> str:
+    """A result that is kept, else a note in its place; whoever wrote the method is told, in their log and in the run's."""
     if len(text) <= LARGEST_RESULT:
         return text
-    return _encode({"truncated": text[:1000], "length": len(text)}).decode()
+    said = f"the result takes {len(text)} characters as JSON and is not kept; at most {LARGEST_RESULT} are"
+    log.warning("%s: %s", method.info.name, said, extra={"run_id": context.run_id})
+    context.log(said)
+    return _encode({"not_kept": said, "length": len(text), "limit": LARGEST_RESULT, "beginning": text[:1000]}).decode()
 
 
 def _described(value: Any) -> str:

@@ -6,17 +6,19 @@ HTTP; ``schedule_zero.Client`` picks by address. Cogs, commands and strangers' p
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 from schedule_zero import closings, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.chain import ChainPage, ChainReport, ChainView
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage, KeyRole
 from schedule_zero.run import Run
-from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.schedule import AfterWhen, Schedule, ScheduleSpec
 from schedule_zero.trigger import Trigger
 
 T = TypeVar("T")
@@ -111,11 +113,35 @@ class CoreClient(ABC):
     async def get_run(self, id: str) -> Run:
         return await self._ask(ask.GetRun(id=id), Run)
 
+    async def run_log(self, id: str, *, after: int = 0, limit: int = 200) -> views.RunLog:
+        return await self._ask(ask.GetRunLog(id=id, after=after, limit=limit), views.RunLog)
+
+    async def follow_run_log(self, id: str, *, after: int = 0, every_s: float = 0.5) -> AsyncIterator[views.RunLog]:
+        """The log of a run as it grows, a page that has something new at a time, until the run has ended."""
+        while True:
+            page = await self.run_log(id, after=after)
+            if page.items or page.ended:
+                yield page
+            if page.ended:
+                return
+            if page.next == after:
+                await asyncio.sleep(every_s)
+            after = page.next
+
     async def cancel_run(self, id: str) -> Run:
         return await self._ask(ask.CancelRun(id=id), Run)
 
     async def retry_run(self, id: str, *, key: str | None = None) -> Run:
         return await self._ask(ask.RetryRun(id=id, idempotency_key=key), Run)
+
+    async def list_dead(self, **filters: Any) -> views.DeadPage:
+        return await self._ask(ask.ListDead(**filters), views.DeadPage)
+
+    async def replay_dead(self, ids: Sequence[str] = (), *, key: str | None = None, **filters: Any) -> views.DeadChange:
+        return await self._ask(ask.ReplayDead(ids=tuple(ids), idempotency_key=key, **filters), views.DeadChange)
+
+    async def drop_dead(self, ids: Sequence[str] = (), *, key: str | None = None, **filters: Any) -> views.DeadChange:
+        return await self._ask(ask.DropDead(ids=tuple(ids), idempotency_key=key, **filters), views.DeadChange)
 
     async def list_events(self, **filters: Any) -> views.EventPage:
         return await self._ask(ask.ListEvents(**filters), views.EventPage)
@@ -167,6 +193,24 @@ class CoreClient(ABC):
 
     async def suggest_closings(self, guild_id: str, kind: closings.Named, text: str) -> views.Suggestions:
         return await self._ask(ask.SuggestClosings(guild_id=guild_id, kind=kind, text=text), views.Suggestions)
+
+    async def add_link(
+        self, item: str, after: str, *, when: AfterWhen = "success", delay: str = "PT0S", key: str | None = None
+    ) -> Schedule:
+        request = ask.AddLink(item=item, after=after, when=when, delay=delay, idempotency_key=key)
+        return await self._ask(request, Schedule)
+
+    async def remove_link(self, item: str, after: str, *, when: AfterWhen | None = None) -> Schedule:
+        return await self._ask(ask.RemoveLink(item=item, after=after, when=when), Schedule)
+
+    async def get_chain(self, schedule: str) -> ChainView:
+        return await self._ask(ask.GetChain(schedule=schedule), ChainView)
+
+    async def list_chains(self, **filters: Any) -> ChainPage:
+        return await self._ask(ask.ListChains(**filters), ChainPage)
+
+    async def check_chains(self, **filters: Any) -> ChainReport:
+        return await self._ask(ask.CheckChains(**filters), ChainReport)
 
     async def note_guild(self, guild_id: str, name: str, *, present: bool = True) -> views.Done:
         return await self._ask(ask.NoteGuild(guild_id=guild_id, name=name, present=present), views.Done)

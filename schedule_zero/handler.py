@@ -25,6 +25,8 @@ from schedule_zero.errors import Cancelled, FieldError, Invalid, Reject
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__schedule_zero_method__"
 LONGEST_NOTE = 500
+LONGEST_TIMEOUT_S = 86_400.0
+LONGEST_LEASE_S = 3_600.0
 ArgumentCheck = Callable[[Any, Mapping[str, Any]], None]
 
 
@@ -104,6 +106,7 @@ class MethodInfo(msgspec.Struct, kw_only=True, frozen=True):
     timeout: float | None
     at_most_once: bool
     schema: dict[str, Any]
+    lease: float | None = None
 
 
 class Method:
@@ -113,7 +116,7 @@ class Method:
 
     def __init__(
         self, call: Callable[..., Any], name: str, *, timeout: float | None = None, at_most_once: bool = False,
-        further: Callable[[Mapping[str, Any]], None] | None = None,
+        lease: float | None = None, further: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:  # fmt: skip
         """``further``: looks at arguments that have the right types, and raises Reject or Invalid."""
         self._call = call
@@ -140,6 +143,7 @@ class Method:
             doc=inspect.getdoc(call) or "",
             timeout=timeout,
             at_most_once=at_most_once,
+            lease=lease,
             schema=_schema_of(self.arguments, name),
         )
 
@@ -175,26 +179,36 @@ class Method:
 def method(function: F, /) -> F: ...
 @overload
 def method(
-    *, timeout: float | None = None, at_most_once: bool = False, check: ArgumentCheck | None = None
+    *,
+    timeout: float | None = None,
+    at_most_once: bool = False,
+    lease: float | None = None,
+    check: ArgumentCheck | None = None,
 ) -> Callable[[F], F]: ...
 def method(
     function: F | None = None, /, *, timeout: float | None = None, at_most_once: bool = False,
-    check: ArgumentCheck | None = None,
+    lease: float | None = None, check: ArgumentCheck | None = None,
 ) -> F | Callable[[F], F]:  # fmt: skip
     """Declare a method of a Handler: ``@method``, or with arguments ``@method(timeout=30)``.
 
     Args:
-        timeout: seconds one attempt may take; None leaves it to the schedule's policy.
+        timeout: seconds one attempt may take, where the schedule's policy says nothing; at most a day. None: 30 s.
         at_most_once: a lost attempt is not tried again, whatever the schedule says.
+        lease: for how many seconds the process may be unable to beat while it does this (code that keeps the interpreter
+            to itself); at most an hour. So long nobody takes it for dead, and if it is, so long the run waits for it.
         check: a function of the class that gets the handler and the arguments, converted to their types, and raises
             Reject for what no type can say. It must be quick and do nothing: the core asks it before a schedule is saved
             where it runs the handler itself, and it is asked before every call.
     """
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout={timeout!r}: has to be more than 0 seconds")
+    if timeout is not None and not 0 < timeout <= LONGEST_TIMEOUT_S:
+        raise ValueError(
+            f"timeout={timeout!r}: has to be more than 0 seconds, and at most {LONGEST_TIMEOUT_S:g} (a day)"
+        )
+    if lease is not None and not 0 < lease <= LONGEST_LEASE_S:
+        raise ValueError(f"lease={lease!r}: has to be more than 0 seconds, and at most {LONGEST_LEASE_S:g} (an hour)")
 
     def mark(function: F) -> F:
-        setattr(function, _MARK, (timeout, at_most_once, check))
+        setattr(function, _MARK, (timeout, at_most_once, lease, check))
         return function
 
     return mark if function is None else mark(function)
@@ -258,9 +272,9 @@ def methods_of(handler: Handler) -> dict[str, Method]:
 
 def method_of(function: Callable[..., Any], name: str, handler: Handler | None = None) -> Method:
     """A function as a method, by what ``@method`` says of it, if it does."""
-    timeout, at_most_once, check = getattr(function, _MARK, (None, False, None))
+    timeout, at_most_once, lease, check = getattr(function, _MARK, (None, False, None, None))
     further = None if check is None else partial(check, handler)
-    return Method(function, name, timeout=timeout, at_most_once=at_most_once, further=further)
+    return Method(function, name, timeout=timeout, at_most_once=at_most_once, lease=lease, further=further)
 
 
 def name_of(handler: Handler) -> str:

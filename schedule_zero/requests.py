@@ -9,18 +9,17 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schedule_zero import chain_requests as chains
+from schedule_zero.base_request import BaseRequest as _Request
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
 from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
+from schedule_zero.dead_letters import DropDead as DropDead  # noqa: PLC0414 - one of them all, for whoever asks
+from schedule_zero.dead_letters import ListDead as ListDead  # noqa: PLC0414 - one of them all, for whoever asks
+from schedule_zero.dead_letters import ReplayDead as ReplayDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
-
-
-class _Request(msgspec.Struct, tag_field="request", forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What all requests share. ``idempotency_key``: the same key gets the same answer for 24 hours."""
-
-    idempotency_key: str | None = None
 
 
 class CreateSchedule(_Request, tag="schedule.create", frozen=True):
@@ -50,7 +49,7 @@ class ListSchedules(_Request, tag="schedule.list", frozen=True):
     handler: Word | None = None
     owner_id: Id | None = None
     q: Line | None = None
-    metadata: dict[Word, Text] = {}
+    metadata: dict[Word, Text] = msgspec.field(default_factory=dict)
     limit: int = 50
     cursor: Word | None = None
 
@@ -88,7 +87,7 @@ class RunSchedule(_Request, tag="schedule.run", frozen=True):
     """Answers Run. ``args`` replace single arguments for this run only."""
 
     id: Id
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class SkipOccurrence(_Request, tag="schedule.skip", frozen=True):
@@ -122,7 +121,7 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
     timezone: Word = "UTC"
     n: int = 10
     after: Word | None = None
-    policy: dict[str, Any] = {}
+    policy: dict[str, Any] = msgspec.field(default_factory=dict)
     start: Word | None = None
     until: Word | None = None
     calendar: Word | Calendar | None = None
@@ -133,13 +132,15 @@ class PreviewTrigger(_Request, tag="time.preview", frozen=True):
 
 class ReadTime(_Request, tag="time.read", frozen=True):
     """Answers ReadingView: what ``when`` (and ``repeat``) mean, in the zone that applies to guild and user. ``when`` is
-    empty where ``repeat`` says it all."""
+    empty where ``repeat`` says it all. ``past``: it may be over, as far as it means the same whenever it is said;
+    ``now`` is a moment, too."""
 
     when: Text
     repeat: Text | None = None
     timezone: Word | None = None
     guild_id: Id | None = None
     user_id: Id | None = None
+    past: bool = False
 
 
 class SuggestTimes(_Request, tag="time.suggest", frozen=True):
@@ -186,6 +187,7 @@ class ListRuns(_Request, tag="run.list", frozen=True):
     guild_id: Id | None = None
     any_guild: bool = False
     schedule_id: Id | None = None
+    handler: Word | None = None
     state: RunState | None = None
     since: Word | None = None
     limit: int = 50
@@ -198,6 +200,14 @@ class GetRun(_Request, tag="run.get", frozen=True):
     id: Id
 
 
+class GetRunLog(_Request, tag="run.log", frozen=True):
+    """Answers RunLog: the lines that were said after the ``after``-th."""
+
+    id: Id
+    after: Annotated[int, msgspec.Meta(ge=0, le=2**53, description="the number of a line, or 0")] = 0
+    limit: int = 200
+
+
 class CancelRun(_Request, tag="run.cancel", frozen=True):
     """Answers Run."""
 
@@ -205,7 +215,8 @@ class CancelRun(_Request, tag="run.cancel", frozen=True):
 
 
 class RetryRun(_Request, tag="run.retry", frozen=True):
-    """Answers Run: a new one, with the arguments the old one had. A run is run again once; then its successor is."""
+    """Answers Run: a new one, with the schedule's arguments as they are now; one that was started with arguments of its own
+    keeps those. A run is run again once; then its successor is."""
 
     id: Id
 
@@ -317,6 +328,13 @@ class SuggestClosings(_Request, tag="closing.suggest", frozen=True):
     guild_id: Id
     kind: Named
     text: Text
+
+
+AddLink = chains.AddLink
+RemoveLink = chains.RemoveLink
+GetChain = chains.GetChain
+ListChains = chains.ListChains
+CheckChains = chains.CheckChains
 
 
 class NoteGuild(_Request, tag="guild.note", frozen=True):
@@ -436,8 +454,12 @@ Request = (
     | Undo
     | ListRuns
     | GetRun
+    | GetRunLog
     | CancelRun
     | RetryRun
+    | ListDead
+    | ReplayDead
+    | DropDead
     | ListEvents
     | GetGuildSettings
     | PutGuildSettings
@@ -453,6 +475,11 @@ Request = (
     | AddBlackout
     | RemoveBlackout
     | SuggestClosings
+    | AddLink
+    | RemoveLink
+    | GetChain
+    | ListChains
+    | CheckChains
     | NoteGuild
     | GetUserTimezone
     | PutUserTimezone

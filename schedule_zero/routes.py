@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schedule_zero import closings, views
+from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run
@@ -94,8 +94,12 @@ ROUTES: Final = (
     _route(ask.Undo, "POST /undo", Schedule, "Take a change back"),
     _route(ask.ListRuns, "GET /runs", views.RunPage, "List runs, newest first"),
     _route(ask.GetRun, "GET /runs/{id}", Run, "Show a run with its attempts"),
+    _route(ask.GetRunLog, "GET /runs/{id}/log", views.RunLog, "The log of a run"),
     _route(ask.CancelRun, "POST /runs/{id}/cancel", Run, "Cancel a run"),
     _route(ask.RetryRun, "POST /runs/{id}/retry", Run, "Run again what ended, as a new run"),
+    _route(ask.ListDead, "GET /dead", views.DeadPage, "List dead letters: what failed for good"),
+    _route(ask.ReplayDead, "POST /dead/replay", views.DeadChange, "Run dead letters again"),
+    _route(ask.DropDead, "POST /dead/drop", views.DeadChange, "Forget dead letters"),
     _route(ask.ListEvents, "GET /events", views.EventPage, "A page of the journal, or a stream of it"),
     _route(ask.ListHandlers, "GET /handlers", views.HandlerPage, "List handlers"),
     _route(ask.GetHandler, "GET /handlers/{name}", views.HandlerView, "Show a handler with its methods"),
@@ -133,6 +137,11 @@ ROUTES: Final = (
         ask.SuggestClosings, "GET /guilds/{guild_id}/closings", views.Suggestions,
         "Complete a half-typed name of a calendar or of hours",
     ),
+    _route(ask.ListChains, "GET /chains", chain.ChainPage, "List chains"),
+    _route(ask.CheckChains, "GET /chains/check", chain.ChainReport, "What is wrong with chains"),
+    _route(ask.GetChain, "GET /chains/{schedule}", chain.ChainView, "Show the chain that a schedule belongs to"),
+    _route(ask.AddLink, "POST /chains", Schedule, "Let a schedule run after another"),
+    _route(ask.RemoveLink, "DELETE /chains/{item}/{after}", Schedule, "Let it not run after that one any more"),
     _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
     _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),
@@ -151,6 +160,7 @@ HEALTH_PATHS: Final = (f"{PREFIX}/health", "/health")
 READY_PATHS: Final = (f"{PREFIX}/ready", "/ready")
 METRICS_PATHS: Final = (f"{PREFIX}/metrics", "/metrics")
 EVENTS_PATH: Final = f"{PREFIX}/events"
+LOG_PATH: Final = f"{PREFIX}/runs/{{id}}/log"
 OPENAPI_PATH: Final = "/api/openapi.json"
 
 

@@ -5,6 +5,7 @@ The table is normative (``docs/guarantees.md`` draws it); ``core.ledger`` refuse
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, Final
 
@@ -30,9 +31,12 @@ class RunState(StrEnum):
         return f"{verb} {self.replace('_', ' ')}"
 
 
+_HEAD: Final = re.compile(r"[^\W\d][\w.\-]{0,99}")
 OPEN: Final = frozenset({RunState.DISPATCHED, RunState.RUNNING})
 ACTIVE: Final = OPEN | {RunState.WAITING}
 TERMINAL: Final = frozenset(RunState) - ACTIVE
+DEAD: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT})
+"""What ends so is a dead letter, until it is run again or dropped."""
 
 _ENDED: Final = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
@@ -101,12 +105,37 @@ class Attempt(msgspec.Struct, kw_only=True):
     error: str | None = None
 
 
+class Progress(msgspec.Struct, kw_only=True, frozen=True):
+    """How far an attempt says it is, from 0 to 1, and in its own words."""
+
+    fraction: float
+    note: str = ""
+
+
+class LogLine(msgspec.Struct, kw_only=True, frozen=True):
+    """One line of a run's log.
+
+    Attributes:
+        n: which of all the lines it is that were said, from 1.
+        left_out: how many lines between the one before it and this one are not kept.
+    """
+
+    n: int
+    attempt: int
+    at: str
+    text: str
+    left_out: int = 0
+
+
 class Run(msgspec.Struct, kw_only=True):
     """A run as the core answers it.
 
     Attributes:
+        args: what it was given, once an attempt began or where they are its own; of a run that is asked for by itself.
+        progress: what its present attempt told last, while it is under way.
         error: what its last attempt that did not go well said; None of one that succeeded.
         cancelling: it is under way, and was asked to stop.
+        parent: the run that it follows; ``children``: those that follow it.
     """
 
     id: str
@@ -126,9 +155,12 @@ class Run(msgspec.Struct, kw_only=True):
     late_by: str | None
     trace_id: str
     missed: Missed | None = None
-    progress: float | None = None
+    progress: Progress | None = None
     error: str | None = None
     cancelling: bool = False
+    parent: str | None = None
+    children: tuple[str, ...] = ()
+    args: dict[str, Any] | None = None
 
     @property
     def standing(self) -> str:
@@ -146,3 +178,10 @@ def trouble_of(reason: str | None, error: str | None) -> str | None:
     if error is None or reason is None:
         return error or reason
     return error if reason == "error" or error.startswith(reason) else f"{reason}: {error}"
+
+
+def head_of(error: str | None) -> str | None:
+    """The word an error begins with: ``ValueError`` of ``ValueError: no such day``, the reason of a rejection; None where it
+    begins with no word and a colon, and is no word alone."""
+    head = (error or "").partition(":")[0].rstrip()
+    return head if _HEAD.fullmatch(head) else None

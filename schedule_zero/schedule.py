@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from schedule_zero.bounds import Id, Line, Word
+from schedule_zero.bounds import EndWord, Id, Line, Word
 from schedule_zero.trigger import Trigger
 
 Catchup = Literal["skip", "once", "all"]
@@ -32,8 +32,17 @@ Needs = Annotated[
 Delays = Annotated[tuple[str, ...], msgspec.Meta(max_length=100, description="a list of at most 100 durations")]
 
 
+EndWords = Annotated[tuple[EndWord, ...], msgspec.Meta(max_length=50, description="a list of at most 50 words")]
+
+
 class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How a run that failed for a passing cause is tried again; durations are ISO 8601."""
+    """How a run whose attempt failed is tried again; durations are ISO 8601.
+
+    ``retry_on`` and ``never_on`` hold words of an attempt's end: ``lost``, ``timed_out``, its cause (``lasting``,
+    ``passing``, ``unknown``), or the word at the head of its error (``ValueError``, ``no_rights``). What ``never_on`` names
+    is not tried again; where ``retry_on`` names anything, what fails is tried again only if it is named there, and then
+    also for a lasting cause.
+    """
 
     max_attempts: int = 3
     backoff: Backoff = "exponential"
@@ -41,6 +50,8 @@ class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     maximum: str = "PT5M"
     jitter: float = 0.2
     delays: Delays = ()
+    retry_on: EndWords = ()
+    never_on: EndWords = ()
 
 
 class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -56,7 +67,8 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     dst: ClockChange = "debian"
     month_end: MonthEnd | None = None
     """None is what the trigger itself does (clamp for intervals, else skip); a saved schedule always names it."""
-    timeout: str = "PT30S"
+    timeout: str | None = None
+    """None follows what the method says of itself, else PT30S; a schedule as it is answered names the one that applies."""
     priority: Priority = "normal"
     delivery: Delivery = "at_least_once"
     failure_threshold: int = 10
@@ -112,11 +124,12 @@ class After(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
 
 class ScheduleSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A schedule as a client asks for it. ``policy`` is merged over the defaults, so it stays a mapping here."""
+    """A schedule as a client asks for it. ``policy`` is merged over the defaults, so it stays a mapping here. One that runs
+    ``after`` others needs no ``trigger``."""
 
     handler: Word
     method: Word
-    trigger: Trigger
+    trigger: Trigger | None = None
     guild_id: Id | None = None
     name: Word | None = None
     owner_id: Id | None = None
@@ -150,7 +163,7 @@ class Schedule(msgspec.Struct, kw_only=True):
     handler: str
     method: str
     args: dict[str, Any]
-    trigger: Trigger
+    trigger: Trigger | None
     timezone: str
     words: str
     start: str | None

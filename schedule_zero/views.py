@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from schedule_zero.chain import ChainPage, ChainReport, ChainView
 from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, CalendarView, HoursPage, HoursView
 from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Run
+from schedule_zero.run import LogLine, Run
 from schedule_zero.schedule import MonthEnd, Schedule
 from schedule_zero.trigger import Trigger
 
@@ -59,6 +60,58 @@ class RunPage(msgspec.Struct, kw_only=True):
     next: str | None = None
 
 
+class DeadLetter(msgspec.Struct, kw_only=True):
+    """A run that failed or timed out for good, and since when nobody has run it again or dropped it."""
+
+    at: str
+    run: Run
+
+
+class DeadPage(msgspec.Struct, kw_only=True):
+    """A page of dead letters, newest run first."""
+
+    items: tuple[DeadLetter, ...]
+    next: str | None = None
+
+
+class DeadFate(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What became of one dead letter. ``gone``: it is none (any more); ``refused``: it stays one, and why.
+
+    ``run``: the new run of one that was replayed."""
+
+    id: str
+    fate: Literal["replayed", "dropped", "gone", "refused"]
+    run: str | None = None
+    why: str | None = None
+
+
+class DeadChange(msgspec.Struct, kw_only=True):
+    """What became of the dead letters that were named or found; ``next``: the cursor where the filter finds more."""
+
+    items: tuple[DeadFate, ...]
+    next: str | None = None
+
+
+class RunLog(msgspec.Struct, kw_only=True):
+    """A page of a run's log.
+
+    Attributes:
+        next: what to go on after, also when nothing newer is there yet.
+        lines: how many were said so far.
+        ended: the run has ended, and nothing follows any more.
+    """
+
+    items: tuple[LogLine, ...]
+    next: int
+    lines: int
+    ended: bool
+
+    @property
+    def left_out(self) -> int:
+        """How many lines at the very end are not kept; known when it has ended."""
+        return self.lines - self.next if self.ended else 0
+
+
 class EventPage(msgspec.Struct, kw_only=True):
     """A page of the journal; ``next`` continues it, also when nothing newer is there yet."""
 
@@ -78,7 +131,7 @@ class PreviewView(msgspec.Struct, kw_only=True):
     """The due times to come, and the trigger as it was understood."""
 
     fires: tuple[Fire, ...]
-    trigger: Trigger
+    trigger: Trigger | None
     timezone: str
     words: str
     notes: tuple[str, ...] = ()
@@ -386,6 +439,9 @@ View = (
     | BatchView
     | SchedulePage
     | RunPage
+    | DeadPage
+    | DeadChange
+    | RunLog
     | EventPage
     | PreviewView
     | ReadingView
@@ -398,6 +454,9 @@ View = (
     | HoursView
     | BlackoutPage
     | BlackoutView
+    | ChainView
+    | ChainPage
+    | ChainReport
     | Key
     | KeyPage
     | HandlerPage

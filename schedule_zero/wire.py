@@ -20,6 +20,7 @@ LARGEST_BODY: Final = 1024 * 1024
 LARGEST_ORDERS: Final = 4 * LARGEST_BODY
 LARGEST_SCHEMA: Final = 65_536
 MOST_PAIRS: Final = 4096
+MOST_LINES: Final = 1000
 
 _NoNul = r"^[^\x00]*(?![\s\S])"
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+(?![\s\S])")]
@@ -47,7 +48,8 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=False, gc=F
 class MethodOffer(Message):
     """One method of a handler, as it declares it. ``schema``: JSON Schema of its arguments, as JSON text.
 
-    ``timeout``: seconds one attempt may take; None leaves it to the schedule.
+    ``timeout``: seconds one attempt may take, where the schedule says nothing. ``lease``: for how many seconds nobody
+    may hear of the process while it does this; None: as WELCOME says.
     """
 
     name: Name
@@ -55,6 +57,7 @@ class MethodOffer(Message):
     timeout: Seconds | None
     at_most_once: bool
     schema: Annotated[str, Meta(max_length=LARGEST_SCHEMA)]
+    lease: Seconds | None = None
 
 
 class Hello(Message, tag="HELLO"):
@@ -99,13 +102,34 @@ class Beat(Message, tag="BEAT"):
     pairs: Pairs
 
 
+class Line(Message):
+    """One line of a run's log.
+
+    Attributes:
+        at: when it was said, by the clock of who said it, microseconds since the epoch.
+        left_out: how many lines before it were said, and are not told.
+    """
+
+    at: Annotated[int, Meta(ge=0, le=2**53)]
+    text: Note
+    left_out: Annotated[int, Meta(ge=0, le=2**31)] = 0
+
+
 class Progress(Message, tag="PROGRESS"):
-    """How far an attempt is, from 0 to 1, or only a note. May be thinned out on its way."""
+    """How far an attempt is, and what it logged since it last said so. May be thinned out on its way.
+
+    Attributes:
+        fraction: from 0 to 1; None where only lines are told. A note without a fraction is itself a line of the log.
+        lines: in the order they were said.
+        left_out: how many lines behind the last of them were said, and are not told.
+    """
 
     run_id: RunId
     attempt: Attempt
     fraction: Annotated[float, Meta(ge=0, le=1)] | None
     note: Note
+    lines: Annotated[list[Line], Meta(max_length=MOST_LINES)] = []
+    left_out: Annotated[int, Meta(ge=0, le=2**31)] = 0
 
 
 class Ended(Message):

@@ -82,9 +82,9 @@ class Worker:
         self._token = token or self._keys.token
         self._capabilities = list(dict.fromkeys([*handler.capabilities, *capabilities]))
         self._software = software or f"schedule-zero-kit {_version()}".rstrip()
+        self.welcomed = asyncio.Event()
         self._attempts = Attempts(
-            self._methods, self._seat, say=self._say, tell=self._tell,
-            note=lambda progress: self._on_the_loop(self._say, progress),
+            self._methods, self._seat, say=self._say, tell=self._tell, heard=self.welcomed.is_set
         )  # fmt: skip
         self._outgoing: list[msgspec.Struct] = []
         self._ended: list[Ended] = []
@@ -105,7 +105,6 @@ class Worker:
         self._on_the_loop: OnLoop
         self.address = address
         self.instance = instance or new_instance()
-        self.welcomed = asyncio.Event()
 
     def serve_beside(self, others: Iterable[Worker]) -> None:
         """These serve the same handler to other cores. What a core of a cluster gave out, and does not ask after any more,
@@ -202,6 +201,7 @@ class Worker:
                 self.welcomed.set()
                 self._misheard = False
                 self._seat.taking = not self._draining
+                self._attempts.tell_waiting()
                 self._repeat(0.0)
             case wire.Refuse():
                 self._refused(message)
@@ -352,7 +352,7 @@ def _version() -> str:
 def _offer(method: Method) -> wire.MethodOffer:
     info = method.info
     schema = msgspec.json.encode(info.schema).decode()
-    return wire.MethodOffer(info.name, plain(info.doc)[:4000], info.timeout, info.at_most_once, schema)
+    return wire.MethodOffer(info.name, plain(info.doc)[:4000], info.timeout, info.at_most_once, schema, info.lease)
 
 
 def _portions(pairs: list[Pair]) -> Iterable[list[Pair]]:

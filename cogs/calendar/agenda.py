@@ -17,6 +17,7 @@ from cogs.calendar.affected import glance
 from cogs.calendar.blackouts import line_of
 from cogs.calendar.days import Day, day_of, zone_of
 from cogs.cards import card
+from cogs.drafts import carry_out
 from cogs.front import Interaction, core_of
 from cogs.places import require_home
 from cogs.refusals import Refusal
@@ -64,11 +65,15 @@ async def agenda(
 ) -> None:
     """Show the due times of the guild's schedules on some days, in the guild's zone."""
     await defer(interaction)
+    await carry_out(interaction, _show_agenda, from_=first, to=last)
+
+
+async def _show_agenda(interaction: Interaction, *, from_: str | None, to: str | None) -> None:
     home, timezone = require_home(interaction, "/calendar"), await zone_of(interaction)
-    begin = await day_of(interaction, first or "today", timezone, "from")
+    begin = await day_of(interaction, from_ or "today", timezone, "from")
     end = begin + timedelta(days=USUAL - 1)
-    if last is not None:
-        end = await day_of(interaction, last, timezone, "to")
+    if to is not None:
+        end = await day_of(interaction, to, timezone, "to")
     if not 0 <= (end - begin).days < LONGEST:
         raise Refusal(f"`to` must be {begin.isoformat()} or up to {LONGEST - 1} days later, and is {end.isoformat()}.")
     place = ZoneInfo(timezone)

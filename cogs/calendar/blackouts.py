@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import discord
@@ -12,7 +13,7 @@ from cogs.answers import show as show_card
 from cogs.calendar.affected import changes_since, glance
 from cogs.calendar.days import zone_of
 from cogs.cards import card
-from cogs.drafts import moment_of
+from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of
 from cogs.options import CHOICES, Choices, From, Text, ToText, suggestions
 from cogs.places import require_home
@@ -61,13 +62,17 @@ async def add_blackout(
 ) -> None:  # fmt: skip
     """Add a blackout."""
     await defer(interaction)
+    await carry_out(interaction, partial(_add, reason=reason, scope=scope), from_=begin, to=end)
+
+
+async def _add(interaction: Interaction, *, from_: str, to: str, reason: str, scope: BlackoutScope) -> None:
     home, zone = require_home(interaction, "/calendar"), await zone_of(interaction)
-    if begin.casefold() == NOW:
+    if from_.casefold() == NOW:
         start = instant.spell(instant.from_datetime(discord.utils.utcnow()))
     else:
-        start = await moment_of(interaction, begin, "from", zone)
+        start = await moment_of(interaction, from_, "from", zone)
     asked = NewBlackout(
-        begin=start, end=await moment_of(interaction, end, "to", zone), reason=plain_line(reason, 200), scope=scope
+        begin=start, end=await moment_of(interaction, to, "to", zone), reason=plain_line(reason, 200), scope=scope
     )
     before = await glance(interaction)
     saved = await core_of(interaction).add_blackout(home, asked)

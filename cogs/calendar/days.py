@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import discord
+import msgspec
 from discord import app_commands
 
 from cogs.front import Interaction, actor_of, core_of
 from cogs.options import Choices, Text, suggestions
 from cogs.places import require_home
 from cogs.refusals import Refusal
-from schedule_zero.errors import Invalid
+from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.views import ReadingView, Suggestion, Suggestions
 
 _SPELLED: Final = re.compile(r"\d{4}-\d{2}-\d{2}(/\d{4}-\d{2}-\d{2})?|\d{2}-\d{2}")
+_TRY: Final = "; try "
+_EXAMPLES: Final = "'tomorrow', '25 december' or '2026-12-25'"
 _LEAP: Final = 2028
 """A year that has every day."""
 
@@ -38,11 +41,12 @@ async def days_of(interaction: Interaction, text: str, timezone: str) -> str:
         return text  # whether the days exist, and what their name may be, is the core's to say
     first, to, last = text.partition(" to ")
     if to:
-        begin, end = [await day_of(interaction, part, timezone, "date") for part in (first, last)]
+        begin = await _end_of_span(interaction, first, timezone, before="", behind=f" to {last}")
+        end = await _end_of_span(interaction, last, timezone, before=f"{first} to ", behind="")
         return f"{begin}/{end}"
     if text.casefold() == "today":
         return _today(timezone).isoformat()
-    reading = await _read(interaction, text, timezone)
+    reading = await _read(interaction, text, timezone, "date")
     days = [date.fromisoformat(fire.local[:10]) for fire in reading.fires]
     if not reading.recurring:
         return days[0].isoformat()
@@ -66,10 +70,21 @@ async def day_of(interaction: Interaction, text: str, timezone: str, option: str
     try:
         return date.fromisoformat(text)
     except ValueError:
-        reading = await _read(interaction, text, timezone)
+        reading = await _read(interaction, text, timezone, option)
     if reading.recurring or not reading.fires:
         raise Refusal(f"`{option}` must be one day, and {text!r} means {reading.words}.")
     return date.fromisoformat(reading.fires[0].local[:10])
+
+
+async def _end_of_span(interaction: Interaction, text: str, timezone: str, *, before: str, behind: str) -> date:
+    """One end of a span; what is offered in its place means the whole span."""
+    try:
+        return await day_of(interaction, text, timezone, "date")
+    except Invalid as error:
+        whole = tuple(
+            msgspec.structs.replace(reading, text=f"{before}{reading.text}{behind}") for reading in error.readings
+        )
+        raise Invalid(error.sentence, error.errors, whole) from None
 
 
 def say_days(spelled: str) -> str:
@@ -109,13 +124,26 @@ async def _offers(interaction: Interaction, text: str) -> Suggestions:
         found = [reading.next[:10] for reading in error.readings if reading.next is not None]
     except Refusal:
         found = []
+    found = found or await _any_days(interaction)
     found += [f"{day[5:10]}{day[10:]}" for day in found if len(day.partition(" ")[0]) == len("2026-12-25")]
     return Suggestions(items=tuple(Suggestion(name=say_days(day), value=day) for day in found))
 
 
-async def _read(interaction: Interaction, text: str, timezone: str) -> ReadingView:
+async def _any_days(interaction: Interaction) -> list[str]:
+    """Days where nothing fits what was typed: today and tomorrow."""
+    today = _today(await zone_of(interaction))
+    return [day.isoformat() for day in (today, today + timedelta(days=1))]
+
+
+async def _read(interaction: Interaction, text: str, timezone: str, option: str) -> ReadingView:
+    """What words mean where days are asked for. Raises Invalid, said of the option."""
     actor = actor_of(interaction)
-    return await core_of(interaction).read_time(text, timezone=timezone, guild_id=actor.guild_id, user_id=actor.id)
+    try:
+        return await core_of(interaction).read_time(text, timezone=timezone, guild_id=actor.guild_id, user_id=actor.id)
+    except Invalid as error:
+        said, tries, _ = error.sentence.partition(_TRY)  # what it names there are times, and rules
+        sentence = f"{said}{_TRY}{_EXAMPLES}" if tries else error.sentence
+        raise Invalid(sentence, (FieldError(option, sentence),), error.readings) from None
 
 
 def _today(timezone: str) -> date:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import discord
@@ -13,17 +15,20 @@ from cogs.answers import show as show_card
 from cogs.calendar.affected import changes_since, glance, heeded_by
 from cogs.calendar.days import Day, DayText, days_of, say_days, zone_of
 from cogs.cards import card
+from cogs.drafts import carry_out
 from cogs.front import Interaction, core_of
 from cogs.options import CalendarText, Choices, LineText, Text, suggestions
 from cogs.places import require_home
-from cogs.refusals import Refusal
+from cogs.refusals import Refusal, about
 from cogs.texts import fit, list_of, one_line
 from schedule_zero.closings import CalendarDays, CalendarView
-from schedule_zero.errors import NotFound
+from schedule_zero.errors import NotFound, RevisionMismatch
 from schedule_zero.views import Suggestion, Suggestions
 
 LARGEST_FILE: Final = 500_000
 """Bytes of an iCalendar file."""
+LOOKS: Final = 5
+"""Times a change is made to a calendar that others change at the same moment."""
 _DAYS_TEXT: Final = 2_000
 _NEXT: Final = 3
 _NAMELESS: Final = "a day off"
@@ -71,23 +76,32 @@ async def add(
         raise Refusal("Say what is off: a day in `date`, or a country in `country`.")
     if region is not None and country is None:
         raise Refusal("`region` is one of a country; give `country`, too.")
-    known = await _find(interaction, name)
-    parts = _parts(known)
-    if date is not None:
-        day = await days_of(interaction, date, await zone_of(interaction))
-        if day in parts.dates:
-            raise Refusal(f"{say_days(day)} is off in {name} already.")
-        parts = msgspec.structs.replace(parts, dates=(*parts.dates, day))
-    if country is not None:
-        code = await _code_of(interaction, country)
-        whole = code if region is None else f"{code}-{region.upper()}"
+    await carry_out(interaction, partial(_add, name=name, country=country, region=region), date=date)
+
+
+async def _add(
+    interaction: Interaction, *, name: str, date: str | None, country: str | None, region: str | None
+) -> None:
+    day = None if date is None else await days_of(interaction, date, await zone_of(interaction))
+    code = None if country is None else await _code_of(interaction, country)
+    whole = code if code is None or region is None else f"{code}-{region.upper()}"
+
+    def added(parts: CalendarDays) -> CalendarDays:
+        if day is not None:
+            if day in parts.dates:
+                raise Refusal(f"{say_days(day)} is off in {name} already.")
+            parts = msgspec.structs.replace(parts, dates=(*parts.dates, day))
+        if whole is None:
+            return parts
         if parts.country not in (None, whole):
             raise Refusal(
                 f"{name} has the holidays of {parts.country}, and a calendar has those of one country. Remove them with "
                 "`/calendar holidays remove`, or make another calendar."
             )
-        parts = msgspec.structs.replace(parts, country=whole)
-    await _save(interaction, name, parts, known)
+        return msgspec.structs.replace(parts, country=whole)
+
+    with about("date" if whole is None else "country" if region is None else "region", "calendar"):
+        await _change(interaction, name, added)
 
 
 @holidays.command(name="remove", description="Remove a day or a country from a calendar, or the whole calendar")
@@ -106,19 +120,25 @@ async def remove(
         gone = await core.delete_calendar(home, name)
         await show_card(interaction, card(f"Calendar deleted: {gone.name}", "It was", _contents(gone)))
         return
-    known = await core.get_calendar(home, name)
-    parts = _parts(known)
-    if date is not None:
-        day = await _kept_day(interaction, name, parts, date)
+    await carry_out(interaction, partial(_remove, name=name, country=country), date=date)
+
+
+async def _remove(interaction: Interaction, *, name: str, date: str | None, country: str | None) -> None:
+    known = await core_of(interaction).get_calendar(require_home(interaction, "/calendar"), name)
+    day = None if date is None else await _kept_day(interaction, name, _parts(known), date)
+    code = None if country is None else await _code_of(interaction, country)
+
+    def left(parts: CalendarDays) -> CalendarDays:
         parts = msgspec.structs.replace(parts, dates=tuple(each for each in parts.dates if each != day))
-    if country is not None:
-        code = await _code_of(interaction, country)
-        if parts.country is None or parts.country.partition("-")[0] != code:
-            raise Refusal(f"{name} has no holidays of {code}; it has {parts.country or 'those of no country'}.")
-        parts = msgspec.structs.replace(parts, country=None)
-    if not parts.dates and parts.country is None:
-        raise Refusal(f"That is all there is in {name}; leave `date` and `country` out to delete the calendar.")
-    await _save(interaction, name, parts, known)
+        if code is not None:
+            if parts.country is None or parts.country.partition("-")[0] != code:
+                raise Refusal(f"{name} has no holidays of {code}; it has {parts.country or 'those of no country'}.")
+            parts = msgspec.structs.replace(parts, country=None)
+        if not parts.dates and parts.country is None:
+            raise Refusal(f"That is all there is in {name}; leave `date` and `country` out to delete the calendar.")
+        return parts
+
+    await _change(interaction, name, left)
 
 
 @holidays.command(name="list", description="List this server's calendars, or the days of one")
@@ -141,9 +161,8 @@ async def import_file(interaction: Interaction, name: CalendarText, file: discor
     """Add the days of a file; what is in the calendar stays."""
     await defer(interaction)
     ics = await _read(file)
-    known = await _find(interaction, name)
-    parts = msgspec.structs.replace(_parts(known), ics=ics)
-    await _save(interaction, name, parts, known)
+    with about("file", "ics", "calendar"):
+        await _change(interaction, name, lambda parts: msgspec.structs.replace(parts, ics=ics))
 
 
 async def _read(file: discord.Attachment) -> str:
@@ -166,13 +185,30 @@ def _parts(view: CalendarView | None) -> CalendarDays:
     return CalendarDays() if view is None else CalendarDays(dates=view.dates, country=view.country)
 
 
-async def _save(interaction: Interaction, name: str, parts: CalendarDays, known: CalendarView | None) -> None:
-    """Save what a calendar is made of now, unless somebody else has changed it since it was read."""
-    before, home = await glance(interaction), require_home(interaction, "/calendar")
-    revision = 0 if known is None else known.revision
-    saved = await core_of(interaction).put_calendar(home, name, parts, revision=revision)
+async def _change(interaction: Interaction, name: str, change: Callable[[CalendarDays], CalendarDays]) -> None:
+    """Save what a calendar is made of after a change, and show what comes of it."""
+    before = await glance(interaction)
+    known, saved = await _put(interaction, require_home(interaction, "/calendar"), name, change, LOOKS)
     heading = "Calendar made" if known is None else "Calendar changed"
     await show_card(interaction, _calendar_card(heading, saved, await changes_since(interaction, before)))
+
+
+async def _put(
+    interaction: Interaction, home: str, name: str, change: Callable[[CalendarDays], CalendarDays], looks: int
+) -> tuple[CalendarView | None, CalendarView]:
+    """The calendar before and after a change. Where somebody else was quicker, it is made to what is there now.
+
+    Raises:
+        RevisionMismatch: somebody else was quicker every time.
+    """
+    known = await _find(interaction, name)
+    parts, revision = change(_parts(known)), 0 if known is None else known.revision
+    try:
+        return known, await core_of(interaction).put_calendar(home, name, parts, revision=revision)
+    except RevisionMismatch:
+        if looks <= 1:
+            raise
+    return await _put(interaction, home, name, change, looks - 1)
 
 
 async def _code_of(interaction: Interaction, text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from discord import app_commands
 
 from cogs.answers import defer, show, tell
 from cogs.cards import card, run_line, schedule_card
-from cogs.drafts import moment_of
+from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of, front_of
 from cogs.items import resolve_item
 from cogs.options import ItemText, TokenText, UntilText
@@ -30,13 +31,17 @@ _LOOK: Final = 0.25
 async def pause(interaction: Interaction, item: ItemText, until: UntilText | None = None) -> None:
     """Pause a schedule, for good or until a moment."""
     await defer(interaction)
+    await carry_out(interaction, partial(_pause, item=item), until=until)
+
+
+async def _pause(interaction: Interaction, *, item: str, until: str | None) -> None:
     core = core_of(interaction)
     id = await resolve_item(interaction, item)
     at = None
     if until is not None:
         schedule = await core.get_schedule(id)
         at = await moment_of(interaction, until, "until", schedule.timezone)
-    await show_change(interaction, await core.pause_schedule(id, until=at), "Paused")
+    await show_change(interaction, await core.pause_schedule(id, until=at), "Paused", already="It is paused already")
 
 
 @app_commands.command(name="resume", description="Resume a paused or blocked schedule")
@@ -45,7 +50,8 @@ async def resume(interaction: Interaction, item: ItemText) -> None:
     """Resume a schedule."""
     await defer(interaction)
     id = await resolve_item(interaction, item)
-    await show_change(interaction, await core_of(interaction).resume_schedule(id), "Resumed")
+    resumed = await core_of(interaction).resume_schedule(id)
+    await show_change(interaction, resumed, "Resumed", already="It is active already")
 
 
 @app_commands.command(name="delete", description="Delete a schedule; you can undo it")
@@ -114,7 +120,15 @@ async def _watch(core: CoreClient, run: Run) -> Run:
     return run
 
 
-async def show_change(interaction: Interaction, schedule: Schedule, heading: str, *, done: str = "") -> None:
-    """Show a schedule after a change, which can be undone from then on."""
+async def show_change(
+    interaction: Interaction, schedule: Schedule, heading: str, *, done: str = "", already: str | None = None
+) -> None:
+    """Show a schedule after a change, which can be undone from then on.
+
+    Args:
+        already: the heading where nothing was to be done: then there is nothing to undo either.
+    """
+    if already is not None and schedule.undo is None:
+        heading = already
     front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {label_of(schedule)}")
     await show(interaction, schedule_card(schedule, heading, done=done))

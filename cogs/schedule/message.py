@@ -6,7 +6,7 @@ from discord import app_commands, ui
 
 from cogs.cards import schedule_card
 from cogs.channels import missing_to_post, named
-from cogs.drafts import Draft, begin, moment_of, read, require_text
+from cogs.drafts import Draft, begin, end_of, read, require_text
 from cogs.front import Interaction, core_of, front_of, home_of
 from cogs.mentions import UnreadableMention, may_make, parse, split
 from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
@@ -29,9 +29,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
         text = require_text(self.text)
         await require_bot_rights(interaction, self.channel_id, "channel")
         reading = await read(interaction, self)
-        until = reading.until
-        if self.until is not None:
-            until = await moment_of(interaction, self.until, "until", reading.timezone)
+        until = await end_of(interaction, self, reading)
         saved = await core_of(interaction).create_schedule(
             self._spec(interaction, text, reading, until), idempotency_key=f"interaction:{interaction.id}"
         )

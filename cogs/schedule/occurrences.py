@@ -5,25 +5,25 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from discord import app_commands
 
 from cogs.answers import defer
-from cogs.drafts import moment_of
+from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of, home_of
 from cogs.items import resolve_item
-from cogs.options import CHOICES, Choices, ItemText, Text, ToText, suggestions
+from cogs.options import CHOICE_TEXT, CHOICES, Choices, ItemText, Text, ToText, suggestions
 from cogs.refusals import Refusal
 from cogs.schedule.changes import show_change
-from cogs.texts import moment, stamp
+from cogs.texts import moment, shorten, stamp
 from schedule_zero import instant
 from schedule_zero.errors import Invalid
 from schedule_zero.ids import is_id
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import Fire, Suggestion, Suggestions
 
-_NOTE: Final = 50
 _OFFERED: Final = 3
 
 
@@ -44,6 +44,10 @@ WhichText = app_commands.Transform[str, Which]
 async def skip(interaction: Interaction, item: ItemText, which: WhichText | None = None) -> None:
     """Leave one due time out."""
     await defer(interaction)
+    await carry_out(interaction, partial(_skip, item=item), which=which)
+
+
+async def _skip(interaction: Interaction, *, item: str, which: str | None) -> None:
     core, schedule = core_of(interaction), await _schedule(interaction, item)
     due = await _due(interaction, schedule, which)
     with _refused_in_words(schedule, due):
@@ -60,6 +64,10 @@ async def skip(interaction: Interaction, item: ItemText, which: WhichText | None
 async def move(interaction: Interaction, item: ItemText, to: ToText, which: WhichText | None = None) -> None:
     """Let one due time come at another moment."""
     await defer(interaction)
+    await carry_out(interaction, partial(_move, item=item), to=to, which=which)
+
+
+async def _move(interaction: Interaction, *, item: str, to: str, which: str | None) -> None:
     core, schedule = core_of(interaction), await _schedule(interaction, item)
     due = await _due(interaction, schedule, which)
     at = await moment_of(interaction, to, "to", schedule.timezone)
@@ -121,5 +129,5 @@ async def _next_times(interaction: Interaction, text: str) -> Suggestions:
 def _label(fire: Fire) -> str:
     local = datetime.fromisoformat(fire.local)
     clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
-    note = f" · {fire.notes[0][:_NOTE]}" if fire.notes else ""
-    return f"{local:%a} {local.day} {local:%b %Y} {clock}{note}"
+    note = f" · {fire.notes[0]}" if fire.notes else ""
+    return shorten(f"{local:%a} {local.day} {local:%b %Y} {clock}{note}", CHOICE_TEXT)

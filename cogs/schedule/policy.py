@@ -83,7 +83,7 @@ async def policy(
     await show(
         interaction,
         card(
-            f"Policy changed: {title_of(changed)}",
+            f"Policy{' changed' if changed.undo is not None else ''}: {title_of(changed)}",
             "\n".join(_difference(_facts(before), _facts(changed))),
             _times(was_due, is_due, changed),
             f"-# `{changed.id}` · revision {changed.revision}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import discord
@@ -9,14 +10,13 @@ from discord import app_commands
 
 from cogs.answers import defer
 from cogs.answers import show as show_card
-from cogs.cards import fires_of, schedule_card
-from cogs.drafts import moment_of
+from cogs.cards import fires_of, fires_of_schedule, schedule_card
+from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, actor_of, core_of
 from cogs.items import resolve_item
 from cogs.lists import LONGEST_SEARCH, Listing, Sort, listing_card
 from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText
 from cogs.refusals import Refusal
-from cogs.texts import title_of
 
 State = Literal["active", "paused", "blocked", "needs_owner", "done"]
 MOST_FIRES: int = 50
@@ -59,7 +59,7 @@ async def show(interaction: Interaction, item: ItemText) -> None:
     """Show a schedule with its last runs."""
     await defer(interaction)
     core = core_of(interaction)
-    id = await resolve_item(interaction, item)
+    id = await resolve_item(interaction, item, loosely=True)
     schedule = await core.get_schedule(id)
     runs = await core.list_runs(guild_id=schedule.guild_id, schedule_id=id, limit=5)
     await show_card(interaction, schedule_card(schedule, "Schedule", runs=runs.items))
@@ -87,28 +87,40 @@ async def preview(
     """Preview a saved schedule, or words about time."""
     await defer(interaction)
     if item is not None:
-        await _preview_item(interaction, item, n, start, tz)
+        _require_nothing_unread(when, repeat, tz, start)
+        await carry_out(interaction, partial(_preview_item, item=item, n=n, tz=tz), from_=start)
     elif when is not None or repeat is not None:
-        await _preview_words(interaction, when or "", repeat, tz, n, start)
+        await carry_out(interaction, partial(_preview_words, n=n, tz=tz), when=when, repeat=repeat, from_=start)
     else:
         raise Refusal("Give `item`, or a time in `when` or `repeat`.")
 
 
-async def _preview_item(interaction: Interaction, item: str, n: int, start: str | None, tz: str | None) -> None:
+def _require_nothing_unread(when: str | None, repeat: str | None, tz: str | None, start: str | None) -> None:
+    """Raises Refusal where something is said that the preview of a saved schedule does not heed."""
+    unheeded = "when" if when is not None else "repeat" if repeat is not None else None
+    if unheeded is not None:
+        raise Refusal(f"`item` has its own time, so `{unheeded}` says nothing here; leave one of them out.")
+    if tz is not None and start is None:
+        raise Refusal(
+            "`item` has its own time zone, and `tz` is only what `from` is read in; leave `tz` out, or give `from`."
+        )
+
+
+async def _preview_item(interaction: Interaction, *, item: str, n: int, tz: str | None, from_: str | None) -> None:
     core = core_of(interaction)
-    id = await resolve_item(interaction, item)
+    id = await resolve_item(interaction, item, loosely=True)
     schedule = await core.get_schedule(id)
-    after = None if start is None else await moment_of(interaction, start, "from", tz or schedule.timezone)
+    after = None if from_ is None else await moment_of(interaction, from_, "from", tz or schedule.timezone)
     view = await core.preview_schedule(id, n=n, after=after)
-    await show_card(interaction, fires_of(view, f"Preview: {title_of(schedule)}"))
+    await show_card(interaction, fires_of_schedule(view, schedule))
 
 
 async def _preview_words(
-    interaction: Interaction, when: str, repeat: str | None, tz: str | None, n: int, start: str | None
+    interaction: Interaction, *, when: str | None, repeat: str | None, from_: str | None, tz: str | None, n: int
 ) -> None:
     core, actor = core_of(interaction), actor_of(interaction)
-    reading = await core.read_time(when, repeat, timezone=tz, guild_id=actor.guild_id, user_id=actor.id)
-    after = None if start is None else await moment_of(interaction, start, "from", reading.timezone)
+    reading = await core.read_time(when or "", repeat, timezone=tz, guild_id=actor.guild_id, user_id=actor.id)
+    after = None if from_ is None else await moment_of(interaction, from_, "from", reading.timezone)
     view = await core.preview(
         reading.trigger,
         timezone=reading.timezone,

@@ -8,6 +8,7 @@ import msgspec
 
 from core.commands.explain import WrongInput
 from core.timing.exceptions import excepted
+from core.timing.hours import require_lengths
 from core.timing.icalendar import days_in
 from core.timing.rule import Rule
 from schedule_zero.schedule import ActiveHours, Calendar, OnClash
@@ -37,6 +38,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
             raise WrongInput("--on-clash is about days off; name them with --country, --days-off or --calendar")
         if self.outside is not None and not self.hours:
             raise WrongInput("--outside is about hours; name them with --hours, as in --hours 'MO-FR 09:00-17:00'")
+        require_lengths(self.hours)
         return excepted(
             rule, calendar=calendar if days or self.country else None, active_hours=hours if self.hours else None
         )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 import click
 import msgspec
 
-from core.commands.output import plain
+from core.commands.output import plain, quiet_end
 from core.commands.remote import Remote
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
@@ -37,7 +34,7 @@ class Events(Remote):
                     return
             click.echo(f"more with --after {place}", err=True)
 
-        with _quiet_end():
+        with quiet_end():
             self._ask(read)
 
     def follow(self, after: str | None, kinds: tuple[str, ...]) -> None:
@@ -50,7 +47,7 @@ class Events(Remote):
                 async for event in events:
                     self._say(event)
 
-        with _quiet_end():
+        with quiet_end():
             self._ask(listen)
 
     def _say(self, event: Event) -> None:
@@ -65,21 +62,3 @@ def _line(event: Event) -> str:
     data = msgspec.json.encode(event.data).decode() if event.data else ""
     words = (f"{event.epoch}-{event.seq}", event.at, event.kind, *about, data)
     return plain("  ".join(word for word in words if word))
-
-
-@contextlib.contextmanager
-def _quiet_end() -> Iterator[None]:
-    """Being stopped, and having nobody read on, are how listening ends."""
-
-    def leave(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it while it ends
-    finally:
-        signal.signal(signal.SIGTERM, before)

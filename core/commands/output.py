@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import click
@@ -54,3 +57,21 @@ def one_line(text: str, most: int) -> str:
 def plain(text: str) -> str:
     """Text without control characters, so that a name cannot steer the terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+@contextlib.contextmanager
+def quiet_end() -> Iterator[None]:
+    """Being stopped, and having nobody read on, are how listening ends."""
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it while it ends
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -7,9 +7,11 @@ from typing import Any
 import click
 import msgspec
 
-from core.commands.output import TROUBLE, one_line, say_card, say_json, say_table
+from core.commands.output import TROUBLE, one_line, plain, quiet_end, say_card, say_json, say_table
 from core.commands.remote import Remote
+from schedule_zero.client import CoreClient
 from schedule_zero.run import Attempt, Run
+from schedule_zero.views import RunLog
 
 _TITLES = ("id", "schedule", "guild", "state", "due", "attempt", "reason")
 
@@ -33,6 +35,35 @@ class Runs(Remote):
         """Print one run with its attempts."""
         self._say(self._ask(lambda client: client.get_run(id)))
 
+    def log(self, id: str, after: int, *, follow: bool) -> None:
+        """Print the log of a run; ``follow``: as it grows, until the run has ended."""
+
+        async def read(client: CoreClient) -> None:
+            place = after
+            while True:
+                page = await client.run_log(id, after=place)
+                self._say_lines(page)
+                if page.next == place or page.ended:
+                    return
+                place = page.next
+
+        async def listen(client: CoreClient) -> None:
+            async for page in client.follow_run_log(id, after=after):
+                self._say_lines(page)
+
+        with quiet_end():
+            self._ask(listen if follow else read)
+
+    def _say_lines(self, page: RunLog) -> None:
+        for line in page.items:
+            if self._as_json:
+                click.echo(msgspec.json.encode(line))
+                continue
+            _say_left_out(line.left_out)
+            click.echo(f"{line.at}  {plain(line.text)}")
+        if not self._as_json:
+            _say_left_out(page.left_out)
+
     def cancel(self, id: str) -> None:
         """Cancel a run and print it."""
         self._say(self._ask(lambda client: client.cancel_run(id)))
@@ -46,6 +77,11 @@ class Runs(Remote):
             say_json(run)
         else:
             say_card(_facts(run))
+
+
+def _say_left_out(count: int) -> None:
+    if count:
+        click.echo(f"… {count} {'line' if count == 1 else 'lines'} left out")
 
 
 def _row(run: Run) -> tuple[str, ...]:
@@ -68,16 +104,25 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("guild", run.guild_id),
         ("state", run.standing),
         ("reason", run.trouble),
+        ("progress", _progress(run)),
         ("waits", run.why.words if run.why is not None else None),
         ("due", run.due),
         ("late by", run.late_by),
         ("start before", run.start_before),
         ("missed", f"{missed.count} due times from {missed.start} to {missed.end}" if missed is not None else None),
         ("what", f"{run.handler}.{run.method}"),
+        ("follows", run.parent),
+        ("followed by", ", ".join(run.children)),
         *(("attempts" if place == 0 else "", _attempt(each)) for place, each in enumerate(run.attempts)),
         ("result", msgspec.json.encode(run.result).decode() if run.result is not None else None),
         ("trace", run.trace_id),
     ]
+
+
+def _progress(run: Run) -> str | None:
+    if run.progress is None:
+        return None
+    return f"{run.progress.fraction:.0%} {run.progress.note}".rstrip()
 
 
 def _attempt(attempt: Attempt) -> str:

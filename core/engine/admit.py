@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from core.engine.placeholders import without_parent
 from core.engine.plan import Plan
 from core.ledger.port import ActiveRun
 from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
@@ -143,7 +144,7 @@ def advance_of(firing: Firing) -> Advance:
     """How a firing steps its schedule forward."""
     row = firing.plan.row
     newest = firing.behind[-1] if firing.behind else (firing.swallowed[1] if firing.swallowed else firing.due)
-    state: ScheduleState = "active" if firing.next_due is not None else "done"
+    state: ScheduleState = "active" if firing.next_due is not None or row.follows else "done"
     return Advance(row.id, row.revision, firing.due, firing.next_due, newest, row.fired + _fires(firing), state)
 
 
@@ -163,7 +164,8 @@ def _run_row(firing: Firing, due: int, now: int, id: str) -> RunRow:
         id=id, schedule_id=row.id, occurrence=f"t:{firing.plan.rule.nominal(due)}", guild_id=row.guild_id,
         handler=row.handler, method=row.method, priority=terms.priority, due=start,
         start_before=None if terms.catchup_window is None else start + terms.catchup_window,
-        state=RunState.WAITING, attempt=0, not_before=start if start > now else None, args=None, result=None,
+        state=RunState.WAITING, attempt=0, not_before=start if start > now else None,
+        args=without_parent(row.args) if row.follows else None, result=None,
         reason=None, error=None, missed=None, created=now, ended=None, lost=0, line=line_of(terms.policy),
         routing=firing.plan.routing,
     )  # fmt: skip
@@ -206,7 +208,10 @@ def _make_room(decision: Decision, plan: Plan, now: int, active: Sequence[Active
         for row in fresh:
             row.state, row.reason, row.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
         return
-    superseded = [run for run in active if run.state is RunState.WAITING and run.attempt == 0]
+    superseded = [  # what follows another run stands for that run alone
+        run for run in active
+        if run.state is RunState.WAITING and run.attempt == 0 and not run.occurrence.startswith("c:")
+    ]  # fmt: skip
     if policy.catchup == "all":
         superseded = superseded[: max(0, len(superseded) + len(fresh) - policy.catchup_limit)]
     elif policy.catchup != "once":
@@ -235,7 +240,7 @@ def _skip(run: ActiveRun, now: int, reason: SkipReason) -> Move:
 def _end(run: ActiveRun, now: int, state: RunState, reason: str) -> Move:
     return Move(
         run_id=run.id, before=run.state, before_attempt=run.attempt, after=state, attempt=run.attempt, at=now,
-        reason=reason,
+        reason=reason, schedule_id=run.schedule_id,
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import structlog
 from core.engine.choose import Chosen, choose
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight
-from core.engine.plan import PlanBook, Terms
-from core.engine.ports import LEASE_S, Clock, Order
+from core.engine.plan import PlanBook, Terms, lease_of, timeout_of
+from core.engine.ports import Clock, Order
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.governor.governor import Governor
@@ -269,7 +269,7 @@ class Dispatcher:
     def _flight(self, item: Chosen, schedule: ReadyRun | ScheduleRow, args: str, now: int, monotonic: float) -> Flight:
         place, terms = item.place, self._book.terms.of(schedule.policy)
         info = self._fleet.method(place.handler, place.method, place.guild_id)
-        timeout_s = info.timeout if info is not None and info.timeout is not None else terms.timeout_s
+        timeout_s, lease_s = timeout_of(terms.timeout_s, info), lease_of(info)
         order = Order(
             run_id=place.run_id, attempt=place.attempt + 1, schedule_id=place.schedule_id, guild_id=place.guild_id,
             owner_id=schedule.owner_id, handler=place.handler, method=place.method, instance=item.instance,
@@ -278,7 +278,7 @@ class Dispatcher:
         )  # fmt: skip
         return Flight(
             order=order, terms=terms, start_before=place.start_before, instance=item.instance, sent_at=monotonic,
-            sent=now, lease_s=LEASE_S, lease_until=monotonic + LEASE_S, timeout_at=monotonic + timeout_s,
+            sent=now, lease_s=lease_s, lease_until=monotonic + lease_s, timeout_at=monotonic + timeout_s,
             revision=schedule.revision, failures=schedule.failures, lost=place.lost,
             at_most_once=_at_most_once(terms, info is not None and info.at_most_once),
             confined=self._fleet.is_confined(item.instance, place.handler, place.guild_id), taken_at=item.taken_at,

@@ -15,6 +15,8 @@ from typing import Final
 import structlog
 
 from core.engine.acquaintances import kept
+from core.engine.chained import ChainedLedger
+from core.engine.chains import Chains, Followed
 from core.engine.choose import Chosen
 from core.engine.chronicle import Chronicle
 from core.engine.cluster import Cluster
@@ -31,6 +33,7 @@ from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Janitor, Retention
 from core.engine.leases import LeaseKeeper
 from core.engine.outcome import Outcome, judged, vanish
+from core.engine.overstayed import Overstayed
 from core.engine.plan import PlanBook
 from core.engine.ports import Answer, Clock, EventSink, HandlerLink, Instance, Pace
 from core.engine.publisher import Publisher
@@ -46,12 +49,12 @@ from core.governor.fairness import SLOTS, FairQueue
 from core.governor.governor import Governor
 from core.governor.settings import GovernorSettings
 from core.ledger.port import Ledger, Transaction
-from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, dead_letter
 from schedule_zero.event import EventKind
 from schedule_zero.handler import Handler, MethodInfo
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import HOUR
-from schedule_zero.run import RunState, SkipReason
+from schedule_zero.run import DEAD, RunState, SkipReason
 
 log = structlog.get_logger("schedule_zero.engine")
 
@@ -71,11 +74,11 @@ class Engine:
         """``check_interval_s``: how often it is looked at how the runs of handlers went."""
         self.pace = pace = pace or Pace()
         self.clock = clock
-        self.ledger = ledger
         self.ids = ids or IdMaker()
         self.book = PlanBook()
         self.fleet = Fleet()
         self.flights = Flights()
+        self.overstayed = Overstayed()
         self._most_running = self._slots = governor.global_.running or SLOTS
         self.queue = FairQueue(self._slots, weight_of=lambda id: governor.quota_of(id).weight)
         self.governor = Governor(governor, self.fleet.whose)
@@ -86,6 +89,10 @@ class Engine:
         self.incarnation = self.ids.make("core", clock.now()) if membership is None else membership.id
         self.territory = Territory(shared=membership is not None)
         self.handing = Handing(self.territory, self.ids)
+        chains = Chains(
+            clock=clock, ids=self.ids, terms=self.book.terms, entitler=self.entitler, handing=self.handing
+        )  # fmt: skip
+        self.ledger = ledger = ChainedLedger(ledger, chains, self)
         self.tick = Tick(
             clock=clock, ledger=ledger, book=self.book, horizon=Horizon(WINDOW, HORIZON_CAPACITY),
             entitler=self.entitler, ids=self.ids, consequences=self, territory=self.territory,
@@ -117,6 +124,7 @@ class Engine:
         self.health = Health(
             clock=clock,
             fleet=self.fleet,
+            flights=self.flights,
             tally=self.tally,
             check_interval_s=check_interval_s,
             telling=self.reception,
@@ -143,6 +151,7 @@ class Engine:
             parts.create_task(self.tick.look_ahead(self.pace.longest_sleep_s), name="look-ahead")
             parts.create_task(self.dispatcher.run(), name="dispatcher")
             parts.create_task(self.settler.run(), name="settler")
+            parts.create_task(self.settler.logbook.run(), name="logbook")
             parts.create_task(self.leases.run(), name="leases")
             parts.create_task(self.janitor.run(), name="janitor")
             parts.create_task(self.herald.run(), name="herald")
@@ -157,6 +166,7 @@ class Engine:
         await self.tick.idle()
         await asyncio.gather(*(link.close(DRAIN_S) for link in self.fleet.links()))
         await self.settler.drain()
+        await self.settler.logbook.write_all()
         await self.chronicle.close()
 
     # handlers
@@ -177,6 +187,7 @@ class Engine:
 
     def leave(self, instance: Instance, reason: str) -> None:
         """An instance elsewhere went. Its attempts are its own until their leases run out."""
+        self._seats_free(instance.name, self.overstayed.gone(instance.name))
         self.reception.leave(instance, reason)
         self.fleet_changed()
 
@@ -227,6 +238,11 @@ class Engine:
             return True  # as far as is known here: it may be under way at another core, or be taken over in a moment
         fits = flight is not None and flight.order.attempt == attempt and flight.instance == instance
         return fits and flight is not None and flight.stopping is None
+
+    def excused(self, instance: str) -> bool:
+        """Whether it is no wonder that nothing is heard of an instance: what it does keeps it from beating, as it said."""
+        until = self.flights.excused(instance)
+        return until is not None and until > self.clock.monotonic()
 
     def subscribe(self, name: str, sink: EventSink) -> Awaitable[None]:
         """Deliver the journal to a durable subscriber until cancelled."""
@@ -293,6 +309,18 @@ class Engine:
         self.leases.begun()
         self.dispatcher.wake()
 
+    async def followed(self, followed: Followed) -> None:
+        """Committed runs that follow others, and what they meant for those before them."""
+        for row in followed.rows:
+            self.book.foresee(row)
+        for id in followed.failing:
+            self.book.drop(id)
+        if followed.blocked:
+            await self.schedules_changed(followed.blocked)
+        self.runs_withdrawn(followed.withdrawn)
+        self.runs_created(followed.runs)
+        self.cancel_open(followed.cancel)
+
     # consequences of a dispatch
 
     def begun(self, flights: Sequence[Flight]) -> None:
@@ -338,6 +366,7 @@ class Engine:
             if moves:
                 await tx.runs.move(moves)
                 await tx.journal.append(events)
+                await tx.dead.add([dead_letter(rows[move.run_id], now) for move in moves if move.after in DEAD])
                 unused = [row for row in rows.values() if row.attempt == 0 and row.state is RunState.WAITING]
                 await self.entitler.give_back(tx, [(row.guild_id, row.charged) for row in unused])
             return moves
@@ -368,7 +397,11 @@ class Engine:
                 ),
             ):  # fmt: skip
                 self.queue.released(scope)
-            self.fleet.ended(flight.instance, order.handler, ok, verdict.took_s, flight.taken_at, now)
+            self.fleet.judge(flight.instance, order.handler, ok, verdict.took_s, flight.taken_at, now)
+            if flight.overstays and self.fleet.link(flight.instance) is not None:
+                self.overstayed.add(flight)
+            else:
+                self.fleet.given_back(flight.instance, order.handler)
             self.queue.finished_run(order.run_id, order.guild_id, method, seat_s)
             answered.setdefault(flight.instance, []).append((order.run_id, order.attempt))
             if verdict.outcome.state is RunState.WAITING:
@@ -384,7 +417,15 @@ class Engine:
 
     def late(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
         """Late answers are committed, so who sent them may forget them."""
+        self._seats_free(instance, self.overstayed.ended(instance, attempts))
         self._acknowledge(instance, attempts)
+
+    def _seats_free(self, instance: str, handlers: Sequence[str]) -> None:
+        """What an instance would not stop is over there."""
+        for handler in handlers:
+            self.fleet.given_back(instance, handler)
+        if handlers:
+            self.fleet_changed()
 
     def _acknowledge(self, instance: str, attempts: Sequence[tuple[str, int]]) -> None:
         link = self.fleet.link(instance)
@@ -413,7 +454,7 @@ class Engine:
     def _recovery(self) -> Recovery:
         return Recovery(
             clock=self.clock, ledger=self.ledger, flights=self.flights, room=self.room, terms=self.book.terms,
-            died=self._died, end=self._bury, partly=self.territory.shared,
+            fleet=self.fleet, died=self._died, end=self._bury, partly=self.territory.shared,
         )  # fmt: skip
 
     def _bury(self, flight: Flight, outcome: Outcome) -> None:
@@ -436,5 +477,5 @@ def _expiry(row: RunRow, now: int) -> Move:
     return Move(
         run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt,
         after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
-        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost,
+        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost, schedule_id=row.schedule_id,
     )  # fmt: skip

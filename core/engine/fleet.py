@@ -148,16 +148,13 @@ class Fleet:
             instance.bench.undo(taken_at)
         self.given_back(name, handler)
 
-    def ended(
+    def judge(
         self, name: str, handler: str, ok: bool | None, took_s: float | None, taken_at: float, now: float
-    ) -> None:
-        """Its attempt is over, and how it went is noted of it (arguments as of ``Instance.ended``)."""
+    ) -> None:  # fmt: skip
+        """Note of an instance how an attempt of it went; arguments as of ``Instance.ended``."""
         instance = self._instances.get(handler, {}).get(name)
         if instance is not None:
-            instance.in_flight -= 1
             instance.ended(ok, took_s, taken_at, now)
-        else:
-            self.given_back(name, handler)
 
     def another_is_well(self, name: str, handler: str, method: str, guild_id: str | None) -> bool:
         """Whether beside an instance there is one that takes the same runs, and is not set aside."""

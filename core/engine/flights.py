@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from core.engine.plan import Terms
-from core.engine.ports import Order
+from core.engine.ports import LEASE_S, Order
 from core.engine.routing import Routing
 
 CANCEL_GRACE_S = 10.0
@@ -25,7 +25,8 @@ class Flight(msgspec.Struct):
     Attributes:
         instance: who has it.
         taken_at: when its place was taken, in monotonic seconds; minus infinity where another process took it.
-        lease_s: how long a beat is good for; ``lease_until`` in monotonic seconds.
+        lease_s: how long a beat is good for; ``lease_until`` in monotonic seconds. Longer than ``LEASE_S`` where the method
+            was declared to keep its process from beating.
         timeout_at: when the attempt has taken too long.
         stopping: why it was asked to stop (``timed_out`` or ``cancelled``), and ``stop_by``: when patience ends.
         at_most_once: a lost attempt is not tried again.
@@ -33,6 +34,7 @@ class Flight(msgspec.Struct):
         routing: what the run wants of who gets its next attempt.
         lost: attempts so far that do not count against ``max_attempts``.
         started: the handler said that it began; ``running``: and the ledger has it so.
+        overstays: it was closed although its handler had not stopped, and so takes up a seat there.
         inherited: it was given out by another process than this one, so how long it takes is not known here.
         adopted: the same, and nobody has said since that it is there.
         unanswered: how many attempts in a row nobody had answered before this one; known of adopted ones.
@@ -57,6 +59,8 @@ class Flight(msgspec.Struct):
     stopping: str | None = None
     stop_by: float | None = None
     fraction: float | None = None
+    overstays: bool = False
+    note: str = ""
     inherited: bool = False
     adopted: bool = False
     unanswered: int = 0
@@ -78,6 +82,7 @@ class Flights:
 
     def __init__(self) -> None:
         self._flights: dict[str, Flight] = {}
+        self._long: dict[str, dict[str, Flight]] = {}
         self._watch: list[tuple[float, str, int]] = []
 
     def __len__(self) -> int:
@@ -89,6 +94,8 @@ class Flights:
     def add(self, flight: Flight) -> None:
         order = flight.order
         self._flights[order.run_id] = flight
+        if flight.lease_s > LEASE_S:
+            self._long.setdefault(flight.instance, {})[order.run_id] = flight
         self._look_again(flight)
 
     def get(self, run_id: str, attempt: int) -> Flight | None:
@@ -102,7 +109,13 @@ class Flights:
     def remove(self, run_id: str, attempt: int) -> Flight | None:
         if self.get(run_id, attempt) is None:
             return None
-        return self._flights.pop(run_id)
+        flight = self._flights.pop(run_id)
+        if flight.lease_s > LEASE_S:
+            held = self._long[flight.instance]
+            del held[run_id]
+            if not held:
+                del self._long[flight.instance]
+        return flight
 
     def extend(self, instance: str, run_id: str, attempt: int, now: float) -> bool:
         """A beat named this attempt: its lease runs anew. False if it is not (any more) that instance's."""
@@ -112,6 +125,12 @@ class Flights:
         flight.lease_until = now + flight.lease_s
         flight.adopted = False
         return True
+
+    def excused(self, instance: str) -> float | None:
+        """Until when (monotonic seconds) it is no wonder that nothing is heard of an instance: what it was given, it said,
+        keeps its process from beating. None: it has nothing of that kind in hand."""
+        held = self._long.get(instance)
+        return None if held is None else max(flight.lease_until for flight in held.values())
 
     def shift(self, seconds: float) -> None:
         """The whole process stood still that long: nobody's lease or time-out ran meanwhile."""

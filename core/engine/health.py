@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from core.engine.fleet import Fleet
+from core.engine.flights import Flights
 from core.engine.ports import BEAT_S, Clock, Instance
 from core.engine.tally import LOST, SUCCEEDED, Slice, Tally
 
@@ -33,13 +34,14 @@ class Health:
     """Looks at every instance: at its beats all the time, at how its runs went every ``check_interval_s``."""
 
     def __init__(
-        self, *, clock: Clock, fleet: Fleet, tally: Tally, check_interval_s: float, telling: Telling,
-        changed: Callable[[], None] = lambda: None,
+        self, *, clock: Clock, fleet: Fleet, flights: Flights, tally: Tally, check_interval_s: float,
+        telling: Telling, changed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         """``changed``: called when somebody may be given work again, or may not any more."""
         self._changed = changed
         self._clock = clock
         self._fleet = fleet
+        self._flights = flights
         self._tally = tally
         self._interval_s = max(check_interval_s, SHORTEST_S)
         self._telling = telling
@@ -80,7 +82,9 @@ class Health:
 
     def _silence(self, instance: Instance, now: float) -> str | None:
         heard = self._fleet.heard(instance.name)
-        return "its beats stopped" if heard is not None and now - heard > SILENT_S else None
+        if heard is None or now - heard <= SILENT_S or (self._flights.excused(instance.name) or 0.0) > now:
+            return None
+        return "its beats stopped"
 
     def _which_fail(self, now: float) -> dict[tuple[str, str | None], str]:
         """Why handlers are failing: those for all guilds by their name, those for one by that guild besides."""

@@ -16,6 +16,8 @@ import structlog
 from core.engine.ports import BEAT_S, Answer, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Handler, Method, method_of, methods_of, name_of
+from schedule_zero.lines import Told
+from schedule_zero.telling import Teller
 from schedule_zero.wire import Ended
 
 log = structlog.get_logger("schedule_zero.inprocess")
@@ -48,8 +50,9 @@ class InProcessLink(HandlerLink):
 
     def send(self, orders: Sequence[Order]) -> None:
         for order in orders:
-            context = self._context(order)
-            task = self._loop.create_task(self._work(order, context))
+            teller = self._teller(order)
+            context = _context(order, teller)
+            task = self._loop.create_task(self._work(order, context, teller))
             self._running[order.run_id, order.attempt] = (order, task, context)
         if self._timer is None and self._running:
             self._timer = self._loop.call_later(STARTED_AFTER_S, self._beat)
@@ -90,25 +93,20 @@ class InProcessLink(HandlerLink):
         except Exception:  # a handler's trouble while it stops must not keep the others from stopping
             log.exception("handler failed to stop", handler=self.instance.handler)
 
-    def _context(self, order: Order) -> Context:
-        return Context(
-            run_id=order.run_id, attempt=order.attempt, due=order.due, deadline=order.deadline,
-            schedule_id=order.schedule_id, guild_id=order.guild_id, owner_id=order.owner_id,
-            metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=self._noter(order),
-        )  # fmt: skip
-
-    def _noter(self, order: Order) -> Callable[[str, float | None, str], None]:
-        def note(kind: str, fraction: float | None, text: str) -> None:  # noqa: ARG001 - as Context calls it
+    def _teller(self, order: Order) -> Teller:
+        def tell(told: Told) -> None:
             answer = Answer(
                 run_id=order.run_id, attempt=order.attempt, instance=self.instance.name, kind="progress",
-                fraction=fraction, note=text,
+                fraction=told.fraction, note=told.note, lines=told.taken.lines, left_out=told.taken.left_out,
             )  # fmt: skip
-            self._on_the_loop(self._sink.answer, [answer])
+            self._sink.answer([answer])
 
-        return note
+        return Teller(self._on_the_loop, tell)
 
-    async def _work(self, order: Order, context: Context) -> None:
+    async def _work(self, order: Order, context: Context, teller: Teller) -> None:
         ended = await call(self._methods[order.method], context, order.args)
+        teller.flush(last=True)
+        teller.close()
         self._running.pop((order.run_id, order.attempt), None)
         self._tell(ended)
 
@@ -140,6 +138,14 @@ class InProcessLink(HandlerLink):
     def _tell_change(self) -> None:
         self._describe()
         self._sink.fleet_changed()
+
+
+def _context(order: Order, teller: Teller) -> Context:
+    return Context(
+        run_id=order.run_id, attempt=order.attempt, due=order.due, deadline=order.deadline,
+        schedule_id=order.schedule_id, guild_id=order.guild_id, owner_id=order.owner_id,
+        metadata=_decode_metadata(order.metadata), late_by=order.late_by, note=teller.note,
+    )  # fmt: skip
 
 
 class Functions(Handler):

@@ -186,6 +186,6 @@ def resumed_row(
     """
     due = next_after(max(now if ended is None else ended - 1, row.last_due or 0))
     return msgspec.structs.replace(
-        row, state="active" if due is not None else "done", next_due=due, paused_until=None, note=None, failures=0,
+        row, state="active" if due is not None or row.follows else "done", next_due=due, paused_until=None, note=None, failures=0,
         revision=row.revision + 1, updated=now,
     )  # fmt: skip

@@ -76,16 +76,24 @@ class LeaseKeeper:
             return
 
     def _judge(self, flight: Flight, now: float) -> None:
-        wall = self._clock.now()
         if flight.stop_by is not None and flight.stop_by <= now:
-            order = flight.order
+            order, flight.overstays = flight.order, True
             gone = Answer(run_id=order.run_id, attempt=order.attempt, instance=flight.instance, kind="cancelled")
-            self._ends.end(flight, conclude(flight, gone, wall))
+            self._ends.end(flight, conclude(flight, gone, self._clock.now()))
         elif flight.lease_until <= now:
-            self._ends.end(flight, vanish(flight, wall, ours=False))
+            self._run_out(flight, now)
         else:
             self.stop(flight, "timed_out")
             self._flights.watch_again(flight)
+
+    def _run_out(self, flight: Flight, now: float) -> None:
+        """Nobody spoke for it. Where the same process is busy with something that keeps it from beating, that excuses it."""
+        excused = self._flights.excused(flight.instance)
+        if excused is not None and excused > now:
+            flight.lease_until = excused
+            self._flights.watch_again(flight)
+        else:
+            self._ends.end(flight, vanish(flight, self._clock.now(), ours=False))
 
     def stop(self, flight: Flight, reason: str) -> None:
         """Ask the handler to stop; after a grace the attempt is closed without it."""

@@ -3,11 +3,15 @@
 The rules are those of semantics section 2: lasting causes end the run, passing ones are tried again, at most once is
 never tried again. Attempts that our own crash took do not count, and neither do those that a handler handed back because
 it was stopped itself, or that ended with it asking for later; only crashes in a row have an end.
+
+A schedule's policy may name ends by words (``retry_on``, ``never_on``). At most once, a message whose fate is unknown and
+the time in which the run may start are stronger than ``retry_on``; nothing is stronger than ``never_on`` but a wish to stop,
+and that nothing of the attempt was begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from hashlib import blake2b
 from typing import Final
 
@@ -17,12 +21,14 @@ from core.engine.flights import Flight
 from core.engine.plan import Terms
 from core.engine.ports import Answer
 from core.ledger.rows import AttemptRow
-from schedule_zero.run import Cause, RunState
+from schedule_zero.run import Cause, RunState, head_of
 
 # So often in a row our own process may go down with a run: one that takes it along every time must end some day.
 CRASH_CAP: Final = 20
 # The word of a handler that cannot know whether its work was done, and must not do it again (semantics, section 5).
 UNKNOWN_FATE: Final = "unknown"
+# The reason of a run whose last attempt failed and said nothing that a program could read.
+ERROR: Final = "error"
 HANDED_BACK: Final = "its handler was stopped before it was done"
 ASKED_QUICKLY: Final = 10
 LONGEST_DELAY_S: Final = 366 * 86_400.0
@@ -62,19 +68,17 @@ def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:
                       reason="timed_out", error=f"took longer than {flight.order.timeout_s:g} s")  # fmt: skip
     if answer.kind == "cancelled":  # nobody here asked for it
         return _again(flight, now, ended=RunState.FAILED, outcome="cancelled", cause=Cause.PASSING, reason="lost",
-                      error=HANDED_BACK, asked_s=0.0)  # fmt: skip
+                      error=HANDED_BACK, asked_s=0.0, blameless=True)  # fmt: skip
     if answer.cause is Cause.LASTING and reason_in(answer.error) == UNKNOWN_FATE:
         return Outcome(
             state=RunState.FAILED, outcome="failed", cause=Cause.UNKNOWN, reason=UNKNOWN_FATE, error=answer.error,
             lost=flight.lost,
         )  # fmt: skip
     if answer.cause is Cause.LASTING:
-        return Outcome(
-            state=RunState.FAILED, outcome="failed", cause=Cause.LASTING, reason=reason_in(answer.error),
-            error=answer.error, lasting=True, lost=flight.lost,
-        )  # fmt: skip
+        return _again(flight, now, ended=RunState.FAILED, outcome="failed", cause=Cause.LASTING,
+                      reason=reason_in(answer.error), error=answer.error, begun=answer.begun)  # fmt: skip
     return _again(flight, now, ended=RunState.FAILED, outcome="failed", cause=answer.cause or Cause.UNKNOWN,
-                  reason="error", error=answer.error, asked_s=answer.retry_after_s, begun=answer.begun)  # fmt: skip
+                  reason=ERROR, error=answer.error, asked_s=answer.retry_after_s, begun=answer.begun)  # fmt: skip
 
 
 def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
@@ -86,7 +90,7 @@ def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
     """
     return _again(flight, now, ended=RunState.FAILED, outcome="lost", cause=Cause.PASSING, reason="lost",
                   error="the handler went away before it answered", asked_s=0.0 if ours else None,
-                  over=ours and before + 1 >= CRASH_CAP)  # fmt: skip
+                  over=ours and before + 1 >= CRASH_CAP, blameless=ours)  # fmt: skip
 
 
 def judged(flight: Flight, outcome: Outcome) -> bool | None:
@@ -111,26 +115,50 @@ def unanswered(attempts: Sequence[AttemptRow]) -> int:
 
 def _again(
     flight: Flight, now: int, *, ended: RunState, outcome: str, cause: Cause, reason: str, error: str | None,
-    asked_s: float | None = None, over: bool = False, begun: bool = True,
+    asked_s: float | None = None, over: bool = False, begun: bool = True, blameless: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Another try if the rules allow one, else the end. An attempt after which somebody asked for another (``asked_s``)
-    is not counted, however often that happens; ``over``: enough is enough. What was never ``begun`` may be tried again
-    also where it may be begun but once."""
+    """Another try if the rules allow one, else the end.
+
+    Args:
+        asked_s: somebody asked for another try, so many seconds later. The attempt is not counted, however often.
+        over: enough is enough.
+        begun: False where nothing of it was done: it may be tried again also where it may be begun but once.
+        blameless: neither the work nor its handler failed, so the schedule is not blocked for it.
+    """
     lost = flight.lost + (asked_s is not None)
+    if flight.stopping == "cancelled":
+        return Outcome(state=RunState.CANCELLED, outcome=outcome, cause=cause, error=error, lost=lost)
+    words = words_of(cause, reason, error)
+    counted = asked_s is None
+    never = (begun or counted) and not words.isdisjoint(flight.terms.policy.retry.never_on)
     attempt = flight.order.attempt
-    allowed = not over and (asked_s is not None or attempt - lost < flight.terms.policy.retry.max_attempts)
+    allowed = not (over or never) and (
+        not counted or (_may_repeat(flight, cause, words) and attempt - lost < flight.terms.policy.retry.max_attempts)
+    )
     delay = backoff(flight.terms, flight.order.run_id, attempt - flight.lost) if asked_s is None else asked_s
     if asked_s is not None and lost > ASKED_QUICKLY:  # one that asks for "at once" for ever keeps nobody busy
         delay = max(delay, backoff(flight.terms, flight.order.run_id, lost - ASKED_QUICKLY))
     not_before = now + int(min(delay, LONGEST_DELAY_S) * 1e6)
     in_time = flight.start_before is None or not_before <= flight.start_before
-    if flight.stopping == "cancelled":
-        return Outcome(state=RunState.CANCELLED, outcome=outcome, cause=cause, error=error, lost=lost)
     if allowed and in_time and not (flight.at_most_once and begun):
         return Outcome(
             state=RunState.WAITING, outcome=outcome, cause=cause, error=error, not_before=not_before, lost=lost
         )
-    return Outcome(state=ended, outcome=outcome, cause=cause, reason=reason, error=error, lost=lost)
+    lasting = True if cause is Cause.LASTING or (never and not blameless) else None
+    return Outcome(state=ended, outcome=outcome, cause=cause, reason=reason, error=error, lost=lost, lasting=lasting)
+
+
+def words_of(cause: Cause, reason: str, error: str | None) -> Set[str]:
+    """What a policy may call such an end: its cause, its reason, the word its error begins with. What was handed back by
+    its handler is ``lost``, as far as anybody knows."""
+    words = {str(cause), head_of(error), None if reason == ERROR else reason}
+    return {word for word in words if word is not None}
+
+
+def _may_repeat(flight: Flight, cause: Cause, words: Set[str]) -> bool:
+    """Whether what failed in this way is tried again at all: what the policy names, or else what is not lasting."""
+    named = flight.terms.policy.retry.retry_on
+    return not words.isdisjoint(named) if named else cause is not Cause.LASTING
 
 
 def backoff(terms: Terms, run_id: str, tried: int) -> float:

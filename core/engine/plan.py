@@ -11,22 +11,30 @@ from typing import Final
 
 import msgspec
 
+from core.engine.ports import LEASE_S
 from core.engine.routing import write_routing
 from core.ledger.rows import HeededRow, ScheduleRow
 from core.timing.compile import compile_rule
 from core.timing.exceptions import NONE, Exceptions, excepted
 from core.timing.rule import Rule
+from schedule_zero.handler import LONGEST_LEASE_S, LONGEST_TIMEOUT_S, MethodInfo
 from schedule_zero.instant import parse_duration
 from schedule_zero.schedule import ActiveHours, Calendar, Policy
 from schedule_zero.trigger import Trigger
 
+DEFAULT_TIMEOUT_S: Final = 30.0
 PRIORITIES: Final = {"high": 0, "normal": 1, "low": 2}
 
-_triggers: Final = msgspec.json.Decoder(Trigger)
+_triggers: Final[msgspec.json.Decoder[Trigger | None]] = msgspec.json.Decoder(Trigger | None)
 _policies: Final = msgspec.json.Decoder(Policy)
 _calendars: Final = msgspec.json.Decoder(Calendar)
 _hours: Final = msgspec.json.Decoder(ActiveHours)
 _exceptions: Final = msgspec.json.Decoder(Exceptions)
+
+
+def stored_trigger(row: ScheduleRow) -> Trigger | None:
+    """A schedule's trigger; None where it has no times of its own."""
+    return _triggers.decode(row.trigger)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -35,7 +43,7 @@ class Terms(msgspec.Struct, frozen=True):
     policy: Policy
     catchup_window: int | None
     jitter: int
-    timeout_s: float
+    timeout_s: float | None
     priority: int
     retry_initial_s: float
     retry_maximum_s: float
@@ -77,12 +85,28 @@ def terms_of(policy: Policy) -> Terms:
         policy=policy,
         catchup_window=window,
         jitter=parse_duration(policy.jitter),
-        timeout_s=parse_duration(policy.timeout) / 1e6,
+        timeout_s=None if policy.timeout is None else parse_duration(policy.timeout) / 1e6,
         priority=PRIORITIES[policy.priority],
         retry_initial_s=parse_duration(policy.retry.initial) / 1e6,
         retry_maximum_s=parse_duration(policy.retry.maximum) / 1e6,
         retry_delays_s=tuple(parse_duration(delay) / 1e6 for delay in policy.retry.delays),
     )
+
+
+def timeout_of(policy_s: float | None, method: MethodInfo | None) -> float:
+    """How many seconds an attempt may take: what its schedule's policy says, else its method, else 30. Never more than a
+    day, whatever a handler says of itself."""
+    if policy_s is not None:
+        return policy_s
+    declared = None if method is None else method.timeout
+    return min(declared, LONGEST_TIMEOUT_S) if declared else DEFAULT_TIMEOUT_S
+
+
+def lease_of(method: MethodInfo | None) -> float:
+    """For how many seconds a beat is good while an attempt of this method is under way: three beats, or longer where the
+    method says that its process cannot beat meanwhile."""
+    declared = None if method is None else method.lease
+    return LEASE_S if declared is None else min(max(declared, LEASE_S), LONGEST_LEASE_S)
 
 
 def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) -> Rule:
@@ -92,7 +116,7 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
         core.timing.BadTrigger: the stored trigger no longer makes sense (a zone that vanished, say).
     """
     rule = compile_rule(
-        trigger or _triggers.decode(row.trigger),
+        trigger or stored_trigger(row),
         timezone=row.timezone,
         anchor=row.anchor,
         dst=policy.dst,
@@ -146,6 +170,14 @@ class PlanBook:
         if len(self._plans) > self.capacity:
             self._plans.popitem(last=False)
         return plan
+
+    def foresee(self, row: ScheduleRow) -> None:
+        """Keep a plan of a schedule that no tick has met, for the attempts of its runs. One that is there stays."""
+        if row.id not in self._plans:
+            try:
+                self.add(row)
+            except ValueError:  # whoever needs the rule says so
+                return
 
     def drop(self, id: str) -> None:
         self._plans.pop(id, None)

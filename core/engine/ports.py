@@ -15,6 +15,7 @@ from core.governor.breaker import Breaker
 from schedule_zero.event import Event
 from schedule_zero.handler import MethodInfo
 from schedule_zero.run import Cause
+from schedule_zero.wire import Line
 
 BEAT_S = 2.0
 LEASE_S = 3 * BEAT_S
@@ -95,6 +96,7 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
         cause: of a failure; None otherwise.
         retry_after_s: the handler asks for another try that late; it uses up no attempt.
         begun: False where the attempt was turned away before anything of it happened.
+        lines: of progress, what was logged since the last; ``left_out``: how many more were, behind these.
     """
 
     run_id: str
@@ -108,6 +110,8 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
     fraction: float | None = None
     note: str = ""
     begun: bool = True
+    lines: Sequence[Line] = ()
+    left_out: int = 0
 
 
 class AnswerSink(Protocol):

@@ -2,7 +2,8 @@
 
 Attempts of handlers that lived in the old process died with it: they are lost at once, and do not count against the
 run. Attempts of handlers elsewhere keep a lease for a while, so that a handler which comes back is adopted. What it does
-not hold then never reached it, and is lost in the same way.
+not hold then never reached it, and is lost in the same way. Where a method was declared to keep its process from beating, its
+attempts keep the lease that goes with it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Callable
 
 import structlog
 
+from core.engine.fleet import Fleet
 from core.engine.flights import Flight, Flights
 from core.engine.outcome import CRASH_CAP, Outcome, unanswered, vanish
-from core.engine.plan import TermsBook
+from core.engine.plan import TermsBook, timeout_of
 from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
 from core.engine.routing import read_routing
 from core.engine.stopping import stopped, wanted_stopped
@@ -32,7 +34,7 @@ class Recovery:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, flights: Flights, room: WaitingRoom, terms: TermsBook,
-        died: Callable[[str], bool], end: Callable[[Flight, Outcome], None], partly: bool = False,
+        fleet: Fleet, died: Callable[[str], bool], end: Callable[[Flight, Outcome], None], partly: bool = False,
     ) -> None:  # fmt: skip
         """``died``: whether an instance cannot come back, because it lived in a process that is gone; ``partly``: other
         cores have open runs, too."""
@@ -41,6 +43,7 @@ class Recovery:
         self._flights = flights
         self._room = room
         self._terms = terms
+        self._fleet = fleet
         self._died = died
         self._end = end
         self._partly = partly
@@ -100,15 +103,17 @@ class Recovery:
 
     def _flight(self, run: RunRow, attempt: AttemptRow, lease: LeaseRow, ready: ReadyRun) -> Flight:
         terms, now = self._terms.of(ready.policy), self._clock.monotonic()
+        method = self._fleet.method(run.handler, run.method, run.guild_id)
+        timeout_s, lease_s = timeout_of(terms.timeout_s, method), max(LEASE_S, lease.remaining / 1e6)
         order = Order(
             run_id=run.id, attempt=run.attempt, schedule_id=run.schedule_id, guild_id=run.guild_id,
             owner_id=ready.owner_id, handler=run.handler, method=run.method, instance=attempt.instance, due=run.due,
-            late_by=0, deadline=self._clock.now() + int(terms.timeout_s * 1e6), timeout_s=terms.timeout_s,
+            late_by=0, deadline=self._clock.now() + int(timeout_s * 1e6), timeout_s=timeout_s,
             args=ready.args, metadata=ready.metadata,
         )  # fmt: skip
         return Flight(
             order=order, terms=terms, start_before=run.start_before, instance=attempt.instance, sent_at=now,
-            sent=attempt.sent, lease_s=LEASE_S, lease_until=now + ADOPTION_S, timeout_at=now + terms.timeout_s,
+            sent=attempt.sent, lease_s=lease_s, lease_until=now + max(ADOPTION_S, lease_s), timeout_at=now + timeout_s,
             revision=ready.revision, failures=ready.failures, lost=run.lost,
             at_most_once=bool(lease.at_most_once), started=run.state is RunState.RUNNING,
             running=run.state is RunState.RUNNING, inherited=True, adopted=True,

@@ -16,15 +16,17 @@ import structlog
 
 from core.engine.flights import Flight, Flights
 from core.engine.handover import Handing
+from core.engine.logbook import Logbook, write_told
 from core.engine.outcome import Outcome, conclude
 from core.engine.ports import Answer, Clock
 from core.engine.stopping import stopped, wanted_stopped
 from core.engine.territory import Territory
 from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transaction
-from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow
+from core.ledger.rows import AttemptRow, DeadRow, EventRow, Move, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
-from schedule_zero.run import OPEN, TERMINAL, RunState
+from schedule_zero.lines import Told
+from schedule_zero.run import DEAD, OPEN, TERMINAL, RunState
 
 log = structlog.get_logger("schedule_zero.settle")
 
@@ -56,11 +58,13 @@ class Verdict(msgspec.Struct, gc=False):
     """An attempt's end, decided and on its way into the ledger.
 
     ``took_s``: from its sending to its answer; None where nobody answered, or nobody here saw it sent.
+    ``told``: what it told last, and is not written yet.
     """
 
     flight: Flight
     outcome: Outcome
     took_s: float | None
+    told: Told | None = None
 
 
 class Settler:
@@ -81,6 +85,7 @@ class Settler:
         self._late: list[Answer] = []
         self._strangers: set[str] = set()
         self._wake = asyncio.Event()
+        self.logbook = Logbook(clock=clock, ledger=ledger, flights=flights, busy=lambda: bool(self._ended))
         self.executed = 0
 
     def take(self, answers: Sequence[Answer]) -> None:
@@ -103,7 +108,7 @@ class Settler:
         """An attempt ended, by an answer or without one. Only its first end counts."""
         if self._flights.remove(flight.order.run_id, flight.order.attempt) is None:
             return
-        self._ended.append(Verdict(flight, outcome, took_s))
+        self._ended.append(Verdict(flight, outcome, took_s, self.logbook.close(flight)))
         self._wake.set()
 
     async def run(self) -> None:
@@ -125,9 +130,12 @@ class Settler:
 
     def _note(self, flight: Flight | None, answer: Answer) -> None:
         if flight is None:
+            self.logbook.refuse(answer)
             return
         if answer.fraction is not None:
-            flight.fraction = answer.fraction
+            flight.fraction, flight.note = answer.fraction, answer.note
+        if answer.kind == "progress":
+            self.logbook.note(flight, answer)
         if not flight.started:
             flight.started = True
             self._started.append(flight)
@@ -152,6 +160,9 @@ class Settler:
         if not self._ended:  # an answer may be late because its first telling waits here, so it is never ahead of that
             late, self._late = self._late, late
         log.debug("outcomes commit", ended=len(ended), started=len(started), late=len(late))
+        room = await self.logbook.room_for([verdict.told for verdict in ended])
+        for verdict, told in zip(ended, room, strict=True):
+            verdict.told = told
         try:
             blocked = await self._write(ended, started, late)
         except StoreClosed:
@@ -198,6 +209,7 @@ class Settler:
                 standing = await tx.runs.standing([flight.order.run_id for flight in flights])
                 valid, stale = _fence(ended, standing)
                 begun = [f for f in started if standing.get(f.order.run_id) == (RunState.DISPATCHED, f.order.attempt)]
+            await write_told(tx, [(v.flight, v.told) for v in valid if v.told is not None])
             await _heed_wishes(tx, valid)
             events: list[EventRow] = []
             await _write_starts(tx, begun, now, events)
@@ -278,10 +290,11 @@ async def _write_ends(
         moves.append(
             Move(run_id=order.run_id, before=before, before_attempt=order.attempt, after=outcome.state,
                  attempt=order.attempt, at=now, not_before=outcome.not_before, result=outcome.result,
-                 reason=outcome.reason, error=outcome.error, lost=outcome.lost)
+                 reason=outcome.reason, error=outcome.error, lost=outcome.lost, schedule_id=order.schedule_id)
         )  # fmt: skip
     await tx.runs.move(moves)
     await tx.runs.finish([_attempt_row(verdict, now) for verdict in valid])
+    await tx.dead.add([_dead_row(verdict.flight, now) for verdict in valid if verdict.outcome.state in DEAD])
     events += [_event(v.flight, _KINDS[v.outcome.state], now, _end_data(v)) for v in valid]
 
 
@@ -341,6 +354,14 @@ def _attempt_row(verdict: Verdict, now: int) -> AttemptRow:
         run_id=order.run_id, attempt=order.attempt, handler=order.handler, instance=order.instance,
         sent=verdict.flight.sent, started=verdict.flight.sent, ended=now, outcome=outcome.outcome,
         cause=outcome.cause, error=outcome.error,
+    )  # fmt: skip
+
+
+def _dead_row(flight: Flight, now: int) -> DeadRow:
+    order = flight.order
+    return DeadRow(
+        run_id=order.run_id, guild_id=order.guild_id, schedule_id=order.schedule_id, handler=order.handler,
+        method=order.method, at=now,
     )  # fmt: skip
 
 

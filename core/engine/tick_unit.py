@@ -102,6 +102,7 @@ class TickUnit:
             done.cancel += decision.cancel
             done.missed += decision.missed
         await tx.runs.insert(runs)
+        await tx.links.ran([firing.plan.row.id for firing, _ in pairs if firing.plan.row.follows])
         if moves:
             await tx.runs.move(moves)
         await want_stopped(tx, done.cancel)

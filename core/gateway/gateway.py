@@ -76,6 +76,10 @@ class Host(AnswerSink, Protocol):
         """Whether this attempt is still that instance's to run."""
         ...
 
+    def excused(self, instance: str) -> bool:
+        """Whether it is no wonder that nothing is heard of an instance: what it does keeps it from beating, as it said."""
+        ...
+
     def declared(self, handler: str) -> dict[str, MethodInfo]:
         """What a handler can do, as far as is known."""
         ...
@@ -138,7 +142,7 @@ class Gateway:
             for peer in self._peers.values():
                 peer.heard += gap
         for peer in list(self._peers.values()):
-            if now - peer.heard > SILENT_AFTER_S:
+            if now - peer.heard > SILENT_AFTER_S and not self._host.excused(peer.instance.name):
                 self._gone(peer, "nothing was heard of it")
             elif peer.turned is not None and not peer.instance.in_flight:
                 self._refuse(peer.route, peer.turned, again=False)
@@ -224,10 +228,7 @@ class Gateway:
             case wire.Ack():
                 self._beat(peer, message.pairs)
             case wire.Progress():
-                answers.append(
-                    Answer(run_id=message.run_id, attempt=message.attempt, instance=peer.instance.name, kind="progress",
-                           fraction=message.fraction, note=message.note)
-                )  # fmt: skip
+                answers.append(_progress(message, peer.instance.name, self._clock.now()))
             case wire.Nack():
                 answers.append(_nack(message, peer.instance.name))
             case wire.NewCredit():
@@ -418,6 +419,17 @@ def _answer(ended: wire.Ended, instance: str) -> Answer:
     )  # fmt: skip
 
 
+def _progress(message: wire.Progress, instance: str, now: int) -> Answer:
+    """How far an attempt is, and its lines; a note without a fraction is one of them."""
+    lines, note = message.lines, message.note
+    if message.fraction is None and note:
+        lines, note = [*lines, wire.Line(now, note)], ""
+    return Answer(
+        run_id=message.run_id, attempt=message.attempt, instance=instance, kind="progress", fraction=message.fraction,
+        note=note, lines=lines, left_out=message.left_out,
+    )  # fmt: skip
+
+
 def _nack(message: wire.Nack, instance: str) -> Answer:
     """An attempt that was not begun: it is tried again, unless it never can be."""
     lasting = message.reason == "bad_arguments"
@@ -438,5 +450,10 @@ def _instance_name(hello: wire.Hello, user: str | None, row: KeyRow | None) -> s
 
 def _method(offer: wire.MethodOffer, schema: dict[str, Any]) -> MethodInfo:
     return MethodInfo(
-        name=offer.name, doc=offer.doc, timeout=offer.timeout, at_most_once=offer.at_most_once, schema=schema
+        name=offer.name,
+        doc=offer.doc,
+        timeout=offer.timeout,
+        at_most_once=offer.at_most_once,
+        schema=schema,
+        lease=offer.lease,
     )

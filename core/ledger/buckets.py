@@ -74,6 +74,9 @@ _NAMES: Final = given("name", parameter="names")
 _LOCK: Final[Query[Any]] = Query(
     select(func.pg_advisory_xact_lock(func.hashtextextended(_NAMES.c.name, 0))).select_from(_NAMES), Any, "names"
 )
+_LOCK_SHARED: Final[Query[Any]] = Query(
+    select(func.pg_advisory_xact_lock_shared(func.hashtextextended(_NAMES.c.name, 0))).select_from(_NAMES), Any, "names"
+)
 _HINT: Final[Query[Any]] = Query(
     select(func.pg_notify(bindparam("channel"), bindparam("word"))), Any, "channel", "word"
 )
@@ -122,3 +125,12 @@ def hold(session: Session, names: Iterable[str]) -> None:
         if fresh:
             session.held.update(fresh)
             session.later(Step(_LOCK, (fresh,)))
+
+
+def hold_with_others(session: Session, names: Iterable[str]) -> None:
+    """Keep away whoever wants these names for itself, and nobody else, until the transaction ends."""
+    if session.shared:
+        fresh = sorted(name for name in set(names) if not session.held & {name, f"{name} with others"})
+        if fresh:
+            session.held.update(f"{name} with others" for name in fresh)
+            session.later(Step(_LOCK_SHARED, (fresh,)))

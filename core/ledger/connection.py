@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from core.ledger.port import StoreError
-from core.ledger.rows import EventRow
+from core.ledger.rows import Ended, EventRow
 from core.ledger.statement import Insert, Query, Statement
 
 T = TypeVar("T")
@@ -146,6 +146,9 @@ class Session:
         untold: whether events were removed since then.
         shared: other processes write the same database.
         held: the names that are locked until the transaction ends (``buckets.hold``).
+        ended: the runs that the unit has ended so far.
+        parents: schedules that others run after, or did once; None until somebody asks. Where stores are shared, others
+            add to them, and nothing is kept.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -161,6 +164,8 @@ class Session:
         self.untold = False
         self.shared = False
         self.held: set[str] = set()
+        self.ended: list[Ended] = []
+        self.parents: set[str] | None = None
 
     async def fetch(self, query: Query[T], *given: Any) -> list[T]:
         """Ask, after everything kept back was written."""
@@ -213,6 +218,7 @@ class Session:
         """From here on writes are the next unit's."""
         self._own_kept = self._own_sent = 0
         self._told_before = len(self.told)
+        self.ended = []
 
     def forget_unit(self) -> bool:
         """Drop what the unit kept back; whether that undid all of it (else some was sent already)."""

@@ -10,8 +10,11 @@ from typing import Protocol, TypeVar
 from core.ledger.among import Membership
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
+from core.ledger.dead import Dead, DeadChanges
 from core.ledger.history import History, HistoryChanges
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
+from core.ledger.links import LinkChanges, Links
+from core.ledger.logs import LogChanges, Logs
 from core.ledger.notes import NoteChanges, Notes
 from core.ledger.port import StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
@@ -30,6 +33,9 @@ class OpenTransaction:
     def __init__(self, session: Session, epoch: int) -> None:
         self.schedules = ScheduleChanges(session)
         self.runs = RunChanges(session)
+        self.dead = DeadChanges(session)
+        self.links = LinkChanges(session)
+        self.logs = LogChanges(session)
         self.journal = JournalChanges(session, epoch)
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
@@ -43,6 +49,9 @@ class CommittedTruth:
     def __init__(self, reading: Reading, epoch: int, recent: RecentEvents) -> None:
         self.schedules = Schedules(reading)
         self.runs = Runs(reading)
+        self.dead = Dead(reading)
+        self.links = Links(reading)
+        self.logs = Logs(reading)
         self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)

@@ -32,6 +32,11 @@ FACTS: Final = {
         SELECT id FROM runs WHERE NOT EXISTS (SELECT 1 FROM schedules WHERE schedules.id = runs.schedule_id)""",
     "an attempt belongs to run {}, which does not exist": """
         SELECT DISTINCT run_id FROM attempts WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = attempts.run_id)""",
+    "a line of a log belongs to run {}, which does not exist": """
+        SELECT DISTINCT run_id FROM run_log WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = run_log.run_id)""",
+    "run {} has lines that it does not count": """
+        SELECT DISTINCT run_id FROM run_log WHERE NOT EXISTS (
+            SELECT 1 FROM run_told WHERE run_told.run_id = run_log.run_id AND run_told.places >= run_log.place)""",
     "schedule {} has a definition but does not say where it stands": """
         SELECT id FROM schedules WHERE NOT EXISTS (SELECT 1 FROM standings WHERE standings.id = schedules.id)""",
     "schedule {} says where it stands but has no definition": """

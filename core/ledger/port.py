@@ -15,19 +15,25 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from core.ledger.among import BucketReads, BucketWrites, Membership
+from core.ledger.following import LinkReads, LinkWrites
 from core.ledger.rows import (
     Advance,
     AnswerRow,
     AttemptRow,
     AuditRow,
+    Cut,
+    DeadRow,
     DueRow,
+    Ended,
     EventRow,
     HeededRow,
     HistoryRow,
     LeaseRow,
+    LineRow,
     Move,
     RunRow,
     ScheduleRow,
+    ToldRow,
     UndoRow,
     UsageKey,
 )
@@ -56,8 +62,15 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     any_guild: bool = False
     schedule_id: str | None = None
     owner_id: str | None = None
+    handler: str | None = None
     state: str | None = None
     since: int | None = None
+
+
+class DeadFilter(RunFilter, kw_only=True, frozen=True):
+    """Which dead letters a listing wants; newest run first, keyed by its id."""
+
+    handler: str | None = None
 
 
 class ActiveRun(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +82,7 @@ class ActiveRun(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     due: int
     charged: int | None = None
+    occurrence: str = ""
 
 
 class ReadyRun(msgspec.Struct, gc=False):
@@ -184,6 +198,10 @@ class RunReads(Protocol):
         ...
 
     async def by_occurrence(self, schedule_id: str, occurrence: str) -> RunRow | None: ...
+    async def by_occurrences(self, keys: Sequence[tuple[str, str]]) -> list[RunRow]:
+        """The runs there are for these (schedule, occurrence)."""
+        ...
+
     async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]: ...  # noqa: A002
     async def attempts(self, run_ids: Sequence[str]) -> dict[str, list[AttemptRow]]: ...
     async def newest(self, schedule_ids: Sequence[str]) -> dict[str, RunRow]:
@@ -213,6 +231,11 @@ class RunReads(Protocol):
 
 class RunWrites(RunReads, Protocol):
     """Changing runs. The table of transitions is checked here and nowhere else."""
+
+    @property
+    def ended(self) -> Sequence[Ended]:
+        """The runs that this unit has ended so far, by moving or by inserting them."""
+        ...
 
     async def insert(self, rows: Sequence[RunRow]) -> None:
         """Raises OccurrenceTaken, here or at the end of the unit, when (schedule, occurrence) exists."""
@@ -246,8 +269,42 @@ class RunWrites(RunReads, Protocol):
         ...
 
     async def purge(self, before: int, limit: int) -> int:
-        """Remove runs that ended before an instant, with their attempts; how many."""
+        """Remove runs that ended before an instant, with their attempts and logs; how many."""
         ...
+
+
+class LogReads(Protocol):
+    """Reading what runs tell of themselves."""
+
+    async def told(self, run_ids: Sequence[str]) -> dict[str, ToldRow]:
+        """How far runs are and how much they logged; of those that told anything."""
+        ...
+
+    async def lines(self, run_id: str, after: int, limit: int) -> list[LineRow]:
+        """The lines of a run behind the ``after``-th that was said, in order."""
+        ...
+
+
+class LogWrites(LogReads, Protocol):
+    """Writing what runs tell. Never the reason why something else in the unit fails."""
+
+    async def append(self, told: Sequence[ToldRow], lines: Sequence[LineRow], cuts: Sequence[Cut]) -> None:
+        """Write what runs told, with their new lines; then let go of those that do not fit any more."""
+        ...
+
+
+class DeadReads(Protocol):
+    """Reading dead letters."""
+
+    async def get_many(self, run_ids: Sequence[str]) -> dict[str, DeadRow]: ...
+    async def page(self, filter: DeadFilter, before: str | None, limit: int) -> list[DeadRow]: ...  # noqa: A002
+
+
+class DeadWrites(DeadReads, Protocol):
+    """Adding and removing dead letters. They go with their runs, too (``RunWrites.purge``)."""
+
+    async def add(self, rows: Sequence[DeadRow]) -> None: ...
+    async def remove(self, run_ids: Sequence[str]) -> None: ...
 
 
 class JournalReads(Protocol):
@@ -371,6 +428,12 @@ class Reader(Protocol):
     @property
     def runs(self) -> RunReads: ...
     @property
+    def dead(self) -> DeadReads: ...
+    @property
+    def links(self) -> LinkReads: ...
+    @property
+    def logs(self) -> LogReads: ...
+    @property
     def journal(self) -> JournalReads: ...
     @property
     def usage(self) -> UsageReads: ...
@@ -389,6 +452,12 @@ class Transaction(Protocol):
     def schedules(self) -> ScheduleWrites: ...
     @property
     def runs(self) -> RunWrites: ...
+    @property
+    def dead(self) -> DeadWrites: ...
+    @property
+    def links(self) -> LinkWrites: ...
+    @property
+    def logs(self) -> LogWrites: ...
     @property
     def journal(self) -> JournalWrites: ...
     @property

@@ -60,6 +60,34 @@ class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
     updated: int
     exceptions: str | None = None
 
+    @property
+    def follows(self) -> bool:
+        """Whether it runs after others, so that it is not over when its own times are."""
+        return self.after != "[]"
+
+
+class LinkRow(msgspec.Struct, kw_only=True, gc=False):
+    """That one schedule runs after another. What a link does stands in the child's ``after``.
+
+    Attributes:
+        run_id: the latest run of the parent that ended, noted where the link joins; ``state``: how it ended.
+        fresh: 1 as long as no run of the child has come since.
+    """
+
+    parent: str
+    child: str
+    run_id: str | None = None
+    state: RunState | None = None
+    fresh: int | None = None
+
+
+class Ended(msgspec.Struct, gc=False):
+    """A run that ended. ``schedule_id`` None: whoever ended it did not have that at hand."""
+
+    run_id: str
+    schedule_id: str | None
+    state: RunState
+
 
 class RunRow(msgspec.Struct, kw_only=True, gc=False):
     """A run as stored. ``occurrence`` is ``t:<us>``, ``m:<request>``, ``c:<run>`` or ``e:<event>``.
@@ -68,6 +96,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     a run made with arguments of its own has them from the start. ``missed``: JSON of one outage's swallowed times.
     ``line``: how many runs of the schedule may be under way at once for this one to start; 0: any number.
     ``charged``: the instant whose calendar periods the run was charged to; None when nothing was charged.
+    ``own_args``: 1 where the run was made with arguments of its own; None where they are the schedule's.
     ``routing``: JSON of what the run wants of who gets it (``core.engine.routing``); None: nothing.
     """
 
@@ -93,7 +122,27 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     lost: int
     line: int = 1
     charged: int | None = None
+    own_args: int | None = None
     routing: str | None = None
+
+
+class DeadRow(msgspec.Struct, kw_only=True, gc=False):
+    """A dead letter: a run that failed or timed out for good, until it is run again, dropped, or too old. ``at``: since
+    when."""
+
+    run_id: str
+    guild_id: str | None
+    schedule_id: str
+    handler: str
+    method: str
+    at: int
+
+
+def dead_letter(run: RunRow, at: int) -> DeadRow:
+    """A run that has failed for good, as a dead letter."""
+    return DeadRow(
+        run_id=run.id, guild_id=run.guild_id, schedule_id=run.schedule_id, handler=run.handler, method=run.method, at=at
+    )
 
 
 class HistoryRow(msgspec.Struct, kw_only=True, gc=False):
@@ -151,7 +200,7 @@ class Move(msgspec.Struct, kw_only=True, gc=False):
 
     ``attempt`` is the number after the move; ``lost`` counts attempts our own crash took, which do not count
     against ``max_attempts``. ``args`` None keeps what is there. With a ``revision`` the run's schedule must stand at it
-    too, and at so many ``failures``.
+    too, and at so many ``failures``. ``schedule_id``: the run's, from who has it at hand.
     """
 
     run_id: str
@@ -168,6 +217,7 @@ class Move(msgspec.Struct, kw_only=True, gc=False):
     lost: int = 0
     revision: int | None = None
     failures: int | None = None
+    schedule_id: str | None = None
 
 
 class AttemptRow(msgspec.Struct, kw_only=True, gc=False):
@@ -196,6 +246,41 @@ class LeaseRow(msgspec.Struct, kw_only=True, gc=False):
     instance: str
     remaining: int
     at_most_once: int = 0
+
+
+class ToldRow(msgspec.Struct, kw_only=True, gc=False):
+    """What a run has told so far: how far an attempt is, in millionths, and how much of a log there is; see ``tables``."""
+
+    run_id: str
+    attempt: int
+    fraction: int | None = None
+    note: str = ""
+    lines: int = 0
+    places: int = 0
+    size: int = 0
+    head: int | None = None
+
+
+class LineRow(msgspec.Struct, kw_only=True, gc=False):
+    """One line of a run's log: the ``n``-th that was said, the ``place``-th that was written."""
+
+    run_id: str
+    place: int
+    n: int
+    attempt: int
+    at: int
+    preceding: int
+    text: str
+
+
+class Cut(msgspec.Struct, frozen=True, gc=False):
+    """Lines that go from a run's log: behind the place ``after``, those up to the place ``upto``, or with fewer than
+    ``preceding`` bytes before them."""
+
+    run_id: str
+    after: int
+    upto: int
+    preceding: int
 
 
 class EventRow(msgspec.Struct, kw_only=True, gc=False):

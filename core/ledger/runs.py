@@ -26,10 +26,11 @@ from sqlalchemy import (
 from core.ledger import tables
 from core.ledger.buckets import in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.logs import forget
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
-from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow
+from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
-from core.ledger.tables import attempts, leases, runs, schedules, standings
+from core.ledger.tables import attempts, dead, leases, runs, schedules, standings
 from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
 
 _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.items() for after in afters)
@@ -56,6 +57,14 @@ _BY_OCCURRENCE: Final[Query[RunRow]] = Query(
     RunRow,
     "schedule_id",
     "occurrence",
+)
+_KEYS: Final = given("schedule_id", "occurrence")
+_BY_OCCURRENCES: Final[Query[RunRow]] = Query(
+    select(*_COLUMNS)
+    .join_from(runs, _KEYS, and_(runs.c.schedule_id == _KEYS.c.schedule_id, runs.c.occurrence == _KEYS.c.occurrence))
+    .order_by(runs.c.id),
+    RunRow,
+    "rows",
 )
 _ATTEMPTS: Final[Query[AttemptRow]] = Query(
     select(*_ATTEMPT).where(among(attempts.c.run_id, "ids")).order_by(attempts.c.run_id, attempts.c.attempt),
@@ -160,12 +169,17 @@ class Runs:
         """The run of a schedule for that occurrence."""
         return _only(await self._reading.fetch(_BY_OCCURRENCE, schedule_id, occurrence))
 
+    async def by_occurrences(self, keys: Sequence[tuple[str, str]]) -> list[RunRow]:
+        """The runs there are for these (schedule, occurrence)."""
+        return await self._reading.fetch(_BY_OCCURRENCES, list(keys)) if keys else []
+
     async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]:  # noqa: A002 - the port's
         """A page of a listing, newest first."""
         wanted = {
             "guild_id": None if filter.any_guild else filter.guild_id,
             "schedule_id": filter.schedule_id,
             "owner_id": filter.owner_id,
+            "handler": filter.handler,
             "state": filter.state,
             "since": filter.since,
             "before": before,
@@ -227,6 +241,7 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
         "guild_id": runs.c.guild_id == bindparam("guild_id"),
         "schedule_id": runs.c.schedule_id == bindparam("schedule_id"),
         "owner_id": runs.c.schedule_id.in_(select(schedules.c.id).where(schedules.c.owner_id == bindparam("owner_id"))),
+        "handler": runs.c.handler == bindparam("handler"),
         "state": runs.c.state == bindparam("state"),
         "since": runs.c.due >= bindparam("since"),
         "before": runs.c.id < bindparam("before"),
@@ -245,7 +260,7 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
 # What a run or an attempt gets only later is not sent along while it has none of it: every value that is bound costs
 # as much as a fifth of an index entry.
 _RUN_LATER: Final = {"state": RunState.WAITING, "attempt": 0, "lost": 0} | dict.fromkeys(
-    ("result", "reason", "error", "missed", "ended")
+    ("result", "reason", "error", "missed", "ended", "own_args")
 )
 _ATTEMPT_LATER: Final[dict[str, Any]] = dict.fromkeys(("started", "ended", "outcome", "cause", "error"))
 _ADD: Final = Insert(runs, fields_of(RunRow))
@@ -358,6 +373,7 @@ _PURGEABLE: Final[Query[str]] = Query(
     "limit",
 )
 _PURGE_ATTEMPTS: Final = Change(delete(attempts).where(among(attempts.c.run_id, "ids")), "ids")
+_PURGE_DEAD: Final = Change(delete(dead).where(among(dead.c.run_id, "ids")), "ids")
 _PURGE: Final = Change(delete(runs).where(_GIVEN_IDS), "ids")
 
 
@@ -368,10 +384,18 @@ class RunChanges(Runs):
         super().__init__(session)
         self._session = session
 
+    @property
+    def ended(self) -> Sequence[Ended]:
+        """The runs that this unit has ended so far."""
+        return self._session.ended
+
     async def insert(self, rows: Sequence[RunRow]) -> None:
         """Add runs. Raises OccurrenceTaken, here or at the end of the unit."""
         if rows:
-            self._session.later(_adding(rows, _RUN_LATER, _ADD_FRESH, _ADD, _taken))
+            step = _adding(rows, _RUN_LATER, _ADD_FRESH, _ADD, _taken)
+            self._session.later(step)
+            if step.statement is _ADD:
+                self._session.ended += [Ended(r.id, r.schedule_id, r.state) for r in rows if r.state in TERMINAL]
 
     async def move(self, moves: Sequence[Move]) -> None:
         """Apply transitions. Raises ForbiddenTransition; StaleMove here or at the end of the unit."""
@@ -382,6 +406,8 @@ class RunChanges(Runs):
             alike.setdefault((move.after in TERMINAL, move.revision is not None), []).append(move)
         for (ending, scheduled), some in alike.items():
             self._session.later(_moving(some, ending=ending, scheduled=scheduled))
+            if ending:
+                self._session.ended += [Ended(move.run_id, move.schedule_id, move.after) for move in some]
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
         """Write new attempts with their leases."""
@@ -417,6 +443,8 @@ class RunChanges(Runs):
         ids = await self._session.fetch(_PURGEABLE, before, limit)
         if ids:
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
+            self._session.later(Step(_PURGE_DEAD, (ids,)))
+            forget(self._session, ids)
             self._session.later(Step(_PURGE, (ids,)))
         return len(ids)
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, l
 from core.ledger import tables
 from core.ledger.buckets import hold, in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.links import forget_links, write_links
 from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance, Within
 from core.ledger.rows import Advance, DueRow, HeededRow, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, among, fields_of, given
@@ -374,6 +375,7 @@ class ScheduleChanges(Schedules):
                 self._session.later(step)
             if len(rows) >= MANY:
                 await self._session.send()
+        write_links(self._session, [row for row in rows if row.follows], new=True)
 
     async def replace(self, row: ScheduleRow, *, expected: int) -> bool:
         """Write the whole row if the revision still is the expected one. Raises NameTaken."""
@@ -384,6 +386,8 @@ class ScheduleChanges(Schedules):
             )
         except Violation as violation:
             raise _named(violation) from violation
+        if touched == 1:
+            write_links(self._session, [row], new=False)
         return touched == 1
 
     async def renew(self, rows: Sequence[ScheduleRow]) -> None:
@@ -424,6 +428,7 @@ class ScheduleChanges(Schedules):
         if ids:
             self._session.later(Step(_PURGE, (ids,)))
             self._session.later(Step(_PURGE_STANDING, (ids,)))
+            forget_links(self._session, ids)
         return len(ids)
 
 

@@ -112,6 +112,20 @@ standings: Final = Table(
 _partial("standings_due", standings.c.next_due, where=SCHEDULE_ACTIVE)
 _partial("standings_paused", standings.c.paused_until, where=SCHEDULE_PAUSED)
 
+# Who runs after whom, once more beside ``schedules.after``: a run that ends finds its children here. Of a link that
+# joins, how the latest run of the parent ended; ``fresh``: no run of the child has come since.
+links: Final = Table(
+    "links",
+    metadata,
+    Column("parent", TEXT, primary_key=True),
+    Column("child", TEXT, primary_key=True),
+    _text("run_id", null=True),
+    _text("state", null=True),
+    _number("fresh", null=True),
+    sqlite_with_rowid=False,
+)
+Index("links_child", links.c.child)
+
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 runs: Final = Table(
@@ -139,6 +153,7 @@ runs: Final = Table(
     Column("lost", Integer, nullable=False, server_default=text("0")),
     Column("line", Integer, nullable=False),
     _number("charged", null=True),
+    Column("own_args", Integer, nullable=True),
     _text("routing", null=True),
 )
 Index("runs_occurrence", runs.c.schedule_id, runs.c.occurrence, unique=True)
@@ -159,6 +174,52 @@ attempts: Final = Table(
     _text("outcome", null=True),
     _text("cause", null=True),
     _text("error", null=True),
+    sqlite_with_rowid=False,
+)
+
+# Runs that failed for good and were neither run again nor dropped. Only what goes wrong writes here.
+dead: Final = Table(
+    "dead",
+    metadata,
+    Column("run_id", TEXT, primary_key=True),
+    _text("guild_id", null=True),
+    _text("schedule_id"),
+    _text("handler"),
+    _text("method"),
+    _number("at"),
+    sqlite_with_rowid=False,
+)
+Index("dead_guild", dead.c.guild_id, dead.c.run_id)
+Index("dead_schedule", dead.c.schedule_id, dead.c.run_id)
+# What runs say of themselves: how far the newest attempt that said so is, and how much of a log there is. ``fraction`` is
+# in millionths. ``lines`` counts all that were said, ``places`` those that were written, ``size`` their bytes; the
+# beginning that is kept ends with the place ``head``, and is not full yet while that is NULL.
+run_told: Final = Table(
+    "run_told",
+    metadata,
+    Column("run_id", TEXT, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    _number("fraction", null=True),
+    _text("note"),
+    _number("lines"),
+    _number("places"),
+    _number("size"),
+    _number("head", null=True),
+    sqlite_with_rowid=False,
+)
+
+# The lines, numbered by ``n`` as they were said: one that was left out on its way, or removed from the middle, leaves a
+# gap there. ``preceding``: bytes written before it.
+run_log: Final = Table(
+    "run_log",
+    metadata,
+    Column("run_id", TEXT, primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    _number("n"),
+    Column("attempt", Integer, nullable=False),
+    _number("at"),
+    _number("preceding"),
+    _text("text"),
     sqlite_with_rowid=False,
 )
 

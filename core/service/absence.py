@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from core.engine.engine import Engine
 from core.engine.ports import Instance
 from core.engine.routing import Routing
+from core.service.shortage import Absence, shortage
 from schedule_zero.instant import spell
-from schedule_zero.schedule import Schedule
-
-
-class Absence(msgspec.Struct, frozen=True):
-    """What is wrong with a handler for somebody, as a sentence, and how many of the places there are in use. ``limit``:
-    what is short, where it is not the handler as such: ``capability`` or ``version``."""
-
-    words: str
-    used: int = 0
-    allowed: int = 0
-    limit: str | None = None
 
 
 def absence(
@@ -64,40 +52,6 @@ def absence(
     used, allowed = sum(each.in_flight for each in working), sum(each.credit for each in working)
     words = f"Handler {handler} has {used} of {allowed} runs going at once{_trouble(working)}"
     return Absence(f"{words}; the next can start when one of them ends.", used, allowed)
-
-
-def with_shortage_note(engine: Engine, view: Schedule) -> Schedule:
-    """The schedule as answered, with a note where its handler is there and no process of it is what its policy asks for."""
-    policy = view.policy
-    if policy.needs or policy.version is not None:
-        able = [
-            each for each in engine.fleet.instances(view.handler)
-            if view.method in each.methods and each.works_for(view.guild_id)
-        ]  # fmt: skip
-        short = shortage(view.handler, able, Routing(needs=policy.needs, version=policy.version)) if able else None
-        note = None if short is None else f"its runs will wait: {short.words}"
-        if note is not None and note not in view.notes:  # a transaction may be made twice
-            view.notes = (*view.notes, note)
-    return view
-
-
-def shortage(handler: str, able: Sequence[Instance], routing: Routing) -> Absence | None:
-    """What none of these processes of a handler has, that a run wants; None where one has it all."""
-    lacking = [routing.lacking(each) for each in able]
-    if not all(lacking):
-        return None
-    everywhere = [words for words in min(lacking, key=len) if all(words in others for others in lacking)]
-    limit = "version" if everywhere and everywhere[0].startswith("version") else "capability"
-    goes_on = "it goes on when one has."
-    if not everywhere:  # each has a part of it
-        wanted = " and ".join(dict.fromkeys(words for others in lacking for words in others))
-        return Absence(f"No process of handler {handler} has all of {wanted}; {goes_on}", limit=limit)
-    missing = " and ".join(everywhere)
-    there = ""
-    if routing.version is not None:
-        found = ", ".join(sorted({each.version or "none" for each in able}))
-        there = f" (their versions: {found})" if f"version {routing.version}" in everywhere else ""
-    return Absence(f"No process of handler {handler} has {missing}{there}; {goes_on}", limit=limit)
 
 
 def _trouble(instances: Sequence[Instance]) -> str:

@@ -11,7 +11,7 @@ one.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
 from schedule_zero.errors import Forbidden, NotFound
 from schedule_zero.schedule import ScheduleSpec
 
+F = TypeVar("F", bound=RunFilter)
 REMINDER: Final = "reminder"
 DIRECT: Final = "send_dm"
 _CONFINED: Final = "This key is confined to its server; what belongs to others, or to the service, takes another key."
@@ -85,8 +86,8 @@ def within(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter:
     return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
 
 
-def visible_runs(actor: Actor, wanted: RunFilter) -> RunFilter:
-    """The listing of runs narrowed to those of schedules the actor may see where they speak. Raises NotFound."""
+def visible_runs(actor: Actor, wanted: F) -> F:
+    """The listing of runs, or of dead letters, narrowed to those of schedules the actor may see where they speak. Raises NotFound."""
     if runs_service(actor):
         return wanted
     if wanted.guild_id is not None:

@@ -10,7 +10,6 @@ from core.service.closing_changes import (
     name_in,
     put,
     require_revision,
-    require_unused,
     revision_of,
     there,
     without,
@@ -18,6 +17,8 @@ from core.service.closing_changes import (
 from core.service.closings import Closings
 from core.timing.compile import BadTrigger
 from core.timing.exceptions import open_hours
+from core.timing.hours import require_lengths
+from core.timing.rule import BadPattern
 from core.timing.zones import zone
 from schedule_zero import closings as views
 from schedule_zero import requests as ask
@@ -66,12 +67,13 @@ class NamedHours:
             there(name, kept.hours, "hours")
             return msgspec.structs.replace(kept, hours=without(kept.hours, name))
 
-        def answer(before: Closings, _kept: Closings, used: int) -> views.HoursView:
-            require_unused(f"The hours {name}", used)
+        def answer(before: Closings, _kept: Closings, _used: int) -> views.HoursView:
             return _view(name, before.hours[name], 0)
 
         about = Named("hours", name)
-        return await self._changes.make(actor, request, views.HoursView, changed, about, answer)
+        return await self._changes.make(
+            actor, request, views.HoursView, changed, about, answer, goes=f"The hours {name}"
+        )
 
 
 def _read(asked: views.HoursWindows, where: str) -> ActiveHours:
@@ -79,8 +81,9 @@ def _read(asked: views.HoursWindows, where: str) -> ActiveHours:
     hours = ActiveHours(windows=asked.windows, timezone=asked.timezone)
     try:
         open_hours(hours, zone(where))
-    except BadTrigger as why:
-        raise Invalid.at("hours", why.message) from None
+        require_lengths(hours.windows)
+    except (BadTrigger, BadPattern) as why:
+        raise Invalid.at("hours", str(why)) from None
     return hours
 
 

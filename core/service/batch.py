@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from core.engine.engine import Engine
+from core.engine.fleet import Fleet
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
-from core.service.absence import with_shortage_note
+from core.service.chaining import Chaining
 from core.service.desk import Desk, Effects
 from core.service.draft import Draft
 from core.service.render import schedule_view
@@ -39,8 +38,9 @@ class Proposal(msgspec.Struct):
     """A schedule that may be saved, and what it is answered with; ``rule`` None: as its row says."""
 
     row: ScheduleRow
-    trigger: Trigger
+    trigger: Trigger | None
     rule: Rule | None
+    fleet: Fleet
     view: Schedule | None = None
     undo: UndoToken | None = None
 
@@ -52,7 +52,7 @@ class Proposal(msgspec.Struct):
     def shown(self) -> Schedule:
         """What it is answered with."""
         if self.view is None:
-            self.view = schedule_view(self.row, trigger=self.trigger, rule=self.rule)
+            self.view = schedule_view(self.row, self.fleet, trigger=self.trigger, rule=self.rule)
         return self.view
 
 
@@ -62,9 +62,12 @@ Judged = Proposal | ScheduleZeroError
 class Batches:
     """The use case of saving many schedules at once."""
 
-    def __init__(self, desk: Desk, room: Room, draft: Callable[[Actor, ScheduleSpec], Awaitable[Draft]]) -> None:
+    def __init__(
+        self, desk: Desk, room: Room, draft: Callable[[Actor, ScheduleSpec], Awaitable[Draft]], chaining: Chaining
+    ) -> None:
         self._desk = desk
         self._room = room
+        self._chaining = chaining
         self._draft = draft
 
     async def create(self, actor: Actor, request: ask.CreateSchedules) -> BatchView:
@@ -78,14 +81,14 @@ class Batches:
 
         if request.idempotency_key is not None:  # the answer is kept in the same transaction, so it comes first
             await _render(judged)
-            return await self._saved(actor, request, judged, BatchView, partial(_answer, engine=self._desk.engine))
+            return await self._saved(actor, request, judged, BatchView, _answer)
         rendering = asyncio.create_task(_render(judged), name="batch answer")  # while the store writes
         try:
             results = await self._saved(actor, request, judged, list[Judged], list)
             await rendering
         finally:
             rendering.cancel()
-        return _answer(results, self._desk.engine)
+        return _answer(results)
 
     async def _saved(
         self, actor: Actor, request: ask.CreateSchedules, judged: Sequence[Judged], kind: type[V],
@@ -107,7 +110,7 @@ class Batches:
             made = await self._draft(actor, shaped(item, ScheduleSpec))
         except ScheduleZeroError as error:
             return error
-        return Proposal(made.row, made.trigger, made.rule)
+        return Proposal(made.row, made.trigger, made.rule, self._desk.engine.fleet)
 
     async def _save(
         self, tx: Transaction, effects: Effects, actor: Actor, judged: Sequence[Judged], *, look_up: bool
@@ -123,7 +126,10 @@ class Batches:
             rows = await self._desk.all_as_closed(tx, [each.row for each in accepted])
             for each, row in zip(accepted, rows, strict=True):
                 each.stands_as(row)
-            await tx.schedules.insert(rows)
+            results = [await self._linked(tx, each) if isinstance(each, Proposal) else each for each in results]
+            accepted = [each for each in results if isinstance(each, Proposal)]
+            rows = [each.row for each in accepted]
+            await tx.schedules.insert([row for row in rows if not row.follows])
             undos = await self._desk.record_many(
                 tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, row) for row in rows]
             )
@@ -132,6 +138,16 @@ class Batches:
             self._room.taken(rows)
             effects.schedules.extend(rows)
         return results
+
+    async def _linked(self, tx: Transaction, proposal: Proposal) -> Judged:
+        """One that runs after others is saved at once, so that the next one's links are judged with it there."""
+        if proposal.row.follows:
+            try:
+                await self._chaining.require(tx, proposal.row)
+            except Invalid as error:
+                return error
+            await tx.schedules.insert([proposal.row])
+        return proposal
 
 
 class _Admission:
@@ -194,13 +210,13 @@ async def _render(judged: Sequence[Judged]) -> None:
         await asyncio.sleep(0)
 
 
-def _answer(results: Sequence[Judged], engine: Engine) -> BatchView:
-    return BatchView(items=tuple([_item(result, engine) for result in results]))
+def _answer(results: Sequence[Judged]) -> BatchView:
+    return BatchView(items=tuple(map(_item, results)))
 
 
-def _item(result: Judged, engine: Engine) -> BatchItem:
+def _item(result: Judged) -> BatchItem:
     if isinstance(result, Proposal):
-        view = with_shortage_note(engine, result.shown())
+        view = result.shown()
         view.undo = result.undo
         return BatchItem(status=201, schedule=view)
     return BatchItem(status=result.status, problem=problem_details(result))

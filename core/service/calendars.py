@@ -14,7 +14,6 @@ from core.service.closing_changes import (
     name_in,
     put,
     require_revision,
-    require_unused,
     revision_of,
     there,
     without,
@@ -85,12 +84,13 @@ class Calendars:
             there(name, kept.calendars, "calendar")
             return msgspec.structs.replace(kept, calendars=without(kept.calendars, name))
 
-        def answer(before: Closings, _kept: Closings, used: int) -> views.CalendarView:
-            require_unused(f"The calendar {name}", used)
+        def answer(before: Closings, _kept: Closings, _used: int) -> views.CalendarView:
             return self._view(name, before.calendars[name], 0, where)
 
         about = Named("calendar", name)
-        return await self._changes.make(actor, request, views.CalendarView, changed, about, answer)
+        return await self._changes.make(
+            actor, request, views.CalendarView, changed, about, answer, goes=f"The calendar {name}"
+        )
 
     async def suggest(self, actor: Actor, request: ask.SuggestClosings) -> Suggestions:
         """The names of calendars or hours that contain the half-typed text, those that begin with it first."""

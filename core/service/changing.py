@@ -10,10 +10,8 @@ from core.engine.plan import rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
-from core.service.absence import with_shortage_note
 from core.service.batch import name_taken
 from core.service.desk import Desk, Effects, with_undo
-from core.service.render import schedule_view
 from core.timing.rule import Rule
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, RevisionMismatch
@@ -64,11 +62,15 @@ class Changing:
             raise name_taken(after) from None
         undo = await self._desk.record(tx, actor, kind, action, before, after, data)
         effects.schedules.append(after)
-        return with_undo(with_shortage_note(self._desk.engine, schedule_view(after)), undo)
+        return with_undo(self._desk.view(after), undo)
 
     def changed(self, row: ScheduleRow, **fields: Any) -> ScheduleRow:
         """A row with some fields different, at the next revision."""
         return msgspec.structs.replace(row, revision=row.revision + 1, updated=self._desk.clock.now(), **fields)
+
+    def is_same(self, row: ScheduleRow, after: ScheduleRow) -> bool:
+        """Whether a change comes to nothing: then nothing is written, told, or taken back."""
+        return row == msgspec.structs.replace(after, revision=row.revision, updated=row.updated)
 
 
 def in_words(state: str) -> str:

@@ -28,6 +28,10 @@ from schedule_zero.schedule import ActiveHours, Calendar
 
 MOST_NAMED: Final = 50
 LONGEST_NAME: Final = 50
+NO_NAME: Final = "none"
+"""What people write where a schedule shall heed no calendar, or no hours."""
+MOST_TOLD: Final = 3
+"""Schedules that a refusal names."""
 TOGETHER: Final = 25
 """Schedules that are worked out before others have their turn on the loop."""
 _encode: Final = msgspec.json.Encoder().encode
@@ -70,7 +74,7 @@ class ClosingChanges:
 
     async def make(
         self, actor: Actor, request: Any, kind: type[V], changed: Changed, about: Named | None,
-        answer: Callable[[Closings, Closings, int], V],
+        answer: Callable[[Closings, Closings, int], V], *, goes: str | None = None,
     ) -> V:  # fmt: skip
         """Make a change.
 
@@ -78,6 +82,7 @@ class ClosingChanges:
             changed: the document as it is to be; it may refuse.
             about: what is changed in it; None: something that all schedules of the guild heed.
             answer: from the document before, the one after, and how many schedules heed what has changed; it may refuse.
+            goes: what it is called that goes by this change, which is refused while schedules heed it.
         """
         guild_id: str = request.guild_id
         access.require_guild(actor, guild_id, change=True)
@@ -89,6 +94,8 @@ class ClosingChanges:
             before = closings_of(old)
             kept = changed(before)
             ids = await _heeding(tx, guild_id, about)
+            if goes is not None and ids:
+                raise await _still_heeded(tx, actor, goes, ids)
             view = answer(before, kept, len(ids))
             new = _encode(kept).decode()
             await tx.notes.put(CLOSINGS, {guild_id: new})
@@ -153,6 +160,8 @@ def _names_in(heeded: HeededRow) -> list[Named]:
 def name_in(text: str) -> str:
     """The name of a calendar or of hours. Raises Invalid."""
     name = text.strip()
+    if name.casefold() == NO_NAME:
+        raise Invalid.at("name", f"must not be {NO_NAME!r}, which stands for nothing of the kind; take another name")
     if not 0 < len(name) <= LONGEST_NAME or "/" in name or not name.isprintable():
         raise Invalid.at("name", f"must have 1 to {LONGEST_NAME} printable characters, and no slash")
     return name
@@ -162,7 +171,7 @@ def there(name: str, kept: Mapping[str, V], what: str) -> V:
     """What goes by a name. Raises NotFound."""
     if name not in kept:
         known = f"there are {', '.join(sorted(kept))}" if kept else "this server has none"
-        raise NotFound(f"There is no {what} {name!r} here; {known}.")
+        raise NotFound(f"There {'are' if what == 'hours' else 'is'} no {what} {name!r} here; {known}.")
     return kept[name]
 
 
@@ -194,8 +203,11 @@ def without(kept: Mapping[str, V], name: str) -> dict[str, V]:
     return {key: value for key, value in kept.items() if key != name}
 
 
-def require_unused(what: str, used: int) -> None:
-    """Raises Conflict where schedules heed it."""
-    if used:
-        schedules = "1 schedule heeds" if used == 1 else f"{used} schedules heed"
-        raise Conflict(f"{what} cannot go: {schedules} it. Change or delete those first.")
+async def _still_heeded(tx: Transaction, actor: Actor, what: str, ids: list[str]) -> Conflict:
+    """The refusal of what would take something away from schedules, with the first of those the actor may know of."""
+    rows = (await tx.schedules.get_many(ids[:MOST_TOLD])).values()
+    names = [repr(row.name) if row.name else row.id for row in rows if access.may_see(actor, row)]
+    more = [f"{len(ids) - len(names)} more"] if names and len(names) < len(ids) else []
+    which = f" ({', '.join([*names, *more])})" if names else ""
+    schedules = "1 schedule heeds" if len(ids) == 1 else f"{len(ids)} schedules heed"
+    return Conflict(f"{what} cannot go: {schedules} it{which}. Change or delete those first.")

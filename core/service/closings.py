@@ -16,7 +16,8 @@ from core.ledger.rows import ScheduleRow
 from core.service.due import next_due
 from core.service.policy import Mistakes
 from core.timing.exceptions import Exceptions
-from core.timing.rule import Rule
+from core.timing.hours import require_lengths
+from core.timing.rule import BadPattern, Rule
 from schedule_zero.schedule import ActiveHours, Calendar, Policy
 
 MESSAGES: Final = "discord"
@@ -73,14 +74,22 @@ def calendar_for(asked: str | Calendar | None, closings: Closings, mistakes: Mis
     return None
 
 
-def hours_for(asked: str | ActiveHours | None, closings: Closings, mistakes: Mistakes) -> ActiveHours | None:
-    """The active hours a schedule is made with, whole."""
+def hours_for(
+    asked: str | ActiveHours | None, closings: Closings, mistakes: Mistakes, before: ScheduleRow | None = None
+) -> ActiveHours | None:
+    """The active hours a schedule is made with, whole. Windows that one ``before`` already had are not judged anew."""
     asked = ActiveHours(name=asked) if isinstance(asked, str) else asked
     if asked is None:
         return None
     if asked.name is None:
         if not asked.windows:
             mistakes.add("active_hours", "needs a name, or windows such as 'MO-FR 09:00-17:00'")
+        old = None if before is None else active_hours_of(before)
+        try:
+            if old is None or old.windows != asked.windows:
+                require_lengths(asked.windows)
+        except BadPattern as why:
+            mistakes.add("active_hours", str(why))
         return asked
     kept = closings.hours.get(asked.name)
     if asked.windows:
@@ -197,7 +206,7 @@ def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
     except ValueError:  # it could not be followed before, either; whoever ticks it says so
         return after
     after.next_due = _put_off_no_more(row, rule, now) or next_due(row, rule, now)
-    if after.next_due is None:
+    if after.next_due is None and not after.follows:
         after.state, after.note = "blocked", "its calendar, its hours or a blackout leave it no time to come"
     return after
 

@@ -32,6 +32,8 @@ from core.ledger.port import (
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
 from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
 from core.service.keyring import Keyring, KeyRow
+from core.service.render import schedule_view
+from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero import views
 from schedule_zero.actor import Actor
@@ -42,6 +44,7 @@ from schedule_zero.instant import DAY, MINUTE, spell
 from schedule_zero.requests import Request
 from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule, UndoToken
+from schedule_zero.trigger import Trigger
 
 log = structlog.get_logger(__name__)
 
@@ -205,6 +208,17 @@ class Desk:
                 forget()
             raise
 
+    def view(
+        self,
+        row: ScheduleRow,
+        *,
+        trigger: Trigger | None = None,
+        rule: Rule | None = None,
+        newest: RunRow | None = None,
+    ) -> Schedule:
+        """A schedule as answered (``schedule_view``)."""
+        return schedule_view(row, self.engine.fleet, trigger=trigger, rule=rule, newest=newest)
+
     async def record(
         self, tx: Transaction, actor: Actor, kind: str, action: str, before: ScheduleRow | None, after: ScheduleRow,
         data: dict[str, Any] | None = None,
@@ -272,7 +286,7 @@ class Desk:
             return
         await tx.runs.move(
             [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=RunState.CANCELLED, attempt=0, at=now,
-                  reason=reason) for run in unused]
+                  reason=reason, schedule_id=row.id) for run in unused]
         )  # fmt: skip
         await self.engine.entitler.give_back(tx, [(row.guild_id, run.charged) for run in unused])
         await tx.journal.append(

@@ -6,15 +6,18 @@ transaction can know (is the name free, is there quota left) is checked there.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
 
 from core.engine.fleet import Fleet
+from core.engine.placeholders import blanked
 from core.engine.plan import exceptions_of, rule_of
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
 from core.service.arguments import mistakes_in
+from core.service.chaining import NONE_ABOVE, Rows, links_mistakes, own_words, placeholder_places, with_links
 from core.service.closings import (
     Closings,
     blackouts_for,
@@ -43,7 +46,7 @@ PAST_GRACE: Final = MINUTE
 INTERVAL_PROBES: Final = 10
 _RULE: Final = ("trigger", "timezone", "start", "until", "count", "calendar", "active_hours", "exceptions")
 _TRIGGER: Final = ("trigger", "timezone")
-_WORK: Final = ("handler", "method", "args")
+_WORK: Final = ("handler", "method", "args", "after")
 # What says nothing about its policy, by all that its defaults hang on: the end of months, and whether it is due once.
 _unsaid: Final[dict[tuple[str, bool], tuple[Policy, str]]] = {}
 
@@ -53,16 +56,17 @@ class Draft(msgspec.Struct):
     is due as before."""
 
     row: ScheduleRow
-    trigger: Trigger
+    trigger: Trigger | None
     rule: Rule
     same_rule: bool = False
 
 
 def draft(
     spec: ScheduleSpec, *, id: str, owner_id: str, timezone: str, settings: GuildSettings, closings: Closings,
-    quota: Quota, fleet: Fleet, now: int, before: ScheduleRow | None = None,
+    quota: Quota, fleet: Fleet, now: int, before: ScheduleRow | None = None, parents: Rows = NONE_ABOVE,
 ) -> Draft:  # fmt: skip
-    """Check a spec and turn it into a row. ``before`` is the schedule it changes, if it does.
+    """Check a spec and turn it into a row. ``before`` is the schedule it changes, if it does; ``parents``: those it runs
+    after, as far as there are any for who asks.
 
     Raises:
         Invalid: fields are wrong, or the time cannot be read; with readings where something else could be meant.
@@ -71,11 +75,13 @@ def draft(
     mistakes = Mistakes()
     _check_plain(spec, mistakes)
     args = msgspec.json.encode(spec.args).decode()
-    if before is None or (spec.handler, spec.method, args) != tuple(getattr(before, name) for name in _WORK):
-        check_work(spec, args, fleet, quota, mistakes)
+    links_mistakes(spec, parents, before, mistakes)
+    unknown = placeholder_places(spec, args, parents, before, mistakes)
+    if before is None or _work(spec, args) != tuple(getattr(before, name) for name in _WORK):
+        check_work(spec, args, fleet, quota, mistakes, unknown)
     known = known_to(closings, before)
     calendar = stored(unnamed(calendar_for(spec.calendar, known, mistakes), closings.calendars))
-    active_hours = stored(unnamed(hours_for(spec.active_hours, known, mistakes), closings.hours))
+    active_hours = stored(unnamed(hours_for(spec.active_hours, known, mistakes, before), closings.hours))
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)
@@ -86,10 +92,13 @@ def draft(
     row.exceptions = _exceptions(row, before, closings, now)
     rule = _compile(row, policy, read.trigger)
     if before is not None and _same_rule(row, before):
-        row.words, row.next_due = before.words, before.next_due
+        row.words = before.words if row.after == before.after else with_links(own_words(before), spec.after, parents)
+        row.next_due = before.next_due
         return Draft(row, read.trigger, rule, same_rule=True)
-    row.words = said(read, timezone, settings)
+    row.words = with_links(said(read, timezone, settings), spec.after, parents)
     _check_count(row)
+    if read.trigger is None:
+        return Draft(row, None, rule)
     row.next_due = _first_due(row, rule, read.trigger, now)
     _check_pace(rule, row, quota)
     return Draft(row, read.trigger, rule)
@@ -97,7 +106,7 @@ def draft(
 
 def _policy_of(spec: ScheduleSpec, read: Understood) -> tuple[Policy, str]:
     """The policy, and its text. Most specs say nothing about it, and so share a handful."""
-    kind = read.month_end, isinstance(read.trigger, DateTrigger)
+    kind = read.month_end, read.trigger is None or isinstance(read.trigger, DateTrigger)
     if spec.policy or kind not in _unsaid:
         policy = policy_for(spec.policy, read.trigger, read.month_end)
         made = policy, msgspec.json.encode(policy).decode()
@@ -121,7 +130,7 @@ def _row(
         start=instant_in(spec.start, "start", 0) if spec.start else read.start,
         until=instant_in(spec.until, "until", 0) if spec.until else read.until,
         count=spec.count if spec.count is not None else read.count, calendar=None, active_hours=None,
-        policy=policy, after="[]",
+        policy=policy, after=_encoded(spec.after),
         metadata=msgspec.json.encode(spec.metadata).decode(), state="active", paused_until=None, note=None,
         next_due=None, last_due=before.last_due if before else None, fired=fired, failures=0,
         created=before.created if before else now, updated=now,
@@ -160,22 +169,40 @@ def _check_plain(spec: ScheduleSpec, mistakes: Mistakes) -> None:
         mistakes.add("name", f"must have 1 to {NAME_LENGTH} characters")
     if spec.count is not None and not 1 <= spec.count <= 1_000_000:
         mistakes.add("count", "must lie between 1 and 1,000,000")
-    if spec.after:
-        mistakes.add("after", "this version has no chains; leave it out")
     entries = spec.metadata
     if entries and (len(entries) > 50 or max(map(len, entries)) > 100 or max(map(len, entries.values())) > 1000):
         mistakes.add("metadata", "takes at most 50 entries, keys of 100 and values of 1,000 characters")
 
 
-def check_work(spec: ScheduleSpec, args: str, fleet: Fleet, quota: Quota, mistakes: Mistakes) -> None:
-    """Check what a schedule asks to be done: whether the plan allows it, and a handler has it and takes the arguments."""
+def _encoded(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _work(spec: ScheduleSpec, args: str) -> tuple[str, ...]:
+    return spec.handler, spec.method, args, _encoded(spec.after)
+
+
+def check_work(
+    spec: ScheduleSpec,
+    args: str,
+    fleet: Fleet,
+    quota: Quota,
+    mistakes: Mistakes,
+    unknown: AbstractSet[str] = frozenset(),
+) -> None:
+    """Check what a schedule asks to be done: whether the plan allows it, and a handler has it and takes the arguments.
+    ``unknown``: places whose values only a run will have."""
     if quota.handlers is not None and spec.handler not in quota.handlers:
         mistakes.add("handler", f"this server's plan allows {', '.join(quota.handlers)} only")
         return
     if fleet.method(spec.handler, spec.method, spec.guild_id) is None:
         _say_what_there_is(spec, fleet, mistakes)
         return
-    mistakes.errors += mistakes_in(spec.args, fleet, spec.handler, spec.method, spec.guild_id)
+    found = mistakes_in(spec.args, fleet, spec.handler, spec.method, spec.guild_id)
+    if any(each.field in unknown for each in found):  # of those, what would be wrong with any value is wrong
+        whatever = mistakes_in(blanked(spec.args), fleet, spec.handler, spec.method, spec.guild_id)
+        found = [each for each in found if each.field not in unknown or each in whatever]
+    mistakes.errors += found
     size = len(args.encode())
     if quota.payload_bytes is not None and size > quota.payload_bytes:
         mistakes.add("args", f"take {size} bytes; this server's plan allows {quota.payload_bytes}")
@@ -192,7 +219,7 @@ def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> 
     mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
 
 
-def _compile(row: ScheduleRow, policy: Policy, trigger: Trigger) -> Rule:
+def _compile(row: ScheduleRow, policy: Policy, trigger: Trigger | None) -> Rule:
     try:
         return rule_of(row, policy, trigger)
     except ValueError as error:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from core.engine.plan import stored_trigger
 from core.ledger.rows import ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
 from core.service.draft import Draft
@@ -15,11 +16,9 @@ from core.service.shape import shaped
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.instant import spell
 from schedule_zero.schedule import Policy, ScheduleSpec
-from schedule_zero.trigger import Trigger
 
 _FIXED: Final = {"guild_id", "owner_id"}
 _fields: Final = frozenset(ScheduleSpec.__struct_fields__)
-_trigger: Final = msgspec.json.Decoder(Trigger).decode
 _policy: Final = msgspec.json.Decoder(Policy).decode
 
 
@@ -37,18 +36,18 @@ def spec_of(row: ScheduleRow, changes: dict[str, Any]) -> ScheduleSpec:
     Raises:
         Invalid: a change has the wrong type.
     """
-    stored = said_in(_policy(row.policy), _trigger(row.trigger), renewed="trigger" in changes)
+    stored = said_in(_policy(row.policy), stored_trigger(row), renewed="trigger" in changes)
     whole: dict[str, Any] = {
         "handler": row.handler, "method": row.method, "trigger": msgspec.json.decode(row.trigger),
         "guild_id": row.guild_id, "name": row.name, "args": msgspec.json.decode(row.args), "timezone": row.timezone,
         "start": None if row.start is None else spell(row.start),
         "until": None if row.until is None else spell(row.until), "count": row.count, "policy": stored,
         "metadata": msgspec.json.decode(row.metadata), "calendar": msgspec.to_builtins(shown_calendar(row)),
-        "active_hours": msgspec.to_builtins(shown_hours(row)),
+        "active_hours": msgspec.to_builtins(shown_hours(row)), "after": msgspec.json.decode(row.after),
     }  # fmt: skip
     if "trigger" in changes:  # a new rule brings its own bounds
         whole["start"] = whole["until"] = whole["count"] = None
-    elif "timezone" in changes:  # or the rule's own zone would win over the new one
+    elif "timezone" in changes and whole["trigger"] is not None:  # or the rule's own zone would win over the new one
         whole["trigger"].pop("timezone", None)
     return shaped({**whole, **changes, "policy": _merged(stored, changes.get("policy", {}))}, ScheduleSpec)
 
@@ -68,6 +67,10 @@ def edited(made: Draft, current: ScheduleRow, now: int) -> ScheduleRow:
     row = made.row
     if made.same_rule:
         state, due = current.state, current.next_due
+        if state == "done" and row.follows:  # its own times are over, those of others are not
+            state = "active"
+        elif state == "active" and due is None and not row.follows:
+            state = "done"
     else:
         state = "active" if current.state == "done" else current.state
         due = next_due(current, made.rule, now) or row.next_due

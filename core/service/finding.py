@@ -10,7 +10,6 @@ from core.ledger.port import ScheduleFilter
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.desk import Desk
-from core.service.render import schedule_view
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Invalid
@@ -42,7 +41,7 @@ class Finding:
             return SchedulePage(items=())
         rows = await self._desk.reader.schedules.page(wanted, cursor, limit + 1)
         newest = await self._desk.reader.runs.newest([row.id for row in rows[:limit]])
-        items = tuple(schedule_view(row, newest=newest.get(row.id)) for row in rows[:limit])
+        items = tuple(self._desk.view(row, newest=newest.get(row.id)) for row in rows[:limit])
         return SchedulePage(items=items, next=rows[limit - 1].id if len(rows) > limit else None)
 
     async def suggest(self, actor: Actor, request: ask.SuggestSchedules) -> Suggestions:

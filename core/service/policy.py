@@ -13,11 +13,11 @@ from core.fields import check
 from core.timing.compile import month_end_of
 from core.timing.series import series_of
 from schedule_zero.errors import FieldError, Invalid
-from schedule_zero.instant import DAY, MINUTE, parse_duration
+from schedule_zero.handler import LONGEST_TIMEOUT_S
+from schedule_zero.instant import DAY, parse_duration
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import DateTrigger, Trigger
 
-LONGEST_TIMEOUT: Final = 24 * 60 * MINUTE
 LONGEST_JITTER: Final = DAY
 _LIMITS: Final = {"catchup_limit": (1, 1000), "overlap_limit": (1, 1000), "failure_threshold": (1, 1_000_000)}
 _DURATIONS: Final = ("catchup_window", "jitter", "timeout", "retry.initial", "retry.maximum")
@@ -41,18 +41,19 @@ class Mistakes:
         raise Invalid(f"{first.field}: {first.message}{more}", errors=tuple(self.errors))
 
 
-def defaults_for(trigger: Trigger, month_end: MonthEnd) -> Policy:
-    """The policy of a trigger about which nothing was said. A one-shot is run however late.
+def defaults_for(trigger: Trigger | None, month_end: MonthEnd) -> Policy:
+    """The policy of a trigger about which nothing was said. A one-shot is run however late, and so is what follows others:
+    neither comes again by itself.
 
     Args:
-        trigger: in stored form.
+        trigger: in stored form; None: the schedule only follows others.
         month_end: what it, or the words it was read from, does about days that a month lacks.
     """
-    window = None if isinstance(trigger, DateTrigger) else Policy().catchup_window
+    window = None if trigger is None or isinstance(trigger, DateTrigger) else Policy().catchup_window
     return Policy(month_end=month_end, catchup_window=window)
 
 
-def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -> Policy:
+def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: MonthEnd) -> Policy:
     """A policy sent in part, merged over the defaults (``defaults_for``).
 
     Raises:
@@ -75,7 +76,7 @@ def policy_for(changes: dict[str, Any], trigger: Trigger, month_end: MonthEnd) -
     return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=month_end)
 
 
-def said_in(policy: Policy, trigger: Trigger, *, renewed: bool) -> dict[str, Any]:
+def said_in(policy: Policy, trigger: Trigger | None, *, renewed: bool) -> dict[str, Any]:
     """The part of a stored policy that differs from what its trigger would have by itself.
 
     Args:
@@ -84,7 +85,7 @@ def said_in(policy: Policy, trigger: Trigger, *, renewed: bool) -> dict[str, Any
     """
     base, whole = msgspec.to_builtins(defaults_for(trigger, month_end_of(trigger))), msgspec.to_builtins(policy)
     said = {name: value for name, value in whole.items() if value != base[name]}
-    if renewed and said.get("month_end") == "clamp" and series_of(trigger) is not None:
+    if renewed and trigger is not None and said.get("month_end") == "clamp" and series_of(trigger) is not None:
         del said["month_end"]  # the rule was said in words, and brought it along; the new one may not be
     return said
 
@@ -103,7 +104,7 @@ def _check(policy: Policy, whole: dict[str, Any]) -> None:
         mistakes.add("policy.retry.jitter", "must lie between 0 and 1")
     mistakes.raise_any()
     terms = terms_of(policy)
-    if not 0 < terms.timeout_s * 1e6 <= LONGEST_TIMEOUT:
+    if terms.timeout_s is not None and not 0 < terms.timeout_s <= LONGEST_TIMEOUT_S:
         mistakes.add("policy.timeout", "must be more than nothing and at most PT24H")
     if terms.jitter > LONGEST_JITTER:
         mistakes.add("policy.jitter", "must be at most P1D")

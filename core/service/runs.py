@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from core.engine.admit import collide, line_of
+from core.engine.admit import Collision, collide, line_of
+from core.engine.chains import fill_in, left_by, occurrence_of, parent_of
+from core.engine.placeholders import NOBODY, BadPlaceholder, Parents, filled, has_placeholders
 from core.engine.plan import PRIORITIES
 from core.engine.routing import write_routing
+from core.engine.run_log import MILLION
 from core.engine.stopping import want_stopped, wanted_stopped
-from core.ledger.port import RunFilter, Transaction
-from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow
+from core.ledger.port import Reader, RunFilter, Transaction
+from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, ToldRow, dead_letter
 from core.service import access
 from core.service.changing import in_words
 from core.service.desk import Desk, Effects
@@ -24,13 +28,21 @@ from core.service.times import instant_in
 from core.service.why import elsewhere_of, why_waiting
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict
+from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
-from schedule_zero.run import OPEN, TERMINAL, Run, RunState, SkipReason
+from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
+AGAIN: Final = "m:again:"
+"""How the occurrence of a run begins that was made for one that ended; its id follows."""
 _RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
+_CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: EventKind.RUN_FAILED}
+
+
+def _takes(row: ScheduleRow) -> bool:
+    """Whether a schedule's arguments take something from a run before."""
+    return row.follows and has_placeholders(row.args)
 
 
 class Runs:
@@ -47,7 +59,7 @@ class Runs:
             raise Conflict("This schedule is deleted; bring it back first, then it can run.")
         if row.state in ("blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(row.state)}; resume it first, then it can run.")
-        args = self._args(actor, row, request.args) if request.args else None
+        args = self._args(actor, row, request.args) if request.args or _takes(row) else None
         return await self._create(actor, request, row, self._new_run(row, args))
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
@@ -56,7 +68,7 @@ class Runs:
         since = instant_in(request.since, "since", 0) if request.since else None
         wanted = RunFilter(
             guild_id=request.guild_id, any_guild=request.any_guild or request.schedule_id is not None,
-            schedule_id=request.schedule_id, state=request.state, since=since,
+            schedule_id=request.schedule_id, handler=request.handler, state=request.state, since=since,
         )  # fmt: skip
         if request.schedule_id is not None:
             schedule = await self._desk.reader.schedules.get(request.schedule_id)
@@ -65,16 +77,16 @@ class Runs:
             wanted = access.visible_runs(actor, wanted)
         rows = await self._desk.reader.runs.page(wanted, cursor_in(request.cursor, "run"), limit + 1)
         return RunPage(
-            items=await self._views(actor, rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None
+            items=await self.views(actor, rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None
         )
 
     async def get(self, actor: Actor, request: ask.GetRun) -> Run:
-        row, _ = await self._existing(actor, request.id)
-        return (await self._views(actor, [row]))[0]
+        row, _ = await existing_run(self._desk, actor, request.id)
+        return (await self.views(actor, [row], with_args=True))[0]
 
     async def cancel(self, actor: Actor, request: ask.CancelRun) -> Run:
         """A waiting run is cancelled at once; one under way is asked to stop and ends when it does."""
-        row, schedule = await self._existing(actor, request.id)
+        row, schedule = await existing_run(self._desk, actor, request.id)
         if schedule is not None:
             access.require_change(actor, schedule)
 
@@ -86,29 +98,41 @@ class Runs:
             if current.state is not RunState.WAITING:
                 effects.cancel.append(row.id)
                 await want_stopped(tx, [row.id])
-                return (await self._views(actor, [current], tx))[0]
+                return (await self.views(actor, [current], tx))[0]
             await self._cancel_waiting(tx, effects, current)
-            return (await self._views(actor, [await tx.runs.get(row.id) or current], tx))[0]
+            return (await self.views(actor, [await tx.runs.get(row.id) or current], tx))[0]
 
         return await self._desk.change(actor, request, Run, work)
 
     async def retry(self, actor: Actor, request: ask.RetryRun) -> Run:
-        """A new run of the same schedule, with the arguments the old one had; once for each run, whoever asks.
+        """A new run of the same schedule, as ``again`` says; once for each run, whoever asks.
 
         Raises:
             Conflict: the run did not fail, or was run again already.
         """
-        old, row = await self._existing(actor, request.id)
+        old, row = await existing_run(self._desk, actor, request.id)
         if row is not None:
             access.require_action(actor, row)
         if old.state not in _RETRIABLE:
             raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        again = msgspec.structs.replace(self._new_run(row, old.args), occurrence=f"m:again:{old.id}")
-        return await self._create(actor, request, row, again)
+        return await self._create(actor, request, row, await self.again(row, old), instead_of=old)
 
-    async def _create(self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow) -> Run:
+    async def again(self, row: ScheduleRow, old: RunRow) -> RunRow:
+        """A run that takes the place of one that ended. It takes the schedule's arguments as they are by then, mended
+        perhaps; only where the old one was started with arguments of its own, it keeps those. One whose arguments cannot
+        be filled in has failed."""
+        run = self._new_run(row, old.args if old.own_args else None)
+        run.occurrence = AGAIN + old.id
+        if run.args is None and _takes(row):
+            await self._fill_in(run, row, old)
+        return run
+
+    async def _create(
+        self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow, instead_of: RunRow | None = None
+    ) -> Run:
+        """``instead_of``: the run it is made for, which is no dead letter any more."""
         policy = msgspec.json.decode(row.policy, type=Policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
@@ -120,26 +144,44 @@ class Runs:
             fresh = msgspec.structs.replace(run)
             now = self._desk.clock.now()
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
-            if met.skip:
+            if met.skip and fresh.state is RunState.WAITING:
                 fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
-            events = await self._charge(tx, fresh, policy, now)
+            events = await self.charge(tx, fresh, policy, now)
             await tx.runs.insert([fresh])
-            await tx.runs.move(met.moves)
-            kind = EventKind.RUN_CREATED if fresh.state is RunState.WAITING else EventKind.RUN_SKIPPED
+            if row.follows:
+                await tx.links.ran([row.id])
+            if fresh.state is RunState.WAITING:
+                await self.make_room(tx, effects, row, met)
+            if instead_of is not None:
+                await tx.dead.remove([instead_of.id])
+            if fresh.state is RunState.FAILED:
+                await tx.dead.add([dead_letter(fresh, now)])
+            kind = _CREATED.get(fresh.state, EventKind.RUN_SKIPPED)
             facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
-            stopped = [self._desk.run_event(EventKind.RUN_CANCELLED, row, move.run_id, {"reason": move.reason})
-                       for move in met.moves]  # fmt: skip
-            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events, *stopped])
+            if fresh.error is not None:
+                facts["error"] = fresh.error
+            await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events])
             if fresh.state is RunState.WAITING:
                 effects.runs.append(fresh)
-            effects.cancel.extend(met.cancel)
-            await want_stopped(tx, met.cancel)
-            effects.withdrawn.extend(move.run_id for move in met.moves)
             return run_view(fresh, (), timezone=row.timezone)
 
         return await self._desk.change(actor, request, Run, work)
 
-    async def _charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:
+    async def make_room(self, tx: Transaction, effects: Effects, row: ScheduleRow, met: Collision) -> None:
+        """Stop the runs of a schedule that a new one is to replace."""
+        await tx.runs.move(met.moves)
+        await tx.journal.append(
+            [
+                self._desk.run_event(EventKind.RUN_CANCELLED, row, move.run_id, {"reason": move.reason})
+                for move in met.moves
+            ]
+        )
+        effects.cancel.extend(met.cancel)
+        await want_stopped(tx, met.cancel)
+        effects.withdrawn.extend(move.run_id for move in met.moves)
+
+    async def charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:
+        """Charge a run to its guild's quotas: it may have to wait, or be skipped. Returns what is to be told."""
         if run.state is not RunState.WAITING:
             return []
         wait = policy.on_quota == "wait"
@@ -153,14 +195,20 @@ class Runs:
             id=id, schedule_id=row.id, occurrence=f"m:{id}", guild_id=row.guild_id, handler=row.handler,
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
             state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
-            missed=None, created=now, ended=None, lost=0, line=line_of(policy),
+            missed=None, created=now, ended=None, lost=0, line=line_of(policy), own_args=None if args is None else 1,
             routing=write_routing(policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id,
                                   args=row.args if args is None else args),
         )  # fmt: skip
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
         """The schedule's arguments with some replaced for one run: judged as if the schedule were changed to them."""
-        spec = spec_of(row, {"args": {**msgspec.json.decode(row.args), **changes}})
+        merged = {**msgspec.json.decode(row.args), **changes}
+        if row.follows:
+            try:
+                merged = filled(merged, NOBODY)
+            except BadPlaceholder as error:
+                raise Invalid.at(error.place, f"{error.message}; give a value for this run") from None
+        spec = spec_of(row, {"args": merged})
         access.require_edit(actor, row, spec)
         args = msgspec.json.encode(spec.args).decode()
         mistakes = Mistakes()
@@ -168,17 +216,42 @@ class Runs:
         mistakes.raise_any()
         return args
 
-    async def _existing(self, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
-        """The run and its schedule, if the actor may know of them. Raises NotFound."""
-        row = await self._desk.reader.runs.get(id)
-        schedule = None if row is None else await self._desk.reader.schedules.get(row.schedule_id)
-        return access.require_run(actor, row, schedule, id), schedule
+    async def _fill_in(self, run: RunRow, row: ScheduleRow, old: RunRow) -> None:
+        """The arguments of a run that is run again, with what the run it followed left."""
+        parent = await self._followed_by(old)
+        if parent is None:
+            fill_in(run, row.args, NOBODY, run.created)
+            return
+        left, schedule = left_by(parent), await self._desk.reader.schedules.get(parent.schedule_id)
+        named = {parent.schedule_id: left}
+        if schedule is not None and schedule.name is not None:
+            named[schedule.name] = left
+        fill_in(run, row.args, Parents(left, named), run.created)
+
+    async def _followed_by(self, run: RunRow | None) -> RunRow | None:
+        """The run that one followed, or that the one followed which it was run again for."""
+        while run is not None and run.occurrence.startswith(AGAIN):
+            run = await self._desk.reader.runs.get(run.occurrence.removeprefix(AGAIN))
+        followed = None if run is None else parent_of(run.occurrence)
+        return None if followed is None else await self._desk.reader.runs.get(followed)
+
+    async def _children(self, source: Reader | Transaction, rows: Sequence[RunRow]) -> dict[str, list[str]]:
+        """The runs that follow each of these, of schedules that run after theirs."""
+        below = await source.links.below(sorted({row.schedule_id for row in rows}))
+        followers: dict[str, list[str]] = {}
+        for link in below:
+            followers.setdefault(link.parent, []).append(link.child)
+        keys = [(child, occurrence_of(row.id)) for row in rows for child in followers.get(row.schedule_id, ())]
+        found: dict[str, list[str]] = {}
+        for run in await source.runs.by_occurrences(keys):
+            found.setdefault(parent_of(run.occurrence) or "", []).append(run.id)
+        return found
 
     async def _cancel_waiting(self, tx: Transaction, effects: Effects, run: RunRow) -> None:
         now = self._desk.clock.now()
         await tx.runs.move(
             [Move(run_id=run.id, before=RunState.WAITING, before_attempt=run.attempt, after=RunState.CANCELLED,
-                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost)]
+                  attempt=run.attempt, at=now, reason="cancelled", lost=run.lost, schedule_id=run.schedule_id)]
         )  # fmt: skip
         if run.attempt == 0:
             await self._desk.engine.entitler.give_back(tx, [(run.guild_id, run.charged)])
@@ -188,22 +261,43 @@ class Runs:
             await tx.journal.append([event])
         effects.withdrawn.append(run.id)
 
-    async def _views(self, actor: Actor, rows: list[RunRow], tx: Transaction | None = None) -> tuple[Run, ...]:
+    async def views(
+        self, actor: Actor, rows: Sequence[RunRow], tx: Transaction | None = None, *, with_args: bool = False
+    ) -> tuple[Run, ...]:
+        """Runs as answered. ``tx``: as they are in this transaction."""
         source = self._desk.reader if tx is None else tx
         attempts = await source.runs.attempts([row.id for row in rows])
         schedules = await source.schedules.get_many(list({row.schedule_id for row in rows}))
         elsewhere = await elsewhere_of(self._desk, source, rows)
-        stopping = await wanted_stopped(source.notes) if any(row.state in OPEN for row in rows) else set()
+        under_way = [row.id for row in rows if row.state in OPEN]
+        stopping = await wanted_stopped(source.notes) if under_way else set()
+        told = await source.logs.told(under_way) if under_way else {}
+        children = await self._children(source, rows)
         views = []
         for row in rows:
             schedule = schedules.get(row.schedule_id)
-            flight = self._desk.engine.flights.current(row.id)
             views.append(
                 run_view(
                     row, attempts.get(row.id, ()), timezone=schedule.timezone if schedule else "UTC",
                     why=await why_waiting(self._desk, actor, source, row, schedule, elsewhere),
-                    progress=flight.fraction if flight is not None else None,
-                    cancelling=row.state in OPEN and row.id in stopping,
+                    progress=self._progress(row, told.get(row.id)), cancelling=row.state in OPEN and row.id in stopping,
+                    children=children.get(row.id, ()), with_args=with_args,
                 )
             )  # fmt: skip
         return tuple(views)
+
+    def _progress(self, row: RunRow, told: ToldRow | None) -> Progress | None:
+        """What the attempt under way told last: as it is here, or as the core that hears it wrote it."""
+        flight = self._desk.engine.flights.get(row.id, row.attempt)
+        if row.state in OPEN and flight is not None and flight.fraction is not None:
+            return Progress(fraction=flight.fraction, note=flight.note)
+        if told is None or told.attempt != row.attempt or told.fraction is None:
+            return None
+        return Progress(fraction=told.fraction / MILLION, note=told.note)
+
+
+async def existing_run(desk: Desk, actor: Actor, id: str) -> tuple[RunRow, ScheduleRow | None]:
+    """The run and its schedule, if the actor may know of them. Raises NotFound."""
+    row = await desk.reader.runs.get(id)
+    schedule = None if row is None else await desk.reader.schedules.get(row.schedule_id)
+    return access.require_run(actor, row, schedule, id), schedule

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.engine.janitor import resumed_row
 from core.ledger.port import NameTaken, Transaction
-from core.ledger.rows import ScheduleRow
+from core.ledger.rows import RunRow, ScheduleRow
 from core.service import access
-from core.service.absence import with_shortage_note
 from core.service.batch import name_taken
+from core.service.chaining import Chaining
 from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
-from core.service.render import schedule_view
 from core.service.room import Room
 from core.service.times import Times, instant_in, moment_in
 from core.timing.rule import Rule
@@ -28,46 +29,56 @@ from schedule_zero.views import PreviewView
 class Schedules:
     """Everything about schedules that is one transaction."""
 
-    def __init__(self, desk: Desk, room: Room, times: Times) -> None:
+    def __init__(self, desk: Desk, room: Room, times: Times, chaining: Chaining) -> None:
         self._desk = desk
         self._room = room
+        self._chaining = chaining
         self._times = times
         self._changing = Changing(desk)
 
     async def create(self, actor: Actor, request: ask.CreateSchedule) -> Schedule:
         made = await self.draft(actor, request.spec)
         # What can be done before the transaction is: all others wait for it.
-        view = with_shortage_note(
-            self._desk.engine, schedule_view(made.row, trigger=made.trigger, rule=made.rule)
-        )  # fmt: skip
+        view = self._desk.view(made.row, trigger=made.trigger, rule=made.rule)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             row = await self._desk.as_closed(tx, made.row)
             undo = await self._save(tx, effects, actor, row)
-            return with_undo(view if row is made.row else schedule_view(row), undo)
+            return with_undo(view if row is made.row else self._desk.view(row), undo)
 
         return await self._desk.change(actor, request, Schedule, work)
 
     async def get(self, actor: Actor, request: ask.GetSchedule) -> Schedule:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
-        newest = await self._desk.reader.runs.newest([row.id])
-        return with_shortage_note(self._desk.engine, schedule_view(row, newest=newest.get(row.id)))
+        return self._desk.view(row, newest=await self._newest(row))
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, request.revision)
+        return await self.edit(actor, request, before, request.changes, "schedule.update")
+
+    async def edit(
+        self, actor: Actor, request: ask.Request, before: ScheduleRow, changes: dict[str, Any], action: str
+    ) -> Schedule:
+        """Change fields of a schedule that was read. ``action``: what the audit line says."""
         access.require_action(actor, before)
-        require_fields(request.changes)
-        spec = spec_of(before, request.changes)
+        require_fields(changes)
+        spec = spec_of(before, changes)
         access.require_edit(actor, before, spec)
         made = await self.draft(actor, spec, before=before)
+        newest = await self._newest(before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
+            self._chaining.begin(tx, made.row)
             current = await self._changing.current(tx, before)
             after = await self._desk.as_closed(tx, edited(made, current, self._desk.clock.now()))
+            if self._changing.is_same(current, after):
+                return self._desk.view(current, newest=newest)
             if current.state == "done" and after.state != "done":
                 await self._room.require(tx, actor, after)
+            await self._chaining.require(tx, after, current)
+            await self._chaining.leave_out(tx, effects, current, after)
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED,
-                                       "schedule.update", {"changed": sorted(request.changes)})  # fmt: skip
+                                       action, {"changed": sorted(changes)})  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -94,12 +105,15 @@ class Schedules:
             settings = await self._desk.guild_settings(before.guild_id)
             now = self._desk.clock.now()
             until = moment_in(request.until, "until", now=now, timezone=before.timezone, settings=settings)
+        newest = await self._newest(before)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             current = await self._changing.current(tx, before)
             after = self._changing.changed(
                 current, state="paused", next_due=None, paused_until=until, note=request.note
             )
+            if self._changing.is_same(current, after):
+                return self._desk.view(current, newest=newest)
             await self._desk.cancel_waiting(tx, effects, current, "paused")
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
                                        "schedule.pause")  # fmt: skip
@@ -110,13 +124,12 @@ class Schedules:
         before = await self._changing.existing(actor, request.id, None)
         access.require_action(actor, before)
         if before.state == "active":
-            newest = await self._desk.reader.runs.newest([before.id])
-            return schedule_view(before, newest=newest.get(before.id))
+            return self._desk.view(before, newest=await self._newest(before))
         if before.state not in ("paused", "blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(before.state)}; it cannot be resumed.")
         now = self._desk.clock.now()
         rule = rule_to_follow(before)
-        if rule.next_after(max(now, before.last_due or 0)) is None:
+        if not before.follows and rule.next_after(max(now, before.last_due or 0)) is None:
             raise _nothing_left(before, rule, now)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
@@ -149,10 +162,16 @@ class Schedules:
             timezone=timezone, settings=await self._desk.guild_settings(spec.guild_id),
             closings=await self._desk.closings(spec.guild_id),
             quota=self._desk.quota(actor, spec.guild_id), fleet=self._desk.engine.fleet, now=now, before=before,
+            parents=await self._chaining.parents(actor, spec),
         )  # fmt: skip
+
+    async def _newest(self, row: ScheduleRow) -> RunRow | None:
+        """Its latest run."""
+        return (await self._desk.reader.runs.newest([row.id])).get(row.id)
 
     async def _save(self, tx: Transaction, effects: Effects, actor: Actor, row: ScheduleRow) -> UndoToken:
         await self._room.require(tx, actor, row)
+        await self._chaining.require(tx, row)
         try:
             await tx.schedules.insert([row])
         except NameTaken:

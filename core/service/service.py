@@ -10,13 +10,17 @@ from typing import Any, Final
 
 from core.engine.engine import Engine
 from core.governor.settings import GovernorSettings
+from core.ledger.port import Transaction
 from core.service.active_hours import NamedHours
 from core.service.backlog import Backlog
 from core.service.batch import Batches
 from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
+from core.service.chaining import Chaining
+from core.service.chains import Chains
 from core.service.closing_changes import ClosingChanges
-from core.service.desk import Desk
+from core.service.dead import DeadLetters
+from core.service.desk import Desk, Effects
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
 from core.service.guilds import Guilds
@@ -26,6 +30,7 @@ from core.service.keys import Keys
 from core.service.occurrences import Occurrences
 from core.service.renewal import Renewal
 from core.service.room import Room
+from core.service.run_logs import RunLogs
 from core.service.runs import Runs
 from core.service.schedules import Schedules
 from core.service.shape import bounded
@@ -41,7 +46,19 @@ from schedule_zero.event import Event
 from schedule_zero.key import Key
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import BatchView, Done, GuildSettings, HandlerView, Part, UserTimezone, View
+from schedule_zero.views import (
+    BatchView,
+    DeadChange,
+    Done,
+    GuildSettings,
+    HandlerView,
+    Part,
+    PreviewView,
+    ReadingView,
+    RunLog,
+    UserTimezone,
+    View,
+)
 
 UseCase = Callable[[Actor, Any], Awaitable[Any]]
 
@@ -54,9 +71,13 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.PauseSchedule: Schedule,
     ask.ResumeSchedule: Schedule,
     ask.Undo: Schedule,
+    ask.AddLink: Schedule,
+    ask.RemoveLink: Schedule,
     ask.RunSchedule: Run,
     ask.CancelRun: Run,
     ask.RetryRun: Run,
+    ask.ReplayDead: DeadChange,
+    ask.DropDead: DeadChange,
     ask.PutGuildSettings: GuildSettings,
     ask.PutUserTimezone: UserTimezone,
     ask.SkipOccurrence: Schedule,
@@ -76,6 +97,11 @@ _CHANGES: Final[dict[type, type[Any]]] = {
 }
 
 
+# What changes nothing and is asked by POST all the same: its answer hangs on the time at which it is asked.
+_QUESTIONS: Final[dict[type, type[Any]]] = {ask.PreviewTrigger: PreviewView, ask.ReadTime: ReadingView}
+_REMEMBERED: Final = _CHANGES | _QUESTIONS
+
+
 class Service:
     """Use cases by noun, behind one method."""
 
@@ -90,6 +116,7 @@ class Service:
         self.keys = Keys(desk)
         self.renewal = Renewal(desk)
         self._watching = Watching(desk)
+        self._run_logs = RunLogs(desk)
         self._feeding = Feeding(desk)
         self._statuses = Statuses(desk, parts)
         self._use_cases: dict[type, UseCase] = (
@@ -109,6 +136,7 @@ class Service:
         handlers, backlog = Handlers(self._desk), Backlog(self._desk)
         return {
             ask.ListEvents: self._watching.page,
+            ask.GetRunLog: self._run_logs.page,
             ask.NewKey: self.keys.new,
             ask.ListKeys: self.keys.page,
             ask.RevokeKey: self.keys.revoke,
@@ -132,19 +160,34 @@ class Service:
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
         request = bounded(request)
-        answer = _CHANGES.get(type(request))
+        answer = _REMEMBERED.get(type(request))
         if answer is not None and request.idempotency_key is not None:
             known: View | None = await self._desk.known(actor, request, answer)
             if known is not None:
                 return known
         view: View = await use_case(actor, request)
+        if answer is not None and request.idempotency_key is not None and type(request) in _QUESTIONS:
+            return await self._kept(actor, request, answer, view)
         return view
+
+    async def _kept(self, actor: Actor, request: ask.Request, answer: type[Any], view: View) -> View:
+        """The answer of a question, which changes nothing, for whoever asks again under the same key."""
+
+        async def work(_tx: Transaction, _effects: Effects) -> Any:
+            return view
+
+        kept: View = await self._desk.change(actor, request, answer, work)
+        return kept
 
     def follow(
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None
     ) -> AsyncIterator[Event]:
         """The journal as it grows, for ever."""
         return self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id)
+
+    def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
+        """The log of a run as it grows, until the run has ended."""
+        return self._run_logs.follow(actor, id, after)
 
     async def feed(self, actor: Actor, wish: Wish) -> Feed:
         """The journal as it grows, for somebody who acknowledges it.
@@ -156,12 +199,12 @@ class Service:
 
 
 def _about_schedules(desk: Desk) -> dict[type, UseCase]:
-    times, room = Times(desk), Room(desk)
-    schedules, finding, runs = Schedules(desk, room, times), Finding(desk), Runs(desk)
-    occurrences = Occurrences(desk)
+    times, room, chaining = Times(desk), Room(desk), Chaining(desk)
+    schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk)
+    occurrences, dead, chains = Occurrences(desk), DeadLetters(desk, runs), Chains(desk, schedules)
     return {
         ask.CreateSchedule: schedules.create,
-        ask.CreateSchedules: Batches(desk, room, schedules.draft).create,
+        ask.CreateSchedules: Batches(desk, room, schedules.draft, chaining).create,
         ask.GetSchedule: schedules.get,
         ask.ListSchedules: finding.page,
         ask.PatchSchedule: schedules.patch,
@@ -172,12 +215,20 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.MoveOccurrence: occurrences.move,
         ask.PreviewSchedule: schedules.preview,
         ask.SuggestSchedules: finding.suggest,
-        ask.Undo: Undoing(desk, room).undo,
+        ask.Undo: Undoing(desk, room, chaining).undo,
+        ask.AddLink: chains.add,
+        ask.RemoveLink: chains.remove,
+        ask.GetChain: chains.get,
+        ask.ListChains: chains.page,
+        ask.CheckChains: chains.check,
         ask.RunSchedule: runs.run_now,
         ask.ListRuns: runs.page,
         ask.GetRun: runs.get,
         ask.CancelRun: runs.cancel,
         ask.RetryRun: runs.retry,
+        ask.ListDead: dead.page,
+        ask.ReplayDead: dead.replay,
+        ask.DropDead: dead.drop,
         ask.PreviewTrigger: times.preview,
         ask.ReadTime: times.read,
         ask.SuggestTimes: times.suggest,

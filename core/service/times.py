@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from core.engine.plan import rule_of
+from core.engine.plan import rule_of, stored_trigger
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
 from core.service.forecast import too_fast, with_quota_notes
 from core.service.policy import Mistakes, policy_for
+from core.service.render import no_times
 from core.timing import preview as previews
 from core.timing.calendars import search_countries
 from core.timing.combine import combine, started
@@ -29,7 +30,7 @@ from core.timing.say import say
 from core.timing.zones import search_zones, zone
 from schedule_zero.actor import Actor
 from schedule_zero.errors import FieldError, Invalid, ReadingOffer
-from schedule_zero.instant import parse, spell
+from schedule_zero.instant import SECOND, parse, spell
 from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestCountries, SuggestTimes, SuggestZones
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import CronTrigger, DateTrigger, TextTrigger, Trigger
@@ -44,12 +45,14 @@ from schedule_zero.views import (
 
 MOST_FIRES: Final = 1000
 CHOICE_LENGTH: Final = 100
+_LONG_AGO: Final = (parse("1901-01-02T00:00:00Z"), parse("1902-03-05T13:00:00Z"))
+"""Two moments before all that is likely to be meant: of other days of the week, the month and the year, and hours."""
 
 
 class Understood(msgspec.Struct):
     """A trigger in one of the stored forms, with the bounds that words gave; ``words``: those of a text that was read."""
 
-    trigger: Trigger
+    trigger: Trigger | None
     words: str | None
     month_end: MonthEnd
     start: int | None = None
@@ -57,7 +60,7 @@ class Understood(msgspec.Struct):
     count: int | None = None
 
 
-def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
+def trigger_of(trigger: Trigger | None, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
     """A trigger as sent, in stored form: text is read, the others are taken as they are, whether they make sense or not.
 
     Raises:
@@ -83,9 +86,12 @@ def trigger_of(trigger: Trigger, *, now: int, timezone: str, settings: GuildSett
 
 
 def said(understood: Understood, timezone: str, settings: GuildSettings) -> str:
-    """What was understood, said back in words. Its rule was compiled before, so it makes sense."""
+    """What was understood, said back in words; none where there is no trigger. Its rule was compiled before, so it makes
+    sense."""
     if understood.words is not None:
         return understood.words
+    if understood.trigger is None:
+        return ""
     return say(understood.trigger, timezone=timezone, hour24=settings.hour24)
 
 
@@ -144,7 +150,9 @@ def _invalid(error: ValueError) -> Invalid:
     return Invalid.at(field, message)
 
 
-def _rule(trigger: Trigger, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None) -> Rule:
+def _rule(
+    trigger: Trigger | None, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None
+) -> Rule:
     try:
         return compile_rule(
             trigger, timezone=timezone, anchor=anchor, dst=policy.dst, month_end=policy.month_end, start=start,
@@ -275,8 +283,9 @@ class Times:
         except ValueError as error:
             raise _invalid(error) from None
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
-        trigger = msgspec.json.decode(row.trigger, type=Trigger)
+        trigger = stored_trigger(row)
         coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, new=False)
+        notes = (no_times(row.words),) if trigger is None else notes
         return PreviewView(fires=coming, trigger=trigger, timezone=rule.zone.key, words=row.words, notes=notes)
 
     async def read(self, actor: Actor, request: ReadTime) -> ReadingView:
@@ -285,11 +294,16 @@ class Times:
         now = self._desk.clock.now()
         settings = await self._desk.guild_settings(request.guild_id)
         timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
-        reading = _read_both(request.when, request.repeat, now=now, timezone=timezone, settings=settings)
+        said = None
+        if request.past and not request.repeat:
+            said = _said_at_any_time(request.when, now=now, timezone=timezone, settings=settings)
+        reading = said or _read_both(request.when, request.repeat, now=now, timezone=timezone, settings=settings)
         rule = _rule_of(reading, now, timezone)
+        since = now if said is None else EARLIEST
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
-            fires=spelled_fires(previews.preview(rule, after=now, n=5, new=True)), start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
+            fires=spelled_fires(previews.preview(rule, after=since, n=5, new=True)),
+            start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
             count=reading.count, month_end=reading.month_end,
         )  # fmt: skip
 
@@ -307,11 +321,14 @@ class Times:
         found = suggest_repeat(request.text, **options) if request.field == "repeat" else readings(
             request.text, **options
         )  # fmt: skip
+        corrected = () if found else _corrections(request, options)
         items = []
-        for reading in found:
+        for reading in found or corrected:
             made = offer(reading, now, timezone)
             once = made.next is None or isinstance(reading.trigger, DateTrigger)  # its words are its time
             label = reading.words if once else f"{reading.words} · next {str(made.next)[:16].replace('T', ' ')}"
+            if corrected:
+                label = f"did you mean {reading.text}? {label}"
             items.append(Suggestion(name=_short(label), value=_short(reading.text)))
         return Suggestions(items=tuple(items[:25]))
 
@@ -323,6 +340,17 @@ class Times:
         """Countries whose holidays are known, by half-typed name or code."""
         found = await asyncio.to_thread(search_countries, request.text)  # the first to ask imports a package
         return Suggestions(items=tuple(Suggestion(name=f"{name} ({code})", value=code) for code, name in found))
+
+
+def _corrections(request: SuggestTimes, options: dict[str, Any]) -> tuple[Reading, ...]:
+    """What would be offered for a text that nothing completes, were it sent as it stands: a misspelling put right."""
+    try:
+        (read_repeat if request.field == "repeat" else read)(request.text, **options)
+    except Unreadable as error:
+        return error.readings
+    except ValueError:
+        pass
+    return ()
 
 
 def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settings: GuildSettings) -> Reading:
@@ -342,6 +370,19 @@ def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settin
         raise unreadable(error, field, now, timezone) from None
     except ValueError as error:
         raise _invalid(error) from None
+
+
+def _said_at_any_time(when: str, *, now: int, timezone: str, settings: GuildSettings) -> Reading | None:
+    """The one moment that words mean whenever they are said, be it over: a date with its year, an instant, ``now``."""
+    options: dict[str, Any] = {"timezone": timezone, "default_time": settings.default_time, "hour24": settings.hour24}
+    if when.strip().casefold() == "now":
+        when = f"<t:{now // SECOND}>"
+    try:
+        found = [read(when, now=said, **options) for said in _LONG_AGO]
+    except (Unreadable, ValueError):
+        return None
+    first, second = found
+    return first if first.trigger == second.trigger and not first.recurring else None
 
 
 def _read_rule(repeat: str, start: Reading, options: dict[str, Any]) -> Reading:

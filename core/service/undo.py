@@ -8,12 +8,12 @@ from core.engine.plan import exceptions_of, rule_of
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow, UndoRow
 from core.service import access
+from core.service.chaining import Chaining
 from core.service.closings import names_lost, remembering, stored_exceptions
 from core.service.desk import Desk, Effects, with_undo
-from core.service.render import schedule_view
 from core.service.room import Room
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Conflict, Gone
+from schedule_zero.errors import Conflict, Gone, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.requests import Undo
 from schedule_zero.schedule import Policy, Schedule
@@ -25,9 +25,10 @@ _row = msgspec.json.Decoder(ScheduleRow).decode
 class Undoing:
     """Takes changes back."""
 
-    def __init__(self, desk: Desk, room: Room) -> None:
+    def __init__(self, desk: Desk, room: Room, chaining: Chaining) -> None:
         self._desk = desk
         self._room = room
+        self._chaining = chaining
 
     async def undo(self, actor: Actor, request: Undo) -> Schedule:
         """The schedule as it was before the change; a created one becomes deleted.
@@ -53,6 +54,8 @@ class Undoing:
                 access.require_action(actor, restored)
             if current.state in _OVER and restored.state not in _OVER:
                 await self._room.require(tx, actor, restored)
+            await self._require_links(tx, restored, current)
+            await self._chaining.leave_out(tx, effects, current, restored)
             if restored.state in ("deleted", "paused"):
                 await self._desk.cancel_waiting(tx, effects, current, restored.state)
             try:
@@ -63,11 +66,17 @@ class Undoing:
             kind = EventKind.SCHEDULE_DELETED if restored.state == "deleted" else EventKind.SCHEDULE_UPDATED
             again = await self._desk.record(tx, actor, kind, "schedule.undo", current, restored, {"undone": True})
             effects.schedules.append(restored)
-            view = schedule_view(restored)
+            view = self._desk.view(restored)
             view.notes += names_lost(as_it_was, restored)
             return with_undo(view, again)
 
         return await self._desk.change(actor, request, Schedule, work)
+
+    async def _require_links(self, tx: Transaction, restored: ScheduleRow, current: ScheduleRow) -> None:
+        try:
+            await self._chaining.require(tx, restored, current)
+        except Invalid as error:
+            raise Conflict(f"What it ran after cannot be brought back: {error.errors[0].message}.") from None
 
     async def _valid(self, tx: Transaction, token: str) -> UndoRow:
         undo = await tx.notes.undo(token)
@@ -87,7 +96,7 @@ class Undoing:
         row.exceptions = stored_exceptions(remembering(exceptions_of(row), current))
         if row.state == "active":
             row.next_due = _next_due(row, old.next_due, now)
-            if row.next_due is None:
+            if row.next_due is None and not row.follows:
                 row.state = "done"
         return row
 

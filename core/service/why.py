@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from core.engine.chains import parent_of
 from core.engine.choose import AVAILABLE
 from core.engine.routing import read_routing
 from core.governor.explain import sentence_of, why_of
@@ -83,6 +84,8 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
     """A run before its own time: between two tries, or shifted by its jitter."""
     limit, allowed, until = "due", 1, spell(not_before)
     words = f"It waits for its own time, {until}."
+    if parent_of(row.occurrence) is not None:
+        words = f"It follows another run after a while: at {until}."
     if row.attempt and schedule is not None:
         limit, allowed = "retry", msgspec.json.decode(schedule.policy, type=Policy).retry.max_attempts
         words = f"The next attempt begins at {until}."

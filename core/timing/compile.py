@@ -8,15 +8,16 @@ from zoneinfo import ZoneInfo
 
 from core.timing.bounds import Bounded
 from core.timing.clock import Clock, clock_of
-from core.timing.cron import cron_pattern
+from core.timing.cron import cron_pattern, unclamped
 from core.timing.interval import IntervalRule, MonthsPattern, read_every
+from core.timing.never import NeverRule
 from core.timing.once import OncePattern, OnceRule
 from core.timing.recurrence_rule import set_rule
 from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rule import EARLIEST, LATEST, BadPattern, Rule
 from core.timing.wall import WallRule
 from core.timing.zones import BadZone, zone
-from schedule_zero.instant import from_datetime
+from schedule_zero.instant import from_datetime, to_datetime
 from schedule_zero.schedule import MonthEnd
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, RRuleTrigger, Trigger
 
@@ -24,7 +25,7 @@ _CLOCK_CHANGES: Final = ("debian", "literal")
 _MONTH_ENDS: Final = ("clamp", "skip", "last")
 
 
-def month_end_of(trigger: Trigger) -> MonthEnd:
+def month_end_of(trigger: Trigger | None) -> MonthEnd:
     """What a trigger does about days that a month lacks, where nobody says: intervals take the last day; cron and
     recurrence rules leave the month out, as their own specifications say."""
     return "clamp" if isinstance(trigger, IntervalTrigger) else "skip"
@@ -40,7 +41,7 @@ class BadTrigger(ValueError):
 
 
 def compile_rule(
-    trigger: Trigger,
+    trigger: Trigger | None,
     *,
     timezone: str,
     anchor: int,
@@ -52,7 +53,7 @@ def compile_rule(
     """The rule a trigger means.
 
     Args:
-        trigger: any but text, which ``core.timing.reading`` turns into one of the others first.
+        trigger: any but text, which ``core.timing.reading`` turns into one of the others first; None: due at no time.
         timezone: the zone where the trigger names none.
         anchor: when the schedule was made; intervals and recurrence rules without a start count from it.
         dst: ``debian`` or ``literal``: what a clock change does to times read on the wall.
@@ -69,6 +70,8 @@ def compile_rule(
         raise BadTrigger("policy.month_end", f"month_end is clamp, skip or last, not {month_end!r}")
     literal, month_end = dst == "literal", month_end or month_end_of(trigger)
     rule: Rule
+    if trigger is None:
+        return NeverRule(_zone(None, timezone))
     if isinstance(trigger, DateTrigger):
         rule = _date_rule(trigger, _zone(trigger.timezone, timezone), literal)
     elif isinstance(trigger, CronTrigger):
@@ -89,7 +92,11 @@ def _date_rule(trigger: DateTrigger, where: ZoneInfo, literal: bool) -> Rule:
         return OnceRule(from_datetime(moment), where)
     wall, clock = from_datetime(moment.replace(tzinfo=UTC)), clock_of(where)
     if literal and not clock.instants(wall):
-        raise BadTrigger("trigger.at", f"{trigger.at} does not exist in {where.key}: the clocks jump over it")
+        after = to_datetime(clock.wall(clock.first(wall))).isoformat()[: -len("+00:00")]
+        said = (
+            f"{trigger.at} does not exist in {where.key}: the clocks jump over it; write {after}, which they show next"
+        )
+        raise BadTrigger("trigger.at", said)
     # A one-shot that is due twice would be two; even read literally it is due the first time.
     return OnceRule(clock.first(wall), where) if literal else _once(wall, where)
 
@@ -103,7 +110,8 @@ def _cron_rule(trigger: CronTrigger, where: ZoneInfo, literal: bool, month_end: 
         pattern = cron_pattern(trigger.expression, clamp=month_end != "skip")
     except BadPattern as why:
         raise BadTrigger("trigger.expression", str(why)) from why
-    return WallRule(pattern, where, as_shown=literal or pattern.hour_by_hour)
+    named = unclamped(trigger.expression) if month_end != "skip" else None
+    return WallRule(pattern, where, as_shown=literal or pattern.hour_by_hour, unclamped=named)
 
 
 def _interval_rule(

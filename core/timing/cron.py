@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cronsim.cronsim import Field, SpecItem
+from cronsim.cronsim import CronSim, Field, SpecItem
 
-from core.timing.cron_field import read_field
+from core.timing.cron_field import Mark, read_field
 from core.timing.days import days_of
 from core.timing.rule import LATEST, BadPattern, one_by_one
 from schedule_zero.instant import DAY, SECOND
@@ -164,6 +164,18 @@ class CronPattern:
             if m < len(f.minutes) and f.minutes[m] == minute:
                 return rank * len(f.seconds) + bisect_right(f.seconds, second)
         return rank * len(f.seconds)
+
+
+@lru_cache(maxsize=256)
+def unclamped(expression: str) -> CronPattern | None:
+    """The pattern without the days that ``clamp`` adds; None where it adds none.
+
+    The expression is one that ``cron_pattern`` takes.
+    """
+    fields = read_fields(expression)
+    named = {item if isinstance(item, int) else item[1] * (item[0] == Mark.NEAREST_WEEKDAY) for item in fields.days}
+    adds = max(named) > 28 and CronSim.LAST not in fields.days and not {28, 29, 30} <= named
+    return CronPattern(fields, clamp=False) if adds else None
 
 
 @lru_cache(maxsize=2048)

@@ -27,6 +27,20 @@ _WINDOW: Final = re.compile(r"^(?:(?P<days>[A-Z ,-]+?) +)?(?P<from>\d{1,2}:\d\d)
 _EXAMPLE: Final = "write windows like 'MO-FR 09:00-17:00', 'SA,SU 10:00-14:00' or '22:00-06:00'"
 
 
+def require_lengths(windows: Iterable[str]) -> None:
+    """Refuse windows that end at the time they begin at: they are read as a whole day, and may be meant as nothing.
+
+    Asked about what people write, and not by ``Hours``: what was saved keeps its meaning.
+
+    Raises:
+        BadPattern: a window has the same time twice.
+    """
+    for window in windows:
+        match = _WINDOW.match(" ".join(window.upper().split()))
+        if match is not None and _time(match["from"], window) == _time(match["to"], window):
+            raise BadPattern(f"{window!r} begins and ends at the same time; write 00:00-24:00 for the whole day")
+
+
 class Hours:
     """All that lies outside some windows of the week is closed."""
 

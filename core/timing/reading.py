@@ -39,6 +39,9 @@ _MOST_OFFERED: Final = 3
 _EXAMPLES: Final = "'tomorrow at 17:00', 'in 2 hours' or 'every weekday at 9'"
 _DEFAULT_TIME: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
 _RULE: Final = re.compile(r"^(?:freq=|(?:rrule|dtstart|rdate|exdate)[;:])", re.IGNORECASE)
+_CRON_SHAPE: Final = re.compile(r"[\d*/,-]+ [\d*/,-]+( [\w*/,#?-]+){3,4}")
+_EVERY: Final = re.compile(r"@every\b[ :]*", re.IGNORECASE)
+_ZONED: Final = re.compile(r"(?:cron_)?tz=", re.IGNORECASE)
 _CRON_FIELD: Final = re.compile(
     r"^(?=.*[^-])(?:[\d*/,\-#?]|L|W|MON|TUE|WED|THU|FRI|SAT|SUN|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$",
     re.IGNORECASE,
@@ -118,7 +121,10 @@ class _Reader:
             return self._rule(text)
         fields = text.split()
         looks = all(_CRON_FIELD.match(part) for part in fields) and not fields[0][:1].isalpha()
-        named = text.startswith("@") and text[1:2].isalpha()
+        # A field that cannot be read does not make it words, which have no stars.
+        looks = looks or (_CRON_SHAPE.fullmatch(" ".join(fields)) is not None and any("*" in part for part in fields))
+        named = (text.startswith("@") and text[1:2].isalpha()) or _ZONED.match(text) is not None
+        _refuse_every(text)
         if is_hashed(text) or named or (looks and (len(fields) in (5, 6) or "*" in text)):
             return self._reading(text, CronTrigger(expression=" ".join(fields), timezone=self._where.key), formal=True)
         return None
@@ -286,6 +292,14 @@ class _Reader:
                 break
         self._depth -= 1
         return list(found.values())[:_MOST_OFFERED]
+
+
+def _refuse_every(text: str) -> None:
+    """@every 5m, as Go's cron has it. Raises Refused."""
+    match = _EVERY.match(text)
+    if match is not None:
+        words = f"every {text[match.end() :] or '5 minutes'}"
+        raise Refused(f"{match[0].strip()!r} is none of cron's names; write {words!r}, without the @", (words,))
 
 
 def read(text: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True) -> Reading:

@@ -66,7 +66,8 @@ def _ruled(
     elif rule.count is not None:
         pattern.end_after(rule.count, clock.gaps if as_shown else None)
     spared: Pattern = WithoutWalls(pattern, excluded) if excluded else pattern
-    return WallRule(spared, clock.zone, as_shown=as_shown)
+    named = RRulePattern(rule, start, clamp=False) if clamp and pattern.clamps else None
+    return WallRule(spared, clock.zone, as_shown=as_shown, unclamped=named)
 
 
 def _on(clock: Clock, date: Written) -> bool:

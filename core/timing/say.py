@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from cronsim.cronsim import CronSim, SpecItem
+from cronsim.cronsim import CronSim, Field, SpecItem
 
 from core.timing.clock import Clock, clock_of
 from core.timing.cron import read_fields
@@ -23,6 +23,14 @@ from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, Tex
 
 _DAY_SECONDS: Final = 86_400
 _ORDINALS: Final = {-1: "last", 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+_LARGEST: Final = {
+    Field.SECOND: (60, 0, "a minute"),
+    Field.MINUTE: (60, 0, "an hour"),
+    Field.HOUR: (24, 0, "a day"),
+    Field.MONTH: (12, 1, "a year"),
+}
+"""The longest step in a field of a cron expression that is what it says, its first value, and after what it begins anew.
+In the fields of days a star means more than its values."""
 _NUMBER_TH: Final = re.compile(r"\b(\d+)th\b")
 _PARTS: Final = ((_DAY_SECONDS // 24, "hour"), (60, "minute"), (1, "second"))
 
@@ -205,8 +213,35 @@ def _joined(items: Iterable[str]) -> str:
 
 @lru_cache(maxsize=2048)  # many people want the same times, and to say "every two minutes" all of a day are listed
 def _say_cron(expression: str, hour24: bool) -> str:
-    series = series_of(CronTrigger(expression=expression))
-    return _explained(expression) if series is None else say_series(series, hour24=hour24)
+    plain, long = _without_long_steps(expression)
+    series = series_of(CronTrigger(expression=plain))
+    said = _explained(plain) if series is None else say_series(series, hour24=hour24)
+    if not long:
+        return said
+    return f"{said.partition(' (cron ')[0]}, for {_joined(long)} (cron {' '.join(expression.split())})"
+
+
+def _without_long_steps(expression: str) -> tuple[str, list[str]]:
+    """The expression with the first value alone for a step longer than its field, and why it is so; */90 is a 0."""
+    parts = expression.split()
+    if "/" not in expression or len(parts) not in (5, 6):
+        return expression, []
+    plain, long = [], []
+    for field, part in zip(list(Field)[-len(parts) :], parts, strict=True):
+        terms = [_without_long_step(field, term) for term in part.split(",")]
+        plain.append(",".join(term for term, _ in terms))
+        long += [why for _, why in terms if why is not None]
+    return " ".join(plain), long
+
+
+def _without_long_step(field: Field, term: str) -> tuple[str, str | None]:
+    values, _, step = term.partition("/")
+    if field not in _LARGEST or not (step.isascii() and step.isdecimal()):
+        return term, None
+    size, first, whole = _LARGEST[field]
+    if int(step) <= size:
+        return term, None
+    return str(first) if values == "*" else values.partition("-")[0], f"a step of {step} is longer than {whole}"
 
 
 def _explained(expression: str) -> str:

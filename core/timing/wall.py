@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from core.timing.clock import REACH, Span, clock_of
 from core.timing.rule import EARLIEST, LATEST, one_by_one
-from schedule_zero.instant import spell, to_datetime
+from schedule_zero.instant import DAY, spell, to_datetime
 
 _MOST_SPANS: Final = 2_000
 """Spans a search crosses before it gives up: more than three centuries of the busiest zone."""
@@ -42,12 +42,21 @@ class Pattern(Protocol):
 class WallRule:
     """A pattern read on the wall clock of a zone."""
 
-    __slots__ = ("_as_shown", "_clock", "_pattern", "recurring")
+    __slots__ = ("_as_shown", "_clock", "_pattern", "_unclamped", "plain", "recurring")
 
-    plain = True
-
-    def __init__(self, pattern: Pattern, zone: ZoneInfo, *, as_shown: bool, recurring: bool = True) -> None:
+    def __init__(
+        self,
+        pattern: Pattern,
+        zone: ZoneInfo,
+        *,
+        as_shown: bool,
+        recurring: bool = True,
+        unclamped: Pattern | None = None,
+    ) -> None:
+        """``unclamped`` is the pattern without the days it takes from shorter months, for notes; none: it takes none."""
         self._pattern = pattern
+        self._unclamped = unclamped
+        self.plain = unclamped is None
         self._clock = clock_of(zone)
         self._as_shown = as_shown
         self.recurring = recurring
@@ -94,7 +103,8 @@ class WallRule:
         return due
 
     def notes(self, due: int, previous: int | None) -> tuple[str, ...]:
-        """Says which wanted walls a gap swallowed or moved here, and which of two times the due time is."""
+        """Says which wanted walls a gap swallowed or moved here, which of two times the due time is, and that its month
+        lacks the day it is meant for."""
         clock, notes = self._clock, []
         start = due - 1 if previous is None else previous
         while (change := clock.change_after(start, due)) is not None:
@@ -110,7 +120,15 @@ class WallRule:
             which = "first" if due == twice[0] else "second"
             both = "it fires both times; this is the" if self._as_shown else "it fires the"
             notes.append(f"{_hand(clock.wall(due))} comes twice on {_day(clock.wall(due))}; {both} {which}")
+        if self._unclamped is not None and self._taken(self._unclamped, clock.wall(due)):
+            notes.append(f"{_day(clock.wall(due))[:7]} is too short for the day it names; its last day stands for it")
         return tuple(notes)
+
+    @staticmethod
+    def _taken(unclamped: Pattern, wall: int) -> bool:
+        """Whether nothing but the shortness of a month makes the day of a wall wanted."""
+        day = wall - wall % DAY
+        return unclamped.count_between(day - 1, day + DAY - 1, 1) == 0
 
     def _wanted_in_gap(self, before: Span, after: Span) -> int | None:
         """The first wanted wall that this change skips, if it skips any."""

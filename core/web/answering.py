@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 
+from core.web.stream import EVENT_STREAM
 from schedule_zero.closings import CalendarView, HoursView
 from schedule_zero.errors import QuotaExceeded, ScheduleZeroError, Unauthorized
 from schedule_zero.routes import PREFIX, Route
@@ -44,6 +47,16 @@ def document(
 ) -> ASGIResponse:
     """A response whose bytes are made already."""
     return ASGIResponse(body=body, status_code=status, media_type=media_type, headers=headers)
+
+
+def streaming(chunks: AsyncGenerator[bytes, None]) -> ASGIStreamingResponse:
+    """A response of Server-Sent Events that is made while it is sent."""
+    return ASGIStreamingResponse(
+        iterator=chunks,
+        media_type=EVENT_STREAM,
+        # nginx would otherwise hold the stream back until a buffer is full.
+        headers={"x-accel-buffering": "no"},
+    )
 
 
 def refused(_request: Request[Any, Any, Any], error: ScheduleZeroError) -> Response[bytes]:

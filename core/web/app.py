@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 import structlog
@@ -12,23 +12,22 @@ from litestar import HttpMethod, Litestar, Request, route
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
-from litestar.response.streaming import ASGIStreamingResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from core.service import access
-from core.web.answering import answer, broken, document, refused, unrouted
+from core.web.answering import answer, broken, document, refused, streaming, unrouted
 from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
 from core.web.openapi import describe
 from core.web.pages.handlers import HandlersPage
+from core.web.pages.runs import RunsPages
 from core.web.reading import Reading, whole_body
 from core.web.settings import HttpSettings
-from core.web.stream import EVENT_STREAM, stream
+from core.web.stream import EVENT_STREAM, line_in, message, page, stream
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.errors import ScheduleZeroError, Unauthorized
-from schedule_zero.event import Event
-from schedule_zero.requests import GetStatus, ListEvents, ListHandlers
+from schedule_zero.requests import GetRunLog, GetStatus, ListEvents, ListHandlers
 from schedule_zero.routes import (
     HEALTH_PATHS,
     METRICS_PATHS,
@@ -43,6 +42,7 @@ from schedule_zero.views import HandlerPage, HandlerView, Part, Status
 _STATUS_PATIENCE: Final = 2.0  # seconds; a core that cannot say how it is by then is not well
 _log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 _Handle = Callable[[Request[Any, Any, Any]], Awaitable[ASGIResponse]]
 
 
@@ -105,7 +105,8 @@ def build_web(
     own_metrics = CollectorRegistry()
     handlers = [_handler(reading.route, parts.answering(reading)) for reading in readings]
     handlers += _probes(parts)
-    handlers += HandlersPage(door, token_check, secure=(settings.public_url or "").startswith("https:")).routes()
+    handlers_page = HandlersPage(door, token_check, secure=(settings.public_url or "").startswith("https:"))
+    handlers += handlers_page.routes() + RunsPages(door, handlers_page.sessions, closing).routes()
     handlers += [_described(describe(readings, Health, version)), _indexed(parts, version)]
     if with_metrics:
         handlers.append(_measured(parts, (REGISTRY, own_metrics)))
@@ -150,36 +151,40 @@ class _Parts:
             actor = self.actor(headers)
             body = await whole_body(receive, headers) if reading.has_body else b""
             asked = reading.request(headers, scope["path_params"], scope["query_string"], body)
-            if isinstance(asked, ListEvents) and EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
-                return await self._streaming(actor, asked, headers)
+            if EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
+                if isinstance(asked, ListEvents):
+                    return await self._events(actor, asked, headers)
+                if isinstance(asked, GetRunLog):
+                    return await self._log(actor, asked, headers)
             return answer(reading.route, await self.door.handle(actor, asked))
 
         return handle
 
-    async def _streaming(self, actor: Actor, asked: ListEvents, headers: Mapping[bytes, bytes]) -> ASGIResponse:
+    async def _events(self, actor: Actor, asked: ListEvents, headers: Mapping[bytes, bytes]) -> ASGIResponse:
         last = headers.get(b"last-event-id", b"").decode("latin-1") or asked.after
         # A page first: a wrong place or a missing right is refused in words while that is still possible.
         await self.door.handle(actor, msgspec.structs.replace(asked, after=last, limit=1))
         events = self._while_known(headers, self.door.follow(actor, last, kinds=asked.kinds, guild_id=asked.guild_id))
-        return ASGIStreamingResponse(
-            iterator=stream(events, self.closing),
-            media_type=EVENT_STREAM,
-            # nginx would otherwise hold the stream back until a buffer is full.
-            headers={"x-accel-buffering": "no"},
-        )
+        return streaming(stream(events, self.closing, message))
 
-    async def _while_known(self, headers: Mapping[bytes, bytes], events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        """Events, as long as who asked for them is let in: a stream outlives many a token."""
+    async def _log(self, actor: Actor, asked: GetRunLog, headers: Mapping[bytes, bytes]) -> ASGIResponse:
+        after = line_in(headers.get(b"last-event-id", b"").decode("latin-1"), asked.after)
+        await self.door.handle(actor, GetRunLog(id=asked.id, after=after, limit=1))  # a refusal is said in words
+        pages = self._while_known(headers, self.door.follow_log(actor, asked.id, after))
+        return streaming(stream(pages, self.closing, page))
+
+    async def _while_known(self, headers: Mapping[bytes, bytes], items: AsyncIterator[T]) -> AsyncIterator[T]:
+        """What comes, as long as who asked for it is let in: a stream outlives many a token."""
         try:
-            async for event in events:
+            async for item in items:
                 try:
                     self.actor(headers)
                 except Unauthorized:
                     return
-                yield event
+                yield item
         finally:
-            if isinstance(events, AsyncGenerator):
-                await events.aclose()
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
 
     async def status(self) -> Status:
         """The core's account of itself; one that says so if it cannot give any."""

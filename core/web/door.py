@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.requests import Request
-from schedule_zero.views import View
+from schedule_zero.views import RunLog, View
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,4 +31,8 @@ class Door(Protocol):
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None
     ) -> AsyncIterator[Event]:
         """The journal from a place on, for ever; None starts with the next event."""
+        ...
+
+    def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
+        """The log of a run behind a line, a page at a time, until the run has ended."""
         ...

@@ -15,6 +15,7 @@ from schedule_zero.event import Event
 from schedule_zero.routes import (
     EVENTS_PATH,
     HEALTH_PATHS,
+    LOG_PATH,
     METRICS_PATHS,
     NO_GUILD,
     OPENAPI_PATH,
@@ -45,7 +46,8 @@ def describe(readings: Sequence[Reading], health: type[msgspec.Struct], version:
         route = reading.route
         paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(reading, ref)
     stream = {"text/event-stream": {"schema": _TEXT}}
-    paths[EVENTS_PATH]["get"]["responses"]["200"]["content"] |= stream
+    for path in (EVENTS_PATH, LOG_PATH):
+        paths[path]["get"]["responses"]["200"]["content"] |= stream
     for path, shape, words in (
         (HEALTH_PATHS[0], health, "Whether the process can do its work"),
         (READY_PATHS[0], Status, "Whether the core accepts and fires"),
@@ -120,7 +122,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
         if schema.get("type") == "array":
             parameter |= {"style": "form", "explode": False}
         found.append(parameter)
-    if route.path == "/events":
+    if PREFIX + route.path in (EVENTS_PATH, LOG_PATH):
         found.append(_parameter("Last-Event-ID", "header", _TEXT) | {"description": "Where a stream goes on."})
     return found
 

@@ -181,6 +181,7 @@ def test_days_off_are_read_out_of_an_icalendar_file(command: Command, tmp_path: 
         (("--country", "XX"), "there are no holidays of 'XX'"),
         (("--days-off", "soon"), "'soon' is no day that exists"),
         (("--hours", "office"), "'office' is no window"),
+        (("--hours", "09:00-09:00"), "'09:00-09:00' begins and ends at the same time; write 00:00-24:00"),
         (
             ("--hours", "22:00-06:00"),
             "nothing is due after 2026-12-24T13:00:00+01:00; 2026-12-25 09:00 is outside its hours, and no later time",

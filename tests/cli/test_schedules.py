@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from core.service import finding, watching
+from schedule_zero import chain, views
 from schedule_zero import requests as ask
-from schedule_zero import views
 from schedule_zero.errors import Conflict, FieldError, Invalid, NotFound, ReadingOffer
 from schedule_zero.run import RunState
 from schedule_zero.schedule import RunSummary, ScheduleSpec, UndoToken
@@ -55,10 +55,21 @@ SPEC = ScheduleSpec(handler="echo", method="say", trigger=TextTrigger(text="dail
         (("schedules", "undo", "und_1"), ask.Undo(token="und_1")),
         (("runs", "list", "--schedule", "s", "--state", "failed", "--since", "2026-01-01T00:00:00Z"),
          ask.ListRuns(any_guild=True, schedule_id="s", state=RunState.FAILED, since="2026-01-01T00:00:00Z")),
+        (("chains", "add", "s", "--after", "t"), ask.AddLink(item="s", after="t")),
+        (("chains", "add", "s", "--after", "t", "--when", "any", "--delay", "PT10M"),
+         ask.AddLink(item="s", after="t", when="any", delay="PT10M")),
+        (("chains", "remove", "s", "--after", "t"), ask.RemoveLink(item="s", after="t")),
+        (("chains", "remove", "s", "--after", "t", "--when", "all"), ask.RemoveLink(item="s", after="t", when="all")),
+        (("chains", "show", "s"), ask.GetChain(schedule="s")),
+        (("chains", "check"), ask.CheckChains(any_guild=True)),
+        (("chains", "check", "--guild", "null"), ask.CheckChains()),
         (("runs", "list", "--guild", "12"), ask.ListRuns(guild_id="12")),
         (("runs", "show", "r"), ask.GetRun(id="r")),
         (("runs", "cancel", "r"), ask.CancelRun(id="r")),
         (("runs", "retry", "r"), ask.RetryRun(id="r")),
+        (("dead", "list", "--handler", "h"), ask.ListDead(any_guild=True, handler="h")),
+        (("dead", "replay", "r", "s"), ask.ReplayDead(ids=("r", "s"))),
+        (("dead", "drop", "--guild", "7", "--schedule", "s"), ask.DropDead(guild_id="7", schedule_id="s")),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )  # fmt: skip
@@ -69,6 +80,20 @@ def test_a_command_asks_what_it_says(command: Command, core: Core, arguments: tu
     as_json = command(*arguments, "--json")
     assert as_json.code == 0
     assert json.loads(as_json.out)
+
+
+def test_a_chain_is_drawn(command: Command, core: Core) -> None:
+    assert command("chains", "show", "s").out == "standup\n└─ on success, 10 min later: sch_2 [paused]\n"
+    assert command("chains", "add", "s", "--after", "t").out.startswith("standup runs ")
+
+
+def test_what_is_wrong_with_chains_is_said_and_ends_with_1(command: Command, core: Core) -> None:
+    assert command("chains", "check").out == "1 links: nothing is wrong\n"
+    trouble = chain.ChainTrouble(kind="never", schedules=("sch_2",), words="nothing starts sch_2")
+    core.door.answers[ask.CheckChains] = chain.ChainReport(links=1, items=(trouble,))
+    said = command("chains", "check")
+    assert (said.code, said.out) == (1, "never: nothing starts sch_2\n")
+    assert said.err == "1 of 1 links need a look\n"
 
 
 def test_a_list_is_a_table_with_the_way_to_the_next_page(command: Command, core: Core) -> None:

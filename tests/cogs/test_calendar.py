@@ -8,8 +8,8 @@ from cogs.calendar import affected, holidays, hours
 from cogs.calendar.holidays import LARGEST_FILE
 from cogs.calendar.windows import read_days, with_windows
 from cogs.front import Interaction
-from schedule_zero.closings import CalendarDays, HoursWindows
-from tests.cogs.stage import Stage, offered, said, scheduled
+from schedule_zero.closings import CalendarDays, CalendarView, HoursWindows
+from tests.cogs.stage import Stage, offered, said, scheduled, texts
 from tests.service.test_calendars import ICS
 
 # ── days off ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -39,7 +39,12 @@ async def test_while_typing_a_day_is_read_back_with_the_same_day_of_every_year(s
     either = await offered(served, "calendar holidays add", "date", "03/04")
     assert ("Friday 3 April 2026", "2026-04-03") in either
     assert ("Wednesday 4 March 2026", "2026-03-04") in either
-    assert await offered(served, "calendar holidays add", "date", "nonsense") == []
+    assert await offered(served, "calendar holidays add", "date", "nonsense") == [
+        ("Thursday 1 January 2026", "2026-01-01"),
+        ("Friday 2 January 2026", "2026-01-02"),
+        ("1 January, every year", "01-01"),
+        ("2 January, every year", "01-02"),
+    ]
 
 
 async def test_what_changes_is_said_with_the_times_it_concerns(served: Stage) -> None:
@@ -65,9 +70,35 @@ async def test_days_that_come_again_otherwise_than_every_year_are_refused(served
     assert (await served.bot.core.list_calendars(served.guild_id)).items == ()
 
 
-async def test_an_unclear_day_is_answered_with_its_readings(served: Stage) -> None:
-    words = await said(served, "calendar holidays add", name="closed", date="03/04")
-    assert "Did you mean:" in words
+async def test_an_unclear_day_is_answered_with_its_readings_and_one_press_adds_it(served: Stage) -> None:
+    result = await served.alice.slash(served.general, "calendar holidays add", name="closed", date="03/04")
+    assert result.response is not None
+    assert texts(result.response) == (
+        "`date`: '03/04' can be read in more than one way.\nDid you mean:\n"
+        "- `Friday 3 April 2026 at 09:00`, next <t:1775206800:F>\n"
+        "- `Wednesday 4 March 2026 at 09:00`, next <t:1772614800:F>"
+    )
+    await served.alice.click(result.response, label="Friday 3 April 2026 at 09:00")
+    assert "Calendar made: closed" in texts(result.response)
+    assert (await served.bot.core.get_calendar(served.guild_id, "closed")).dates == ("2026-04-03",)
+
+
+async def test_a_reading_of_one_end_of_a_span_keeps_the_other(served: Stage) -> None:
+    result = await served.alice.slash(served.general, "calendar holidays add", name="closed", date="2 march to 03/04")
+    assert result.response is not None
+    await served.alice.click(result.response, label="Friday 3 April 2026 at 09:00")
+    assert (await served.bot.core.get_calendar(served.guild_id, "closed")).dates == ("2026-03-02/2026-04-03",)
+
+
+async def test_what_is_no_day_is_refused_with_days_and_not_with_times(served: Stage) -> None:
+    assert await said(served, "calendar holidays add", name="closed", date="foo") == (
+        "`date`: 'foo' is not a time I can read; try 'tomorrow', '25 december' or '2026-12-25'"
+    )
+
+
+async def test_a_calendar_cannot_be_called_none(served: Stage) -> None:
+    words = await said(served, "calendar holidays add", name="none", date="2 january")
+    assert words == "`name`: must not be 'none', which stands for nothing of the kind; take another name"
 
 
 async def test_holidays_of_a_country_are_found_by_its_name(served: Stage) -> None:
@@ -82,7 +113,7 @@ async def test_holidays_of_a_country_are_found_by_its_name(served: Stage) -> Non
         "United States Minor Outlying Islands (UM), United States Virgin Islands (VI) do. Pick one from the suggestions."
     )
     wrong = await said(served, "calendar holidays add", name="x", country="DE", region="Mars")
-    assert wrong.startswith("Calendar: DE has no region 'MARS'; its regions are BB")
+    assert wrong.startswith("`region`: DE has no region 'MARS'; its regions are BB")
     assert await said(served, "calendar holidays add", name="x", date="today", region="BY") == (
         "`region` is one of a country; give `country`, too."
     )
@@ -115,7 +146,7 @@ async def test_a_calendar_goes_as_a_whole_when_nobody_heeds_it(served: Stage) ->
     )
     await said(served, "schedule policy", item="standup", calendar="closed")
     assert (await said(served, "calendar holidays remove", name="closed")).startswith(
-        "The calendar closed cannot go: 1 schedule heeds it."
+        "The calendar closed cannot go: 1 schedule heeds it ('standup')."
     )
     await said(served, "schedule policy", item="standup", calendar="none")
     assert "next Thursday 24 December 2026 · No schedule heeds it yet." in await said(served, "calendar holidays list")
@@ -146,29 +177,62 @@ async def test_days_are_removed_by_what_is_offered_or_in_words(served: Stage) ->
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_of_two_who_change_one_thing_at_once_the_later_hears_of_it(
+async def test_of_two_who_add_days_to_one_calendar_at_once_both_do(
+    served: Stage, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    core, home, find = served.bot.core, served.guild_id, holidays._find
+    if known:
+        await core.put_calendar(home, "closed", CalendarDays(dates=("2026-02-03",)))
+    others = ["2026-02-04", "2026-02-06"]
+
+    async def read_a_moment_too_early(interaction: Interaction, name: str) -> CalendarView | None:
+        seen = await find(interaction, name)
+        if others:
+            there = () if seen is None else seen.dates
+            await core.put_calendar(home, "closed", CalendarDays(dates=(*there, others.pop(0))))
+        return seen
+
+    monkeypatch.setattr(holidays, "_find", read_a_moment_too_early)
+    words = await said(served, "calendar holidays add", name="closed", date="2026-02-05")
+    assert "Thursday 5 February 2026" in words
+    days = (*(("2026-02-03",) if known else ()), "2026-02-04", "2026-02-06", "2026-02-05")
+    assert (await core.get_calendar(home, "closed")).dates == days
+    others.append("2026-02-05")
+    assert (await said(served, "calendar holidays remove", name="closed", date="2026-02-06")).startswith("### Calendar")
+    assert "2026-02-06" not in (await core.get_calendar(home, "closed")).dates
+
+
+async def test_who_is_never_quick_enough_hears_of_it(served: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    core, home, find = served.bot.core, served.guild_id, holidays._find
+    looked: list[str] = []
+
+    async def read_a_moment_too_early(interaction: Interaction, name: str) -> CalendarView | None:
+        seen = await find(interaction, name)
+        looked.append(f"2026-02-{len(looked) + 10}")
+        await core.put_calendar(home, "closed", CalendarDays(dates=(looked[-1],)))
+        return seen
+
+    monkeypatch.setattr(holidays, "_find", read_a_moment_too_early)
+    words = await said(served, "calendar holidays add", name="closed", date="2026-02-05")
+    assert words == "The calendar closed changed since it was read; look again."
+    assert len(looked) == holidays.LOOKS
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_of_two_who_set_the_same_hours_at_once_the_later_hears_of_it(
     served: Stage, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     core, home = served.bot.core, served.guild_id
     if known:
-        await core.put_calendar(home, "closed", CalendarDays(dates=("2026-02-03",)))
         await core.put_hours(home, "office", HoursWindows(windows=("MO-FR 09:00-17:00",)))
-
-    async def calendar_meanwhile(interaction: Interaction) -> affected.Glance:
-        await core.put_calendar(home, "closed", CalendarDays(dates=("2026-02-04",)))
-        return await affected.glance(interaction)
 
     async def hours_meanwhile(interaction: Interaction) -> affected.Glance:
         await core.put_hours(home, "office", HoursWindows(windows=("MO-FR 10:00-12:00",)))
         return await affected.glance(interaction)
 
-    monkeypatch.setattr(holidays, "glance", calendar_meanwhile)
     monkeypatch.setattr(hours, "glance", hours_meanwhile)
-    words = await said(served, "calendar holidays add", name="closed", date="2026-02-05")
-    assert words == "The calendar closed changed since it was read; look again."
     words = await said(served, "calendar hours set", name="office", days="sat", from_="9", to="10")
     assert words == "The hours office changed since they were read; look again."
-    assert (await core.get_calendar(home, "closed")).dates == ("2026-02-04",)
     assert (await core.get_hours(home, "office")).windows == ("MO-FR 10:00-12:00",)
 
 
@@ -261,7 +325,7 @@ async def test_a_blackout_may_begin_now_and_is_read_in_the_servers_zone(served: 
     words = await said(served, "calendar blackout add", from_="now", to="tomorrow at 9", scope="jobs")
     assert "**From** <t:1767225600:F>\n**To** <t:1767312000:F>\n**Rests**: jobs · Asia/Tokyo" in words
     wrong = await said(served, "calendar blackout add", from_="tomorrow at 9", to="today at 20:00")
-    assert wrong == "To: must come after from"
+    assert wrong == "`to`: must come after from"
 
 
 # ── agenda ───────────────────────────────────────────────────────────────────────────────────────────────────────

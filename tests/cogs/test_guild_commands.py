@@ -5,7 +5,7 @@ from __future__ import annotations
 import simcord
 
 from schedule_zero import requests as ask
-from tests.cogs.stage import Stage, texts
+from tests.cogs.stage import Stage, said, scheduled, texts
 
 
 def _said(result: simcord.InteractionResult) -> str:
@@ -92,6 +92,13 @@ async def test_a_channel_for_notices_the_bot_cannot_use_is_refused(stage: Stage)
     result = await stage.alice.slash(stage.general, "settings channels", failures=closed)
     assert _said(result) == f"The bot lacks Send Messages in <#{closed.id}>; allow it there, or pick another one."
     assert stage.world.of(ask.PutGuildSettings) == []
+
+
+async def test_status_counts_in_words_that_fit_before_the_first_tick(served: Stage) -> None:
+    words = await said(served, "status")
+    assert "0 schedules, 0 due, 0 waiting, 0 runs done.\nNo tick yet, lag " in words
+    await scheduled(served)
+    assert "1 schedule, " in await said(served, "status")
 
 
 async def test_status_names_every_part(stage: Stage) -> None:

@@ -42,6 +42,16 @@ async def test_the_next_times_are_suggested_as_local_time(served: Stage) -> None
     assert "-# 2026-01-03 09:00 is skipped" in words
 
 
+async def test_notes_are_said_whole_and_with_their_day(served: Stage) -> None:
+    await served.env.advance_time(86_400 * 86)  # to Saturday 28 March
+    made = await scheduled(served, name="standup", tz="Europe/Berlin")
+    offers = await offered(served, "schedule skip", "which", "29 mar", item=made.id)
+    assert offers[0][0] == "Sun 29 Mar 2026 09:00 · the clocks go forward 1 h since the time before (now UTC+02:00)"
+    words = await said(served, "schedule skip", item="standup", which="30 march at 9")
+    assert "-# 2026-03-29 09:00: the clocks go forward 1 h since the time before (now UTC+02:00)" in words
+    assert "-# 2026-03-30 09:00 is skipped" in words
+
+
 async def test_a_time_is_meant_in_words_too_and_refused_if_it_is_none_of_them(served: Stage) -> None:
     await scheduled(served, name="standup")
     assert f"Left out: {THIRD}" in await said(served, "schedule skip", item="standup", which="3 january at 9")

@@ -51,9 +51,12 @@ async def test_rules_are_changed_one_by_one_and_said_in_words(served: Stage) -> 
     assert "**Clock change**: `literal`" in words
     assert "End of month" not in words
     assert "The next 10 times stay as they are." in words
-    assert "It was so already; nothing is different." in await said(
-        served, "schedule policy", item="standup", catchup="skip"
-    )
+    result = await served.alice.slash(served.general, "schedule policy", item="standup", catchup="skip")
+    assert result.response is not None
+    assert "It was so already; nothing is different." in texts(result.response)
+    assert "### Policy: standup" in texts(result.response)
+    assert "revision 2" in texts(result.response)
+    assert "Undo" not in labels(result.response)
 
 
 async def test_what_happens_to_days_off_is_nothing_without_a_calendar(served: Stage) -> None:
@@ -65,7 +68,7 @@ async def test_what_happens_to_days_off_is_nothing_without_a_calendar(served: St
         "`outside` is about hours, and this schedule heeds none; name some in `active_hours`."
     )
     assert (await said(served, "schedule policy", item="standup", calendar="lost")).startswith(
-        "Calendar: there is no calendar 'lost'; this server has none yet"
+        "`calendar`: there is no calendar 'lost'; this server has none yet"
     )
     assert (await served.bot.core.get_schedule(made.id)).revision == 1
 

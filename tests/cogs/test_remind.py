@@ -5,10 +5,8 @@ from __future__ import annotations
 from unittest.mock import AsyncMock
 
 import discord
-import pytest
 
 from cogs import drafts
-from cogs.remind import ReminderDraft
 from schedule_zero import requests as ask
 from schedule_zero.errors import Invalid, QuotaExceeded, ReadingOffer
 from tests.bot.fake_core import START
@@ -49,7 +47,7 @@ async def test_a_card_pings_nobody_whatever_the_text_says(stage: Stage) -> None:
 
 async def test_a_refusal_is_for_its_reader_alone_even_of_a_public_command(stage: Stage) -> None:
     result = await stage.bob.slash(stage.general, "remind me", when="blorp", text="tea", public=True)
-    assert [(note.ephemeral, note.content[:24]) for note in result.followups] == [(True, "'blorp' cannot be read a")]
+    assert [(note.ephemeral, note.content[:24]) for note in result.followups] == [(True, "`when`: 'blorp' cannot b")]
     assert stage.general.history() == [] or all(message.flags.ephemeral for message in stage.general.history())
 
 
@@ -123,7 +121,9 @@ async def test_a_refusal_by_the_core_is_its_sentence(stage: Stage) -> None:
 async def test_an_unreadable_time_is_answered_with_what_to_write(stage: Stage) -> None:
     result = await stage.bob.slash(stage.general, "remind me", when="blorp", text="tea")
     assert result.response is not None
-    assert result.response.content.startswith("'blorp' cannot be read as a time; write for example 'in 2 hours'")
+    assert result.response.content.startswith(
+        "`when`: 'blorp' cannot be read as a time; write for example 'in 2 hours'"
+    )
 
 
 async def test_a_text_that_is_too_long_is_refused_with_both_numbers(stage: Stage) -> None:
@@ -234,20 +234,18 @@ async def test_readings_can_be_pressed_again_when_nothing_came_of_the_first_pres
     assert "Reminder set: tea" in texts(result.response)
 
 
-async def test_a_double_click_on_a_reading_saves_one_reminder(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[drafts.Draft] = []
+async def test_a_double_click_on_a_reading_saves_one_reminder() -> None:
+    begun: list[str] = []
     first, second = AsyncMock(), AsyncMock()
-    draft = ReminderDraft(when="at 5", text="tea")
     offers = (ReadingOffer("today at 17:00", None, "today at 17:00", None),)
-    readings = drafts.Readings(first, draft, Invalid("'at 5' could be both", readings=offers))
 
-    async def begin(_interaction: object, draft: drafts.Draft) -> None:
-        begun.append(draft)
-        await readings.choose(second, draft)  # the second press comes while the first is being carried out
+    async def go_on(_interaction: object, text: str) -> None:
+        begun.append(text)
+        await readings.choose(second, text)  # the second press comes while the first is being carried out
 
-    monkeypatch.setattr(drafts, "begin", begin)
-    await readings.choose(first, draft)
-    assert begun == [draft]
+    readings = drafts.Readings(first, Invalid("'at 5' could be both", readings=offers), go_on)
+    await readings.choose(first, "today at 17:00")
+    assert begun == ["today at 17:00"]
     second.response.defer.assert_awaited_once_with()
 
 
@@ -310,6 +308,7 @@ async def test_a_page_beyond_the_last_shows_the_last(stage: Stage) -> None:
     result = await stage.bob.slash(stage.general, "remind list", page=7)
     assert result.response is not None
     assert "page 1" in texts(result.response)
+    assert "-# There is no page 7; this is the last." in texts(result.response)
 
 
 async def test_show_takes_an_id_or_a_text_that_fits_only_one(stage: Stage) -> None:

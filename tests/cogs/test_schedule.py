@@ -14,7 +14,7 @@ from cogs.schedule import changes
 from schedule_zero import requests as ask
 from schedule_zero.errors import Conflict, Unavailable
 from tests.bot.fake_core import START
-from tests.cogs.stage import Stage, labels, texts
+from tests.cogs.stage import Stage, labels, said, scheduled, texts
 
 FIRST = "sch_00000000000000000001"
 
@@ -193,6 +193,61 @@ async def test_preview_of_a_saved_schedule_and_of_words(stage: Stage) -> None:
     assert stage.world.of(ask.PreviewTrigger)[-1].after.startswith("2028-02-29")
     nothing = await stage.alice.slash(stage.general, "schedule preview")
     assert _said(nothing) == "Give `item`, or a time in `when` or `repeat`."
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"when": "tomorrow at 9"}, "`item` has its own time, so `when` says nothing here; leave one of them out."),
+        (
+            {"repeat": "every day at 9"},
+            "`item` has its own time, so `repeat` says nothing here; leave one of them out.",
+        ),
+        ({"tz": "Asia/Tokyo"}, "`item` has its own time zone, and `tz` is only what `from` is read in;"),
+    ],
+)
+async def test_a_preview_of_a_schedule_refuses_what_it_would_not_heed(
+    stage: Stage, options: dict[str, str], words: str
+) -> None:
+    await _scheduled(stage)
+    assert _said(await stage.alice.slash(stage.general, "schedule preview", item=FIRST, **options)).startswith(words)
+
+
+async def test_the_preview_of_what_rests_says_that_nothing_of_it_comes(served: Stage) -> None:
+    made = await scheduled(served, name="standup")
+    assert "Nothing of this comes" not in await said(served, "schedule preview", item="standup")
+    paused = await served.alice.slash(served.general, "schedule pause", item="standup")
+    assert paused.response is not None
+    told = "**State**: paused. Nothing of this comes until it is resumed."
+    assert told in await said(served, "schedule preview", item="standup")
+    pressed = await served.alice.click(paused.response, label="Preview")
+    assert told in texts(pressed.followups[0])
+    await said(served, "schedule pause", item="standup", until="tomorrow at 9")
+    assert "(<t:1767344400:R>). Nothing of this comes before that." in await said(
+        served, "schedule preview", item=made.id
+    )
+
+
+async def test_to_pause_what_is_paused_or_resume_what_is_active_does_nothing_and_says_so(served: Stage) -> None:
+    made = await scheduled(served, name="standup")
+    assert "### It is active already: standup" in await said(served, "schedule resume", item="standup")
+    assert "### Paused: standup" in await said(served, "schedule pause", item="standup")
+    assert "### It is paused already: standup" in await said(served, "schedule pause", item="standup")
+    assert (await served.bot.core.get_schedule(made.id)).revision == 2
+
+
+async def test_a_page_beyond_the_last_names_the_last(stage: Stage) -> None:
+    await _scheduled(stage)
+    words = _said(await stage.alice.slash(stage.general, "schedule list", page=99))
+    assert "### Schedules, page 1" in words
+    assert "-# There is no page 99; this is the last." in words
+
+
+async def test_a_list_names_the_zone_of_each_time(served: Stage) -> None:
+    await scheduled(served, name="standup", tz="Asia/Tokyo")
+    assert " · every day at 09:00 · Asia/Tokyo · " in await said(served, "schedule list")
+    await said(served, "remind me", when="every day at 9", text="tea", tz="Europe/Berlin")
+    assert " · every day at 09:00 · Europe/Berlin · " in await said(served, "remind list")
 
 
 async def test_pause_until_resume_delete_and_undo(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from schedule_zero import instant
 from schedule_zero import requests as ask
 from schedule_zero.trigger import DateTrigger
 from tests.bot.fake_core import START
-from tests.cogs.stage import Stage, texts
+from tests.cogs.stage import Stage, said, texts
 
 AT = instant.from_datetime(START) // instant.SECOND + 7_200
 
@@ -47,7 +47,7 @@ async def test_only_public_shows_a_time_to_everybody(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "words"),
     [
         ({"when": "every day at 9"}, "give one moment"),
         (
@@ -55,12 +55,53 @@ async def test_only_public_shows_a_time_to_everybody(stage: Stage) -> None:
             "`to`: 'Mars' is no time zone; write one such as Europe/Berlin",
         ),
         ({"when": "in 2 hours", "to": ", ".join(f"Zone/{n}" for n in range(11))}, "`to` names 11 zones; at most 10"),
+        ({"when": "in 2 hours", "to": ", ,"}, "`to` names no zone; write some with commas between them"),
         ({"when": "blah"}, "cannot be read as a time"),
         ({"when": "at 5"}, "Did you mean:"),
     ],
 )
-async def test_what_cannot_be_converted_is_refused(stage: Stage, options: dict[str, str], said: str) -> None:
-    assert said in _said(await stage.bob.slash(stage.general, "timezone convert", **options))
+async def test_what_cannot_be_converted_is_refused(stage: Stage, options: dict[str, str], words: str) -> None:
+    assert words in _said(await stage.bob.slash(stage.general, "timezone convert", **options))
+
+
+@pytest.mark.parametrize(
+    ("when", "at"),
+    [
+        ("now", 1_767_225_600),
+        ("2020-05-01 10:00", 1_588_327_200),
+        ("2020-05-01T10:00:00+02:00", 1_588_320_000),
+        ("<t:1588320000>", 1_588_320_000),
+    ],
+)
+async def test_a_moment_that_is_over_can_be_converted(served: Stage, when: str, at: int) -> None:
+    words = await said(served, "timezone convert", when=when, to="Asia/Tokyo")
+    assert f"<t:{at}:F> (<t:{at}:R>)" in words
+    assert "**Asia/Tokyo**: " in words
+
+
+async def test_a_day_that_may_be_another_tomorrow_is_refused_as_over(served: Stage) -> None:
+    assert "`when`: that was 15 hours ago." in await said(served, "timezone convert", when="yesterday at 9")
+
+
+@pytest.mark.parametrize(
+    ("when", "note"),
+    [
+        (
+            "2026-03-29 02:30",
+            "-# 02:30 does not exist on 2026-03-29 in Europe/Berlin, where the clocks go forward; this is 03:00.",
+        ),
+        (
+            "2026-10-25 02:30",
+            "-# 02:30 comes twice on 2026-10-25 in Europe/Berlin, where the clocks go back; this is the first.",
+        ),
+    ],
+)
+async def test_what_the_clocks_do_to_a_converted_time_is_said_without_firing_anything(
+    served: Stage, when: str, note: str
+) -> None:
+    words = await said(served, "timezone convert", when=when, from_="Europe/Berlin")
+    assert note in words
+    assert "fires" not in words
 
 
 async def test_the_last_of_several_zones_is_completed(stage: Stage) -> None:
@@ -75,3 +116,4 @@ async def test_a_zone_can_be_forgotten_again(stage: Stage) -> None:
     assert "server's zone" in _said(await stage.bob.slash(stage.general, "timezone clear"))
     assert stage.world.zones[str(stage.bob.id)] is None
     assert "Yours: not set" in _said(await stage.bob.slash(stage.general, "timezone show"))
+    assert _said(await stage.bob.slash(stage.general, "timezone clear")).startswith("You have set no time zone")

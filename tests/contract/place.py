@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 from typing import Literal
@@ -15,14 +16,24 @@ from core.web.server import HttpServer
 from core.web.settings import HttpSettings
 from schedule_zero import Client
 from schedule_zero.client import CoreClient
-from schedule_zero.handler import Handler, method
+from schedule_zero.handler import Context, Handler, method
 
 Kind = Literal["local", "zmq", "http"]
 TOKEN, BOT_TOKEN = "sz_test", "sz_bot"
 
 
 class Echo(Handler):
-    """Says what it is told."""
+    """Says what it is told, and tells of itself until the test lets it end."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+
+    @method()
+    async def tell(self, ctx: Context) -> None:
+        ctx.progress(0.5, "half")
+        ctx.log("first ü")
+        await self.gate.wait()
+        ctx.log("last")
 
     @method()
     async def echo(self, text: str = "") -> str:
@@ -38,6 +49,7 @@ class Place:
         self._http_at = "127.0.0.1:0"
         self._clients_at = "tcp://127.0.0.1:*"
         self._running = contextlib.AsyncExitStack()
+        self.echo = Echo()
         self.app: App
 
     async def start(self) -> None:
@@ -47,7 +59,7 @@ class Place:
         )  # fmt: skip
         self.app.keyring.trust(TOKEN)
         self.app.keyring.trust(BOT_TOKEN, role="bot", name="bot")
-        self.app.serve(Echo())
+        self.app.serve(self.echo)
         await self._running.enter_async_context(self.app.running())
         settings = HttpSettings(bind=self._http_at)
         server = HttpServer(build_web(self.app.service, settings, self.app.keyring.api_actor), settings)

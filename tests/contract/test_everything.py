@@ -14,7 +14,7 @@ from schedule_zero.answers import ANSWERS
 from schedule_zero.client import CoreClient
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, ScheduleZeroError, TooLarge, Unauthorized
-from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.schedule import After, Schedule, ScheduleSpec
 from schedule_zero.trigger import CronTrigger, TextTrigger
 from tests.contract.place import BOT_TOKEN, Kind, Place
 
@@ -44,11 +44,20 @@ EVERY: dict[type[Any], Of] = {
     ask.Undo: lambda it: ask.Undo(token=it.undo.token if it.undo else ""),
     ask.ListRuns: lambda _: ask.ListRuns(any_guild=True, limit=2),
     ask.GetRun: lambda _: ask.GetRun(id="run_none"),
+    ask.GetRunLog: lambda _: ask.GetRunLog(id="run_none"),
     ask.CancelRun: lambda _: ask.CancelRun(id="run_none"),
     ask.RetryRun: lambda _: ask.RetryRun(id="run_none"),
+    ask.ListDead: lambda _: ask.ListDead(any_guild=True, limit=2),
+    ask.ReplayDead: lambda _: ask.ReplayDead(ids=("run_none",)),
+    ask.DropDead: lambda _: ask.DropDead(handler="nobody"),
     ask.ListEvents: lambda _: ask.ListEvents(after="1-0", kinds=("schedule.created",), limit=2),
     ask.GetGuildSettings: lambda _: ask.GetGuildSettings(guild_id="9"),
     ask.PutGuildSettings: lambda _: ask.PutGuildSettings(guild_id="9", changes={"hour24": False}),
+    ask.AddLink: lambda it: ask.AddLink(item=it.id, after="sch_none", when="any", delay="PT1M"),
+    ask.RemoveLink: lambda it: ask.RemoveLink(item=it.id, after="sch_none", when="all"),
+    ask.GetChain: lambda it: ask.GetChain(schedule=it.id),
+    ask.ListChains: lambda _: ask.ListChains(guild_id="9", limit=2),
+    ask.CheckChains: lambda _: ask.CheckChains(any_guild=True),
     ask.SkipOccurrence: lambda it: ask.SkipOccurrence(id=it.id),
     ask.MoveOccurrence: lambda it: ask.MoveOccurrence(id=it.id, to="in 400 days"),
     ask.ListCalendars: lambda _: ask.ListCalendars(guild_id="9"),
@@ -80,8 +89,8 @@ EVERY: dict[type[Any], Of] = {
     ask.GetStatus: lambda _: ask.GetStatus(),
 }
 ABSENT = (
-    ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.CancelRun, ask.RetryRun, ask.RevokeKey, ask.RotateKey,
-    ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
+    ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.GetRunLog, ask.CancelRun, ask.RetryRun, ask.RevokeKey,
+    ask.RotateKey, ask.RemoveLink, ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
 )  # fmt: skip
 
 
@@ -92,7 +101,14 @@ async def test_no_request_is_left_out() -> None:
 @pytest.mark.parametrize("what", EVERY, ids=lambda what: what.__name__)
 async def test_a_request_gets_its_answer(any_client: CoreClient, what: type[Any]) -> None:
     made = await any_client.create_schedule(SPEC)
-    if what in ABSENT:
+    if what is ask.AddLink:
+        parent = await any_client.create_schedule(SPEC)
+        linked = await any_client.add_link(made.id, parent.id, when="any", delay="PT1M")
+        assert linked.words.endswith(f"; 1 minute after {parent.id} ends")
+        assert (await any_client.get_chain(parent.id)).edges[0].child == made.id
+        assert (await any_client.remove_link(made.id, parent.id, when="any")).after == ()
+        await any_client.delete_schedule(parent.id)
+    elif what in ABSENT:
         with pytest.raises(NotFound):
             await any_client.send(EVERY[what](made))
     else:
@@ -100,6 +116,27 @@ async def test_a_request_gets_its_answer(any_client: CoreClient, what: type[Any]
         assert type(answer) is ANSWERS[what]
     if what not in (ask.DeleteSchedule, ask.Undo):
         await any_client.delete_schedule(made.id)
+
+
+async def test_a_chain_runs_and_is_answered_alike(any_client: CoreClient) -> None:
+    parent = await any_client.create_schedule(SPEC)
+    link = After(schedule=parent.id)
+    child = await any_client.create_schedule(
+        ScheduleSpec(handler="echo", method="echo", guild_id="9", after=(link,), args={"text": "{parent.result}!"})
+    )
+    async with asyncio.timeout(20):
+        run = await any_client.run_schedule(parent.id, args={"text": "ü"})
+        while not (found := await any_client.get_run(run.id)).children:
+            await asyncio.sleep(0.01)
+        while (followed := await any_client.get_run(found.children[0])).result is None:
+            await asyncio.sleep(0.01)
+    assert (followed.parent, followed.result, followed.occurrence) == (run.id, "ü!", f"c:{run.id}")
+    assert (await any_client.get_chain(child.id)).edges[0].parent == parent.id
+    assert [chain for chain in (await any_client.list_chains(guild_id="9")).items if len(chain.nodes) == 2]
+    await any_client.delete_schedule(parent.id)
+    report = await any_client.check_chains(guild_id="9")
+    assert {each.kind for each in report.items} == {"gone", "never"}
+    await any_client.delete_schedule(child.id)
 
 
 async def test_answers_are_the_same_to_the_last_field(place: Place) -> None:

@@ -116,8 +116,13 @@ class Hands(Handler):
 class Mute(HandlerLink):
     """A link to somebody far away: orders are kept, answers come when the test sends them."""
 
-    def __init__(self, sink: AnswerSink, name: str = "far@elsewhere", handler: str = "far", credit: int = 64) -> None:
-        info = {"work": MethodInfo(name="work", doc="", timeout=None, at_most_once=False, schema={})}
+    def __init__(
+        self, sink: AnswerSink, name: str = "far@elsewhere", handler: str = "far", credit: int = 64,
+        further: Sequence[MethodInfo] = (),
+    ) -> None:  # fmt: skip
+        """``further``: methods beside ``work``."""
+        work = MethodInfo(name="work", doc="", timeout=None, at_most_once=False, schema={})
+        info = {each.name: each for each in (work, *further)}
         self.instance = Instance(name=name, handler=handler, methods=info, credit=credit)
         self.orders: asyncio.Queue[Order] = asyncio.Queue()
         self.cancelled: asyncio.Queue[tuple[str, int]] = asyncio.Queue()

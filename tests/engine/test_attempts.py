@@ -13,7 +13,7 @@ from core.engine.ports import Answer, Order
 from schedule_zero.errors import Reject, RetryAfter
 from schedule_zero.handler import Context, Handler, method
 from schedule_zero.instant import SECOND
-from schedule_zero.run import Run, RunState
+from schedule_zero.run import Progress, Run, RunState
 from schedule_zero.schedule import Schedule
 from tests.engine.house import House, Mute
 
@@ -123,7 +123,7 @@ async def test_progress_is_shown_while_it_runs(house: House) -> None:
     house.hands.deed = deed
     run = await house.run_now(await house.schedule())
     await house.heard("run.started", run_id=run.id)
-    assert (await house.client.get_run(run.id)).progress == 0.25
+    assert (await house.client.get_run(run.id)).progress == Progress(fraction=0.25, note="a quarter")
     gate.set()
     await house.ended(run.id)
 

@@ -20,10 +20,13 @@ from tests.engine.house import House, Mute
 ONCE = {"retry": {"max_attempts": 1}, "overlap": "allow"}
 
 
-async def fail(link: Mute, times: int = STREAK, cause: Cause = Cause.PASSING) -> None:
+async def fail(house: House, link: Mute, times: int = STREAK, cause: Cause = Cause.PASSING) -> None:
+    """So many runs fail for good, and that is committed."""
+    before = house.engine.settler.executed
     async with asyncio.timeout(10):
         for _ in range(times):
             link.answer(await link.orders.get(), "failed", cause=cause, error="503")
+    await house.until(lambda: house.engine.settler.executed >= before + times)
 
 
 def come(house: House, credit: int = 64) -> Mute:
@@ -37,7 +40,7 @@ async def test_runs_behind_an_open_breaker_wait_use_no_attempt_and_say_until_whe
     link = come(house)
     schedule = await house.schedule(handler="far", policy=ONCE)
     failed = [await house.run_now(schedule) for _ in range(STREAK)]
-    await fail(link)
+    await fail(house, link)
     for run in failed:
         assert (await house.ended(run.id)).state is RunState.FAILED
     waiting = await house.run_now(schedule)
@@ -58,7 +61,7 @@ async def test_one_run_is_tried_and_when_it_succeeds_all_go_on(build: Build) -> 
     schedule = await house.schedule(handler="far", policy=ONCE)
     for _ in range(STREAK):
         await house.run_now(schedule)
-    await fail(link)
+    await fail(house, link)
     waiting = [await house.run_now(schedule) for _ in range(3)]
     assert (await house.why(waiting[0])).limit == "breaker"
     house.pass_time(FIRST_S)
@@ -81,7 +84,7 @@ async def test_lasting_failures_are_the_schedules_own_and_hold_nobody_back(build
     schedule = await house.schedule(handler="far", policy=ONCE)
     for _ in range(2 * STREAK - 1):  # one more would block the schedule itself
         await house.run_now(schedule)
-    await fail(link, 2 * STREAK - 1, Cause.LASTING)
+    await fail(house, link, 2 * STREAK - 1, Cause.LASTING)
     await house.until(lambda: link.instance.in_flight == 0)
     run = await house.run_now(schedule)
     async with asyncio.timeout(10):
@@ -96,7 +99,7 @@ async def test_a_run_waits_behind_a_breaker_until_its_start_before(build: Build)
     other = await house.schedule(handler="far", policy=ONCE, name="other")
     for _ in range(STREAK):
         await house.run_now(other)
-    await fail(link)
+    await fail(house, link)
     house.pass_time(FIRST_S)
     probe = await house.run_now(other)
     async with asyncio.timeout(10):
@@ -141,7 +144,7 @@ async def test_a_limit_that_adapts_is_named_shown_and_halved(build: Build) -> No
     schedule = await house.schedule(handler="far", policy=ONCE)
     for _ in range(4):
         await house.run_now(schedule)
-    await fail(link, 1)
+    await fail(house, link, 1)
     waiting = [await house.run_now(schedule) for _ in range(2)]
     why = await house.why(waiting[0])
     assert (why.scope, why.limit, why.allowed) == ("handler:far/work", "adaptive", 2)
@@ -161,7 +164,7 @@ async def test_of_a_pool_one_that_fails_is_set_aside_told_of_and_comes_back(buil
     schedule = await house.schedule(handler="far", policy=ONCE)
     for _ in range(2 * STREAK):
         await house.run_now(schedule)
-    await fail(bad)
+    await fail(house, bad)
     async with asyncio.timeout(10):
         for _ in range(STREAK):
             good.answer(await good.orders.get())

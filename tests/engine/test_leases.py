@@ -13,8 +13,8 @@ from core.engine.flights import CANCEL_GRACE_S
 from core.engine.inprocess import InProcessLink
 from core.engine.ports import LEASE_S, Answer, Order
 from core.ledger.port import Transaction
-from schedule_zero.handler import Context
-from schedule_zero.instant import SECOND, parse
+from schedule_zero.handler import Context, MethodInfo
+from schedule_zero.instant import SECOND, parse, spell_duration
 from schedule_zero.run import Run, RunState
 from schedule_zero.schedule import Schedule
 from tests.engine.house import House, Mute
@@ -23,9 +23,13 @@ Build = Callable[..., Awaitable[House]]
 QUICK = {"retry": {"initial": "PT0.01S", "jitter": 0}}
 
 
-async def far(house: House, **fields: Any) -> tuple[Mute, Schedule]:
-    """A mute link, and a schedule for the handler behind it."""
-    link = Mute(house.engine)
+def long(lease: float | None) -> MethodInfo:
+    return MethodInfo(name="long", doc="", timeout=3600.0, at_most_once=False, schema={}, lease=lease)
+
+
+async def far(house: House, *, credit: int = 64, lease: float | None = None, **fields: Any) -> tuple[Mute, Schedule]:
+    """A mute link, and a schedule for the handler behind it, whose method ``long`` may take an hour. ``lease``: its."""
+    link = Mute(house.engine, credit=credit, further=[long(lease)])
     house.engine.fleet.join(link.instance, link)
     house.engine.fleet_changed()
     return link, await house.schedule(handler="far", **fields)
@@ -81,6 +85,128 @@ async def test_a_handler_that_ignores_the_stop_is_left_behind_after_the_grace(bu
     done = await house.ended(run.id)
     assert done.state is RunState.TIMED_OUT
     gate.set()
+
+
+async def test_a_handler_that_ignores_the_stop_loses_credit_until_it_has_ended_what_it_does(house: House) -> None:
+    link, schedule = await far(house, credit=1, policy={"timeout": "PT1S", "retry": {"max_attempts": 1}})
+    run, order = await give_out(house, link, schedule)
+    while house.engine.flights.current(run.id) is not None:
+        house.engine.beat(link.instance.name, [(run.id, 1)])
+        house.pass_time(1)
+    assert (await house.ended(run.id)).state is RunState.TIMED_OUT  # nobody waits for it any longer
+    other = await house.run_now(await house.schedule(handler="far"))
+    assert (await house.why(other)).scope == "handler:far"
+    assert (link.orders.qsize(), link.instance.in_flight) == (0, 1)
+    link.answer(order, "cancelled")
+    async with asyncio.timeout(10):
+        link.answer(await link.orders.get())
+    assert (await house.ended(other.id)).state is RunState.SUCCEEDED
+    await house.until(lambda: link.instance.in_flight == 0)
+
+
+async def test_a_handler_that_goes_away_with_what_it_would_not_stop_starts_anew(house: House) -> None:
+    link, schedule = await far(house, credit=1, policy={"timeout": "PT1S", "retry": {"max_attempts": 1}})
+    run, _ = await give_out(house, link, schedule)
+    while house.engine.flights.current(run.id) is not None:
+        house.engine.beat(link.instance.name, [(run.id, 1)])
+        house.pass_time(1)
+    await house.ended(run.id)
+    house.engine.leave(link.instance, "killed")
+    house.engine.join(Mute(house.engine, credit=1))
+    (instance,) = house.engine.fleet.instances("far")
+    assert instance.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "said", "takes"),
+    [("work", {}, 30.0), ("long", {}, 3600.0), ("long", {"timeout": "PT9S"}, 9.0), ("work", {"timeout": "PT9S"}, 9.0),
+     ("long", {"timeout": "PT2H"}, 7200.0), ("long", {"timeout": None}, 3600.0)],
+)  # fmt: skip
+async def test_what_the_policy_says_about_time_wins_over_the_method_and_that_over_the_default(
+    house: House, method: str, said: dict[str, Any], takes: float
+) -> None:
+    link, schedule = await far(house, method=method, policy=said)
+    assert schedule.policy.timeout == spell_duration(int(takes * SECOND))
+    assert (await house.client.get_schedule(schedule.id)).policy.timeout == schedule.policy.timeout
+    _, order = await give_out(house, link, schedule)
+    assert order.timeout_s == takes
+
+
+async def test_a_change_that_says_nothing_about_time_leaves_it_to_the_method(house: House) -> None:
+    _, schedule = await far(house, method="long", policy={"timeout": "PT9S"})
+    named = await house.client.patch_schedule(schedule.id, {"policy": {"priority": "high"}})
+    assert named.policy.timeout == "PT9S"
+    followed = await house.client.patch_schedule(schedule.id, {"policy": {"timeout": None}})
+    assert followed.policy.timeout == "PT1H"
+    moved = await house.client.patch_schedule(schedule.id, {"method": "work"})
+    assert moved.policy.timeout == "PT30S"
+
+
+# ── long leases ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_work_that_was_declared_to_stop_the_beats_keeps_its_lease_so_long(house: House) -> None:
+    link, schedule = await far(house, method="long", lease=60.0)
+    run, order = await give_out(house, link, schedule)
+    house.pass_time(59)
+    assert house.engine.flights.current(run.id) is not None
+    link.answer(order)
+    assert (await house.ended(run.id)).attempt == 1
+    again, _ = await give_out(house, link, schedule)
+    house.pass_time(61)
+    waiting = await house.heard("run.waiting", run_id=again.id)
+    assert waiting.data["outcome"] == "lost"
+
+
+async def test_a_lease_is_three_beats_where_less_is_declared_and_an_hour_where_more_is(house: House) -> None:
+    for declared, kept in ((0.5, LEASE_S), (None, LEASE_S), (60.0, 60.0), (7200.0, 3600.0)):
+        link, schedule = await far(house, method="long", lease=declared)
+        run, _ = await give_out(house, link, schedule)
+        flight = house.engine.flights.current(run.id)
+        assert flight is not None
+        assert flight.lease_s == kept
+
+
+async def test_other_work_of_a_process_that_cannot_beat_is_excused_with_it(house: House) -> None:
+    link, schedule = await far(house, method="long", lease=20.0)
+    long, _ = await give_out(house, link, schedule)
+    short, order = await give_out(house, link, await house.schedule(handler="far"))
+    house.pass_time(15)
+    assert house.engine.flights.current(short.id) is not None
+    link.answer(order)
+    assert (await house.ended(short.id)).attempt == 1
+    other, _ = await give_out(house, link, await house.schedule(handler="far"))
+    house.pass_time(6)  # with the declared time the excuse is over, for all
+    for run in (long, other):
+        assert (await house.heard("run.waiting", run_id=run.id)).data["outcome"] == "lost"
+
+
+async def test_a_long_lease_outlives_the_core_that_gave_it(build: Build) -> None:
+    house = await build()
+    link, schedule = await far(house, method="long", lease=60.0, policy={"timeout": "PT1H"})
+    run, order = await give_out(house, link, schedule)
+    await house.kill()
+    await house.open()
+    again = Mute(house.engine, further=[long(60.0)])
+    house.pass_time(50)  # it cannot even say hello meanwhile
+    assert house.engine.flights.current(run.id) is not None
+    house.engine.join(again)
+    again.answer(order)
+    assert (await house.ended(run.id)).attempt == 1
+
+
+async def test_nobody_calls_silent_who_said_that_it_would_be(house: House) -> None:
+    link, schedule = await far(house, method="long", lease=60.0)
+    link.heard = house.clock.monotonic()
+    _, order = await give_out(house, link, schedule)
+    for _ in range(10):
+        house.pass_time(2)
+        house.engine.health.look()
+    assert link.instance.ailing is None
+    link.answer(order)
+    await house.ended(order.run_id)
+    house.engine.health.look()
+    assert link.instance.ailing == "its beats stopped"  # now there is nothing that keeps it from them
 
 
 async def test_two_attempts_of_one_run_may_be_alive_and_only_the_later_one_counts(build: Build) -> None:

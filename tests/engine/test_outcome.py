@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.engine.outcome import CRASH_CAP, HANDED_BACK, backoff, conclude, reason_in, unanswered, vanish
+from core.engine.flights import Flight
+from core.engine.outcome import (
+    CRASH_CAP,
+    HANDED_BACK,
+    Outcome,
+    backoff,
+    conclude,
+    reason_in,
+    unanswered,
+    vanish,
+    words_of,
+)
 from core.engine.plan import terms_of
 from core.engine.ports import Answer
 from core.ledger.rows import AttemptRow
 from schedule_zero.instant import SECOND
-from schedule_zero.run import Cause, RunState
+from schedule_zero.run import Cause, RunState, head_of
 from schedule_zero.schedule import Policy, Retry
 from tests.engine.rows import T0, flight
 
@@ -143,3 +156,102 @@ def test_the_word_at_the_head_of_a_rejection_is_its_reason() -> None:
     assert reason_in("no_rights: the author may not write there") == "no_rights"
     assert reason_in("Something Went Wrong: x") == "rejected"
     assert reason_in(None) == "rejected"
+
+
+# ── what a policy names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("error", "head"),
+    [
+        ("ValueError: no such day", "ValueError"), ("ValueError: ", "ValueError"), ("no_rights: why", "no_rights"),
+        ("draining", "draining"), ("java.io.IOException: gone", "java.io.IOException"), ("rate-limit: x", "rate-limit"),
+        ("two words: x", None), ("404: gone", None), ("", None), (None, None), (": x", None), ("x" * 101, None),
+        ("a\nb: c", None), ("Größenfehler: x", "Größenfehler"),
+    ],
+)  # fmt: skip
+def test_the_head_of_an_error_is_the_word_it_begins_with(error: str | None, head: str | None) -> None:
+    assert head_of(error) == head
+
+
+def test_an_end_goes_by_its_cause_its_reason_and_the_head_of_its_error() -> None:
+    assert words_of(Cause.UNKNOWN, "error", "ValueError: x") == {"unknown", "ValueError"}
+    assert words_of(Cause.UNKNOWN, "error", "error: x") == {"unknown", "error"}  # as of ``struct.error``
+    assert words_of(Cause.PASSING, "lost", "the handler went away") == {"passing", "lost"}
+    assert words_of(Cause.LASTING, "rejected", "No: x") == {"lasting", "rejected", "No"}
+
+
+WORDS = ["lost", "timed_out", "lasting", "passing", "unknown", "ValueError", "no_rights", "draining"]
+policies = st.builds(
+    Policy,
+    retry=st.builds(
+        Retry, max_attempts=st.integers(1, 4), jitter=st.sampled_from([0.0, 0.5]),
+        retry_on=st.lists(st.sampled_from(WORDS), max_size=3).map(tuple),
+        never_on=st.lists(st.sampled_from(WORDS), max_size=2).map(tuple),
+    ),
+)  # fmt: skip
+
+
+@st.composite
+def ends(draw: st.DrawFn) -> tuple[Flight, Outcome, set[str], bool, bool]:
+    """An attempt under some policy, what becomes of it, its words, whether it counts, and whether it was begun."""
+    attempt = draw(st.integers(1, 6))
+    flown = flight(
+        draw(policies), attempt=attempt, lost=draw(st.integers(0, attempt - 1)), at_most_once=draw(st.booleans()),
+        start_before=draw(st.sampled_from([None, T0, T0 + 3 * SECOND, T0 + 10**15])),
+        stopping=draw(st.sampled_from([None, None, "timed_out"])),
+    )  # fmt: skip
+    kind = draw(st.sampled_from(["crashed", "lost", "cancelled", "failed", "failed", "failed"]))
+    if kind in ("crashed", "lost"):
+        words, counts = {"passing", "lost"}, kind == "lost"
+        return flown, vanish(flown, T0, ours=kind == "crashed"), words, counts, True
+    error = draw(st.sampled_from(["ValueError: x", "no_rights: x", "draining", "what a day"]))
+    cause = draw(st.sampled_from([*Cause]))
+    again = draw(st.sampled_from([None, 0.0, 2.0])) if cause is not Cause.LASTING else None
+    begun = again is None or draw(st.booleans())
+    answer = Answer(
+        run_id="run_1", attempt=attempt, instance="echo@1", kind=kind, cause=cause, error=error, retry_after_s=again,  # type: ignore[arg-type]
+        begun=begun,
+    )  # fmt: skip
+    outcome = conclude(flown, answer, T0)
+    if flown.stopping:
+        return flown, outcome, {"passing", "timed_out"}, True, True
+    if kind == "cancelled":
+        return flown, outcome, {"passing", "lost"}, False, True
+    words = {str(cause)} | {head for head in (head_of(error),) if head}
+    return flown, outcome, words | ({"rejected"} if cause is Cause.LASTING else set()), again is None, begun
+
+
+@given(ends())
+def test_whatever_ends_is_tried_again_only_where_every_rule_allows_it(
+    end: tuple[Flight, Outcome, set[str], bool, bool],
+) -> None:
+    flown, outcome, words, counts, begun = end
+    retry, again = flown.terms.policy.retry, outcome.state is RunState.WAITING
+    never = bool(words & set(retry.never_on)) and (begun or counts)
+    assert outcome.lost == flown.lost + (not counts)
+    assert (outcome.not_before is not None) == again
+    if again:
+        assert not never
+        assert not (flown.at_most_once and begun)
+        assert flown.start_before is None or (outcome.not_before or 0) <= flown.start_before
+        assert not counts or flown.order.attempt - outcome.lost < retry.max_attempts
+        assert not counts or not retry.retry_on or words & set(retry.retry_on)
+        assert "lasting" not in words or words & set(retry.retry_on)
+        assert outcome.lasting is None
+    elif flown.start_before is None and not (flown.at_most_once and begun) and not never:
+        named = bool(words & set(retry.retry_on)) if retry.retry_on else "lasting" not in words
+        assert counts
+        assert not named or flown.order.attempt - outcome.lost >= retry.max_attempts
+    if outcome.lasting:
+        assert "lasting" in words or never
+
+
+@given(ends())
+def test_nothing_but_a_success_clears_the_count_and_nothing_of_ours_counts(
+    end: tuple[Flight, Outcome, set[str], bool, bool],
+) -> None:
+    _, outcome, words, counts, _ = end
+    assert outcome.lasting is not False
+    if "lost" in words and not counts:
+        assert outcome.lasting is None

@@ -49,6 +49,29 @@ class Sums(Handler):
 """
 
 
+TALKING = """\
+import time
+from pathlib import Path
+
+from schedule_zero import Context, Handler, method
+
+
+class Sums(Handler):
+    @method
+    def add(self, ctx: Context, a: int, b: int) -> int:
+        for line in range(5):
+            ctx.log(f"before {line}")
+        while not Path("go").exists():
+            time.sleep(0.01)
+        ctx.log("meanwhile")
+        while not Path("end").exists():
+            time.sleep(0.01)
+        for line in range(5):
+            ctx.log(f"after {line}")
+        return a + b
+"""
+
+
 @contextlib.contextmanager
 def handler(folder: Path, core: str, *options: str, text: str = HANDLER) -> Iterator[subprocess.Popen[str]]:
     """The handler of that folder, in a process of its own."""
@@ -166,3 +189,35 @@ async def test_a_registered_handler_is_served_on_with_its_rotated_key_when_the_o
         assert err.splitlines()[-1] == "the key of this handler was revoked"
         assert (await added(client, 3, 4)).result == 7
         await client.close()
+
+
+async def logged(client: CoreClient, run: Run, text: str) -> list[str]:
+    """The lines of a run, once this one is among them."""
+    while text not in (lines := [line.text for line in (await client.run_log(run.id)).items]):
+        await asyncio.sleep(0.01)
+    return lines
+
+
+async def test_what_was_logged_before_a_kill_of_the_core_is_there_once_and_the_rest_follows(tmp_path: Path) -> None:
+    before, after = [f"before {line}" for line in range(5)], [f"after {line}" for line in range(5)]
+    with running(tmp_path) as core, contextlib.ExitStack() as leaving:
+        at, client = core.handlers_at(), core.client()
+        leaving.enter_context(handler(tmp_path, at, text=TALKING))
+        run = await adding(client, 1, 2)
+        assert await logged(client, run, before[-1]) == before
+        await client.close()
+        core.ended(signal.SIGKILL)
+        with running(tmp_path, SCHEDULE_ZERO__ZMQ__HANDLERS=at) as again:
+            client = again.client()
+            assert [line.text for line in (await client.run_log(run.id)).items] == before
+            while not (await client.list_handlers()).items[-1].healthy:
+                await asyncio.sleep(0.01)
+            (tmp_path / "go").touch()
+            assert await logged(client, run, "meanwhile") == [*before, "meanwhile"]
+            (tmp_path / "end").touch()
+            done = await ended(client, run)
+            page = await client.run_log(run.id)
+            assert (done.state, done.result, done.attempt) == (RunState.SUCCEEDED, 3, 1)
+            assert [line.text for line in page.items] == [*before, "meanwhile", *after]
+            assert [line.n for line in page.items] == list(range(1, 12))
+            await client.close()

@@ -45,7 +45,7 @@ class Hands:
         self.told: list[wire.Ended] = []
         self.attempts = Attempts(
             methods_of(self.handler), Slots(1).seat(lambda: None), say=self.said.append, tell=self.told.append,
-            note=lambda _: None,
+            heard=lambda: True,
         )  # fmt: skip
 
     async def begin(self, *orders: wire.Order) -> None:

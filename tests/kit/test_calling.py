@@ -36,6 +36,10 @@ class Rooms(Handler):
         return "warm"
 
     @method
+    async def pile(self, size: int) -> str:
+        return "x" * size
+
+    @method
     async def mutter(self, ctx: Context) -> None:
         ctx.log("a\0b\ud800" + "c" * 600)
         ctx.progress(7, "x" * 600)
@@ -49,6 +53,22 @@ async def test_what_no_type_can_say_is_asked_of_the_handler_before_anything_runs
     with pytest.raises(Invalid) as caught:
         methods_of(Rooms())["sweep"].check({"room": "attic"})
     assert [(error.field, error.message) for error in caught.value.errors] == [("args", "there is no attic")]
+
+
+@pytest.mark.parametrize("size", [65_534, 65_535, 1_000_000])
+async def test_a_result_that_is_too_large_is_replaced_by_a_note_and_whoever_made_it_is_told(
+    size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcome = await call(Rooms(), "pile", {"size": size})
+    assert outcome.status == "succeeded"  # the work is done
+    if size + 2 <= 65_536:
+        assert (outcome.result, outcome.log, caplog.messages) == ("x" * size, (), [])
+        return
+    said = f"the result takes {size + 2} characters as JSON and is not kept; at most 65536 are"
+    assert outcome.result == {
+        "not_kept": said, "length": size + 2, "limit": 65_536, "beginning": '"' + "x" * 999,
+    }  # fmt: skip
+    assert (outcome.log, caplog.messages) == ((said,), [f"pile: {said}"])
 
 
 async def test_a_sync_method_that_is_asked_to_stop_has_not_ended_before_its_thread_has() -> None:

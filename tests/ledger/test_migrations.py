@@ -13,7 +13,7 @@ from core.ledger import tables
 from core.ledger.migrate import schema_state, upgrade
 from core.ledger.migrations.run import alembic_config, run_migrations
 from core.ledger.port import StoreError
-from core.ledger.rows import AnswerRow, AttemptRow, AuditRow, EventRow, LeaseRow, RunRow, ScheduleRow, UndoRow
+from core.ledger.rows import AnswerRow, AttemptRow, AuditRow, DeadRow, EventRow, LeaseRow, RunRow, ScheduleRow, UndoRow
 from core.ledger.schema import REVISIONS, create_schema
 
 
@@ -62,6 +62,28 @@ def test_a_file_of_the_first_schema_keeps_its_schedules(tmp_path: Path) -> None:
             _add(path, [("sch_7", guild, "tea")])
 
 
+def test_of_earlier_schedules_only_those_that_said_so_have_a_time_out_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.touch()
+    run_migrations(path, "0004")
+    _add(path, [("sch_1", "1", None), ("sch_2", "1", None)])
+    policies = {"sch_1": '{"jitter":"PT30S","timeout":"PT30S","priority":"low"}', "sch_2": '{"timeout":"PT9S"}'}
+    with closing(sqlite3.connect(path)) as database, database:
+        for id, policy in policies.items():
+            database.execute("UPDATE schedules SET policy = ? WHERE id = ?", (policy, id))
+        names = [row[1] for row in database.execute("PRAGMA table_info(runs)") if row[3]]
+        for id, occurrence, args in (("run_1", "m:run_1", "{}"), ("run_2", "m:run_2", None), ("run_3", "t:1", "{}")):
+            given = dict.fromkeys(names, 0) | {"id": id, "schedule_id": "sch_1", "occurrence": occurrence, "args": args}
+            marks = ", ".join("?" * len(given))
+            database.execute(f"INSERT INTO runs ({', '.join(given)}) VALUES ({marks})", list(given.values()))
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as database:
+        assert dict(database.execute("SELECT id, policy FROM schedules")) == {
+            "sch_1": '{"jitter":"PT30S","timeout":null,"priority":"low"}', "sch_2": '{"timeout":"PT9S"}',
+        }  # fmt: skip
+        assert dict(database.execute("SELECT id, own_args FROM runs")) == {"run_1": 1, "run_2": None, "run_3": None}
+
+
 def _add(path: Path, rows: list[tuple[str, str | None, str | None]]) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         wanted = database.execute("SELECT name FROM pragma_table_info('schedules') WHERE \"notnull\" AND name <> 'id'")
@@ -84,6 +106,7 @@ def test_this_build_knows_every_revision_and_the_newest_is_last() -> None:
     [
         (ScheduleRow, {*tables.schedules.columns.keys(), *tables.standings.columns.keys()} - {"live"}),
         (RunRow, set(tables.runs.columns.keys())),
+        (DeadRow, set(tables.dead.columns.keys())),
         (AttemptRow, set(tables.attempts.columns.keys())),
         (LeaseRow, set(tables.leases.columns.keys())),
         (EventRow, set(tables.journal.columns.keys()) - {"seq"}),

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Iterator
 
 import pytest
 
-from core.ledger import journal, notes, runs, schedules, usage
+from core.ledger import dead, journal, links, logs, notes, runs, schedules, usage
 from core.ledger.port import OccurrenceTaken, Transaction
 from core.ledger.reach import address_of, reached
 from core.ledger.statement import Change, Query, Statement
@@ -24,14 +24,17 @@ ONE_ROW, FEW_ROWS = "journal_head", "cursors"
 
 
 def statements() -> Iterator[tuple[str, Statement]]:
-    for room in (journal, notes, runs, schedules, usage):
+    for room in (dead, journal, links, logs, notes, runs, schedules, usage):
         for name, value in vars(room).items():
             if isinstance(value, (Query, Change)):
                 yield f"{room.__name__}.{name}", value
     yield "a move", runs._move(ending=False, scheduled=False, set_by=())
     yield "a move that ends, of a schedule that stands", runs._move(ending=True, scheduled=True, set_by=("result",))
-    yield "a page of a guild's runs", runs._page((True, False, False, False, False, True), False)
-    yield "a page of a schedule's runs", runs._page((False, True, False, False, False, True), False)
+    yield "a page of a guild's runs", runs._page((True, False, False, False, False, False, True), False)
+    yield "a page of a schedule's runs", runs._page((False, True, False, False, False, False, True), False)
+    yield "a page of a handler's runs", runs._page((False, False, False, True, False, False, True), False)
+    yield "a page of a guild's dead letters", dead._page((True, False, False, False, True), False)
+    yield "a page of a schedule's dead letters", dead._page((False, True, False, False, True), False)
     yield "a page of a guild's schedules", schedules._page((True, False, False, False, False), 0, False)
 
 

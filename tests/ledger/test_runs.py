@@ -228,11 +228,11 @@ async def test_active_runs_come_by_schedule_oldest_due_first(ledger: Ledger) -> 
     )
     assert await ledger.reader.runs.active(["sch_1", "sch_2", "sch_9"]) == {
         "sch_1": [
-            ActiveRun("run_2", "sch_1", RunState.WAITING, 0, 10, NOW),
-            ActiveRun("run_3", "sch_1", RunState.RUNNING, 2, 20, None),
-            ActiveRun("run_1", "sch_1", RunState.WAITING, 0, 30, None),
+            ActiveRun("run_2", "sch_1", RunState.WAITING, 0, 10, NOW, "m:run_2"),
+            ActiveRun("run_3", "sch_1", RunState.RUNNING, 2, 20, None, "m:run_3"),
+            ActiveRun("run_1", "sch_1", RunState.WAITING, 0, 30, None, "m:run_1"),
         ],
-        "sch_2": [ActiveRun("run_5", "sch_2", RunState.WAITING, 0, NOW, None)],
+        "sch_2": [ActiveRun("run_5", "sch_2", RunState.WAITING, 0, NOW, None, "m:run_5")],
     }
     assert await ledger.reader.runs.counts() == {RunState.WAITING: 4, RunState.RUNNING: 1}
 

@@ -286,6 +286,18 @@ async def test_listing_shows_what_may_be_seen(house: House) -> None:
         await seen(STRANGER, guild_id="1")
 
 
+async def test_a_log_is_for_who_may_know_of_its_run(house: House) -> None:
+    run = await house.run_now(await house.schedule(guild_id="1"))
+    confined = Actor(kind="operator", id="key", guild_id="2")
+    for actor in (STRANGER, ANNA, ANNA_ELSEWHERE, confined):
+        with pytest.raises(NotFound):
+            await house.client.acting_as(actor).run_log(run.id)
+        following = house.service.follow_log(actor, run.id, 0)
+        with pytest.raises(NotFound):
+            await anext(following)
+    assert (await house.client.run_log(run.id)).items == ()
+
+
 async def test_listing_runs_shows_what_may_be_seen(house: House) -> None:
     made = await world(house)
     runs = {name: (await house.client.run_schedule(schedule.id)).id for name, schedule in made.items()}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.ledger.schedules import Schedules
@@ -60,7 +61,7 @@ async def test_a_time_on_a_day_off_comes_on_the_next_open_day_or_the_last(house:
     off = Calendar(dates=("2026-03-05/2026-03-06 Retreat",), on_clash="later")
     later = await post(house, MOD, trigger=weekly, calendar=off)
     assert later.next_fire_times[0].startswith("2026-03-07T09:00")
-    assert later.notes[0] == "moved from 2026-03-05 09:00, which is Retreat"
+    assert later.notes[0] == "2026-03-07 09:00: moved from 2026-03-05 09:00, which is Retreat"
     earlier = await post(house, MOD, trigger=weekly, calendar=Calendar(dates=("2026-03-05",), on_clash="earlier"))
     assert earlier.next_fire_times[0].startswith("2026-03-04T09:00")
 
@@ -95,6 +96,36 @@ async def test_hours_decide_what_comes_of_a_time_outside_them(house: House) -> N
     ]  # fmt: skip
     earlier = await post(house, MOD, trigger=evening, active_hours=ActiveHours(windows=windows, outside="earlier"))
     assert earlier.next_fire_times[0].startswith("2026-03-03T17:00")
+
+
+@pytest.mark.parametrize("window", ["09:00-09:00", "MO-FR 9:00 - 09:00"])
+async def test_hours_that_end_when_they_begin_are_refused_where_they_are_written(house: House, window: str) -> None:
+    said = "begins and ends at the same time; write 00:00-24:00 for the whole day"
+    with pytest.raises(Invalid, match=said):
+        await as_(house, ADMIN).put_hours("1", "office", HoursWindows(windows=(window,)))
+    with pytest.raises(Invalid, match=said) as refused:
+        await post(house, MOD, active_hours=ActiveHours(windows=("08:00-17:00", window)))
+    assert refused.value.errors[0].field == "active_hours"
+    with pytest.raises(Invalid, match=said):
+        await house.client.preview(HALF_HOURLY, active_hours=ActiveHours(windows=(window,)))
+    for fine in ("00:00-24:00", "22:00-06:00"):
+        await house.client.preview(HALF_HOURLY, active_hours=ActiveHours(windows=(fine,)))
+
+
+async def test_hours_that_were_saved_before_they_were_refused_keep_their_meaning(house: House) -> None:
+    made = await post(house, MOD, trigger=HALF_HOURLY, active_hours=ActiveHours(windows=("09:00-10:00",)))
+    saved = ActiveHours(windows=("09:00-09:00",))
+    row = await house.ledger.reader.schedules.get(made.id)
+    assert row is not None
+    older = msgspec.structs.replace(row, active_hours=msgspec.json.encode(saved).decode())
+
+    async def unit(tx: Any) -> None:
+        assert await tx.schedules.replace(older, expected=row.revision)
+
+    await house.ledger.write(unit)
+    changed = await as_(house, MOD).patch_schedule(made.id, {"trigger": {"type": "cron", "expression": "30 * * * *"}})
+    assert changed.active_hours == saved
+    assert changed.next_fire_times[0].startswith("2026-03-03T12:30")
 
 
 async def test_page_not_updated_when_hours_change(house: House) -> None:
@@ -233,7 +264,7 @@ async def test_in_a_blackout_no_series_is_due_and_a_single_time_comes_when_it_en
     assert days((await house.client.get_schedule(series.id)).next_fire_times)[:2] == ["03-06", "03-07"]
     moved = await house.client.get_schedule(once.id)
     assert moved.next_fire_times[0].startswith("2026-03-06T00:00")
-    assert moved.notes == ("moved from 2026-03-05 08:00, which is Freeze",)
+    assert moved.notes == ("2026-03-06 00:00: moved from 2026-03-05 08:00, which is Freeze",)
     assert [each.id for each in (await as_(house, ADMIN).list_blackouts("1")).items] == [added.id]
     later = await post(house, MOD, trigger=DAILY)
     assert days(later.next_fire_times)[0] == "03-06", "a new schedule heeds it as well"

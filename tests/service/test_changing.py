@@ -49,6 +49,15 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(house: House) -> N
         ({"policy": {"overlap": "never"}}, "policy.overlap", "has to be one of"),
         ({"policy": {"timeout": "soon"}}, "policy.timeout", "not a duration"),
         ({"policy": {"retry": {"delays": ["PT1S", "x"]}}}, "policy.retry.delays.1", "not a duration"),
+        ({"policy": {"timeout": "PT25H"}}, "policy.timeout", "at most PT24H"),
+        (
+            {"policy": {"retry": {"retry_on": ["two words"]}}},
+            "policy.retry.retry_on[0]",
+            "one word, such as lost or ValueError",
+        ),
+        ({"policy": {"retry": {"never_on": ["404"]}}}, "policy.retry.never_on[0]", "one word"),
+        ({"policy": {"retry": {"never_on": ["x"] * 51}}}, "policy.retry.never_on", "at most 50 words"),
+        ({"policy": {"retry": {"never_on": "lost"}}}, "policy.retry.never_on", "a list"),
         ({"policy": {"jitter": "P9D"}}, "policy.jitter", "at most P1D"),
         ({"trigger": {"type": "cron", "expression": "61 * * * *"}}, "trigger.expression", "61"),
         ({"timezone": "Mars/Phobos"}, "timezone", "Mars/Phobos"),
@@ -197,6 +206,19 @@ async def test_a_revision_that_is_not_the_present_one_changes_nothing(house: Hou
     with pytest.raises(RevisionMismatch):
         await house.client.delete_schedule(schedule.id, revision=1)
     assert (await house.client.get_schedule(schedule.id)).name == "a"
+
+
+async def test_a_change_that_comes_to_nothing_leaves_no_trace(house: House) -> None:
+    made = await hourly(house, name="a", policy={"catchup": "skip"})
+    events = len((await house.client.list_events()).items)
+    same = await house.client.patch_schedule(made.id, {"name": "a", "policy": {"catchup": "skip"}}, revision=1)
+    assert (same.revision, same.undo, same.next_fire_times) == (1, None, made.next_fire_times)
+    paused = await house.client.pause_schedule(made.id, note="quiet")
+    again = await house.client.pause_schedule(made.id, note="quiet")
+    assert (paused.revision, again.revision, again.undo, again.state) == (2, 2, None, "paused")
+    other = await house.client.pause_schedule(made.id, until="tomorrow at 9")
+    assert (other.revision, other.undo is not None) == (3, True)
+    assert len((await house.client.list_events()).items) == events + 2
 
 
 # ── pause and resume ───────────────────────────────────────────────────────────────────────────────────────────

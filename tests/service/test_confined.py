@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, get_args
 
 import aiohttp
 import msgspec
 import pytest
 
-from core.ledger.port import RunFilter, ScheduleFilter
+from core.ledger.port import DeadFilter, RunFilter, ScheduleFilter, Transaction
+from core.ledger.rows import DeadRow
 from core.web.app import build_web
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
@@ -81,6 +83,7 @@ FILL: dict[str, Fill] = {
     "spec": lambda world, _: [spec_for(world, THEIRS), spec_for(world, None)],
     "items": lambda world, _: [tuple(msgspec.to_builtins(spec_for(world, guild)) for guild in (THEIRS, None))],
     "id": _ids,
+    "ids": lambda world, _: [tuple(world.ids["run"])],
     "schedule_id": lambda world, _: world.ids["schedule"],
     "token": lambda world, _: world.ids["undo"],
     "guild_id": lambda world, _: [THEIRS],
@@ -110,7 +113,7 @@ FILL: dict[str, Fill] = {
 # Fields that narrow or shape what is asked for, and name nothing of anybody.
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
-    "after", "policy", "start", "occurrence", "repeat", "since", "kinds", "public", "valid_for", "guilds", "history",
+    "after", "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "guilds", "history",
 }  # fmt: skip
 
 
@@ -145,6 +148,7 @@ async def world(house: House) -> World:
         await house.client.cancel_run(ids["run"][-1])  # it can be retried, the one before cancelled
         ids["key"].append((await house.client.new_key(word, "handler", guild_id=guild_id)).id)
         ids["key"].append((await house.client.new_key(word, "operator", public=new_pair().public)).id)
+    await house.ledger.write(partial(_bury, ids["run"]))
     await house.client.change_guild_settings(THEIRS, {"channels": {"log": "beta"}})
     await house.client.note_guild(THEIRS, "beta")
     await house.client.put_calendar(THEIRS, "beta-name", CalendarDays(dates=("12-24 beta",)))
@@ -158,6 +162,18 @@ async def world(house: House) -> World:
     key = await house.client.new_key(PERSON, "operator", guild_id=OURS)
     assert key.token is not None
     return World(house, ids, key.token)
+
+
+async def _bury(run_ids: list[str], tx: Transaction) -> None:
+    """Make dead letters of runs, as if they had failed for good."""
+    await tx.dead.add(
+        [
+            DeadRow(
+                run_id=run.id, guild_id=run.guild_id, schedule_id=run.schedule_id, handler="hands", method="work", at=1
+            )
+            for run in (await tx.runs.get_many(run_ids)).values()
+        ]
+    )
 
 
 def _bound(house: House, handler: str, guild_id: str | None) -> Mute:
@@ -204,13 +220,14 @@ async def of_others(world: World) -> Any:
     reader = world.house.ledger.reader
     schedules = await reader.schedules.page(ScheduleFilter(any_guild=True), None, 1000)
     runs = await reader.runs.page(RunFilter(any_guild=True), None, 1000)
+    dead = await reader.dead.page(DeadFilter(any_guild=True), None, 1000)
     keys = world.house.service.keyring.rows()
     events = await reader.journal.after(0, 10_000)
     return (
         [row for row in schedules if row.guild_id != OURS], [row for row in runs if row.guild_id != OURS],
         [row for row in keys if row.guild_id != OURS], [event for event in events if event.guild_id != OURS],
         {key: text for key, text in (await reader.notes.all("guild")).items() if key != OURS},
-        await reader.notes.all("user"),
+        await reader.notes.all("user"), [row for row in dead if row.guild_id != OURS],
     )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from core.ledger.ledger import StoredLedger
 from core.ledger.port import NameTaken
+from core.service.service import _REMEMBERED
 from schedule_zero import requests as ask
 from schedule_zero.errors import Conflict, Invalid, NotFound
 from schedule_zero.instant import SECOND
+from schedule_zero.routes import ROUTES
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, TextTrigger
@@ -153,6 +155,26 @@ async def test_resuming_undoing_cancelling_and_retrying_are_made_once_too(house:
     undo = ask.Undo(token=deleted.undo.token, idempotency_key="c")
     first = await house.client.send(undo)
     assert same(await house.client.send(undo), first)
+
+
+def test_every_request_that_travels_by_post_has_its_answer_remembered() -> None:
+    assert {route.request for route in ROUTES if route.method == "POST"} <= set(_REMEMBERED)
+    assert all(_REMEMBERED[route.request] is route.answer for route in ROUTES if route.request in _REMEMBERED)
+
+
+async def test_a_question_asked_again_under_its_key_is_answered_as_before_although_time_has_passed(
+    house: House,
+) -> None:
+    for request, changed in (
+        (ask.PreviewTrigger(trigger=TextTrigger(text="in 2 hours"), n=1, idempotency_key="a"), {"n": 2}),
+        (ask.ReadTime(when="in 2 hours", idempotency_key="b"), {"when": "in 3 hours"}),
+    ):
+        first = await house.client.send(request)
+        house.clock.move(600)
+        assert same(await house.client.send(request), first)
+        assert not same(await house.client.send(msgspec.structs.replace(request, idempotency_key=None)), first)
+        with pytest.raises(Conflict, match="another request"):
+            await house.client.send(msgspec.structs.replace(request, **changed))
 
 
 async def test_runs_asked_for_under_one_key_by_two_people_are_two_runs(house: House) -> None:

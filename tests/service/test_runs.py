@@ -92,21 +92,36 @@ async def test_a_run_between_two_tries_can_be_cancelled(build: Build) -> None:
     assert len(house.hands.calls) == 1
 
 
-async def test_a_retry_is_a_new_run_with_the_old_arguments(build: Build) -> None:
+async def _refusing(build: Build, *refused: int) -> House:
     house = await build()
 
     async def deed(ctx: Context, n: int) -> Any:
-        if n == 1:
+        if n in refused:
             raise Reject("no")
 
     house.hands.deed = deed
+    return house
+
+
+async def test_a_retry_is_a_new_run_with_the_arguments_as_they_were_mended(build: Build) -> None:
+    house = await _refusing(build, 1)
     schedule = await house.schedule(args={"n": 1})
     failed = await house.ended((await house.run_now(schedule)).id)
     await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
     again = await house.client.retry_run(failed.id)
     assert again.id != failed.id
-    assert (await house.ended(again.id)).state is RunState.FAILED
-    assert [n for _, _, n in house.hands.calls] == [1, 1]
+    assert (await house.ended(again.id)).state is RunState.SUCCEEDED
+    assert [n for _, _, n in house.hands.calls] == [1, 2]
+
+
+async def test_a_run_started_with_arguments_of_its_own_keeps_them_however_often_it_is_retried(build: Build) -> None:
+    house = await _refusing(build, 5)
+    schedule = await house.schedule(args={"n": 1})
+    run = await house.ended((await house.run_now(schedule, n=5)).id)
+    await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
+    for _ in range(2):
+        run = await house.ended((await house.client.retry_run(run.id)).id)
+    assert [n for _, _, n in house.hands.calls] == [5, 5, 5]
 
 
 async def test_a_run_is_run_again_once_whoever_asks_and_however_often(build: Build) -> None:

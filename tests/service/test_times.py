@@ -66,6 +66,44 @@ async def test_what_is_offered_instead_means_the_same_when_it_is_pressed(
             assert pressed.start is not None
 
 
+@pytest.mark.parametrize(
+    ("when", "at"),
+    [
+        ("2020-05-01 10:00", "2020-05-01T10:00:00+02:00"),
+        ("5 may 2020", "2020-05-05T09:00:00+02:00"),
+        ("2020-05-01T10:00:00Z", "2020-05-01T12:00:00+02:00"),
+        ("<t:1588320000>", "2020-05-01T10:00:00+02:00"),
+        ("now", "2026-03-03T13:00:00+01:00"),
+        ("2030-05-01 10:00", "2030-05-01T10:00:00+02:00"),
+        ("tomorrow at 9", "2026-03-04T09:00:00+01:00"),
+    ],
+)
+async def test_a_moment_that_is_over_is_read_where_it_may_be(house: House, when: str, at: str) -> None:
+    view = await house.client.read_time(when, timezone="Europe/Berlin", past=True)
+    assert [fire.local for fire in view.fires] == [at]
+
+
+@pytest.mark.parametrize("when", ["today at 8", "yesterday", "2 hours ago"])
+async def test_what_means_another_moment_tomorrow_is_refused_as_over(house: House, when: str) -> None:
+    with pytest.raises(Invalid, match="ago"):
+        await house.client.read_time(when, timezone="Europe/Berlin", past=True)
+
+
+async def test_a_moment_that_is_over_stays_refused_where_nobody_says_it_may_be(house: House) -> None:
+    with pytest.raises(Invalid, match="days ago"):
+        await house.client.read_time("2020-05-01 10:00")
+
+
+async def test_while_typing_a_misspelling_is_put_right(house: House) -> None:
+    found = await house.client.suggest_times("when", "tommorow at 9")
+    assert [(item.name, item.value) for item in found.items] == [
+        ("did you mean tomorrow at 9? Wednesday 4 March 2026 at 09:00", "tomorrow at 9")
+    ]
+    repeated = await house.client.suggest_times("repeat", "weeekday at 9")
+    assert [item.value for item in repeated.items] == ["weekday at 9"]
+    assert (await house.client.suggest_times("when", "foo")).items == ()
+
+
 # ── month ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 FORMS: list[tuple[Trigger, str]] = [

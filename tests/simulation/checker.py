@@ -16,6 +16,7 @@ from core.engine.plan import TermsBook, rule_of
 from core.ledger.rows import ScheduleRow
 from schedule_zero.instant import MINUTE, parse
 from schedule_zero.run import TERMINAL, RunState
+from tests.simulation.chains import chained
 from tests.simulation.day import Story
 from tests.simulation.rows import Rows
 
@@ -37,7 +38,10 @@ def faults(story: Story) -> list[str]:
         *_started_twice(story, runs),
         *_wrong_credit(story, rows),
         *_unaccounted(story, rows, runs, schedules),
+        *chained(rows, runs),
         *_journal(rows, runs),
+        *_dead_letters(rows, runs),
+        *_logs(rows),
     ]
 
 
@@ -45,6 +49,23 @@ def _lost(story: Story, schedules: dict[str, Any]) -> Iterator[str]:
     for id in story.people.acknowledged - set(schedules):
         if id not in story.people.deleted:
             yield f"schedule {id} was acknowledged and is gone"
+
+
+def _logs(rows: Rows) -> Iterator[str]:
+    """Lines stand once, in their order, with the run they are of; their numbers are never more than were said."""
+    told = {row["run_id"]: row for row in rows.ask("SELECT * FROM run_told")}
+    seen: set[str] = set()
+    before: dict[str, int] = {}
+    for line in rows.ask("SELECT * FROM run_log ORDER BY run_id, place"):
+        id = line["run_id"]
+        if line["text"] != f"{id} {line['attempt']}":
+            yield f"run {id} has the line {line['text']!r} in attempt {line['attempt']}"
+        if line["text"] in seen:
+            yield f"the line {line['text']!r} stands twice"
+        if not before.get(id, 0) < line["n"] <= told[id]["lines"]:
+            yield f"line {line['n']} of run {id} is out of order, of {told[id]['lines']}"
+        seen.add(line["text"])
+        before[id] = line["n"]
 
 
 def _unfinished(runs: list[dict[str, Any]], end: int) -> Iterator[str]:
@@ -158,3 +179,12 @@ def _journal(rows: Rows, runs: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"run {run['id']} was told {kind} {told[run['id'], kind]} times"
         if run["state"] == RunState.SUCCEEDED and told[run["id"], "run.succeeded"] != 1:
             yield f"run {run['id']} succeeded and nobody was told"
+
+
+def _dead_letters(rows: Rows, runs: list[dict[str, Any]]) -> Iterator[str]:
+    dead = {row["run_id"] for row in rows.ask("SELECT run_id FROM dead")}
+    again = {run["occurrence"].removeprefix("m:again:") for run in runs}
+    for run in runs:
+        failed = run["state"] in (RunState.FAILED, RunState.TIMED_OUT) and run["id"] not in again
+        if failed != (run["id"] in dead):
+            yield f"run {run['id']} is {run['state']} and {'no' if failed else 'a'} dead letter"

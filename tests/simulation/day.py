@@ -79,7 +79,7 @@ def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500, rows
     disk = Disk(random.Random(f"disk {seed}"), rows, died_with_us=seed % 2 == 0)
     people = People(random.Random(f"people {seed}"))
     now, skew, stops, steps, life = 0.0, 0, 0, 0, 0
-    with _quiet() as loops:
+    with quiet() as loops:
         while now < DAY_S:
             calm = now >= DAY_S - CALM_S
             stop_at = None if calm else 1 + int(rng.expovariate(1 / stop_every))
@@ -87,7 +87,7 @@ def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500, rows
             loops.append(VirtualLoop(now, stop_at))
             entropy = random.Random(f"{seed}/{life}")
             disk.calm, life = calm, life + 1
-            _run(loops[-1], skew, _core(disk, world, people, entropy, until, calm, life))
+            run_life(loops[-1], skew, _core(disk, world, people, entropy, until, calm, life))
             now, steps, stops = loops[-1].time(), steps + loops[-1].steps, stops + loops[-1].frozen
             if not calm and now < DAY_S - CALM_S:
                 now = min(DAY_S - CALM_S, now + rng.choice([1.0, 5.0, 60.0, rng.uniform(60, 7200)]))
@@ -99,7 +99,7 @@ async def _core(
     disk: Disk, world: World, people: People, entropy: random.Random, until: float, calm: bool, life: int
 ) -> None:  # fmt: skip
     """One life of the core: start, serve, and end when it is told to, or when its store fails."""
-    clock = _Now.clock
+    clock = clock_of_life()
     app = App(
         store=StoreSettings(url="memory"), data_dir=Path("unused"), governor=LIMITS, clock=clock,
         pace=PACE, ledger=simulated_ledger(disk), ids=IdMaker(entropy.randbytes),
@@ -122,7 +122,12 @@ async def _core(
                     await busy
 
 
-def _run(loop: VirtualLoop, skew: int, life: Any) -> None:
+def clock_of_life() -> VirtualClock:
+    """The clock of the life that is being lived."""
+    return _Now.clock
+
+
+def run_life(loop: VirtualLoop, skew: int, life: Any) -> None:
     """Run one life to its end, or to the step at which everything freezes."""
     _Now.clock = VirtualClock(loop, skew)
     asyncio.set_event_loop(loop)
@@ -140,7 +145,7 @@ def _run(loop: VirtualLoop, skew: int, life: Any) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[list[VirtualLoop]]:
+def quiet() -> Iterator[list[VirtualLoop]]:
     """A frozen life leaves coroutines that complain when they are collected; that is no news here.
 
     Whoever lived on the loops of the list is collected at the end, all together.

@@ -11,7 +11,7 @@ from core.local import LocalClient
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.instant import parse, spell
 from schedule_zero.requests import CreateSchedule, RunSchedule
-from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.schedule import After, Schedule, ScheduleSpec
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from tests.simulation.virtual import VirtualClock
 
@@ -32,6 +32,7 @@ class People:
         self._random = rng
         self._count = 0
         self.acknowledged: set[str] = set()
+        self.guilds: dict[str, str | None] = {}
         self.deleted: set[str] = set()
         self.run_now: dict[str, str] = {}
         self.refusals: Counter[str] = Counter()
@@ -55,9 +56,11 @@ class People:
             await self._change_at_its_due_time(client, clock, self._random.choice(known))
         elif roll < 0.50:
             await self._run_now(client, self._random.choice(known))
-        elif roll < 0.60:
+        elif roll < 0.55:
             args = {"args": {"text": f"v{self._random.randint(1, 99)}"}}
             await client.patch_schedule(self._random.choice(known), args)
+        elif roll < 0.62:
+            await self._link(client, known)
         elif roll < 0.70:
             await client.patch_schedule(self._random.choice(known), {"trigger": self._trigger_json()})
         elif roll < 0.80:
@@ -78,7 +81,25 @@ class People:
         answer = await client.send(CreateSchedule(spec=spec, idempotency_key=key))
         assert isinstance(answer, Schedule)
         self.acknowledged.add(answer.id)
+        self.guilds[answer.id] = answer.guild_id
         self._pending = None
+
+    async def _link(self, client: LocalClient, known: list[str]) -> None:
+        """Let one run after another of its guild, or no more."""
+        child = self._random.choice(known)
+        others = [id for id in known if self.guilds[id] == self.guilds[child] and id != child]
+        if others and self._random.random() < 0.8:
+            link = self._after(self._random.choice(others))
+            await client.add_link(child, link.schedule, when=link.when, delay=link.delay)
+        elif others:
+            await client.remove_link(child, self._random.choice(others))
+
+    def _after(self, parent: str) -> After:
+        rng = self._random
+        return After(
+            schedule=parent, when=rng.choice(["success", "failure", "any", "all"]),
+            delay=rng.choice(["PT0S", "PT0S", "PT0S", "PT5M", "PT1H"]),
+        )  # fmt: skip
 
     async def _change_at_its_due_time(self, client: LocalClient, clock: VirtualClock, id: str) -> None:
         """Another rule, or a pause, in the very moment in which the tick deals with the schedule."""
@@ -107,9 +128,13 @@ class People:
             "retry": {"max_attempts": rng.choice([1, 3, 5])}, "timeout": rng.choice(["PT5S", "PT30S"]),
         }  # fmt: skip
         method = rng.choice(["post", "post", "post", "once", "flaky"])
+        guild_id = str(rng.randint(1, 3))
+        alike = [id for id in sorted(self.acknowledged - self.deleted) if self.guilds[id] == guild_id]
+        after = tuple(map(self._after, rng.sample(alike, min(len(alike), rng.choice([0, 1, 1, 2])))))
         return ScheduleSpec(
-            handler="world", method=method, trigger=trigger, guild_id=str(rng.randint(1, 3)), args={"text": "hello"},
-            policy=policy, timezone="Europe/Berlin",
+            handler="world", method=method, trigger=None if after and rng.random() < 0.6 else trigger, after=after,
+            guild_id=guild_id, args={"text": "{parent.run_id|hello}" if after else "hello"}, policy=policy,
+            timezone="Europe/Berlin",
         )  # fmt: skip
 
     def _trigger_json(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from schedule_zero.instant import spell
 from schedule_zero.run import Cause
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger, IntervalTrigger
-from tests.simulation.day import _Now, _quiet, _run
+from tests.simulation.day import clock_of_life, quiet, run_life
 from tests.simulation.virtual import START, VirtualLoop
 
 LASTS_S: Final = 150.0
@@ -162,7 +162,10 @@ def given_to_good(
 
     async def life() -> None:
         app = App(
-            store=StoreSettings(url="memory"), data_dir=Path("unused"), governor=settings(adaptive), clock=_Now.clock
+            store=StoreSettings(url="memory"),
+            data_dir=Path("unused"),
+            governor=settings(adaptive),
+            clock=clock_of_life(),
         )
         async with app.running():
             good = Far(app.engine, GOOD)
@@ -191,9 +194,9 @@ def given_to_good(
             for task in good.tasks:
                 task.cancel()
 
-    with _quiet() as loops:
+    with quiet() as loops:
         loops.append(VirtualLoop(0.0))
-        _run(loops[-1], 0, life())
+        run_life(loops[-1], 0, life())
     return given
 
 

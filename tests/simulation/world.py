@@ -15,6 +15,7 @@ import msgspec
 from core.engine.ports import Answer, AnswerKind, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.handler import MethodInfo
 from schedule_zero.run import Cause
+from schedule_zero.wire import Line
 
 NONCE_S = 180.0
 REPEATABLE_S = 120.0
@@ -135,6 +136,7 @@ class WorldLink(HandlerLink):
                 return  # the order was lost on its way; the lease will tell
             await asyncio.sleep(roll() * (0.05 if roll() < 0.9 else 8.0))
             self._world.starts[key] = self._world.starts.get(key, 0) + 1
+            self._tell(order)
             answer = self._do(order)
             await asyncio.sleep(roll() * 0.05)
             self._world.note_sent(order.run_id)
@@ -148,6 +150,13 @@ class WorldLink(HandlerLink):
             self._sink.answer([_answer(order, "cancelled")])
         finally:
             self._tasks.pop(key, None)
+
+    def _tell(self, order: Order) -> None:
+        """How far it is, and a line that nobody else says; now and then once more, for an attempt that may be over."""
+        line = Line(order.due, f"{order.run_id} {order.attempt}")
+        told = _answer(order, "progress", fraction=0.5, note="half", lines=[line])
+        self._sink.answer([told])
+        asyncio.get_running_loop().call_later(0.02, self._sink.answer, [_answer(order, "progress", left_out=1)])
 
     def _do(self, order: Order) -> Answer:
         roll = self._world.random.random()

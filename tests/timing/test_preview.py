@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -9,7 +10,8 @@ from core.timing.preview import MOST, preview
 from core.timing.rule import EARLIEST, LATEST
 from core.timing.zones import zone
 from schedule_zero.instant import parse, spell, to_datetime
-from tests.timing.walls import cron, instant, interval, once, unhurried
+from schedule_zero.trigger import CronTrigger, RRuleTrigger, Trigger
+from tests.timing.walls import compiled, cron, instant, interval, once, unhurried
 
 BERLIN = "Europe/Berlin"
 
@@ -96,6 +98,29 @@ def test_a_time_moved_to_another_day_is_noted_with_that_day() -> None:
     rule = cron("0 9 * * *", "Pacific/Apia")
     first = preview(rule, after=instant("2011-12-29 12:00", "Pacific/Apia"), n=1)[0]
     assert first.notes[0] == "09:00 does not exist on 2011-12-30; fires at 00:00 on 2011-12-31"
+
+
+SHORT = "2026-02 is too short for the day it names; its last day stands for it"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "dues"),
+    [
+        (CronTrigger("0 9 31 * *"), ["01-31", "02-28!", "03-31", "04-30!"]),
+        (CronTrigger("0 9 15,31 * *"), ["01-31", "02-15", "02-28!", "03-15"]),
+        (CronTrigger("0 9 29-31 * *"), ["01-29", "01-30", "01-31", "02-28!"]),
+        (CronTrigger("0 9 30 2 *"), ["02-28!", "02-28!"]),
+        (CronTrigger("0 9 31 * SAT"), ["01-31", "02-07", "02-14", "02-21", "02-28"]),  # a Saturday, wanted as such
+        (CronTrigger("0 9 31,L * *"), ["01-31", "02-28", "03-31"]),
+        (RRuleTrigger("FREQ=MONTHLY", start="2026-01-31T09:00:00"), ["01-31", "02-28!", "03-31", "04-30!"]),
+        (RRuleTrigger("FREQ=MONTHLY;BYMONTHDAY=31,-1", start="2026-01-31T09:00:00"), ["01-31", "02-28", "03-31"]),
+    ],
+    ids=str,
+)
+def test_the_last_day_of_a_month_that_lacks_the_one_named_says_so(trigger: Trigger, dues: list[str]) -> None:
+    fires = preview(compiled(trigger, month_end="clamp"), after=instant("2026-01-28 12:00"), n=len(dues), new=True)
+    assert [fire.local[5:10] + "!" * len(fire.notes) for fire in fires] == dues
+    assert {note for fire in fires for note in fire.notes if fire.local < "2026-03"} <= {SHORT}
 
 
 @unhurried

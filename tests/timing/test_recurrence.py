@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from core.timing.compile import BadTrigger
 from core.timing.recurrence import FREQUENCIES, WEEKDAYS, read_recurrence
 from core.timing.rrule import RRulePattern
+from core.timing.rrule_days import WantedDays
 from core.timing.rule import EARLIEST, LATEST, BadPattern, Rule
 from schedule_zero.instant import SECOND, from_datetime, to_datetime
 from tests.timing.walls import dates, instant, local_times, rrule, unhurried
@@ -309,13 +310,13 @@ def test_positions_are_chosen_from_a_whole_year_of_seconds() -> None:
 def test_a_count_that_is_never_reached_costs_nothing_before_it_is_near(
     rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps, wanted = [], RRulePattern._wanted
+    steps, wanted = [], WantedDays.wanted
 
-    def counting(pattern: RRulePattern, day: int) -> bool:
+    def counting(days: WantedDays, day: int) -> bool:
         steps.append(day)
-        return wanted(pattern, day)
+        return wanted(days, day)
 
-    monkeypatch.setattr(RRulePattern, "_wanted", counting)
+    monkeypatch.setattr(WantedDays, "wanted", counting)
     rrule(f"{rule};COUNT=10000", "2026-01-31T09:00:00").next_after(instant("2026-11-18 00:00"))
     assert len(steps) < 10_000
 

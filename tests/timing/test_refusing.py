@@ -198,7 +198,8 @@ def test_a_single_time_in_a_gap_says_where_it_goes_or_is_refused_under_literal()
     due = rule.next_after(NOW)
     assert due == parse("2027-03-28T03:00:00+02:00")
     assert rule.notes(due, None) == ("02:30 does not exist on 2027-03-28; fires at 03:00",)
-    with pytest.raises(BadTrigger, match="does not exist in Europe/Berlin: the clocks jump over it"):
+    said = "does not exist in Europe/Berlin: the clocks jump over it; write 2027-03-28T03:00:00, which they show next"
+    with pytest.raises(BadTrigger, match=said):
         compile_rule(trigger, timezone=BERLIN, anchor=NOW, dst="literal")
 
 

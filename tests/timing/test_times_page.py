@@ -125,7 +125,9 @@ def test_the_notes_on_the_page_are_those_of_the_preview() -> None:
     fires = [fire for after in around for fire in preview(cron("30 2 * * *", BERLIN), after=after, n=1)]
     flat = " ".join(PAGE.split())
     notes = [note for fire in fires for note in fire.notes]
-    assert len(notes) == 3
+    clamped = compiled(CronTrigger("0 9 31 * *"), month_end="clamp")
+    notes += preview(clamped, after=instant("2026-02-01 00:00"), n=1)[0].notes
+    assert len(notes) == 4
     assert all(f"`{note}`" in flat for note in notes)
 
 

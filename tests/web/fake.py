@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from schedule_zero import closings, views
+from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Attempt, Run, RunState, Why
+from schedule_zero.run import Attempt, LogLine, Run, RunState, Why
 from schedule_zero.schedule import Policy, Schedule
 from schedule_zero.trigger import CronTrigger
 
+CRON: Final = CronTrigger(expression="0 9 * * MON-FRI", timezone="Europe/Berlin")
 SCHEDULE: Final = Schedule(
     id="sch_00000000000000000001",
     revision=3,
@@ -24,7 +25,7 @@ SCHEDULE: Final = Schedule(
     handler="discord",
     method="send_message",
     args={"channel_id": "789", "content": "Standup!"},
-    trigger=CronTrigger(expression="0 9 * * MON-FRI", timezone="Europe/Berlin"),
+    trigger=CRON,
     timezone="Europe/Berlin",
     words="at 09:00 on every weekday",
     start=None,
@@ -63,6 +64,13 @@ RUN: Final = Run(
     late_by=None,
     trace_id="0123456789abcdef0123456789abcdef",
 )
+LOG: Final = views.RunLog(
+    items=(
+        LogLine(n=1, attempt=1, at="2026-11-21T09:00:01+01:00", text="begun"),
+        LogLine(n=5, attempt=1, at="2026-11-21T09:00:02+01:00", text="nearly", left_out=3),
+    ),
+    next=5, lines=5, ended=False,
+)  # fmt: skip
 STATUS: Final = views.Status(
     running=True, version="1.2.3", last_tick="2026-11-21T09:00:00+00:00", schedules=2, due=0, waiting=1,
     runs_executed=40, due_times_missed=3, lag="PT0.5S", parts={"store": views.Part(ok=True), "discord": views.Part(ok=False, detail="away")},
@@ -122,6 +130,15 @@ BLACKOUT: Final = closings.BlackoutView(
     id="blk_1", begin="2026-12-24T00:00:00+01:00", end="2026-12-27T00:00:00+01:00", reason="rest", scope="all"
 )
 
+CHAIN: Final = chain.ChainView(
+    nodes=(
+        chain.ChainNode(id=SCHEDULE.id, name="standup", state="active", what="discord.send_message", words="daily"),
+        chain.ChainNode(id="sch_2", name=None, state="paused", words="after standup succeeds"),
+    ),
+    edges=(chain.ChainEdge(parent=SCHEDULE.id, child="sch_2", when="success", delay="PT10M"),),
+)
+REPORT: Final = chain.ChainReport(links=1, items=())
+
 _ANSWERS: Final[dict[type, Any]] = {
     ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
     ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
@@ -130,12 +147,13 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.SuggestZones: views.Suggestions(items=()),
     ask.SuggestCountries: views.Suggestions(items=()),
     ask.SuggestClosings: views.Suggestions(items=()),
-    ask.ReadTime: views.ReadingView(trigger=SCHEDULE.trigger, timezone="UTC", words="daily", recurring=True, fires=()),
+    ask.ReadTime: views.ReadingView(trigger=CRON, timezone="UTC", words="daily", recurring=True, fires=()),
     ask.PreviewSchedule: PREVIEW,
     ask.PreviewTrigger: PREVIEW,
     ask.RunSchedule: RUN,
     ask.ListRuns: views.RunPage(items=(RUN,)),
     ask.GetRun: RUN,
+    ask.GetRunLog: LOG,
     ask.CancelRun: RUN,
     ask.RetryRun: RUN,
     ask.ListEvents: views.EventPage(items=(), next="1-0"),
@@ -155,10 +173,16 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.ListBlackouts: closings.BlackoutPage(items=(BLACKOUT,)),
     ask.AddBlackout: BLACKOUT,
     ask.RemoveBlackout: BLACKOUT,
+    ask.GetChain: CHAIN,
+    ask.ListChains: chain.ChainPage(items=(CHAIN,)),
+    ask.CheckChains: REPORT,
     ask.NewKey: KEY,
     ask.ListKeys: KeyPage(items=(KEY,), server="1" * 40),
     ask.RevokeKey: KEY,
     ask.RotateKey: KEY,
+    ask.ListDead: views.DeadPage(items=(views.DeadLetter(at="2026-11-21T09:00:00+00:00", run=RUN),)),
+    ask.ReplayDead: views.DeadChange(items=(views.DeadFate(id="run_1", fate="replayed", run="run_2"),)),
+    ask.DropDead: views.DeadChange(items=(views.DeadFate(id="run_1", fate="dropped"),)),
     ask.ListHandlers: views.HandlerPage(items=(HANDLER,)),
     ask.GetHandler: HANDLER,
     ask.DrainHandler: HANDLER,
@@ -181,6 +205,7 @@ class FakeDoor:
         asked: every request so far, with its actor.
         answers: by request type; an exception is raised.
         journal: what ``follow`` brings; ``tell`` adds to it.
+        log: the pages that ``follow_log`` brings; ``log_more`` adds to it.
         following: how many streams are open; ``left`` is set when the last one is closed.
     """
 
@@ -195,6 +220,7 @@ class FakeDoor:
         self.asked: list[tuple[Actor, Any]] = []
         self.answers: dict[type, Any] = dict(_ANSWERS)
         self.journal: list[Event] = []
+        self.log: list[views.RunLog] = []
 
     @property
     def last(self) -> Any:
@@ -229,6 +255,32 @@ class FakeDoor:
                 place += 1
                 if not kinds or upcoming.kind in kinds:
                     yield upcoming
+        finally:
+            self.following -= 1
+            if self.following == 0:
+                self.left.set()
+
+    async def log_more(self, *pages: views.RunLog) -> None:
+        """Append to the log."""
+        async with self._told:
+            self.log.extend(pages)
+            self._told.notify_all()
+
+    async def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[views.RunLog]:
+        self.asked.append((actor, (id, after)))
+        place = 0
+        self.following += 1
+        self.left.clear()
+        try:
+            while True:
+                async with self._told:
+                    while len(self.log) <= place:
+                        await self._told.wait()
+                    page = self.log[place]
+                place += 1
+                yield page
+                if page.ended:
+                    return
         finally:
             self.following -= 1
             if self.following == 0:

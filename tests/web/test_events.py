@@ -10,7 +10,7 @@ import pytest
 
 from core.web.app import build_web
 from core.web.server import HttpServer
-from core.web.stream import stream
+from core.web.stream import message, stream
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.event import Event
 from schedule_zero.requests import ListEvents
@@ -90,7 +90,7 @@ async def test_a_silent_stream_says_that_it_lives() -> None:
         yield event(1)
 
     closing = asyncio.Event()
-    parts = stream(silence(), closing, keep_alive=0.001)
+    parts = stream(silence(), closing, message, keep_alive=0.001)
     assert await anext(parts) == b"retry: 2000\n\n"
     assert await anext(parts) == b": still here\n\n"
     closing.set()
@@ -104,7 +104,7 @@ async def test_an_event_is_not_lost_to_a_keep_alive() -> None:
         await ready.wait()
         yield event(7)
 
-    parts = stream(late(), asyncio.Event(), keep_alive=0.001)
+    parts = stream(late(), asyncio.Event(), message, keep_alive=0.001)
     assert [await anext(parts), await anext(parts)][1].startswith(b":")
     ready.set()
     async with asyncio.timeout(5):

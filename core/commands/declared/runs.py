@@ -52,6 +52,15 @@ def runs_show(id: str, file: Path | None, as_json: bool) -> None:
     _runs(file, as_json).show(id)
 
 
+@runs_group.command("log")
+@click.option("--follow", is_flag=True, help="Go on with what is logged, until the run has ended.")
+@click.option("--after", metavar="N", type=click.IntRange(min=0), default=0, help="Only what was said after that line.")
+@asking_about_one
+def runs_log(id: str, follow: bool, after: int, file: Path | None, as_json: bool) -> None:
+    """Show what a run logged."""
+    _runs(file, as_json).log(id, after, follow=follow)
+
+
 @runs_group.command("cancel")
 @asking_about_one
 def runs_cancel(id: str, file: Path | None, as_json: bool) -> None:

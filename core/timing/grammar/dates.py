@@ -85,7 +85,7 @@ def shifted(start: date, months: int, days: int) -> date:
         moved = date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
         return moved + timedelta(days=days)
     except (ValueError, OverflowError) as why:
-        raise Refused("that is more than a hundred years away") from why
+        raise Refused("that is beyond the calendar; write a date up to 2199-12-31") from why
 
 
 def dated(cursor: Cursor, today: date) -> Days | None:
@@ -285,7 +285,9 @@ def next_dates(orders: Iterable[tuple[int, int]], year: int | None, today: date)
                     break
     if not found:
         if not pairs:
-            raise Refused("a date of these figures does not exist")
+            raise Refused(
+                "a date of these figures does not exist; write day and month, such as 31 december or 2026-12-31"
+            )
         month, number = pairs[0]
         if year is not None and year not in _YEARS:
             raise Refused(_out_of_bounds(year))

@@ -137,11 +137,13 @@ def _zone_at(cursor: Cursor) -> str | None:
     if token.kind == "word" and cursor.peek(1).text == "/" and cursor.peek(2).kind == "word":
         name = f"{token.text}/{cursor.peek(2).text}"
         return name.title() if is_place(name) else None
-    if not cursor.phrase("in"):
-        return None
-    behind = [cursor.peek(ahead).text for ahead in range(_LONGEST_PLACE)]
-    names = (" ".join(behind[:number]).strip() for number in range(_LONGEST_PLACE, 0, -1))
-    return next((name.title() for name in names if is_place(name)), None)
+    led = cursor.phrase("in")
+    for number in range(_LONGEST_PLACE, 0, -1):
+        name = " ".join(cursor.peek(ahead).text for ahead in range(number)).strip()
+        # Without "in" a name may be somebody's: Jordan is one only as Jordan time.
+        if (led or cursor.peek(number).text == "time") and is_place(name):
+            return name.title()
+    return None
 
 
 def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:

@@ -138,7 +138,7 @@ def _relative(cursor: Cursor, now: Now) -> Said | None:
     if span is None:
         cursor.place = start
         return None
-    if not led and [token.text for token in cursor.tokens[1:2]] == ["h"] and len(cursor.tokens) == 3 and cursor.done:
+    if not led and [token.text for token in cursor.tokens[1:2]] == ["h"] and len(cursor.tokens) <= 3 and cursor.done:
         return _length_or_time(cursor, now, span)
     if cursor.among(("ago",)):
         past = Length(-span.months, -span.days, -span.seconds)
@@ -155,11 +155,13 @@ def _relative(cursor: Cursor, now: Now) -> Said | None:
 
 
 def _length_or_time(cursor: Cursor, now: Now, span: Length) -> Said:
-    """17h30 is half past five in some countries, and a length of time in others; 1h30 is a length."""
+    """17h and 17h30 are times of day in some countries, and lengths of time in others; 12h, 1h30 and 90h are lengths."""
     moments = [_real_time(now, span.seconds)]
-    hour, _, minute = cursor.tokens
-    if hour.kind == minute.kind == "number" and 12 < hour.number < 24 and minute.number < 60:
-        moments.append(_coming(now, hour.number * 3600 + minute.number * 60))
+    hour, minutes = cursor.tokens[0], cursor.tokens[2:]
+    plain = all(token.kind == "number" for token in (hour, *minutes))
+    minute = minutes[0].number if plain and minutes else 0
+    if plain and 12 < hour.number < 24 and minute < 60:
+        moments.append(_coming(now, hour.number * 3600 + minute * 60))
     written = "".join(token.text for token in cursor.tokens)
     return Said(
         tuple(sorted(moments)), asks=f"{written} can be a length or a time of day" if len(moments) > 1 else None

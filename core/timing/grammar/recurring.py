@@ -71,6 +71,8 @@ def recurring(cursor: Cursor, now: Now, *, alone: bool = False) -> Recurring:
         Refused: a clause is not understood, stands twice, or does not go with the others.
     """
     draft = Draft()
+    if not alone:
+        _refuse_two_days(cursor)
     if alone and _repeated_length(cursor, draft):
         return finished(draft, now, None)
     clauses: tuple[Callable[[Cursor, Draft, Now], bool], ...] = (
@@ -83,9 +85,31 @@ def recurring(cursor: Cursor, now: Now, *, alone: bool = False) -> Recurring:
         _refuse_second_rule(cursor, draft)
         if not any(clause(cursor, draft, now) for clause in clauses):
             _refuse_lone_number(cursor, alone=alone)
-            known = "in these words" if cursor.place else "as a repetition; try 'every day at 9'"
+            known = (
+                "in these words; leave it out, or say it in other words"
+                if cursor.place
+                else "as a repetition; try 'every day at 9'"
+            )
             raise NotUnderstood(f"{cursor.rest()!r} is not understood {known}")
     return finished(draft, now, until_of(draft, now))
+
+
+def _refuse_two_days(cursor: Cursor) -> None:
+    """Monday tuesday: both, again and again, or one put right by the other? Three days can only be the first.
+
+    Raises Refused.
+    """
+    days = [token.text in WEEKDAYS for token in cursor.tokens]
+    if sum(days) != 2 or any(token.text in _HEADS for token in cursor.tokens):
+        return
+    start = days.index(True)
+    if not days[start + 1]:
+        return
+    cursor.place = start + 2
+    names = [DAY_NAMES[WEEKDAYS[token.text]] for token in cursor.tokens[start : start + 2]]
+    row = f"every {' and '.join(names)}"
+    words = tuple(cursor.swapped(start, text) for text in (row, *names))
+    raise Refused(f"{' '.join(names)} can be both of them or one; write {row}, or one of the days", words)
 
 
 def _refuse_lone_number(cursor: Cursor, *, alone: bool) -> None:
@@ -102,13 +126,15 @@ def _refuse_lone_number(cursor: Cursor, *, alone: bool) -> None:
 
 
 def _refuse_second_rule(cursor: Cursor, draft: Draft) -> None:
-    """Monday at 9 and thursday at 18. Raises Refused."""
+    """Monday at 9 and thursday at 18, every 1st at 9 and 15th at 10. Raises Refused."""
     start = cursor.place
     cursor.among((",",))
     cursor.among(("and", "&"))
     behind = cursor.place
     cursor.among(("on", "every"))
-    if draft.times and draft.has_days and cursor.peek().text in (*WEEKDAYS, *PLURAL_DAYS) and cursor.peek(1).text:
+    cursor.among(("the",))
+    another = cursor.peek().text in (*WEEKDAYS, *PLURAL_DAYS) or cursor.peek().kind == "ordinal"
+    if draft.times and draft.has_days and another and cursor.peek(1).text:
         first = Cursor(cursor.tokens[:start]).rest()
         first = first if recurs(cursor.tokens[:start]) else f"every {first}"
         cursor.place = behind

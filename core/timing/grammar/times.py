@@ -142,7 +142,7 @@ def _whole(total: list[int]) -> Length:
         raise Refused("that length of time cannot be counted exactly; use whole months and whole seconds")
     span = Length(months // _ONE, days // _ONE, seconds // _ONE)
     if span.months * 30 + span.days + span.seconds // DAY_SECONDS > _MOST_DAYS:
-        raise Refused("that is more than a hundred years")
+        raise Refused("that is more than a hundred years; write the date itself, up to 2199-12-31")
     return span
 
 
@@ -173,6 +173,7 @@ def _amount(cursor: Cursor) -> int | None:
             return None
     if (broken := _fraction(cursor)) is not None:
         return broken
+    _refuse_thousands(cursor)
     token = cursor.take("number", "decimal")
     if token is not None:
         whole, _, thousandths = token.text.partition(".")
@@ -180,6 +181,27 @@ def _amount(cursor: Cursor) -> int | None:
         cursor.phrase("-")  # a 15-minute step
         return amount + _ONE // 2 if cursor.phrase("and a half") else amount
     return _ONE if cursor.among(("a", "an")) else None
+
+
+def _refuse_thousands(cursor: Cursor) -> None:
+    """1.000 minutes, 1,000 minutes: one to some and a thousand to others. Raises Refused."""
+    start = cursor.place
+    token = cursor.take("number", "decimal")
+    if token is None or token.spoken:
+        cursor.place = start
+        return
+    whole, mark, behind = token.text.partition(".")
+    comma, last = cursor.peek(), cursor.peek(1)
+    if token.kind == last.kind == "number" and comma.text == "," and comma.glued and last.glued:
+        cursor.place += 2
+        mark, behind = ",", last.text
+    grouped = len(whole) <= len(behind) == len("000") and not whole.startswith("0")
+    if grouped and cursor.peek().text in UNITS:
+        plain, broken = f"{whole}{behind}", f"{whole}.{behind}".rstrip("0").rstrip(".")
+        words = cursor.swapped(start, plain), cursor.swapped(start, broken)
+        said = f"{whole}{mark}{behind} is {plain} to some and {broken} to others; write {plain} or {broken}"
+        raise Refused(said, words)
+    cursor.place = start
 
 
 def _fraction(cursor: Cursor) -> int | None:

@@ -22,6 +22,7 @@ _PATTERN: Final = re.compile(
     r"|(?P<space>\s+)"
 )
 _LONGEST_SHOWN: Final = 24
+_PLAIN: Final = "write English words and figures, such as 'tomorrow at 17:00'"
 _DOTTED_DATE: Final = re.compile(r"\d\.\d{1,2}\.$")
 _HABITS: Final = (
     (re.compile(r"`"), "'"),
@@ -94,14 +95,14 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     while place < len(text):
         match = _PATTERN.match(text, place)
         if match is None:
-            raise Refused(f"{_word_at(text, place)!r} has no place in words about time")
+            raise Refused(f"{_word_at(text, place)!r} has no place in words about time; {_PLAIN}")
         place = match.end()
         kind = match.lastgroup or ""
         if kind != "space":
             found.append(_token(kind, match.group(kind), glued))
         glued = kind != "space"
     if not found:
-        raise Refused("there is no word about time in it")
+        raise Refused(f"there is no word about time in it; {_PLAIN}")
     return tuple(_counted(found))
 
 

@@ -1,0 +1,77 @@
+"""Rendering: what all pages have in common, from the template to the headers that keep strangers out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import msgspec
+from litestar import HttpMethod, Request, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from schedule_zero.instant import say_duration
+
+_HTML: Final = "text/html"
+# Nothing is loaded but our own style, nothing is sent but to ourselves, and nothing runs.
+POLICY: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+LIVE_POLICY: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
+"""For pages that our own script keeps up to date."""
+_HERE: Final = Path(__file__).parent
+
+Handle = Callable[[Request[Any, Any, Any]], Awaitable[ASGIResponse]]
+
+
+def way(path: str, method: HttpMethod, handle: Handle) -> HTTPRouteHandler:
+    """A method of a page as what Litestar wants: a function at an address."""
+
+    async def answer(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return await handle(request)
+
+    return route(path, http_method=[method], status_code=200)(answer)
+
+
+def page(template: str, code: int = 200, *, policy: str = POLICY, **facts: Any) -> ASGIResponse:
+    """A template as the answer."""
+    headers = {
+        "content-security-policy": policy,
+        "cache-control": "no-store",
+        # Under `no-referrer` a browser says that a form comes from nowhere ("Origin: null"), as a stranger's would.
+        "referrer-policy": "same-origin",
+    }
+    return ASGIResponse(body=rendered(template, **facts).encode(), status_code=code, media_type=_HTML, headers=headers)
+
+
+def rendered(template: str, **facts: Any) -> str:
+    """A template as text; whatever it is given is text in it, too."""
+    return _environment().get_template(template).render(**facts)
+
+
+def asset(name: str, media_type: str) -> ASGIResponse:
+    """A file that pages load."""
+    return ASGIResponse(body=_content(name), media_type=media_type, headers={"cache-control": "max-age=60"})
+
+
+def cookies(request: Request[Any, Any, Any]) -> bytes:
+    """The Cookie header of a request."""
+    scope: Any = request.scope
+    return dict(scope["headers"]).get(b"cookie", b"")  # type: ignore[no-any-return]  # bytes, as ASGI says
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters["said"] = lambda duration: "–" if duration is None else say_duration(duration)
+    made.filters["as_json"] = lambda value: msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return made
+
+
+@lru_cache(maxsize=8)
+def _content(name: str) -> bytes:
+    return (_HERE / name).read_bytes()

@@ -1,0 +1,192 @@
+"""``/runs``: what ran and what waits, and each run as a page of its own that keeps itself up to date.
+
+Everything is made on the server. The script of the page only puts in what it is sent, so that reading takes none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from http import HTTPStatus
+from typing import Any, Final, cast
+from urllib.parse import parse_qs, urlencode
+
+import msgspec
+from litestar import HttpMethod, Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from core.web.answering import streaming
+from core.web.door import Door
+from core.web.pages.handlers import sign_in_page
+from core.web.pages.rendering import LIVE_POLICY, Handle, asset, cookies, page, rendered, way
+from core.web.pages.sessions import Sessions
+from core.web.stream import line_in, stream
+from schedule_zero.actor import Actor
+from schedule_zero.errors import NotFound, ScheduleZeroError, Unauthorized
+from schedule_zero.requests import CancelRun, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
+from schedule_zero.routes import NO_GUILD
+from schedule_zero.run import ACTIVE, Run, RunState
+from schedule_zero.schedule import Schedule
+from schedule_zero.views import RunLog, RunPage
+
+PATH: Final = "/runs"
+REFRESH_S: Final = 5
+ON_A_PAGE: Final = 50
+LINES: Final = 1000
+"""More than a log has."""
+FILTERS: Final = ("state", "guild_id", "schedule_id", "handler", "cursor")
+RETRIABLE: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.SKIPPED})
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class RunsPages:
+    """The list, and a run."""
+
+    def __init__(self, door: Door, sessions: Sessions, closing: asyncio.Event) -> None:
+        """``closing``: set when the door closes; open pages are left alone then."""
+        self._door = door
+        self._sessions = sessions
+        self._closing = closing
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """What answers."""
+        ways: list[tuple[str, HttpMethod, Handle]] = [
+            (PATH, HttpMethod.GET, self.show_list),
+            (f"{PATH}/live.js", HttpMethod.GET, self.script),
+            (f"{PATH}/{{id:str}}", HttpMethod.GET, self.show),
+            (f"{PATH}/{{id:str}}/live", HttpMethod.GET, self.live),
+            (f"{PATH}/{{id:str}}/cancel", HttpMethod.POST, self.cancel),
+            (f"{PATH}/{{id:str}}/retry", HttpMethod.POST, self.retry),
+        ]
+        return [way(*each) for each in ways]
+
+    async def show_list(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Runs, newest first, of the state, guild, schedule or handler that is asked for."""
+        actor = self._sessions.actor(cookies(request))
+        if actor is None:
+            return sign_in_page(PATH)
+        given = _filters(request)
+        try:
+            found = cast("RunPage", await self._door.handle(actor, _listing(given)))
+        except (ScheduleZeroError, msgspec.ValidationError) as error:
+            trouble = error.sentence if isinstance(error, ScheduleZeroError) else str(error)
+            return page("runs.html.jinja", 422, runs=(), given=given, states=list(RunState), more=None, trouble=trouble)
+        more = None if found.next is None else urlencode(given | {"cursor": found.next})
+        return page("runs.html.jinja", runs=found.items, given=given, states=list(RunState), more=more, trouble=None)
+
+    async def show(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """One run."""
+        id = _id(request)
+        actor = self._sessions.actor(cookies(request))
+        if actor is None:
+            return sign_in_page(f"{PATH}/{id}")
+        return await self._run(actor, id)
+
+    async def live(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """What changes of a run, and what it logs, as Server-Sent Events of pieces of its page."""
+        actor = self._sessions.actor(cookies(request))
+        if actor is None:
+            raise Unauthorized("Sign in at /handlers first.")
+        scope: Any = request.scope
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("after", ["0"])[0]
+        after = line_in(dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1"), line_in(given, 0))
+        id = _id(request)
+        await self._door.handle(actor, GetRun(id=id))  # a refusal is said in words while that is still possible
+        return streaming(stream(self._changes(request, actor, id, after), self._closing, _as_it_is))
+
+    async def cancel(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """The button Cancel."""
+        return await self._press(request, CancelRun(id=_id(request)))
+
+    async def retry(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """The button Retry; it leads to the new run."""
+        return await self._press(request, RetryRun(id=_id(request)))
+
+    async def script(self, request: Request[Any, Any, Any]) -> ASGIResponse:  # Litestar's form
+        """What keeps the page of a run up to date."""
+        return asset("live.js", "text/javascript")
+
+    async def _press(self, request: Request[Any, Any, Any], asked: CancelRun | RetryRun) -> ASGIResponse:
+        actor = self._sessions.actor(cookies(request))
+        if actor is None:
+            return sign_in_page(f"{PATH}/{asked.id}")
+        try:
+            run = cast("Run", await self._door.handle(actor, asked))
+        except ScheduleZeroError as error:
+            return await self._run(actor, asked.id, error)
+        headers = {"location": f"{PATH}/{run.id}"}
+        return ASGIResponse(body=b"", status_code=HTTPStatus.SEE_OTHER, headers=headers)
+
+    async def _run(self, actor: Actor, id: str, trouble: ScheduleZeroError | None = None) -> ASGIResponse:
+        try:
+            facts = await self._facts(actor, id)
+            log = cast("RunLog", await self._door.handle(actor, GetRunLog(id=id, limit=LINES)))
+        except ScheduleZeroError as error:
+            return page("no_run.html.jinja", error.status, sentence=error.sentence)
+        return page(
+            "run.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, policy=LIVE_POLICY, log=log,
+            refresh=REFRESH_S, trouble=None if trouble is None else trouble.sentence, **facts,
+        )  # fmt: skip
+
+    async def _facts(self, actor: Actor, id: str) -> dict[str, Any]:
+        """What the page says of the run."""
+        run = cast("Run", await self._door.handle(actor, GetRun(id=id)))
+        schedule: Schedule | None
+        try:
+            schedule = cast("Schedule", await self._door.handle(actor, GetSchedule(id=run.schedule_id)))
+        except NotFound:  # it was deleted long ago
+            schedule = None
+        args = run.args if run.args is not None or schedule is None else schedule.args
+        return {
+            "run": run, "schedule": schedule, "args": args, "is_active": run.state in ACTIVE,
+            "may_be_retried": run.state in RETRIABLE,
+        }  # fmt: skip
+
+    async def _changes(
+        self, request: Request[Any, Any, Any], actor: Actor, id: str, after: int
+    ) -> AsyncGenerator[bytes, None]:
+        """The pieces: ``facts`` where they are others than before, ``lines`` where there are new ones, ``end``."""
+        shown = ""
+        pages: AsyncIterator[RunLog] = self._door.follow_log(actor, id, after)
+        try:
+            async for log in pages:
+                if self._sessions.actor(cookies(request)) is None:  # a page stays open longer than many a session
+                    return
+                facts = rendered("run_facts.html.jinja", **await self._facts(actor, id))
+                if facts != shown:
+                    shown = facts
+                    yield _piece("facts", facts)
+                if log.items or log.left_out:
+                    yield _piece("lines", rendered("run_lines.html.jinja", log=log), log.next)
+            yield _piece("end", "")
+        finally:
+            if isinstance(pages, AsyncGenerator):
+                await pages.aclose()
+
+
+def _as_it_is(piece: bytes) -> bytes:
+    return piece
+
+
+def _piece(kind: str, html: str, id: int | None = None) -> bytes:
+    place = b"" if id is None else b"id: %d\n" % id
+    return b"%bevent: %b\ndata: %b\n\n" % (place, kind.encode(), _encode(html))
+
+
+def _id(request: Request[Any, Any, Any]) -> str:
+    return str(request.path_params["id"])
+
+
+def _filters(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """What the form sent, without what was left empty."""
+    scope: Any = request.scope
+    given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
+    return {name: given[name][0].strip() for name in FILTERS if given.get(name, [""])[0].strip()}
+
+
+def _listing(given: dict[str, str]) -> ListRuns:
+    """The request that a form stands for. Raises msgspec.ValidationError."""
+    guild_id = given.get("guild_id")
+    place = {"any_guild": guild_id is None, "guild_id": None if guild_id == NO_GUILD else guild_id}
+    return msgspec.convert({**given, **place, "limit": ON_A_PAGE}, ListRuns)

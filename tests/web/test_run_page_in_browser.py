@@ -1,0 +1,129 @@
+"""The page of a run in a real browser, on a real core: watched live, cancelled and retried by its buttons."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from core.app import App
+from core.governor.settings import GovernorSettings
+from core.ledger.settings import StoreSettings
+from core.web.app import build_web
+from core.web.server import HttpServer
+from schedule_zero import Context, Handler, Reject, method
+from schedule_zero.run import Run
+from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.trigger import TextTrigger
+from tests.playground.browser import NEEDS_BROWSER, browsing
+from tests.web.conftest import SETTINGS, TOKEN
+
+pytestmark = NEEDS_BROWSER
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+class Reports(Handler):
+    """Logs, and goes on when the test says so."""
+
+    def __init__(self) -> None:
+        self.steps: asyncio.Queue[float] = asyncio.Queue()
+        self.mended = False
+
+    @method(timeout=170)
+    async def build(self, ctx: Context) -> str:
+        ctx.log(f"begun {EVIL}")
+        while True:
+            fraction = await self.steps.get()
+            ctx.progress(fraction, "rows")
+            ctx.log(f"at {fraction}")
+
+    @method
+    async def send(self) -> str:
+        if not self.mended:
+            raise Reject("the address is wrong")
+        return "sent"
+
+
+class Office:
+    """A core with its web door."""
+
+    def __init__(self, app: App, server: HttpServer, reports: Reports) -> None:
+        self.app = app
+        self.server = server
+        self.reports = reports
+
+    async def run(self, what: str) -> Run:
+        """A run of a method, which has begun."""
+        spec = ScheduleSpec(handler="reports", method=what, trigger=TextTrigger(text="in 1 hour"))
+        schedule = await self.app.client.create_schedule(spec)
+        return await self.app.client.run_schedule(schedule.id)
+
+    def page_of(self, run: Run) -> str:
+        return f"{self.server.address}/runs/{run.id}"
+
+
+@contextlib.asynccontextmanager
+async def office(folder: Path) -> AsyncIterator[Office]:
+    app = App(store=StoreSettings(url="memory"), data_dir=folder, governor=GovernorSettings(default_plan="trusted"))
+    app.keyring.trust(TOKEN)
+    reports = Reports()
+    app.serve(reports)
+    async with app.running():
+        server = HttpServer(build_web(app.service, SETTINGS, app.keyring.api_actor), SETTINGS)
+        await server.start()
+        try:
+            yield Office(app, server, reports)
+        finally:
+            await server.stop()
+
+
+async def sign_in(page: Page) -> None:
+    await page.get_by_label("API token").fill(TOKEN)
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def test_a_run_is_watched_live_and_cancelled_by_its_button(tmp_path: Path) -> None:
+    async with office(tmp_path / "core") as core, browsing(tmp_path / "profile") as (page, wrong):
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        run = await core.run("build")
+        await page.goto(core.page_of(run))
+        await sign_in(page)
+        await expect(page).to_have_url(core.page_of(run))
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("is running")
+        log = page.get_by_role("log")
+        await expect(log).to_contain_text(f"begun {EVIL}")
+        await page.evaluate("() => { document.body.dataset.same = 'yes' }")
+        for fraction in (0.25, 0.5):
+            core.reports.steps.put_nowait(fraction)
+            await expect(log).to_contain_text(f"at {fraction}", timeout=20_000)
+            bar = page.get_by_role("progressbar", name="Progress")
+            await expect(bar).to_have_attribute("value", str(fraction), timeout=20_000)
+        await page.set_viewport_size({"width": 360, "height": 640})
+        assert await page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+        assert await page.evaluate("() => document.body.dataset.same") == "yes"  # nothing was loaded again
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("was cancelled", timeout=20_000)
+        await expect(page.get_by_text("nothing changes any more")).to_be_visible()
+        await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+        assert [each for each in complaints if not each.startswith("[DOM]")] == []
+        assert [each for each in wrong if not each.endswith("/favicon.ico")] == []
+
+
+async def test_a_failed_run_is_retried_by_its_button(tmp_path: Path) -> None:
+    async with office(tmp_path / "core") as core, browsing(tmp_path / "profile") as (page, wrong):
+        run = await core.run("send")
+        await page.goto(f"{core.server.address}/runs")
+        await sign_in(page)
+        await page.get_by_role("link", name=run.id).click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("has failed", timeout=20_000)
+        await expect(page.get_by_role("cell", name="the address is wrong")).to_be_visible()
+        core.reports.mended = True
+        await page.get_by_role("button", name="Retry").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("has succeeded", timeout=20_000)
+        assert page.url.startswith(f"{core.server.address}/runs/run_")
+        assert page.url != core.page_of(run)
+        assert [each for each in wrong if not each.endswith("/favicon.ico")] == []

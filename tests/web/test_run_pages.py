@@ -1,0 +1,260 @@
+"""The pages of runs: plain and true, for who holds the token, and what strangers wrote is text on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+import pytest
+import pytest_asyncio
+
+from core.web.server import HttpServer
+from schedule_zero import requests as ask
+from schedule_zero import views
+from schedule_zero.actor import OPERATOR
+from schedule_zero.errors import Conflict, NotFound
+from schedule_zero.run import Attempt, Progress, RunState, Why
+from tests.web.conftest import TOKEN
+from tests.web.fake import LOG, RUN, SCHEDULE, FakeDoor
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PATH = f"/runs/{RUN.id}"
+EVIL = "<script>alert(1)</script>\"'&\u202e\x1b[2J"
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;"
+FAILED = msgspec.structs.replace(
+    RUN, state=RunState.FAILED, why=None, reason="error", error="disk on fire", args={"day": "2026-03-01"},
+    attempts=(Attempt(attempt=1, handler="discord", instance="i1", sent=RUN.due, started=RUN.due, ended=RUN.due,
+                      outcome="failed", cause="lasting", error="disk on fire"),),
+)  # fmt: skip
+RUNNING = msgspec.structs.replace(
+    RUN, state=RunState.RUNNING, why=None, progress=Progress(fraction=0.25, note="row 25"), late_by="PT0.04S"
+)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(server: HttpServer, door: FakeDoor) -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser that is signed in."""
+    async with aiohttp.ClientSession(server.address, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with session.post("/handlers/sign-in", data={"token": TOKEN, "to": "/runs"}) as answer:
+            assert (answer.status, answer.url.path) == (200, "/runs")
+        door.asked.clear()
+        yield session
+
+
+async def shown(browser: aiohttp.ClientSession, path: str = PATH, status: int = 200) -> str:
+    async with browser.get(path) as answer:
+        assert answer.status == status
+        return await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/runs", PATH, "/runs/live.jsx"])
+async def test_without_a_session_there_is_only_the_form_and_it_leads_back(
+    stranger: aiohttp.ClientSession, door: FakeDoor, path: str
+) -> None:
+    page = await shown(stranger, path)
+    assert f'<input type="hidden" name="to" value="{path}">' in page
+    async with stranger.get(f"{PATH}/live") as answer:
+        assert answer.status == 401
+    for button in ("cancel", "retry"):
+        async with stranger.post(f"{PATH}/{button}") as answer:
+            assert 'type="password"' in await answer.text()
+    assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    "to", ["https://elsewhere.example", "//elsewhere.example", "/runs/../x", "/runs/a\r\nb: c", "/runs/日", ""]
+)
+async def test_the_form_leads_to_nowhere_else(server: HttpServer, to: str) -> None:
+    async with (
+        aiohttp.ClientSession(server.address) as session,
+        session.post("/handlers/sign-in", data={"token": TOKEN, "to": to}, allow_redirects=False) as answer,
+    ):
+        assert (answer.status, answer.headers["Location"]) == (303, "/handlers")
+
+
+async def test_the_session_is_known_at_our_pages_and_sent_nowhere_else(server: HttpServer) -> None:
+    async with (
+        aiohttp.ClientSession(server.address) as session,
+        session.post("/handlers/sign-in", data={"token": TOKEN}, allow_redirects=False) as answer,
+    ):
+        baked = answer.headers.getall("Set-Cookie")
+    parts = [set(each.split("; ")[1:]) for each in baked]
+    assert [part for each in parts for part in each if part.startswith("Path=")] == ["Path=/runs", "Path=/handlers"]
+    assert all({"HttpOnly", "SameSite=Strict"} <= each for each in parts)
+
+
+async def test_a_run_says_what_it_is_and_what_it_waits_for(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    page = await shown(browser)
+    for words in (
+        f"Run {RUN.id}", "is waiting", "Guild 123 has used 30 of the 30 starts its rate allows.", "guild:123, rate: 30 of 30",
+        "discord.send_message", "standup", "Standup!", 'action="/runs/run_00000000000000000001/cancel"',
+    ):  # fmt: skip
+        assert words in page
+    assert "/retry" not in page
+    assert "team" not in page  # metadata is nobody's business here
+    assert (OPERATOR, ask.GetRun(id=RUN.id)) in door.asked
+
+
+async def test_a_failed_run_says_why_and_can_be_retried(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.GetRun] = FAILED
+    door.answers[ask.GetRunLog] = msgspec.structs.replace(LOG, ended=True, lines=9)
+    page = await shown(browser)
+    for words in (
+        "has failed",
+        "disk on fire",
+        "lasting",
+        "2026-03-01",
+        "begun",
+        "… 3 lines left out",
+        "… 4 lines left out",
+    ):
+        assert words in page
+    assert 'action="/runs/run_00000000000000000001/retry"' in page
+    assert "/cancel" not in page
+    assert "data-live" not in page
+    assert "Standup!" not in page  # its own arguments, not the schedule's
+
+
+async def test_a_run_under_way_shows_how_far_it_is(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.GetRun] = RUNNING
+    page = await shown(browser)
+    for words in ('<progress id="progress" max="1" value="0.25">', "25 % row 25", "begun 40 ms later", "?after=5"):
+        assert words in page
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+    door.answers[ask.GetRun] = msgspec.structs.replace(RUNNING, cancelling=True)
+    page = await shown(browser)
+    assert "is running, and is being cancelled" in page
+    assert "/cancel" not in page
+
+
+async def test_nothing_that_is_not_ours_runs_or_is_loaded(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    async with browser.get(PATH) as answer:
+        policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+        page = await answer.text()
+    assert policy == {
+        "default-src": "'none'", "style-src": "'self'", "script-src": "'self'", "connect-src": "'self'",
+        "form-action": "'self'", "base-uri": "'none'", "frame-ancestors": "'none'",
+    }  # fmt: skip
+    assert page.count("<script") == 1
+    assert '<script src="/runs/live.js" defer></script>' in page
+    assert "style=" not in page
+    async with browser.get("/runs/live.js") as answer:
+        assert answer.headers["Content-Type"].startswith("text/javascript")
+    async with browser.get("/runs") as answer:
+        assert "script-src" not in answer.headers["Content-Security-Policy"]
+
+
+async def test_what_strangers_wrote_is_text(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    attempt = Attempt(attempt=1, handler=EVIL, instance=EVIL, sent=EVIL, outcome=EVIL, cause=EVIL, error=EVIL)
+    why = Why(scope=EVIL, limit=EVIL, used=1, allowed=1, until=EVIL, words=EVIL)
+    evil = msgspec.structs.replace(
+        RUN, id=EVIL, schedule_id=EVIL, guild_id=EVIL, handler=EVIL, method=EVIL, due=EVIL, attempts=(attempt,),
+        result={EVIL: EVIL}, reason=EVIL, error=EVIL, why=why, args={EVIL: [EVIL]}, state=RunState.RUNNING,
+        progress=Progress(fraction=0.5, note=EVIL),
+    )  # fmt: skip
+    line = msgspec.structs.replace(LOG.items[0], text=EVIL, at=EVIL)
+    door.answers[ask.GetRun] = evil
+    door.answers[ask.GetSchedule] = msgspec.structs.replace(SCHEDULE, name=EVIL, words=EVIL)
+    door.answers[ask.GetRunLog] = msgspec.structs.replace(LOG, items=(line,))
+    door.answers[ask.ListRuns] = views.RunPage(items=(evil,), next=EVIL)
+    refused = await shown(browser, f"/runs?handler={quote(EVIL)}", 422)
+    for page in (await shown(browser), await shown(browser, "/runs"), refused):
+        assert page.replace('<script src="/runs/live.js" defer></script>', "").count("<script") == 0
+        assert ESCAPED in page
+        assert 'href="/runs?schedule_id=<' not in page
+    await door.log_more(views.RunLog(items=(line,), next=1, lines=1, ended=True))
+    async with browser.get(f"{PATH}/live") as answer, asyncio.timeout(5):
+        pieces = (await answer.text()).split("\n\n")
+    assert [piece.splitlines()[0] for piece in pieces if piece] == [
+        "retry: 2000",
+        "event: facts",
+        "id: 1",
+        "event: end",
+    ]
+    assert "<script" not in "".join(pieces)
+
+
+async def test_the_page_is_kept_up_to_date_by_pieces_of_it(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.GetRun] = RUNNING
+    async with browser.get(f"{PATH}/live?after=5") as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        await door.log_more(msgspec.structs.replace(LOG, items=()), LOG)
+        read = b""
+        async with asyncio.timeout(5):
+            while b"nearly" not in read:
+                read += await answer.content.readany()
+            door.answers[ask.GetRun] = FAILED
+            await door.log_more(msgspec.structs.replace(LOG, items=(), ended=True))
+            read += await answer.content.read()
+    kinds = [line for line in read.decode().splitlines() if line.startswith("event:")]
+    assert kinds == ["event: facts", "event: lines", "event: facts", "event: end"]
+    assert b"has failed" in read
+    assert (OPERATOR, (RUN.id, 5)) in door.asked
+
+
+@pytest.mark.parametrize(("button", "asked"), [("cancel", ask.CancelRun), ("retry", ask.RetryRun)])
+async def test_a_button_does_what_it_says_and_shows_the_run(
+    browser: aiohttp.ClientSession, door: FakeDoor, button: str, asked: type[ask.CancelRun]
+) -> None:
+    door.answers[asked] = msgspec.structs.replace(RUN, id="run_2")
+    async with browser.post(f"{PATH}/{button}", allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/runs/run_2")
+    assert door.asked == [(OPERATOR, asked(id=RUN.id))]
+
+
+async def test_a_button_of_another_sites_page_does_nothing(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    for headers in ({"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        async with browser.post(f"{PATH}/cancel", headers=headers) as answer:
+            assert answer.status == 403
+    assert door.asked == []
+
+
+async def test_what_a_button_cannot_do_is_said_on_the_page(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.CancelRun] = Conflict("This run has ended (failed); there is nothing to cancel.")
+    async with browser.post(f"{PATH}/cancel") as answer:
+        page = await answer.text()
+        assert answer.status == 409
+    assert '<p class="trouble" role="alert">This run has ended (failed); there is nothing to cancel.</p>' in page
+    assert f"Run {RUN.id}" in page
+
+
+async def test_a_run_that_is_not_there_is_said_so(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.GetRun] = NotFound("There is no run 'run_x'; the list of runs shows what there is.")
+    assert "There is no run &#39;run_x&#39;" in await shown(browser, "/runs/run_x", 404)
+    async with browser.get("/runs/run_x/live") as answer:
+        assert answer.status == 404
+
+
+async def test_a_run_outlives_its_schedule(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.GetSchedule] = NotFound("There is no schedule.")
+    assert RUN.schedule_id in await shown(browser)
+
+
+async def test_the_list_is_of_what_is_asked_for(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    door.answers[ask.ListRuns] = views.RunPage(items=(RUN,), next="run_1")
+    page = await shown(browser, "/runs?state=failed&guild_id=123&schedule_id=sch_1&handler=reports&x=y")
+    wanted = ask.ListRuns(
+        guild_id="123", schedule_id="sch_1", handler="reports", state=RunState.FAILED, limit=50
+    )  # fmt: skip
+    assert door.asked == [(OPERATOR, wanted)]
+    assert "state=failed&amp;guild_id=123&amp;schedule_id=sch_1&amp;handler=reports&amp;cursor=run_1" in page
+    assert f'<a href="/runs/{RUN.id}">' in page
+    assert '<option value="failed" selected>' in page
+    await shown(browser, "/runs?state=&guild_id=null")
+    assert door.asked[-1] == (OPERATOR, ask.ListRuns(limit=50))
+    await shown(browser, "/runs")
+    assert door.asked[-1] == (OPERATOR, ask.ListRuns(any_guild=True, limit=50))
+
+
+async def test_a_filter_that_can_be_none_is_refused_on_the_page(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    assert 'role="alert"' in await shown(browser, "/runs?state=dancing", 422)
+    assert door.asked == []
+
+
+async def test_the_handlers_lead_to_their_runs(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    page = await shown(browser, "/handlers")
+    assert '<a href="/runs">Runs</a>' in page
+    assert '<a href="/runs?handler=reports">' in page
