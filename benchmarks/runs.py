@@ -50,18 +50,18 @@ async def latencies(app: App, handler: str, rate: int, seconds: int) -> tuple[li
     while app.engine.settler.executed < count:
         await asyncio.sleep(0.05)
     spent = (thread_cpu() - cpu) / count * 1e6
-    return [(ended - due) / 1000 for due, ended in await ends(app)], spent
+    return [(ended - due) / 1000 for due, ended in await ends(app, handler)], spent
 
 
-async def ends(app: object) -> list[tuple[int, int]]:
-    """(due, ended) of every run."""
+async def ends(app: object, handler: str) -> list[tuple[int, int]]:
+    """(due, ended) of every run of a handler."""
     from core.ledger.port import RunFilter
 
     pairs: list[tuple[int, int]] = []
     before: str | None = None
     while True:
         page = await app.ledger.reader.runs.page(RunFilter(any_guild=True), before, 1000)  # type: ignore[attr-defined]
-        pairs += [(row.due, row.ended or 0) for row in page]
+        pairs += [(row.due, row.ended or 0) for row in page if row.handler == handler]
         if len(page) < 1000:
             return pairs
         before = page[-1].id

@@ -13,8 +13,6 @@ UNHEEDED: Final = (
     "governor.plans.*.dms_per_hour",
     "governor.guilds.*.sends_per_channel",
     "governor.guilds.*.dms_per_hour",
-    "governor.methods.*.adaptive",
-    "reporting.retention.metrics",
 )
 _PATTERNS: Final = tuple(tuple(each.split(".")) for each in UNHEEDED)
 

@@ -233,8 +233,8 @@ class CoreClient(ABC):
     async def rotate_key(self, id: str, *, public: str | None = None) -> Key:
         return await self._ask(ask.RotateKey(id=id, public=public), Key)
 
-    async def list_handlers(self) -> views.HandlerPage:
-        return await self._ask(ask.ListHandlers(), views.HandlerPage)
+    async def list_handlers(self, *, history: bool = False) -> views.HandlerPage:
+        return await self._ask(ask.ListHandlers(history=history), views.HandlerPage)
 
     async def get_handler(self, name: str) -> views.HandlerView:
         return await self._ask(ask.GetHandler(name=name), views.HandlerView)

@@ -13,7 +13,7 @@ Argument types become a JSON Schema; the core checks a schedule's arguments agai
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, get_type_hints, overload
 
@@ -229,9 +229,17 @@ def _schema_of(arguments: type[msgspec.Struct], name: str) -> dict[str, Any]:
 
 
 class Handler:
-    """Base of handlers. ``start`` and ``stop`` surround its life; only ``@method`` functions are callable."""
+    """Base of handlers. ``start`` and ``stop`` surround its life; only ``@method`` functions are callable.
+
+    Attributes:
+        version: which one this is, such as ``2.1``, for schedules whose policy asks for one.
+        capabilities: what this process has that others of its name may not have (``gpu``, ``eu``), for schedules whose
+            policy needs it; words of letters, digits, ``_``, ``.`` and ``-``.
+    """
 
     name: str = ""
+    version: str = ""
+    capabilities: Sequence[str] = ()
     available: bool = True
     _on_change: Callable[[], None] | None = None
 

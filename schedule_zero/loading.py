@@ -17,6 +17,8 @@ from schedule_zero import wire
 from schedule_zero.handler import Handler, methods_of, name_of
 
 MOST_METHODS: Final = 256
+MOST_CAPABILITIES: Final = 32  # as many more may be given on the command line
+LONGEST_VERSION: Final = 64
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -87,7 +89,13 @@ def _check(handler: Handler, place: str, name: str) -> None:
         raise WrongInput(f"{place} has no methods; mark them with @method()")
     if len(methods) > MOST_METHODS:
         raise WrongInput(f"{place} has {len(methods)} methods; a handler has at most {MOST_METHODS}")
-    for kind, word in [("handler", name), *(("method", key) for key in methods)]:
+    if isinstance(handler.capabilities, str) or len(handler.capabilities) > MOST_CAPABILITIES:
+        raise WrongInput(f'{place}: capabilities is a list of at most {MOST_CAPABILITIES} words, such as ("gpu",)')
+    version: Any = handler.version
+    if not isinstance(version, str) or len(version) > LONGEST_VERSION:
+        raise WrongInput(f'{place}: version is a text of at most {LONGEST_VERSION} characters, such as "2.1"')
+    words = [("handler", name), *(("method", key) for key in methods)]
+    for kind, word in [*words, *(("capability", str(each)) for each in handler.capabilities)]:
         if not _NAME.fullmatch(word):
             raise WrongInput(f"{word!r} is no name for a {kind}; take letters of a to z, digits, _ . and -, at most 64")
     for key, method in methods.items():

@@ -393,11 +393,13 @@ class RotateKey(_Request, tag="key.rotate", frozen=True):
 
 
 class ListHandlers(_Request, tag="handler.list", frozen=True):
-    """Answers HandlerPage: every handler the actor may use, in one page."""
+    """Answers HandlerPage: every handler the actor may use, in one page. ``history``: with how the last day went."""
+
+    history: bool = False
 
 
 class GetHandler(_Request, tag="handler.get", frozen=True):
-    """Answers HandlerView."""
+    """Answers HandlerView, with how the last day went."""
 
     name: Id
 

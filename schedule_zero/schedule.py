@@ -25,6 +25,10 @@ ScheduleState = Literal["active", "paused", "blocked", "needs_owner", "pending",
 AfterWhen = Literal["success", "failure", "any", "all"]
 OnClash = Literal["skip", "later", "earlier"]
 
+Needs = Annotated[
+    tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+(?![\s\S])")], ...],
+    msgspec.Meta(max_length=16, description="a list of at most 16 words of letters, digits, _ . -"),
+]
 Delays = Annotated[tuple[str, ...], msgspec.Meta(max_length=100, description="a list of at most 100 durations")]
 
 
@@ -69,6 +73,12 @@ class Policy(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     delivery: Delivery = "at_least_once"
     failure_threshold: int = 10
     retry: Retry = Retry()
+    affinity: Word | None = None
+    """Runs of the same key go to the same process: text with {schedule}, {guild}, {owner}, {args.NAME} in it."""
+    needs: Needs = ()
+    """Capabilities that a process must have to get the runs."""
+    version: Word | None = None
+    """What its version must be, such as ``>=2.1`` or ``>=2.1,<3``."""
 
 
 DayList = Annotated[tuple[Line, ...], msgspec.Meta(max_length=1000, description="a list of at most 1000 days")]

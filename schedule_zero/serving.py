@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -58,9 +59,10 @@ def _serving(asked: argparse.Namespace) -> Serving:
     handler = load(asked.object, name=asked.name)
     slots, instance = Slots(asked.concurrency), new_instance()
     workers = [
-        Worker(handler, core, name=asked.name, token=asked.token, keys=keys, slots=slots, instance=instance)
+        Worker(handler, core, name=asked.name, token=asked.token, keys=keys, slots=slots, instance=instance,
+               capabilities=asked.capability)
         for core in cores
-    ]
+    ]  # fmt: skip
     return Serving(handler, workers, asked.drain)
 
 
@@ -201,6 +203,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--name", help="the name schedules address (default: the class name in lower case)")
     parser.add_argument(
+        "--capability", action="append", default=[], type=_word, metavar="WORD",
+        help="what this process has that others of the name may not have, for schedules that need it; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
         "--concurrency", type=_count, default=CONCURRENCY, metavar="N",
         help="runs at once, of all cores together (default: %(default)s)",
     )  # fmt: skip
@@ -217,6 +223,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--token", help="a token, where the core asks for one; also a line of the key file")
     parser.add_argument("--debug", action="store_true", help="tell more, and show where errors were raised")
     return parser
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no word of letters, digits, '_', '.' and '-'")
+    return text
 
 
 def _count(text: str) -> int:

@@ -222,8 +222,49 @@ class Counts(msgspec.Struct, kw_only=True):
     lost: int = 0
 
 
+class BreakerView(msgspec.Struct, kw_only=True):
+    """A handler's method is left alone, because its attempts failed for passing causes.
+
+    Attributes:
+        failures: how many in a row there were.
+        until: when one run is tried (RFC 3339); None: it is under way.
+        guild_id: the guild whose runs alone are held back; None: those of all.
+    """
+
+    failures: int
+    until: str | None
+    guild_id: str | None = None
+
+
+class AdaptiveView(msgspec.Struct, kw_only=True):
+    """How many runs a method bears at once, as found out; ``least`` and ``most`` bound it."""
+
+    limit: int
+    in_flight: int
+    least: int
+    most: int
+
+
+class HistoryBucket(msgspec.Struct, kw_only=True):
+    """How attempts went within ``span`` from ``at`` (RFC 3339); fields as of RecordView."""
+
+    at: str
+    span: str
+    succeeded: int
+    failed: int
+    lost: int
+    p50: str | None = None
+    p95: str | None = None
+
+
 class MethodView(msgspec.Struct, kw_only=True):
-    """One method of a handler. ``schema``: JSON Schema of its arguments; ``timeout`` None leaves it to the schedule."""
+    """One method of a handler. ``schema``: JSON Schema of its arguments; ``timeout`` None leaves it to the schedule.
+
+    Attributes:
+        breakers: those that are open; none, as long as it works.
+        adaptive: its limit, where it has one that adapts.
+        in_flight: attempts under way that this core gave out.
+    """
 
     name: str
     doc: str
@@ -232,6 +273,9 @@ class MethodView(msgspec.Struct, kw_only=True):
     schema: dict[str, Any]
     record: RecordView
     total: Counts
+    in_flight: int = 0
+    breakers: tuple[BreakerView, ...] = ()
+    adaptive: AdaptiveView | None = None
 
 
 class InstanceView(msgspec.Struct, kw_only=True):
@@ -243,6 +287,10 @@ class InstanceView(msgspec.Struct, kw_only=True):
         in_flight: attempts it holds, of ``credit`` that it takes at once.
         draining: it gets nothing new; ``available``: it can work at the moment.
         trouble: why it is not healthy.
+        version: as it says; ``capabilities``: what it has that schedules may need.
+        uptime: how long it is connected.
+        average: how long its runs take, where they succeed; ``succeeded`` and ``failed``: of its runs since it came, as
+            this core saw them; ``failed`` for passing causes.
     """
 
     id: str
@@ -255,6 +303,12 @@ class InstanceView(msgspec.Struct, kw_only=True):
     available: bool
     healthy: bool
     trouble: str | None = None
+    version: str | None = None
+    capabilities: tuple[str, ...] = ()
+    uptime: str = "PT0S"
+    average: str | None = None
+    succeeded: int = 0
+    failed: int = 0
 
 
 class HandlerView(msgspec.Struct, kw_only=True):
@@ -263,6 +317,7 @@ class HandlerView(msgspec.Struct, kw_only=True):
     Attributes:
         healthy: one of its processes takes work.
         absent_since: when the last of its processes went, where there is none and that is known.
+        history: of the last 24 hours, oldest first, without times in which nothing ended; only where it was asked for.
     """
 
     name: str
@@ -273,6 +328,7 @@ class HandlerView(msgspec.Struct, kw_only=True):
     methods: tuple[MethodView, ...]
     record: RecordView
     absent_since: str | None = None
+    history: tuple[HistoryBucket, ...] = ()
 
     @property
     def standing(self) -> str:

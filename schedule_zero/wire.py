@@ -73,6 +73,8 @@ class Hello(Message, tag="HELLO"):
         held: attempts it runs, or has answered without an acknowledgement. The core adopts them.
         token: a token, where the core asks for one.
         public: the public key that the token goes with, or shall bind, where the connection does not show it.
+        version: of the handler, for schedules that ask for one: numbers with dots between them.
+        capabilities: what this process has that others of the name may not have, for schedules that need it.
     """
 
     name: Name
@@ -84,6 +86,8 @@ class Hello(Message, tag="HELLO"):
     held: Pairs
     token: Annotated[str, Meta(max_length=200)] | None = None
     public: PublicKey | None = None
+    version: Annotated[str, Meta(max_length=64, pattern=_NoNul)] | None = None
+    capabilities: Annotated[list[Name], Meta(max_length=64)] | None = None
 
 
 class Ack(Message, tag="ACK"):

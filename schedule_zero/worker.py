@@ -64,10 +64,10 @@ class Worker:
     def __init__(
         self, handler: Handler, address: str, *, name: str | None = None, concurrency: int = CONCURRENCY,
         token: str | None = None, software: str | None = None, keys: KeyFile | None = None,
-        slots: Slots | None = None, instance: str | None = None,
+        slots: Slots | None = None, instance: str | None = None, capabilities: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """``address``: where the core listens for handlers; ``concurrency``: how many attempts at once; ``keys``: the
-        handler's own pair, and the key of the core it speaks to encrypted.
+        handler's own pair, and the key of the core it speaks to encrypted; ``capabilities``: beside those of its class.
 
         Workers of one process that serve the same handler to several cores share ``slots`` and ``instance``.
         """
@@ -80,6 +80,7 @@ class Worker:
         self._keys = keys or KeyFile()
         self._encrypted = self._keys.server is not None
         self._token = token or self._keys.token
+        self._capabilities = list(dict.fromkeys([*handler.capabilities, *capabilities]))
         self._software = software or f"schedule-zero-kit {_version()}".rstrip()
         self.welcomed = asyncio.Event()
         self._attempts = Attempts(
@@ -289,6 +290,7 @@ class Worker:
             methods=[_offer(method) for method in self._methods.values()], credit=self._told_credit,
             held=held[: wire.MOST_PAIRS], token=self._token,
             public=None if self._encrypted or self._token is None else self._keys.public,
+            version=self._handler.version or None, capabilities=self._capabilities or None,
         )  # fmt: skip
         self._say(hello)
 

@@ -7,7 +7,7 @@ from typing import Any
 from core.commands.output import say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.instant import say_duration
-from schedule_zero.views import HandlerView, InstanceView, MethodView, RecordView
+from schedule_zero.views import BreakerView, HandlerView, InstanceView, MethodView, RecordView
 
 _TITLES = ("name", "health", "processes", "in flight", "methods", "succeeded", "p50", "p95")
 
@@ -84,6 +84,8 @@ def _process(instance: InstanceView) -> str:
         f"{instance.in_flight} of {instance.credit}",
     ]
     notes += [f"last beat {say_duration(instance.last_beat)} ago"] if instance.last_beat else []
+    notes += [f"version {instance.version}"] if instance.version else []
+    notes += [f"has {', '.join(instance.capabilities)}"] if instance.capabilities else []
     notes += ["draining"] if instance.draining else []
     notes += [] if instance.available else ["not able to work"]
     notes += [f"unhealthy: {instance.trouble}"] if instance.trouble else []
@@ -94,7 +96,15 @@ def _method(method: MethodView) -> str:
     notes = [f"time-out {say_duration(method.timeout)}"] if method.timeout else []
     notes += ["at most once"] if method.at_most_once else []
     arguments = ", ".join(_arguments(method.schema))
+    notes += [_held_back(each) for each in method.breakers]
+    notes += [f"bears {method.adaptive.limit} at once for now"] if method.adaptive else []
     return f"{method.name}({arguments}){''.join(f', {note}' for note in notes)}; {_record(method.record)}"
+
+
+def _held_back(breaker: BreakerView) -> str:
+    whose = "" if breaker.guild_id is None else f" of server {breaker.guild_id}"
+    when = "one is tried now" if breaker.until is None else f"one is tried at {breaker.until}"
+    return f"failed {breaker.failures} times, so its runs{whose} wait; {when}"
 
 
 def _arguments(schema: Any) -> list[str]:

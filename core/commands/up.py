@@ -207,8 +207,9 @@ def retention_of(config: Config) -> Retention:
     """How long what is over is kept."""
     kept = config.reporting.retention
     return Retention(
-        runs=parse_duration(kept.runs), events=parse_duration(kept.events), audit=parse_duration(kept.audit)
-    )
+        runs=parse_duration(kept.runs), events=parse_duration(kept.events), audit=parse_duration(kept.audit),
+        metrics=parse_duration(kept.metrics),
+    )  # fmt: skip
 
 
 def check_interval_of(config: Config) -> float:

@@ -167,6 +167,7 @@ def _run_row(firing: Firing, due: int, now: int, id: str) -> RunRow:
         state=RunState.WAITING, attempt=0, not_before=start if start > now else None,
         args=without_parent(row.args) if row.follows else None, result=None,
         reason=None, error=None, missed=None, created=now, ended=None, lost=0, line=line_of(terms.policy),
+        routing=firing.plan.routing,
     )  # fmt: skip
 
 

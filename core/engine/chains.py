@@ -18,6 +18,7 @@ from core.engine.handover import Handing, Meaning
 from core.engine.placeholders import BadPlaceholder, Parent, Parents, filled_in, has_placeholders, names_parents
 from core.engine.plan import Terms, TermsBook
 from core.engine.ports import Clock
+from core.engine.routing import write_routing
 from core.engine.stopping import want_stopped
 from core.ledger.port import ActiveRun, Transaction
 from core.ledger.rows import Ended, EventRow, LinkRow, Move, RunRow, ScheduleRow, dead_letter
@@ -313,6 +314,9 @@ def child_run(row: ScheduleRow, terms: Terms, call: Call, now: int, id: str) -> 
         start_before=None if window is None else due + window, state=RunState.WAITING, attempt=0,
         not_before=due if due > now else None, args=None, result=None, reason=None, error=None, missed=None,
         created=now, ended=None, lost=0, line=line_of(terms.policy),
+        routing=write_routing(
+            terms.policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=row.args
+        ),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from core.engine.seats import Seats
 from core.engine.waiting import Place
 from core.governor.fairness import FairQueue, Waiting
 from core.governor.governor import Governor
+from core.governor.guard import BREAKER
 from core.governor.verdict import Wait
 
 AVAILABLE: Final = "available"
@@ -30,7 +31,7 @@ def choose(
 ) -> list[Chosen]:
     """Up to ``limit`` runs in fair order. One that is refused is parked with the refusal, which ``why`` then tells.
 
-    ``apart``: whether guilds wait for different instances of a handler.
+    ``apart``: whether guilds wait for different instances of a handler. A breaker may be open for one guild alone.
     """
     chosen: list[Chosen] = []
     while len(chosen) < limit:
@@ -38,14 +39,14 @@ def choose(
         if entry is None:
             break
         place: Place = entry.payload
-        able = seats.able(place.handler, place.method, place.guild_id)
+        able = seats.able(place.handler, place.method, place.guild_id, place.routing)
         if not able:
             wait = Wait(scope=f"handler:{place.handler}", limit=AVAILABLE, used=0, allowed=0, until=None)
             queue.park(entry, wait, apart=apart(place.handler))
             continue
         verdict = governor.take(entry.guild, entry.method, able, now)
         if isinstance(verdict, Wait):
-            queue.park(entry, verdict, apart=apart(place.handler))
+            queue.park(entry, verdict, apart=verdict.limit == BREAKER or apart(place.handler))
             continue
         queue.started(entry)
         seats.take(verdict.handler, place.handler)

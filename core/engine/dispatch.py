@@ -149,7 +149,7 @@ class Dispatcher:
         if self._paused:
             return []
         now = self._clock.monotonic()
-        seats, apart = self._fleet.seats(), self._fleet.is_shared_out
+        seats, apart = self._fleet.seats(now), self._fleet.is_shared_out
         return choose(self._queue, self._governor, seats, now, BATCH, apart)
 
     async def _sleep(self) -> None:
@@ -281,7 +281,8 @@ class Dispatcher:
             sent=now, lease_s=lease_s, lease_until=monotonic + lease_s, timeout_at=monotonic + timeout_s,
             revision=schedule.revision, failures=schedule.failures, lost=place.lost,
             at_most_once=_at_most_once(terms, info is not None and info.at_most_once),
-            confined=self._fleet.is_confined(item.instance, place.handler, place.guild_id),
+            confined=self._fleet.is_confined(item.instance, place.handler, place.guild_id), taken_at=item.taken_at,
+            routing=place.routing,
         )  # fmt: skip
 
 

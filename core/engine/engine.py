@@ -18,6 +18,7 @@ from core.engine.acquaintances import kept
 from core.engine.chained import ChainedLedger
 from core.engine.chains import Chains, Followed
 from core.engine.choose import Chosen
+from core.engine.chronicle import Chronicle
 from core.engine.cluster import Cluster
 from core.engine.dispatch import Dispatcher
 from core.engine.entitle import Entitler
@@ -31,7 +32,7 @@ from core.engine.horizon import Horizon
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Janitor, Retention
 from core.engine.leases import LeaseKeeper
-from core.engine.outcome import Outcome, vanish
+from core.engine.outcome import Outcome, judged, vanish
 from core.engine.overstayed import Overstayed
 from core.engine.plan import PlanBook
 from core.engine.ports import Answer, Clock, EventSink, HandlerLink, Instance, Pace
@@ -80,7 +81,7 @@ class Engine:
         self.overstayed = Overstayed()
         self._most_running = self._slots = governor.global_.running or SLOTS
         self.queue = FairQueue(self._slots, weight_of=lambda id: governor.quota_of(id).weight)
-        self.governor = Governor(governor)
+        self.governor = Governor(governor, self.fleet.whose)
         self.entitler = Entitler(governor)
         self.room = WaitingRoom(self.queue)
         self.publisher = Publisher(ledger)
@@ -127,7 +128,9 @@ class Engine:
             tally=self.tally,
             check_interval_s=check_interval_s,
             telling=self.reception,
+            changed=self.fleet_changed,
         )
+        self.chronicle = Chronicle(clock=clock, ledger=ledger, tally=self.tally, core=self.incarnation)
         self._local: dict[str, InProcessLink] = {}
 
     # life
@@ -153,6 +156,7 @@ class Engine:
             parts.create_task(self.janitor.run(), name="janitor")
             parts.create_task(self.herald.run(), name="herald")
             parts.create_task(self.health.run(), name="health")
+            parts.create_task(self.chronicle.run(), name="chronicle")
             if self.cluster is not None:
                 parts.create_task(self.cluster.run(), name="cluster")
 
@@ -163,6 +167,7 @@ class Engine:
         await asyncio.gather(*(link.close(DRAIN_S) for link in self.fleet.links()))
         await self.settler.drain()
         await self.settler.logbook.write_all()
+        await self.chronicle.close()
 
     # handlers
 
@@ -329,7 +334,7 @@ class Engine:
         """The attempt was not committed: what was taken is given back; a run that still waits queues again."""
         for item in chosen:
             self.governor.give_back(item.entry.guild, item.entry.method, item.instance, item.taken_at)
-            self.fleet.given_back(item.instance, item.place.handler)
+            self.fleet.not_begun(item.instance, item.place.handler, item.taken_at)
             self.queue.finished(item.entry, 0.0)
             if item.place.run_id in self.room:
                 self.queue.put(item.entry)
@@ -383,9 +388,16 @@ class Engine:
         for verdict in verdicts:
             flight, order = verdict.flight, verdict.flight.order
             seat_s, method = max(0.0, now - flight.sent_at), _method(flight)
+            ok = judged(flight, verdict.outcome)
             self.tally.note(flight, verdict.outcome, verdict.took_s, now)
-            for scope in self.governor.release(order.guild_id, method, flight.instance, seat_s, now):
+            for scope in self.governor.release(
+                order.guild_id, method, flight.instance, seat_s, now, ok=ok, took_s=verdict.took_s,
+                taken_at=flight.taken_at, one_of_several=ok is False and self.fleet.another_is_well(
+                    flight.instance, order.handler, order.method, order.guild_id
+                ),
+            ):  # fmt: skip
                 self.queue.released(scope)
+            self.fleet.judge(flight.instance, order.handler, ok, verdict.took_s, flight.taken_at, now)
             if flight.overstays and self.fleet.link(flight.instance) is not None:
                 self.overstayed.add(flight)
             else:
@@ -429,7 +441,7 @@ class Engine:
             return
         self.room.retry(
             flight.order, start_before=flight.start_before, priority=flight.terms.priority,
-            not_before=verdict.outcome.not_before, lost=verdict.outcome.lost, wall=wall, now=now,
+            not_before=verdict.outcome.not_before, lost=verdict.outcome.lost, wall=wall, now=now, routing=flight.routing,
         )  # fmt: skip
 
     def count(self, flight: Flight) -> None:

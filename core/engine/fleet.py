@@ -38,6 +38,8 @@ class Fleet:
         pool = self._instances.setdefault(instance.handler, {})
         former = pool.pop(instance.name, None)  # the newest is last, and its word counts
         instance.in_flight = self._away.pop(instance.name, 0) if former is None else former.in_flight
+        if former is not None:
+            instance.bench, instance.pace_s = former.bench, former.pace_s
         pool[instance.name] = instance
         self._absent.pop(instance.handler, None)
         self._links[instance.name] = link
@@ -115,9 +117,9 @@ class Fleet:
         """Whether a handler of this name runs in this process."""
         return handler in self._checks
 
-    def seats(self) -> Seats:
-        """Who can take a run, for one turn of choosing."""
-        return Seats(self._instances)
+    def seats(self, now: float = 0.0) -> Seats:
+        """Who can take a run, for one turn of choosing. ``now``: monotonic seconds."""
+        return Seats(self._instances, now)
 
     def had(self, name: str, handler: str) -> None:
         """An instance has an attempt that this process did not give to it: one before it did, or another core."""
@@ -139,9 +141,39 @@ class Fleet:
         else:
             del self._away[name]
 
+    def not_begun(self, name: str, handler: str, taken_at: float) -> None:
+        """The attempt it was chosen for then never began."""
+        instance = self._instances.get(handler, {}).get(name)
+        if instance is not None:
+            instance.bench.undo(taken_at)
+        self.given_back(name, handler)
+
+    def judge(
+        self, name: str, handler: str, ok: bool | None, took_s: float | None, taken_at: float, now: float
+    ) -> None:  # fmt: skip
+        """Note of an instance how an attempt of it went; arguments as of ``Instance.ended``."""
+        instance = self._instances.get(handler, {}).get(name)
+        if instance is not None:
+            instance.ended(ok, took_s, taken_at, now)
+
+    def another_is_well(self, name: str, handler: str, method: str, guild_id: str | None) -> bool:
+        """Whether beside an instance there is one that takes the same runs, and is not set aside."""
+        return any(
+            each.name != name and each.bench.until is None and each.takes_work
+            and method in each.methods and each.works_for(guild_id)
+            for each in self._instances.get(handler, {}).values()
+        )  # fmt: skip
+
     def credit(self) -> int:
         """How many runs all instances together can take at once."""
         return sum(instance.credit for pool in self._instances.values() for instance in pool.values())
+
+    def whose(self, name: str) -> tuple[str, str | None]:
+        """The handler that an instance serves, and the one guild it works for, if it works for one alone."""
+        link = self._links.get(name)
+        if link is None:  # it went, or is yet to come back: an instance's name begins with its handler's
+            return name.partition("@")[0], None
+        return link.instance.handler, link.instance.guild_id
 
     def link(self, name: str) -> HandlerLink | None:
         return self._links.get(name)

@@ -7,12 +7,14 @@ commit of its outcome.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator
 
 import msgspec
 
 from core.engine.plan import Terms
 from core.engine.ports import LEASE_S, Order
+from core.engine.routing import Routing
 
 CANCEL_GRACE_S = 10.0
 
@@ -22,12 +24,14 @@ class Flight(msgspec.Struct):
 
     Attributes:
         instance: who has it.
+        taken_at: when its place was taken, in monotonic seconds; minus infinity where another process took it.
         lease_s: how long a beat is good for; ``lease_until`` in monotonic seconds. Longer than ``LEASE_S`` where the method
             was declared to keep its process from beating.
         timeout_at: when the attempt has taken too long.
         stopping: why it was asked to stop (``timed_out`` or ``cancelled``), and ``stop_by``: when patience ends.
         at_most_once: a lost attempt is not tried again.
         confined: who has it works for the run's guild alone.
+        routing: what the run wants of who gets its next attempt.
         lost: attempts so far that do not count against ``max_attempts``.
         started: the handler said that it began; ``running``: and the ledger has it so.
         overstays: it was closed although its handler had not stopped, and so takes up a seat there.
@@ -60,6 +64,8 @@ class Flight(msgspec.Struct):
     inherited: bool = False
     adopted: bool = False
     unanswered: int = 0
+    taken_at: float = -math.inf
+    routing: Routing | None = None
 
     def take_off(self, now: int, monotonic: float) -> None:
         """The attempt is committed and about to be sent: its times run from here on, however long the store took."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
@@ -34,8 +35,10 @@ class Health:
 
     def __init__(
         self, *, clock: Clock, fleet: Fleet, flights: Flights, tally: Tally, check_interval_s: float,
-        telling: Telling,
+        telling: Telling, changed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
+        """``changed``: called when somebody may be given work again, or may not any more."""
+        self._changed = changed
         self._clock = clock
         self._fleet = fleet
         self._flights = flights
@@ -60,9 +63,15 @@ class Health:
         if now >= self._check_at:
             self._check_at = now + self._interval_s
             self._failing = self._which_fail(now)
+        changed = False
         for instances in self._fleet.handlers().values():
             for instance in instances:
-                self._judge(instance, self._silence(instance, now) or self._failing.get(_scope(instance)))
+                silence = self._silence(instance, now)
+                changed |= instance.silent != (silence is not None)
+                instance.silent = silence is not None
+                self._judge(instance, silence or _set_aside(instance) or self._failing.get(_scope(instance)))
+        if changed:
+            self._changed()
 
     def _judge(self, instance: Instance, words: str | None) -> None:
         before, instance.ailing = instance.ailing, words
@@ -88,6 +97,11 @@ class Health:
             for (handler, guild_id), names in methods.items()
         }
         return {scope: words for scope, each in lately.items() if (words := failing(each)) is not None}
+
+
+def _set_aside(instance: Instance) -> str | None:
+    bench = instance.bench
+    return None if bench.until is None else f"its last {bench.failures} runs failed"
 
 
 def _scope(instance: Instance) -> tuple[str, str | None]:

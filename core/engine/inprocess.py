@@ -129,6 +129,8 @@ class InProcessLink(HandlerLink):
     def _describe(self) -> None:
         self.instance.methods = {key: method.info for key, method in self._methods.items()}
         self.instance.available = self._handler.available
+        self.instance.version = self._handler.version
+        self.instance.capabilities = frozenset(self._handler.capabilities)
 
     def _changed(self) -> None:
         self._on_the_loop(self._tell_change)

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from core.engine.admit import Decision, events_of, missed_row
+from core.engine.chronicle import roll_up
 from core.engine.plan import Plan, TermsBook, rule_of
 from core.engine.ports import Clock
 from core.engine.reception import Reception
@@ -29,13 +30,15 @@ PAGE: Final = 1000
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long what is over is kept, in microseconds. ``handlers``: those that nobody serves and no schedule names."""
+    """How long what is over is kept, in microseconds. ``handlers``: those that nobody serves and no schedule names;
+    ``metrics``: how the attempts of handlers went."""
 
     runs: int = 30 * DAY
     events: int = 30 * DAY
     audit: int = 365 * DAY
     deleted: int = DAY
     handlers: int = 7 * DAY
+    metrics: int = 30 * DAY
 
 
 class Resumption(msgspec.Struct):
@@ -141,10 +144,12 @@ class Janitor:
                 await tx.journal.purge_cursors()
             await tx.notes.purge(now=now, audit_before=now - keep.audit)
             await tx.usage.purge(to_datetime(now - 62 * DAY).date().isoformat())
+            await tx.history.purge(now - keep.metrics, PAGE)
 
         while await self._ledger.write(pages):  # noqa: ASYNC110 - page after page, others first
             await asyncio.sleep(0)
         await self._ledger.write(rest)
+        await roll_up(self._ledger, now)
 
 
 def _swallowed(plan: Plan, now: int) -> tuple[int, int, int] | None:

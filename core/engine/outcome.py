@@ -93,6 +93,19 @@ def vanish(flight: Flight, now: int, *, ours: bool, before: int = 0) -> Outcome:
                   over=ours and before + 1 >= CRASH_CAP, blameless=ours)  # fmt: skip
 
 
+def judged(flight: Flight, outcome: Outcome) -> bool | None:
+    """What an attempt's end says of who ran it: it works, or it fails for a passing cause; None: nothing.
+
+    A lasting failure is the schedule's own, and an unknown one may be. Who asks for later, or hands back because it is
+    stopped itself, has not failed; nor has who went down with us.
+    """
+    if outcome.outcome == "succeeded":
+        return True
+    if outcome.cause != Cause.PASSING or outcome.outcome == "cancelled" or outcome.lost != flight.lost:
+        return None
+    return False
+
+
 def unanswered(attempts: Sequence[AttemptRow]) -> int:
     """How many attempts, counted back from the newest that is over, ended without an answer."""
     over = [attempt for attempt in attempts if attempt.outcome is not None]

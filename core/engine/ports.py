@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from core.governor.breaker import Breaker
 from schedule_zero.event import Event
 from schedule_zero.handler import MethodInfo
 from schedule_zero.run import Cause
@@ -19,6 +20,7 @@ from schedule_zero.wire import Line
 BEAT_S = 2.0
 LEASE_S = 3 * BEAT_S
 ADOPTION_S = 15.0
+PACE_LEARNING = 0.1  # the weight of the newest run in an instance's average
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,12 @@ class Instance(msgspec.Struct, kw_only=True):
         draining: it gets nothing new.
         ailing: why it is unhealthy; None while it is not.
         keyless: it is elsewhere, and was believed to be who it says.
+        version, capabilities: what it says it is and can do, for schedules that ask for that.
+        silent: its beats stopped.
+        bench: open while it is set aside, because its last runs failed.
+        pace_s: how long its runs take, a moving average of those that succeeded; 0: not known.
+        given_at: when it last was given a run, in monotonic seconds; ``weight`` and ``load``: see ``seats``.
+        succeeded, failed: how many of its runs did, for passing causes, since it came.
     """
 
     name: str
@@ -150,6 +158,34 @@ class Instance(msgspec.Struct, kw_only=True):
     keyless: bool = False
     in_flight: int = 0
     credit: int = 512
+    version: str = ""
+    capabilities: frozenset[str] = frozenset()
+    silent: bool = False
+    bench: Breaker = msgspec.field(default_factory=Breaker)
+    pace_s: float = 0.0
+    given_at: float = 0.0
+    weight: float = 0.0
+    load: float = 0.0
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it may be given something, as soon as it has a free seat."""
+        return self.available and not self.draining and not self.silent and self.credit > 0
+
+    def ended(self, ok: bool | None, took_s: float | None, taken_at: float, now: float) -> None:
+        """One of its runs ended; arguments as of ``Breaker.ended`` and ``Aimd.ended``."""
+        if ok is None:
+            self.bench.undo(taken_at)
+            return
+        self.bench.ended(ok, None, taken_at, now)
+        if not ok:
+            self.failed += 1
+            return
+        self.succeeded += 1
+        if took_s is not None:
+            self.pace_s += (took_s - self.pace_s) * (PACE_LEARNING if self.pace_s else 1.0)
 
     def works_for(self, guild_id: str | None) -> bool:
         """Whether it may be given runs of this guild."""

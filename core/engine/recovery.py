@@ -17,6 +17,7 @@ from core.engine.flights import Flight, Flights
 from core.engine.outcome import CRASH_CAP, Outcome, unanswered, vanish
 from core.engine.plan import TermsBook, timeout_of
 from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
+from core.engine.routing import read_routing
 from core.engine.stopping import stopped, wanted_stopped
 from core.engine.waiting import WaitingRoom
 from core.ledger.port import Ledger, ReadyRun, Within
@@ -116,4 +117,5 @@ class Recovery:
             revision=ready.revision, failures=ready.failures, lost=run.lost,
             at_most_once=bool(lease.at_most_once), started=run.state is RunState.RUNNING,
             running=run.state is RunState.RUNNING, inherited=True, adopted=True,
+            routing=None if run.routing is None else read_routing(run.routing),
         )  # fmt: skip

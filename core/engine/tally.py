@@ -10,7 +10,7 @@ doubling, so it stays small whatever runs, and a quantile read from it is right 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from math import log2
+from math import inf, log2
 from typing import Final
 
 import msgspec
@@ -66,11 +66,12 @@ class Slice(msgspec.Struct):
 
 
 class _Record:
-    """One method. ``past``: what the slices that were let go had counted."""
+    """One method. ``past``: what the slices that were let go had counted; ``kept``: the newest slice in the history."""
 
-    __slots__ = ("current", "past", "slices")
+    __slots__ = ("current", "kept", "past", "slices")
 
     def __init__(self, number: float) -> None:
+        self.kept = -inf
         self.current = Slice(number)
         self.slices = [self.current]
         self.past = Slice()
@@ -133,6 +134,19 @@ class Tally:
             for each in (record.past, *record.slices):
                 total.count(each)
         return total.counts
+
+    def unkept(self, handler: str | None = None) -> Iterator[tuple[str, str, str | None, Slice]]:
+        """What the history does not have yet: handler, method, guild (as in ``Whose``), and a slice each."""
+        for (name, method), records in self._records.items():
+            if handler in (None, name):
+                for guild_id, record in records.items():
+                    for each in record.slices:
+                        if each.number > record.kept:
+                            yield name, method, guild_id, each
+
+    def kept(self, handler: str, method: str, guild_id: str | None, number: float) -> None:
+        """The history has a method's slices up to that one."""
+        self._records[handler, method][guild_id].kept = number
 
     def _of(self, handler: str, method: str, whose: Whose) -> Iterator[_Record]:
         for guild_id, record in self._records.get((handler, method), {}).items():

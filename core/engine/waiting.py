@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from core.engine.ports import Order
+from core.engine.routing import Routing, read_routing
 from core.governor.fairness import FairQueue, Waiting
 from core.ledger.rows import RunRow
 
@@ -24,7 +25,8 @@ FEW: Final = 1024
 class Place(msgspec.Struct, gc=False):
     """What the room knows of one waiting run; the fair queue carries it as payload.
 
-    ``args``: the run's own, None for one that takes its schedule's; ``lost``: tries that do not count so far.
+    ``args``: the run's own, None for one that takes its schedule's; ``lost``: tries that do not count so far;
+    ``routing``: what it wants of who gets it, if it does.
     """
 
     run_id: str
@@ -39,6 +41,7 @@ class Place(msgspec.Struct, gc=False):
     priority: int
     args: str | None
     lost: int
+    routing: Routing | None = None
 
 
 class WaitingRoom:
@@ -73,7 +76,7 @@ class WaitingRoom:
             return
         place = Place(
             run.id, run.schedule_id, run.attempt, run.line, run.due, run.start_before, run.guild_id, run.handler,
-            run.method, run.priority, run.args, run.lost,
+            run.method, run.priority, run.args, run.lost, None if run.routing is None else read_routing(run.routing),
         )  # fmt: skip
         if run.attempt:  # it has begun before, so those behind it in its schedule's line still wait for its end
             self.under_way(run.schedule_id, run.id)
@@ -81,12 +84,12 @@ class WaitingRoom:
 
     def retry(
         self, order: Order, *, start_before: int | None, priority: int, not_before: int | None, lost: int, wall: int,
-        now: float,
+        now: float, routing: Routing | None = None,
     ) -> None:  # fmt: skip
         """A run comes back for another try. It keeps its place before the others of its schedule."""
         place = Place(
             order.run_id, order.schedule_id, order.attempt, 0, order.due, start_before, order.guild_id, order.handler,
-            order.method, priority, order.args, lost,
+            order.method, priority, order.args, lost, routing,
         )  # fmt: skip
         self._seat(place, not_before, wall, now)
 
@@ -213,5 +216,6 @@ class WaitingRoom:
             Waiting(
                 run_id=place.run_id, guild=place.guild_id, method=f"{place.handler}.{place.method}",
                 handler=place.handler, priority=place.priority, due=place.due, payload=place,
+                wants="" if place.routing is None else place.routing.conditions,
             )
         )  # fmt: skip

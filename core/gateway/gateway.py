@@ -310,7 +310,8 @@ class Gateway:
             self._gone(self._peers[route], "its connection says now that it is another one")
         instance = Instance(
             name=name, handler=hello.name, methods=methods, credit=hello.credit, software=hello.software,
-            since=self._clock.now(), keyless=row is None,
+            since=self._clock.now(), keyless=row is None, version=hello.version or "",
+            capabilities=frozenset(hello.capabilities or ()),
         )  # fmt: skip
         if row is not None:
             instance.guild_id = row.guild_id

@@ -14,6 +14,8 @@ from schedule_zero.instant import spell
 _SAYINGS: Final = {
     "running": ("has {used} of {allowed} runs going at once", "when one of them ends"),
     "rate": ("has used {used} of the {allowed} starts its rate allows", "when one is given back"),
+    "breaker": ("failed {used} times in a row, so its runs wait and it is tried with one", "when that one succeeds"),
+    "adaptive": ("bears {allowed} runs at once for now, and has {used}", "when one of them ends"),
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
 }
 _NO_HANDLER: Final = frozenset({"handlers", "available"})
@@ -51,6 +53,8 @@ def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
     if refusal.limit in _NO_HANDLER:
         return f"No handler is free for {_subject(refusal.scope, free=True)}; it goes on when one is."
     use, event = _SAYINGS.get(refusal.limit, _OTHER)
+    if refusal.limit == "share" and refusal.scope.startswith("handler:"):
+        use = use.replace("guild", "handler")
     until = _until_of(refusal, now=now, monotonic=monotonic)
     used, allowed = _plain(refusal.used), _plain(refusal.allowed)
     said = use.format(used=used, allowed=allowed, limit=refusal.limit)

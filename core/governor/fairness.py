@@ -134,7 +134,7 @@ class FairQueue:
             self._gates.refuse(share, wait.scope, wait, until=wait.until, releasable=by_release)
         elif kind == "handler" or wait.limit == "handlers":
             handler = self._handlers[lane.method] = f"handler:{entry.handler}"
-            guild = entry.guild or "" if apart else ""
+            guild = f"{entry.guild or '' if apart else ''} {entry.wants}"
             self._gates.refuse(lane, handler, wait, method=lane.method, guild=guild, until=wait.until, releasable=True)
         else:
             self._gates.refuse(lane, wait.scope, wait, until=wait.until, releasable=by_release)
@@ -337,7 +337,7 @@ class FairQueue:
     def _lane(self, entry: Waiting) -> Lane:
         """Where a run stands, made if need be."""
         try:
-            return self._accounts[entry.guild].shares[entry.priority].lanes[entry.method]
+            return self._accounts[entry.guild].shares[entry.priority].lanes[entry.kind]
         except KeyError:
             return self._new_lane(entry)
 
@@ -350,7 +350,7 @@ class FairQueue:
         share = account.shares.get(entry.priority)
         if share is None:
             share = account.shares[entry.priority] = Share(account, self._bands[entry.priority])
-        lane = share.lanes[entry.method] = Lane(share, entry.method)
+        lane = share.lanes[entry.kind] = Lane(share, entry.method)
         return lane
 
     def _forget(self, account: Account) -> None:

@@ -28,7 +28,7 @@ class Gates:
             scope: under which name a release opens the gate.
             wait: what ``why`` tells.
             method: tells apart the gates of one handler, whose methods may run on different processes.
-            guild: tells apart those of one method, where guilds wait for different processes.
+            guild: tells apart those of one method, where guilds, or runs of different wants, wait for different processes.
             until: monotonic seconds at which it opens by itself.
             releasable: whether a release opens it.
         """

@@ -7,36 +7,59 @@ so a refusal costs nothing. Time is always the caller's monotonic seconds; nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from core.governor.activity import ACTIVE_S
+from core.governor.adaptive import adaptive_of
+from core.governor.guard import Crowd, Guard
 from core.governor.limits import RateLimit, Scope
 from core.governor.settings import GovernorSettings, Limits, MethodQuota, Quota
 from core.governor.verdict import Admit, Wait, scope_of
 
 HANDLERS_KEPT: Final = 64  # per method; processes come and go under new names
+SHARE: Final = "share"
+# A handler holds at most so many times the slots that are still free: alone three quarters, and however many hang, there
+# is room for one more (dynamic thresholds; Choudhury and Hahne, 1998).
+TIMES_FREE: Final = 3
+LOOK_AGAIN_S: Final = 60.0
 _NO_LIMITS: Final = Limits()
 _NO_QUOTA: Final = MethodQuota()
 
+Whose = Callable[[str], tuple[str, str | None]]
+"""Of a process: the handler it serves, and the one guild it works for, if it is one's alone."""
+
+
+class _Place:
+    """A method on one process: its limits there, and the guard it shares with others of its handler."""
+
+    __slots__ = ("guard", "scope")
+
+    def __init__(self, scope: Scope, guard: Guard) -> None:
+        self.scope = scope
+        self.guard = guard
+
 
 class _Method:
-    """A method's own scope, and one for each handler that has run it."""
+    """A method's own scope, and a place for each process that has run it. ``guards``: by the guild they are bound to."""
 
-    __slots__ = ("handlers", "name", "quota", "scope")
+    __slots__ = ("guards", "handlers", "name", "quota", "scope")
 
     def __init__(self, name: str, quota: MethodQuota, scope: Scope) -> None:
         self.name = name
         self.quota = quota
         self.scope = scope
-        self.handlers: dict[str, Scope] = {}
+        self.handlers: dict[str, _Place] = {}
+        self.guards: dict[str | None, Guard] = {}
 
 
 class _Path:
     """What one guild's runs of one method pass through, with the calls laid out that each start and end makes."""
 
-    __slots__ = ("checks", "method", "releases", "scopes", "takes")
+    __slots__ = ("checks", "guild", "method", "releases", "scopes", "takes")
 
-    def __init__(self, scopes: Sequence[Scope], method: _Method) -> None:
+    def __init__(self, guild: str | None, scopes: Sequence[Scope], method: _Method) -> None:
+        self.guild = guild
         self.scopes = tuple(scopes)
         self.method = method
         self.checks = tuple(check for scope in scopes for check in scope.checks)
@@ -47,8 +70,11 @@ class _Path:
 class Governor:
     """Admits runs, and knows what is in use. One per core."""
 
-    def __init__(self, settings: GovernorSettings) -> None:
+    def __init__(self, settings: GovernorSettings, whose: Whose = lambda _: ("", None)) -> None:
+        """``whose``: asked of each process once; without it all belong to one handler."""
         self._settings = settings
+        self._whose = whose
+        self._crowds: dict[str, Crowd] = {}
         self._dirty: dict[str, RateLimit] = {}
         self._kept: dict[str, float] = {}
         self._paths: dict[str | None, dict[str, _Path]] = {}
@@ -77,8 +103,10 @@ class Governor:
             return handler
         for take in path.takes:
             take(now)
-        for limit in path.method.handlers[handler].limits:
+        place = path.method.handlers[handler]
+        for limit in place.scope.limits:
             limit.take(now)
+        place.guard.take(guild, now)
         return Admit(handler)
 
     def explain(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
@@ -92,25 +120,42 @@ class Governor:
         Args:
             taken_at: the ``now`` of its ``take``; without it, rates stay charged.
         """
-        for scope in self._scopes_of(guild, method, handler):
+        path, place = self._path_to(guild, method, handler)
+        for scope in (*path.scopes, place.scope):
             for limit in scope.limits:
                 limit.undo(taken_at)
+        place.guard.undo(guild, taken_at)
 
-    def release(self, guild: str | None, method: str, handler: str, seat_seconds: float, now: float) -> list[str]:
-        """An attempt ended after so many seconds. Returns the scopes that were full: who waits for them may try again."""
+    def release(
+        self, guild: str | None, method: str, handler: str, seat_seconds: float, now: float, *, ok: bool | None = None,
+        took_s: float | None = None, taken_at: float = -math.inf, one_of_several: bool = False,
+    ) -> list[str]:  # fmt: skip
+        """An attempt ended after so many seconds. Returns the scopes that were full: who waits for them may try again.
+
+        Args:
+            ok: whether it succeeded; False: it failed for a passing cause; None: its end says nothing of the handler.
+            took_s: from its sending to its answer, where it was answered.
+            taken_at: the ``now`` of its ``take``; without it, it is older than anything that is known.
+            one_of_several: another process, which is well, does the same; that this one failed says nothing of the rest.
+        """
         path = self._path(guild, method)
         freed = [name for release in path.releases if (name := release(seat_seconds, now)) is not None]
-        scope = path.method.handlers.get(handler)
-        if scope is not None and (name := scope.running.release(seat_seconds, now)) is not None:
-            freed.append(name)
+        place = path.method.handlers.get(handler)
+        if place is not None:
+            if (name := place.scope.running.release(seat_seconds, now)) is not None:
+                freed.append(name)
+            if place.guard.ended(guild, ok, took_s, taken_at, now, one_of_several=one_of_several):
+                freed.append(f"handler:{self._whose(handler)[0]}")
         return freed
 
     # across a restart
 
     def restore_running(self, guild: str | None, method: str, handler: str) -> None:
         """Count an attempt that the ledger holds open from before a restart."""
-        for scope in self._scopes_of(guild, method, handler):
+        path, place = self._path_to(guild, method, handler)
+        for scope in (*path.scopes, place.scope):
             scope.running.used += 1
+        place.guard.restore()
 
     def changed(self, now: float) -> dict[str, float]:
         """Rate state that changed since the last call, to be stored with the attempts of that transaction.
@@ -150,10 +195,30 @@ class Governor:
             quota = settings.methods.get(name, _NO_QUOTA)
             fresh = _Method(name, quota, self._new_scope(method.scope.name, quota, method.scope, now))
             limits = quota.per_handler or _NO_LIMITS
-            for handler, old in method.handlers.items():
-                fresh.handlers[handler] = self._new_scope(old.name, limits, old, now)
+            for bound, guard in method.guards.items():
+                fresh.guards[bound] = self._new_guard(guard.scope, guard.crowd, quota)
+                fresh.guards[bound].follow(guard)
+            bounds = {id(guard): bound for bound, guard in method.guards.items()}
+            for handler, place in method.handlers.items():
+                scope = self._new_scope(place.scope.name, limits, place.scope, now)
+                fresh.handlers[handler] = _Place(scope, fresh.guards[bounds[id(place.guard)]])
             self._methods[name] = fresh
         self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
+
+    # questions
+
+    def guards(self, method: str) -> Iterator[tuple[str | None, Guard]]:
+        """What stands before a method (``handler.method``): for the processes of all guilds (None), and those of one."""
+        known = self._methods.get(method)
+        return iter(()) if known is None else iter(known.guards.items())
+
+    def in_flight(self, method: str, whose: Collection[str | None] | None = None) -> int:
+        """How many attempts of a method are under way; ``whose``: only on processes bound to these guilds (None: free)."""
+        known = self._methods.get(method)
+        if known is None:
+            return 0
+        shown = [id(guard) for bound, guard in known.guards.items() if whose is None or bound in whose]
+        return sum(each.scope.running.used for each in known.handlers.values() if id(each.guard) in shown)
 
     # the tree
 
@@ -177,7 +242,7 @@ class Governor:
             if guild not in self._guilds:
                 self._guilds[guild] = self._new_scope(scope_of(guild), self._settings.quota_of(guild))
             scopes.append(self._guilds[guild])
-        return _Path([*scopes, method.scope], method)
+        return _Path(guild, [*scopes, method.scope], method)
 
     def _new_plans(self, old: Mapping[str, Scope], now: float) -> dict[str, Scope]:
         """A scope for every plan whose guilds share limits; it counts what they run now, whatever plan they had."""
@@ -202,10 +267,9 @@ class Governor:
         if scope.rate is not None and scope.name in self._kept:
             scope.rate.resume(self._kept.pop(scope.name))
 
-    def _scopes_of(self, guild: str | None, method: str, handler: str) -> tuple[Scope, ...]:
+    def _path_to(self, guild: str | None, method: str, handler: str) -> tuple[_Path, _Place]:
         path = self._path(guild, method)
-        scope = path.method.handlers.get(handler) or self._new_handler(path.method, handler, -math.inf)
-        return (*path.scopes, scope)
+        return path, path.method.handlers.get(handler) or self._new_place(path.method, handler, -math.inf)
 
     def _check(self, path: _Path, candidates: Sequence[str], now: float) -> str | Wait:
         """The first candidate with room. Else the outermost refusal; of the handlers' ones that which ends soonest."""
@@ -213,27 +277,54 @@ class Governor:
             wait = check(now)
             if wait is not None:
                 return wait
-        method, refusals = path.method, []
+        method, everything, refusals = path.method, self._global.running, []
         for name in candidates:
-            scope = method.handlers.get(name) or self._new_handler(method, name, now)
-            for check in scope.checks:
-                wait = check(now)
-                if wait is not None:
-                    refusals.append(wait)
-                    break
-            else:
-                return name
+            place = method.handlers.get(name) or self._new_place(method, name, now)
+            guard = place.guard
+            wait = guard.check(path.guild, now) if guard.wary else None
+            if wait is None and guard.crowd.held >= TIMES_FREE * (everything.allowed - everything.used):
+                wait = self._over_share(name, guard.crowd, now)
+            if wait is None:
+                for check in place.scope.checks:
+                    wait = check(now)
+                    if wait is not None:
+                        break
+                else:
+                    return name
+            refusals.append(wait)
         if not refusals:
             return Wait(method.scope.name, "handlers", 0, 0)
         return min(refusals, key=lambda wait: math.inf if wait.until is None else wait.until)
 
-    def _new_handler(self, method: _Method, name: str, now: float) -> Scope:
-        """A handler's scope. Handlers come and go under new names, so those at rest make room."""
+    def _over_share(self, name: str, crowd: Crowd, now: float) -> Wait | None:
+        """Whether a handler that holds most of the slots leaves the rest to others, because there are others."""
+        active = (each is not crowd and (each.held or each.at + ACTIVE_S > now) for each in self._crowds.values())
+        if not any(active):
+            return None
+        everything = self._global.running
+        most = int(TIMES_FREE * (everything.allowed - everything.used + crowd.held) / (TIMES_FREE + 1))
+        return Wait(f"handler:{self._whose(name)[0]}", SHARE, crowd.held, most, now + LOOK_AGAIN_S)
+
+    def _new_place(self, method: _Method, name: str, now: float) -> _Place:
+        """A process's place. They come and go under new names, so those at rest make room."""
         if len(method.handlers) >= HANDLERS_KEPT:
-            method.handlers = {name: scope for name, scope in method.handlers.items() if not scope.at_rest(now)}
+            method.handlers = {name: each for name, each in method.handlers.items() if not each.scope.at_rest(now)}
+            in_use = {id(each.guard) for each in method.handlers.values()}
+            method.guards = {
+                bound: each for bound, each in method.guards.items() if id(each) in in_use or not each.at_rest(now)
+            }
+        handler, bound = self._whose(name)
+        guard = method.guards.get(bound)
+        if guard is None:
+            crowd = self._crowds.setdefault(handler, Crowd())
+            scope = f"handler:{handler}/{method.name.removeprefix(f'{handler}.')}"
+            guard = method.guards[bound] = self._new_guard(scope, crowd, method.quota)
         limits = method.quota.per_handler or _NO_LIMITS
-        scope = method.handlers[name] = self._new_scope(f"handler:{name}/{method.name}", limits)
-        return scope
+        place = method.handlers[name] = _Place(self._new_scope(f"handler:{name}/{method.name}", limits), guard)
+        return place
+
+    def _new_guard(self, scope: str, crowd: Crowd, quota: MethodQuota) -> Guard:
+        return Guard(scope, crowd, adaptive_of(quota.adaptive, quota.adaptive_min, quota.running))
 
     def _scopes(self) -> Iterator[Scope]:
         yield self._global
@@ -241,4 +332,4 @@ class Governor:
         yield from self._guilds.values()
         for method in self._methods.values():
             yield method.scope
-            yield from method.handlers.values()
+            yield from (place.scope for place in method.handlers.values())

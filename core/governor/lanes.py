@@ -33,14 +33,17 @@ class Waiting:
         priority: the band: 0 high, 1 normal, 2 low.
         due: its due instant, which orders the runs of a guild.
         payload: whatever the caller wants back with it.
+        wants: what it asks of its handler beyond the method; runs that differ in that wait in lanes of their own.
     """
 
-    __slots__ = ("charge", "due", "guild", "handler", "lane", "method", "payload", "place", "priority", "run_id")
+    __slots__ = ("charge", "due", "guild", "handler", "kind", "lane", "method", "payload", "place", "priority", "run_id",
+                 "wants")  # fmt: skip
     lane: Lane
 
     def __init__(
-        self, run_id: str, guild: str | None, method: str, handler: str, priority: int, due: int, payload: Any = None
-    ) -> None:
+        self, run_id: str, guild: str | None, method: str, handler: str, priority: int, due: int, payload: Any = None,
+        wants: str = "",
+    ) -> None:  # fmt: skip
         self.run_id = run_id
         self.guild = guild
         self.method = method
@@ -48,6 +51,8 @@ class Waiting:
         self.priority = priority
         self.due = due
         self.payload = payload
+        self.wants = wants
+        self.kind = f"{method} {wants}" if wants else method
         self.place = 0
         self.charge = 0.0
 

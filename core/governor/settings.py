@@ -130,10 +130,13 @@ class GuildQuota(_Settings, frozen=True, kw_only=True):
 class MethodQuota(Limits, frozen=True, kw_only=True):
     """Limits of a method, over all guilds and handlers. ``per_handler``: of the method on each handler that has it.
 
-    ``adaptive``: how the running limit follows the method's health; not heeded yet.
+    Attributes:
+        adaptive: how many runs at once follows from how they go, on each handler: ``aimd`` from failures, ``gradient2``
+            from run times, too; ``running`` is its ceiling, and ``adaptive_min`` what it never falls below.
     """
 
-    adaptive: Literal["aimd"] | None = None
+    adaptive: Literal["aimd", "gradient2"] | None = None
+    adaptive_min: Annotated[int, Meta(ge=1, description="a whole number, 1 or more")] = 1
     per_handler: Limits | None = None
 
 

@@ -11,6 +11,7 @@ from core.ledger.among import Membership
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.dead import Dead, DeadChanges
+from core.ledger.history import History, HistoryChanges
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.links import LinkChanges, Links
 from core.ledger.logs import LogChanges, Logs
@@ -39,6 +40,7 @@ class OpenTransaction:
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
         self.buckets = BucketChanges(session)
+        self.history = HistoryChanges(session)
 
 
 class CommittedTruth:
@@ -54,6 +56,7 @@ class CommittedTruth:
         self.usage = Usage(reading)
         self.notes = Notes(reading)
         self.buckets = BucketReads(reading)
+        self.history = History(reading)
 
 
 class WatchedRoom(Room, Protocol):

@@ -27,6 +27,7 @@ from core.ledger.rows import (
     Ended,
     EventRow,
     HeededRow,
+    HistoryRow,
     LeaseRow,
     LineRow,
     Move,
@@ -387,6 +388,38 @@ class NoteWrites(NoteReads, Protocol):
         ...
 
 
+class HistoryReads(Protocol):
+    """Reading how the attempts of handlers went."""
+
+    async def since(self, at: int, handler: str | None = None) -> list[HistoryRow]:
+        """What began at an instant or later, oldest first; of one handler, or of all."""
+        ...
+
+    async def oldest(self, span: int) -> int | None:
+        """When the oldest row of that length began."""
+        ...
+
+    async def between(self, at: int, until: int) -> list[HistoryRow]:
+        """What began at ``at`` or later, and before ``until``."""
+        ...
+
+
+class HistoryWrites(HistoryReads, Protocol):
+    """Writing it."""
+
+    async def put(self, rows: Sequence[HistoryRow]) -> None:
+        """Write rows; one that is there is replaced."""
+        ...
+
+    async def drop(self, span: int, at: int, until: int) -> None:
+        """Remove the rows of that length that began at ``at`` or later, and before ``until``."""
+        ...
+
+    async def purge(self, before: int, limit: int) -> None:
+        """Remove some of what began before an instant."""
+        ...
+
+
 class Reader(Protocol):
     """The committed truth, read beside the writer."""
 
@@ -408,6 +441,8 @@ class Reader(Protocol):
     def notes(self) -> NoteReads: ...
     @property
     def buckets(self) -> BucketReads: ...
+    @property
+    def history(self) -> HistoryReads: ...
 
 
 class Transaction(Protocol):
@@ -431,6 +466,8 @@ class Transaction(Protocol):
     def notes(self) -> NoteWrites: ...
     @property
     def buckets(self) -> BucketWrites: ...
+    @property
+    def history(self) -> HistoryWrites: ...
 
 
 Unit = Callable[[Transaction], Awaitable[T]]

@@ -97,6 +97,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     ``line``: how many runs of the schedule may be under way at once for this one to start; 0: any number.
     ``charged``: the instant whose calendar periods the run was charged to; None when nothing was charged.
     ``own_args``: 1 where the run was made with arguments of its own; None where they are the schedule's.
+    ``routing``: JSON of what the run wants of who gets it (``core.engine.routing``); None: nothing.
     """
 
     id: str
@@ -122,6 +123,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     line: int = 1
     charged: int | None = None
     own_args: int | None = None
+    routing: str | None = None
 
 
 class DeadRow(msgspec.Struct, kw_only=True, gc=False):
@@ -141,6 +143,28 @@ def dead_letter(run: RunRow, at: int) -> DeadRow:
     return DeadRow(
         run_id=run.id, guild_id=run.guild_id, schedule_id=run.schedule_id, handler=run.handler, method=run.method, at=at
     )
+
+
+class HistoryRow(msgspec.Struct, kw_only=True, gc=False):
+    """How the attempts of a method went within a time, as one core saw them.
+
+    Attributes:
+        at: when it began; ``span``: how long it was, both in microseconds.
+        guild: the one guild that the handler worked for; empty: for all.
+        core: who saw it; empty where several are added up.
+        times: JSON of how many run times fell into which class (``core.engine.tally``).
+    """
+
+    at: int
+    span: int
+    handler: str
+    method: str
+    guild: str
+    core: str
+    succeeded: int
+    failed: int
+    lost: int
+    times: str
 
 
 class HeededRow(msgspec.Struct, gc=False):

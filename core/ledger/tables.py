@@ -154,6 +154,7 @@ runs: Final = Table(
     Column("line", Integer, nullable=False),
     _number("charged", null=True),
     Column("own_args", Integer, nullable=True),
+    _text("routing", null=True),
 )
 Index("runs_occurrence", runs.c.schedule_id, runs.c.occurrence, unique=True)
 Index("runs_schedule", runs.c.schedule_id, runs.c.id)
@@ -269,6 +270,25 @@ cursors: Final = Table(
     _number("seq"),
     sqlite_with_rowid=False,
 )
+
+# ── how handlers do ────────────────────────────────────────────────────────────────────────────────────────────
+
+handler_history: Final = Table(
+    "handler_history",
+    metadata,
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("span", BigInteger, primary_key=True, autoincrement=False),
+    Column("handler", TEXT, primary_key=True),
+    Column("method", TEXT, primary_key=True),
+    Column("guild", TEXT, primary_key=True),
+    Column("core", TEXT, primary_key=True),
+    _number("succeeded"),
+    _number("failed"),
+    _number("lost"),
+    _text("times"),
+    sqlite_with_rowid=False,
+)
+Index("handler_history_handler", handler_history.c.handler, handler_history.c.at)
 
 # ── quotas and small facts ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from core.engine.engine import Engine
 from core.engine.ports import Instance
+from core.engine.routing import Routing
+from core.service.shortage import Absence, shortage
 from schedule_zero.instant import spell
 
 
-class Absence(msgspec.Struct, frozen=True):
-    """What is wrong with a handler for somebody, as a sentence, and how many of the places there are in use."""
-
-    words: str
-    used: int = 0
-    allowed: int = 0
-
-
 def absence(
-    engine: Engine, handler: str, guild_id: str | None, method: str | None = None, *, everybodys: bool
-) -> Absence | None:
+    engine: Engine, handler: str, guild_id: str | None, method: str | None = None, *, everybodys: bool,
+    routing: Routing | None = None,
+) -> Absence | None:  # fmt: skip
     """Why no process takes a run of this guild; None where one could, or can again by now.
 
     Args:
         method: which the run needs; None: any will do.
+        routing: what else it wants.
         everybodys: it is said to who runs the service; to others a handler that works for another guild is none.
     """
     there = engine.fleet.instances(handler)
@@ -41,12 +35,16 @@ def absence(
     able = [each for each in ours if method is None or method in each.methods]
     if not able:
         return Absence(f"Handler {handler} is connected, but no process of it has the method {method}.")
+    if routing is not None and (short := shortage(handler, able, routing)) is not None:
+        return short
+    if routing is not None:
+        able = [each for each in able if routing.met_by(each)]
     staying = [each for each in able if not each.draining]
     if not staying:
         return Absence(
             f"Handler {handler} is drained: its processes get nothing new; it goes on when one takes work again."
         )
-    working = [each for each in staying if each.available and each.credit > 0]
+    working = [each for each in staying if each.available and each.credit > 0 and not each.silent]
     if not working:
         return Absence(f"Handler {handler} is connected, but cannot work at the moment{_trouble(staying)}.")
     if any(each.in_flight < each.credit for each in working):

@@ -15,12 +15,23 @@ from core.ledger.port import Transaction
 from core.ledger.rows import AuditRow
 from core.service import access
 from core.service.desk import Desk, Effects
+from core.service.history import BUCKET, buckets_of, spelled
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.handler import MethodInfo
-from schedule_zero.instant import SECOND, spell, spell_duration
-from schedule_zero.views import Counts, HandlerPage, HandlerView, InstanceView, MethodView, RecordView
+from schedule_zero.instant import DAY, SECOND, spell, spell_duration
+from schedule_zero.views import (
+    AdaptiveView,
+    BreakerView,
+    Counts,
+    HandlerPage,
+    HandlerView,
+    HistoryBucket,
+    InstanceView,
+    MethodView,
+    RecordView,
+)
 
 _AS_IT_IS: Final[Mapping[str, bool]] = {}
 _WINDOW: Final = spell_duration(int(WINDOW_S * SECOND))
@@ -35,11 +46,18 @@ class Handlers:
 
     async def page(self, actor: Actor, request: ask.ListHandlers) -> HandlerPage:
         """All of them, by name."""
-        return HandlerPage(items=tuple(self._view(actor, name) for name in self._visible(actor)))
+        items = [self._view(actor, name) for name in self._visible(actor)]
+        if request.history:
+            history = await self._history(actor, None)
+            for item in items:
+                item.history = history.get(item.name, ())
+        return HandlerPage(items=tuple(items))
 
     async def get(self, actor: Actor, request: ask.GetHandler) -> HandlerView:
-        """One of them."""
-        return self._view(actor, self._existing(actor, request.name))
+        """One of them, with its last day."""
+        view = self._view(actor, self._existing(actor, request.name))
+        view.history = (await self._history(actor, view.name)).get(view.name, ())
+        return view
 
     async def drain(self, actor: Actor, request: ask.DrainHandler) -> HandlerView:
         """Give all its instances, or one, nothing new. Saying so again changes nothing."""
@@ -89,6 +107,12 @@ class Handlers:
             return self._view(actor, request.name, names)
 
         return await self._desk.change(actor, request, HandlerView, work)
+
+    async def _history(self, actor: Actor, name: str | None) -> dict[str, tuple[HistoryBucket, ...]]:
+        """The last day of one handler or of all, by handler: of each only what the actor may see."""
+        whose = None if access.runs_service(actor) else ("", actor.guild_id or "")
+        since = (self._desk.clock.now() - DAY) // BUCKET * BUCKET + BUCKET
+        return buckets_of(await self._desk.engine.chronicle.since(since, name), whose)
 
     def _visible(self, actor: Actor) -> list[str]:
         known = self._fleet.handlers()
@@ -142,7 +166,9 @@ class Handlers:
             last_beat=None if silent_s is None else spell_duration(int(silent_s * 1000) * (SECOND // 1000)),
             in_flight=instance.in_flight, credit=instance.credit, draining=instance.draining,
             available=instance.available and instance.credit > 0, healthy=instance.ailing is None,
-            trouble=instance.ailing,
+            trouble=instance.ailing, version=instance.version or None, capabilities=tuple(sorted(instance.capabilities)),
+            uptime=spell_duration(max(0, self._desk.clock.now() - instance.since) // SECOND * SECOND),
+            average=spelled(instance.pace_s or None), succeeded=instance.succeeded, failed=instance.failed,
         )  # fmt: skip
 
     def _method(self, handler: str, info: MethodInfo, whose: Whose) -> MethodView:
@@ -153,6 +179,30 @@ class Handlers:
             at_most_once=info.at_most_once, schema=info.schema,
             record=self._record(handler, (info.name,), whose),
             total=Counts(succeeded=total[SUCCEEDED], failed=total[FAILED], lost=total[LOST]),
+            in_flight=self._desk.engine.governor.in_flight(f"{handler}.{info.name}", whose),
+            breakers=self._breakers(handler, info.name, whose), adaptive=self._adaptive(handler, info.name, whose),
+        )  # fmt: skip
+
+    def _breakers(self, handler: str, method: str, whose: Whose) -> tuple[BreakerView, ...]:
+        clock = self._desk.clock
+        now, monotonic = clock.now(), clock.monotonic()
+        return tuple(
+            BreakerView(failures=each.failures, guild_id=guild,
+                        until=None if (at := each.free_at()) is None
+                        else spell(now + max(0, int((at - monotonic) * SECOND))))
+            for bound, guard in self._desk.engine.governor.guards(f"{handler}.{method}")
+            for guild, each in guard.open(bound)
+            if (whose is None or bound in whose) and (whose is None or guild is None or guild in whose)
+        )  # fmt: skip
+
+    def _adaptive(self, handler: str, method: str, whose: Whose) -> AdaptiveView | None:
+        guards = self._desk.engine.governor.guards(f"{handler}.{method}")
+        limits = [g.adaptive for bound, g in guards if g.adaptive is not None and (whose is None or bound in whose)]
+        if not limits:
+            return None
+        return AdaptiveView(
+            limit=sum(each.allowed for each in limits), in_flight=sum(each.in_flight for each in limits),
+            least=sum(each.least for each in limits), most=sum(each.most for each in limits),
         )  # fmt: skip
 
     def _record(self, handler: str, methods: Iterable[str], whose: Whose) -> RecordView:
@@ -161,12 +211,12 @@ class Handlers:
         return RecordView(
             window=_WINDOW, succeeded=lately.counts[SUCCEEDED], failed=lately.counts[FAILED],
             lost=lately.counts[LOST], success_rate=None if rate is None else round(rate, 4),
-            p50=_spelled(lately.quantile(0.5)), p95=_spelled(lately.quantile(0.95)),
+            p50=spelled(lately.quantile(0.5)), p95=spelled(lately.quantile(0.95)),
         )  # fmt: skip
 
 
 def _takes_work(instance: Instance) -> bool:
-    return instance.ailing is None and instance.available and not instance.draining and instance.credit > 0
+    return instance.ailing is None and instance.takes_work
 
 
 def _one_of(instances: list[Instance], wanted: str, handler: str) -> Instance:
@@ -176,8 +226,3 @@ def _one_of(instances: list[Instance], wanted: str, handler: str) -> Instance:
             return instance
     there = ", ".join(each.name for each in instances) or "none"
     raise NotFound(f"{handler} has no process {wanted!r}; there are {there}.")
-
-
-def _spelled(seconds: float | None) -> str | None:
-    """A run time, with the two digits that are known of it."""
-    return None if seconds is None else spell_duration(int(float(f"{seconds:.2g}") * SECOND))

@@ -7,6 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.plan import terms_of
+from core.engine.routing import check_affinity
+from core.engine.versions import clauses_of
 from core.fields import check
 from core.timing.compile import month_end_of
 from core.timing.series import series_of
@@ -97,6 +99,7 @@ def _check(policy: Policy, whole: dict[str, Any]) -> None:
             mistakes.add(f"policy.{name}", f"must lie between {low} and {high}")
     if not 1 <= policy.retry.max_attempts <= 20:
         mistakes.add("policy.retry.max_attempts", "must lie between 1 and 20")
+    _check_routing(policy, mistakes)
     if not 0 <= policy.retry.jitter <= 1:
         mistakes.add("policy.retry.jitter", "must lie between 0 and 1")
     mistakes.raise_any()
@@ -106,6 +109,20 @@ def _check(policy: Policy, whole: dict[str, Any]) -> None:
     if terms.jitter > LONGEST_JITTER:
         mistakes.add("policy.jitter", "must be at most P1D")
     mistakes.raise_any()
+
+
+def _check_routing(policy: Policy, mistakes: Mistakes) -> None:
+    """Whom the runs shall be given to."""
+    if policy.affinity is not None:
+        try:
+            check_affinity(policy.affinity)
+        except ValueError as error:
+            mistakes.add("policy.affinity", str(error))
+    if policy.version is not None:
+        try:
+            clauses_of(policy.version)
+        except ValueError as error:
+            mistakes.add("policy.version", str(error))
 
 
 def _check_duration(name: str, whole: dict[str, Any], mistakes: Mistakes) -> None:

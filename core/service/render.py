@@ -15,6 +15,7 @@ from core.engine.fleet import Fleet
 from core.engine.plan import rule_of, stored_trigger, timeout_of
 from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
+from core.service.shortage import shortage_notes
 from core.timing.clock import clock_of
 from core.timing.preview import preview
 from core.timing.rule import Rule
@@ -66,6 +67,7 @@ def schedule_view(
             notes = tuple([_dated(note, fire.local) for fire in coming for note in fire.notes])
     if row.trigger == NO_TRIGGER:
         notes = (no_times(row.words),)
+    notes += shortage_notes(fleet, row, policy)
     return Schedule(
         id=row.id, revision=row.revision, guild_id=row.guild_id, name=row.name, owner_id=row.owner_id,
         handler=row.handler, method=row.method, args=_anything(row.args), trigger=trigger or stored_trigger(row),

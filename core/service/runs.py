@@ -11,6 +11,7 @@ from core.engine.admit import Collision, collide, line_of
 from core.engine.chains import fill_in, left_by, occurrence_of, parent_of
 from core.engine.placeholders import NOBODY, BadPlaceholder, Parents, filled, has_placeholders
 from core.engine.plan import PRIORITIES
+from core.engine.routing import write_routing
 from core.engine.run_log import MILLION
 from core.engine.stopping import want_stopped, wanted_stopped
 from core.ledger.port import Reader, RunFilter, Transaction
@@ -195,6 +196,8 @@ class Runs:
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
             state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
             missed=None, created=now, ended=None, lost=0, line=line_of(policy), own_args=None if args is None else 1,
+            routing=write_routing(policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id,
+                                  args=row.args if args is None else args),
         )  # fmt: skip
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from core.engine.chains import parent_of
 from core.engine.choose import AVAILABLE
+from core.engine.routing import read_routing
 from core.governor.explain import sentence_of, why_of
 from core.governor.verdict import Wait
 from core.ledger.buckets import bucket_of
@@ -69,10 +70,13 @@ def _refused(desk: Desk, actor: Actor, row: RunRow, wait: Wait) -> Why:
     why = msgspec.convert(why_of(wait, now=now, monotonic=monotonic), Why)
     if wait.limit == AVAILABLE:
         found = absence(
-            desk.engine, row.handler, row.guild_id, row.method, everybodys=access.runs_service(actor)
+            desk.engine, row.handler, row.guild_id, row.method, everybodys=access.runs_service(actor),
+            routing=None if row.routing is None else read_routing(row.routing),
         )  # fmt: skip
         if found is not None:
-            return msgspec.structs.replace(why, used=found.used, allowed=found.allowed, words=found.words)
+            return msgspec.structs.replace(
+                why, limit=found.limit or why.limit, used=found.used, allowed=found.allowed, words=found.words
+            )
     return msgspec.structs.replace(why, words=sentence_of(wait, now=now, monotonic=monotonic))
 
 

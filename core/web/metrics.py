@@ -99,6 +99,7 @@ class _HandlerMetrics(Collector):
         named, others = self._handlers[:MOST_HANDLERS], self._handlers[MOST_HANDLERS:]
         yield from _of_handlers(named)
         yield _attempts_of(named, others)
+        yield from _held_back(named)
 
 
 def _of_handlers(handlers: Sequence[HandlerView]) -> Iterator[Metric]:
@@ -120,6 +121,24 @@ def _of_handlers(handlers: Sequence[HandlerView]) -> Iterator[Metric]:
             if time is not None:
                 seconds.add_metric([handler.name, quantile], parse_duration(time) / SECOND)
     yield seconds
+
+
+def _held_back(handlers: Sequence[HandlerView]) -> Iterator[Metric]:
+    """Which methods are held back by a breaker, and how many runs those bear whose limit adapts."""
+    open_ = GaugeMetricFamily(
+        "schedule_zero_handler_breakers_open", "Breakers that hold runs back.", labels=["handler", "method"]
+    )
+    limits = GaugeMetricFamily(
+        "schedule_zero_handler_adaptive_limit", "Runs at once, as found out.", labels=["handler", "method"]
+    )
+    named = [(handler.name, method) for handler in handlers for method in handler.methods]
+    for handler, method in [each for each in named if each[1].breakers][:MOST_METHODS]:
+        open_.add_metric([handler, method.name], len(method.breakers))
+    for handler, method in named[:MOST_METHODS]:
+        if method.adaptive is not None:
+            limits.add_metric([handler, method.name], method.adaptive.limit)
+    yield open_
+    yield limits
 
 
 def _attempts_of(named: Sequence[HandlerView], others: Sequence[HandlerView]) -> Metric:

@@ -65,8 +65,12 @@ def test_a_card_shows_processes_and_methods(command: Command, core: Core) -> Non
     assert (
         "reports@a1, schedule-zero-kit 0.1.0, since 2026-11-21T09:00:00+00:00, 3 of 256, last beat 500 ms ago" in said
     )
-    assert "draining, not able to work, unhealthy: its beats stopped" in said
-    assert "build(day, rows?), time-out 30 s, at most once; 90.0% within 10 min: 9 succeeded, 1 failed, 0 lost" in said
+    assert "version 2.1, has gpu, draining, not able to work, unhealthy: its beats stopped" in said
+    assert (
+        "build(day, rows?), time-out 30 s, at most once, failed 5 times, so its runs of server 123 wait; one is tried at "
+        "2026-11-21T09:00:07+00:00, bears 12 at once for now; 90.0% within 10 min: 9 succeeded, 1 failed, 0 lost"
+        in said
+    )
 
 
 def test_what_is_not_there_is_one_sentence(command: Command, core: Core) -> None:

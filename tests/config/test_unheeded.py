@@ -40,8 +40,6 @@ reporting: {handler_health: {check_interval: PT1M}, retention: {runs: P1D, metri
         (2, "http.oauth.client_id"),
         (7, "governor.plans.unverified.sends_per_channel"),
         (9, "governor.guilds.123.dms_per_hour"),
-        (10, "governor.methods.webhook.post.adaptive"),
-        (11, "reporting.retention.metrics"),
     ]
 
 
@@ -65,7 +63,6 @@ def test_saying_the_default_says_nothing(tmp_path: Path, text: str) -> None:
 def test_the_whole_configuration_stays_valid(tmp_path: Path) -> None:
     assert {key for _, key in said(tmp_path, WHOLE)} == {
         "governor.plans.unverified.sends_per_channel", "governor.plans.unverified.dms_per_hour",
-        "governor.methods.webhook.post.adaptive",
     }  # fmt: skip
 
 

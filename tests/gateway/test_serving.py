@@ -37,6 +37,33 @@ async def test_many_runs_come_back_once_each(door: Door) -> None:
     assert 0 < len(hands.calls) < 300
 
 
+class Painter(Handler):
+    """Says what it is."""
+
+    name = "far"
+    version = "2.1"
+    capabilities = ("gpu",)
+
+    @method
+    def work(self, n: int = 0) -> int:
+        return n
+
+
+async def test_what_a_process_says_it_is_and_has_is_what_schedules_can_ask_for(door: Door) -> None:
+    await door.come()
+    painter = await door.serve(Painter(), capabilities=["eu", "gpu"])
+    by_id = {each.id: each for each in (await door.house.client.get_handler("far")).instances}
+    there = by_id.pop(f"far@{painter.instance}")
+    assert (there.version, there.capabilities) == ("2.1", ("eu", "gpu"))
+    (other,) = by_id.values()
+    assert (other.version, other.capabilities) == (None, ())
+    schedule = await door.house.schedule(
+        handler="far", policy={"needs": ["gpu", "eu"], "version": ">=2", "overlap": "allow"}
+    )
+    runs = [await door.house.ended((await door.house.run_now(schedule)).id) for _ in range(4)]
+    assert {run.attempts[0].instance for run in runs} == {there.id}
+
+
 class Reader(Handler):
     """Takes texts."""
 

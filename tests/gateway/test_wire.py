@@ -30,7 +30,7 @@ GOLDEN: list[tuple[msgspec.Struct, str]] = [
     (wire.Bye(), "01 91 91 a3 425945"),
     (
         wire.Hello("echo", "i1", (1, 1), "kit", [wire.MethodOffer("echo", "", None, False, "{}")], 4, [("run_a", 1)]),
-        "01 91 9a a5 48454c4c4f a4 6563686f a2 6931 92 01 01 a3 6b6974 91 96 a4 6563686f a0 c0 c2 a2 7b7d c0 04 91 92 a5 72756e5f61 01 c0 c0",
+        "01 91 9c a5 48454c4c4f a4 6563686f a2 6931 92 01 01 a3 6b6974 91 96 a4 6563686f a0 c0 c2 a2 7b7d c0 04 91 92 a5 72756e5f61 01 c0 c0 c0 c0",
     ),
     (wire.Welcome(1, 6.0, 2.0, 1048576, 0), "01 91 97 a7 57454c434f4d45 01 cb4018000000000000 cb4000000000000000 ce00100000 00 c0"),
     (wire.Refuse("no", False), "01 91 93 a6 524546555345 a2 6e6f c2"),
@@ -80,12 +80,16 @@ def test_a_hello_without_its_newest_fields_is_read_as_before() -> None:
     assert wire.read_from_handler(bytes.fromhex(shorter)) == [wire.Hello("echo", "i1", (1, 1), "kit", [], 4, [], "t")]
     public = "0" * 40
     longer = f"01 91 9a{shorter[8:]} d928 {'30' * 40}"
-    assert wire.write([wire.Hello("echo", "i1", (1, 1), "kit", [], 4, [], "t", public)]) == bytes.fromhex(longer)
+    named = wire.Hello("echo", "i1", (1, 1), "kit", [], 4, [], "t", public)
+    assert wire.read_from_handler(bytes.fromhex(longer)) == [named]
+    longest = f"01 91 9c{longer[8:]} a3 322e31 92 a3 677075 a2 6575"
+    named = wire.Hello("echo", "i1", (1, 1), "kit", [], 4, [], "t", public, "2.1", ["gpu", "eu"])
+    assert wire.write([named]) == bytes.fromhex(longest)
 
 
 def test_an_offer_without_its_newest_field_is_read_as_before() -> None:
     shorter = "01 91 98 a5 48454c4c4f a4 6563686f a2 6931 92 01 01 a3 6b6974 91 95 a4 6563686f a0 c0 c2 a2 7b7d 04 90"
-    longer = "01 91 9a a5 48454c4c4f a4 6563686f a2 6931 92 01 01 a3 6b6974 91 96 a4 6563686f a0 c0 c2 a2 7b7d cb408c200000000000 04 90 c0 c0"
+    longer = "01 91 9c a5 48454c4c4f a4 6563686f a2 6931 92 01 01 a3 6b6974 91 96 a4 6563686f a0 c0 c2 a2 7b7d cb408c200000000000 04 90 c0 c0 c0 c0"
     offer = wire.MethodOffer("echo", "", None, False, "{}")
     assert wire.read_from_handler(bytes.fromhex(shorter)) == [wire.Hello("echo", "i1", (1, 1), "kit", [offer], 4, [])]
     offer.lease = 900.0

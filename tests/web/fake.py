@@ -84,13 +84,16 @@ HANDLER: Final = views.HandlerView(
     instances=(
         views.InstanceView(
             id="reports@a1", software="schedule-zero-kit 0.1.0", connected_since="2026-11-21T09:00:00+00:00",
-            last_beat="PT0.5S", in_flight=3, credit=256, draining=False, available=True, healthy=True,
+            last_beat="PT0.5S", in_flight=3, credit=256, draining=False, available=True, healthy=True, version="2.1",
+            capabilities=("gpu",),
         ),
     ),
     methods=(
         views.MethodView(
             name="build", doc="Build it.", timeout="PT30S", at_most_once=True, record=RECORD,
-            total=views.Counts(succeeded=90, failed=8, lost=2),
+            total=views.Counts(succeeded=90, failed=8, lost=2), in_flight=3,
+            breakers=(views.BreakerView(failures=5, until="2026-11-21T09:00:07+00:00", guild_id="123"),),
+            adaptive=views.AdaptiveView(limit=12, in_flight=3, least=1, most=50),
             schema={
                 "$ref": "#/$defs/b",
                 "$defs": {"b": {"type": "object", "properties": {"day": {}, "rows": {}}, "required": ["day"]}},

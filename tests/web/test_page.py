@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -11,12 +13,14 @@ import pytest_asyncio
 
 from core.service.keyring import Keyring
 from core.web.app import build_web
+from core.web.pages.history import drawing_of
 from core.web.pages.sessions import COOKIE, LASTS_S, MOST, Sessions
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
 from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.actor import OPERATOR
+from schedule_zero.instant import HOUR, MINUTE, spell
 from tests.web.conftest import TOKEN, holding
 from tests.web.fake import HANDLER, FakeDoor
 
@@ -72,9 +76,45 @@ async def test_who_shows_the_token_sees_the_handlers(browser: aiohttp.ClientSess
     ):
         assert words in page
     assert '<meta http-equiv="refresh" content="5">' in page
-    assert (OPERATOR, ask.ListHandlers()) in door.asked
+    assert (OPERATOR, ask.ListHandlers(history=True)) in door.asked
     async with browser.get("/handlers/style.css") as answer:
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+
+
+async def test_it_shows_versions_breakers_and_limits(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    _, page = await sign_in(browser)
+    for words in (
+        ", version 2.1, has gpu",
+        "failed 5 times; runs of server 123 wait until 2026-11-21T09:00:07+00:00",
+        "3 of 12 at once for now",
+    ):
+        assert words in page
+    assert "<svg" not in page, "nothing ended within the last day"
+
+
+async def test_the_last_day_is_drawn_to_scale_and_said_in_words(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    now = time.time_ns() // 1000
+    history = tuple(
+        views.HistoryBucket(at=spell(now - ago * HOUR), span="PT30M", succeeded=good, failed=bad, lost=0, p95="PT1.2S")
+        for ago, good, bad in ((23, 60, 20), (1, 10, 0))
+    )
+    door.answers[ask.ListHandlers] = views.HandlerPage(items=(msgspec.structs.replace(HANDLER, history=history),))
+    _, page = await sign_in(browser)
+    assert 'aria-label="The last 24 hours: 70 of 90 attempts succeeded"' in page
+    bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', page)
+    assert [(kind, float(y), float(height)) for kind, _, y, height in bars] == [
+        ("succeeded", 12.0, 36.0), ("failed", 0.0, 12.0), ("succeeded", 42.0, 6.0),
+    ]  # fmt: skip
+    assert [float(x) for _, x, _, _ in bars] == pytest.approx([20.0, 20.0, 460.0], abs=0.5)
+    assert "60 succeeded, 20 failed, 0 lost, p95 1.2 s" in page
+    assert " style=" not in page, "the policy of the page forbids it"
+
+
+@pytest.mark.parametrize("ago", [25 * HOUR, 24 * HOUR + 30 * MINUTE, -HOUR])
+async def test_what_lies_outside_the_day_is_not_drawn(ago: int) -> None:
+    now = 1_772_539_200_000_000
+    one = views.HistoryBucket(at=spell(now - ago), span="PT30M", succeeded=1, failed=1, lost=1)
+    assert drawing_of([one], now).bars == ()
 
 
 async def test_the_cookie_is_for_this_page_of_this_site_alone(server: HttpServer) -> None:

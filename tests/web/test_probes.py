@@ -108,6 +108,8 @@ async def test_metrics_show_the_handlers(http: aiohttp.ClientSession, door: Fake
         'schedule_zero_handler_credit{handler="reports"} 256.0',
         'schedule_zero_handler_run_seconds{handler="reports",quantile="0.95"} 1.2',
         'schedule_zero_handler_attempts_total{handler="reports",method="build",outcome="lost"} 2.0',
+        'schedule_zero_handler_breakers_open{handler="reports",method="build"} 1.0',
+        'schedule_zero_handler_adaptive_limit{handler="reports",method="build"} 12.0',
     ):
         assert line in lines
 

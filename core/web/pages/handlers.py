@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from http import HTTPStatus
 from typing import Any, Final, cast
 from urllib.parse import parse_qs
@@ -12,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from core.web.door import Door, TokenCheck
+from core.web.pages.history import drawing_of
 from core.web.pages.rendering import Handle, asset, cookies, page, way
 from core.web.pages.sessions import COOKIE, LASTS_S, Sessions
 from core.web.reading import whole_body
@@ -81,9 +83,13 @@ class HandlersPage:
         return asset("style.css", "text/css")
 
     async def _handlers(self, actor: Actor) -> ASGIResponse:
-        found = cast("HandlerPage", await self._door.handle(actor, ListHandlers()))
+        found = cast("HandlerPage", await self._door.handle(actor, ListHandlers(history=True)))
         status = cast("Status", await self._door.handle(actor, GetStatus()))
-        return page("handlers.html.jinja", handlers=found.items, status=status, refresh=REFRESH_S)
+        now = time.time_ns() // 1000
+        drawings = {each.name: drawing_of(each.history, now) for each in found.items if each.history}
+        return page(
+            "handlers.html.jinja", handlers=found.items, status=status, refresh=REFRESH_S, drawings=drawings
+        )  # fmt: skip
 
     def _back(self, to: str, session: str, lasts_s: int) -> ASGIResponse:
         """A cookie for each of our places, so that nothing else of this host is sent any."""
