@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, Select, bindparam, delete, select
 
 from core.ledger.connection import Reading, Session, Step
-from core.ledger.port import DeadFilter
+from core.ledger.port import RunFilter
 from core.ledger.rows import DeadRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of
 from core.ledger.tables import dead, schedules
@@ -30,7 +30,7 @@ class Dead:
         """Those of these runs that are dead letters, by run."""
         return {row.run_id: row for row in await self._reading.fetch(_GET_MANY, list(run_ids))}
 
-    async def page(self, filter: DeadFilter, before: str | None, limit: int) -> list[DeadRow]:  # noqa: A002 - the port's
+    async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[DeadRow]:  # noqa: A002 - the port's
         """A page of a listing, newest run first."""
         wanted = {
             "guild_id": None if filter.any_guild else filter.guild_id,

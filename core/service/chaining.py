@@ -13,9 +13,8 @@ import msgspec
 
 from core.engine.chains import parent_of
 from core.engine.placeholders import BadPlaceholder, has_placeholders, placeholders_in
-from core.ledger.following import LinkReads
 from core.ledger.links import parents_of
-from core.ledger.port import Transaction
+from core.ledger.port import LinkReads, Transaction
 from core.ledger.rows import Move, ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from core.engine.admit import Collision, collide
-from core.ledger.port import DeadFilter, Transaction
+from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import AuditRow, DeadRow, EventRow, RunRow, ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects
@@ -94,10 +94,10 @@ class DeadLetters:
 
     async def _visible(
         self, actor: Actor, request: ask.ListDead | ask.ReplayDead | ask.DropDead, *, any_guild: bool
-    ) -> DeadFilter:
+    ) -> RunFilter:
         """The filter of a request, narrowed to what the actor may see. Raises NotFound."""
         of_one = request.schedule_id is not None
-        wanted = DeadFilter(
+        wanted = RunFilter(
             guild_id=request.guild_id, any_guild=any_guild or of_one, schedule_id=request.schedule_id,
             handler=request.handler,
         )  # fmt: skip
@@ -107,7 +107,7 @@ class DeadLetters:
         access.require_schedule(actor, schedule, request.schedule_id)
         return wanted
 
-    async def _wanted(self, actor: Actor, request: ask.ReplayDead | ask.DropDead) -> DeadFilter:
+    async def _wanted(self, actor: Actor, request: ask.ReplayDead | ask.DropDead) -> RunFilter:
         """What shall be changed: what is named, or what a filter finds. Raises Invalid unless it is one of both."""
         narrowed = any((request.guild_id, request.handler, request.schedule_id))
         if bool(request.ids) == narrowed:
@@ -115,7 +115,7 @@ class DeadLetters:
             raise Invalid.at("ids", message)
         return await self._visible(actor, request, any_guild=request.guild_id is None)
 
-    async def _find(self, tx: Transaction, request: ask.ReplayDead | ask.DropDead, wanted: DeadFilter) -> _Found:
+    async def _find(self, tx: Transaction, request: ask.ReplayDead | ask.DropDead, wanted: RunFilter) -> _Found:
         if request.ids:
             letters = await tx.dead.get_many(request.ids)
             found = _Found(list(dict.fromkeys(request.ids)), letters, {}, {})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from core.ledger.ledger import StoredLedger
-from core.ledger.port import DeadFilter, Transaction
+from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import DeadRow
 from schedule_zero.run import RunState
 from tests.ledger.making import MINUTE, NOW, begin, end, run, save, schedule
 
-EVERYWHERE = DeadFilter(any_guild=True)
+EVERYWHERE = RunFilter(any_guild=True)
 
 
 def letter(run_id: str, guild_id: str | None = "1", handler: str = "echo", schedule_id: str = "sch_1") -> DeadRow:
@@ -32,17 +32,17 @@ async def test_a_page_is_newest_first_and_keeps_to_what_was_asked_for(ledger: St
     ]
     await add(ledger, *rows)
 
-    async def page(asked: DeadFilter = EVERYWHERE, before: str | None = None, limit: int = 9) -> list[str]:
+    async def page(asked: RunFilter = EVERYWHERE, before: str | None = None, limit: int = 9) -> list[str]:
         return [row.run_id for row in await ledger.reader.dead.page(asked, before, limit)]
 
     assert await page() == ["run_4", "run_3", "run_2", "run_1"]
     assert await page(limit=2) == ["run_4", "run_3"]
     assert await page(before="run_3") == ["run_2", "run_1"]
-    assert await page(DeadFilter(guild_id="1")) == ["run_4", "run_1"]
-    assert await page(DeadFilter()) == ["run_3"]
-    assert await page(DeadFilter(any_guild=True, handler="x")) == ["run_4"]
-    assert await page(DeadFilter(any_guild=True, schedule_id="sch_2")) == ["run_3"]
-    assert await page(DeadFilter(any_guild=True, owner_id="7", handler="echo")) == ["run_2", "run_1"]
+    assert await page(RunFilter(guild_id="1")) == ["run_4", "run_1"]
+    assert await page(RunFilter()) == ["run_3"]
+    assert await page(RunFilter(any_guild=True, handler="x")) == ["run_4"]
+    assert await page(RunFilter(any_guild=True, schedule_id="sch_2")) == ["run_3"]
+    assert await page(RunFilter(any_guild=True, owner_id="7", handler="echo")) == ["run_2", "run_1"]
     assert await ledger.reader.dead.get_many(["run_2", "run_9"]) == {"run_2": rows[1]}
 
 

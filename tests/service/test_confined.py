@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from core.ledger.port import DeadFilter, RunFilter, ScheduleFilter, Transaction
+from core.ledger.port import RunFilter, ScheduleFilter, Transaction
 from core.ledger.rows import DeadRow
 from core.web.app import build_web
 from core.web.server import HttpServer
@@ -220,7 +220,7 @@ async def of_others(world: World) -> Any:
     reader = world.house.ledger.reader
     schedules = await reader.schedules.page(ScheduleFilter(any_guild=True), None, 1000)
     runs = await reader.runs.page(RunFilter(any_guild=True), None, 1000)
-    dead = await reader.dead.page(DeadFilter(any_guild=True), None, 1000)
+    dead = await reader.dead.page(RunFilter(any_guild=True), None, 1000)
     keys = world.house.service.keyring.rows()
     events = await reader.journal.after(0, 10_000)
     return (

@@ -1,0 +1,1 @@
+"""The store port in parts, one for each noun; ``core.ledger.port`` puts them together."""

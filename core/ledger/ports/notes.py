@@ -1,0 +1,33 @@
+"""Small facts, audit lines, undo and kept answers, as the core asks the store for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from core.ledger.rows import AnswerRow, AuditRow, UndoRow
+
+
+class NoteReads(Protocol):
+    """Reading small durable facts: documents by (kind, key) as JSON text (guild settings, user zones, rate state)."""
+
+    async def get(self, kind: str, key: str) -> str | None: ...
+    async def all(self, kind: str) -> dict[str, str]: ...
+    async def undo(self, token: str) -> UndoRow | None: ...
+    async def answer(self, key: str) -> AnswerRow | None: ...
+
+
+class NoteWrites(NoteReads, Protocol):
+    """Writing small durable facts, audit lines, undo tokens and remembered answers."""
+
+    async def put(self, kind: str, documents: Mapping[str, str | None]) -> None:
+        """Write documents; None removes one."""
+        ...
+
+    async def audit(self, rows: Sequence[AuditRow]) -> None: ...
+    async def remember_undo(self, rows: Sequence[UndoRow]) -> None: ...
+    async def forget_undo(self, token: str) -> None: ...
+    async def remember_answer(self, row: AnswerRow) -> None: ...
+    async def purge(self, *, now: int, audit_before: int) -> None:
+        """Drop undo tokens and answers that ran out, and audit lines older than an instant."""
+        ...

@@ -1,0 +1,134 @@
+"""Runs with their attempts and leases, as the core asks the store for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from core.ledger.ports.within import Within
+from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
+from schedule_zero.run import RunState
+
+
+class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
+    """Which runs a listing wants; newest first, keyed by id. ``owner_id``: runs of that person's schedules."""
+
+    guild_id: str | None = None
+    any_guild: bool = False
+    schedule_id: str | None = None
+    owner_id: str | None = None
+    handler: str | None = None
+    state: str | None = None
+    since: int | None = None
+
+
+class ActiveRun(msgspec.Struct, frozen=True, gc=False):
+    """A run that has not ended, as overlap and catch-up need it."""
+
+    id: str
+    schedule_id: str
+    state: RunState
+    attempt: int
+    due: int
+    charged: int | None = None
+    occurrence: str = ""
+
+
+class ReadyRun(msgspec.Struct, gc=False):
+    """What an attempt needs of a run and its schedule. ``args``: the run's own, else the schedule's newest."""
+
+    run: RunRow
+    args: str
+    owner_id: str
+    metadata: str
+    policy: str
+    revision: int
+    schedule_state: str
+    failures: int
+
+
+class RunReads(Protocol):
+    """Reading runs."""
+
+    async def get(self, id: str) -> RunRow | None: ...
+    async def get_many(self, ids: Sequence[str]) -> dict[str, RunRow]: ...
+    async def standing(self, ids: Sequence[str]) -> dict[str, tuple[RunState, int]]:
+        """(state, attempt) of runs: what an answer's fence is checked against."""
+        ...
+
+    async def by_occurrence(self, schedule_id: str, occurrence: str) -> RunRow | None: ...
+    async def by_occurrences(self, keys: Sequence[tuple[str, str]]) -> list[RunRow]:
+        """The runs there are for these (schedule, occurrence)."""
+        ...
+
+    async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]: ...  # noqa: A002
+    async def attempts(self, run_ids: Sequence[str]) -> dict[str, list[AttemptRow]]: ...
+    async def newest(self, schedule_ids: Sequence[str]) -> dict[str, RunRow]:
+        """The newest run of each schedule that has any."""
+        ...
+
+    async def active(self, schedule_ids: Sequence[str]) -> dict[str, list[ActiveRun]]:
+        """Waiting, dispatched and running runs of these schedules, oldest due first."""
+        ...
+
+    async def ready(self, run_ids: Sequence[str]) -> dict[str, ReadyRun]:
+        """Runs with what an attempt needs of their schedules."""
+        ...
+
+    async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
+        """All waiting runs by (due, id), a page after a key; for filling the queue at start and after overflow."""
+        ...
+
+    async def open(self, within: Within = None) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
+        """Every dispatched or running run with its current attempt and lease; for recovery at start."""
+        ...
+
+    async def counts(self) -> dict[RunState, int]:
+        """How many runs stand in each active state."""
+        ...
+
+
+class RunWrites(RunReads, Protocol):
+    """Changing runs. The table of transitions is checked here and nowhere else."""
+
+    @property
+    def ended(self) -> Sequence[Ended]:
+        """The runs that this unit has ended so far, by moving or by inserting them."""
+        ...
+
+    async def insert(self, rows: Sequence[RunRow]) -> None:
+        """Raises OccurrenceTaken, here or at the end of the unit, when (schedule, occurrence) exists."""
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Apply transitions. Raises ForbiddenTransition when one is not in the table, and StaleMove, here or at the end
+        of the unit, when a run or its schedule does not stand (any more) where the move starts from: a defect in a unit
+        that read them in this transaction, and what one that did not read them relies on."""
+        ...
+
+    async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
+        """Write new attempts with their leases."""
+        ...
+
+    async def started(self, starts: Sequence[tuple[str, int, int]]) -> None:
+        """Set ``started`` of attempts: (run, attempt, instant)."""
+        ...
+
+    async def finish(self, ended: Sequence[AttemptRow]) -> None:
+        """Write the end of attempts (``ended`` … ``error``), and ``started`` where none is noted; drop their leases."""
+        ...
+
+    async def note_late(self, answers: Sequence[AttemptRow]) -> None:
+        """Keep a late answer's outcome on its attempt if it comes from the attempt's instance and nothing stands there
+        yet; nothing else changes."""
+        ...
+
+    async def extend(self, leases: Sequence[LeaseRow]) -> None:
+        """Persist remaining lease times."""
+        ...
+
+    async def purge(self, before: int, limit: int) -> int:
+        """Remove runs that ended before an instant, with their attempts and logs; how many."""
+        ...
