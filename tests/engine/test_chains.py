@@ -283,6 +283,7 @@ async def test_a_schedule_whose_own_time_is_over_lives_as_long_as_it_follows_ano
     assert (await house.client.remove_link(child.id, parent.id)).state == "done"
 
 
+@pytest.mark.slow
 async def test_a_link_saved_beside_the_end_of_its_parent_is_before_it_or_behind_it(house: House) -> None:
     """Whoever has the answer that a link is saved finds a run for every end that comes after."""
     for _ in range(20):
