@@ -426,7 +426,7 @@ def test_a_single_moment_is_no_repetition(text: str) -> None:
         read_repeat(text, now=NOW, timezone=BERLIN)
 
 
-_ALL = [text for text, *_ in (*ONCE, *SERIES, *OTHER_SERIES)]
+_ALL = [str(text) for text, *_ in (*ONCE, *SERIES, *OTHER_SERIES)]
 
 
 @pytest.mark.parametrize("hour24", [True, False])
