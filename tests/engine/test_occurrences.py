@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from schedule_zero.instant import parse
 from schedule_zero.run import RunState
 from schedule_zero.trigger import IntervalTrigger
 from tests.engine.house import House
 
 
+@pytest.mark.slow
 async def test_an_occurrence_that_has_its_run_gets_no_second_one(house: House) -> None:
     """Should a due time ever come back (a clock set back and an edit), its key stops it, and the schedule goes on."""
     start = house.clock.in_s(0.05)

@@ -40,6 +40,7 @@ async def test_what_is_due_at_once_is_all_there_before_the_first_attempt(build: 
     assert kinds.index("run.dispatched") == kinds.count("run.created") == DUE
 
 
+@pytest.mark.slow
 async def test_ticks_that_never_catch_up_do_not_starve_what_they_made(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_what_json_says_well_stays_as_it_is(value: Any) -> None:
     text = msgspec.json.encode(value).decode()

@@ -53,6 +53,7 @@ def test_what_is_kept_is_the_end_of_what_was_committed(commits: list[tuple[int, 
             assert [event.seq for event in found] == list(range(seq + 1, head + 1))[:limit]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_whatever_the_events_carry() -> None:
     """Two thousand characters of four bytes each, as a handler may say why it failed, a hundred thousand times."""
     tracemalloc.start()

@@ -308,6 +308,7 @@ async def test_a_schedule_with_times_of_its_own_says_what_it_takes_then(house: H
     assert (await house.ended((await house.run_now(alone, n=9)).id)).result == {"n": 9}
 
 
+@pytest.mark.slow
 async def test_at_its_own_time_a_run_takes_the_fallback(house: House) -> None:
     from schedule_zero.event import EventKind
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,7 @@ def test_a_rule_kept_out_of_closed_times_is_due_where_a_list_says(case: Case, cl
     keeps(Avoiding(case.rule, closures, clash), case.within(expected), case)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(case=cases(), later=st.booleans())
 def test_a_rule_moved_off_closed_days_is_due_at_the_same_time_of_an_open_one(case: Case, later: bool) -> None:
@@ -136,6 +138,7 @@ def test_a_rule_moved_off_closed_days_is_due_at_the_same_time_of_an_open_one(cas
     keeps(Rolling(case.rule, closures, later=later), case.within(expected), case)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(case=cases(), data=st.data())
 def test_skipped_and_moved_times_leave_the_rest_of_the_series_as_it_is(case: Case, data: st.DataObject) -> None:

@@ -218,6 +218,7 @@ def test_what_is_counted_at_once_is_what_would_be_counted_one_by_one(rule: str, 
         assert made.count_between(start, until, 10**12) == (until - start) // (seconds * SECOND)
 
 
+@pytest.mark.slow
 @settings(unhurried, max_examples=150)
 @given(recurrences(), starts, st.integers(20, 900))
 def test_long_stretches_are_counted_like_short_ones(rule: str, start: str | None, days: int) -> None:

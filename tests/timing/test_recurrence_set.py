@@ -214,6 +214,7 @@ _rules = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @unhurried
 @given(_rules, st.lists(_near, max_size=8), st.lists(_near, max_size=12), st.booleans())
 def test_sets_agree_with_dateutil(rule: str, added: list[datetime], excluded: list[datetime], pasted: bool) -> None:

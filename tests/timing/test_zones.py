@@ -103,6 +103,7 @@ def test_an_offset_is_refused_without_the_name_that_counts_the_other_way(name: s
     assert zone("Etc/GMT+2").key == "Etc/GMT+2"
 
 
+@pytest.mark.slow
 def test_every_zone_that_is_named_anywhere_exists() -> None:
     named = [
         POPULAR,
