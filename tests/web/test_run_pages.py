@@ -258,3 +258,20 @@ async def test_the_handlers_lead_to_their_runs(browser: aiohttp.ClientSession, d
     page = await shown(browser, "/handlers")
     assert '<a href="/runs">Runs</a>' in page
     assert '<a href="/runs?handler=reports">' in page
+
+
+async def test_secrets_among_arguments_stand_nowhere_on_the_page(
+    browser: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    (attempt,) = FAILED.attempts
+    door.answers[ask.GetRun] = msgspec.structs.replace(
+        FAILED, args={"token": "hunter2", "day": "2026-03-01"}, error="hunter2 is wrong", result={"said": "hunter2"},
+        attempts=(msgspec.structs.replace(attempt, error="hunter2 is wrong"),),
+    )  # fmt: skip
+    line = msgspec.structs.replace(LOG.items[0], text="login with hunter2")
+    door.answers[ask.GetRunLog] = msgspec.structs.replace(LOG, items=(line,), ended=True)
+    page = await shown(browser)
+    assert "hunter2" not in page
+    assert "2026-03-01" in page
+    assert "•••••• is wrong" in page
+    assert "login with ••••••" in page

@@ -24,11 +24,12 @@ from core.web.pages.sessions import Sessions
 from core.web.stream import line_in, stream
 from schedule_zero.actor import Actor
 from schedule_zero.errors import NotFound, ScheduleZeroError, Unauthorized
-from schedule_zero.requests import CancelRun, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
+from schedule_zero.masking import discreet, masked, secrets_in, without
+from schedule_zero.requests import CancelRun, GetHandler, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
 from schedule_zero.routes import NO_GUILD
 from schedule_zero.run import ACTIVE, Run, RunState
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import RunLog, RunPage
+from schedule_zero.views import HandlerView, RunLog, RunPage
 
 PATH: Final = "/runs"
 REFRESH_S: Final = 5
@@ -125,7 +126,7 @@ class RunsPages:
         except ScheduleZeroError as error:
             return page("no_run.html.jinja", error.status, sentence=error.sentence)
         return page(
-            "run.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, policy=LIVE_POLICY, log=log,
+            "run.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, policy=LIVE_POLICY, log=_discreet(log, facts["hidden"]),
             refresh=REFRESH_S, trouble=None if trouble is None else trouble.sentence, **facts,
         )  # fmt: skip
 
@@ -138,10 +139,20 @@ class RunsPages:
         except NotFound:  # it was deleted long ago
             schedule = None
         args = run.args if run.args is not None or schedule is None else schedule.args
+        schema = await self._schema(actor, run)
+        hidden = secrets_in(args or {}, schema) | secrets_in({} if schedule is None else schedule.args, schema)
         return {
-            "run": run, "schedule": schedule, "args": args, "is_active": run.state in ACTIVE,
-            "may_be_retried": run.state in RETRIABLE,
+            "run": discreet(run, hidden), "schedule": schedule, "args": None if args is None else masked(args, schema),
+            "is_active": run.state in ACTIVE, "may_be_retried": run.state in RETRIABLE, "hidden": hidden,
         }  # fmt: skip
+
+    async def _schema(self, actor: Actor, run: Run) -> dict[str, Any]:
+        """What a run's method says of its arguments; nothing where nobody knows it."""
+        try:
+            handler = cast("HandlerView", await self._door.handle(actor, GetHandler(name=run.handler)))
+        except NotFound:
+            return {}
+        return next((method.schema for method in handler.methods if method.name == run.method), {})
 
     async def _changes(
         self, request: Request[Any, Any, Any], actor: Actor, id: str, after: int
@@ -153,16 +164,25 @@ class RunsPages:
             async for log in pages:
                 if self._sessions.actor(cookies(request)) is None:  # a page stays open longer than many a session
                     return
-                facts = rendered("run_facts.html.jinja", **await self._facts(actor, id))
+                found = await self._facts(actor, id)
+                facts = rendered("run_facts.html.jinja", **found)
                 if facts != shown:
                     shown = facts
                     yield _piece("facts", facts)
                 if log.items or log.left_out:
-                    yield _piece("lines", rendered("run_lines.html.jinja", log=log), log.next)
+                    yield _piece(
+                        "lines", rendered("run_lines.html.jinja", log=_discreet(log, found["hidden"])), log.next
+                    )
             yield _piece("end", "")
         finally:
             if isinstance(pages, AsyncGenerator):
                 await pages.aclose()
+
+
+def _discreet(log: RunLog, hidden: frozenset[str]) -> RunLog:
+    """A log that repeats no secret."""
+    lines = (msgspec.structs.replace(line, text=without(line.text, hidden)) for line in log.items)
+    return msgspec.structs.replace(log, items=tuple(lines)) if hidden else log
 
 
 def _as_it_is(piece: bytes) -> bytes:
