@@ -74,6 +74,9 @@ class CoreClient(ABC):
     async def run_schedule(self, id: str, *, args: dict[str, Any] | None = None, key: str | None = None) -> Run:
         return await self._ask(ask.RunSchedule(id=id, args=args or {}, idempotency_key=key), Run)
 
+    async def check_run(self, id: str, *, args: dict[str, Any] | None = None) -> views.RunCheck:
+        return await self._ask(ask.CheckRun(id=id, args=args or {}), views.RunCheck)
+
     async def skip_occurrence(self, id: str, occurrence: str | None = None) -> Schedule:
         return await self._ask(ask.SkipOccurrence(id=id, occurrence=occurrence), Schedule)
 
@@ -99,9 +102,9 @@ class CoreClient(ABC):
         return await self._ask(ask.SuggestCountries(text=text), views.Suggestions)
 
     async def suggest_schedules(
-        self, text: str, *, guild_id: str | None = None, reminders: bool = False
+        self, text: str, *, guild_id: str | None = None, reminders: bool = False, jobs: bool = False
     ) -> views.Suggestions:
-        request = ask.SuggestSchedules(text=text, guild_id=guild_id, reminders=reminders)
+        request = ask.SuggestSchedules(text=text, guild_id=guild_id, reminders=reminders, jobs=jobs)
         return await self._ask(request, views.Suggestions)
 
     async def undo(self, token: str) -> Schedule:

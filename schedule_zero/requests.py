@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import msgspec
 
 from schedule_zero import chain_requests as chains
+from schedule_zero import key_requests as keys
 from schedule_zero.base_request import BaseRequest as _Request
 from schedule_zero.bounds import Id, Line, Text, TimeField, Word
 from schedule_zero.closings import CalendarDays, HoursWindows, Named, NewBlackout
 from schedule_zero.dead_letters import DropDead as DropDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.dead_letters import ListDead as ListDead  # noqa: PLC0414 - one of them all, for whoever asks
 from schedule_zero.dead_letters import ReplayDead as ReplayDead  # noqa: PLC0414 - one of them all, for whoever asks
-from schedule_zero.key import KeyName, KeyRole, PublicKey
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ActiveHours, Calendar, ScheduleSpec, ScheduleState
 from schedule_zero.trigger import Trigger
@@ -88,6 +88,13 @@ class RunSchedule(_Request, tag="schedule.run", frozen=True):
 
     id: Id
     args: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class CheckRun(_Request, tag="schedule.check_run", frozen=True):
+    """Answers RunCheck: what would become of RunSchedule, of which nothing is done."""
+
+    id: Id
+    args: dict[str, Any] = {}  # noqa: RUF012 - a struct, which copies it
 
 
 class SkipOccurrence(_Request, tag="schedule.skip", frozen=True):
@@ -168,11 +175,12 @@ class SuggestCountries(_Request, tag="time.countries", frozen=True):
 class SuggestSchedules(_Request, tag="schedule.suggest", frozen=True):
     """Answers Suggestions of schedules the actor may act on, for the option ``item``.
 
-    ``reminders`` keeps to the actor's own reminders, wherever they were made."""
+    ``reminders`` keeps to the actor's own reminders, wherever they were made; ``jobs`` to work for other programs."""
 
     text: Line
     guild_id: Id | None = None
     reminders: bool = False
+    jobs: bool = False
 
 
 class Undo(_Request, tag="undo", frozen=True):
@@ -358,38 +366,10 @@ class PutUserTimezone(_Request, tag="user.timezone.put", frozen=True):
     timezone: Word | None
 
 
-class NewKey(_Request, tag="key.new", frozen=True):
-    """Answers Key. With ``public`` a CURVE key; with ``register`` a registration, which is good for ``valid_for``; else
-    a token. The token stands in the first answer alone: a repetition under the same idempotency key has none."""
-
-    name: KeyName
-    role: KeyRole
-    guild_id: Id | None = None
-    public: PublicKey | None = None
-    register: bool = False
-    valid_for: Word = "PT1H"
-
-
-class ListKeys(_Request, tag="key.list", frozen=True):
-    """Answers KeyPage. ``over``: also those that were revoked or ran out."""
-
-    guild_id: Id | None = None
-    any_guild: bool = False
-    over: bool = False
-
-
-class RevokeKey(_Request, tag="key.revoke", frozen=True):
-    """Answers Key. Its holder is cut off at once."""
-
-    id: Id
-
-
-class RotateKey(_Request, tag="key.rotate", frozen=True):
-    """Answers Key: another one for the same holder, beside this one until this one is revoked. ``public``: of a CURVE
-    key, the new one."""
-
-    id: Id
-    public: PublicKey | None = None
+NewKey = keys.NewKey
+ListKeys = keys.ListKeys
+RevokeKey = keys.RevokeKey
+RotateKey = keys.RotateKey
 
 
 class ListHandlers(_Request, tag="handler.list", frozen=True):
@@ -442,6 +422,7 @@ Request = (
     | PauseSchedule
     | ResumeSchedule
     | RunSchedule
+    | CheckRun
     | SkipOccurrence
     | MoveOccurrence
     | PreviewSchedule

@@ -213,6 +213,7 @@ def _wanted(asked: ScheduleFilter) -> dict[str, str | None]:
         "guild_id": None if asked.any_guild else asked.guild_id,
         "state": asked.state,
         "handler": asked.handler,
+        "not_handler": asked.not_handler,
         "owner_id": asked.owner_id,
         "text": asked.text and asked.text.replace("/", "//").replace("%", "/%").replace("_", "/_"),
     }
@@ -225,6 +226,7 @@ def _page(shape: tuple[bool, ...], entries: int, no_guild: bool) -> Query[Schedu
         "guild_id": schedules.c.guild_id == bindparam("guild_id"),
         "state": standings.c.state == bindparam("state"),
         "handler": schedules.c.handler == bindparam("handler"),
+        "not_handler": schedules.c.handler != bindparam("not_handler"),
         "owner_id": schedules.c.owner_id == bindparam("owner_id"),
         "text": or_(*(column.icontains(bindparam("text"), escape="/") for column in _searched())),
     }

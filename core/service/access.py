@@ -217,6 +217,16 @@ def require_keys(actor: Actor, guild_id: str | None) -> None:
         raise Forbidden(_CONFINED)
 
 
+def require_registration(actor: Actor, guild_id: str | None) -> None:
+    """Raises Forbidden unless the actor may let a handler of this guild's own connect (guild None: one for all)."""
+    if actor.kind != "member":
+        require_keys(actor, guild_id)
+        return
+    if guild_id is None or guild_id != actor.guild_id:
+        raise Forbidden("Keys are the business of who runs the service; a server's own are made in it.")
+    _require(actor, MANAGE_GUILD, "Letting a program connect takes the permission Manage Server.")
+
+
 def visible_keys(actor: Actor, guild_id: str | None, *, any_guild: bool) -> tuple[str | None, bool]:
     """The guild whose keys are listed (None: those for all), or whether all are. Raises Forbidden, NotFound."""
     if runs_service(actor):

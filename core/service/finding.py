@@ -9,6 +9,7 @@ import msgspec
 from core.ledger.port import ScheduleFilter
 from core.ledger.rows import ScheduleRow
 from core.service import access
+from core.service.closings import MESSAGES
 from core.service.desk import Desk
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -47,7 +48,7 @@ class Finding:
     async def suggest(self, actor: Actor, request: ask.SuggestSchedules) -> Suggestions:
         """Schedules the actor may act on, by half-typed name, id or text. What is over is not offered."""
         text = request.text.strip() or None
-        wanted = ScheduleFilter(guild_id=request.guild_id, text=text)
+        wanted = ScheduleFilter(guild_id=request.guild_id, text=text, not_handler=MESSAGES if request.jobs else None)
         if request.reminders:
             metadata = (("kind", access.REMINDER),)
             wanted = ScheduleFilter(any_guild=True, owner_id=actor.id, text=text, metadata=metadata)
@@ -81,7 +82,8 @@ def cursor_in(text: str | None, prefix: str) -> str | None:
 
 
 def _label(row: ScheduleRow) -> str:
-    title = row.name or str(_arguments(row.args).get("content", "")).strip() or f"{row.handler}.{row.method}"
+    said = str(_arguments(row.args).get("content", "")).strip() if row.handler == MESSAGES else ""
+    title = row.name or said or f"{row.handler}.{row.method}"
     text = f"{title.splitlines()[0]} · {row.words}"
     text = text if row.state == "active" else f"{text} · {row.state}"
     return text if len(text) <= 100 else text[:99] + "…"

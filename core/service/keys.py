@@ -15,6 +15,7 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import AuditRow
 from core.secret import new_token
 from core.service import access
+from core.service.closings import MESSAGES
 from core.service.desk import Desk, Effects
 from core.service.keyring import KeyRow, digest_of
 from schedule_zero import requests as ask
@@ -48,8 +49,11 @@ class Keys:
 
     async def new(self, actor: Actor, request: ask.NewKey) -> Key:
         """Make a key. Raises Forbidden, Invalid, Conflict, QuotaExceeded."""
-        access.require_keys(actor, request.guild_id)
+        is_registration = request.register and request.role == "handler"
+        (access.require_registration if is_registration else access.require_keys)(actor, request.guild_id)
         kind = _kind_of(request)
+        if is_registration and actor.kind == "member" and request.name == MESSAGES:
+            raise Invalid.at("name", f"{MESSAGES} posts messages, and is the bot's own; choose another name")
         now = self._desk.clock.now()
         if request.role == "handler" and self._desk.engine.serves(request.name):
             message = f"{request.name} is a handler of the core itself, and connects nowhere; choose another name"
@@ -59,7 +63,7 @@ class Keys:
             created_by=_who(actor), guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
             expires=now + _validity(request.valid_for) if kind == "registration" else None,
         )  # fmt: skip
-        return await self._make(actor, request, row, "key.new")
+        return await self._make(actor, request, row, "key.new", in_place=request.in_place)
 
     async def page(self, actor: Actor, request: ask.ListKeys) -> KeyPage:
         """The keys the actor may see."""
@@ -102,7 +106,10 @@ class Keys:
         )  # fmt: skip
         return await self._make(actor, request, row, "key.rotate")
 
-    async def _make(self, actor: Actor, request: ask.NewKey | ask.RotateKey, row: KeyRow, action: str) -> Key:
+    async def _make(
+        self, actor: Actor, request: ask.NewKey | ask.RotateKey, row: KeyRow, action: str, *, in_place: bool = False
+    ) -> Key:
+        """Save a key, and with ``in_place`` end those of its holder that there are."""
         token = None if row.kind == "curve" and not self._shows_token(row) else new_token()
         row = msgspec.structs.replace(row, digest=None if token is None else digest_of(token))
 
@@ -115,6 +122,10 @@ class Keys:
                     f"There are {MOST_KEYS:,} keys; revoke some to make room.", limit="keys", used=MOST_KEYS,
                     allowed=MOST_KEYS,
                 )  # fmt: skip
+            for other in kept if in_place else ():
+                if other.revoked is None and _holder(other) == _holder(row):
+                    ended = msgspec.structs.replace(other, revoked=row.created)
+                    await self._write(tx, effects, _who(actor), "key.revoke", other, ended)
             await self._write(tx, effects, _who(actor), action, None, row)
             return self._view(row, row.created)
 
@@ -268,6 +279,10 @@ def _is_long_over(row: KeyRow, now: int) -> bool:
     if row.revoked is not None:
         return now - row.revoked > REVOKED_KEPT
     return row.kind == "registration" and row.expires is not None and now - row.expires > EXPIRED_KEPT
+
+
+def _holder(row: KeyRow) -> tuple[str, str, str | None]:
+    return row.name, row.role, row.guild_id
 
 
 def _who(actor: Actor) -> str:

@@ -23,6 +23,7 @@ from core.service.draft import check_work
 from core.service.edit import spec_of
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
 from core.service.policy import Mistakes
+from core.service.rehearsal import rehearsed
 from core.service.render import run_view
 from core.service.times import instant_in
 from core.service.why import elsewhere_of, why_waiting
@@ -32,7 +33,7 @@ from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunState, SkipReason
 from schedule_zero.schedule import Policy
-from schedule_zero.views import RunPage
+from schedule_zero.views import RunCheck, RunPage
 
 AGAIN: Final = "m:again:"
 """How the occurrence of a run begins that was made for one that ended; its id follows."""
@@ -53,14 +54,24 @@ class Runs:
 
     async def run_now(self, actor: Actor, request: ask.RunSchedule) -> Run:
         """One run outside the rule: obeys quota and overlap, never moves the anchor, works while paused."""
-        row = access.require_schedule(actor, await self._desk.reader.schedules.get(request.id), request.id)
+        row = await self._runnable(actor, request.id)
+        args = self._args(actor, row, request.args) if request.args or _takes(row) else None
+        return await self._create(actor, request, row, self._new_run(row, args))
+
+    async def check(self, actor: Actor, request: ask.CheckRun) -> RunCheck:
+        """What would become of a run now. Raises what ``run_now`` raises; the arguments are looked at anew, changed or not."""
+        row = await self._runnable(actor, request.id)
+        run = self._new_run(row, self._args(actor, row, request.args))
+        return await rehearsed(self._desk, actor, run, row)
+
+    async def _runnable(self, actor: Actor, id: str) -> ScheduleRow:
+        row = access.require_schedule(actor, await self._desk.reader.schedules.get(id), id)
         access.require_action(actor, row)
         if row.state == "deleted":
             raise Conflict("This schedule is deleted; bring it back first, then it can run.")
         if row.state in ("blocked", "needs_owner"):
             raise Conflict(f"This schedule is {in_words(row.state)}; resume it first, then it can run.")
-        args = self._args(actor, row, request.args) if request.args or _takes(row) else None
-        return await self._create(actor, request, row, self._new_run(row, args))
+        return row
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
         """A page of what the actor may see."""

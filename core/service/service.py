@@ -55,6 +55,7 @@ from schedule_zero.views import (
     Part,
     PreviewView,
     ReadingView,
+    RunCheck,
     RunLog,
     UserTimezone,
     View,
@@ -98,7 +99,7 @@ _CHANGES: Final[dict[type, type[Any]]] = {
 
 
 # What changes nothing and is asked by POST all the same: its answer hangs on the time at which it is asked.
-_QUESTIONS: Final[dict[type, type[Any]]] = {ask.PreviewTrigger: PreviewView, ask.ReadTime: ReadingView}
+_QUESTIONS: Final[dict[type, type[Any]]] = {ask.PreviewTrigger: PreviewView, ask.ReadTime: ReadingView, ask.CheckRun: RunCheck}
 _REMEMBERED: Final = _CHANGES | _QUESTIONS
 
 
@@ -222,6 +223,7 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.ListChains: chains.page,
         ask.CheckChains: chains.check,
         ask.RunSchedule: runs.run_now,
+        ask.CheckRun: runs.check,
         ask.ListRuns: runs.page,
         ask.GetRun: runs.get,
         ask.CancelRun: runs.cancel,

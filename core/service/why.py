@@ -54,7 +54,7 @@ async def why_waiting(
     engine, now = desk.engine, desk.clock.now()
     if row.not_before is not None and row.not_before > now:
         if row.reason == SkipReason.QUOTA and row.guild_id is not None:
-            return await _quota(desk, source, row.guild_id, row.not_before)
+            return await calendar_quota(desk, source, row.guild_id, row.not_before)
         return _own_time(row, schedule, row.not_before)
     if not engine.territory.owns(row.guild_id):
         return _behind_begun(row, elsewhere.active) or _elsewhere(desk, actor, row, elsewhere.holders)
@@ -94,7 +94,7 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
     )
 
 
-async def _quota(desk: Desk, source: Reader | Transaction, guild_id: str, not_before: int) -> Why | None:
+async def calendar_quota(desk: Desk, source: Reader | Transaction, guild_id: str, not_before: int) -> Why | None:
     """The calendar quota that sent a run to a later period."""
     standing = await desk.engine.entitler.standing(source.usage, guild_id, desk.clock.now())
     full = [(period, used) for period, used in standing if used >= period.allowed] or standing

@@ -33,6 +33,7 @@ EVERY: dict[type[Any], Of] = {
     ask.PauseSchedule: lambda it: ask.PauseSchedule(id=it.id, until="in 2 hours", note="n"),
     ask.ResumeSchedule: lambda it: ask.ResumeSchedule(id=it.id),
     ask.RunSchedule: lambda it: ask.RunSchedule(id=it.id, args={"text": "x"}),
+    ask.CheckRun: lambda it: ask.CheckRun(id=it.id),
     ask.PreviewSchedule: lambda it: ask.PreviewSchedule(id=it.id, n=3),
     ask.PreviewTrigger: lambda _: ask.PreviewTrigger(trigger=CRON, timezone="Europe/Rome", n=2),
     ask.ReadTime: lambda _: ask.ReadTime(when="tomorrow at 9", timezone="UTC"),

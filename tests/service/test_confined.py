@@ -113,7 +113,7 @@ FILL: dict[str, Fill] = {
 # Fields that narrow or shape what is asked for, and name nothing of anybody.
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
-    "after", "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "guilds", "history",
+    "after", "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "guilds", "history",
 }  # fmt: skip
 
 

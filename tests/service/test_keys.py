@@ -285,3 +285,35 @@ def test_only_a_bot_speaks_for_members_and_only_where_it_may(
 ) -> None:
     row = KeyRow(id="k", name="n", role=role, kind="token", created=0, created_by="x", guild_id=scope)
     assert row.may_speak_for(actor) is answer
+
+
+async def test_who_manages_a_guild_lets_handlers_of_its_own_connect_and_nothing_else(house: House) -> None:
+    admin = as_(house, member("admin", permissions=MANAGE_GUILD))
+    made = await admin.new_key("ours", "handler", guild_id="1", register=True)
+    row = house.service.keyring.row(made.id)
+    assert made.token is not None
+    assert row is not None
+    assert (row.guild_id, row.kind, row.reserves) == ("1", "registration", None)
+    for asking in (
+        admin.new_key("ours", "handler", guild_id="2", register=True), admin.new_key("ours", "handler", register=True),
+        admin.new_key("ours", "handler", guild_id="1"), admin.new_key("ours", "bot", guild_id="1"),
+        as_(house, ANNA).new_key("ours", "handler", guild_id="1", register=True),
+    ):  # fmt: skip
+        with pytest.raises(Forbidden):
+            await asking
+    with pytest.raises(Invalid, match="the bot's own"):
+        await admin.new_key("discord", "handler", guild_id="1", register=True)
+
+
+async def test_a_key_made_in_place_ends_those_of_its_holder_alone(house: House) -> None:
+    old = await house.client.new_key("ours", "handler", guild_id="1", register=True)
+    others = [
+        await house.client.new_key("ours", "handler", guild_id="2", register=True),
+        await house.client.new_key("theirs", "handler", guild_id="1", register=True),
+    ]
+    await house.client.new_key("ours", "handler", guild_id="1", register=True)
+    new = await house.client.new_key("ours", "handler", guild_id="1", register=True, in_place=True)
+    states = {key.id: key.state for key in (await house.client.list_keys(any_guild=True, over=True)).items}
+    assert states[old.id] == "revoked"
+    assert [states[key.id] for key in (*others, new)] == ["pending"] * 3
+    assert list(states.values()).count("revoked") == 2

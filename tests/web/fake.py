@@ -151,6 +151,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.PreviewSchedule: PREVIEW,
     ask.PreviewTrigger: PREVIEW,
     ask.RunSchedule: RUN,
+    ask.CheckRun: views.RunCheck(instances=("discord@a1",)),
     ask.ListRuns: views.RunPage(items=(RUN,)),
     ask.GetRun: RUN,
     ask.GetRunLog: LOG,

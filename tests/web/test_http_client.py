@@ -50,6 +50,7 @@ REQUESTS: list[ask.Request] = [
     ask.PauseSchedule(id="s", until="tomorrow", note="n"),
     ask.ResumeSchedule(id="s"),
     ask.RunSchedule(id="s", args={"x": 1}, idempotency_key="k2"),
+    ask.CheckRun(id="s", args={"x": 1}),
     ask.PreviewSchedule(id="s", n=3, after="2026-01-01T00:00:00Z"),
     ask.PreviewTrigger(trigger=IntervalTrigger(every="PT1H"), timezone="Europe/Rome", policy={"dst": "literal"}),
     ask.ReadTime(when="tomorrow", repeat="daily", timezone="UTC", guild_id="1", user_id="2"),

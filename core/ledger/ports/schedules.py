@@ -12,12 +12,14 @@ from core.ledger.rows import Advance, DueRow, HeededRow, ScheduleRow
 
 
 class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which schedules a listing wants; newest last, keyed by id. ``guild_id`` None with ``any_guild`` False: no guild."""
+    """Which schedules a listing wants; newest last, keyed by id. ``guild_id`` None with ``any_guild`` False: no guild.
+    ``not_handler``: those of every handler but that one."""
 
     guild_id: str | None = None
     any_guild: bool = False
     state: str | None = None
     handler: str | None = None
+    not_handler: str | None = None
     owner_id: str | None = None
     text: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,69 @@
+"""Rehearsal: what would become of a run that was made now, without making it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from core.engine.admit import collide
+from core.engine.routing import Routing, read_routing
+from core.governor.explain import sentence_of, why_of
+from core.governor.verdict import Wait
+from core.ledger.rows import RunRow, ScheduleRow
+from core.service import access
+from core.service.absence import absence
+from core.service.desk import Desk
+from core.service.why import calendar_quota
+from schedule_zero.actor import Actor
+from schedule_zero.run import Why
+from schedule_zero.schedule import Policy
+from schedule_zero.views import RunCheck
+
+
+async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow) -> RunCheck:
+    """Who could get this run of a schedule, which is not made, and what would be in its way; nothing is taken for it."""
+    routing = None if run.routing is None else read_routing(run.routing)
+    seats = desk.engine.fleet.seats(desk.clock.monotonic())
+    instances = tuple(seats.able(run.handler, run.method, run.guild_id, routing))
+    policy = msgspec.json.decode(schedule.policy, type=Policy)
+    active = (await desk.reader.runs.active([schedule.id])).get(schedule.id, ())
+    if collide(policy, active, desk.clock.now()).skip:
+        return RunCheck(
+            instances=instances, skipped="an earlier run of it is not over, and its policy leaves out others"
+        )
+    why = await _calendar(desk, run) or _absent(desk, actor, run, routing) or _refused(desk, run, instances)
+    return RunCheck(instances=instances, why=why)
+
+
+async def _calendar(desk: Desk, row: RunRow) -> Why | None:
+    """The quota of a day or a month that is used up."""
+    if row.guild_id is None:
+        return None
+    now = desk.clock.now()
+    full = [
+        period for period, used in await desk.engine.entitler.standing(desk.reader.usage, row.guild_id, now)
+        if used >= period.allowed
+    ]  # fmt: skip
+    if not full:
+        return None
+    return await calendar_quota(desk, desk.reader, row.guild_id, max(period.until for period in full))
+
+
+def _absent(desk: Desk, actor: Actor, row: RunRow, routing: Routing | None) -> Why | None:
+    found = absence(
+        desk.engine, row.handler, row.guild_id, row.method, everybodys=access.runs_service(actor), routing=routing
+    )
+    if found is None:
+        return None
+    return Why(
+        scope=f"handler:{row.handler}", limit="available", used=found.used, allowed=found.allowed, words=found.words
+    )  # fmt: skip
+
+
+def _refused(desk: Desk, row: RunRow, instances: tuple[str, ...]) -> Why | None:
+    """The limit that a start now would meet."""
+    now, monotonic = desk.clock.now(), desk.clock.monotonic()
+    verdict = desk.engine.governor.explain(row.guild_id, f"{row.handler}.{row.method}", instances, monotonic)
+    if not isinstance(verdict, Wait):
+        return None
+    why = msgspec.convert(why_of(verdict, now=now, monotonic=monotonic), Why)
+    return msgspec.structs.replace(why, words=sentence_of(verdict, now=now, monotonic=monotonic))
