@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from tests.discord_server.bodies import Upload
 from tests.discord_server.clock import Clock, Snowflakes
-from tests.discord_server.drafts import Draft, Reference
+from tests.discord_server.drafts import COMPONENTS_V2, Draft, Reference
 from tests.discord_server.errors import INVALID_FORM, UNKNOWN_CHANNEL, ApiError
 from tests.discord_server.mentions import resolve_mentions
 from tests.discord_server.messages import MessageStore, Stored
@@ -50,9 +50,10 @@ class Composer:
         )
 
     def amend(self, message: Stored, draft: Draft, uploads: list[Upload]) -> None:
-        """Change a message: what the draft does not mention stays."""
+        """Change a message: what the draft does not mention stays, and a card stays a card once it is one."""
         channel = self.place(message.channel_id)
         message.payload |= self._shown(channel, message.author_id, draft, uploads, keep=message.payload)
+        message.payload["flags"] |= (draft.flags or 0) & COMPONENTS_V2
         message.payload["edited_timestamp"] = self.clock.stamp()
 
     def place(self, channel_id: int) -> Channel:
