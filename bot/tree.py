@@ -15,6 +15,8 @@ from cogs.refusals import refuse
 COGS: Final = (
     "cogs.remind",
     "cogs.schedule.group",
+    "cogs.job.group",
+    "cogs.chain",
     "cogs.calendar.group",
     "cogs.timezone",
     "cogs.settings",
@@ -30,8 +32,9 @@ ADMIN: Final = "cogs.admin"
 """The module with the commands of operators (``OPERATORS_COMMANDS``), which are there in their own server alone."""
 
 BUTTONS: Final = frozenset(
-    {"pause", "resume", "skip", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list"}
-)
+    {"pause", "resume", "skip", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list",
+     "run", "edit", "runs", "retry", "cancel", "show_run", "dead", "log"}
+)  # fmt: skip
 """Every verb a button of ours may carry; each must be served by a module above."""
 
 

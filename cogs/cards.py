@@ -12,6 +12,7 @@ from cogs.buttons import CardButton
 from cogs.texts import (
     CARD_TEXT,
     WORDS,
+    content_of,
     fit,
     list_of,
     moment,
@@ -28,6 +29,7 @@ from cogs.texts import (
     waits_for,
 )
 from schedule_zero import instant
+from schedule_zero.masking import without
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import Fire, PreviewView
@@ -70,31 +72,47 @@ def card(heading: str, *blocks: str, buttons: Sequence[CardButton | ui.Button[An
 
 
 def schedule_card(
-    schedule: Schedule, heading: str, *, done: str = "", notes: Iterable[str] = (), runs: Sequence[Run] = ()
+    schedule: Schedule,
+    heading: str,
+    *,
+    done: str = "",
+    notes: Iterable[str] = (),
+    runs: Sequence[Run] = (),
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    below: str = "",
+    hidden: frozenset[str] = frozenset(),
+    buttons: Sequence[CardButton] | None = None,
 ) -> ui.LayoutView:
     """A schedule: what it says, its rule, its next five times, notes, and what can be done with it.
 
-    ``done``: what has just been done to it, where the heading does not say it all.
+    Args:
+        done: what has just been done to it, where the heading does not say it all.
+        before, after, below: further facts, and a block below them.
+        hidden: texts that nothing said of its runs may repeat.
+        buttons: what can be done with it; None: what can be done with any schedule.
     """
-    facts = [f"**When**: {rule_of(schedule)}"]
-    place = place_of(schedule.args)
+    facts = [*before, f"**When**: {rule_of(schedule)}"]
+    place = place_of(schedule)
     if place:
         facts.append(f"**Where**: {place}")
     facts += closings_of(schedule)
+    facts += after
     if schedule.state != "active":
-        facts.append(f"**State**: {state_of(schedule)}")
-    content = str(schedule.args.get("content", ""))
+        facts.append(f"**State**: {without(state_of(schedule), hidden)}")
+    content = content_of(schedule)
     small = f"-# `{schedule.id}` · revision {schedule.revision} · {owner_of(schedule)}"
     return card(
         f"{heading}: {title_of(schedule)}",
         done,
         quote(content, QUOTED) if content else "",
         "\n".join(facts),
+        below,
         _next_times(schedule),
         _notes([*schedule.notes, *notes]),
-        _last_runs(runs),
+        _last_runs(runs, hidden),
         small,
-        buttons=schedule_buttons(schedule),
+        buttons=schedule_buttons(schedule) if buttons is None else buttons,
     )
 
 
@@ -160,13 +178,16 @@ def notes_card(heading: str, *blocks: str) -> ui.LayoutView:
     return card(heading, *blocks)
 
 
-def run_line(run: Run) -> str:
-    """A run in one line: how it stands or ended, when it was due, what it waits for, and why if it did not go well."""
+def run_line(run: Run, hidden: frozenset[str] = frozenset()) -> str:
+    """A run in one line: how it stands or ended, when it was due, what it waits for, and why if it did not go well.
+
+    ``hidden``: texts that it may not repeat.
+    """
     line = f"{run.standing.replace('_', ' ')} · due {stamp(run.due, 'f')}"
     if run.missed is not None:
         line += f" · {run.missed.count} due times until {stamp(run.missed.end, 'f')} were missed"
     elif run.trouble:
-        line += f" · {one_line(run.trouble, 120)}"
+        line += f" · {one_line(without(run.trouble, hidden), 120)}"
     return line if run.why is None else f"{line} · {waits_for(run.why.words)}"
 
 
@@ -177,8 +198,8 @@ def _next_times(schedule: Schedule) -> str:
     return "**Next**\n" + list_of(moment(at) for at in times)
 
 
-def _last_runs(runs: Sequence[Run]) -> str:
-    return "**Last runs**\n" + list_of(run_line(run) for run in runs) if runs else ""
+def _last_runs(runs: Sequence[Run], hidden: frozenset[str]) -> str:
+    return "**Last runs**\n" + list_of(run_line(run, hidden) for run in runs) if runs else ""
 
 
 def _notes(notes: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABCMeta, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Self
 
 import aiohttp
@@ -40,7 +40,7 @@ class _Meta(msgspec.StructMeta, ABCMeta):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
-    """What somebody asked for. ``text`` None: a form will ask for it."""
+    """What somebody asked for. ``text`` None: a form will ask for it; ``when`` may be empty where ``repeat`` says it all."""
 
     when: str
     repeat: str | None = None
@@ -58,6 +58,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
     def with_text(self, text: str) -> Self:
         """The same with a text."""
         return msgspec.structs.replace(self, text=text)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no form has to ask for anything."""
+        return self.text is not None
+
+    def form(self, interaction: Interaction) -> ui.Modal:
+        """The form that asks for what is missing."""
+        return TextForm(self)
 
     @abstractmethod
     async def save(self, interaction: Interaction) -> ui.LayoutView:
@@ -121,18 +130,19 @@ def require_text(text: str | None, option: str = "text") -> str:
 
 async def begin(interaction: Interaction, draft: Draft) -> None:
     """Start with what the options say: ask for the text if it is missing, else save."""
-    if draft.text is not None:
+    if draft.is_complete:
         await finish(interaction, draft)
         return
     try:
-        async with asyncio.timeout(CHECK_BUDGET):
-            await read(interaction, draft)
+        if draft.when or draft.repeat:
+            async with asyncio.timeout(CHECK_BUDGET):
+                await read(interaction, draft)
     except Invalid as error:
         await _refuse_time(interaction, draft, error)
         return
     except TimeoutError:
         pass  # the form matters more than an early warning; saving reads the time again
-    await interaction.response.send_modal(TextForm(draft))
+    await interaction.response.send_modal(draft.form(interaction))
 
 
 async def finish(interaction: Interaction, draft: Draft) -> None:
@@ -204,8 +214,41 @@ class TextForm(ui.Modal):
             await refuse(interaction, error, kept=text)
 
 
-class Readings(ui.LayoutView):
-    """An unclear time: what is wrong, and up to three readings to press, for the person who asked alone.
+class Question(ui.LayoutView):
+    """A card that asks back, for the person who asked alone: its buttons live as long as the answer they stand on."""
+
+    def __init__(self, interaction: Interaction, words: str, buttons: Sequence[ui.Button[Any]]) -> None:
+        super().__init__(timeout=READINGS_LIVE)
+        self._interaction = interaction
+        self._row: ui.ActionRow[Any] = ui.ActionRow(*buttons)
+        self.add_item(ui.Container(ui.TextDisplay(words), self._row))
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        # What is saved belongs to whoever presses, and everybody may see the answer to a public command.
+        if interaction.user.id != self._interaction.user.id:
+            raise Refusal(f"Only <@{self._interaction.user.id}>, who asked for this, can choose here.")
+        return True
+
+    async def on_error(self, interaction: Interaction, error: Exception, _item: ui.Item[Any], /) -> None:
+        await refuse(interaction, error)
+
+    async def on_timeout(self) -> None:
+        await self.switch_off()
+
+    async def switch_off(self) -> None:
+        """Leave the words to be read, and nothing to be pressed."""
+        self.stop()
+        for button in self._row.children:
+            if isinstance(button, ui.Button):
+                button.disabled = True
+        try:
+            await self._interaction.edit_original_response(view=self)
+        except (discord.HTTPException, aiohttp.ClientError):
+            return  # the answer was dismissed, its 15 minutes are over, or Discord is away: nothing can be switched off
+
+
+class Readings(Question):
+    """An unclear time: what is wrong, and up to three readings to press.
 
     Args:
         go_on: what to do with the reading that is pressed.
@@ -213,20 +256,12 @@ class Readings(ui.LayoutView):
     """
 
     def __init__(self, interaction: Interaction, error: Invalid, go_on: Chosen, *, kept: str | None = None) -> None:
-        super().__init__(timeout=READINGS_LIVE)
-        self._interaction = interaction
         self._go_on = go_on
         self._text = kept
         self._chosen = False
         offers = error.readings[:READINGS_SHOWN]
-        self._row: ui.ActionRow[Any] = ui.ActionRow(*(_ReadingButton(self, offer) for offer in offers))
-        self.add_item(ui.Container(ui.TextDisplay(sentence_of(error) or error.sentence), self._row))
-
-    async def interaction_check(self, interaction: Interaction, /) -> bool:
-        # What is saved belongs to whoever presses, and everybody may see the answer to a public command.
-        if interaction.user.id != self._interaction.user.id:
-            raise Refusal(f"Only <@{self._interaction.user.id}>, who asked for this, can choose here.")
-        return True
+        words = sentence_of(error) or error.sentence
+        super().__init__(interaction, words, [_ReadingButton(self, offer) for offer in offers])
 
     async def on_error(self, interaction: Interaction, error: Exception, _item: ui.Item[Any], /) -> None:
         own = interaction.user.id == self._interaction.user.id
@@ -247,20 +282,6 @@ class Readings(ui.LayoutView):
             await self.switch_off()  # the form answers with a card of its own
         else:
             self.stop()  # else the end of these readings would overwrite the card that stands here now
-
-    async def on_timeout(self) -> None:
-        await self.switch_off()
-
-    async def switch_off(self) -> None:
-        """Leave the readings to be read, and nothing to be pressed."""
-        self.stop()
-        for button in self._row.children:
-            if isinstance(button, ui.Button):
-                button.disabled = True
-        try:
-            await self._interaction.edit_original_response(view=self)
-        except (discord.HTTPException, aiohttp.ClientError):
-            return  # the answer was dismissed, its 15 minutes are over, or Discord is away: nothing can be switched off
 
 
 class _ReadingButton(ui.Button[Any]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import discord
 
@@ -12,7 +12,7 @@ from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.lists import LIVE
 from cogs.refusals import Refusal
 from cogs.reminders import REMINDER
-from cogs.texts import shorten
+from cogs.texts import content_of, is_job, shorten
 from schedule_zero import instant
 from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.ids import is_id
@@ -20,6 +20,7 @@ from schedule_zero.schedule import Schedule
 
 _FETCHED: Final = 200
 _PAGES: Final = 10
+_What = Literal["schedule", "reminder", "job"]
 _OFFERED: Final = 5
 
 
@@ -32,7 +33,20 @@ async def resolve_item(interaction: Interaction, text: str, *, loosely: bool = F
     Raises:
         Refusal: nothing fits, or several do, or it is no whole name; with the names that may have been meant.
     """
-    return text if is_id(text, "sch") else await _by_words(interaction, text, reminders=False, loosely=loosely)
+    return text if is_id(text, "sch") else await _by_words(interaction, text, "schedule", loosely=loosely)
+
+
+async def resolve_job(interaction: Interaction, text: str, *, loosely: bool = False) -> Schedule:
+    """The job that ``item`` means.
+
+    Raises:
+        Refusal: as of ``resolve_item``; or it is a message.
+    """
+    id = text if is_id(text, "sch") else await _by_words(interaction, text, "job", loosely=loosely)
+    job = await core_of(interaction).get_schedule(id)
+    if not is_job(job):
+        raise Refusal(f"`{id}` posts a message, and is no job; `/schedule` and `/remind` are for messages.")
+    return job
 
 
 async def resolve_reminder(interaction: Interaction, text: str, *, loosely: bool = False) -> Schedule:
@@ -43,7 +57,7 @@ async def resolve_reminder(interaction: Interaction, text: str, *, loosely: bool
     Raises:
         Refusal: as of ``resolve_item``; or it is no reminder, or somebody else's.
     """
-    id = text if is_id(text, "sch") else await _by_words(interaction, text, reminders=True, loosely=loosely)
+    id = text if is_id(text, "sch") else await _by_words(interaction, text, "reminder", loosely=loosely)
     reminder = await core_of(interaction).get_schedule(id)
     if reminder.metadata.get("kind") != REMINDER or not may_act(actor_of(interaction), reminder):
         raise _nothing("reminder", text)
@@ -56,15 +70,14 @@ def may_act(actor: Actor, schedule: Schedule) -> bool:
     return schedule.owner_id == actor.id or moderates
 
 
-async def _by_words(interaction: Interaction, text: str, *, reminders: bool, loosely: bool) -> str:
-    what = "reminder" if reminders else "schedule"
-    containing = await _containing(interaction, text, reminders=reminders)
+async def _by_words(interaction: Interaction, text: str, what: _What, *, loosely: bool) -> str:
+    containing = await _containing(interaction, text, what)
     exact = _called(text, [each for each in containing if each.state in LIVE or _keeps_its_name(each)])
     if len(exact) == 1:
         return exact[0].id
     if exact:
         raise Refusal(f"{len(exact)} {what}s fit {_said(text)}. Pick one from the suggestions of `item`.")
-    deleted = await _containing(interaction, text, reminders=reminders, state="deleted")
+    deleted = await _containing(interaction, text, what, state="deleted")
     if any(map(partial(_was_just_deleted, interaction), _called(text, deleted))):
         raise Refusal(
             f"{_said(text)} was deleted just now; Undo brings it back: the button where it was deleted, or "
@@ -73,7 +86,9 @@ async def _by_words(interaction: Interaction, text: str, *, reminders: bool, loo
     if not loosely:
         raise _not_called(interaction, what, text, containing)
     found = (
-        await core_of(interaction).suggest_schedules(text, guild_id=home_of(interaction), reminders=reminders)
+        await core_of(interaction).suggest_schedules(
+            text, guild_id=home_of(interaction), reminders=what == "reminder", jobs=what == "job"
+        )
     ).items
     if not found:
         raise _nothing(what, text)
@@ -89,20 +104,18 @@ def _called(text: str, schedules: Iterable[Schedule]) -> list[Schedule]:
     return [schedule for schedule in called if _title(schedule) == text] or called
 
 
-async def _containing(
-    interaction: Interaction, text: str, *, reminders: bool, state: str | None = None
-) -> list[Schedule]:
+async def _containing(interaction: Interaction, text: str, what: _What, *, state: str | None = None) -> list[Schedule]:
     """Everything in a state with that text in it; without one, all that is not deleted. Of very many, the oldest."""
     core = core_of(interaction)
     filters: dict[str, Any] = {"guild_id": home_of(interaction), "q": text, "state": state}
-    if reminders:
+    if what == "reminder":
         owner = actor_of(interaction).id
         filters |= {"guild_id": None, "any_guild": True, "owner_id": owner, "metadata": {"kind": REMINDER}}
     found: list[Schedule] = []
     cursor: str | None = None
     for _ in range(_PAGES):
         page = await core.list_schedules(**filters, limit=_FETCHED, cursor=cursor)
-        found += page.items
+        found += [schedule for schedule in page.items if what != "job" or is_job(schedule)]
         cursor = page.next
         if cursor is None:
             break
@@ -122,7 +135,7 @@ def _was_just_deleted(interaction: Interaction, schedule: Schedule) -> bool:
 
 def _title(schedule: Schedule) -> str:
     """What people know it by: the name, or the text of what has none; spaces as ``item`` has them."""
-    return " ".join((schedule.name or str(schedule.args.get("content", ""))).split())
+    return " ".join((schedule.name or content_of(schedule)).split())
 
 
 def _nothing(what: str, text: str) -> Refusal:

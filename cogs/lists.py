@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import msgspec
 from discord import ui
@@ -14,7 +14,7 @@ from cogs.buttons import CardButton, on_press
 from cogs.cards import card
 from cogs.front import Interaction, actor_of, core_of, home_of
 from cogs.reminders import REMINDER
-from cogs.texts import STATES, one_line, place_of, stamp, title_of
+from cogs.texts import STATES, is_job, one_line, place_of, stamp, title_of
 from schedule_zero import instant
 from schedule_zero.schedule import Schedule
 
@@ -25,10 +25,16 @@ _FETCHED: Final = 100
 _LOOKED_THROUGH: Final = 2_000
 
 _STATES: Final = ("", *STATES)
+Kind = Literal["s", "j", "r"]
+_WORDS: Final[dict[Kind, tuple[str, str, str]]] = {
+    "s": ("schedules", "Schedules", "/schedule message makes one."),
+    "j": ("jobs", "Jobs", "/job create makes one."),
+    "r": ("reminders", "Your reminders", "/remind me sets one."),
+}
 Sort = Literal["next", "name", "newest", "oldest"]
 _SORTS: Final[dict[str, Sort | None]] = {"": None, "d": "next", "n": "name", "y": "newest", "o": "oldest"}
 """Orders by the letter that stands for them in a button's id."""
-_FLAGS: Final = re.compile(r"(?P<kind>[rs])(?P<scope>[ha])(?P<state>\d+)(?P<sort>[dnyo]?)")
+_FLAGS: Final = re.compile(r"(?P<kind>[rsj])(?P<scope>[ha])(?P<state>\d+)(?P<sort>[dnyo]?)")
 LIVE: Final = ("active", "paused", "blocked", "needs_owner", "pending")
 """The states a list shows, in this order, when none is asked for: what is done or deleted would hide the rest."""
 
@@ -37,7 +43,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """What is listed.
 
     Attributes:
-        reminders: the person's own reminders; else the guild's schedules.
+        kind: ``s`` the guild's messages, ``j`` its jobs, ``r`` the person's own reminders.
         here: of reminders, only those made in this guild (or, in a direct message, in none).
         state: only those in it; None for all that are neither done nor deleted.
         search, channel_id, owner_id: only those; empty for any.
@@ -45,7 +51,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         page: from 1.
     """
 
-    reminders: bool = False
+    kind: Kind = "s"
     here: bool = False
     state: str | None = None
     search: str = ""
@@ -56,7 +62,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     def spell(self) -> tuple[str, str]:
         """Subject and detail of a button that leads here."""
-        flags = f"{'r' if self.reminders else 's'}{'h' if self.here else 'a'}{_STATES.index(self.state or '')}"
+        flags = f"{self.kind}{'h' if self.here else 'a'}{_STATES.index(self.state or '')}"
         sort = next(letter for letter, order in _SORTS.items() if order == self.sort)
         return f"{flags}{sort}.{self.page}", f"{self.channel_id}.{self.owner_id}.{self.search}"
 
@@ -73,7 +79,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"{subject!r} spells no listing")
         channel_id, owner_id, search = detail.split(".", 2)
         return cls(
-            reminders=flags["kind"] == "r",
+            kind=next(kind for kind in get_args(Kind) if kind == flags["kind"]),
             here=flags["scope"] == "h",
             state=_STATES[int(flags["state"])] or None,
             sort=_SORTS[flags["sort"]],
@@ -97,15 +103,14 @@ async def listing_card(interaction: Interaction, listing: Listing) -> ui.LayoutV
     page = min(listing.page, max(1, (len(rows) + ROWS - 1) // ROWS))
     shown = rows[(page - 1) * ROWS : page * ROWS]
     more = more or len(rows) > page * ROWS
-    what = "reminders" if listing.reminders else "schedules"
+    what, heading, hint = _WORDS[listing.kind]
     if not shown:
-        hint = "/remind me sets one." if listing.reminders else "/schedule message makes one."
         return card(f"No {what} here", f"Nothing fits. {hint}")
     buttons = [
         _page_button("◀ Back", listing, page - 1, disabled=page == 1),
         _page_button("Next ▶", listing, page + 1, disabled=not more),
     ]
-    heading = f"{'Your reminders' if listing.reminders else 'Schedules'}, page {page}"
+    heading = f"{heading}, page {page}"
     rows_shown = "\n".join(_row(schedule) for schedule in shown)
     beyond = f"-# There is no page {listing.page}; this is the last." if page < listing.page else ""
     return card(heading, rows_shown, beyond, buttons=buttons if more or page > 1 else ())
@@ -160,7 +165,7 @@ _ORDERS: Final[dict[Sort, Callable[[Schedule], Any]]] = {
 def _filters(interaction: Interaction, listing: Listing) -> dict[str, Any]:
     home = home_of(interaction)
     filters: dict[str, Any] = {"q": listing.search or None}
-    if listing.reminders:
+    if listing.kind == "r":
         everywhere = not listing.here
         filters |= {"owner_id": actor_of(interaction).id, "metadata": {"kind": REMINDER}, "any_guild": everywhere}
         return filters | {"guild_id": None if everywhere else home}
@@ -168,7 +173,7 @@ def _filters(interaction: Interaction, listing: Listing) -> dict[str, Any]:
 
 
 def _fits(schedule: Schedule, listing: Listing) -> bool:
-    if not listing.reminders and schedule.metadata.get("kind") == REMINDER:
+    if listing.kind != "r" and (schedule.metadata.get("kind") == REMINDER or is_job(schedule) != (listing.kind == "j")):
         return False
     return not listing.channel_id or schedule.args.get("channel_id") == listing.channel_id
 
@@ -180,7 +185,10 @@ def _row(schedule: Schedule) -> str:
     else:
         parts.append(STATES[schedule.state])
     parts += [one_line(schedule.words, 80), schedule.timezone]
-    place = place_of(schedule.args)
+    place = f"`{schedule.handler}.{schedule.method}`" if is_job(schedule) else place_of(schedule)
     if place:
         parts.append(place)
+    run = schedule.last_run
+    if run is not None and run.state in ("failed", "timed_out"):
+        parts.append(f"last run {run.state.replace('_', ' ')}")
     return f"- {' · '.join(parts)} · `{schedule.id}`"

@@ -108,6 +108,12 @@ class From(_Time):
     option = "from"
 
 
+class Since(_Time):
+    """``since``: where a list begins."""
+
+    option = "since"
+
+
 class To(_Time):
     """``to``: the end of a stretch, or where something moves to."""
 
@@ -153,18 +159,32 @@ class ToZones(Zone):
 class _Item(Text):
     option = "item"
     reminders = False
+    jobs = False
 
     async def autocomplete(self, interaction: Interaction, value: str | float, /) -> Choices:  # type: ignore[override]
         asked = core_of(interaction).suggest_schedules(
             str(value)[:TIME_TEXT],
             guild_id=home_of(interaction),
             reminders=self.reminders,
+            jobs=self.jobs,
         )
         return await suggestions(asked, self.option)
 
 
 class Item(_Item):
     """``item``: a schedule of this guild."""
+
+
+class After(_Item):
+    """``after``: what something runs after."""
+
+    option = "after"
+
+
+class Job(_Item):
+    """``item``: work that another program does for this guild."""
+
+    jobs = True
 
 
 class Reminder(_Item):
@@ -272,11 +292,14 @@ HoursText = app_commands.Transform[str, HoursName]
 HeededCalendarText = app_commands.Transform[str, HeededCalendar]
 HeededHoursText = app_commands.Transform[str, HeededHours]
 FromText = app_commands.Transform[str, From]
+SinceText = app_commands.Transform[str, Since]
 RepeatText = app_commands.Transform[str, Repeat]
 FromZoneText = app_commands.Transform[str, FromZone]
 ToZonesText = app_commands.Transform[str, ToZones]
 ZoneText = app_commands.Transform[str, Zone]
 ItemText = app_commands.Transform[str, Item]
+AfterText = app_commands.Transform[str, After]
+JobText = app_commands.Transform[str, Job]
 ReminderText = app_commands.Transform[str, Reminder]
 TokenText = app_commands.Transform[str, UndoToken]
 ChannelPlace = app_commands.Transform[Place, PostableChannel]

@@ -9,12 +9,12 @@ import discord
 
 from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
-from cogs.cards import fires_of_schedule, run_line, schedule_card
+from cogs.cards import run_line
 from cogs.front import Interaction, actor_of, core_of
 from cogs.items import may_act
 from cogs.refusals import Refusal
-from cogs.schedule.changes import show_change
-from cogs.texts import moment, seconds, unix
+from cogs.shown import card_of, preview_of, show_change
+from cogs.texts import moment, noun_of, seconds, unix
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Invalid, RevisionMismatch
 from schedule_zero.run import TERMINAL, RunState
@@ -26,7 +26,7 @@ STALE: Final = "This card was older than the schedule, so nothing was done; it s
 Change = Callable[[CoreClient, Schedule], Awaitable[Schedule]]
 
 
-async def _shown(interaction: Interaction, schedule_id: str) -> Schedule:
+async def shown(interaction: Interaction, schedule_id: str) -> Schedule:
     """The schedule of a button, for those who may act on it: cards and notices may stand where everybody reads.
 
     Raises:
@@ -40,15 +40,16 @@ async def _shown(interaction: Interaction, schedule_id: str) -> Schedule:
 
 async def _change(interaction: Interaction, schedule_id: str, revision: str, heading: str, change: Change) -> None:
     await defer(interaction)
-    schedule = await _shown(interaction, schedule_id)
+    schedule = await shown(interaction, schedule_id)
     if str(schedule.revision) != revision:
-        await _show_stale(interaction, schedule)
+        await show_stale(interaction, schedule)
         return
     await show_change(interaction, await change(core_of(interaction), schedule), heading)
 
 
-async def _show_stale(interaction: Interaction, schedule: Schedule) -> None:
-    await show(interaction, schedule_card(schedule, "Schedule"))
+async def show_stale(interaction: Interaction, schedule: Schedule) -> None:
+    """Show a schedule as it is now instead of doing what an older card offered."""
+    await show(interaction, await card_of(interaction, schedule, noun_of(schedule)))
     await tell(interaction, STALE)
 
 
@@ -69,16 +70,16 @@ async def skip(interaction: Interaction, schedule_id: str, detail: str) -> None:
     """Leave the next due time out: the one the card showed, which may have passed since."""
     revision, _, due = detail.partition(".")
     await defer(interaction)
-    schedule = await _shown(interaction, schedule_id)
+    schedule = await shown(interaction, schedule_id)
     times = schedule.next_fire_times
     passed = not times or seconds(times[0]) <= unix(discord.utils.utcnow())
     if passed or str(schedule.revision) != revision or str(seconds(times[0])) != due:
-        await _show_stale(interaction, schedule)
+        await show_stale(interaction, schedule)
         return
     try:
         changed = await core_of(interaction).skip_occurrence(schedule.id, times[0])
     except (Invalid, RevisionMismatch):  # somebody else was quicker
-        await _show_stale(interaction, await _shown(interaction, schedule_id))
+        await show_stale(interaction, await shown(interaction, schedule_id))
         return
     await show_change(interaction, changed, "Skipped", done=f"Left out: {moment(times[0])}")
 
@@ -99,16 +100,16 @@ async def delete(interaction: Interaction, schedule_id: str, revision: str) -> N
 async def refresh(interaction: Interaction, schedule_id: str, _revision: str) -> None:
     """Show the schedule as it is now."""
     await defer(interaction)
-    await show(interaction, schedule_card(await _shown(interaction, schedule_id), "Schedule"))
+    schedule = await shown(interaction, schedule_id)
+    await show(interaction, await card_of(interaction, schedule, noun_of(schedule)))
 
 
 @on_press("preview")
 async def preview(interaction: Interaction, schedule_id: str, _revision: str) -> None:
     """Show the next ten due times on a card of their own."""
     await defer(interaction)
-    schedule = await _shown(interaction, schedule_id)
-    view = await core_of(interaction).preview_schedule(schedule_id)
-    await add(interaction, fires_of_schedule(view, schedule))
+    schedule = await shown(interaction, schedule_id)
+    await add(interaction, await preview_of(interaction, schedule))
 
 
 @on_press("undo")
@@ -116,7 +117,7 @@ async def undo(interaction: Interaction, token: str, _detail: str) -> None:
     """Take the change back that the card reports."""
     await defer(interaction)
     schedule = await core_of(interaction).undo(token)
-    await show(interaction, schedule_card(schedule, "Taken back"))
+    await show(interaction, await card_of(interaction, schedule, "Taken back"))
 
 
 @on_press("again")

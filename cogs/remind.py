@@ -17,7 +17,7 @@ from cogs.lists import LONGEST_SEARCH, Listing, listing_card
 from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.reminders import metadata
-from cogs.schedule.changes import show_change
+from cogs.shown import show_change
 from cogs.texts import label_of, unix
 from schedule_zero.schedule import ScheduleSpec
 
@@ -110,7 +110,7 @@ async def list_reminders(
 ) -> None:
     """List the person's own reminders."""
     await defer(interaction)
-    listing = Listing(reminders=True, here=scope == "here", state=state, search=search or "", page=page)
+    listing = Listing(kind="r", here=scope == "here", state=state, search=search or "", page=page)
     await show(interaction, await listing_card(interaction, listing))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import discord
 
@@ -17,6 +17,8 @@ CARD_TEXT: Final = 4_000
 CONTENT: Final = 2_000
 """The most characters of a classic message."""
 TITLE: Final = 80
+MESSAGES: Final = "discord"
+"""The handler that posts messages; all other handlers do jobs."""
 WORDS: Final = 300
 _TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Unicode's embeddings, overrides and isolates (UAX 9)."""
@@ -99,9 +101,24 @@ def waits_for(words: str) -> str:
     return _MOMENT.sub(lambda found: stamp(found["at"], "R"), one_line(words, WORDS))
 
 
+def is_job(schedule: Schedule) -> bool:
+    """Whether it is work for another program; else it is a message."""
+    return schedule.handler != MESSAGES
+
+
+def noun_of(schedule: Schedule) -> str:
+    """What it is called at the head of its card."""
+    return "Job" if is_job(schedule) else "Schedule"
+
+
+def content_of(schedule: Schedule) -> str:
+    """The words of a message. What a job's arguments say is nobody's business but its own card's."""
+    return "" if is_job(schedule) else str(schedule.args.get("content", ""))
+
+
 def label_of(schedule: Schedule) -> str:
     """What a schedule is called, where markdown is not shown: its name, else the beginning of its text, else its work."""
-    texts = (schedule.name or "", str(schedule.args.get("content", "")))
+    texts = (schedule.name or "", content_of(schedule))
     lines = (plain_line(text, TITLE) for text in texts)
     return next(filter(_is_visible, lines), f"{schedule.handler}.{schedule.method}")
 
@@ -115,12 +132,14 @@ def _is_visible(text: str) -> bool:
     return any(char.isprintable() and not char.isspace() for char in text)
 
 
-def place_of(args: dict[str, Any]) -> str:
+def place_of(schedule: Schedule) -> str:
     """Where a schedule's message goes."""
-    channel = args.get("channel_id")
+    if is_job(schedule):
+        return ""
+    channel = schedule.args.get("channel_id")
     if isinstance(channel, str) and channel.isdecimal():
         return f"<#{channel}>"
-    return "direct message" if "user_id" in args else ""
+    return "direct message" if "user_id" in schedule.args else ""
 
 
 def owner_of(schedule: Schedule) -> str:

@@ -150,7 +150,7 @@ def _lines(rows: Iterable[Row]) -> Iterable[str]:
             day = row.day
             yield f"**{day:%a} {day.isoformat()}**"
         clocks = " ".join(f"`{clock}`" for clock in row.clocks) + (f" and {row.more} more" if row.more else "")
-        where = place_of(row.schedule.args)
+        where = place_of(row.schedule)
         parts = [clocks, title_of(row.schedule), *([where] if where else [])]
         parts += [one_line("; ".join(row.notes), 150)] if row.notes else []
         yield " · ".join(parts)  # no list: a heading behind one would be taken for a part of it

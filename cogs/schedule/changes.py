@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Final
 
 from discord import app_commands
 
 from cogs.answers import defer, show, tell
-from cogs.cards import card, run_line, schedule_card
+from cogs.cards import card, run_line
 from cogs.drafts import carry_out, moment_of
-from cogs.front import Interaction, core_of, front_of
+from cogs.front import Interaction, core_of
 from cogs.items import resolve_item
 from cogs.options import ItemText, TokenText, UntilText
 from cogs.refusals import Refusal
-from cogs.texts import label_of, place_of, title_of
-from schedule_zero.client import CoreClient
-from schedule_zero.errors import ScheduleZeroError
-from schedule_zero.run import TERMINAL, Run
+from cogs.shown import card_of, show_change
+from cogs.texts import place_of, title_of
+from cogs.watching import watched
 from schedule_zero.schedule import Schedule
 
 WATCHED: Final = 5.0
 """Seconds that ``run_now`` waits for the outcome, before it shows how far the run is."""
-_LOOK: Final = 0.25
 
 
 @app_commands.command(name="pause", description="Pause a schedule")
@@ -68,7 +65,8 @@ async def delete(interaction: Interaction, item: ItemText) -> None:
 async def undo(interaction: Interaction, token: TokenText) -> None:
     """Take a change back."""
     await defer(interaction)
-    await show(interaction, schedule_card(await core_of(interaction).undo(token), "Taken back"))
+    schedule = await core_of(interaction).undo(token)
+    await show(interaction, await card_of(interaction, schedule, "Taken back"))
 
 
 @app_commands.command(name="run_now", description="Run a schedule once now; its times stay as they are")
@@ -89,7 +87,7 @@ async def run_now(interaction: Interaction, item: ItemText, test: bool = False, 
         await _rehearse(interaction, schedule)
         return
     run = await core.run_schedule(id, key=f"interaction:{interaction.id}")
-    run = await _watch(core, run)
+    run = await watched(core, run, WATCHED)
     await show(interaction, card(f"Run now: {title_of(schedule)}", run_line(run), f"-# `{run.id}` of `{id}`"))
 
 
@@ -98,37 +96,10 @@ async def _rehearse(interaction: Interaction, schedule: Schedule) -> None:
     content = schedule.args.get("content")
     if schedule.handler != "discord" or not isinstance(content, str):
         raise Refusal("`test` shows what a message will look like, and this schedule does other work.")
-    facts = [f"**Where**: {place_of(schedule.args)}"]
+    facts = [f"**Where**: {place_of(schedule)}"]
     mentions = schedule.args.get("mentions")
     if mentions:
         facts.append(f"**May mention**: {' '.join(mentions)}")
     facts.append("-# Below is what it would post. Nothing was posted, and nobody was mentioned.")
     await show(interaction, card(f"Test: {title_of(schedule)}", "\n".join(facts)))
     await tell(interaction, content)
-
-
-async def _watch(core: CoreClient, run: Run) -> Run:
-    """The run once it ended, or as it stands after a few seconds."""
-    waited = 0.0
-    while run.state not in TERMINAL and waited < WATCHED:
-        await asyncio.sleep(_LOOK)
-        waited += _LOOK
-        try:
-            run = await core.get_run(run.id)
-        except ScheduleZeroError:
-            break  # it was created, and that is what was asked for; how it ends can be looked up
-    return run
-
-
-async def show_change(
-    interaction: Interaction, schedule: Schedule, heading: str, *, done: str = "", already: str | None = None
-) -> None:
-    """Show a schedule after a change, which can be undone from then on.
-
-    Args:
-        already: the heading where nothing was to be done: then there is nothing to undo either.
-    """
-    if already is not None and schedule.undo is None:
-        heading = already
-    front_of(interaction).undos.remember(interaction.user.id, schedule, f"{heading}: {label_of(schedule)}")
-    await show(interaction, schedule_card(schedule, heading, done=done))

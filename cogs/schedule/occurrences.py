@@ -16,7 +16,7 @@ from cogs.front import Interaction, core_of, home_of
 from cogs.items import resolve_item
 from cogs.options import CHOICE_TEXT, CHOICES, Choices, ItemText, Text, ToText, suggestions
 from cogs.refusals import Refusal
-from cogs.schedule.changes import show_change
+from cogs.shown import show_change
 from cogs.texts import moment, shorten, stamp
 from schedule_zero import instant
 from schedule_zero.errors import Invalid

@@ -10,13 +10,14 @@ from discord import app_commands
 
 from cogs.answers import defer
 from cogs.answers import show as show_card
-from cogs.cards import fires_of, fires_of_schedule, schedule_card
+from cogs.cards import fires_of
 from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, actor_of, core_of
 from cogs.items import resolve_item
 from cogs.lists import LONGEST_SEARCH, Listing, Sort, listing_card
 from cogs.options import ChannelPlace, FromText, ItemText, RepeatText, WhenText, ZoneText
 from cogs.refusals import Refusal
+from cogs.shown import preview_of, show_with_runs
 
 State = Literal["active", "paused", "blocked", "needs_owner", "done"]
 MOST_FIRES: int = 50
@@ -60,9 +61,7 @@ async def show(interaction: Interaction, item: ItemText) -> None:
     await defer(interaction)
     core = core_of(interaction)
     id = await resolve_item(interaction, item, loosely=True)
-    schedule = await core.get_schedule(id)
-    runs = await core.list_runs(guild_id=schedule.guild_id, schedule_id=id, limit=5)
-    await show_card(interaction, schedule_card(schedule, "Schedule", runs=runs.items))
+    await show_with_runs(interaction, await core.get_schedule(id))
 
 
 @app_commands.command(name="preview", description="Show when something will be due, saved or not")
@@ -111,8 +110,7 @@ async def _preview_item(interaction: Interaction, *, item: str, n: int, tz: str 
     id = await resolve_item(interaction, item, loosely=True)
     schedule = await core.get_schedule(id)
     after = None if from_ is None else await moment_of(interaction, from_, "from", tz or schedule.timezone)
-    view = await core.preview_schedule(id, n=n, after=after)
-    await show_card(interaction, fires_of_schedule(view, schedule))
+    await show_card(interaction, await preview_of(interaction, schedule, n=n, after=after))
 
 
 async def _preview_words(

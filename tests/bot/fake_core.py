@@ -287,6 +287,14 @@ HANDLER: Final = views.HandlerView(
         ),
     ),
 )  # fmt: skip
+
+
+def _handler(core: FakeCore, request: ask.GetHandler) -> views.HandlerView:
+    if request.name != HANDLER.name:
+        raise NotFound(f"There is no handler {request.name!r}.")
+    return HANDLER
+
+
 LAG: Final = views.LagView(
     tick="PT2S", due=7, last_tick=None, dispatch="PT0.5S", ready=12, waiting=40, in_flight=5, uncommitted=1
 )
@@ -329,6 +337,7 @@ _USE_CASES: dict[type[Any], Callable[[FakeCore, Any], views.View]] = {
     ask.PutUserTimezone: FakeCore.zone,
     ask.GetStatus: _status,
     ask.ListHandlers: lambda core, request: views.HandlerPage(items=(HANDLER,)),
+    ask.GetHandler: _handler,
     ask.GetLag: lambda core, request: LAG,
     ask.GetQueue: lambda core, request: QUEUE,
 }

@@ -13,6 +13,7 @@ from cogs.refusals import sentence_of
 from schedule_zero.instant import from_datetime
 from tests.cogs.stage import Stage, make_bot
 from tests.cogs.strict_core import StrictWorld
+from tests.cogs.workers import Reports
 from tests.engine.house import House
 from tests.service.conftest import build, clock, house, make_ledger
 
@@ -59,3 +60,18 @@ async def served(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 @pytest.fixture
 def stage(simcord_env: simcord.Env) -> Stage:
     return Stage(simcord_env)
+
+
+@pytest.fixture
+async def reports(house: House) -> Reports:
+    """A handler that does jobs, and an engine that turns."""
+    handler = Reports()
+    house.engine.serve(handler)
+    house.run()
+    return handler
+
+
+@pytest.fixture
+def jobs(served: Stage, reports: Reports) -> Stage:
+    """A stage on a real core, whose handler works."""
+    return served

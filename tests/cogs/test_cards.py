@@ -144,7 +144,7 @@ def test_shortening_never_exceeds_its_limit(text: str, limit: int) -> None:
 @given(
     st.builds(
         Listing,
-        reminders=st.booleans(),
+        kind=st.sampled_from(["s", "j", "r"]),
         here=st.booleans(),
         state=st.none() | st.sampled_from(["active", "needs_owner", "done"]),
         search=st.text(max_size=LONGEST_SEARCH),

@@ -102,7 +102,7 @@ async def test_of_two_who_press_skip_next_at_once_one_time_is_left_out(
     made = await scheduled(served, name="standup")
     shown = await served.alice.slash(served.general, "schedule show", item=made.id)
     assert shown.response is not None
-    read = presses._shown
+    read = presses.shown
 
     async def read_a_moment_too_early(interaction: Interaction, schedule_id: str) -> Schedule:
         schedule = await read(interaction, schedule_id)
@@ -110,7 +110,7 @@ async def test_of_two_who_press_skip_next_at_once_one_time_is_left_out(
             await served.bot.core.skip_occurrence(schedule_id)
         return schedule
 
-    monkeypatch.setattr(presses, "_shown", read_a_moment_too_early)
+    monkeypatch.setattr(presses, "shown", read_a_moment_too_early)
     pressed = await served.alice.click(shown.response, label="Skip next")
     assert [message.content for message in pressed.followups] == [STALE]
     assert "### Schedule: standup" in texts(shown.response)

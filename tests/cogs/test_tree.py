@@ -37,6 +37,28 @@ SURFACE = {
     "schedule run_now": "item*? test keep_anchor",
     "schedule delete": "item*?",
     "schedule undo": "token*?",
+    "job create": "handler*? when? repeat? args? name tz? until? count priority notify notify_on after?",
+    "job policy": "item*? timeout max_attempts backoff? overlap catchup dst month_end calendar? on_clash active_hours? outside",
+    "job list": "owner state search sort page",
+    "job show": "item*?",
+    "job edit": "item*? part",
+    "job pause": "item*? until?",
+    "job resume": "item*?",
+    "job delete": "item*?",
+    "job copy": "item*? channel",
+    "job preview": "item*? n from?",
+    "job run": "item*? args? dry_run wait",
+    "job cancel": "run*?",
+    "job retry": "run*? from_failed",
+    "job runs": "item*? state since? page",
+    "job log": "run*?",
+    "job dead": "page action",
+    "job handlers": "name?",
+    "job token": "scope*? rotate",
+    "chain add": "item*? after*? when delay",
+    "chain remove": "item*? after*?",
+    "chain show": "item*?",
+    "chain check": "",
     "calendar hours set": "name*? days* from* to* tz?",
     "calendar hours show": "name?",
     "calendar hours clear": "name*?",
@@ -65,10 +87,12 @@ OPERATORS = Operators(["1"], "2")
 PERMISSIONS = {
     "admin": "administrator",
     "schedule": "manage_messages",
+    "job": "manage_guild",
+    "chain": "manage_guild",
     "calendar": "manage_guild",
     "settings": "manage_guild",
 }
-GUILD_ONLY = {"admin", "schedule", "calendar", "settings"}
+GUILD_ONLY = {"admin", "schedule", "job", "chain", "calendar", "settings"}
 
 
 @pytest.fixture
