@@ -11,8 +11,10 @@ import msgspec
 from bot.sender import Letter
 from cogs.buttons import CardButton
 from cogs.reminders import REMINDER
-from cogs.texts import CONTENT, fit, moment, one_line, shorten, title_of
+from cogs.telling import Telling
+from cogs.texts import CONTENT, content_of, fit, is_job, moment, one_line, shorten, title_of
 from schedule_zero.event import Event, EventKind
+from schedule_zero.masking import without
 from schedule_zero.schedule import Schedule
 
 BUTTONS: Final = 25
@@ -33,6 +35,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         title: what the schedule is called, without markdown.
         purpose: which of the guild's channels it is for.
         button: what can be done about it, as (label, verb, subject, detail).
+        channel_id: the channel that was chosen for this one schedule; it is tried before the guild's.
     """
 
     place: str
@@ -44,6 +47,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     purpose: Literal["failures", "log"] = "failures"
     button: tuple[str, str, str, str] | None = None
+    channel_id: str | None = None
 
     @property
     def gist(self) -> str:
@@ -52,6 +56,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.schedule_id} was missed"
         if self.button[1] == "resume":
             return f"{self.schedule_id} will not run until it is resumed"
+        if self.button[1] == "show_run":
+            return f"a run of {self.schedule_id} ended"
         return f"it is not known whether {self.schedule_id} posted"
 
 
@@ -64,10 +70,10 @@ def is_told(event: Event) -> bool:
     )
 
 
-def notice_of(event: Event, schedule: Schedule) -> Notice:
-    """What is told of an event that has to be heard of."""
+def notice_of(event: Event, schedule: Schedule, hidden: frozenset[str] = frozenset()) -> Notice:
+    """What is told of an event that has to be heard of; ``hidden``: texts that it may not repeat."""
     title = title_of(schedule)
-    why = one_line(str(event.data.get("error") or event.data.get("reason") or ""), 200)
+    why = _why(event, hidden)
     purpose: Literal["failures", "log"] = "failures"
     button = None
     if event.kind == EventKind.SCHEDULE_BLOCKED:
@@ -75,11 +81,36 @@ def notice_of(event: Event, schedule: Schedule) -> Notice:
         line = f"⛔ **{title}** {state} and will not run until somebody resumes it: {why}"
         button = ("Resume", "resume", schedule.id, str(schedule.revision))
     elif event.kind == EventKind.RUN_FAILED:
-        line = f"❓ **{title}**: whether a message came out is not known, so it was not repeated ({why})."
-        button = ("Post again", "again", event.run_id or "", "")
+        what, again = ("it was done", "Run again") if is_job(schedule) else ("a message came out", "Post again")
+        line = f"❓ **{title}**: whether {what} is not known, so it was not repeated ({why})."
+        button = (again, "again", event.run_id or "", "")
     else:
         purpose = "log"
         line = f"⏭ **{title}** was missed while the service was away: {_missed(event)}"
+    return _noticed(event, schedule, line, purpose, button)
+
+
+def outcome_of(event: Event, schedule: Schedule, telling: Telling, hidden: frozenset[str]) -> Notice:
+    """What is told of how a run of a job ended, in the channel that was chosen for that."""
+    title = title_of(schedule)
+    purpose: Literal["failures", "log"] = "failures"
+    if event.kind == EventKind.RUN_SUCCEEDED:
+        line, purpose = f"✅ **{title}** succeeded.", "log"
+    elif event.kind == EventKind.RUN_TIMED_OUT:
+        line = f"⏱️ **{title}** {_why(event, hidden) or 'took too long'}."
+    else:
+        line = f"❌ **{title}** failed: {_why(event, hidden) or 'nothing is known of the reason'}"
+    notice = _noticed(event, schedule, line, purpose, ("Show run", "show_run", event.run_id or "", ""))
+    return msgspec.structs.replace(notice, channel_id=telling.channel_id)
+
+
+def _noticed(
+    event: Event,
+    schedule: Schedule,
+    line: str,
+    purpose: Literal["failures", "log"],
+    button: tuple[str, str, str, str] | None,
+) -> Notice:
     return Notice(
         place=f"{event.epoch}-{event.seq}",
         at=event.at,
@@ -91,6 +122,10 @@ def notice_of(event: Event, schedule: Schedule) -> Notice:
         purpose=purpose,
         button=button,
     )
+
+
+def _why(event: Event, hidden: frozenset[str]) -> str:
+    return one_line(without(str(event.data.get("error") or event.data.get("reason") or ""), hidden), 200)
 
 
 def letter_of(notices: Sequence[Notice]) -> Letter:
@@ -114,7 +149,7 @@ def _is_private(schedule: Schedule) -> bool:
 
 def _plain_title(schedule: Schedule) -> str:
     """What a schedule is called where no markdown is read: on a button."""
-    text = schedule.name or str(schedule.args.get("content", "")) or f"{schedule.handler}.{schedule.method}"
+    text = schedule.name or content_of(schedule) or f"{schedule.handler}.{schedule.method}"
     return shorten(" ".join(text.split()), _LABEL)
 
 

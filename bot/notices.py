@@ -13,8 +13,9 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import discord
 import msgspec
@@ -25,10 +26,13 @@ from bot.destination import Destination
 from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
-from bot.notice_letters import Notice, is_told, letter_of, notice_of
+from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of
 from bot.outbox import Entry
+from bot.outcomes import Outcomes
 from bot.rights import person, snowflake
 from bot.sender import Sender
+from cogs.job.work import hidden_of
+from cogs.texts import is_job
 from schedule_zero import instant
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound, Reject, RetryAfter, ScheduleZeroError, Unavailable
@@ -46,6 +50,8 @@ _PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
 _AT_ONCE: Final = 16
 
+A = TypeVar("A")
+R = TypeVar("R")
 Sleep = Callable[[float], Any]
 Find = Callable[[discord.Client], Any]
 
@@ -83,6 +89,7 @@ class Notices:
         self._sleep = sleep or _sleep
         self._few = asyncio.Semaphore(_AT_ONCE)
         self._returning: dict[str, asyncio.Task[None]] = {}
+        self._outcomes = Outcomes(core, self._schedule)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Notices]:
@@ -117,10 +124,31 @@ class Notices:
     # ── what there is to tell ──
 
     async def _notice_of(self, event: Event) -> Notice | None:
-        if not is_told(event) or event.schedule_id is None:
+        telling = await self._asked(self._outcomes.telling, event, None)
+        if event.schedule_id is None or not (is_told(event) or telling):
             return None
         schedule = await self._schedule(event.schedule_id)
-        return None if schedule is None else notice_of(event, schedule)
+        if schedule is None:
+            return None
+        hidden: frozenset[str] = frozenset()
+        if is_job(schedule):
+            hidden = await self._asked(partial(hidden_of, self._core), schedule, frozenset())
+        if not is_told(event) and telling is not None:
+            return outcome_of(event, schedule, telling, hidden)
+        notice = notice_of(event, schedule, hidden)
+        return notice if telling is None else msgspec.structs.replace(notice, channel_id=telling.channel_id)
+
+    async def _asked(self, ask: Callable[[A], Awaitable[R]], about: A, otherwise: R) -> R:
+        """What the core answers, once it does; ``otherwise`` where it refuses."""
+        while True:
+            try:
+                return await ask(about)
+            except Unavailable as error:
+                logger.warning("the core cannot answer at the moment: %s", error.sentence)
+                await self._sleep(_PAUSE)
+            except ScheduleZeroError as error:
+                logger.warning("the core does not say what is to be told: %s", error.sentence)
+                return otherwise
 
     async def _schedule(self, schedule_id: str) -> Schedule | None:
         while True:
@@ -310,8 +338,9 @@ def _by_whom(notices: Sequence[Notice], *, in_person: bool) -> dict[str, list[No
 
 
 def _chosen(channels: GuildChannels, notice: Notice) -> tuple[int, ...]:
-    """The channels to try, best first: the one for this purpose, then the guild's default."""
-    wanted = (channels.failures if notice.purpose == "failures" else channels.log, channels.default)
+    """The channels to try, best first: the one chosen for this schedule, that for the purpose, the guild's default."""
+    own = channels.failures if notice.purpose == "failures" else channels.log
+    wanted = (notice.channel_id, own, channels.default)
     return tuple(dict.fromkeys(id for channel in wanted if channel and (id := snowflake(channel)) is not None))
 
 
