@@ -17,7 +17,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.chain import ChainPage, ChainReport, ChainView
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage, KeyRole
-from schedule_zero.run import Run
+from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import AfterWhen, Schedule, ScheduleSpec
 from schedule_zero.trigger import Trigger
 
@@ -74,8 +74,8 @@ class CoreClient(ABC):
     async def run_schedule(self, id: str, *, args: dict[str, Any] | None = None, key: str | None = None) -> Run:
         return await self._ask(ask.RunSchedule(id=id, args=args or {}, idempotency_key=key), Run)
 
-    async def check_run(self, id: str, *, args: dict[str, Any] | None = None) -> views.RunCheck:
-        return await self._ask(ask.CheckRun(id=id, args=args or {}), views.RunCheck)
+    async def check_run(self, id: str, *, args: dict[str, Any] | None = None) -> RunCheck:
+        return await self._ask(ask.CheckRun(id=id, args=args or {}), RunCheck)
 
     async def skip_occurrence(self, id: str, occurrence: str | None = None) -> Schedule:
         return await self._ask(ask.SkipOccurrence(id=id, occurrence=occurrence), Schedule)

@@ -13,7 +13,7 @@ import msgspec
 from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Run
+from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
 
 PREFIX: Final = "/api/v1"
@@ -86,7 +86,7 @@ ROUTES: Final = (
     _route(ask.PauseSchedule, "POST /schedules/{id}/pause", Schedule, "Pause a schedule"),
     _route(ask.ResumeSchedule, "POST /schedules/{id}/resume", Schedule, "Resume a paused or blocked schedule"),
     _route(ask.RunSchedule, "POST /schedules/{id}/run", Run, "Run a schedule now", status=202),
-    _route(ask.CheckRun, "POST /schedules/{id}/check", views.RunCheck, "What would become of running a schedule now"),
+    _route(ask.CheckRun, "POST /schedules/{id}/check", RunCheck, "What would become of running a schedule now"),
     _route(ask.SkipOccurrence, "POST /schedules/{id}/skip", Schedule, "Leave one due time out"),
     _route(ask.MoveOccurrence, "POST /schedules/{id}/move", Schedule, "Move one due time"),
     _route(ask.PreviewSchedule, "GET /schedules/{id}/preview", views.PreviewView, "Due times of a schedule to come"),

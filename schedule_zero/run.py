@@ -173,6 +173,20 @@ class Run(msgspec.Struct, kw_only=True):
         return trouble_of(self.reason, self.error)
 
 
+class RunCheck(msgspec.Struct, kw_only=True):
+    """What would become of a run that was asked for now; its arguments are all right.
+
+    Attributes:
+        instances: the processes one of which would get it, the likeliest first.
+        why: what it would wait for; None: it could start at once.
+        skipped: why it would be left out instead, in words.
+    """
+
+    instances: tuple[str, ...]
+    why: Why | None = None
+    skipped: str | None = None
+
+
 def trouble_of(reason: str | None, error: str | None) -> str | None:
     """A run's reason and error as one text, without saying anything twice."""
     if error is None or reason is None:

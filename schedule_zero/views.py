@@ -11,7 +11,7 @@ from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, Cal
 from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import LogLine, Run, Why
+from schedule_zero.run import LogLine, Run, RunCheck
 from schedule_zero.schedule import MonthEnd, Schedule
 from schedule_zero.trigger import Trigger
 
@@ -110,20 +110,6 @@ class RunLog(msgspec.Struct, kw_only=True):
     def left_out(self) -> int:
         """How many lines at the very end are not kept; known when it has ended."""
         return self.lines - self.next if self.ended else 0
-
-
-class RunCheck(msgspec.Struct, kw_only=True):
-    """What would become of a run that was asked for now; its arguments are all right.
-
-    Attributes:
-        instances: the processes one of which would get it, the likeliest first.
-        why: what it would wait for; None: it could start at once.
-        skipped: why it would be left out instead, in words.
-    """
-
-    instances: tuple[str, ...]
-    why: Why | None = None
-    skipped: str | None = None
 
 
 class EventPage(msgspec.Struct, kw_only=True):

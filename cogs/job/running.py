@@ -23,9 +23,8 @@ from cogs.texts import one_line, sentence_case, title_of, waits_for
 from cogs.watching import looks
 from schedule_zero.chain import ChainView
 from schedule_zero.errors import Conflict, NotFound
-from schedule_zero.run import TERMINAL, Run
+from schedule_zero.run import TERMINAL, Run, RunCheck
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import RunCheck
 
 LONGEST_WATCH: Final = 840.0
 """Seconds that an answer is kept up to date: Discord lets it be edited for 15 minutes."""

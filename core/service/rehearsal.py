@@ -14,9 +14,8 @@ from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.why import calendar_quota
 from schedule_zero.actor import Actor
-from schedule_zero.run import Why
+from schedule_zero.run import RunCheck, Why
 from schedule_zero.schedule import Policy
-from schedule_zero.views import RunCheck
 
 
 async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow) -> RunCheck:

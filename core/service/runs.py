@@ -31,9 +31,9 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
-from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunState, SkipReason
+from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunCheck, RunState, SkipReason
 from schedule_zero.schedule import Policy
-from schedule_zero.views import RunCheck, RunPage
+from schedule_zero.views import RunPage
 
 AGAIN: Final = "m:again:"
 """How the occurrence of a run begins that was made for one that ended; its id follows."""

@@ -44,7 +44,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.errors import Malformed
 from schedule_zero.event import Event
 from schedule_zero.key import Key
-from schedule_zero.run import Run
+from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import (
     BatchView,
@@ -55,7 +55,6 @@ from schedule_zero.views import (
     Part,
     PreviewView,
     ReadingView,
-    RunCheck,
     RunLog,
     UserTimezone,
     View,
@@ -99,7 +98,11 @@ _CHANGES: Final[dict[type, type[Any]]] = {
 
 
 # What changes nothing and is asked by POST all the same: its answer hangs on the time at which it is asked.
-_QUESTIONS: Final[dict[type, type[Any]]] = {ask.PreviewTrigger: PreviewView, ask.ReadTime: ReadingView, ask.CheckRun: RunCheck}
+_QUESTIONS: Final[dict[type, type[Any]]] = {
+    ask.PreviewTrigger: PreviewView,
+    ask.ReadTime: ReadingView,
+    ask.CheckRun: RunCheck,
+}
 _REMEMBERED: Final = _CHANGES | _QUESTIONS
 
 

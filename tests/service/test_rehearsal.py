@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound
-from schedule_zero.views import RunCheck
+from schedule_zero.run import RunCheck
 from tests.engine.conftest import Build
 from tests.engine.house import House, Mute, plan
 from tests.service.people import MOD, OWNER, STRANGER, as_

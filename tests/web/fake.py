@@ -11,7 +11,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
-from schedule_zero.run import Attempt, LogLine, Run, RunState, Why
+from schedule_zero.run import Attempt, LogLine, Run, RunCheck, RunState, Why
 from schedule_zero.schedule import Policy, Schedule
 from schedule_zero.trigger import CronTrigger
 
@@ -151,7 +151,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.PreviewSchedule: PREVIEW,
     ask.PreviewTrigger: PREVIEW,
     ask.RunSchedule: RUN,
-    ask.CheckRun: views.RunCheck(instances=("discord@a1",)),
+    ask.CheckRun: RunCheck(instances=("discord@a1",)),
     ask.ListRuns: views.RunPage(items=(RUN,)),
     ask.GetRun: RUN,
     ask.GetRunLog: LOG,
