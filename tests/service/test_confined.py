@@ -79,12 +79,22 @@ def _calendars(world: World, kind: type[Any]) -> list[Any]:
     return [CalendarDays(dates=("12-24",))] if kind is ask.PutCalendar else ["beta-name"]
 
 
+def _after(world: World, kind: type[Any]) -> list[Any]:
+    """What a link follows; else a place in a list, which names nothing of anybody."""
+    if kind in (ask.AddLink, ask.RemoveLink):
+        return world.ids["schedule"]
+    return [next(field.default for field in msgspec.structs.fields(kind) if field.name == "after")]
+
+
 FILL: dict[str, Fill] = {
+    "after": _after,
     "spec": lambda world, _: [spec_for(world, THEIRS), spec_for(world, None)],
     "items": lambda world, _: [tuple(msgspec.to_builtins(spec_for(world, guild)) for guild in (THEIRS, None))],
     "id": _ids,
     "ids": lambda world, _: [tuple(world.ids["run"])],
     "schedule_id": lambda world, _: world.ids["schedule"],
+    "schedule": lambda world, _: world.ids["schedule"],
+    "item": lambda world, _: world.ids["schedule"],
     "token": lambda world, _: world.ids["undo"],
     "guild_id": lambda world, _: [THEIRS],
     "any_guild": lambda world, _: [True],
@@ -96,7 +106,7 @@ FILL: dict[str, Fill] = {
     "instance": lambda world, _: ["beta-handler@elsewhere"],
     "role": lambda world, _: ["operator", "bot", "handler"],
     "trigger": lambda world, _: [DateTrigger(at=world.house.clock.in_s(9000))],
-    "when": lambda world, _: ["tomorrow at 9"],
+    "when": lambda world, kind: ["success" if kind in (ask.AddLink, ask.RemoveLink) else "tomorrow at 9"],
     "field": lambda world, _: ["when"],
     "kind": lambda world, _: ["calendar", "hours"],
     "text": lambda world, _: [""],
@@ -113,7 +123,7 @@ FILL: dict[str, Fill] = {
 # Fields that narrow or shape what is asked for, and name nothing of anybody.
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
-    "after", "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "guilds", "history",
+    "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "delay", "guilds", "history",
 }  # fmt: skip
 
 
@@ -148,6 +158,7 @@ async def world(house: House) -> World:
         await house.client.cancel_run(ids["run"][-1])  # it can be retried, the one before cancelled
         ids["key"].append((await house.client.new_key(word, "handler", guild_id=guild_id)).id)
         ids["key"].append((await house.client.new_key(word, "operator", public=new_pair().public)).id)
+    await house.client.add_link(ids["schedule"][1], ids["schedule"][0])
     await house.ledger.write(partial(_bury, ids["run"]))
     await house.client.change_guild_settings(THEIRS, {"channels": {"log": "beta"}})
     await house.client.note_guild(THEIRS, "beta")
