@@ -109,7 +109,7 @@ def test_what_is_too_much_or_wrong_is_refused(message: msgspec.Struct) -> None:
 def test_every_request_has_its_answer() -> None:
     assert set(ANSWERS) == set(get_args(ask.Request))
     posted = {route.request for route in ROUTES if route.method == "POST"}
-    assert posted - set(NOT_TWICE) == {ask.PreviewTrigger, ask.ReadTime}
+    assert posted - set(NOT_TWICE) == {ask.PreviewTrigger, ask.ReadTime, ask.CheckRun}
     assert {ask.PatchSchedule, ask.DeleteSchedule} <= set(NOT_TWICE)
 
 
