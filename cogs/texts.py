@@ -10,15 +10,13 @@ from typing import Final
 import discord
 
 from schedule_zero import instant
-from schedule_zero.schedule import Schedule
+from schedule_zero.schedule import MESSAGES, Schedule
 
 CARD_TEXT: Final = 4_000
 """The most characters all texts of a Components V2 message may have together (Discord documentation)."""
 CONTENT: Final = 2_000
 """The most characters of a classic message."""
 TITLE: Final = 80
-MESSAGES: Final = "discord"
-"""The handler that posts messages; all other handlers do jobs."""
 WORDS: Final = 300
 _TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Unicode's embeddings, overrides and isolates (UAX 9)."""

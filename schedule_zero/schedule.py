@@ -6,7 +6,7 @@ commands, HTTP, YAML and the ledger. Field meanings: contract, section 4.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -29,6 +29,9 @@ Needs = Annotated[
     tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+(?![\s\S])")], ...],
     msgspec.Meta(max_length=16, description="a list of at most 16 words of letters, digits, _ . -"),
 ]
+MESSAGES: Final = "discord"
+"""The handler whose work are messages; the work of all others are jobs."""
+
 Delays = Annotated[tuple[str, ...], msgspec.Meta(max_length=100, description="a list of at most 100 durations")]
 
 

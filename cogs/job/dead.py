@@ -15,8 +15,9 @@ from cogs.front import Interaction, core_of
 from cogs.job.cards import run_row
 from cogs.job.work import hidden_of
 from cogs.places import require_home
-from cogs.texts import MESSAGES, one_line, stamp
+from cogs.texts import one_line, stamp
 from schedule_zero.errors import NotFound
+from schedule_zero.schedule import MESSAGES
 from schedule_zero.views import DeadChange, DeadLetter
 
 Action = Literal["replay", "drop"]

@@ -10,8 +10,9 @@ from cogs.front import Interaction, core_of
 from cogs.job.fields import Field, fields_of
 from cogs.job.work import HandlerName, usable
 from cogs.refusals import Refusal
-from cogs.texts import MESSAGES, fit, one_line, shorten, stamp
+from cogs.texts import fit, one_line, shorten, stamp
 from schedule_zero.instant import say_duration
+from schedule_zero.schedule import MESSAGES
 from schedule_zero.views import BreakerView, HandlerView, InstanceView, MethodView, RecordView
 
 HandlerNameText = app_commands.Transform[str, HandlerName]

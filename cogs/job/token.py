@@ -12,7 +12,8 @@ from cogs.front import Interaction, core_of
 from cogs.job.work import HandlerName
 from cogs.places import require_home
 from cogs.refusals import Refusal
-from cogs.texts import MESSAGES, moment, one_line
+from cogs.texts import moment, one_line
+from schedule_zero.schedule import MESSAGES
 
 VALID_FOR: Final = "PT1H"
 

@@ -13,11 +13,11 @@ from cogs.front import Interaction, core_of
 from cogs.job.fields import Wrong, fields_of, read_args, spelled
 from cogs.options import CHOICE_TEXT, CHOICES, Choices, Text, suggestions
 from cogs.refusals import Refusal
-from cogs.texts import MESSAGES, shorten
+from cogs.texts import shorten
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Forbidden, NotFound, Unavailable
 from schedule_zero.masking import looks_secret, secrets_in
-from schedule_zero.schedule import Schedule
+from schedule_zero.schedule import MESSAGES, Schedule
 from schedule_zero.views import HandlerPage, HandlerView, MethodView, Suggestion, Suggestions
 
 FORM_BUDGET: Final = 1.2

@@ -7,13 +7,15 @@ from functools import lru_cache
 from typing import Any, Final
 
 from msgspec.structs import astuple
-from sqlalchemy import ColumnElement, Select, bindparam, delete, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, or_, select
 
 from core.ledger.connection import Reading, Session, Step
 from core.ledger.port import RunFilter
 from core.ledger.rows import DeadRow
+from core.ledger.schedules import owned_by
 from core.ledger.statement import Change, Insert, Query, among, fields_of
-from core.ledger.tables import dead, schedules
+from core.ledger.tables import dead
+from schedule_zero.schedule import MESSAGES
 
 _COLUMNS: Final = [dead.c[name] for name in fields_of(DeadRow)]
 _GIVEN: Final = among(dead.c.run_id, "ids")
@@ -36,6 +38,7 @@ class Dead:
             "guild_id": None if filter.any_guild else filter.guild_id,
             "schedule_id": filter.schedule_id,
             "owner_id": filter.owner_id,
+            "jobs_or_owner_id": filter.jobs_or_owner_id,
             "handler": filter.handler,
             "before": before,
         }
@@ -49,7 +52,8 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[DeadRow]:
     conditions: dict[str, ColumnElement[bool]] = {
         "guild_id": dead.c.guild_id == bindparam("guild_id"),
         "schedule_id": dead.c.schedule_id == bindparam("schedule_id"),
-        "owner_id": dead.c.schedule_id.in_(select(schedules.c.id).where(schedules.c.owner_id == bindparam("owner_id"))),
+        "owner_id": dead.c.schedule_id.in_(owned_by("owner_id")),
+        "jobs_or_owner_id": or_(dead.c.handler != MESSAGES, dead.c.schedule_id.in_(owned_by("jobs_or_owner_id"))),
         "handler": dead.c.handler == bindparam("handler"),
         "before": dead.c.run_id < bindparam("before"),
     }

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     select,
     text,
     tuple_,
@@ -29,9 +30,11 @@ from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.logs import forget
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
 from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
+from core.ledger.schedules import owned_by
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import attempts, dead, leases, runs, schedules, standings
 from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
+from schedule_zero.schedule import MESSAGES
 
 _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.items() for after in afters)
 # Sorts behind every id: the end of the table where nothing bounds a purge.
@@ -179,6 +182,7 @@ class Runs:
             "guild_id": None if filter.any_guild else filter.guild_id,
             "schedule_id": filter.schedule_id,
             "owner_id": filter.owner_id,
+            "jobs_or_owner_id": filter.jobs_or_owner_id,
             "handler": filter.handler,
             "state": filter.state,
             "since": filter.since,
@@ -240,7 +244,8 @@ def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
     conditions: dict[str, ColumnElement[bool]] = {
         "guild_id": runs.c.guild_id == bindparam("guild_id"),
         "schedule_id": runs.c.schedule_id == bindparam("schedule_id"),
-        "owner_id": runs.c.schedule_id.in_(select(schedules.c.id).where(schedules.c.owner_id == bindparam("owner_id"))),
+        "owner_id": runs.c.schedule_id.in_(owned_by("owner_id")),
+        "jobs_or_owner_id": or_(runs.c.handler != MESSAGES, runs.c.schedule_id.in_(owned_by("jobs_or_owner_id"))),
         "handler": runs.c.handler == bindparam("handler"),
         "state": runs.c.state == bindparam("state"),
         "since": runs.c.due >= bindparam("since"),

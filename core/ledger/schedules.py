@@ -17,6 +17,7 @@ from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance, Within
 from core.ledger.rows import Advance, DueRow, HeededRow, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, among, fields_of, given
 from core.ledger.tables import runs, schedules, standings
+from schedule_zero.schedule import MESSAGES
 
 _FIELDS: Final = fields_of(ScheduleRow)
 _STANDING: Final = tuple(column.name for column in standings.columns)
@@ -34,6 +35,11 @@ _IN_GUILD: Final = func.coalesce(schedules.c.guild_id, tables.NO_GUILD) == bindp
 
 def _rows(*parameters: str, where: Sequence[Any], **more: Any) -> Query[ScheduleRow]:
     return Query(_select(where, **more), ScheduleRow, *parameters)
+
+
+def owned_by(parameter: str) -> Select[Any]:
+    """The ids of a person's schedules, to be looked for among."""
+    return select(schedules.c.id).where(schedules.c.owner_id == bindparam(parameter))
 
 
 def _select(where: Sequence[Any], order: Sequence[Any] = (), limit: bool = False, keep: bool = False) -> Select[Any]:
@@ -215,6 +221,7 @@ def _wanted(asked: ScheduleFilter) -> dict[str, str | None]:
         "handler": asked.handler,
         "not_handler": asked.not_handler,
         "owner_id": asked.owner_id,
+        "jobs_or_owner_id": asked.jobs_or_owner_id,
         "text": asked.text and asked.text.replace("/", "//").replace("%", "/%").replace("_", "/_"),
     }
 
@@ -228,6 +235,7 @@ def _page(shape: tuple[bool, ...], entries: int, no_guild: bool) -> Query[Schedu
         "handler": schedules.c.handler == bindparam("handler"),
         "not_handler": schedules.c.handler != bindparam("not_handler"),
         "owner_id": schedules.c.owner_id == bindparam("owner_id"),
+        "jobs_or_owner_id": or_(schedules.c.handler != MESSAGES, schedules.c.owner_id == bindparam("jobs_or_owner_id")),
         "text": or_(*(column.icontains(bindparam("text"), escape="/") for column in _searched())),
     }
     names = [name for name, wanted in zip(conditions, shape, strict=True) if wanted]

@@ -1,9 +1,9 @@
 """Access: who may see and change what. Pure; every use case asks here, and nowhere else is it decided.
 
 An operator may do everything; one whose key is confined to a guild everything in that guild, and nothing elsewhere, nor
-what is the service's or a person's own. A member sees their own schedules, and with Discord's Manage Messages all those of the
-guild they speak in: what is posted in a channel for some is nobody else's to read. Their own they may also calm (pause,
-delete, stop a run) from anywhere. What makes a schedule act (run, resume, retry, change, bring back) takes the right
+what is the service's or a person's own. A member sees their own schedules, with Discord's Manage Server every job of the
+guild they speak in, and with Manage Messages everything there: what is posted in a channel for some is nobody else's to
+read. What they see they may also calm (pause, delete, stop a run), their own from anywhere. What makes a schedule act (run, resume, retry, change, bring back) takes the right
 that making it would take, in its guild and now: who was banned there, or is no moderator any more, posts nothing there.
 Reminders are everybody's right, so theirs reach their owner wherever they are. What one may not see does not exist for
 one.
@@ -19,7 +19,7 @@ from core.ledger.port import RunFilter, ScheduleFilter
 from core.ledger.rows import RunRow, ScheduleRow
 from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
 from schedule_zero.errors import Forbidden, NotFound
-from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.schedule import MESSAGES, ScheduleSpec
 
 F = TypeVar("F", bound=RunFilter)
 REMINDER: Final = "reminder"
@@ -51,9 +51,19 @@ def moderates(actor: Actor, guild_id: str | None) -> bool:
     return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_MESSAGES)
 
 
+def runs_jobs(actor: Actor, guild_id: str | None) -> bool:
+    """Whether everybody's jobs of this guild are the actor's to see and stop: work that is no message."""
+    return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_GUILD)
+
+
 def may_see(actor: Actor, row: ScheduleRow) -> bool:
     """Whether the actor may know of this schedule, its runs and what it says."""
-    return moderates(actor, row.guild_id) or owns(actor, row)
+    return _may_see_work(actor, row) or owns(actor, row)
+
+
+def _may_see_work(actor: Actor, row: ScheduleRow | RunRow) -> bool:
+    """Whether what is done, or was, is for the actor to see, whoever it belongs to."""
+    return moderates(actor, row.guild_id) or (row.handler != MESSAGES and runs_jobs(actor, row.guild_id))
 
 
 def owns(actor: Actor, row: ScheduleRow) -> bool:
@@ -74,6 +84,8 @@ def visible(actor: Actor, wanted: ScheduleFilter) -> ScheduleFilter | None:
     here = msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
     if moderates(actor, actor.guild_id):
         return here
+    if runs_jobs(actor, actor.guild_id):
+        return msgspec.structs.replace(here, jobs_or_owner_id=actor.id)
     return None if wanted.owner_id is not None else msgspec.structs.replace(here, owner_id=actor.id)
 
 
@@ -92,8 +104,11 @@ def visible_runs(actor: Actor, wanted: F) -> F:
         return wanted
     if wanted.guild_id is not None:
         require_guild(actor, wanted.guild_id, change=False)
-    owner_id = None if moderates(actor, actor.guild_id) else actor.id
-    return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False, owner_id=owner_id)
+    here = msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+    if moderates(actor, actor.guild_id):
+        return here
+    whose = "jobs_or_owner_id" if runs_jobs(actor, actor.guild_id) else "owner_id"
+    return msgspec.structs.replace(here, **{whose: actor.id})
 
 
 def require_schedule(actor: Actor, row: ScheduleRow | None, id: str) -> ScheduleRow:
@@ -109,7 +124,7 @@ def require_schedule(actor: Actor, row: ScheduleRow | None, id: str) -> Schedule
 
 def require_run(actor: Actor, row: RunRow | None, schedule: ScheduleRow | None, id: str) -> RunRow:
     """The run, if it exists for the actor, who may know of it if they may know of its schedule. Raises NotFound."""
-    if row is None or not (moderates(actor, row.guild_id) or (schedule is not None and owns(actor, schedule))):
+    if row is None or not (_may_see_work(actor, row) or (schedule is not None and owns(actor, schedule))):
         raise NotFound(f"There is no run {id!r}; the list of runs shows what there is.")
     return row
 
@@ -117,7 +132,10 @@ def require_run(actor: Actor, row: RunRow | None, schedule: ScheduleRow | None, 
 def require_change(actor: Actor, row: ScheduleRow) -> None:
     """Raises Forbidden unless the actor may calm this schedule: pause or delete it, stop a run of it."""
     if not may_see(actor, row):
-        raise Forbidden("This schedule is somebody else's; changing it takes the permission Manage Messages here.")
+        raise Forbidden(
+            "This schedule is somebody else's; changing it takes the permission Manage Messages here, or, if it is a job, "
+            "Manage Server."
+        )
 
 
 def require_action(actor: Actor, row: ScheduleRow) -> None:

@@ -18,10 +18,7 @@ from core.service.policy import Mistakes
 from core.timing.exceptions import Exceptions
 from core.timing.hours import require_lengths
 from core.timing.rule import BadPattern, Rule
-from schedule_zero.schedule import ActiveHours, Calendar, Policy
-
-MESSAGES: Final = "discord"
-"""The handler whose work are messages."""
+from schedule_zero.schedule import MESSAGES, ActiveHours, Calendar, Policy
 
 Heeded = TypeVar("Heeded", Calendar | None, ActiveHours | None)
 

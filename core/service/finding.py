@@ -9,12 +9,12 @@ import msgspec
 from core.ledger.port import ScheduleFilter
 from core.ledger.rows import ScheduleRow
 from core.service import access
-from core.service.closings import MESSAGES
 from core.service.desk import Desk
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Invalid
 from schedule_zero.ids import is_id
+from schedule_zero.schedule import MESSAGES
 from schedule_zero.views import SchedulePage, Suggestion, Suggestions
 
 LONGEST_PAGE: Final = 200
@@ -53,7 +53,8 @@ class Finding:
             metadata = (("kind", access.REMINDER),)
             wanted = ScheduleFilter(any_guild=True, owner_id=actor.id, text=text, metadata=metadata)
         elif actor.kind == "member" and not access.moderates(actor, request.guild_id):
-            wanted = msgspec.structs.replace(wanted, owner_id=actor.id)
+            whose = "jobs_or_owner_id" if access.runs_jobs(actor, request.guild_id) else "owner_id"
+            wanted = msgspec.structs.replace(wanted, **{whose: actor.id})
         wanted = access.within(actor, wanted)
         found = await self._named(actor, text)
         for state in _ACTIONABLE:

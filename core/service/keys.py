@@ -15,7 +15,6 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import AuditRow
 from core.secret import new_token
 from core.service import access
-from core.service.closings import MESSAGES
 from core.service.desk import Desk, Effects
 from core.service.keyring import KeyRow, digest_of
 from schedule_zero import requests as ask
@@ -23,6 +22,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded, Unauthorized
 from schedule_zero.instant import DAY, MINUTE, parse_duration, spell
 from schedule_zero.key import Key, KeyKind, KeyPage
+from schedule_zero.schedule import MESSAGES
 
 log = structlog.get_logger("schedule_zero.keys")
 

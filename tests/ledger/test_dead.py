@@ -43,6 +43,8 @@ async def test_a_page_is_newest_first_and_keeps_to_what_was_asked_for(ledger: St
     assert await page(RunFilter(any_guild=True, handler="x")) == ["run_4"]
     assert await page(RunFilter(any_guild=True, schedule_id="sch_2")) == ["run_3"]
     assert await page(RunFilter(any_guild=True, owner_id="7", handler="echo")) == ["run_2", "run_1"]
+    await add(ledger, letter("run_5", handler="discord"), letter("run_6", schedule_id="sch_2", handler="discord"))
+    assert await page(RunFilter(any_guild=True, jobs_or_owner_id="8")) == ["run_6", "run_4", "run_3", "run_2", "run_1"]
     assert await ledger.reader.dead.get_many(["run_2", "run_9"]) == {"run_2": rows[1]}
 
 

@@ -71,6 +71,10 @@ TABLE: list[tuple[str, Actor, Outcome, Outcome, Outcome]] = [
     ("admins job", OWNER, YES, YES, YES),
     ("admins job", MOD, YES, YES, NO),
     ("admins job", member("admin", "2", ADMINISTRATOR), YES, YES, NO),
+    ("admins job", member("another", permissions=MANAGE_GUILD), YES, YES, YES),
+    ("admins job", member("another", "2", MANAGE_GUILD), NONE, NONE, NONE),
+    ("admins job", ANNA, NONE, NONE, NONE),
+    ("annas reminder", member("another", permissions=MANAGE_GUILD), NONE, NONE, NONE),
     ("annas reminder", OPERATOR, YES, YES, YES),
     ("annas reminder", ANNA, YES, YES, YES),
     ("annas reminder", ANNA_ALONE, YES, YES, YES),
@@ -272,6 +276,12 @@ async def test_listing_shows_what_may_be_seen(house: House) -> None:
     assert await seen(MOD, owner_id="anna") == annas_here
     assert await seen(member("mod")) == ids("mods post")
     assert await seen(ADMIN) == ids("admins job")
+    another = member("another", permissions=MANAGE_GUILD)
+    assert await seen(another) == ids("admins job")
+    assert await seen(another, owner_id="anna") == set()
+    assert await seen(member("anna", permissions=MANAGE_GUILD)) == annas_here | ids("admins job")
+    offered = await as_(house, another).suggest_schedules("", guild_id="1", jobs=True)
+    assert {item.value for item in offered.items} == ids("admins job")
     assert await seen(BEN) == set()
     assert await seen(BEN, q="the post") == set()
     assert await seen(ANNA) == annas_here
@@ -310,6 +320,8 @@ async def test_listing_runs_shows_what_may_be_seen(house: House) -> None:
     assert await seen(MOD) == {runs["mods post"], runs["admins job"]} | annas_here
     assert await seen(MOD, any_guild=True) == await seen(MOD)
     assert await seen(ADMIN) == {runs["admins job"]}
+    assert await seen(member("another", permissions=MANAGE_GUILD)) == {runs["admins job"]}
+    assert await seen(member("anna", permissions=MANAGE_GUILD)) == annas_here | {runs["admins job"]}
     assert await seen(BEN) == set()
     assert await seen(ANNA) == annas_here
     assert await seen(STRANGER) == set()

@@ -13,12 +13,14 @@ from schedule_zero.run import RunState
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which runs a listing wants; newest first, keyed by id. ``owner_id``: runs of that person's schedules."""
+    """Which runs a listing wants; newest first, keyed by id. ``owner_id``: runs of that person's schedules;
+    ``jobs_or_owner_id``: those, and runs of jobs."""
 
     guild_id: str | None = None
     any_guild: bool = False
     schedule_id: str | None = None
     owner_id: str | None = None
+    jobs_or_owner_id: str | None = None
     handler: str | None = None
     state: str | None = None
     since: int | None = None

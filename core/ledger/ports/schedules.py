@@ -13,7 +13,7 @@ from core.ledger.rows import Advance, DueRow, HeededRow, ScheduleRow
 
 class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
     """Which schedules a listing wants; newest last, keyed by id. ``guild_id`` None with ``any_guild`` False: no guild.
-    ``not_handler``: those of every handler but that one."""
+    ``not_handler``: those of every handler but that one; ``jobs_or_owner_id``: jobs, and what is that person's."""
 
     guild_id: str | None = None
     any_guild: bool = False
@@ -21,6 +21,7 @@ class ScheduleFilter(msgspec.Struct, kw_only=True, frozen=True):
     handler: str | None = None
     not_handler: str | None = None
     owner_id: str | None = None
+    jobs_or_owner_id: str | None = None
     text: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 
