@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from core.engine.events import about_schedule
 from core.engine.placeholders import without_parent
 from core.engine.plan import Plan
 from core.ledger.port import ActiveRun
@@ -247,23 +248,21 @@ def _end(run: ActiveRun, now: int, state: RunState, reason: str) -> Move:
 def events_of(decision: Decision, row: ScheduleRow, now: int) -> list[EventRow]:
     """The events of one decision, in order."""
     events = [
-        EventRow(
-            at=now,
-            kind=EventKind.RUN_CREATED if run.state is RunState.WAITING else EventKind.RUN_SKIPPED,
-            guild_id=row.guild_id,
-            schedule_id=row.id,
+        about_schedule(
+            row,
+            EventKind.RUN_CREATED if run.state is RunState.WAITING else EventKind.RUN_SKIPPED,
+            now,
+            f'{{"due":{run.due}}}' if run.reason is None else _skipped_data(run),
             run_id=run.id,
-            data=f'{{"due":{run.due}}}' if run.reason is None else _skipped_data(run),
         )
         for run in decision.runs
     ]
     events += [
-        EventRow(at=now, kind=_ENDINGS[move.after], guild_id=row.guild_id, schedule_id=row.id, run_id=move.run_id,
-                 data=f'{{"reason":"{move.reason}"}}')
+        about_schedule(row, _ENDINGS[move.after], now, f'{{"reason":"{move.reason}"}}', run_id=move.run_id)
         for move in decision.moves
-    ]  # fmt: skip
+    ]
     if decision.advance.state == "done":
-        events.append(EventRow(at=now, kind=EventKind.SCHEDULE_COMPLETED, guild_id=row.guild_id, schedule_id=row.id))
+        events.append(about_schedule(row, EventKind.SCHEDULE_COMPLETED, now))
     return events
 
 

@@ -13,7 +13,9 @@ from typing import Final
 import msgspec
 
 from core.engine.admit import collide, line_of
+from core.engine.blocking import block_failing
 from core.engine.entitle import Entitler
+from core.engine.events import about_schedule, facts
 from core.engine.handover import Handing, Meaning
 from core.engine.placeholders import BadPlaceholder, Parent, Parents, filled_in, has_placeholders, names_parents
 from core.engine.plan import Terms, TermsBook
@@ -46,7 +48,6 @@ _KINDS: Final = {
     RunState.FAILED: EventKind.RUN_FAILED,
 }
 _links: Final = msgspec.json.Decoder(tuple[After, ...]).decode
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def occurrence_of(run_id: str) -> str:
@@ -145,7 +146,7 @@ class Chains:
         await tx.runs.insert(writing.runs)
         failed = [run for run in writing.runs if run.state is RunState.FAILED]
         if failed:
-            await tx.dead.add([dead_letter(run, writing.now) for run in failed])
+            await tx.dead.add([dead_letter(run.id, run, writing.now) for run in failed])
         if writing.moves:
             await tx.runs.move(writing.moves)
         await want_stopped(tx, writing.cancel)
@@ -197,8 +198,10 @@ class Chains:
         if run.state is RunState.WAITING:
             writing.moves += met.moves
             writing.cancel += met.cancel
-            writing.events += [_told(EventKind.RUN_CANCELLED, row, move.run_id, now, {"reason": move.reason})
-                               for move in met.moves]  # fmt: skip
+            writing.events += [
+                about_schedule(row, EventKind.RUN_CANCELLED, now, facts({"reason": move.reason}), run_id=move.run_id)
+                for move in met.moves
+            ]
             writing.followed.withdrawn += [move.run_id for move in met.moves]
             writing.followed.cancel += met.cancel
         elif run.state is RunState.FAILED:
@@ -213,15 +216,10 @@ class Chains:
         if row.failures < terms.policy.failure_threshold:
             await tx.schedules.count_failures({row.id: row.failures})
             return
-        expected, now = row.revision, writing.now
-        row.state, row.note, row.next_due, row.revision, row.updated = "blocked", run.error, None, expected + 1, now
-        await tx.schedules.replace(row, expected=expected)
         writing.followed.blocked.append(row)
-        facts = {"failures": row.failures, "reason": run.reason, "error": run.error}
         writing.events.append(
-            EventRow(at=now, kind=EventKind.SCHEDULE_BLOCKED, guild_id=row.guild_id, schedule_id=row.id, run_id=run.id,
-                     data=_encode(facts).decode())
-        )  # fmt: skip
+            await block_failing(tx, row, writing.now, run_id=run.id, reason=run.reason, error=run.error)
+        )
 
 
 class Joins:
@@ -296,12 +294,12 @@ class Writing:
         if run.state is RunState.WAITING:
             self.followed.runs.append(run)
             self.followed.rows.append(row)
-        facts: dict[str, object] = {"due": run.due, "parent": call.ended.run_id}
+        told: dict[str, object] = {"due": run.due, "parent": call.ended.run_id}
         if run.reason is not None:
-            facts["reason"] = run.reason
+            told["reason"] = run.reason
         if run.state is RunState.FAILED:
-            facts |= {"cause": "lasting", "error": run.error}
-        self.events.append(_told(_KINDS[run.state], row, run.id, self.now, facts))
+            told |= {"cause": "lasting", "error": run.error}
+        self.events.append(about_schedule(row, _KINDS[run.state], self.now, facts(told), run_id=run.id))
 
 
 def child_run(row: ScheduleRow, terms: Terms, call: Call, now: int, id: str) -> RunRow:
@@ -366,9 +364,3 @@ async def _left_by(tx: Transaction, calls: Sequence[Call]) -> dict[str, tuple[Pa
         rows = await tx.schedules.get_many(sorted({schedule_id for schedule_id, _ in wanted}))
         names = {id: row.name for id, row in rows.items()}
     return {id: (left_by(run), names.get(run.schedule_id)) for id, run in runs.items()}
-
-
-def _told(kind: str, row: ScheduleRow, run_id: str, now: int, facts: Mapping[str, object]) -> EventRow:
-    return EventRow(
-        at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, run_id=run_id, data=_encode(facts).decode()
-    )

@@ -366,7 +366,7 @@ class Engine:
             if moves:
                 await tx.runs.move(moves)
                 await tx.journal.append(events)
-                await tx.dead.add([dead_letter(rows[move.run_id], now) for move in moves if move.after in DEAD])
+                await tx.dead.add([dead_letter(move.run_id, rows[move.run_id], now) for move in moves if move.after in DEAD])
                 unused = [row for row in rows.values() if row.attempt == 0 and row.state is RunState.WAITING]
                 await self.entitler.give_back(tx, [(row.guild_id, row.charged) for row in unused])
             return moves

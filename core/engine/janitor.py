@@ -10,7 +10,9 @@ import msgspec
 import structlog
 
 from core.engine.admit import Decision, events_of, missed_row
+from core.engine.blocking import block_uncomputable
 from core.engine.chronicle import roll_up
+from core.engine.events import about_schedule
 from core.engine.plan import Plan, TermsBook, rule_of
 from core.engine.ports import Clock
 from core.engine.reception import Reception
@@ -112,8 +114,9 @@ class Janitor:
             fresh = resumed_row(row, plan.rule.next_after, now, ended=row.paused_until)
         except Exception as error:  # any fault in one stored schedule must not end what serves them all
             log.exception("rule cannot be computed", schedule_id=row.id)
-            return _blocked(row, str(error), now)
-        resumed = EventRow(at=now, kind=EventKind.SCHEDULE_RESUMED, guild_id=row.guild_id, schedule_id=row.id)
+            blocked = msgspec.structs.replace(row)
+            return Resumption(blocked, [], [block_uncomputable(blocked, str(error), now)])
+        resumed = about_schedule(row, EventKind.SCHEDULE_RESUMED, now)
         if fresh.state == "active":
             return Resumption(fresh, [], [resumed])
         swallowed = _swallowed(plan, now)
@@ -160,20 +163,6 @@ def _swallowed(plan: Plan, now: int) -> tuple[int, int, int] | None:
     if first is None or last is None or first > last:
         return None
     return first, last, 1 + rule.count_between(first, last)
-
-
-def _blocked(row: ScheduleRow, reason: str, now: int) -> Resumption:
-    data = msgspec.json.encode({"reason": "trigger", "error": reason}).decode()
-    event = EventRow(
-        at=now, kind=EventKind.SCHEDULE_BLOCKED, guild_id=row.guild_id, schedule_id=row.id, data=data
-    )  # fmt: skip
-    return Resumption(
-        msgspec.structs.replace(
-            row, state="blocked", next_due=None, paused_until=None, note=reason, revision=row.revision + 1, updated=now
-        ),
-        [],
-        [event],
-    )
 
 
 def resumed_row(

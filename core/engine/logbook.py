@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from core.engine.events import about_attempt, facts
 from core.engine.flights import Flight, Flights
 from core.engine.ports import Answer, Clock
 from core.engine.run_log import MILLION, appended, shares
@@ -39,7 +40,6 @@ MOST_WITH_OUTCOMES: Final = 5000
 SAID_EVERY_S: Final = 60.0
 HELD_BYTES: Final = 16 * 1024 * 1024
 HELD_OF_ONE_BYTES: Final = 4 * 1024 * 1024
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class Telling(msgspec.Struct, gc=False):
@@ -275,12 +275,8 @@ def _number(taken: Taken) -> int:
 
 
 def _event(flight: Flight, row: ToldRow, now: int) -> EventRow:
-    order = flight.order
-    facts = {
-        "attempt": order.attempt, "fraction": None if row.fraction is None else row.fraction / MILLION,
+    told = {
+        "attempt": flight.order.attempt, "fraction": None if row.fraction is None else row.fraction / MILLION,
         "note": row.note, "lines": row.lines,
     }  # fmt: skip
-    return EventRow(
-        at=now, kind=EventKind.RUN_PROGRESS, guild_id=order.guild_id, schedule_id=order.schedule_id,
-        run_id=order.run_id, data=_encode(facts).decode(),
-    )  # fmt: skip
+    return about_attempt(flight.order, EventKind.RUN_PROGRESS, now, facts(told))

@@ -14,6 +14,8 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
+from core.engine.blocking import block_failing
+from core.engine.events import about_attempt, facts
 from core.engine.flights import Flight, Flights
 from core.engine.handover import Handing
 from core.engine.logbook import Logbook, write_told
@@ -22,7 +24,7 @@ from core.engine.ports import Answer, Clock
 from core.engine.stopping import stopped, wanted_stopped
 from core.engine.territory import Territory
 from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transaction
-from core.ledger.rows import AttemptRow, DeadRow, EventRow, Move, ScheduleRow
+from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow, dead_letter
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.lines import Told
@@ -40,8 +42,6 @@ _KINDS: Final = {
     RunState.CANCELLED: str(EventKind.RUN_CANCELLED),
     RunState.WAITING: str(EventKind.RUN_WAITING),
 }
-_encode: Final = msgspec.json.Encoder().encode
-
 
 Standing = dict[str, tuple[RunState, int]]
 
@@ -274,7 +274,7 @@ async def _write_starts(tx: Transaction, begun: list[Flight], now: int, events: 
     ]  # fmt: skip
     await tx.runs.move(moves)
     await tx.runs.started([(f.order.run_id, f.order.attempt, f.sent) for f in begun])
-    events += [_event(f, EventKind.RUN_STARTED, now, f'{{"attempt":{f.order.attempt}}}') for f in begun]
+    events += [about_attempt(f.order, EventKind.RUN_STARTED, now, f'{{"attempt":{f.order.attempt}}}') for f in begun]
 
 
 async def _write_ends(
@@ -294,19 +294,21 @@ async def _write_ends(
         )  # fmt: skip
     await tx.runs.move(moves)
     await tx.runs.finish([_attempt_row(verdict, now) for verdict in valid])
-    await tx.dead.add([_dead_row(verdict.flight, now) for verdict in valid if verdict.outcome.state in DEAD])
-    events += [_event(v.flight, _KINDS[v.outcome.state], now, _end_data(v)) for v in valid]
+    await tx.dead.add(
+        [dead_letter(v.flight.order.run_id, v.flight.order, now) for v in valid if v.outcome.state in DEAD]
+    )
+    events += [about_attempt(v.flight.order, _KINDS[v.outcome.state], now, _end_data(v)) for v in valid]
 
 
 def _end_data(verdict: Verdict) -> str:
     outcome, attempt = verdict.outcome, verdict.flight.order.attempt
     if outcome.state is RunState.SUCCEEDED:
         return f'{{"attempt":{attempt}}}'
-    facts = {
+    told = {
         "attempt": attempt, "outcome": outcome.outcome, "cause": outcome.cause, "reason": outcome.reason,
         "error": outcome.error, "not_before": outcome.not_before,
     }  # fmt: skip
-    return _encode({name: value for name, value in facts.items() if value is not None}).decode()
+    return facts({name: value for name, value in told.items() if value is not None})
 
 
 async def _count_failures(tx: Transaction, valid: list[Verdict], now: int, events: list[EventRow]) -> list[ScheduleRow]:
@@ -318,34 +320,22 @@ async def _count_failures(tx: Transaction, valid: list[Verdict], now: int, event
     counts: dict[str, int] = {}
     blocked: list[ScheduleRow] = []
     for verdict in telling:
-        row = rows.get(verdict.flight.order.schedule_id)
+        flight, outcome = verdict.flight, verdict.outcome
+        row = rows.get(flight.order.schedule_id)
         if row is None:
             continue
-        row.failures = counts[row.id] = row.failures + 1 if verdict.outcome.lasting else 0
-        threshold = verdict.flight.terms.policy.failure_threshold
-        state = "needs_owner" if verdict.outcome.reason == "needs_owner" else "blocked"
-        if row.state == "active" and (row.failures >= threshold or state == "needs_owner"):
-            await _block(tx, row, state, verdict, now)
+        row.failures = counts[row.id] = row.failures + 1 if outcome.lasting else 0
+        needs_owner = outcome.reason == "needs_owner"
+        if row.state == "active" and (row.failures >= flight.terms.policy.failure_threshold or needs_owner):
             blocked.append(row)
-            facts = {"failures": row.failures, "reason": verdict.outcome.reason, "error": verdict.outcome.error}
-            events.append(_event(verdict.flight, EventKind.SCHEDULE_BLOCKED, now, _encode(facts).decode()))
+            events.append(
+                await block_failing(
+                    tx, row, now, run_id=flight.order.run_id, reason=outcome.reason, error=outcome.error,
+                    state="needs_owner" if needs_owner else "blocked",
+                )
+            )  # fmt: skip
     await tx.schedules.count_failures({id: n for id, n in counts.items() if not any(b.id == id for b in blocked)})
     return blocked
-
-
-async def _block(tx: Transaction, row: ScheduleRow, state: str, verdict: Verdict, now: int) -> None:
-    expected = row.revision
-    row.state = "needs_owner" if state == "needs_owner" else "blocked"
-    row.note = verdict.outcome.error
-    row.next_due, row.revision, row.updated = None, expected + 1, now
-    await tx.schedules.replace(row, expected=expected)
-
-
-def _event(flight: Flight, kind: str, now: int, data: str) -> EventRow:
-    order = flight.order
-    return EventRow(
-        at=now, kind=kind, guild_id=order.guild_id, schedule_id=order.schedule_id, run_id=order.run_id, data=data
-    )
 
 
 def _attempt_row(verdict: Verdict, now: int) -> AttemptRow:
@@ -354,14 +344,6 @@ def _attempt_row(verdict: Verdict, now: int) -> AttemptRow:
         run_id=order.run_id, attempt=order.attempt, handler=order.handler, instance=order.instance,
         sent=verdict.flight.sent, started=verdict.flight.sent, ended=now, outcome=outcome.outcome,
         cause=outcome.cause, error=outcome.error,
-    )  # fmt: skip
-
-
-def _dead_row(flight: Flight, now: int) -> DeadRow:
-    order = flight.order
-    return DeadRow(
-        run_id=order.run_id, guild_id=order.guild_id, schedule_id=order.schedule_id, handler=order.handler,
-        method=order.method, at=now,
     )  # fmt: skip
 
 

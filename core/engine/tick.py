@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-import msgspec
 import structlog
 
 from core.engine.admit import Firing, look
+from core.engine.blocking import block_uncomputable
 from core.engine.entitle import Entitler
 from core.engine.horizon import Horizon
 from core.engine.plan import Plan, PlanBook
@@ -30,8 +30,7 @@ from core.ledger.port import (
     StoreError,
     Transaction,
 )
-from core.ledger.rows import EventRow, RunRow, ScheduleRow
-from schedule_zero.event import EventKind
+from core.ledger.rows import RunRow, ScheduleRow
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import SECOND
 
@@ -302,13 +301,9 @@ class Tick:
             current = await tx.schedules.get(row.id)
             if current is None or current.revision != row.revision or current.state != "active":
                 return False
-            expected = current.revision
-            current.state, current.next_due, current.note = "blocked", None, reason
-            current.revision, current.updated = expected + 1, now
-            await tx.schedules.replace(current, expected=expected)
-            data = msgspec.json.encode({"reason": "trigger", "error": reason}).decode()
-            kind = EventKind.SCHEDULE_BLOCKED
-            await tx.journal.append([EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=data)])
+            told = block_uncomputable(current, reason, now)
+            await tx.schedules.replace(current, expected=row.revision)
+            await tx.journal.append([told])
             return True
 
         try:

@@ -5,6 +5,8 @@ A row knows nothing of SQL. Field order is column order, so a row turns into sta
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from schedule_zero.run import RunState
@@ -138,10 +140,19 @@ class DeadRow(msgspec.Struct, kw_only=True, gc=False):
     at: int
 
 
-def dead_letter(run: RunRow, at: int) -> DeadRow:
+class Work(Protocol):
+    """What a run is to do: a stored run, or the order for an attempt of it."""
+
+    guild_id: str | None
+    schedule_id: str
+    handler: str
+    method: str
+
+
+def dead_letter(run_id: str, of: Work, at: int) -> DeadRow:
     """A run that has failed for good, as a dead letter."""
     return DeadRow(
-        run_id=run.id, guild_id=run.guild_id, schedule_id=run.schedule_id, handler=run.handler, method=run.method, at=at
+        run_id=run_id, guild_id=of.guild_id, schedule_id=of.schedule_id, handler=of.handler, method=of.method, at=at
     )
 
 

@@ -166,7 +166,7 @@ class Runs:
             if instead_of is not None:
                 await tx.dead.remove([instead_of.id])
             if fresh.state is RunState.FAILED:
-                await tx.dead.add([dead_letter(fresh, now)])
+                await tx.dead.add([dead_letter(fresh.id, fresh, now)])
             kind = _CREATED.get(fresh.state, EventKind.RUN_SKIPPED)
             facts = {"due": fresh.due, "actor": actor.id, "reason": fresh.reason}
             if fresh.error is not None:
