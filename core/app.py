@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
-from core.engine.engine import CHECK_INTERVAL_S, Engine
+from core.engine.engine import Engine
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Retention
+from core.engine.parts import CHECK_INTERVAL_S
 from core.engine.ports import Clock, Pace, SystemClock
 from core.governor.settings import GovernorSettings
 from core.ledger.open import open_ledger

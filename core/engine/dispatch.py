@@ -10,16 +10,17 @@ from typing import Final, Protocol
 import structlog
 
 from core.engine.choose import Chosen, choose
+from core.engine.events import about_attempt
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight
 from core.engine.plan import PlanBook, Terms, lease_of, timeout_of
 from core.engine.ports import Clock, Order
+from core.engine.usher import Usher
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.governor.governor import Governor
-from core.ledger.among import Membership
 from core.ledger.port import Ledger, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
-from core.ledger.rows import AttemptRow, EventRow, LeaseRow, Move, RunRow, ScheduleRow
+from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.run import RunState
 
@@ -36,8 +37,7 @@ RATE_WORTH_KEEPING_S: Final = 1.0
 class Consequences(Protocol):
     """What the engine does around a dispatch."""
 
-    async def expire(self, run_ids: Sequence[str]) -> None: ...
-    async def refill(self) -> None: ...
+    def runs_withdrawn(self, run_ids: Sequence[str]) -> None: ...
     def begun(self, flights: Sequence[Flight]) -> None: ...
     def not_begun(self, chosen: Sequence[Chosen]) -> None: ...
     def overtaken(self, chosen: Sequence[Chosen], still_waiting: Sequence[RunRow]) -> None: ...
@@ -48,10 +48,11 @@ class Dispatcher:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
-        book: PlanBook, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
-        consequences: Consequences, membership: Membership | None = None,
+        book: PlanBook, usher: Usher, longest_sleep_s: float, ticks_first: Callable[[], Awaitable[None]],
+        consequences: Consequences, wake: asyncio.Event,
     ) -> None:  # fmt: skip
-        self._membership = membership
+        """``wake``: set by whoever changes something that may let a run start."""
+        self._membership = ledger.membership
         self._clock = clock
         self._ledger = ledger
         self._room = room
@@ -59,10 +60,11 @@ class Dispatcher:
         self._governor = governor
         self._fleet = fleet
         self._book = book
+        self._usher = usher
         self._longest_sleep_s = longest_sleep_s
         self._ticks_first = ticks_first
         self._consequences = consequences
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._beginning: deque[asyncio.Task[None]] = deque()
         self._turn = asyncio.Lock()
         self._kept_rates: dict[str, str] = {}
@@ -137,13 +139,13 @@ class Dispatcher:
         if expired:
             try:
                 await self._committed(but=0)  # what begins just in time does not expire
-                await self._consequences.expire(expired)
+                self._consequences.runs_withdrawn(await self._usher.see_out(expired))
             except StoreError:
                 self._room.expect_again(expired)
                 raise
         if self._room.has_room():
             await self._committed(but=0)  # what is read would not tell that it is being given out, and may be cancelled
-            await self._consequences.refill()
+            await self._usher.refill()
 
     def _choose(self) -> list[Chosen]:
         if self._paused:
@@ -304,10 +306,7 @@ def _begun(flights: Sequence[Flight], rates: dict[str, str | None]) -> Callable[
             LeaseRow(run_id=order.run_id, attempt=order.attempt, instance=order.instance,
                      remaining=int(flight.lease_s * 1e6), at_most_once=int(flight.at_most_once))
         )  # fmt: skip
-        events.append(
-            EventRow(at=flight.sent, kind=EventKind.RUN_DISPATCHED, guild_id=order.guild_id,
-                     schedule_id=order.schedule_id, run_id=order.run_id, data=f'{{"attempt":{order.attempt}}}')
-        )  # fmt: skip
+        events.append(about_attempt(order, EventKind.RUN_DISPATCHED, flight.sent, f'{{"attempt":{order.attempt}}}'))
 
     async def unit(tx: Transaction) -> None:
         if flights:

@@ -5,16 +5,17 @@ A core that works for all takes everything up once, at its start; one of several
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from core.engine.dispatch import RATE, Dispatcher
-from core.engine.flights import Flight, Flights
+from core.engine.flights import Flights
 from core.engine.handover import Handover
 from core.engine.recovery import Recovery
 from core.engine.settle import Settler
 from core.engine.territory import Territory, busy_buckets
 from core.engine.tick import Tick
+from core.engine.usher import Usher
 from core.engine.waiting import WaitingRoom
 from core.governor.verdict import scope_of
 from core.ledger.buckets import bucket_of
@@ -26,9 +27,8 @@ _GUILD: Final = "guild:"
 
 
 class Consequences(Protocol):
-    """What the engine does with what others left, and before and after its territory changes."""
+    """What the engine does with what others left, and when its territory has changed."""
 
-    def count(self, flight: Flight) -> None: ...
     def runs_created(self, runs: list[RunRow]) -> None: ...
     def runs_withdrawn(self, run_ids: list[str]) -> None: ...
     def cancel_open(self, run_ids: list[str]) -> None: ...
@@ -41,7 +41,7 @@ class Estate:
 
     def __init__(
         self, *, ledger: Ledger, territory: Territory, flights: Flights, room: WaitingRoom, tick: Tick,
-        dispatcher: Dispatcher, settler: Settler, recovery: Callable[[], Recovery], consequences: Consequences,
+        dispatcher: Dispatcher, settler: Settler, recovery: Recovery, usher: Usher, consequences: Consequences,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._territory = territory
@@ -51,16 +51,15 @@ class Estate:
         self._dispatcher = dispatcher
         self._settler = settler
         self._recovery = recovery
+        self._usher = usher
         self._consequences = consequences
 
     async def take_up_all(self) -> None:
         """What the last end left open; at the start of a core that works for everybody."""
-        recovery = self._recovery()
         self._dispatcher.restore_rates(await self._ledger.reader.notes.all(RATE))
-        for flight in await recovery.open_runs():
-            self._consequences.count(flight)
+        await self._recovery.open_runs()
         await self._settler.drain()
-        await recovery.waiting_runs()
+        await self._usher.fill()
 
     async def take_up(self, buckets: Iterable[int]) -> None:
         """Work for these: as after a start, with what the ledger holds of them.
@@ -72,12 +71,10 @@ class Estate:
         rates = await self._ledger.reader.notes.all(RATE)
         self._dispatcher.restore_rates({scope: ahead for scope, ahead in rates.items() if _is_of(scope, some)})
         await self._settler.drain()
-        recovery = self._recovery()
-        for flight in await recovery.open_runs(some):
-            self._consequences.count(flight)
+        await self._recovery.open_runs(some)
         self._territory.add(some)
         await self._settler.drain()
-        await recovery.waiting_runs(some, some=True)
+        await self._usher.fill(some, some=True)
         self._tick.forget()
         self._consequences.territory_changed()
 

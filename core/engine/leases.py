@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight, Flights
-from core.engine.outcome import Outcome, conclude, vanish
+from core.engine.outcome import Ends, conclude, vanish
 from core.engine.ports import BEAT_S, Answer, Clock
 
 log = structlog.get_logger("schedule_zero.leases")
 
 LONGEST_SLEEP_S: Final = BEAT_S / 2
-
-
-class Ends(Protocol):
-    """Where attempts that ended without an answer go."""
-
-    def end(self, flight: Flight, outcome: Outcome) -> None: ...
 
 
 class LeaseKeeper:

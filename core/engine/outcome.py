@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -53,6 +53,12 @@ class Outcome(msgspec.Struct, kw_only=True):
     not_before: int | None = None
     lasting: bool | None = None
     lost: int = 0
+
+
+class Ends(Protocol):
+    """Where attempts that ended without an answer go."""
+
+    def end(self, flight: Flight, outcome: Outcome) -> None: ...
 
 
 def conclude(flight: Flight, answer: Answer, now: int) -> Outcome:

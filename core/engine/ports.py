@@ -83,6 +83,11 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
     args: str
     metadata: str
 
+    @property
+    def full_method(self) -> str:
+        """The method by its handler's name, as limits know it."""
+        return f"{self.handler}.{self.method}"
+
 
 AnswerKind = Literal["started", "progress", "succeeded", "failed", "cancelled"]
 

@@ -8,48 +8,46 @@ attempts keep the lease that goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight, Flights
-from core.engine.outcome import CRASH_CAP, Outcome, unanswered, vanish
+from core.engine.outcome import CRASH_CAP, Ends, unanswered, vanish
 from core.engine.plan import TermsBook, timeout_of
 from core.engine.ports import ADOPTION_S, LEASE_S, Clock, Order
 from core.engine.routing import read_routing
 from core.engine.stopping import stopped, wanted_stopped
+from core.engine.territory import Territory
 from core.engine.waiting import WaitingRoom
+from core.governor.governor import Governor
 from core.ledger.port import Ledger, ReadyRun, Within
 from core.ledger.rows import AttemptRow, LeaseRow, RunRow
 from schedule_zero.run import RunState
 
 log = structlog.get_logger("schedule_zero.recovery")
 
-PAGE = 5000
-
 
 class Recovery:
-    """Brings memory into line with the ledger, once, before anything new starts."""
+    """Takes up the attempts that are open in the ledger, before anything new starts."""
 
     def __init__(
-        self, *, clock: Clock, ledger: Ledger, flights: Flights, room: WaitingRoom, terms: TermsBook,
-        fleet: Fleet, died: Callable[[str], bool], end: Callable[[Flight, Outcome], None], partly: bool = False,
+        self, *, clock: Clock, ledger: Ledger, flights: Flights, room: WaitingRoom, terms: TermsBook, fleet: Fleet,
+        governor: Governor, territory: Territory, ends: Ends, incarnation: str,
     ) -> None:  # fmt: skip
-        """``died``: whether an instance cannot come back, because it lived in a process that is gone; ``partly``: other
-        cores have open runs, too."""
+        """``incarnation``: this process, as the instances inside it are named for."""
         self._clock = clock
         self._ledger = ledger
         self._flights = flights
         self._room = room
         self._terms = terms
         self._fleet = fleet
-        self._died = died
-        self._end = end
-        self._partly = partly
+        self._governor = governor
+        self._territory = territory
+        self._ends = ends
+        self._incarnation = incarnation
 
-    async def open_runs(self, within: Within = None) -> list[Flight]:
-        """Take up every dispatched or running run; those that are under way still, and were not known."""
+    async def open_runs(self, within: Within = None) -> None:
+        """Take up every dispatched or running run that was not known. What died with its process ends at once."""
         found = [
             each for each in await self._ledger.reader.runs.open(within)
             if self._flights.get(each[0].id, each[0].attempt) is None
@@ -58,7 +56,6 @@ class Recovery:
         often = [run.id for run, _, _ in found if run.lost + 1 >= CRASH_CAP]
         tries = await self._ledger.reader.runs.attempts(often) if often else {}
         wanted = await self._wanted_stopped({run.id for run, _, _ in found})
-        alive: list[Flight] = []
         for run, attempt, lease in found:
             self._room.under_way(run.schedule_id, run.id)
             flight = self._flight(run, attempt, lease, ready[run.id])
@@ -66,40 +63,34 @@ class Recovery:
             self._flights.add(flight)
             if run.id in wanted:
                 self._flights.stop(flight, "cancelled", self._clock.monotonic())
+            self._count(flight)
             if self._died(attempt.instance):
-                self._end(flight, vanish(flight, self._clock.now(), ours=True, before=flight.unanswered))
-            else:
-                alive.append(flight)
+                self._ends.end(flight, vanish(flight, self._clock.now(), ours=True, before=flight.unanswered))
         if found:
             log.info("runs were open at the last end", count=len(found))
-        return alive
+
+    def _count(self, flight: Flight) -> None:
+        """It takes its room already, also where it ends at once: every end is counted off."""
+        order = flight.order
+        flight.confined = self._fleet.is_confined(flight.instance, order.handler, order.guild_id)
+        self._governor.restore_running(order.guild_id, order.full_method, flight.instance)
+        self._fleet.had(flight.instance, order.handler)
+
+    def _died(self, instance: str) -> bool:
+        """An in-process instance of an earlier incarnation is gone for good."""
+        _, _, incarnation = instance.partition("@")
+        return incarnation.startswith("core_") and incarnation != self._incarnation
 
     async def _wanted_stopped(self, open_runs: set[str]) -> set[str]:
         """Those of the open runs that shall stop. Wishes that came too late are forgotten."""
         wanted = await wanted_stopped(self._ledger.reader.notes)
         late = wanted - open_runs
-        if late and self._partly:  # some of them are under way at other cores
+        if late and self._territory.shared:  # some of them are under way at other cores
             rows = await self._ledger.reader.runs.get_many(sorted(late))
             late = {id for id in late if id not in rows or rows[id].ended is not None}
         if late:
             await self._ledger.write_essential(lambda tx: stopped(tx, late))
         return wanted & open_runs
-
-    async def waiting_runs(self, within: Within = None, *, some: bool = False) -> int:
-        """Fill the waiting room, as far as it goes; how many came in. ``some``: of others more may be in the ledger."""
-        count, after = 0, None
-        wall, now = self._clock.now(), self._clock.monotonic()
-        more, self._room.overflowed = some and self._room.overflowed, False
-        while not self._room.overflowed:
-            page = await self._ledger.reader.runs.waiting(after, PAGE, within)
-            for run in page:
-                self._room.offer(run, wall=wall, now=now)
-            count += len(page)
-            if len(page) < PAGE:
-                break
-            after = (page[-1].due, page[-1].id)
-        self._room.overflowed |= more
-        return count
 
     def _flight(self, run: RunRow, attempt: AttemptRow, lease: LeaseRow, ready: ReadyRun) -> Flight:
         terms, now = self._terms.of(ready.policy), self._clock.monotonic()

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from core.engine.engine import Engine
+from core.engine.events import about_schedule, facts
 from core.engine.handover import Meaning
 from core.governor.settings import GovernorSettings, Quota
 from core.ledger.port import (
@@ -258,24 +259,16 @@ class Desk:
         self, tx: Transaction, actor: Actor, kind: str, rows: Sequence[ScheduleRow], data: dict[str, Any] | None = None
     ) -> None:
         """The events of one change to these schedules, which are written in this transaction."""
-        facts = {
-            revision: _encode({"actor": actor.id, "revision": revision, **(data or {})}).decode()
+        told = {
+            revision: facts({"actor": actor.id, "revision": revision, **(data or {})})
             for revision in {row.revision for row in rows}
         }
         now = self.clock.now()
-        await tx.journal.append(
-            [
-                EventRow(at=now, kind=kind, guild_id=row.guild_id, schedule_id=row.id, data=facts[row.revision])
-                for row in rows
-            ]
-        )
+        await tx.journal.append([about_schedule(row, kind, now, told[row.revision]) for row in rows])
 
     def run_event(self, kind: str, schedule: ScheduleRow, run_id: str, data: dict[str, Any]) -> EventRow:
         """An event about a run of a schedule, as of now."""
-        return EventRow(
-            at=self.clock.now(), kind=kind, guild_id=schedule.guild_id, schedule_id=schedule.id, run_id=run_id,
-            data=_encode(data).decode(),
-        )  # fmt: skip
+        return about_schedule(schedule, kind, self.clock.now(), facts(data), run_id=run_id)
 
     async def cancel_waiting(self, tx: Transaction, effects: Effects, row: ScheduleRow, reason: str) -> None:
         """Cancel the runs of a schedule that have no attempt yet: what pausing and deleting do."""
@@ -376,10 +369,10 @@ class Desk:
             self._forgotten += 1
             self._facts.pop(fact, None)
         if effects.schedules:
-            await self.engine.schedules_changed(effects.schedules)
-        self.engine.runs_withdrawn(effects.withdrawn)
-        self.engine.runs_created(effects.runs)
-        self.engine.cancel_open(effects.cancel)
+            await self.engine.consequences.schedules_changed(effects.schedules)
+        self.engine.consequences.runs_withdrawn(effects.withdrawn)
+        self.engine.consequences.runs_created(effects.runs)
+        self.engine.consequences.cancel_open(effects.cancel)
         for step in effects.steps:
             step()
 

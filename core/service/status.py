@@ -41,7 +41,7 @@ class Statuses:
             last_tick=None if engine.tick.last_commit is None else spell(engine.tick.last_commit),
             schedules=await self._desk.reader.schedules.total(), due=engine.tick.overdue(now),
             waiting=len(engine.room), runs_executed=engine.settler.executed, lag=spell_duration(lag), parts=parts,
-            due_times_missed=engine.tick.missed,
+            due_times_missed=engine.tick.missed + engine.usher.missed,
         )  # fmt: skip
 
 

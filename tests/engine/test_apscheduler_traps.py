@@ -22,7 +22,7 @@ import pytest
 from apscheduler import SchedulerRole
 
 import core.engine.admit as admitting
-import core.engine.engine as assembly
+import core.engine.parts as assembly
 import core.engine.tick as ticking
 from core.engine.admit import Firing
 from core.engine.plan import Plan

@@ -197,7 +197,9 @@ async def test_a_cancel_that_is_committed_while_the_attempt_is_ending_is_heeded(
     house.hands.deed = deed
     run = await house.run_now(await house.schedule())
     await house.heard("run.dispatched", run_id=run.id)
-    monkeypatch.setattr(house.engine, "cancel_open", lambda run_ids: gate.set())  # memory learns of it too late
+    monkeypatch.setattr(
+        house.engine.consequences, "cancel_open", lambda run_ids: gate.set()
+    )  # memory learns of it too late
     await house.client.cancel_run(run.id)
     ended = await house.ended(run.id)
     assert (ended.state, ended.attempt) == (RunState.CANCELLED, 1)
@@ -210,7 +212,7 @@ async def test_a_wish_to_stop_that_came_too_late_is_forgotten_at_the_next_start(
     gate = house.hold()
     run = await house.run_now(await house.schedule())
     await house.heard("run.dispatched", run_id=run.id)
-    monkeypatch.setattr(house.engine, "cancel_open", lambda run_ids: gate.set())
+    monkeypatch.setattr(house.engine.consequences, "cancel_open", lambda run_ids: gate.set())
     await house.client.cancel_run(run.id)
     assert (await house.ended(run.id)).state is RunState.SUCCEEDED
     await house.kill()

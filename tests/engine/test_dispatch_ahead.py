@@ -132,7 +132,7 @@ async def test_what_is_settled_has_read_what_it_was_reading(house: House, monkey
         reads.set()
         await go_on.wait()
 
-    monkeypatch.setattr(house.engine, "refill", refill)
+    monkeypatch.setattr(house.engine.usher, "refill", refill)
     house.engine.room.overflowed = True
     house.engine.dispatcher.wake()
     await reads.wait()
@@ -151,7 +151,7 @@ async def test_nothing_is_read_again_while_attempts_are_written(house: House, mo
         house.engine.room.overflowed = False
         reads.set()
 
-    monkeypatch.setattr(house.engine, "refill", refill)
+    monkeypatch.setattr(house.engine.usher, "refill", refill)
     await house.run_now(await house.schedule())
     await house.until(lambda: store.held == 1)
     house.engine.room.overflowed = True
@@ -176,7 +176,7 @@ async def test_what_is_read_of_a_run_that_is_being_given_out_and_was_cancelled_i
     row = await house.ledger.reader.runs.get(run.id)
     assert row is not None
     await house.client.cancel_run(run.id)
-    house.engine.runs_created([row])
+    house.engine.consequences.runs_created([row])
     store.go_on.set()
     assert (await house.ended(run.id)).state is RunState.CANCELLED
     assert run.id not in house.engine.room

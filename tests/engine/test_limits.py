@@ -181,7 +181,7 @@ async def test_more_waiting_runs_than_memory_holds_are_found_after_a_restart(
     runs = [await house.run_now(await house.schedule()) for _ in range(12)]
     await house.kill()
     monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (3,))
-    monkeypatch.setattr("core.engine.recovery.PAGE", 5)
+    monkeypatch.setattr("core.engine.usher.PAGE", 5)
     await house.open()
     for run in runs:
         assert (await house.ended(run.id)).state is RunState.SUCCEEDED

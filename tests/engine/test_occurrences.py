@@ -22,7 +22,7 @@ async def test_an_occurrence_that_has_its_run_gets_no_second_one(house: House) -
     row = await house.ledger.reader.schedules.get(schedule.id)
     assert row is not None
     house.engine.tick._horizon._known.pop(schedule.id, None)
-    await house.engine.schedules_changed([row])
+    await house.engine.consequences.schedules_changed([row])
     house.clock.move(1)
     await house.until(lambda: len(house.hands.calls) >= 2)
     runs = await house.runs(schedule.id)
@@ -41,6 +41,6 @@ async def test_an_occurrence_that_comes_back_while_its_run_waits_leaves_that_run
     again = await house.ledger.reader.schedules.get(schedule.id)
     assert again is not None
     house.engine.tick._horizon._known.pop(schedule.id, None)
-    await house.engine.schedules_changed([again])
+    await house.engine.consequences.schedules_changed([again])
     await house.until(lambda: house.engine.tick.fired >= 2)
     assert [(run.id, run.state) for run in await house.runs(schedule.id)] == [(waiting, RunState.WAITING)]

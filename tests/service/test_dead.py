@@ -83,7 +83,7 @@ async def test_a_try_that_came_too_late_leaves_a_dead_letter(build: Build) -> No
     waiting = await house.heard("run.waiting", schedule_id=schedule.id)
     await house.engine.dispatcher.pause()
     house.pass_time(30)
-    await house.engine.expire([str(waiting.run_id)])
+    await house.engine.usher.see_out([str(waiting.run_id)])
     assert await listed(house) == [waiting.run_id]
     assert (await house.client.get_run(str(waiting.run_id))).reason == "expired"
 

@@ -71,7 +71,7 @@ async def test_a_change_whose_group_is_played_again_reaches_the_engine_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
-    write, changed = house.ledger.write, house.engine.schedules_changed
+    write, changed = house.ledger.write, house.engine.consequences.schedules_changed
 
     async def fails(tx: Transaction) -> None:
         row = await tx.schedules.get(first.id)
@@ -92,6 +92,6 @@ async def test_a_change_whose_group_is_played_again_reaches_the_engine_once(
 
     first = await post(house, MOD)
     monkeypatch.setattr(house.ledger, "write", beside_a_failure)
-    monkeypatch.setattr(house.engine, "schedules_changed", note)
+    monkeypatch.setattr(house.engine.consequences, "schedules_changed", note)
     await post(house, MOD)
     assert told == [1]

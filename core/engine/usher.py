@@ -1,0 +1,96 @@
+"""The usher: between the ledger and the waiting room.
+
+It brings runs that wait into the room, as far as there is room, and sees those out whose time to start has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from core.engine.entitle import Entitler
+from core.engine.events import about_run
+from core.engine.ports import Clock
+from core.engine.territory import Territory
+from core.engine.waiting import WaitingRoom
+from core.ledger.port import Ledger, Transaction, Within
+from core.ledger.rows import Move, RunRow, dead_letter
+from schedule_zero.event import EventKind
+from schedule_zero.run import DEAD, RunState, SkipReason
+
+PAGE: Final = 5000
+_KINDS: Final = {RunState.SKIPPED: EventKind.RUN_SKIPPED, RunState.FAILED: EventKind.RUN_FAILED}
+
+
+class Usher:
+    """Keeps the waiting room in step with the ledger.
+
+    Attributes:
+        missed: how many runs it saw out that never were tried.
+    """
+
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, entitler: Entitler, territory: Territory
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._ledger = ledger
+        self._room = room
+        self._entitler = entitler
+        self._territory = territory
+        self.missed = 0
+
+    async def fill(self, within: Within = None, *, some: bool = False) -> int:
+        """Fill the waiting room, as far as it goes; how many came in. ``some``: of others more may be in the ledger."""
+        count, after = 0, None
+        wall, now = self._clock.now(), self._clock.monotonic()
+        more, self._room.overflowed = some and self._room.overflowed, False
+        while not self._room.overflowed:
+            page = await self._ledger.reader.runs.waiting(after, PAGE, within)
+            for run in page:
+                self._room.offer(run, wall=wall, now=now)
+            count += len(page)
+            if len(page) < PAGE:
+                break
+            after = (page[-1].due, page[-1].id)
+        self._room.overflowed |= more
+        return count
+
+    async def refill(self) -> None:
+        """There is room again for runs that were left in the ledger."""
+        await self.fill(self._territory.within())
+
+    async def see_out(self, run_ids: Sequence[str]) -> list[str]:
+        """End runs whose time to start has passed while they waited; those that ended by that."""
+        now = self._clock.now()
+
+        async def unit(tx: Transaction) -> list[Move]:
+            rows = await tx.runs.get_many(list(run_ids))
+            waiting = [row for row in rows.values() if row.state is RunState.WAITING]
+            moves = [expiry(row, now) for row in waiting]
+            if moves:
+                await tx.runs.move(moves)
+                await tx.journal.append(
+                    [
+                        about_run(rows[move.run_id], _KINDS[move.after], now, f'{{"reason":"{move.reason}"}}')
+                        for move in moves
+                    ]
+                )
+                await tx.dead.add(
+                    [dead_letter(move.run_id, rows[move.run_id], now) for move in moves if move.after in DEAD]
+                )
+                await self._entitler.give_back(tx, [(row.guild_id, row.charged) for row in waiting if row.attempt == 0])
+            return moves
+
+        moved = await self._ledger.write(unit)
+        self.missed += sum(move.after is RunState.SKIPPED for move in moved)
+        return [move.run_id for move in moved]
+
+
+def expiry(row: RunRow, now: int) -> Move:
+    """The end of a run that waited too long: skipped where it never was tried, else failed."""
+    tried = row.attempt > 0
+    return Move(
+        run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt,
+        after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
+        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost, schedule_id=row.schedule_id,
+    )  # fmt: skip
