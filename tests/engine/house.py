@@ -264,6 +264,12 @@ class House:
 
     # what the hands do
 
+    async def working(self, run_id: str) -> None:
+        """Until the hands have begun a run: sooner than its ``run.started``, which comes with the next beat."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (await self.hands.begun.get()).run_id != run_id:
+                pass
+
     def hold(self, *, obedient: bool = True) -> asyncio.Event:
         """The hands hold every call until the event is set; disobedient ones also when they are asked to stop."""
         gate = asyncio.Event()

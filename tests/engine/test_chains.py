@@ -283,14 +283,13 @@ async def test_a_schedule_whose_own_time_is_over_lives_as_long_as_it_follows_ano
     assert (await house.client.remove_link(child.id, parent.id)).state == "done"
 
 
-@pytest.mark.slow
 async def test_a_link_saved_beside_the_end_of_its_parent_is_before_it_or_behind_it(house: House) -> None:
     """Whoever has the answer that a link is saved finds a run for every end that comes after."""
     for _ in range(20):
         parent = await house.schedule()
         gate = house.hold()
         run = await house.run_now(parent)
-        await house.heard(EventKind.RUN_STARTED, run_id=run.id)
+        await house.working(run.id)
         saved = asyncio.create_task(after(house, parent))
         gate.set()
         child = await saved

@@ -34,7 +34,7 @@ async def test_a_link_that_another_core_saved_is_followed_from_its_answer_on(joi
     for _ in range(10):
         gate = first.hold()
         run = await first.run_now(parent)
-        await first.heard(EventKind.RUN_STARTED, run_id=run.id)
+        await first.working(run.id)
         child = await following(second, parent)  # and nobody has told the first core of it yet
         gate.set()
         await first.ended(run.id)
@@ -50,7 +50,7 @@ async def test_a_link_saved_elsewhere_beside_the_end_of_its_parent_is_before_it_
     for number in range(30):
         gate = first.hold()
         run = await first.run_now(parent)
-        await first.heard(EventKind.RUN_STARTED, run_id=run.id)
+        await first.working(run.id)
         saving = asyncio.create_task(following(second, parent))
         for _ in range(number % 10):
             await asyncio.sleep(0)

@@ -23,6 +23,11 @@ pytestmark = pytest.mark.slow
 ONE_ROW, FEW_ROWS = "journal_head", "cursors"
 
 
+def _shape(size: int, *wanted: int) -> tuple[bool, ...]:
+    """Which parts of a filter are set, by their places."""
+    return tuple(place in wanted for place in range(size))
+
+
 def statements() -> Iterator[tuple[str, Statement]]:
     for room in (dead, journal, links, logs, notes, runs, schedules, usage):
         for name, value in vars(room).items():
@@ -30,12 +35,14 @@ def statements() -> Iterator[tuple[str, Statement]]:
                 yield f"{room.__name__}.{name}", value
     yield "a move", runs._move(ending=False, scheduled=False, set_by=())
     yield "a move that ends, of a schedule that stands", runs._move(ending=True, scheduled=True, set_by=("result",))
-    yield "a page of a guild's runs", runs._page((True, False, False, False, False, False, True), False)
-    yield "a page of a schedule's runs", runs._page((False, True, False, False, False, False, True), False)
-    yield "a page of a handler's runs", runs._page((False, False, False, True, False, False, True), False)
-    yield "a page of a guild's dead letters", dead._page((True, False, False, False, True), False)
-    yield "a page of a schedule's dead letters", dead._page((False, True, False, False, True), False)
-    yield "a page of a guild's schedules", schedules._page((True, False, False, False, False), 0, False)
+    yield "a page of a guild's runs", runs._page(_shape(8, 0, 7), False)
+    yield "a page of a schedule's runs", runs._page(_shape(8, 1, 7), False)
+    yield "a page of a handler's runs", runs._page(_shape(8, 4, 7), False)
+    yield "a page of a guild's runs of jobs, and one's own", runs._page(_shape(8, 0, 3, 7), False)
+    yield "a page of a guild's dead letters", dead._page(_shape(6, 0, 5), False)
+    yield "a page of a schedule's dead letters", dead._page(_shape(6, 1, 5), False)
+    yield "a page of a guild's schedules", schedules._page(_shape(7, 0), 0, False)
+    yield "a page of a guild's jobs, and one's own", schedules._page(_shape(7, 0, 5), 0, False)
 
 
 async def test_what_is_planned_for_empty_tables_is_right_for_full_ones(database_url: str) -> None:
