@@ -1,4 +1,4 @@
-"""Where a webhook may go: allow-list patterns for addresses, and which machines are somebody's own. No I/O."""
+"""Where a handler may call: allow-list patterns for addresses, and which machines are somebody's own. No I/O."""
 
 from __future__ import annotations
 

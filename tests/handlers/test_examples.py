@@ -14,8 +14,8 @@ from handlers.examples.report import Report
 from handlers.examples.site import Site
 from schedule_zero.run import Cause, RunState
 from schedule_zero.testing import begin, call, started
-from tests.handlers.test_webhook import Site as Server
-from tests.handlers.test_webhook import site
+from tests.handlers.site import Site as Server
+from tests.handlers.site import site
 from tests.kit.conftest import Open, Start, came, done
 
 __all__ = ["site"]
