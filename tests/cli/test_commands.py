@@ -125,6 +125,8 @@ handlers:
     - module: handlers.webhok
     - module: own_code
       options: {anything: 1}
+    - {module: handlers.http_check, options: {allow: ["https://www.example.org/*"], timeout: 90, contains: x}}
+    - {module: handlers.http_check, options: {allow: ["www.example.org"]}}
 """
 
 
@@ -138,6 +140,7 @@ def test_options_of_our_own_handlers_are_checked_with_their_line_and_those_of_ot
     said = command(name)
     assert said.code == 2
     pattern = "'https://*' is no address that begins with https:// or http://"
+    bare = pattern.replace("https://*", "www.example.org")
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     assert said.err.replace("schedule-zero.yaml:", "").replace("handlers.builtin", "").splitlines() == [
         "4: [0].options.allow is missing",
@@ -147,6 +150,9 @@ def test_options_of_our_own_handlers_are_checked_with_their_line_and_those_of_ot
         "12: [2].options.timeout has to be more than 0.0",
         f"17: [4].options.commands.tidy.argv cannot be used: there is no program no-such-program that can be run in {path}",
         "18: [5].module cannot be used: handlers.webhok cannot be imported (No module named 'handlers.webhok')",
+        "21: [7].options.timeout has to be at most 60.0",
+        "21: [7].options.contains is not known here; known are headers, private, allow, timeout, response_bytes",
+        f"22: [8].options.allow[0] cannot be used: {bare}; write it as https://hooks.example.org/*",
     ]
 
 

@@ -186,6 +186,34 @@ async def test_a_webhook_is_called_with_secrets_that_no_log_shows(
     assert "the-hook" not in said
 
 
+async def test_a_site_is_checked_and_what_is_wrong_with_it_is_how_its_run_failed(
+    tmp_path: Path, site: tuple[int, list[web.Request]]
+) -> None:
+    port, asked = site
+    url = f"http://127.0.0.1:{port}/health"
+    configure(tmp_path, {"module": "handlers.http_check", "options": {"allow": [url], "private": True}})
+    with running(tmp_path) as service:
+        client = service.client()
+        well = await ended(client, "http_check", "get", url=url, contains="thanks", within=10)
+        assert (well.state, well.result["status"], well.result["bytes"]) == (RunState.SUCCEEDED, 200, len("thanks"))
+        spec = ScheduleSpec(
+            handler="http_check", method="get", args={"url": url, "lacks": "thanks"},
+            trigger=TextTrigger(text="in 1 hour"), policy={"retry": {"max_attempts": 1}, "failure_threshold": 1},
+        )  # fmt: skip
+        schedule = await client.create_schedule(spec)
+        wrong = await over(client, (await client.run_schedule(schedule.id)).id)
+        assert (wrong.state, [(each.cause, each.error) for each in wrong.attempts]) == (
+            RunState.FAILED,
+            [("unknown", "CheckFailed: 127.0.0.1 answered 200 with 'thanks', which must not be in it")],
+        )
+        assert (await client.get_schedule(schedule.id)).state == "active"
+        with pytest.raises(Invalid, match="not among the addresses the operator has allowed"):
+            await run(client, "http_check", "head", url=url + "/other")
+        await client.close()
+        assert service.ended(signal.SIGTERM)[0] == 0
+    assert [request.path for request in asked] == ["/health"] * 2
+
+
 async def test_a_command_is_not_doubled_and_not_left_behind_when_up_is_killed(tmp_path: Path) -> None:
     note, pid = tmp_path / "started", tmp_path / "pid"
     code = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schedule_zero.errors import Conflict, Invalid, RevisionMismatch
-from schedule_zero.instant import parse
+from schedule_zero.instant import SECOND, parse
 from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule
 from schedule_zero.trigger import CronTrigger, DateTrigger, IntervalTrigger, TextTrigger
@@ -152,6 +152,23 @@ async def test_the_time_that_has_fired_is_not_fired_again_when_it_is_sent_again(
     await house.heard("run.succeeded", schedule_id=shot.id)
     with pytest.raises(Invalid, match="past"):
         await house.client.patch_schedule(shot.id, {"trigger": {"type": "date", "at": at, "timezone": "UTC"}})
+
+
+async def test_a_one_shot_that_is_pushed_back_in_time_never_fires_and_one_that_is_not_fires_once(build: Build) -> None:
+    """A dead man's switch, as the page of the handler ``http_check`` shows it."""
+    house = await build()
+    beat = {"trigger": {"type": "text", "text": "in 1 hour"}}
+    switch = await house.schedule(TextTrigger(text="in 1 hour"))
+    for _ in range(3):
+        house.clock.move(3000)
+        pushed = await house.client.patch_schedule(switch.id, beat)
+        assert parse(pushed.next_fire_times[0]) > house.clock.now() + 3500 * SECOND
+    assert await house.runs(switch.id) == []
+    house.clock.move(3601)
+    await house.heard("run.succeeded", schedule_id=switch.id)
+    assert [run.state for run in await house.runs(switch.id)] == [RunState.SUCCEEDED]
+    again = await house.client.patch_schedule(switch.id, beat)
+    assert (again.state, len(again.next_fire_times)) == ("active", 1)
 
 
 async def test_a_changed_interval_keeps_its_anchor(house: House) -> None:
