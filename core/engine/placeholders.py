@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from schedule_zero.instant import spell
+from schedule_zero.result import readable
 
 LARGEST: Final = 64 * 1024  # bytes of arguments, filled in
 DEEPEST: Final = 20
@@ -22,7 +23,9 @@ MOST: Final = 100
 EXAMPLE: Final = "{parent.result.rows}, {parent.state} or {parent:NAME.error|none}"
 
 _MARK: Final = "{parent"
-_BEGIN: Final = re.compile(r"\{+parent(?![A-Za-z0-9_])")
+_BEGIN: Final = re.compile(
+    r"(?<!\{)\{+parent(?![A-Za-z0-9_])"
+)  # a row of braces is looked at once, not from each of them
 _PLACEHOLDER: Final = re.compile(
     r"\{parent(?::(?P<name>[^{}|\n]{1,100}?))?"
     r"\.(?P<field>run_id|state|error|due|result)(?P<path>(?:\.[A-Za-z0-9_-]{1,100})*)"
@@ -30,9 +33,10 @@ _PLACEHOLDER: Final = re.compile(
 )
 _encode: Final = msgspec.json.Encoder().encode
 _MISSING: Final = object()
+_UNREAD: Final = object()
 
 
-class Parent(msgspec.Struct, frozen=True):
+class Parent(msgspec.Struct):
     """What a run that ended leaves to those that follow it. ``result``: JSON; ``due``: microseconds."""
 
     run_id: str
@@ -40,6 +44,14 @@ class Parent(msgspec.Struct, frozen=True):
     due: int
     result: str | None
     error: str | None
+    _value: Any = _UNREAD
+
+    @property
+    def value(self) -> Any:
+        """The result, read once however many placeholders want something of it; ``_MISSING`` where there is none."""
+        if self._value is _UNREAD:
+            self._value = _MISSING if self.result is None else msgspec.json.decode(self.result)
+        return self._value
 
 
 class Parents(msgspec.Struct, frozen=True):
@@ -249,9 +261,7 @@ def _left(parent: Parent, wanted: Placeholder) -> Any:
         return spell(parent.due)
     if wanted.field != "result":
         return getattr(parent, wanted.field)
-    if parent.result is None:
-        return _MISSING
-    value = msgspec.json.decode(parent.result)
+    value = parent.value
     for part in wanted.path:
         if isinstance(value, dict) and part in value:
             value = value[part]
@@ -271,8 +281,6 @@ def _why(parent: Parent | None, wanted: Placeholder) -> str:
 
 
 def _said(fallback: str) -> Any:
-    """A fallback that is all of a text: JSON where it is some, so that it may have a type as well."""
-    try:
-        return msgspec.json.decode(fallback)
-    except msgspec.DecodeError:
-        return fallback
+    """A fallback that is all of a text: JSON where it is some, within the bounds of results, so that it may have a type as
+    well."""
+    return msgspec.json.decode(readable(fallback))

@@ -151,3 +151,28 @@ def test_no_text_makes_it_do_anything_but_fill_in_or_refuse(text: str) -> None:
         assert found
     else:
         assert found or value == text.replace("{{parent", "{parent") or "{{parent" in text
+
+
+def test_a_fallback_is_json_only_as_deep_as_a_result_may_be_else_it_is_text() -> None:
+    for deep in ("[" * 10_000, "[" * 500 + "]" * 500):
+        assert filled({"a": f"{{parent.result|{deep}}}"}, NOBODY) == {"a": deep}
+
+
+def test_a_long_row_of_braces_is_looked_at_once() -> None:
+    """From each of them on again it would take hours."""
+    braces = "{" * 1_000_000
+    assert [each.place for each in placeholders_in({"a": braces, "b": f"{braces} {{parent.state}}"})] == ["args.b"]
+
+
+def test_a_result_is_read_once_however_many_placeholders_take_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    decode = msgspec.json.decode
+
+    def counting(text: str) -> Any:
+        read.append(text)
+        return decode(text)
+
+    monkeypatch.setattr(msgspec.json, "decode", counting)
+    parents = Parents(Parent("run_1", "succeeded", 0, '{"rows":3}', None))
+    assert filled({"a": ["{parent.result.rows}"] * 50, "b": "{parent.result} {parent.result.rows}"}, parents)
+    assert read == ['{"rows":3}']
