@@ -15,6 +15,7 @@ import msgspec
 from core.engine.events import about_schedule
 from core.engine.placeholders import without_parent
 from core.engine.plan import Plan
+from core.engine.routing import write_routing
 from core.ledger.port import ActiveRun
 from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
@@ -23,6 +24,8 @@ from schedule_zero.run import OPEN, RunState, SkipReason
 from schedule_zero.schedule import Policy, ScheduleState
 
 MISSED_COUNT_LIMIT: Final = 1_000_000
+AGAIN: Final = "m:again:"
+"""How the occurrence of a run begins that was made for one that ended; its id follows."""
 _ENDINGS: Final = {RunState.SKIPPED: EventKind.RUN_SKIPPED, RunState.CANCELLED: EventKind.RUN_CANCELLED}
 
 
@@ -161,14 +164,18 @@ def _run_row(firing: Firing, due: int, now: int, id: str) -> RunRow:
     if firing.next_due is not None:  # a run that starts after the next one is due would be superseded by it
         most = min(most, firing.next_due - due - 1)
     start = due + (_jitter(row.id, due, most) if most else 0)
+    args, routing = without_parent(row.args) if row.follows else None, firing.plan.routing
+    if args is not None:
+        routing = write_routing(
+            terms.policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=args
+        )
     return RunRow(
         id=id, schedule_id=row.id, occurrence=f"t:{firing.plan.rule.nominal(due)}", guild_id=row.guild_id,
         handler=row.handler, method=row.method, priority=terms.priority, due=start,
         start_before=None if terms.catchup_window is None else start + terms.catchup_window,
         state=RunState.WAITING, attempt=0, not_before=start if start > now else None,
-        args=without_parent(row.args) if row.follows else None, result=None,
-        reason=None, error=None, missed=None, created=now, ended=None, lost=0, line=line_of(terms.policy),
-        routing=firing.plan.routing,
+        args=args, result=None, reason=None, error=None, missed=None, created=now, ended=None, lost=0, line=line_of(terms.policy),
+        routing=routing,
     )  # fmt: skip
 
 
@@ -209,9 +216,9 @@ def _make_room(decision: Decision, plan: Plan, now: int, active: Sequence[Active
         for row in fresh:
             row.state, row.reason, row.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
         return
-    superseded = [  # what follows another run stands for that run alone
+    superseded = [  # what follows another run, or is run again for one, stands for that run alone
         run for run in active
-        if run.state is RunState.WAITING and run.attempt == 0 and not run.occurrence.startswith("c:")
+        if run.state is RunState.WAITING and run.attempt == 0 and not run.occurrence.startswith(("c:", AGAIN))
     ]  # fmt: skip
     if policy.catchup == "all":
         superseded = superseded[: max(0, len(superseded) + len(fresh) - policy.catchup_limit)]

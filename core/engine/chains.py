@@ -29,7 +29,7 @@ from schedule_zero.ids import IdMaker
 from schedule_zero.instant import parse_duration
 from schedule_zero.result import readable
 from schedule_zero.run import TERMINAL, RunState, SkipReason
-from schedule_zero.schedule import After, AfterWhen
+from schedule_zero.schedule import After, AfterWhen, Policy
 
 SATISFIES: Final[Mapping[AfterWhen, Collection[RunState]]] = {
     "success": frozenset({RunState.SUCCEEDED}),
@@ -188,7 +188,7 @@ class Chains:
         if met.skip:
             run.state, run.reason, run.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
         elif has_placeholders(row.args):
-            fill_in(run, row.args, writing.parents_of(call), now)
+            fill_in(run, row, terms.policy, writing.parents_of(call), now)
         if run.state is RunState.WAITING:
             charges = await self._entitler.charge_one(tx, run, now, wait=terms.policy.on_quota == "wait")
             if run.not_before is not None and run.due > now:  # a quota may let it go sooner than its delay
@@ -318,13 +318,18 @@ def child_run(row: ScheduleRow, terms: Terms, call: Call, now: int, id: str) -> 
     )  # fmt: skip
 
 
-def fill_in(run: RunRow, args: str, parents: Parents, now: int) -> None:
-    """Give a run the arguments of its schedule, filled in; where one stands for nothing, the run has failed."""
+def fill_in(run: RunRow, row: ScheduleRow, policy: Policy, parents: Parents, now: int) -> None:
+    """Give a run the arguments of its schedule, filled in, and what it wants by these; where one stands for nothing, the run
+    has failed."""
     try:
-        run.args = filled_in(args, parents)
+        run.args = filled_in(row.args, parents)
     except BadPlaceholder as error:
         run.state, run.reason, run.ended = RunState.FAILED, NO_ARGUMENTS, now
         run.error = f"{error.place}: {error.message}"
+    else:
+        run.routing = write_routing(
+            policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=run.args
+        )
 
 
 def left_by(run: RunRow) -> Parent:

@@ -17,7 +17,7 @@ from core.ledger.rows import AuditRow, DeadRow, EventRow, RunRow, ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
-from core.service.runs import Runs
+from core.service.runs import BUSY, USED_UP, Runs
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Forbidden, Invalid, NotFound
@@ -29,8 +29,6 @@ from schedule_zero.views import DeadChange, DeadFate, DeadLetter, DeadPage
 
 MOST: Final = 200
 _DELETED: Final = "its schedule is deleted; bring it back first"
-_BUSY: Final = "another run of its schedule is under way, and its overlap is skip; replay it when that has ended"
-_QUOTA: Final = "this server's quota of runs is used up, and its schedule does not wait"
 _encode: Final = msgspec.json.Encoder().encode
 _policy: Final = msgspec.json.Decoder(Policy).decode
 
@@ -168,13 +166,13 @@ class _Replaying:
 
     async def _one(self, old: RunRow, row: ScheduleRow) -> DeadFate:
         if self._met[row.id].skip:
-            return DeadFate(id=old.id, fate="refused", why=_BUSY)
+            return DeadFate(id=old.id, fate="refused", why=BUSY)
         run = await self._runs.again(row, old)
         if run.state is RunState.FAILED:
             return DeadFate(id=old.id, fate="refused", why=run.error)
         told = await self._runs.charge(self._tx, run, _policy(row.policy), self._now)
         if run.state is not RunState.WAITING:
-            return DeadFate(id=old.id, fate="refused", why=_QUOTA)
+            return DeadFate(id=old.id, fate="refused", why=USED_UP)
         self._fresh.append(run)
         facts = {"due": run.due, "actor": self._actor.id, "reason": run.reason}
         self._events += [self._desk.run_event(EventKind.RUN_CREATED, row, run.id, facts), *told]

@@ -7,9 +7,17 @@ from typing import Any, Final
 
 import msgspec
 
-from core.engine.admit import Collision, collide, line_of
-from core.engine.chains import fill_in, left_by, occurrence_of, parent_of
-from core.engine.placeholders import NOBODY, BadPlaceholder, Parents, filled, has_placeholders
+from core.engine.admit import AGAIN, Collision, collide, line_of
+from core.engine.chains import fill_in, left_by, links_of, occurrence_of, parent_of
+from core.engine.placeholders import (
+    NOBODY,
+    BadPlaceholder,
+    Parent,
+    Parents,
+    filled,
+    has_placeholders,
+    names_parents,
+)
 from core.engine.plan import PRIORITIES
 from core.engine.routing import write_routing
 from core.engine.run_log import MILLION
@@ -35,8 +43,10 @@ from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunCheck, RunState,
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
-AGAIN: Final = "m:again:"
-"""How the occurrence of a run begins that was made for one that ended; its id follows."""
+BUSY: Final = "another run of its schedule is under way, and its overlap is skip; run it again when that has ended"
+USED_UP: Final = "this server's quota of runs is used up, and its schedule does not wait"
+MOST_BETWEEN: Final = 100
+"""So many runs of a parent are looked through for the one that a run joined."""
 _RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
 _CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: EventKind.RUN_FAILED}
 
@@ -119,7 +129,7 @@ class Runs:
         """A new run of the same schedule, as ``again`` says; once for each run, whoever asks.
 
         Raises:
-            Conflict: the run did not fail, or was run again already.
+            Conflict: the run did not fail, was run again already, or would be skipped now.
         """
         old, row = await existing_run(self._desk, actor, request.id)
         if row is not None:
@@ -158,6 +168,10 @@ class Runs:
             if met.skip and fresh.state is RunState.WAITING:
                 fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
             events = await self.charge(tx, fresh, policy, now)
+            if (
+                instead_of is not None and fresh.state is RunState.SKIPPED
+            ):  # it stays what it was, to be asked for again
+                raise Conflict(f"This run cannot be run again now: {BUSY if met.skip else USED_UP}.")
             await tx.runs.insert([fresh])
             if row.follows:
                 await tx.links.ran([row.id])
@@ -229,22 +243,43 @@ class Runs:
 
     async def _fill_in(self, run: RunRow, row: ScheduleRow, old: RunRow) -> None:
         """The arguments of a run that is run again, with what the run it followed left."""
-        parent = await self._followed_by(old)
-        if parent is None:
-            fill_in(run, row.args, NOBODY, run.created)
+        policy = msgspec.json.decode(row.policy, type=Policy)
+        first = await self._first_of(old)
+        followed = None if first is None else parent_of(first.occurrence)
+        cause = None if followed is None else await self._desk.reader.runs.get(followed)
+        if first is None or cause is None:
+            fill_in(run, row, policy, NOBODY, run.created)
             return
-        left, schedule = left_by(parent), await self._desk.reader.schedules.get(parent.schedule_id)
-        named = {parent.schedule_id: left}
-        if schedule is not None and schedule.name is not None:
-            named[schedule.name] = left
-        fill_in(run, row.args, Parents(left, named), run.created)
+        parents = [cause, *await self._joined(row, first, cause)]
+        rows = await self._desk.reader.schedules.get_many(sorted({each.schedule_id for each in parents}))
+        named: dict[str, Parent] = {}
+        for each in parents:
+            left, schedule = left_by(each), rows.get(each.schedule_id)
+            named[each.schedule_id] = left
+            if schedule is not None and schedule.name is not None:
+                named.setdefault(schedule.name, left)
+        fill_in(run, row, policy, Parents(named[cause.schedule_id], named), run.created)
 
-    async def _followed_by(self, run: RunRow | None) -> RunRow | None:
-        """The run that one followed, or that the one followed which it was run again for."""
+    async def _first_of(self, run: RunRow | None) -> RunRow | None:
+        """The run for which one was run again, or those before it were."""
         while run is not None and run.occurrence.startswith(AGAIN):
             run = await self._desk.reader.runs.get(run.occurrence.removeprefix(AGAIN))
-        followed = None if run is None else parent_of(run.occurrence)
-        return None if followed is None else await self._desk.reader.runs.get(followed)
+        return run
+
+    async def _joined(self, row: ScheduleRow, run: RunRow, cause: RunRow) -> list[RunRow]:
+        """The other runs that one joined with the run that caused it: of each parent the success that had ended last."""
+        joining = [link.schedule for link in links_of(row) if link.when == "all"]
+        if cause.schedule_id not in joining or not names_parents(row.args):
+            return []
+        found: list[RunRow] = []
+        for parent in joining:
+            if parent == cause.schedule_id:
+                continue
+            succeeded = RunFilter(any_guild=True, schedule_id=parent, state=RunState.SUCCEEDED)
+            before = await self._desk.reader.runs.page(succeeded, run.id, MOST_BETWEEN)
+            ended = [each for each in before if each.ended is not None and each.ended <= run.created]
+            found += sorted(ended, key=lambda each: each.ended or 0)[-1:]
+        return found
 
     async def _children(self, source: Reader | Transaction, rows: Sequence[RunRow]) -> dict[str, list[str]]:
         """The runs that follow each of these, of schedules that run after theirs."""

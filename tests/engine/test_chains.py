@@ -15,7 +15,7 @@ from core.ledger.ledger import StoredLedger
 from core.ledger.memory import MemoryDatabase, MemoryDriver
 from core.ledger.reach import address_of
 from core.ledger.server import ServerDriver
-from schedule_zero import Reject
+from schedule_zero import Context, Reject
 from schedule_zero.event import EventKind
 from schedule_zero.run import ACTIVE, TERMINAL, Run, RunState
 from schedule_zero.schedule import After, Schedule, ScheduleSpec
@@ -376,3 +376,49 @@ async def test_the_parents_of_a_join_are_taken_by_name(house: House) -> None:
 def test_every_end_is_in_the_table() -> None:
     assert {state for _, state in TABLE} <= TERMINAL
     assert TERMINAL.isdisjoint(ACTIVE)
+
+
+async def test_no_fallback_ends_the_core(house: House) -> None:
+    parent = await house.schedule()
+    child = await after(house, parent, args={"n": "{parent.result.rows|" + "[" * 5_000 + "}"})
+    run = await house.ended((await house.run_now(parent)).id)
+    found = await follower(house, child, run)
+    assert found is not None
+    assert (await house.ended(found.id)).error is not None  # the method takes a number
+
+
+async def test_a_run_that_joined_several_takes_of_all_of_them_when_it_is_run_again(house: House) -> None:
+    first, second = await house.schedule(name="one"), await house.schedule(name="two")
+    links = (After(schedule=first.id, when="all"), After(schedule=second.id, when="all"))
+    child = await joining(house, *links, args={"n": "{parent:one.result.n}"})
+    refusals = [Reject("no"), Reject("no")]
+
+    async def deed(ctx: Context, n: int) -> Any:
+        if ctx.schedule_id == child.id and refusals:
+            raise refusals.pop()
+        return {"n": n}
+
+    house.hands.deed = deed
+    for n in (2, 3):
+        await house.ended((await house.run_now(first, n=n)).id)
+    found = await follower(house, child, await house.ended((await house.run_now(second, n=4)).id))
+    assert found is not None
+    await house.ended(found.id)
+    await house.ended((await house.run_now(first, n=5)).id)  # that came later, and is not what it joined
+    again = await house.ended((await house.client.retry_run(found.id)).id)
+    assert (again.state, again.error) == (RunState.FAILED, "no")
+    again = await house.ended((await house.client.retry_run(again.id)).id)
+    assert (again.state, again.result) == (RunState.SUCCEEDED, {"n": 3})
+
+
+async def test_affinity_by_an_argument_goes_by_what_is_filled_in(house: House) -> None:
+    parent = await house.schedule()
+    child = await after(house, parent, args={"n": "{parent.result.n}"}, policy={"affinity": "{args.n}"})
+    routings = []
+    for n in (1, 2, 1):
+        found = await follower(house, child, await house.ended((await house.run_now(parent, n=n)).id))
+        assert found is not None
+        row = await house.ledger.reader.runs.get(found.id)
+        assert row is not None
+        routings.append(row.routing)
+    assert routings[0] == routings[2] != routings[1]

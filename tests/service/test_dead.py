@@ -13,7 +13,7 @@ from core.ledger.notes import NoteChanges
 from core.ledger.rows import AuditRow
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Invalid, NotFound, Reject
+from schedule_zero.errors import Conflict, Invalid, NotFound, Reject
 from schedule_zero.instant import SECOND
 from schedule_zero.run import Run, RunState
 from schedule_zero.schedule import Schedule
@@ -247,3 +247,31 @@ async def test_it_is_said_which_are_meant(house: House, asked: dict[str, Any]) -
     for asking in (house.client.replay_dead(**asked), house.client.drop_dead(**asked)):
         with pytest.raises(Invalid, match="name dead letters by their runs, or a guild_id"):
             await asking
+
+
+async def test_what_was_replayed_is_not_superseded_by_the_next_time_of_its_schedule(house: House) -> None:
+    schedule = await house.every(60)
+    failed = await house.heard("run.failed", schedule_id=schedule.id)
+    house.hands.set_available(False)
+    (fate,) = (await house.client.replay_dead([str(failed.run_id)])).items
+    house.clock.move(60)
+    await house.heard("run.created", schedule_id=schedule.id, count=3)
+    house.clock.move(60)  # that one is superseded
+    await house.heard("run.skipped", schedule_id=schedule.id)
+    assert fate.run is not None
+    assert (await house.client.get_run(fate.run)).state is RunState.WAITING
+
+
+async def test_a_retry_that_would_be_skipped_is_refused_and_the_dead_letter_stays(house: House) -> None:
+    schedule = await house.schedule(policy={"overlap": "skip"})
+    failed = await dead(house, schedule)
+    gate = house.hold()
+    other = await house.run_now(schedule)
+    await house.heard("run.started", run_id=other.id)
+    with pytest.raises(Conflict, match="cannot be run again now: another run"):
+        await house.client.retry_run(failed.id)
+    assert await listed(house) == [failed.id]
+    gate.set()
+    await house.ended(other.id)
+    assert (await house.ended((await house.client.retry_run(failed.id)).id)).state is RunState.SUCCEEDED
+    assert await listed(house) == []
