@@ -69,6 +69,8 @@ class Health:
                 silence = self._silence(instance, now)
                 changed |= instance.silent != (silence is not None)
                 instance.silent = silence is not None
+                if self._is_excused(instance, now):  # it gets nothing meanwhile, and is not blamed for it
+                    silence = None
                 self._judge(instance, silence or _set_aside(instance) or self._failing.get(_scope(instance)))
         if changed:
             self._changed()
@@ -82,9 +84,11 @@ class Health:
 
     def _silence(self, instance: Instance, now: float) -> str | None:
         heard = self._fleet.heard(instance.name)
-        if heard is None or now - heard <= SILENT_S or (self._flights.excused(instance.name) or 0.0) > now:
-            return None
-        return "its beats stopped"
+        return None if heard is None or now - heard <= SILENT_S else "its beats stopped"
+
+    def _is_excused(self, instance: Instance, now: float) -> bool:
+        """Whether what it was given, as it was declared, keeps it from beating."""
+        return (self._flights.excused(instance.name) or 0.0) > now
 
     def _which_fail(self, now: float) -> dict[tuple[str, str | None], str]:
         """Why handlers are failing: those for all guilds by their name, those for one by that guild besides."""

@@ -209,6 +209,31 @@ async def test_nobody_calls_silent_who_said_that_it_would_be(house: House) -> No
     assert link.instance.ailing == "its beats stopped"  # now there is nothing that keeps it from them
 
 
+async def test_who_is_silent_gets_nothing_new_also_where_that_was_declared(house: House) -> None:
+    """It could not begin it: the time-out would run, and others have nothing to do."""
+    link, schedule = await far(house, method="long", lease=3600.0, policy={"timeout": "PT1H"})
+    link.heard = house.clock.monotonic()
+    await give_out(house, link, schedule)
+    for _ in range(5):
+        house.pass_time(2)
+        house.engine.health.look()
+    assert link.instance.ailing is None
+    run = await house.run_now(await house.schedule(handler="far", policy={"overlap": "allow"}))
+    assert (await house.why(run)).limit == "available"
+    assert link.orders.empty()
+    other = Mute(house.engine, name="far@free")
+    house.engine.join(other)
+    async with asyncio.timeout(10):
+        other.answer(await other.orders.get())
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    other.instance.draining = True
+    waits = await house.run_now(await house.schedule(handler="far"))
+    link.heard = house.clock.monotonic()
+    house.engine.health.look()
+    async with asyncio.timeout(10):
+        assert (await link.orders.get()).run_id == waits.id
+
+
 async def test_two_attempts_of_one_run_may_be_alive_and_only_the_later_one_counts(build: Build) -> None:
     """The first attempt was given up and works on; its end takes nothing from the second."""
     house = await build()
