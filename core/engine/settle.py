@@ -35,6 +35,7 @@ log = structlog.get_logger("schedule_zero.settle")
 BATCH: Final = 1000
 REFUSED_PAUSE_S: Final = 1.0
 STRANGERS_KEPT: Final = 1000
+LATE_HELD: Final = 5000
 _KINDS: Final = {
     RunState.SUCCEEDED: str(EventKind.RUN_SUCCEEDED),
     RunState.FAILED: str(EventKind.RUN_FAILED),
@@ -168,7 +169,8 @@ class Settler:
         except StoreClosed:
             raise
         except StoreError as error:  # nothing is lost: outcomes wait here, and their attempts stay open in the ledger
-            self._ended, self._started, self._late = ended + self._ended, started + self._started, late + self._late
+            self._ended, self._started = ended + self._ended, started + self._started
+            self._late = _each_once(late + self._late)
             log.warning("the store refused; outcomes wait", count=len(self._ended), error=str(error))
             await asyncio.sleep(REFUSED_PAUSE_S)
             return False
@@ -224,6 +226,12 @@ class Settler:
             return blocked
 
         return unit
+
+
+def _each_once(late: Sequence[Answer]) -> list[Answer]:
+    """What is held while the store refuses. Who is not acknowledged tells again and again, so what is too much is not lost."""
+    told = {(answer.run_id, answer.attempt, answer.instance): answer for answer in late}
+    return list(told.values())[:LATE_HELD]
 
 
 def _by_instance(answers: Sequence[Answer]) -> dict[str, list[tuple[str, int]]]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import core.engine.dispatch as dispatching
@@ -25,7 +26,7 @@ from core.ledger.space import FLOOR, DiskRoom
 from schedule_zero.errors import StorageFull, Unavailable
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger, IntervalTrigger
-from tests.engine.house import PACE, HandClock, Hands, House
+from tests.engine.house import PACE, HandClock, Hands, House, Mute
 
 Build = Callable[..., Awaitable[House]]
 
@@ -276,3 +277,28 @@ async def test_a_core_with_a_full_disk_starts_serves_and_stops(
         ending = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - ending < 5
     trouble.error = None
+
+
+async def test_answers_that_are_repeated_while_the_store_refuses_are_held_once_and_not_without_bound(
+    build: Build, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "LATE_HELD", 50)
+    house = await build(serve=False)
+    mute = Mute(house.engine)
+    house.engine.join(mute)
+    run = await house.run_now(await house.schedule(handler="far"))
+    order = await mute.orders.get()
+    trouble.error = NoRoom("the disk is full")
+    for _ in range(100):
+        mute.answer(order)
+    settler = house.engine.settler
+    await house.until(lambda: (settler.pending(), len(settler._late)) == (1, 1))
+    for attempt in range(2, 200):
+        mute.answer(msgspec.structs.replace(order, attempt=attempt))
+    await house.until(lambda: len(settler._late) == 50)
+    trouble.error = None
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    await house.until(lambda: not settler._late)
+    assert len(set(mute.acknowledged)) == 50  # the others are told again, and acknowledged then
+    mute.answer(msgspec.structs.replace(order, attempt=199))
+    await house.until(lambda: (run.id, 199) in mute.acknowledged)
