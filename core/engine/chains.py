@@ -17,7 +17,15 @@ from core.engine.blocking import block_failing
 from core.engine.entitle import Entitler
 from core.engine.events import about_schedule, facts
 from core.engine.handover import Handing, Meaning
-from core.engine.placeholders import BadPlaceholder, Parent, Parents, filled_in, has_placeholders, names_parents
+from core.engine.placeholders import (
+    NOBODY,
+    BadPlaceholder,
+    Parent,
+    Parents,
+    filled_in,
+    has_placeholders,
+    names_parents,
+)
 from core.engine.plan import Terms, TermsBook
 from core.engine.ports import Clock
 from core.engine.routing import write_routing
@@ -330,6 +338,25 @@ def fill_in(run: RunRow, row: ScheduleRow, policy: Policy, parents: Parents, now
         run.routing = write_routing(
             policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=run.args
         )
+
+
+async def filled_late(tx: Transaction, run: RunRow) -> str | None:
+    """The arguments of a run that is about to begin and has none of its own, where its schedule's hold placeholders by now:
+    they were given these while it waited. None: there is nothing to be filled in.
+
+    Raises:
+        BadPlaceholder: one stands for nothing.
+    """
+    row = await tx.schedules.get(run.schedule_id)
+    if row is None or not row.follows or not has_placeholders(row.args):
+        return None
+    followed = parent_of(run.occurrence)
+    parent = None if followed is None else await tx.runs.get(followed)
+    if parent is None:
+        return filled_in(row.args, NOBODY)
+    left, above = left_by(parent), await tx.schedules.get(parent.schedule_id)
+    named = {parent.schedule_id: left} if above is None or above.name is None else {above.id: left, above.name: left}
+    return filled_in(row.args, Parents(left, named))
 
 
 def left_by(run: RunRow) -> Parent:

@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 
+from core.engine.chains import filled_late
 from core.engine.choose import Chosen, choose
 from core.engine.events import about_attempt
 from core.engine.fleet import Fleet
 from core.engine.flights import Flight
+from core.engine.placeholders import BadPlaceholder, has_placeholders
 from core.engine.plan import PlanBook, Terms, lease_of, timeout_of
 from core.engine.ports import Clock, Order
 from core.engine.usher import Usher
@@ -41,6 +44,21 @@ class Consequences(Protocol):
     def begun(self, flights: Sequence[Flight]) -> None: ...
     def not_begun(self, chosen: Sequence[Chosen]) -> None: ...
     def overtaken(self, chosen: Sequence[Chosen], still_waiting: Sequence[RunRow]) -> None: ...
+
+
+class Begins(msgspec.Struct):
+    """What a batch came to.
+
+    Attributes:
+        flights: the attempts begun.
+        waiting: runs that still wait, but at another attempt than the room believed.
+        unfilled: why there are no arguments for some, by run; ``unfilled_runs``: these.
+    """
+
+    flights: list[Flight] = []
+    waiting: list[RunRow] = []
+    unfilled: dict[str, str] = {}
+    unfilled_runs: list[RunRow] = []
 
 
 class Dispatcher:
@@ -170,10 +188,17 @@ class Dispatcher:
     async def _begin(self, chosen: list[Chosen]) -> None:
         """Commit attempts and leases, then send what was committed."""
         try:
-            flights, waiting = await self._write(chosen, self._rates())
+            begins = await self._write(chosen, self._rates())
         except StoreError:
             self._consequences.not_begun(chosen)
             raise
+        flights, waiting = begins.flights, begins.waiting
+        if begins.unfilled:
+            try:
+                await self._usher.see_out(list(begins.unfilled), begins.unfilled)
+            except StoreError as error:  # each is chosen again, and ends then
+                log.warning("the store refused; what cannot be filled in waits", error=str(error))
+                waiting = [*waiting, *begins.unfilled_runs]
         if self._membership is not None:
             while not self._membership.is_sure():  # frozen since: what others work for by now is not sent
                 await self._membership.confirm()
@@ -190,8 +215,8 @@ class Dispatcher:
         self._consequences.begun(flights)
         self._send(flights)
 
-    async def _write(self, chosen: list[Chosen], rates: dict[str, str | None]) -> tuple[list[Flight], list[RunRow]]:
-        """The attempts begun, and runs that still wait but at another attempt than the room believed.
+    async def _write(self, chosen: list[Chosen], rates: dict[str, str | None]) -> Begins:
+        """The attempts begun, and what became of the others.
 
         Nearly always the plan at hand is the schedule as it stands, so that is not asked first: the ledger refuses
         moves under any other revision, and then each run is looked at.
@@ -203,10 +228,10 @@ class Dispatcher:
             except StaleMove as error:
                 log.debug("attempts are looked through", reason=str(error), count=len(planned))
             else:
-                return planned, []
-        flights, waiting = await self._ledger.write(self._doubting(chosen, rates))
-        self._forget_old_plans(flights)
-        return flights, waiting
+                return Begins(planned)
+        begins = await self._ledger.write(self._doubting(chosen, rates))
+        self._forget_old_plans(begins.flights)
+        return begins
 
     def _forget_old_plans(self, flights: Sequence[Flight]) -> None:
         """A plan compiled from a row that was read before a change and came after it would be refused again and again."""
@@ -224,30 +249,39 @@ class Dispatcher:
             if plan is None:
                 return None
             args = plan.row.args if item.place.args is None else item.place.args
+            if item.place.args is None and plan.row.follows and has_placeholders(args):
+                return None  # they came while it waited, and are filled in from what it follows
             flights.append(self._flight(item, plan.row, args, now, monotonic))
         return flights
 
     def _doubting(
         self, chosen: list[Chosen], rates: dict[str, str | None]
-    ) -> Callable[[Transaction], Awaitable[tuple[list[Flight], list[RunRow]]]]:
+    ) -> Callable[[Transaction], Awaitable[Begins]]:
         """Look at each run before it moves, and leave out what waits no more, or at another attempt."""
 
-        async def unit(tx: Transaction) -> tuple[list[Flight], list[RunRow]]:
+        async def unit(tx: Transaction) -> Begins:
             now, monotonic = self._clock.now(), self._clock.monotonic()
             ready = await tx.runs.ready([item.place.run_id for item in chosen])
-            flights: list[Flight] = []
-            waiting: list[RunRow] = []
+            begins = Begins()
             for item in chosen:
                 run = ready.get(item.place.run_id)
                 if run is None or run.run.state is not RunState.WAITING:
                     continue
-                if run.run.attempt == item.place.attempt:
-                    flights.append(self._flight(item, run, run.args, now, monotonic))
-                else:
-                    waiting.append(run.run)
+                if run.run.attempt != item.place.attempt:
+                    begins.waiting.append(run.run)
+                    continue
+                late = None
+                if run.run.args is None and has_placeholders(run.args):
+                    try:
+                        late = await filled_late(tx, run.run)
+                    except BadPlaceholder as error:
+                        begins.unfilled[run.run.id] = f"{error.place}: {error.message}"
+                        begins.unfilled_runs.append(run.run)
+                        continue
+                begins.flights.append(self._flight(item, run, late or run.args, now, monotonic))
             # Written after the next batch, perhaps: then it is that one's state that counts.
-            await _begun(flights, {scope: self._kept_rates.get(scope) for scope in rates})(tx)
-            return flights, waiting
+            await _begun(begins.flights, {scope: self._kept_rates.get(scope) for scope in rates})(tx)
+            return begins
 
         return unit
 

@@ -5,9 +5,12 @@ It brings runs that wait into the room, as far as there is room, and sees those 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
+from core.engine.chains import NO_ARGUMENTS
 from core.engine.entitle import Entitler
 from core.engine.events import about_run
 from core.engine.ports import Clock
@@ -19,6 +22,7 @@ from schedule_zero.event import EventKind
 from schedule_zero.run import DEAD, RunState, SkipReason
 
 PAGE: Final = 5000
+NO_ERRORS: Final[Mapping[str, str]] = {}
 _KINDS: Final = {RunState.SKIPPED: EventKind.RUN_SKIPPED, RunState.FAILED: EventKind.RUN_FAILED}
 
 
@@ -59,21 +63,22 @@ class Usher:
         """There is room again for runs that were left in the ledger."""
         await self.fill(self._territory.within())
 
-    async def see_out(self, run_ids: Sequence[str]) -> list[str]:
-        """End runs whose time to start has passed while they waited; those that ended by that."""
+    async def see_out(self, run_ids: Sequence[str], errors: Mapping[str, str] = NO_ERRORS) -> list[str]:
+        """End runs whose time to start has passed while they waited; those that ended by that.
+
+        Args:
+            errors: by run, why there are no arguments for it to start with; it has failed then.
+        """
         now = self._clock.now()
 
         async def unit(tx: Transaction) -> list[Move]:
             rows = await tx.runs.get_many(list(run_ids))
             waiting = [row for row in rows.values() if row.state is RunState.WAITING]
-            moves = [expiry(row, now) for row in waiting]
+            moves = [expiry(row, now, errors.get(row.id)) for row in waiting]
             if moves:
                 await tx.runs.move(moves)
                 await tx.journal.append(
-                    [
-                        about_run(rows[move.run_id], _KINDS[move.after], now, f'{{"reason":"{move.reason}"}}')
-                        for move in moves
-                    ]
+                    [about_run(rows[move.run_id], _KINDS[move.after], now, _facts(move)) for move in moves]
                 )
                 await tx.dead.add(
                     [dead_letter(move.run_id, rows[move.run_id], now) for move in moves if move.after in DEAD]
@@ -86,11 +91,18 @@ class Usher:
         return [move.run_id for move in moved]
 
 
-def expiry(row: RunRow, now: int) -> Move:
-    """The end of a run that waited too long: skipped where it never was tried, else failed."""
-    tried = row.attempt > 0
+def expiry(row: RunRow, now: int, error: str | None = None) -> Move:
+    """The end of a run that waited too long: skipped where it never was tried, else failed. ``error``: of one that has no
+    arguments to start with, and has failed for that."""
+    failed = row.attempt > 0 or error is not None
+    reason = NO_ARGUMENTS if error is not None else SkipReason.EXPIRED if failed else SkipReason.MISSED
     return Move(
         run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt,
-        after=RunState.FAILED if tried else RunState.SKIPPED, attempt=row.attempt, at=now,
-        reason=SkipReason.EXPIRED if tried else SkipReason.MISSED, lost=row.lost, schedule_id=row.schedule_id,
+        after=RunState.FAILED if failed else RunState.SKIPPED, attempt=row.attempt, at=now, reason=reason, error=error,
+        lost=row.lost, schedule_id=row.schedule_id,
     )  # fmt: skip
+
+
+def _facts(move: Move) -> str:
+    facts = {"reason": move.reason} if move.error is None else {"reason": move.reason, "error": move.error}
+    return msgspec.json.encode(facts).decode()

@@ -422,3 +422,31 @@ async def test_affinity_by_an_argument_goes_by_what_is_filled_in(house: House) -
         assert row is not None
         routings.append(row.routing)
     assert routings[0] == routings[2] != routings[1]
+
+
+async def test_placeholders_that_came_while_a_run_waited_are_filled_in_before_it_begins(house: House) -> None:
+    parent = await house.schedule(name="one")
+    child = await after(house, parent, delay="PT1H", args={"n": 1})
+    run = await house.ended((await house.run_now(parent, n=7)).id)
+    await house.client.patch_schedule(child.id, {"args": {"n": "{parent:one.result.n}"}})
+    house.pass_time(3601)
+    found = await follower(house, child, run)
+    assert found is not None
+    assert (await house.ended(found.id)).result == {"n": 7}
+
+
+async def test_what_cannot_be_filled_in_when_a_run_begins_fails_before_its_attempt(house: House) -> None:
+    parent = await house.schedule()
+    child = await after(house, parent, delay="PT1H", args={"n": 1})
+    run = await house.ended((await house.run_now(parent, n=7)).id)
+    await house.client.patch_schedule(child.id, {"args": {"n": "{parent.result.rows}"}})
+    house.pass_time(3601)
+    found = await follower(house, child, run)
+    assert found is not None
+    failed = await house.ended(found.id)
+    assert (failed.state, failed.reason, failed.attempts) == (RunState.FAILED, "arguments", ())
+    assert failed.error == f"args.n: {{parent.result.rows}} stands for nothing: the result of {run.id} has no 'rows'"
+    assert [letter.run.id for letter in (await house.client.list_dead(guild_id="1")).items] == [failed.id]
+    await house.until(lambda: house.engine.governor._global.running.used == 0)
+    await house.client.patch_schedule(child.id, {"args": {"n": "{parent.result.n}"}})
+    assert (await house.ended((await house.client.retry_run(failed.id)).id)).result == {"n": 7}
