@@ -167,7 +167,7 @@ class _Replaying:
     async def _one(self, old: RunRow, row: ScheduleRow) -> DeadFate:
         if self._met[row.id].skip:
             return DeadFate(id=old.id, fate="refused", why=BUSY)
-        run = await self._runs.again(row, old)
+        run = await self._runs.again(self._tx, row, old)
         if run.state is RunState.FAILED:
             return DeadFate(id=old.id, fate="refused", why=run.error)
         told = await self._runs.charge(self._tx, run, _policy(row.policy), self._now)

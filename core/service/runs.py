@@ -138,16 +138,21 @@ class Runs:
             raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
         if row is None or row.state == "deleted":
             raise Conflict("The schedule of this run is deleted; bring it back first.")
-        return await self._create(actor, request, row, await self.again(row, old), instead_of=old)
+        again = await self.again(self._desk.reader, row, old)
+        return await self._create(actor, request, row, again, instead_of=old)
 
-    async def again(self, row: ScheduleRow, old: RunRow) -> RunRow:
+    async def again(self, source: Reader | Transaction, row: ScheduleRow, old: RunRow) -> RunRow:
         """A run that takes the place of one that ended. It takes the schedule's arguments as they are by then, mended
         perhaps; only where the old one was started with arguments of its own, it keeps those. One whose arguments cannot
-        be filled in has failed."""
+        be filled in has failed.
+
+        Args:
+            source: of what it followed; inside a unit its transaction, for a unit must not wait for anything else.
+        """
         run = self._new_run(row, old.args if old.own_args else None)
         run.occurrence = AGAIN + old.id
         if run.args is None and _takes(row):
-            await self._fill_in(run, row, old)
+            await self._fill_in(source, run, row, old)
         return run
 
     async def _create(
@@ -241,17 +246,17 @@ class Runs:
         mistakes.raise_any()
         return args
 
-    async def _fill_in(self, run: RunRow, row: ScheduleRow, old: RunRow) -> None:
+    async def _fill_in(self, source: Reader | Transaction, run: RunRow, row: ScheduleRow, old: RunRow) -> None:
         """The arguments of a run that is run again, with what the run it followed left."""
         policy = msgspec.json.decode(row.policy, type=Policy)
-        first = await self._first_of(old)
+        first = await self._first_of(source, old)
         followed = None if first is None else parent_of(first.occurrence)
-        cause = None if followed is None else await self._desk.reader.runs.get(followed)
+        cause = None if followed is None else await source.runs.get(followed)
         if first is None or cause is None:
             fill_in(run, row, policy, NOBODY, run.created)
             return
-        parents = [cause, *await self._joined(row, first, cause)]
-        rows = await self._desk.reader.schedules.get_many(sorted({each.schedule_id for each in parents}))
+        parents = [cause, *await self._joined(source, row, first, cause)]
+        rows = await source.schedules.get_many(sorted({each.schedule_id for each in parents}))
         named: dict[str, Parent] = {}
         for each in parents:
             left, schedule = left_by(each), rows.get(each.schedule_id)
@@ -260,13 +265,15 @@ class Runs:
                 named.setdefault(schedule.name, left)
         fill_in(run, row, policy, Parents(named[cause.schedule_id], named), run.created)
 
-    async def _first_of(self, run: RunRow | None) -> RunRow | None:
+    async def _first_of(self, source: Reader | Transaction, run: RunRow | None) -> RunRow | None:
         """The run for which one was run again, or those before it were."""
         while run is not None and run.occurrence.startswith(AGAIN):
-            run = await self._desk.reader.runs.get(run.occurrence.removeprefix(AGAIN))
+            run = await source.runs.get(run.occurrence.removeprefix(AGAIN))
         return run
 
-    async def _joined(self, row: ScheduleRow, run: RunRow, cause: RunRow) -> list[RunRow]:
+    async def _joined(
+        self, source: Reader | Transaction, row: ScheduleRow, run: RunRow, cause: RunRow
+    ) -> list[RunRow]:  # fmt: skip
         """The other runs that one joined with the run that caused it: of each parent the success that had ended last."""
         joining = [link.schedule for link in links_of(row) if link.when == "all"]
         if cause.schedule_id not in joining or not names_parents(row.args):
@@ -276,7 +283,7 @@ class Runs:
             if parent == cause.schedule_id:
                 continue
             succeeded = RunFilter(any_guild=True, schedule_id=parent, state=RunState.SUCCEEDED)
-            before = await self._desk.reader.runs.page(succeeded, run.id, MOST_BETWEEN)
+            before = await source.runs.page(succeeded, run.id, MOST_BETWEEN)
             ended = [each for each in before if each.ended is not None and each.ended <= run.created]
             found += sorted(ended, key=lambda each: each.ended or 0)[-1:]
         return found

@@ -11,12 +11,13 @@ import pytest
 from core.engine.janitor import Retention
 from core.ledger.notes import NoteChanges
 from core.ledger.rows import AuditRow
+from schedule_zero import Context
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid, NotFound, Reject
 from schedule_zero.instant import SECOND
 from schedule_zero.run import Run, RunState
-from schedule_zero.schedule import Schedule
+from schedule_zero.schedule import After, Schedule, ScheduleSpec
 from schedule_zero.views import DeadChange, DeadFate
 from tests.engine.house import House, plan
 from tests.service.people import ANNA, MOD, OPERATOR, STRANGER, as_
@@ -275,3 +276,26 @@ async def test_a_retry_that_would_be_skipped_is_refused_and_the_dead_letter_stay
     await house.ended(other.id)
     assert (await house.ended((await house.client.retry_run(failed.id)).id)).state is RunState.SUCCEEDED
     assert await listed(house) == []
+
+
+async def test_what_followed_another_is_replayed_with_what_that_left(house: House) -> None:
+    """Inside the unit nothing is read but its transaction; else the store would wait for itself."""
+    parent = await house.schedule(name="one")
+    link = After(schedule=parent.id, when="success")
+    spec = ScheduleSpec(handler="hands", method="work", guild_id="1", trigger=None, after=(link,),
+                        args={"n": "{parent:one.result.n}"})  # fmt: skip
+    child = await house.client.create_schedule(spec)
+    refusals = [Reject("no")]
+
+    async def deed(ctx: Context, n: int) -> Any:
+        if ctx.schedule_id == child.id and refusals:
+            raise refusals.pop()
+        return {"n": n}
+
+    house.hands.deed = deed
+    await house.run_now(parent, n=7)
+    failed = await house.heard("run.failed", schedule_id=child.id)
+    async with asyncio.timeout(10):
+        (fate,) = (await house.client.replay_dead([str(failed.run_id)])).items
+    assert fate.run is not None
+    assert (await house.ended(fate.run)).result == {"n": 7}
