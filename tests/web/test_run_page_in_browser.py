@@ -14,6 +14,7 @@ from core.governor.settings import GovernorSettings
 from core.ledger.settings import StoreSettings
 from core.web.app import build_web
 from core.web.server import HttpServer
+from core.web.settings import HttpSettings
 from schedule_zero import Context, Handler, Reject, method
 from schedule_zero.run import Run
 from schedule_zero.schedule import ScheduleSpec
@@ -61,6 +62,14 @@ class Office:
         schedule = await self.app.client.create_schedule(spec)
         return await self.app.client.run_schedule(schedule.id)
 
+    async def open_anew(self) -> None:
+        """The door closes and opens again at its address, as a restart of the core has it: no session is left."""
+        port = self.server.port
+        await self.server.stop()
+        settings = HttpSettings(bind=f"127.0.0.1:{port}")
+        self.server = HttpServer(build_web(self.app.service, settings, self.app.keyring.api_actor), settings)
+        await self.server.start()
+
     def page_of(self, run: Run) -> str:
         return f"{self.server.address}/runs/{run.id}"
 
@@ -74,10 +83,11 @@ async def office(folder: Path) -> AsyncIterator[Office]:
     async with app.running():
         server = HttpServer(build_web(app.service, SETTINGS, app.keyring.api_actor), SETTINGS)
         await server.start()
+        opened = Office(app, server, reports)
         try:
-            yield Office(app, server, reports)
+            yield opened
         finally:
-            await server.stop()
+            await opened.server.stop()
 
 
 async def sign_in(page: Page) -> None:
@@ -127,3 +137,25 @@ async def test_a_failed_run_is_retried_by_its_button(tmp_path: Path) -> None:
         assert page.url.startswith(f"{core.server.address}/runs/run_")
         assert page.url != core.page_of(run)
         assert [each for each in wrong if not each.endswith("/favicon.ico")] == []
+
+
+async def test_a_page_whose_session_is_gone_says_to_sign_in_again_and_otherwise_comes_back_by_itself(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path / "core") as core, browsing(tmp_path / "profile") as (page, _):
+        run = await core.run("build")
+        await page.goto(f"{core.server.address}/runs")
+        await sign_in(page)
+        await page.route("**/live?**", lambda route: route.fulfill(status=503, body="not for the moment"))
+        await page.goto(core.page_of(run))
+        standing = page.locator("#live")
+        await expect(standing).to_contain_text("trying again")
+        await page.unroute("**/live?**")
+        await expect(standing).to_contain_text("up to date", timeout=20_000)
+        await core.open_anew()
+        await expect(standing).to_contain_text("Sign in again", timeout=20_000)
+        core.reports.steps.put_nowait(0.5)
+        await standing.get_by_role("link", name="Sign in again").click()
+        await sign_in(page)
+        await expect(page).to_have_url(core.page_of(run))
+        await expect(page.get_by_role("log")).to_contain_text("at 0.5", timeout=20_000)
