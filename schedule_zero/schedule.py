@@ -25,8 +25,15 @@ ScheduleState = Literal["active", "paused", "blocked", "needs_owner", "pending",
 AfterWhen = Literal["success", "failure", "any", "all"]
 OnClash = Literal["skip", "later", "earlier"]
 
+Capability = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+(?![\s\S])",
+        description="a word of 1 to 64 letters, digits, _ . -",
+    ),
+]  # fmt: skip
 Needs = Annotated[
-    tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+(?![\s\S])")], ...],
+    tuple[Capability, ...],
     msgspec.Meta(max_length=16, description="a list of at most 16 words of letters, digits, _ . -"),
 ]
 MESSAGES: Final = "discord"

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from core.engine.plan import terms_of
+from core.engine.plan import Terms, terms_of
 from core.engine.routing import check_affinity
-from core.engine.versions import clauses_of
+from core.engine.versions import check_wanted
 from core.fields import check
 from core.timing.compile import month_end_of
 from core.timing.series import series_of
@@ -60,6 +60,8 @@ def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: Mont
         Invalid: an unknown word or a value out of range, with its place.
     """
     base = msgspec.to_builtins(defaults_for(trigger, month_end))
+    if "at_most_once" in changes:  # as a method says it of itself
+        raise Invalid.at("policy.at_most_once", 'is not known here; write "delivery": "at_most_once"')
     retry = changes.get("retry", {})
     if not isinstance(retry, dict):
         raise Invalid.at("policy.retry", "must be an object")
@@ -108,7 +110,17 @@ def _check(policy: Policy, whole: dict[str, Any]) -> None:
         mistakes.add("policy.timeout", "must be more than nothing and at most PT24H")
     if terms.jitter > LONGEST_JITTER:
         mistakes.add("policy.jitter", "must be at most P1D")
+    _check_pauses(terms, mistakes)
     mistakes.raise_any()
+
+
+def _check_pauses(terms: Terms, mistakes: Mistakes) -> None:
+    """Pauses between attempts that would be others than those that were asked for."""
+    retry = terms.policy.retry
+    if retry.backoff == "list" and not retry.delays:
+        mistakes.add("policy.retry.delays", 'is empty; a backoff of list needs its pauses, such as ["PT10S", "PT1M"]')
+    if retry.backoff == "exponential" and terms.retry_initial_s > terms.retry_maximum_s:
+        mistakes.add("policy.retry.initial", f"is above retry.maximum ({retry.maximum}); set a longer maximum as well")
 
 
 def _check_routing(policy: Policy, mistakes: Mistakes) -> None:
@@ -120,7 +132,7 @@ def _check_routing(policy: Policy, mistakes: Mistakes) -> None:
             mistakes.add("policy.affinity", str(error))
     if policy.version is not None:
         try:
-            clauses_of(policy.version)
+            check_wanted(policy.version)
         except ValueError as error:
             mistakes.add("policy.version", str(error))
 

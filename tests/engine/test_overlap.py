@@ -80,7 +80,7 @@ async def test_overlap_cancel_previous_also_ends_a_run_that_waits_for_its_next_t
             raise OSError("once")
 
     house.hands.deed = deed
-    policy = {"overlap": "cancel_previous", "retry": {"initial": "PT1H"}, "catchup_window": None}
+    policy = {"overlap": "cancel_previous", "retry": {"initial": "PT1H", "maximum": "PT1H"}, "catchup_window": None}
     schedule = await house.every(60, policy=policy)
     first = await house.heard("run.waiting", schedule_id=schedule.id)
     if by == "tick":
