@@ -14,8 +14,6 @@ from schedule_zero.schedule import AfterWhen, Schedule
 class Chains(Remote):
     """The commands over one core."""
 
-    LIST = "schedule-zero schedules list"
-
     def add(self, item: str, after: str, when: AfterWhen, delay: str) -> None:
         """Let a schedule run after another and say when it runs then."""
         self._say(self._ask(lambda client: client.add_link(item, after, when=when, delay=delay)))

@@ -28,8 +28,6 @@ _TITLES = ("id", "name", "role", "guild", "kind", "state", "last used")
 class Keys(Remote):
     """The commands over one core."""
 
-    LIST = "schedule-zero keys list"
-
     def new(self, name: str, role: KeyRole, *, public: str | None, kind: Kind | None, out: Path | None,
             **options: Any) -> None:  # fmt: skip
         """Make a key, and give its secret out once: into a file for its owner alone, or on standard output."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Final, TypeVar
+from typing import Final, TypeVar
 
 from core.commands.explain import Failed, WrongInput
 from core.config import Config
@@ -16,17 +16,12 @@ from schedule_zero.errors import NotFound, Unauthorized
 from schedule_zero.http import HttpClient
 
 TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a variable
+_LIST_OF: Final = re.compile(r"the list of (schedules|runs|keys) shows what there is")
 T = TypeVar("T")
 
 
 class Remote:
-    """What the commands that ask a core have in common.
-
-    Attributes:
-        LIST: the command that shows what there is, where one of them is asked for that is not.
-    """
-
-    LIST: ClassVar[str | None] = None
+    """What the commands that ask a core have in common."""
 
     def __init__(self, config: Config, environ: Mapping[str, str], *, as_json: bool) -> None:
         """Ask nothing yet.
@@ -52,9 +47,10 @@ class Remote:
             try:
                 return await work(client)
             except NotFound as error:
-                if self.LIST is None:
+                list_of = _LIST_OF.search(error.sentence)
+                if list_of is None:
                     raise
-                raise NotFound(f"{error.sentence.rstrip('.')} ({self.LIST})") from error
+                raise NotFound(f"{error.sentence.rstrip('.')} (schedule-zero {list_of[1]} list)") from error
             except Unauthorized as error:
                 raise Unauthorized(
                     f"the core at {client.address} does not know the token in {self._token_place()}; the right one is in "
@@ -104,6 +100,9 @@ def token(config: Config, environ: Mapping[str, str]) -> str:
         return read_token(config.data_path)
     except FileNotFoundError:
         place = config.data_path / FILE
-        raise Failed(f"there is no API token: {place} is made when a core starts; or set {TOKEN_VARIABLE}") from None
+        raise Failed(
+            f"there is no API token: {place} is made when a core starts; name the configuration of one that runs with "
+            f"--config, or set {TOKEN_VARIABLE}"
+        ) from None
     except ValueError as error:
         raise Failed(str(error)) from None

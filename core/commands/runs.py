@@ -19,8 +19,6 @@ _TITLES = ("id", "schedule", "guild", "state", "due", "attempt", "reason")
 class Runs(Remote):
     """The commands over one core."""
 
-    LIST = "schedule-zero runs list"
-
     def show_list(self, **filters: Any) -> None:
         """Print a page of runs, newest first, and how to get the next one."""
         page = self._ask(lambda client: client.list_runs(**filters))

@@ -28,8 +28,6 @@ T = TypeVar("T")
 class Schedules(Remote):
     """The commands over one core."""
 
-    LIST = "schedule-zero schedules list"
-
     def show_list(self, **filters: Any) -> None:
         """Print a page of schedules, and how to get the next one."""
         page = self._ask(lambda client: client.list_schedules(**filters))

@@ -52,7 +52,8 @@ class Chains:
             if each.schedule == request.after and request.when in (None, each.when)
         ]  # fmt: skip
         if not gone:
-            raise NotFound(f"{title_of(before, before.id)} does not run after {request.after!r} in that case.")
+            case = "" if request.when is None else f" on {request.when}"
+            raise NotFound(f"{title_of(before, before.id)} does not run after {request.after!r}{case}.")
         left = [each for each in links_of(before) if each not in gone]
         if not left and before.trigger == NO_TRIGGER:
             raise Conflict("Nothing would start this schedule any more; give it a time first, or delete it.")

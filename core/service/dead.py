@@ -17,7 +17,7 @@ from core.ledger.rows import AuditRow, DeadRow, EventRow, RunRow, ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
-from core.service.runs import BUSY, USED_UP, Runs
+from core.service.runs import BUSY, USED_UP, Runs, why_stopped
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Forbidden, Invalid, NotFound
@@ -28,7 +28,6 @@ from schedule_zero.schedule import Policy
 from schedule_zero.views import DeadChange, DeadFate, DeadLetter, DeadPage
 
 MOST: Final = 200
-_DELETED: Final = "its schedule is deleted; bring it back first"
 _encode: Final = msgspec.json.Encoder().encode
 _policy: Final = msgspec.json.Decoder(Policy).decode
 
@@ -81,7 +80,7 @@ class DeadLetters:
 
         async def work(tx: Transaction, _effects: Effects) -> DeadChange:
             found = await self._find(tx, request, wanted)
-            fates = [_judged(actor, id, found, acts=False) or DeadFate(id=id, fate="dropped") for id in found.ids]
+            fates = [_judged(actor, id, found) or DeadFate(id=id, fate="dropped") for id in found.ids]
             dropped = [fate.id for fate in fates if fate.fate == "dropped"]
             await tx.dead.remove(dropped)
             now = self._desk.clock.now()
@@ -110,7 +109,7 @@ class DeadLetters:
         narrowed = any((request.guild_id, request.handler, request.schedule_id))
         if bool(request.ids) == narrowed:
             message = "name dead letters by their runs, or a guild_id, handler or schedule_id whose all are meant"
-            raise Invalid.at("ids", message)
+            raise Invalid.at("ids", f"{message}; both exclude each other" if narrowed else message)
         return await self._visible(actor, request, any_guild=request.guild_id is None)
 
     async def _find(self, tx: Transaction, request: ask.ReplayDead | ask.DropDead, wanted: RunFilter) -> _Found:
@@ -147,7 +146,7 @@ class _Replaying:
     async def all(self) -> list[DeadFate]:
         """What becomes of each, in the order they were asked for."""
         found, tx = self._found, self._tx
-        fates = {id: _judged(self._actor, id, found, acts=True) for id in found.ids}
+        fates = {id: _judged(self._actor, id, found, acts_at=self._now) for id in found.ids}
         going = [id for id in sorted(fates) if fates[id] is None]  # the oldest first
         active = await tx.runs.active(sorted({found.letters[id].schedule_id for id in going}))
         for id in going:
@@ -180,8 +179,8 @@ class _Replaying:
         return DeadFate(id=old.id, fate="replayed", run=run.id)
 
 
-def _judged(actor: Actor, id: str, found: _Found, *, acts: bool) -> DeadFate | None:
-    """Why nothing becomes of a dead letter; None where something does. ``acts``: its schedule shall act by it."""
+def _judged(actor: Actor, id: str, found: _Found, *, acts_at: int | None = None) -> DeadFate | None:
+    """Why nothing becomes of a dead letter; None where something does. ``acts_at``: its schedule shall act by it, then."""
     letter, run = found.letters.get(id), found.runs.get(id)
     if letter is None or run is None:
         return DeadFate(id=id, fate="gone")
@@ -189,14 +188,13 @@ def _judged(actor: Actor, id: str, found: _Found, *, acts: bool) -> DeadFate | N
     try:
         access.require_run(actor, run, row, id)
         if row is not None:
-            (access.require_action if acts else access.require_change)(actor, row)
+            (access.require_change if acts_at is None else access.require_action)(actor, row)
     except NotFound:
         return DeadFate(id=id, fate="gone")
     except Forbidden as error:
         return DeadFate(id=id, fate="refused", why=error.sentence)
-    if acts and (row is None or row.state == "deleted"):
-        return DeadFate(id=id, fate="refused", why=_DELETED)
-    return None
+    stopped = None if acts_at is None else why_stopped(row, acts_at)
+    return None if stopped is None else DeadFate(id=id, fate="refused", why=f"its schedule is {stopped}")
 
 
 def _line(actor: Actor, action: str, letter: DeadRow, now: int, run_id: str | None) -> AuditRow:

@@ -26,7 +26,7 @@ from core.ledger.port import Reader, RunFilter, Transaction
 from core.ledger.rows import EventRow, Move, RunRow, ScheduleRow, ToldRow, dead_letter
 from core.service import access
 from core.service.changing import in_words
-from core.service.desk import Desk, Effects
+from core.service.desk import UNDO_FOR, Desk, Effects
 from core.service.draft import check_work
 from core.service.edit import spec_of
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
@@ -39,6 +39,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
+from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, TERMINAL, Progress, Run, RunCheck, RunState, SkipReason
 from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
@@ -54,6 +55,23 @@ _CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: Eve
 def _takes(row: ScheduleRow) -> bool:
     """Whether a schedule's arguments take something from a run before."""
     return row.follows and has_placeholders(row.args)
+
+
+def why_stopped(row: ScheduleRow | None, now: int) -> str | None:
+    """Why nothing of a schedule may be run, by hand either, and what to do, to go on from "it is"; None if it may.
+
+    Args:
+        row: None where it was deleted so long ago that nothing is left of it.
+        now: microseconds since the epoch.
+    """
+    if row is not None and row.state in ("blocked", "needs_owner"):
+        return f"{in_words(row.state)}; resume it first"
+    if row is not None and row.state != "deleted":
+        return None
+    until = 0 if row is None else row.updated + UNDO_FOR
+    if until <= now:
+        return "deleted, and it is too late to bring it back"
+    return f"deleted; bring it back first: its deletion can be undone until {spell(until)}, with the token it gave"
 
 
 class Runs:
@@ -77,10 +95,9 @@ class Runs:
     async def _runnable(self, actor: Actor, id: str) -> ScheduleRow:
         row = access.require_schedule(actor, await self._desk.reader.schedules.get(id), id)
         access.require_action(actor, row)
-        if row.state == "deleted":
-            raise Conflict("This schedule is deleted; bring it back first, then it can run.")
-        if row.state in ("blocked", "needs_owner"):
-            raise Conflict(f"This schedule is {in_words(row.state)}; resume it first, then it can run.")
+        stopped = why_stopped(row, self._desk.clock.now())
+        if stopped is not None:
+            raise Conflict(f"This schedule is {stopped}.")
         return row
 
     async def page(self, actor: Actor, request: ask.ListRuns) -> RunPage:
@@ -129,15 +146,17 @@ class Runs:
         """A new run of the same schedule, as ``again`` says; once for each run, whoever asks.
 
         Raises:
-            Conflict: the run did not fail, was run again already, or would be skipped now.
+            Conflict: the run did not fail, was run again already, or would be skipped now; or its schedule is blocked or
+                deleted.
         """
         old, row = await existing_run(self._desk, actor, request.id)
         if row is not None:
             access.require_action(actor, row)
         if old.state not in _RETRIABLE:
             raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
-        if row is None or row.state == "deleted":
-            raise Conflict("The schedule of this run is deleted; bring it back first.")
+        stopped = why_stopped(row, self._desk.clock.now())
+        if row is None or stopped is not None:
+            raise Conflict(f"The schedule of this run is {stopped}.")
         again = await self.again(self._desk.reader, row, old)
         return await self._create(actor, request, row, again, instead_of=old)
 

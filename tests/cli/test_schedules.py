@@ -201,6 +201,37 @@ def test_what_the_core_refuses_is_said_with_the_right_code(command: Command, cor
     assert said.err == "Unclear.\n  5 pm: today at 17:00, next 2026-11-21T17:00:00Z\n"
 
 
+def test_what_is_not_there_names_the_list_of_its_kind_whatever_asked_for_it(command: Command, core: Core) -> None:
+    sentence = "There is no {kind} 's'; the list of {kind}s shows what there is"
+    for asked, kind, arguments in (
+        (ask.ListRuns, "schedule", ("runs", "list", "--schedule", "s")),
+        (ask.GetRun, "run", ("runs", "show", "s")),
+        (ask.ReplayDead, "schedule", ("dead", "replay", "--schedule", "s")),
+        (ask.RemoveLink, "schedule", ("chains", "remove", "s", "--after", "t")),
+        (ask.RevokeKey, "key", ("keys", "revoke", "s")),
+    ):
+        core.door.answers[asked] = NotFound(f"{sentence.format(kind=kind)}.")
+        said = command(*arguments)
+        assert (said.code, said.err) == (1, f"{sentence.format(kind=kind)} (schedule-zero {kind}s list)\n")
+    core.door.answers[ask.RemoveLink] = NotFound("b does not run after 'a'.")
+    assert command("chains", "remove", "b", "--after", "a").err == "b does not run after 'a'.\n"
+
+
+@pytest.mark.parametrize(("name", "what"), [("replay", "run again"), ("drop", "dropped")])
+def test_dead_letters_of_which_none_was_touched_end_with_1(
+    command: Command, core: Core, name: str, what: str
+) -> None:
+    asked = ask.ReplayDead if name == "replay" else ask.DropDead
+    gone, refused = views.DeadFate(id="r", fate="gone"), views.DeadFate(id="s", fate="refused", why="not now")
+    core.door.answers[asked] = views.DeadChange(items=(gone, refused))
+    said = command("dead", name, "r", "s")
+    assert (said.code, said.err, "not now" in said.out) == (1, f"none of 2 was {what}\n", True)
+    done = views.DeadFate(id="t", fate="replayed" if name == "replay" else "dropped")
+    for items in ((gone, done), ()):
+        core.door.answers[asked] = views.DeadChange(items=items)
+        assert command("dead", name, "r", "t").code == 0
+
+
 def test_a_change_says_until_when_it_can_be_undone_and_how(command: Command, core: Core) -> None:
     undo = UndoToken(token="und_1", until="2026-11-21T09:15:00+01:00")
     changed = msgspec.structs.replace(SCHEDULE, undo=undo)

@@ -91,7 +91,7 @@ async def test_a_run_that_was_tried_keeps_its_charge(build: Build) -> None:
         raise OSError("away")
 
     house.hands.deed = deed
-    run = await house.run_now(await house.schedule(policy={"retry": {"initial": "PT1H"}}))
+    run = await house.run_now(await house.schedule(policy={"retry": {"initial": "PT1H", "maximum": "PT1H"}}))
     await house.heard("run.waiting", run_id=run.id)
     await house.client.cancel_run(run.id)
     assert (await house.client.get_run(run.id)).state is RunState.CANCELLED

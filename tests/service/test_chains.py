@@ -156,8 +156,10 @@ async def test_links_are_added_changed_and_taken_away_one_by_one(house: House) -
     }  # fmt: skip
     left = await house.client.remove_link(child.id, one.id)
     assert [link.schedule for link in left.after] == [two.id]
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=f"^child does not run after '{two.id}' on any[.]$"):
         await house.client.remove_link(child.id, two.id, when="any")
+    with pytest.raises(NotFound, match=f"does not run after '{one.id}'[.]$"):
+        await house.client.remove_link(child.id, one.id)
     alone = await made(house, "alone", one.id)
     with pytest.raises(Conflict, match="Nothing would start"):
         await house.client.remove_link(alone.id, one.id)

@@ -135,9 +135,25 @@ async def test_of_a_deleted_schedule_nothing_is_replayed_and_all_can_be_dropped(
     run = await dead(house)
     await house.client.delete_schedule(run.schedule_id)
     (refused,) = (await house.client.replay_dead([run.id])).items
-    assert (refused.fate, "bring it back first" in (refused.why or "")) == ("refused", True)
+    assert (refused.fate, "bring it back first: its deletion can be undone until" in (refused.why or "")) == ("refused", True)
+    house.clock.move(16 * 60)
+    (refused,) = (await house.client.replay_dead([run.id])).items
+    assert refused.why == "its schedule is deleted, and it is too late to bring it back"
     assert await listed(house) == [run.id]
     assert fates(await house.client.drop_dead([run.id])) == [(run.id, "dropped")]
+
+
+async def test_of_a_blocked_schedule_nothing_is_run_again_until_it_is_resumed(house: House) -> None:
+    schedule = await house.every(3600, policy={"failure_threshold": 1})
+    run = await dead(house, schedule)
+    await house.heard("schedule.blocked", schedule_id=schedule.id)
+    (refused,) = (await house.client.replay_dead([run.id])).items
+    assert (refused.fate, refused.why) == ("refused", "its schedule is blocked; resume it first")
+    with pytest.raises(Conflict, match=r"^The schedule of this run is blocked; resume it first\.$"):
+        await house.client.retry_run(run.id)
+    assert await listed(house) == [run.id]
+    await house.client.resume_schedule(schedule.id)
+    assert fates(await house.client.replay_dead([run.id])) == [(run.id, "replayed")]
 
 
 async def test_what_overlap_or_quota_forbids_stays_a_dead_letter(build: Build) -> None:
@@ -246,8 +262,9 @@ async def test_they_go_with_their_runs_when_those_are_too_old(build: Build) -> N
 @pytest.mark.parametrize("asked", [{}, {"ids": ["run_1"], "handler": "hands"}])
 async def test_it_is_said_which_are_meant(house: House, asked: dict[str, Any]) -> None:
     for asking in (house.client.replay_dead(**asked), house.client.drop_dead(**asked)):
-        with pytest.raises(Invalid, match="name dead letters by their runs, or a guild_id"):
+        with pytest.raises(Invalid, match="name dead letters by their runs, or a guild_id") as refusal:
             await asking
+        assert ("exclude each other" in refusal.value.sentence) == bool(asked)
 
 
 async def test_what_was_replayed_is_not_superseded_by_the_next_time_of_its_schedule(house: House) -> None:

@@ -84,7 +84,7 @@ async def test_a_run_between_two_tries_can_be_cancelled(build: Build) -> None:
         raise OSError("away")
 
     house.hands.deed = deed
-    run = await house.run_now(await house.schedule(policy={"retry": {"initial": "PT1H"}}))
+    run = await house.run_now(await house.schedule(policy={"retry": {"initial": "PT1H", "maximum": "PT1H"}}))
     await house.heard("run.waiting", run_id=run.id)
     await house.client.cancel_run(run.id)
     house.pass_time(3700)
