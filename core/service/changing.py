@@ -35,6 +35,10 @@ class Changing:
         if row.state == "deleted":
             raise Conflict("This schedule is deleted; undoing that brings it back, for 15 minutes.")
         if revision is not None and revision != row.revision:
+            if revision < 0:  # what was sent is none: no schedule ever is at that
+                raise RevisionMismatch(
+                    f"What was sent is no revision; the schedule is at revision {row.revision}, a number: read it again."
+                )
             raise RevisionMismatch(
                 f"The schedule has changed: it is at revision {row.revision}, not {revision}; read it again."
             )

@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from core.fields import quoted
 from core.service import access
 from core.web.answering import answer, broken, document, refused, streaming, unrouted
 from core.web.door import AsgiApp, Door, TokenCheck
@@ -26,7 +27,7 @@ from core.web.reading import Reading, whole_body
 from core.web.settings import HttpSettings
 from core.web.stream import EVENT_STREAM, line_in, message, page, stream
 from schedule_zero.actor import CORE, Actor
-from schedule_zero.errors import ScheduleZeroError, Unauthorized
+from schedule_zero.errors import Invalid, ScheduleZeroError, Unauthorized
 from schedule_zero.requests import GetRunLog, GetStatus, ListEvents, ListHandlers
 from schedule_zero.routes import (
     HEALTH_PATHS,
@@ -168,7 +169,7 @@ class _Parts:
         return streaming(stream(events, self.closing, message))
 
     async def _log(self, actor: Actor, asked: GetRunLog, headers: Mapping[bytes, bytes]) -> ASGIResponse:
-        after = line_in(headers.get(b"last-event-id", b"").decode("latin-1"), asked.after)
+        after = asked.after if b"last-event-id" not in headers else _line_behind(headers[b"last-event-id"])
         await self.door.handle(actor, GetRunLog(id=asked.id, after=after, limit=1))  # a refusal is said in words
         pages = self._while_known(headers, self.door.follow_log(actor, asked.id, after))
         return streaming(stream(pages, self.closing, page))
@@ -208,6 +209,15 @@ class _Parts:
             _log.warning("handlers could not be listed", error=error.sentence)
             return ()
         return cast("HandlerPage", view).items
+
+
+def _line_behind(header: bytes) -> int:
+    """The number of the line behind which a stream of a log goes on. Raises Invalid."""
+    text = header.decode("latin-1")
+    number = line_in(text, -1)
+    if number < 0:
+        raise Invalid.at("Last-Event-ID", f"has to be the number of a line, not {quoted(text)}")
+    return number
 
 
 def _unwell(words: str) -> Status:

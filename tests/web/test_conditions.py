@@ -27,5 +27,7 @@ async def test_412_and_404_over_the_bare_wire(tmp_path: Path) -> None:
             (made.id, '"1"', 200),
         ):
             async with http.delete(f"/api/v1/schedules/{path}", headers={"If-Match": tag}) as answer:
-                assert answer.status == status, await answer.text()
+                said = await answer.text()
+                assert answer.status == status, said
+                assert ("What was sent is no revision; the schedule is at revision 1" in said) == (tag == "abc")
     await place.stop()

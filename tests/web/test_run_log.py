@@ -60,15 +60,24 @@ async def test_a_stream_brings_lines_as_they_come_and_ends_with_the_run(
     await door.left.wait()
 
 
-@pytest.mark.parametrize(("last", "after"), [("41", 41), ("x", 3), ("-1", 3), ("²", 3), ("9" * 30, 3)])
+@pytest.mark.parametrize(("more", "after"), [({"Last-Event-ID": "41"}, 41), ({}, 3)])
 async def test_a_stream_goes_on_where_it_broke_off(
-    http: aiohttp.ClientSession, door: FakeDoor, last: str, after: int
+    http: aiohttp.ClientSession, door: FakeDoor, more: dict[str, str], after: int
 ) -> None:
     await door.log_more(msgspec.structs.replace(LOG, ended=True))
-    headers = {**STREAM, "Last-Event-ID": last}
-    async with http.get(f"{PATH}?after=3", headers=headers) as answer:
+    async with http.get(f"{PATH}?after=3", headers={**STREAM, **more}) as answer:
         await whole(answer)
     assert (OPERATOR, ("run_1", after)) in door.asked
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "²", "9" * 30, "1-2", ""])
+async def test_a_stream_is_refused_where_it_shall_go_on_behind_no_line(
+    http: aiohttp.ClientSession, door: FakeDoor, last: str
+) -> None:
+    async with http.get(f"{PATH}?after=3", headers={**STREAM, "Last-Event-ID": last}) as answer:
+        assert answer.status == 422
+        assert [each["field"] for each in (await answer.json())["errors"]] == ["Last-Event-ID"]
+    assert door.asked == []
 
 
 async def test_a_refusal_of_a_stream_is_said_in_words(http: aiohttp.ClientSession, door: FakeDoor) -> None:

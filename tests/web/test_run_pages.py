@@ -250,8 +250,19 @@ async def test_the_list_is_of_what_is_asked_for(browser: aiohttp.ClientSession, 
 
 
 async def test_a_filter_that_can_be_none_is_refused_on_the_page(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
-    assert 'role="alert"' in await shown(browser, "/runs?state=dancing", 422)
+    page = await shown(browser, "/runs?state=faild", 422)
+    assert 'role="alert">state has to be one of waiting, dispatched' in page
+    assert "not &#39;faild&#39;; did you mean failed?" in page
+    assert "more than 100 parameters" in await shown(browser, "/runs?" + "x=1&" * 101, 400)
     assert door.asked == []
+
+
+async def test_what_is_no_filter_is_said_above_what_the_others_find(
+    browser: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    page = await shown(browser, "/runs?stat=failed&handler=reports")
+    assert 'role="alert">stat is not known here; did you mean state?</p>' in page
+    assert RUN.id in page
 
 
 async def test_the_handlers_lead_to_their_runs(browser: aiohttp.ClientSession, door: FakeDoor) -> None:

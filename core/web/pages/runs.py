@@ -16,14 +16,16 @@ from litestar import HttpMethod, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from core.fields import check, unknown
 from core.web.answering import streaming
 from core.web.door import Door
 from core.web.pages.handlers import sign_in_page
 from core.web.pages.rendering import LIVE_POLICY, Handle, asset, cookies, page, rendered, way
 from core.web.pages.sessions import Sessions
+from core.web.reading import parameters
 from core.web.stream import line_in, stream
 from schedule_zero.actor import Actor
-from schedule_zero.errors import NotFound, ScheduleZeroError, Unauthorized
+from schedule_zero.errors import Invalid, NotFound, ScheduleZeroError, Unauthorized
 from schedule_zero.masking import discreet, masked, secrets_in, without
 from schedule_zero.requests import CancelRun, GetHandler, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
 from schedule_zero.routes import NO_GUILD
@@ -67,14 +69,17 @@ class RunsPages:
         actor = self._sessions.actor(cookies(request))
         if actor is None:
             return sign_in_page(PATH)
-        given = _filters(request)
+        given: dict[str, str] = {}
         try:
+            given, strange = _filters(request)
             found = cast("RunPage", await self._door.handle(actor, _listing(given)))
-        except (ScheduleZeroError, msgspec.ValidationError) as error:
-            trouble = error.sentence if isinstance(error, ScheduleZeroError) else str(error)
-            return page("runs.html.jinja", 422, runs=(), given=given, states=list(RunState), more=None, trouble=trouble)
+        except ScheduleZeroError as error:
+            return page(
+                "runs.html.jinja", error.status, runs=(), given=given, states=list(RunState), more=None, trouble=error.sentence
+            )
         more = None if found.next is None else urlencode(given | {"cursor": found.next})
-        return page("runs.html.jinja", runs=found.items, given=given, states=list(RunState), more=more, trouble=None)
+        trouble = None if not strange else "; ".join(f"{name} {unknown(name, FILTERS)}" for name in strange)
+        return page("runs.html.jinja", runs=found.items, given=given, states=list(RunState), more=more, trouble=trouble)
 
     async def show(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """One run."""
@@ -198,15 +203,20 @@ def _id(request: Request[Any, Any, Any]) -> str:
     return str(request.path_params["id"])
 
 
-def _filters(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """What the form sent, without what was left empty."""
+def _filters(request: Request[Any, Any, Any]) -> tuple[dict[str, str], list[str]]:
+    """What the form sent, without what was left empty; and what was sent that is no filter. Raises Malformed."""
     scope: Any = request.scope
-    given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
-    return {name: given[name][0].strip() for name in FILTERS if given.get(name, [""])[0].strip()}
+    given = parameters(scope["query_string"])
+    known = {name: given[name][0].strip() for name in FILTERS if given.get(name, [""])[0].strip()}
+    return known, [name for name in given if name not in FILTERS]
 
 
 def _listing(given: dict[str, str]) -> ListRuns:
-    """The request that a form stands for. Raises msgspec.ValidationError."""
+    """The request that a form stands for. Raises Invalid."""
     guild_id = given.get("guild_id")
     place = {"any_guild": guild_id is None, "guild_id": None if guild_id == NO_GUILD else guild_id}
-    return msgspec.convert({**given, **place, "limit": ON_A_PAGE}, ListRuns)
+    form = {**given, **place, "limit": ON_A_PAGE}
+    ready, errors = check(form, ListRuns)
+    if errors:
+        raise Invalid("; ".join(f"{each.field} {each.message}" for each in errors), tuple(errors))
+    return msgspec.convert(ready, ListRuns)
