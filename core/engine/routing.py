@@ -86,6 +86,11 @@ def check_affinity(text: str) -> None:
         raise ValueError(f"has braces around something else than {AFFINITY_WORDS}")
 
 
+def arguments_in(affinity: str) -> list[str]:
+    """The arguments whose values, or parts of them, a key names."""
+    return [match[1].split(".")[1] for match in _PLACEHOLDER.finditer(affinity) if match[1].startswith("args.")]
+
+
 def _value(word: str, facts: Mapping[str, str], args: str | Mapping[str, Any]) -> str:
     if word in facts:
         return facts[word]

@@ -31,6 +31,16 @@ def mistakes_in(
     return [] if info is None else _by_schema(_encode(info.schema), f"{handler}.{method}").mistakes(args)
 
 
+def names_of(schema: dict[str, Any]) -> set[str] | None:
+    """The arguments that a method has, by its schema; None where that leaves open which there are."""
+    place = schema.get("$ref")
+    if isinstance(place, str) and place.startswith("#/$defs/"):  # as the kit writes it
+        schema = schema.get("$defs", {}).get(place.removeprefix("#/$defs/"), {})
+    if schema.get("additionalProperties") is not False or "patternProperties" in schema:
+        return None
+    return set(schema.get("properties", ()))
+
+
 def _by_type(args: dict[str, Any], method: Method) -> list[FieldError]:
     try:
         method.check(args)

@@ -14,9 +14,10 @@ import msgspec
 from core.engine.fleet import Fleet
 from core.engine.placeholders import blanked
 from core.engine.plan import exceptions_of, rule_of
+from core.engine.routing import arguments_in
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
-from core.service.arguments import mistakes_in
+from core.service.arguments import mistakes_in, names_of
 from core.service.chaining import NONE_ABOVE, Rows, links_mistakes, own_words, placeholder_places, with_links
 from core.service.closings import (
     Closings,
@@ -85,6 +86,8 @@ def draft(
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
     policy, text = _policy_of(spec, read)
+    if policy.affinity is not None and (before is None or before.policy != text):
+        _check_key(spec, policy.affinity, fleet)
     row = _row(spec, read, text, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
     if isinstance(read.trigger, DateTrigger):
         _require_no_series(row, before)
@@ -114,6 +117,16 @@ def _policy_of(spec: ScheduleSpec, read: Understood) -> tuple[Policy, str]:
             return made
         _unsaid[kind] = made
     return _unsaid[kind]
+
+
+def _check_key(spec: ScheduleSpec, affinity: str, fleet: Fleet) -> None:
+    """Raises Invalid where the key of an affinity names an argument that the method does not have."""
+    info = fleet.method(spec.handler, spec.method, spec.guild_id)
+    known = None if info is None else names_of(info.schema)
+    strange = [] if known is None else [name for name in arguments_in(affinity) if name not in known]
+    if known is not None and strange:
+        there = f"has {', '.join(sorted(known))}" if known else "has no arguments"
+        raise Invalid.at("policy.affinity", f"names {{args.{strange[0]}}}, but {spec.handler}.{spec.method} {there}")
 
 
 def _row(

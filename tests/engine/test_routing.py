@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.engine.routing import check_affinity, read_routing, write_routing
 from core.engine.versions import clauses_of, satisfies
+from core.service.arguments import names_of
 from schedule_zero.errors import Invalid
 from schedule_zero.schedule import Policy
 from tests.engine.conftest import Build
@@ -78,6 +79,7 @@ def test_a_key_of_other_words_is_refused(text: str) -> None:
         ({"affinity": "{x}"}, "policy.affinity"),
         ({"version": "2"}, "policy.version"),
         ({"needs": ["a b"]}, "policy.needs"),
+        ({"affinity": "{args.n}/{args.nope}"}, "policy.affinity"),
     ],
 )
 async def test_a_policy_that_wants_nonsense_is_refused_with_its_place(
@@ -87,6 +89,16 @@ async def test_a_policy_that_wants_nonsense_is_refused_with_its_place(
     with pytest.raises(Invalid) as refused:
         await house.schedule(policy=policy)
     assert refused.value.errors[0].field.startswith(field)
+
+
+async def test_a_key_names_arguments_that_its_method_has(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(policy={"affinity": "{args.n}"})
+    with pytest.raises(Invalid, match=r"^policy\.affinity: names \{args\.m\}, but hands\.work has n$"):
+        await house.client.patch_schedule(schedule.id, {"policy": {"affinity": "{args.m.id}"}})
+    await house.client.patch_schedule(schedule.id, {"name": "other", "policy": {"affinity": "{schedule}"}})
+    assert names_of({"properties": {"n": {}}}) is None  # and perhaps others
+    assert names_of({"properties": {"n": {}}, "additionalProperties": False}) == {"n"}
 
 
 def come(house: House, number: int, **facts: Any) -> Mute:
