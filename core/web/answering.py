@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
+from core.web.pages.rendering import HTML, nothing
 from core.web.stream import EVENT_STREAM
 from schedule_zero.closings import CalendarView, HoursView
 from schedule_zero.errors import QuotaExceeded, ScheduleZeroError, Unauthorized
@@ -28,6 +29,7 @@ _SENTENCES: Final = {
     404: "Nothing is at this address; /api/openapi.json lists what there is.",
     405: "This address does not answer that method.",
 }
+_FOR_PEOPLE: Final = {404: "There is no such page.", 405: "This address is for a form of another page."}
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 
@@ -75,14 +77,20 @@ def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return broken(request, error)
     phrase = HTTPStatus(status).phrase.lower()
+    sentence = _SENTENCES.get(status, error.detail or phrase)
+    allowed = (error.headers or {}).get("allow")
+    headers = {"Allow": allowed} if allowed else {}
+    if HTML in request.headers.get("accept", "") and not request.url.path.startswith(
+        "/api/"
+    ):  # somebody with a browser
+        return nothing(phrase.capitalize(), _FOR_PEOPLE.get(status, sentence), status, headers)
     problem = Problem(
         type=f"urn:schedule-zero:problem:{phrase.replace(' ', '-')}",
         title=phrase,
         status=status,
-        detail=_SENTENCES.get(status, error.detail or phrase),
+        detail=sentence,
     )
-    allowed = (error.headers or {}).get("allow")
-    return _problem(problem, {"Allow": allowed} if allowed else {})
+    return _problem(problem, headers)
 
 
 def broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

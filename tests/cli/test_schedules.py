@@ -218,9 +218,7 @@ def test_what_is_not_there_names_the_list_of_its_kind_whatever_asked_for_it(comm
 
 
 @pytest.mark.parametrize(("name", "what"), [("replay", "run again"), ("drop", "dropped")])
-def test_dead_letters_of_which_none_was_touched_end_with_1(
-    command: Command, core: Core, name: str, what: str
-) -> None:
+def test_dead_letters_of_which_none_was_touched_end_with_1(command: Command, core: Core, name: str, what: str) -> None:
     asked = ask.ReplayDead if name == "replay" else ask.DropDead
     gone, refused = views.DeadFate(id="r", fate="gone"), views.DeadFate(id="s", fate="refused", why="not now")
     core.door.answers[asked] = views.DeadChange(items=(gone, refused))

@@ -135,7 +135,10 @@ async def test_of_a_deleted_schedule_nothing_is_replayed_and_all_can_be_dropped(
     run = await dead(house)
     await house.client.delete_schedule(run.schedule_id)
     (refused,) = (await house.client.replay_dead([run.id])).items
-    assert (refused.fate, "bring it back first: its deletion can be undone until" in (refused.why or "")) == ("refused", True)
+    assert (refused.fate, "bring it back first: its deletion can be undone until" in (refused.why or "")) == (
+        "refused",
+        True,
+    )
     house.clock.move(16 * 60)
     (refused,) = (await house.client.replay_dead([run.id])).items
     assert refused.why == "its schedule is deleted, and it is too late to bring it back"

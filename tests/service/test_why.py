@@ -116,7 +116,9 @@ async def test_the_queue_says_that_nobody_is_there_whoever_waits(alone: House) -
 async def test_a_run_between_two_tries_says_what_went_wrong_and_when_the_next_begins(build: Build) -> None:
     house = await build()
     house.fail_with(OSError("away"))
-    run = await house.run_now(await house.schedule(policy={"retry": {"initial": "PT1H", "maximum": "PT1H", "jitter": 0}}))
+    run = await house.run_now(
+        await house.schedule(policy={"retry": {"initial": "PT1H", "maximum": "PT1H", "jitter": 0}})
+    )
     await house.heard("run.waiting")
     (seen,) = (await house.client.list_runs(schedule_id=run.schedule_id)).items
     assert seen.why is not None

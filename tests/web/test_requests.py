@@ -148,9 +148,7 @@ async def test_every_post_carries_its_idempotency_key(http: aiohttp.ClientSessio
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "", " "])
-async def test_an_idempotency_key_is_short_and_printable(
-    http: aiohttp.ClientSession, door: FakeDoor, key: str
-) -> None:
+async def test_an_idempotency_key_is_short_and_printable(http: aiohttp.ClientSession, door: FakeDoor, key: str) -> None:
     async with http.post(f"{PREFIX}/runs/r/retry", headers={"Idempotency-Key": key}) as answer:
         assert answer.status == 422
         assert (await answer.json())["errors"][0]["field"] == "Idempotency-Key"

@@ -23,6 +23,11 @@ from tests.playground.browser import NEEDS_BROWSER, browsing
 from tests.web.conftest import SETTINGS, TOKEN
 
 pytestmark = NEEDS_BROWSER
+LINES = """element => {
+  const all = document.createRange();
+  all.selectNodeContents(element);
+  return new Set([...all.getClientRects()].map((each) => each.top)).size;
+}"""
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -32,6 +37,7 @@ class Reports(Handler):
     def __init__(self) -> None:
         self.steps: asyncio.Queue[float] = asyncio.Queue()
         self.mended = False
+        self.said = "sending"
 
     @method(timeout=170)
     async def build(self, ctx: Context) -> str:
@@ -42,7 +48,8 @@ class Reports(Handler):
             ctx.log(f"at {fraction}")
 
     @method
-    async def send(self) -> str:
+    async def send(self, ctx: Context) -> str:
+        ctx.log(self.said)
         if not self.mended:
             raise Reject("the address is wrong")
         return "sent"
@@ -159,3 +166,27 @@ async def test_a_page_whose_session_is_gone_says_to_sign_in_again_and_otherwise_
         await sign_in(page)
         await expect(page).to_have_url(core.page_of(run))
         await expect(page.get_by_role("log")).to_contain_text("at 0.5", timeout=20_000)
+
+
+async def test_on_a_narrow_screen_no_word_is_broken_and_a_line_stays_within_itself(tmp_path: Path) -> None:
+    async with office(tmp_path / "core") as core, browsing(tmp_path / "profile") as (page, _):
+        core.reports.said = "one\n12:00:00 two \u202eeerht"
+        run = await core.run("send")
+        await page.set_viewport_size({"width": 360, "height": 640})
+        await page.goto(core.page_of(run))
+        await sign_in(page)
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("has failed", timeout=20_000)
+        line = page.locator("#log .line").first
+        await expect(line).to_contain_text("12:00:00 two")
+        assert await line.evaluate(LINES) >= 2
+        beside = await line.evaluate("element => element.previousElementSibling.getBoundingClientRect().right")
+        assert await line.evaluate("element => element.getBoundingClientRect().left") >= beside
+        assert await line.evaluate("element => getComputedStyle(element).unicodeBidi") == "isolate"
+        await page.goto(f"{core.server.address}/runs")
+        for cell in (page.get_by_role("cell", name="failed", exact=True), page.locator("td time").first):
+            await expect(cell).to_be_visible()
+            assert await cell.evaluate(LINES) == 1
+        assert await page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+        await page.goto(f"{core.server.address}/handlers")
+        assert await page.locator("td time").first.evaluate(LINES) == 1
+        assert await page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")

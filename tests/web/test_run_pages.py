@@ -118,6 +118,36 @@ async def test_a_failed_run_says_why_and_can_be_retried(browser: aiohttp.ClientS
     assert "Standup!" not in page  # its own arguments, not the schedule's
 
 
+async def test_a_run_that_was_run_again_leads_there_and_is_not_offered_again(
+    browser: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    again = msgspec.structs.replace(RUN, id="run_again", occurrence=f"m:again:{RUN.id}")
+    door.answers[ask.GetRun] = FAILED
+    door.answers[ask.ListRuns] = views.RunPage(items=(again, FAILED))
+    page = await shown(browser)
+    assert '<a href="/runs/run_again">run_again</a>' in page
+    assert "/retry" not in page
+
+
+async def test_what_there_is_none_of_is_not_counted(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
+    why = Why(scope="handler:jobs", limit="capability", used=0, allowed=0, words="No process has the capability gpu.")
+    door.answers[ask.GetRun] = msgspec.structs.replace(RUN, why=why)
+    assert "<small>(handler:jobs, capability)</small>" in await shown(browser)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/handlers/nope", 404), ("/nope", 404), ("/handlers/sign-in", 405)])
+async def test_who_comes_with_a_browser_is_answered_with_a_page(
+    browser: aiohttp.ClientSession, path: str, status: int
+) -> None:
+    for accepts, kind in (("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/problem+json")):
+        async with browser.get(path, headers={"Accept": accepts}) as answer:
+            assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, kind)
+            assert ("frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]) is True
+            assert ('<a href="/handlers">' in await answer.text()) == (kind == "text/html")
+    async with browser.get("/api/v1/nope", headers={"Accept": "text/html"}) as answer:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
 async def test_a_run_under_way_shows_how_far_it_is(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
     door.answers[ask.GetRun] = RUNNING
     page = await shown(browser)

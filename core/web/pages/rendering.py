@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 import msgspec
-from litestar import HttpMethod, Request, route
+from litestar import HttpMethod, Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from schedule_zero.instant import say_duration
 
-_HTML: Final = "text/html"
+HTML: Final = "text/html"
 # Nothing is loaded but our own style, nothing is sent but to ourselves, and nothing runs.
 POLICY: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 LIVE_POLICY: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
@@ -36,13 +36,24 @@ def way(path: str, method: HttpMethod, handle: Handle) -> HTTPRouteHandler:
 
 def page(template: str, code: int = 200, *, policy: str = POLICY, **facts: Any) -> ASGIResponse:
     """A template as the answer."""
-    headers = {
+    return ASGIResponse(
+        body=rendered(template, **facts).encode(), status_code=code, media_type=HTML, headers=_headers(policy)
+    )
+
+
+def nothing(title: str, sentence: str, code: int, headers: Mapping[str, str]) -> Response[bytes]:
+    """A page that says why there is none, in the form that Litestar wants from who handles an exception."""
+    body = rendered("nothing.html.jinja", title=title, sentence=sentence).encode()
+    return Response(body, status_code=code, media_type=HTML, headers={**_headers(POLICY), **headers})
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {
         "content-security-policy": policy,
         "cache-control": "no-store",
         # Under `no-referrer` a browser says that a form comes from nowhere ("Origin: null"), as a stranger's would.
         "referrer-policy": "same-origin",
     }
-    return ASGIResponse(body=rendered(template, **facts).encode(), status_code=code, media_type=_HTML, headers=headers)
 
 
 def rendered(template: str, **facts: Any) -> str:

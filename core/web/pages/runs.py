@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from core.fields import check, unknown
+from core.service.runs import AGAIN
 from core.web.answering import streaming
 from core.web.door import Door
 from core.web.pages.handlers import sign_in_page
@@ -36,6 +37,8 @@ from schedule_zero.views import HandlerView, RunLog, RunPage
 PATH: Final = "/runs"
 REFRESH_S: Final = 5
 ON_A_PAGE: Final = 50
+NEWEST: Final = 200
+"""Runs of a schedule among which one is looked for that was made again; a list answers no more at once."""
 LINES: Final = 1000
 """More than a log has."""
 FILTERS: Final = ("state", "guild_id", "schedule_id", "handler", "cursor")
@@ -75,7 +78,13 @@ class RunsPages:
             found = cast("RunPage", await self._door.handle(actor, _listing(given)))
         except ScheduleZeroError as error:
             return page(
-                "runs.html.jinja", error.status, runs=(), given=given, states=list(RunState), more=None, trouble=error.sentence
+                "runs.html.jinja",
+                error.status,
+                runs=(),
+                given=given,
+                states=list(RunState),
+                more=None,
+                trouble=error.sentence,
             )
         more = None if found.next is None else urlencode(given | {"cursor": found.next})
         trouble = None if not strange else "; ".join(f"{name} {unknown(name, FILTERS)}" for name in strange)
@@ -129,7 +138,7 @@ class RunsPages:
             facts = await self._facts(actor, id)
             log = cast("RunLog", await self._door.handle(actor, GetRunLog(id=id, limit=LINES)))
         except ScheduleZeroError as error:
-            return page("no_run.html.jinja", error.status, sentence=error.sentence)
+            return page("nothing.html.jinja", error.status, title="No such run", sentence=error.sentence)
         return page(
             "run.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, policy=LIVE_POLICY, log=_discreet(log, facts["hidden"]),
             refresh=REFRESH_S, trouble=None if trouble is None else trouble.sentence, **facts,
@@ -146,10 +155,22 @@ class RunsPages:
         args = run.args if run.args is not None or schedule is None else schedule.args
         schema = await self._schema(actor, run)
         hidden = secrets_in(args or {}, schema) | secrets_in({} if schedule is None else schedule.args, schema)
+        again = await self._again(actor, run) if run.state in RETRIABLE else None
         return {
             "run": discreet(run, hidden), "schedule": schedule, "args": None if args is None else masked(args, schema),
-            "is_active": run.state in ACTIVE, "may_be_retried": run.state in RETRIABLE, "hidden": hidden,
+            "is_active": run.state in ACTIVE, "may_be_retried": run.state in RETRIABLE and again is None,
+            "hidden": hidden, "again": again,
         }  # fmt: skip
+
+    async def _again(self, actor: Actor, run: Run) -> str | None:
+        """The run that was made to take the place of one that ended, if it is among the newest of its schedule."""
+        try:
+            newest = cast(
+                "RunPage", await self._door.handle(actor, ListRuns(schedule_id=run.schedule_id, limit=NEWEST))
+            )
+        except NotFound:
+            return None
+        return next((each.id for each in newest.items if each.occurrence == AGAIN + run.id), None)
 
     async def _schema(self, actor: Actor, run: Run) -> dict[str, Any]:
         """What a run's method says of its arguments; nothing where nobody knows it."""
