@@ -103,7 +103,7 @@ class Schedules(Remote):
             try:
                 return await change(client)
             except Conflict as error:
-                if (await client.get_schedule(id)).state != "deleted":
+                if "undo" not in error.sentence or (await client.get_schedule(id)).state != "deleted":
                     raise
                 raise Conflict(f"{error.sentence.rstrip('.')} ({_UNDO} TOKEN)") from error
 

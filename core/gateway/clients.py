@@ -56,6 +56,7 @@ ENDING_S: Final = 2.0
 LINGER_MS: Final = 500
 REPORTED: Final = frozenset({"discord", "playground"})
 """The parts of the service that may be in another process."""
+WRONG_DOOR: Final = f"this is the door for clients ({SETTING}); handlers connect to that of zmq.handlers"
 _TOGETHER: Final = 256 * 1024
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -155,7 +156,11 @@ class Clients:
             try:
                 messages = asking.read_from_client(body_of(frames))
             except wire.WireError as error:
-                self._refuse(route, Malformed(f"This cannot be read: {error}."), again=False)
+                if _is_of_a_handler(frames):
+                    log.warning("a handler came to the door of clients")
+                    self._send(route, wire.Refuse(WRONG_DOOR, again=False))
+                else:
+                    self._refuse(route, Malformed(f"This cannot be read: {error}."), again=False)
                 continue
             known = self._callers.get(route)
             if known is not None and known.user != user:  # a route is its first user's until that is gone
@@ -344,3 +349,11 @@ class Clients:
                 caller = self._callers.get(route)
                 if caller is not None:
                     self._gone(caller, "its connection is gone, or it does not listen")
+
+
+def _is_of_a_handler(frames: Sequence[Any]) -> bool:
+    """Whether this is how a handler begins, and not a client."""
+    try:
+        return isinstance(wire.read_from_handler(body_of(frames))[0], wire.Hello)
+    except (wire.WireError, IndexError):
+        return False

@@ -255,6 +255,18 @@ def test_what_is_refused_because_it_is_deleted_names_the_command_that_brings_it_
         )
 
 
+def test_what_is_deleted_for_good_names_no_command_that_would_bring_it_back(command: Command, core: Core) -> None:
+    core.door.answers[ask.RunSchedule] = Conflict("This schedule is deleted, and it is too late to bring it back.")
+    core.door.answers[ask.GetSchedule] = msgspec.structs.replace(SCHEDULE, state="deleted")
+    assert command("schedules", "run", "s").err == "This schedule is deleted, and it is too late to bring it back.\n"
+
+
+def test_without_a_token_the_ways_to_one_are_named(command: Command) -> None:
+    said = command("runs", "list")
+    assert said.code == 1
+    assert all(way in said.err for way in ("api-token", "--config", "SCHEDULE_ZERO_TOKEN"))
+
+
 def test_every_field_that_is_wrong_is_said_on_a_line_of_its_own(command: Command, core: Core, tmp_path: Path) -> None:
     errors = (FieldError("args.rows", "has to be a whole number, not 'x'"), FieldError("args.to", "is missing"))
     core.door.answers[ask.CreateSchedule] = Invalid(f"args.rows: {errors[0].message} (and 1 more)", errors)

@@ -24,8 +24,10 @@ from schedule_zero.key import KeyRole
 from schedule_zero.keyfile import KeyFile
 from schedule_zero.requests import Request
 from schedule_zero.views import Part, View
+from schedule_zero.worker import Refused, Worker
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.conftest import Build
+from tests.engine.house import Hands
 from tests.gateway.desk import CONFINED, Desk
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,15 @@ async def test_a_client_is_asked_to_log_in_before_anything_else(desk: Desk) -> N
     assert (await stranger.login()).role == "operator"
     stranger.say(stranger.ask(1, ask.GetStatus()))
     assert (await stranger.hear(asking.Answer)).number == 1
+
+
+async def test_a_handler_that_comes_to_this_door_is_told_which_one_is_meant(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asyncio.timeout(10):
+        with pytest.raises(Refused, match=r"^this is the door for clients .* connect to that of zmq\.handlers$"):
+            await Worker(Hands(), desk.address).run()
+    assert not [record for record in caplog.records if "cannot be read" in record.getMessage()]
 
 
 async def test_a_bot_speaks_for_members_and_nobody_else_does(desk: Desk) -> None:

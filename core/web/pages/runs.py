@@ -16,8 +16,8 @@ from litestar import HttpMethod, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from core.engine.admit import AGAIN
 from core.fields import check, unknown
-from core.service.runs import AGAIN
 from core.web.answering import streaming
 from core.web.door import Door
 from core.web.pages.handlers import sign_in_page
