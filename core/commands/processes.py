@@ -341,6 +341,7 @@ def _status(plan: Plan) -> GovernorStatus:
         msgspec.structs.replace(
             usage(child.identity.pid), name=child.name, state="ready" if child.ready else "starting", ready=child.ready,
             restarts=child.restarts, pid=child.identity.pid, output=str(plan.places.output_of(child.name)),
+            since=child.since, says=child.says,
         )
         for child in alive
     ]  # fmt: skip

@@ -63,7 +63,7 @@ class ProcessGovernor(KeepingGovernor):
         self._is_noted = True
         for name, child in adopted.items():
             running = RunningProcess.adopt(child.identity, self._places.output_of(name))
-            self._keepers[name].adopt(running, ready=child.ready, restarts=child.restarts)
+            self._keepers[name].adopt(running, child)
         self._note()
         self._turning = asyncio.create_task(self._turn_over(), name="turning the outputs over")
         await self._end_strays()

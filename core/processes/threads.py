@@ -93,7 +93,7 @@ class RunningThread(Running):
         self._name = name
         self._make = make
         self._hear = hear
-        self._beat_s = silent_s / BEATS
+        self._silent_s = silent_s
         self._left_behind = left_behind
         self._home = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._home.create_future()
@@ -141,6 +141,7 @@ class RunningThread(Running):
     async def _serve(self) -> None:
         serving = self._make()
         self._loop, self._serving = asyncio.get_running_loop(), serving
+        serving.tell_silences(self._tell_silence)
         if self._asked:  # while it was being made
             return
         beating = asyncio.create_task(self._beat(), name="beat")
@@ -155,7 +156,10 @@ class RunningThread(Running):
     async def _beat(self) -> None:
         while True:
             self._at_home(self._hear, Notice(0, ready=False, status=None))
-            await asyncio.sleep(self._beat_s)
+            await asyncio.sleep(self._silent_s / BEATS)
+
+    def _tell_silence(self, seconds: float) -> None:
+        self._at_home(self._hear, Notice(0, ready=False, status=None, silence_s=self._silent_s + seconds))
 
     async def _tell_when_known(self, serving: Serving) -> None:
         self._at_home(self._hear, Notice(0, ready=False, status="no core knows this handler yet"))
