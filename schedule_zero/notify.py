@@ -58,9 +58,10 @@ class Notifier:
         if self._address is None:
             yield
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as self._line:
-            self._line.setblocking(False)
-            beating = asyncio.create_task(self._beat(self._line, self._address), name="telling the process governor")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.setblocking(False)
+            self._line = line
+            beating = asyncio.create_task(self._beat(line, self._address), name="telling the process governor")
             try:
                 yield
             finally:

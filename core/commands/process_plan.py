@@ -31,12 +31,18 @@ _DURATIONS: Final = ("first_word", "silent", "stop", "within")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment, ready to be started. ``file``: its configuration, if it has one."""
+    """A deployment, ready to be started.
+
+    Attributes:
+        file: its configuration, if it has one.
+        any_deployment: whatever runs in the data folder is meant, whichever configuration it has.
+    """
 
     config: Config
     file: Path | None
     places: Places
     specs: tuple[ChildSpec, ...]
+    any_deployment: bool = False
 
     @property
     def deployment(self) -> str:
@@ -95,6 +101,13 @@ def plan_to_ask(config: Config, file: Path | None) -> Plan:
     """A plan for asking what runs, and for ending it: what the configuration names is of no importance then."""
     file = None if file is None else file.absolute()
     return Plan(config=config, file=file, places=Places(config.data_path), specs=())
+
+
+def plan_for(data_dir: Path) -> Plan:
+    """A plan for asking and ending whatever runs in a data folder, without its configuration."""
+    return Plan(
+        config=Config(data_dir=str(data_dir)), file=None, places=Places(data_dir), specs=(), any_deployment=True
+    )
 
 
 def _specs(config: Config, file: Path | None, *, threads: bool) -> Iterator[ChildSpec]:

@@ -23,7 +23,7 @@ from core.file_lock import FileLock, Held
 from core.log_settings import LogSettings
 from core.logs import configure
 from core.processes.control import Remote
-from core.processes.deployments import Deployments
+from core.processes.deployments import Deployments, refuse_others
 from core.processes.foreground import Built, govern
 from core.processes.governor import ProcessGovernor
 from core.processes.keeper import usage
@@ -139,6 +139,7 @@ def stop(plan: Plan) -> None:
     Raises:
         Failed: something does not end.
     """
+    _refuse_others(plan)
     record = read_record(plan.places.record)
     if record is None or not record.is_alive():
         _clear_away(plan)
@@ -160,7 +161,7 @@ def restart(plan: Plan, name: str | None, words: tuple[str, ...]) -> None:
         stop(plan)
         start(plan, words)
         return
-    record = _required(plan.places)
+    record = _required(plan)
     _asked(record, lambda remote: remote.restart(name, _stopping_s(plan)))
     click.echo(f"{name} is started again")
 
@@ -170,13 +171,13 @@ def add(plan: Plan, handler: HandlerProcess) -> None:
     module, colon, wanted = handler.module.partition(":")
     if not (module and colon and wanted):
         raise WrongInput(f"{handler.module} names no handler; write it as MODULE:OBJECT, for example reports:Reports")
-    names = _asked(_required(plan.places), lambda remote: remote.add_handler(handler))
+    names = _asked(_required(plan), lambda remote: remote.add_handler(handler))
     click.echo(f"started: {', '.join(names)}; to keep it after the next stop, write it into processes.handlers")
 
 
 def remove(plan: Plan, name: str) -> None:
     """Keep a handler, or one process of it, alive no longer, until the governor is stopped. Raises Failed."""
-    names = _asked(_required(plan.places), lambda remote: remote.remove_handler(name, _stopping_s(plan)))
+    names = _asked(_required(plan), lambda remote: remote.remove_handler(name, _stopping_s(plan)))
     click.echo(f"ended: {', '.join(names)}; to leave it out after the next stop, take it out of processes.handlers")
 
 
@@ -192,6 +193,8 @@ def status(plan: Plan, *, as_json: bool) -> None:
         )
     else:
         click.echo(f"{found.deployment}: governor of {found.kind}, process {found.pid}")
+    if found.deployment != plan.deployment and not plan.any_deployment:
+        click.echo(f"these are of {found.deployment}, not of {plan.deployment}, which has the same data_dir")
     if found.children or found.pid is not None:
         titles = ("name", "state", "pid", "since", "restarts", "cpu", "memory", "last exit", "says")
         say_table(titles, [_row(child) for child in found.children], "nothing is kept alive")
@@ -216,6 +219,11 @@ def _governing(places: Places) -> Record | None:
     return record if record is not None and record.governor.is_alive() else None
 
 
+def _refuse_others(plan: Plan) -> None:
+    if not plan.any_deployment:
+        refuse_others(plan.deployment, plan.places)
+
+
 def _own_governor(plan: Plan) -> Record | None:
     """The governor of this deployment, if one takes orders; one that is on its way up or down is waited for.
 
@@ -235,8 +243,9 @@ def _own_governor(plan: Plan) -> Record | None:
         time.sleep(TURN_S)
 
 
-def _required(places: Places) -> Record:
-    record = _governing(places)
+def _required(plan: Plan) -> Record:
+    _refuse_others(plan)
+    record = _governing(plan.places)
     if record is None:
         raise Failed("no governor runs here; start one with 'schedule-zero processes start'")
     return record
@@ -346,7 +355,11 @@ def _status(plan: Plan) -> GovernorStatus:
         for child in alive
     ]  # fmt: skip
     return GovernorStatus(
-        pid=None, kind="processes", deployment=plan.deployment, stopping=False, children=tuple(children)
+        pid=None,
+        kind="processes",
+        deployment=plan.deployment if record is None else record.deployment,
+        stopping=False,
+        children=tuple(children),
     )
 
 

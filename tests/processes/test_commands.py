@@ -268,6 +268,41 @@ def test_two_deployments_with_one_data_dir_are_told_apart_before_anything_starts
         two.done("stop")
 
 
+def test_no_command_acts_on_another_deployment_with_the_same_data_dir_and_status_says_whose_it_is(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment.write(core=False)
+    deployment.done("start")
+    before = deployment.status()["pid"]
+    with Deployment(tmp_path / "two", data_dir=deployment.data) as two:
+        two.write(core=False)
+        for words in (["stop"], ["restart"], ["restart", "reports"], ["add", "a:A"], ["remove", "reports"]):
+            said = two.do(*words)
+            assert said.code == 1
+            assert said.err.startswith(
+                f"data_dir: {deployment.data} is that of the deployment {deployment.file}, which"
+            )
+        assert f"these are of {deployment.file}, not of {two.file}" in two.done("status")
+        assert two.status()["deployment"] == str(deployment.file)
+        assert deployment.status()["pid"] == before
+        assert sorted(deployment.pids()) == ["reports-1", "reports-2"]
+        assert two.done("stop", "--data-dir", str(deployment.data)) == "everything has ended\n"
+    assert deployment.done("stop") == "nothing runs\n"
+
+
+def test_what_runs_is_seen_and_ended_also_when_its_configuration_cannot_be_read_any_more(
+    deployment: Deployment,
+) -> None:
+    deployment.write(core=False)
+    deployment.done("start")
+    deployment.file.write_text("processes: [")
+    assert sorted(deployment.pids()) == ["reports-1", "reports-2"]
+    said = deployment.do("stop")
+    assert (said.code, said.out) == (0, "everything has ended\n")
+    assert said.err.startswith(f"warning: {deployment.file}:1: ") or "warning: schedule-zero.yaml:1: " in said.err
+    assert deployment.do("stop").code == 2
+
+
 def test_a_port_that_any_other_program_has_is_found_before_anything_starts(deployment: Deployment) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", deployment.ports["http.bind"]))
