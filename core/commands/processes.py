@@ -29,7 +29,7 @@ from core.processes.governor import ProcessGovernor
 from core.processes.keeper import usage
 from core.processes.output import tail
 from core.processes.places import Places, control_in
-from core.processes.port import ChildStatus, GovernorStatus, ProcessError
+from core.processes.port import ChildStatus, GovernorStatus, Health, ProcessError
 from core.processes.record import Record, read_record
 from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
@@ -128,8 +128,7 @@ def ensure(plan: Plan, words: tuple[str, ...], patience_s: float) -> None:
     record = _own_governor(plan) or _bring_up(plan, words)
     health = _asked(record, lambda remote: remote.ready(patience_s))
     if not health.healthy:
-        wrong = "; ".join(f"{name} {sentence}" for name, sentence in health.wrong.items())
-        raise Failed(f"not everything is ready: {wrong} (see 'schedule-zero processes status')")
+        raise Failed(f"not everything is ready: {_said(health)} (see 'schedule-zero processes status')")
     click.echo("everything is ready")
 
 
@@ -166,12 +165,22 @@ def restart(plan: Plan, name: str | None, words: tuple[str, ...]) -> None:
     click.echo(f"{name} is started again")
 
 
-def add(plan: Plan, handler: HandlerProcess) -> None:
-    """Keep a handler alive as well, until the governor is stopped. Raises Failed, WrongInput."""
+def add(plan: Plan, handler: HandlerProcess, patience_s: float) -> None:
+    """Keep a handler alive as well, until the governor is stopped; one that does not get ready in time is removed again.
+
+    Raises:
+        WrongInput: the module is not written as one.
+        Failed: it is not kept alive; the sentence says why.
+    """
     module, colon, wanted = handler.module.partition(":")
     if not (module and colon and wanted):
         raise WrongInput(f"{handler.module} names no handler; write it as MODULE:OBJECT, for example reports:Reports")
-    names = _asked(_required(plan), lambda remote: remote.add_handler(handler))
+    record = _required(plan)
+    names = _asked(record, lambda remote: remote.add_handler(handler))
+    health = _asked(record, lambda remote: remote.ready(patience_s, names))
+    if not health.healthy:
+        _asked(record, lambda remote: remote.remove_handler(handler.pool, _stopping_s(plan)))
+        raise Failed(f"{handler.pool} is not added, because it does not get ready: {_said(health)}")
     click.echo(f"started: {', '.join(names)}; to keep it after the next stop, write it into processes.handlers")
 
 
@@ -258,6 +267,10 @@ def _asked(record: Record, ask: Callable[[Remote], T]) -> T:
         raise Failed(str(error)) from None
     except OSError as error:
         raise Failed(f"the governor (process {record.governor.pid}) cannot be asked: {error}") from None
+
+
+def _said(health: Health) -> str:
+    return "; ".join(f"{name} {sentence}" for name, sentence in health.wrong.items())
 
 
 def _way_to(record: Record) -> Remote:

@@ -208,6 +208,21 @@ def test_handlers_are_added_removed_and_started_again_by_name(deployment: Deploy
         assert said.code in (1, 2)
 
 
+def test_a_handler_that_is_added_and_fails_is_said_with_exit_1_and_does_not_keep_its_name(
+    deployment: Deployment,
+) -> None:
+    deployment.write(handlers=[])
+    deployment.done("ensure")
+    said = deployment.do("add", "reports:Reprots", "--name", "more")
+    assert said == (
+        1, "", "more is not added, because it does not get ready: more-1 failed: ended with exit code 2: reports has no "
+        "Reprots; it has Reports\n",
+    )  # fmt: skip
+    assert list(deployment.pids()) == ["core"]
+    deployment.done("add", "reports:Reports", "--name", "more")
+    assert [child["ready"] for child in deployment.status()["children"]] == [True, True]
+
+
 def test_without_a_governor_what_needs_one_says_so(deployment: Deployment) -> None:
     for words in (("restart", "core"), ("add", "reports:Reports"), ("remove", "reports")):
         said = deployment.do(*words)

@@ -275,6 +275,7 @@ async def test_a_handler_is_added_and_removed_while_others_run(household: Househ
     more = [child("more-1", "ready"), child("more-2", "ready")]
     governor = await household.start(child("core", "ready", kind="core"), added=more)
     assert await governor.add_handler(HandlerProcess(module="m:M", name="more", count=2)) == ["more-1", "more-2"]
+    assert (await governor.ready(30, ["more-1"])).healthy
     assert (await governor.ready(30)).healthy
     with pytest.raises(ProcessError, match="more is there already"):
         await governor.add_handler(HandlerProcess(module="m:M", name="more"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,10 @@ NO_UNIX: Final = "`processes` needs Linux or another Unix; start 'schedule-zero 
 with_data_dir = click.option(
     "--data-dir", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     help="Whatever runs in this data folder, without a look at its configuration.",
+)  # fmt: skip
+with_patience = click.option(
+    "--wait", "patience_s", type=click.FloatRange(0, 86_400), default=60.0, show_default=True, metavar="SECONDS",
+    help="How long all that is started may take to be ready.",
 )  # fmt: skip
 with_threads = click.option(
     "--threads", is_flag=True, help="The handlers alone, as threads of one process; core and bot run elsewhere."
@@ -33,11 +38,14 @@ def _plan(file: Path | None, *, threads: bool = False, only_asking: bool = False
 
     if os.name != "posix":
         raise Failed(NO_UNIX)
-    from core.commands.process_plan import plan_of, plan_to_ask
-    from core.config import find_file, load_config
+    from core.commands.process_plan import mistakes_of_processes, plan_of, plan_to_ask
+    from core.config import find_file, load_config, read_config
 
-    config, found = load_config(file, os.environ), find_file(file, os.environ)
-    return plan_to_ask(config, found) if only_asking else plan_of(config, found, threads=threads)
+    found = find_file(file, os.environ)
+    if only_asking:
+        return plan_to_ask(load_config(file, os.environ), found)
+    further = partial(mistakes_of_processes, threads=threads, wanted=True)
+    return plan_of(read_config(file, os.environ, further)[0], found, threads=threads)
 
 
 def _plan_of_what_runs(file: Path | None, data_dir: Path | None) -> Plan:
@@ -87,10 +95,7 @@ def processes_start(foreground: bool, threads: bool, file: Path | None) -> None:
 
 @processes_group.command("ensure")
 @with_threads
-@click.option(
-    "--wait", "patience_s", type=click.FloatRange(0, 86_400), default=60.0, show_default=True, metavar="SECONDS",
-    help="How long everything may take to be ready.",
-)  # fmt: skip
+@with_patience
 @with_config
 def processes_ensure(threads: bool, patience_s: float, file: Path | None) -> None:
     """Start it unless it runs, and return once everything is ready; exit 1 if that does not come."""
@@ -138,14 +143,17 @@ def processes_status(as_json: bool, data_dir: Path | None, file: Path | None) ->
 @click.option("--name", help="The name schedules address; default: the object's in lower case.")
 @click.option("--count", type=click.IntRange(1, 64), default=1, show_default=True, help="How many processes.")
 @click.option("--key", type=click.Path(dir_okay=False), metavar="FILE", help="The key file it shows the core.")
+@with_patience
 @with_config
-def processes_add(module: str, name: str | None, count: int, key: str | None, file: Path | None) -> None:
-    """Keep another handler alive, until everything is stopped."""
+def processes_add(
+    module: str, name: str | None, count: int, key: str | None, patience_s: float, file: Path | None
+) -> None:  # fmt: skip
+    """Keep another handler alive, until everything is stopped; exit 1 if it does not get ready, which removes it again."""
     from core.commands import processes
     from core.processes.settings import HandlerProcess
 
     handler = HandlerProcess(module=module, name=name, count=count, key=key and str(Path(key).absolute()))
-    processes.add(_plan(file, only_asking=True), handler)
+    processes.add(_plan(file, only_asking=True), handler, patience_s)
 
 
 @processes_group.command("remove")
