@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import sysconfig
@@ -18,8 +19,10 @@ from core.processes.deployments import Claim
 from core.processes.keeper import Limits
 from core.processes.places import Places
 from core.processes.port import ProcessError
+from core.processes.record import Record
 from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
+from core.secret import Secret
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder in which the package ``core`` lies."""
@@ -49,6 +52,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def deployment(self) -> str:
         """How it is called in sentences."""
         return str(self.file or self.places.data_dir)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What the configuration says, by key (``http.bind``), each as a mark that tells a change and no secret."""
+        sections = msgspec.to_builtins(self.config, enc_hook=Secret.reveal)
+        return {
+            key: hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()[:8]
+            for section, values in sections.items()
+            for key, value in (
+                [(f"{section}.{name}", each) for name, each in values.items()]
+                if isinstance(values, dict)
+                else [(section, values)]
+            )
+        }
+
+    def differing(self, record: Record) -> list[str]:
+        """The keys of the configuration by which what runs is another than what would be started now."""
+        marks, running = self.marks, record.configuration
+        return sorted(key for key in marks.keys() | running if running and marks.get(key) != running.get(key))
 
     @property
     def limits(self) -> Limits:

@@ -62,14 +62,15 @@ def run(plan: Plan, *, threads: bool) -> None:
         if not threads:
             governor = ProcessGovernor(
                 plan.specs, plan.places, plan.limits, deployment=plan.deployment, specs_of=plan.specs_of,
-                output=plan.config.processes.output,
+                output=plan.config.processes.output, configuration=plan.marks,
             )  # fmt: skip
             return Built(governor, governor.sockets, governor.hurry)
         from core.processes.threads import ThreadGovernor
 
         of_threads = ThreadGovernor(
-            plan.specs, plan.places, plan.limits, deployment=plan.deployment, specs_of=plan.specs_of, make=_maker(plan)
-        )
+            plan.specs, plan.places, plan.limits, deployment=plan.deployment, specs_of=plan.specs_of, make=_maker(plan),
+            configuration=plan.marks,
+        )  # fmt: skip
         governors.append(of_threads)
         return Built(of_threads, of_threads.sockets, of_threads.hurry)
 
@@ -114,6 +115,8 @@ def start(plan: Plan, words: tuple[str, ...]) -> None:
     """
     if (record := _own_governor(plan)) is not None:
         click.echo(f"a governor runs already (process {record.governor.pid})")
+        if (sentence := _differs(plan, record)) is not None:
+            click.echo(sentence)
         return
     record = _bring_up(plan, words)
     click.echo(f"a governor runs (process {record.governor.pid}); its log is {plan.places.output}")
@@ -123,12 +126,14 @@ def ensure(plan: Plan, words: tuple[str, ...], patience_s: float) -> None:
     """Have everything running and ready.
 
     Raises:
-        Failed: it does not get ready; the sentence says what is wrong.
+        Failed: it does not get ready, or something else runs than the configuration says; the sentence says what.
     """
     record = _own_governor(plan) or _bring_up(plan, words)
     health = _asked(record, lambda remote: remote.ready(patience_s))
     if not health.healthy:
         raise Failed(f"not everything is ready: {_said(health)} (see 'schedule-zero processes status')")
+    if (sentence := _differs(plan, record)) is not None:
+        raise Failed(f"everything is ready, but {sentence}")
     click.echo("everything is ready")
 
 
@@ -267,6 +272,18 @@ def _asked(record: Record, ask: Callable[[Remote], T]) -> T:
         raise Failed(str(error)) from None
     except OSError as error:
         raise Failed(f"the governor (process {record.governor.pid}) cannot be asked: {error}") from None
+
+
+def _differs(plan: Plan, record: Record) -> str | None:
+    """By what the configuration has changed since what runs was started, in a sentence; None: by nothing."""
+    keys = plan.differing(record)
+    if not keys:
+        return None
+    verb = "differs" if len(keys) == 1 else "differ"
+    return (
+        f"what runs is not what the configuration says now: {', '.join(keys)} {verb}; "
+        "'schedule-zero processes restart' brings it"
+    )
 
 
 def _said(health: Health) -> str:

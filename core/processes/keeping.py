@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,9 +30,13 @@ class KeepingGovernor(GovernorBase):
 
     kind: str
 
-    def __init__(self, specs: Sequence[ChildSpec], limits: Limits, *, deployment: str, specs_of: SpecsOf) -> None:
-        """``specs``: what is kept alive, in the order of starting."""
+    def __init__(
+        self, specs: Sequence[ChildSpec], limits: Limits, *, deployment: str, specs_of: SpecsOf,
+        configuration: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        """``specs``: what is kept alive, in the order of starting; ``configuration``: see ``Record``."""
         self._deployment = deployment
+        self._configuration = dict(configuration)
         self._specs_of = specs_of
         self._began = time.monotonic()
         self._pulse = Pulse()

@@ -43,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sockets: the folder in which it listens, also to children that outlive it.
+        configuration: by key, a mark of what the configuration said that is in force; empty where nobody said.
         added, removed: what was changed while it ran: handlers, and names of children.
     """
 
@@ -50,6 +51,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     deployment: str
     sockets: str
+    configuration: dict[str, str] = {}
     children: tuple[ChildRecord, ...] = ()
     added: tuple[HandlerProcess, ...] = ()
     removed: tuple[str, ...] = ()

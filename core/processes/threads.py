@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -46,10 +47,10 @@ class ThreadGovernor(KeepingGovernor):
 
     def __init__(
         self, specs: Sequence[ChildSpec], places: Places, limits: Limits, *, deployment: str, specs_of: SpecsOf,
-        make: Make,
+        make: Make, configuration: Mapping[str, str] = MappingProxyType({}),
     ) -> None:  # fmt: skip
         """Raises ProcessError: there is no place for sockets."""
-        super().__init__(specs, limits, deployment=deployment, specs_of=specs_of)
+        super().__init__(specs, limits, deployment=deployment, specs_of=specs_of, configuration=configuration)
         self._places = places
         self._make = make
         self._stop_s = limits.stop_s
@@ -62,7 +63,13 @@ class ThreadGovernor(KeepingGovernor):
         me = own_identity()
         write_record(
             self._places.record,
-            Record(governor=me, kind=self.kind, deployment=self._deployment, sockets=str(self.sockets)),
+            Record(
+                governor=me,
+                kind=self.kind,
+                deployment=self._deployment,
+                sockets=str(self.sockets),
+                configuration=self._configuration,
+            ),
         )
         for keeper in self._keepers.values():
             keeper.begin()

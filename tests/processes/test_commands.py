@@ -95,6 +95,28 @@ def test_ensure_says_what_does_not_get_ready_and_exits_with_1(deployment: Deploy
     assert deployment.done("ensure") == "everything is ready\n"
 
 
+def test_ensure_says_what_differs_from_what_runs_and_a_restart_brings_it(deployment: Deployment) -> None:
+    deployment.write(core=False)
+    deployment.done("start")
+    pids = deployment.pids()
+    deployment.write(core=False, handlers=[{"module": "reports:Reports", "name": "reports", "count": 1}])
+    sentence = (
+        "what runs is not what the configuration says now: processes.handlers differs; "
+        "'schedule-zero processes restart' brings it\n"
+    )
+    assert deployment.done("start").endswith(sentence)
+    assert deployment.pids() == pids
+    deployment.write(handlers=[{"module": "reports:Reports", "name": "reports", "count": 1}], limits={"crashes": 9})
+    assert "processes.core, processes.handlers, processes.limits differ" in deployment.done("start")
+    deployment.done("restart")
+    assert deployment.done("ensure") == "everything is ready\n"
+    assert list(deployment.pids()) == ["core", "reports-1"]
+    deployment.environ = {"SCHEDULE_ZERO__LOG__LEVEL": "debug"}
+    said = deployment.do("ensure")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == f"everything is ready, but {sentence.replace('processes.handlers', 'log.level')}"
+
+
 def test_many_who_ensure_at_once_get_one_governor_and_one_of_each(deployment: Deployment) -> None:
     said = [deployment.end(each) for each in [deployment.begin("ensure") for _ in range(4)]]
     assert [each.code for each in said] == [0] * 4, said
@@ -117,6 +139,12 @@ def test_after_a_kill_of_the_governor_what_runs_is_adopted_and_stop_ends_it_also
     assert "these go on without" in deployment.done("status")
     assert asyncio.run(one_run(deployment)) == "run.succeeded"
     deployment.done("ensure")
+    assert deployment.pids() == pids
+    governor = deployment.status()["pid"]
+    os.kill(governor, signal.SIGKILL)
+    wait(lambda: not lives(governor))
+    deployment.environ = {"SCHEDULE_ZERO__LOG__LEVEL": "debug"}
+    assert "log.level differs" in deployment.do("ensure").err  # the core that is adopted goes by what it read
     assert deployment.pids() == pids
     os.kill(deployment.status()["pid"], signal.SIGKILL)
     assert deployment.done("stop") == "everything has ended\n"
@@ -214,10 +242,11 @@ def test_a_handler_that_is_added_and_fails_is_said_with_exit_1_and_does_not_keep
     deployment.write(handlers=[])
     deployment.done("ensure")
     said = deployment.do("add", "reports:Reprots", "--name", "more")
-    assert said == (
-        1, "", "more is not added, because it does not get ready: more-1 failed: ended with exit code 2: reports has no "
-        "Reprots; it has Reports\n",
-    )  # fmt: skip
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "more is not added, because it does not get ready: more-1 failed: ended with exit code 2: reports has no "
+        "Reprots; it has Reports\n"
+    )
     assert list(deployment.pids()) == ["core"]
     deployment.done("add", "reports:Reports", "--name", "more")
     assert [child["ready"] for child in deployment.status()["children"]] == [True, True]
