@@ -102,6 +102,7 @@ class Keeper:
         self._was_ready, self._asked_silence_s = left.ready, left.silence_s
         self.state = "ready" if left.ready else "starting"
         self._since = left.since or self._since
+        self._house.pulse.beat()
         log.info("adopted", child=self.spec.name, **_pid(running))
         self.begin()
 
