@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,9 +143,14 @@ def bot(shards: str | None, file: Path | None) -> None:
 def check_config(file: Path | None) -> None:
     """Name every mistake of the configuration at once, and what has no effect in this version."""
     from core.commands.own_options import mistakes_of_options
+    from core.commands.process_plan import mistakes_of_processes
     from core.config import find_file, read_config
 
-    _warn(read_config(file, os.environ, mistakes_of_options)[1])
+    def further(config: Config) -> Iterator[tuple[str, str]]:
+        yield from mistakes_of_options(config)
+        yield from mistakes_of_processes(config)
+
+    _warn(read_config(file, os.environ, further)[1])
     found = find_file(file, os.environ)
     click.echo(f"{found}: nothing is wrong" if found else "no file, all defaults: nothing is wrong")
 

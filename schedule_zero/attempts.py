@@ -13,6 +13,7 @@ from schedule_zero import wire
 from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Method, deadline_after
 from schedule_zero.lines import Told
+from schedule_zero.silences import Silences
 from schedule_zero.slots import Seat
 from schedule_zero.telling import Teller
 from schedule_zero.wire import Ended
@@ -35,15 +36,17 @@ class Attempts:
 
     def __init__(
         self, methods: Mapping[str, Method], seat: Seat, *, say: Callable[[msgspec.Struct], None],
-        tell: Callable[[Ended], None], heard: Callable[[], bool],
+        tell: Callable[[Ended], None], heard: Callable[[], bool], silences: Silences,
     ) -> None:  # fmt: skip
         """``seat``: entered for the time of each; ``say``: to the core; ``tell``: it of a result, which may be once more;
-        ``heard``: whether the core knows us, so that nothing is said in vain that is not repeated."""
+        ``heard``: whether the core knows us, so that nothing is said in vain that is not repeated; ``silences``: told before
+        an attempt begins that may keep the process from beating."""
         self._methods = methods
         self._seat = seat
         self._say = say
         self._tell = tell
         self._heard = heard
+        self._silences = silences
         self._tellers: dict[Pair, Teller] = {}
         self._work: dict[Pair, _Work] = {}
         self._unacknowledged: dict[Pair, tuple[Ended, float]] = {}
@@ -142,7 +145,8 @@ class Attempts:
         pair = (context.run_id, context.attempt)
         async with self._seat:
             self._work[pair].waits = False
-            ended = await call(method, context, args)
+            with self._silences.during(method.info.lease):
+                ended = await call(method, context, args)
         if self._work.pop(pair, None) is not None:  # else nobody is told any more
             self._end(ended)
 

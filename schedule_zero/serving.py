@@ -11,7 +11,7 @@ import logging
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -105,6 +105,11 @@ class Serving:
             except Exception as error:  # noqa: BLE001 - it must not hide how the work itself ended
                 log.error("the handler could not stop: %s", said(error))
 
+    def tell_silences(self, tell: Callable[[float], None]) -> None:
+        """Tell this one from now on how long what runs may keep the process from beating: see ``Silences``."""
+        for worker in self._workers:
+            worker.silences.tell = tell
+
     def leave(self) -> None:
         """Take nothing new, and end when what runs is done."""
         if self._draining is None:
@@ -149,6 +154,7 @@ async def _serve(serving: Serving, again: Reloading | None) -> None:
         watching = asyncio.create_task(again.watch(), name="reload")
         watching.add_done_callback(lambda task: None if task.cancelled() else serving.leave())
     notifier = Notifier()
+    serving.tell_silences(notifier.may_be_silent)
     async with notifier.beating():
         telling = asyncio.create_task(_tell_when_known(serving, notifier), name="telling when known")
         try:

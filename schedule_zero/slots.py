@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
+from schedule_zero.silences import Silences
+
 
 class Slots:
-    """The slots of one process."""
+    """The slots of one process. ``silences``: for how long what has one may keep the process from beating."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -20,6 +22,7 @@ class Slots:
         self._seats: list[Seat] = []
         self._turn = 0
         self._telling = False
+        self.silences = Silences()
 
     def seat(self, tell: Callable[[], None]) -> Seat:
         """A part for one more core. ``tell`` is called when the part may have changed."""

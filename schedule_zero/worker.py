@@ -59,6 +59,7 @@ class Worker:
         address: where the core listens.
         instance: this process, as the core tells it from others.
         welcomed: set while the core knows us.
+        silences: of its process; those who keep it alive want to be told.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Worker:
         self._name = name or name_of(handler)
         self._methods: dict[str, Method] = methods_of(handler)
         self._slots = slots or Slots(concurrency)
+        self.silences = self._slots.silences
         self._seat = self._slots.seat(self._tell_credit)
         self._told_credit: int | None = None
         self._keys = keys or KeyFile()
@@ -84,7 +86,8 @@ class Worker:
         self._software = software or f"schedule-zero-kit {_version()}".rstrip()
         self.welcomed = asyncio.Event()
         self._attempts = Attempts(
-            self._methods, self._seat, say=self._say, tell=self._tell, heard=self.welcomed.is_set
+            self._methods, self._seat, say=self._say, tell=self._tell, heard=self.welcomed.is_set,
+            silences=self._slots.silences,
         )  # fmt: skip
         self._outgoing: list[msgspec.Struct] = []
         self._ended: list[Ended] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import sysconfig
@@ -18,8 +19,10 @@ from core.processes.deployments import Claim
 from core.processes.keeper import Limits
 from core.processes.places import Places
 from core.processes.port import ProcessError
+from core.processes.record import Record
 from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
+from core.secret import Secret
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder in which the package ``core`` lies."""
@@ -27,21 +30,47 @@ _EVERYWHERE: Final = ("*", "0.0.0.0", "[::]")  # noqa: S104  # compared with, ne
 _FOR_DRAINING: Final = 2 / 3
 _USUAL_DRAIN_S: Final = 20.0
 """What `schedule-zero handler` takes without --drain."""
+_EXAMPLE: Final = 'processes: {core: {}, bot: {}, handlers: [{module: "reports:Reports", count: 2}]}'
 _DURATIONS: Final = ("first_word", "silent", "stop", "within")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment, ready to be started. ``file``: its configuration, if it has one."""
+    """A deployment, ready to be started.
+
+    Attributes:
+        file: its configuration, if it has one.
+        any_deployment: whatever runs in the data folder is meant, whichever configuration it has.
+    """
 
     config: Config
     file: Path | None
     places: Places
     specs: tuple[ChildSpec, ...]
+    any_deployment: bool = False
 
     @property
     def deployment(self) -> str:
         """How it is called in sentences."""
         return str(self.file or self.places.data_dir)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What the configuration says, by key (``http.bind``), each as a mark that tells a change and no secret."""
+        sections = msgspec.to_builtins(self.config, enc_hook=Secret.reveal)
+        return {
+            key: hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()[:8]
+            for section, values in sections.items()
+            for key, value in (
+                [(f"{section}.{name}", each) for name, each in values.items()]
+                if isinstance(values, dict)
+                else [(section, values)]
+            )
+        }
+
+    def differing(self, record: Record) -> list[str]:
+        """The keys of the configuration by which what runs is another than what would be started now."""
+        marks, running = self.marks, record.configuration
+        return sorted(key for key in marks.keys() | running if running and marks.get(key) != running.get(key))
 
     @property
     def limits(self) -> Limits:
@@ -63,10 +92,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def specs_of(self, handler: HandlerProcess) -> tuple[ChildSpec, ...]:
         """The children of a handler. Raises ProcessError: it could not work; the sentence says why."""
-        try:
-            return tuple(_handler_specs(self.config, handler))
-        except WrongInput as error:
-            raise ProcessError(str(error)) from None
+        for key, sentence in _mistakes_of_the_way(self.config):
+            raise ProcessError(f"{key} {sentence}")
+        if (lacks := _lacks_a_key(self.config, handler)) is not None:
+            raise ProcessError(lacks)
+        return tuple(_handler_specs(self.config, handler))
 
 
 def plan_of(config: Config, file: Path | None, *, threads: bool = False) -> Plan:
@@ -75,26 +105,57 @@ def plan_of(config: Config, file: Path | None, *, threads: bool = False) -> Plan
     Raises:
         WrongInput: the configuration names nothing, or something that could not work; the sentence says what.
     """
+    for key, sentence in mistakes_of_processes(config, threads=threads, wanted=True):
+        raise WrongInput(f"{key} {sentence}")
     file = None if file is None else file.absolute()
-    _check_limits(config)
     specs = tuple(_specs(config, file, threads=threads))
-    if not specs:
-        raise WrongInput(
-            "processes names nothing to keep alive; for example: "
-            'processes: {core: {}, bot: {}, handlers: [{module: "reports:Reports", count: 2}]}'
-        )
-    names: set[str] = set()
-    for spec in specs:
-        if spec.name in names or (spec.kind == "handler" and spec.pool in ("core", "bot")):
-            raise WrongInput(f"processes.handlers: {spec.pool} is taken; give each handler a name of its own")
-        names.add(spec.name)
     return Plan(config=config, file=file, places=Places(config.data_path), specs=specs)
+
+
+def mistakes_of_processes(config: Config, *, threads: bool = False, wanted: bool = False) -> Iterator[tuple[str, str]]:
+    """What of the configuration could not be kept alive.
+
+    Args:
+        threads: the handlers alone are meant.
+        wanted: something has to be kept alive.
+
+    Returns:
+        Each mistake's key, as ``processes.handlers[0].name``, and a sentence that goes on from there.
+    """
+    processes = config.processes
+    for name in _DURATIONS:
+        if processes.limits.seconds(name) <= 0:
+            yield f"processes.limits.{name}", f"has to be longer than {getattr(processes.limits, name)}"
+    if not threads and processes.bot is not None:
+        if config.discord.token is None:
+            yield "processes.bot", "needs a Discord token: set DISCORD_TOKEN, or leave processes.bot out"
+        if config.core.address is None:
+            yield from _unless_known(config.zmq.clients, "zmq.clients")
+    if processes.handlers:
+        yield from _mistakes_of_the_way(config)
+    taken = {"core", "bot"}
+    for place, handler in enumerate(processes.handlers):
+        where = f"processes.handlers[{place}]"
+        if handler.pool in taken:
+            yield f"{where}.name", f"{handler.pool} is taken; give each handler a name of its own"
+        taken.add(handler.pool)
+        if (sentence := _lacks_a_key(config, handler)) is not None:
+            yield where, sentence
+    if wanted and not processes.handlers and (threads or (processes.core is None and processes.bot is None)):
+        yield "processes", f"names nothing to keep alive; for example: {_EXAMPLE}"
 
 
 def plan_to_ask(config: Config, file: Path | None) -> Plan:
     """A plan for asking what runs, and for ending it: what the configuration names is of no importance then."""
     file = None if file is None else file.absolute()
     return Plan(config=config, file=file, places=Places(config.data_path), specs=())
+
+
+def plan_for(data_dir: Path) -> Plan:
+    """A plan for asking and ending whatever runs in a data folder, without its configuration."""
+    return Plan(
+        config=Config(data_dir=str(data_dir)), file=None, places=Places(data_dir), specs=(), any_deployment=True
+    )
 
 
 def _specs(config: Config, file: Path | None, *, threads: bool) -> Iterator[ChildSpec]:
@@ -105,10 +166,6 @@ def _specs(config: Config, file: Path | None, *, threads: bool) -> Iterator[Chil
                 name="core", kind="core", command=_python("core.cli", "core", *options), environ=search_path()
             )
         if config.processes.bot is not None:
-            if config.discord.token is None:
-                raise WrongInput("processes.bot needs a Discord token: set DISCORD_TOKEN, or leave processes.bot out")
-            if config.core.address is None:
-                _require_port(config.zmq.clients, "zmq.clients")
             yield ChildSpec(name="bot", kind="bot", command=_python("core.cli", "bot", *options), environ=search_path())
     for handler in config.processes.handlers:
         yield from _handler_specs(config, handler)
@@ -122,11 +179,6 @@ def _handler_specs(config: Config, handler: HandlerProcess) -> Iterator[ChildSpe
         command += ["--drain", f"{drain_s:g}"]
     if handler.key is not None:
         command += ["--key", str(Path(handler.key).expanduser())]
-    elif _is_encrypted(config):
-        raise WrongInput(
-            f"processes.handlers: {handler.pool} needs a key, because zmq.handlers is encrypted: `schedule-zero keys new "
-            f"{handler.pool} --role handler -o FILE`, and key: FILE beside its module"
-        )
     for number in range(1, handler.count + 1):
         yield ChildSpec(
             name=f"{handler.pool}-{number}",
@@ -143,18 +195,9 @@ def drain_of(config: Config) -> float:
 
 
 def core_for_handlers(config: Config) -> str:
-    """Where handlers on this machine find the core.
-
-    Raises:
-        WrongInput: nobody can know.
-    """
+    """Where handlers on this machine find the core, in a configuration that has no mistake there."""
     handlers_at, address = config.zmq.handlers, config.core.address
-    _require_port(handlers_at, "zmq.handlers")
     if config.processes.core is None and address is not None:
-        if address.startswith("http"):
-            raise WrongInput(
-                f"core.address is {address}; handlers reach a core over tcp:// or ipc:// (its zmq.clients)"
-            )
         from bot.remote import handlers_near
 
         return handlers_near(address, handlers_at)
@@ -168,15 +211,26 @@ def _is_encrypted(config: Config) -> bool:
     return protection(config.zmq.handlers, config.zmq.curve, "zmq.handlers") == "curve"
 
 
-def _require_port(address: str, key: str) -> None:
+def _mistakes_of_the_way(config: Config) -> Iterator[tuple[str, str]]:
+    """Why handlers could not find the core."""
+    yield from _unless_known(config.zmq.handlers, "zmq.handlers")
+    address = config.core.address
+    if config.processes.core is None and address is not None and address.startswith("http"):
+        yield "core.address", f"is {address}; handlers reach a core over tcp:// or ipc:// (its zmq.clients)"
+
+
+def _lacks_a_key(config: Config, handler: HandlerProcess) -> str | None:
+    if handler.key is not None or not _is_encrypted(config):
+        return None
+    return (
+        f"{handler.pool} needs a key, because zmq.handlers is encrypted: `schedule-zero keys new "
+        f"{handler.pool} --role handler -o FILE`, and key: FILE beside its module"
+    )
+
+
+def _unless_known(address: str, key: str) -> Iterator[tuple[str, str]]:
     if address.endswith(":*"):
-        raise WrongInput(f"{key} takes a free port, which only the core knows; set it to a port of your choice")
-
-
-def _check_limits(config: Config) -> None:
-    for name in _DURATIONS:
-        if config.processes.limits.seconds(name) <= 0:
-            raise WrongInput(f"processes.limits.{name} has to be longer than {getattr(config.processes.limits, name)}")
+        yield key, "takes a free port, which only the core knows; set it to a port of your choice"
 
 
 def _python(module: str, *words: str) -> tuple[str, ...]:

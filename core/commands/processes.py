@@ -23,13 +23,13 @@ from core.file_lock import FileLock, Held
 from core.log_settings import LogSettings
 from core.logs import configure
 from core.processes.control import Remote
-from core.processes.deployments import Deployments
+from core.processes.deployments import Deployments, refuse_others
 from core.processes.foreground import Built, govern
 from core.processes.governor import ProcessGovernor
 from core.processes.keeper import usage
 from core.processes.output import tail
 from core.processes.places import Places, control_in
-from core.processes.port import ChildStatus, GovernorStatus, ProcessError
+from core.processes.port import ChildStatus, GovernorStatus, Health, ProcessError
 from core.processes.record import Record, read_record
 from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
@@ -62,14 +62,15 @@ def run(plan: Plan, *, threads: bool) -> None:
         if not threads:
             governor = ProcessGovernor(
                 plan.specs, plan.places, plan.limits, deployment=plan.deployment, specs_of=plan.specs_of,
-                output=plan.config.processes.output,
+                output=plan.config.processes.output, configuration=plan.marks,
             )  # fmt: skip
             return Built(governor, governor.sockets, governor.hurry)
         from core.processes.threads import ThreadGovernor
 
         of_threads = ThreadGovernor(
-            plan.specs, plan.places, plan.limits, deployment=plan.deployment, specs_of=plan.specs_of, make=_maker(plan)
-        )
+            plan.specs, plan.places, plan.limits, deployment=plan.deployment, specs_of=plan.specs_of, make=_maker(plan),
+            configuration=plan.marks,
+        )  # fmt: skip
         governors.append(of_threads)
         return Built(of_threads, of_threads.sockets, of_threads.hurry)
 
@@ -114,6 +115,8 @@ def start(plan: Plan, words: tuple[str, ...]) -> None:
     """
     if (record := _own_governor(plan)) is not None:
         click.echo(f"a governor runs already (process {record.governor.pid})")
+        if (sentence := _differs(plan, record)) is not None:
+            click.echo(sentence)
         return
     record = _bring_up(plan, words)
     click.echo(f"a governor runs (process {record.governor.pid}); its log is {plan.places.output}")
@@ -123,13 +126,14 @@ def ensure(plan: Plan, words: tuple[str, ...], patience_s: float) -> None:
     """Have everything running and ready.
 
     Raises:
-        Failed: it does not get ready; the sentence says what is wrong.
+        Failed: it does not get ready, or something else runs than the configuration says; the sentence says what.
     """
     record = _own_governor(plan) or _bring_up(plan, words)
     health = _asked(record, lambda remote: remote.ready(patience_s))
     if not health.healthy:
-        wrong = "; ".join(f"{name} {sentence}" for name, sentence in health.wrong.items())
-        raise Failed(f"not everything is ready: {wrong} (see 'schedule-zero processes status')")
+        raise Failed(f"not everything is ready: {_said(health)} (see 'schedule-zero processes status')")
+    if (sentence := _differs(plan, record)) is not None:
+        raise Failed(f"everything is ready, but {sentence}")
     click.echo("everything is ready")
 
 
@@ -139,6 +143,7 @@ def stop(plan: Plan) -> None:
     Raises:
         Failed: something does not end.
     """
+    _refuse_others(plan)
     record = read_record(plan.places.record)
     if record is None or not record.is_alive():
         _clear_away(plan)
@@ -160,23 +165,33 @@ def restart(plan: Plan, name: str | None, words: tuple[str, ...]) -> None:
         stop(plan)
         start(plan, words)
         return
-    record = _required(plan.places)
+    record = _required(plan)
     _asked(record, lambda remote: remote.restart(name, _stopping_s(plan)))
     click.echo(f"{name} is started again")
 
 
-def add(plan: Plan, handler: HandlerProcess) -> None:
-    """Keep a handler alive as well, until the governor is stopped. Raises Failed, WrongInput."""
+def add(plan: Plan, handler: HandlerProcess, patience_s: float) -> None:
+    """Keep a handler alive as well, until the governor is stopped; one that does not get ready in time is removed again.
+
+    Raises:
+        WrongInput: the module is not written as one.
+        Failed: it is not kept alive; the sentence says why.
+    """
     module, colon, wanted = handler.module.partition(":")
     if not (module and colon and wanted):
         raise WrongInput(f"{handler.module} names no handler; write it as MODULE:OBJECT, for example reports:Reports")
-    names = _asked(_required(plan.places), lambda remote: remote.add_handler(handler))
+    record = _required(plan)
+    names = _asked(record, lambda remote: remote.add_handler(handler))
+    health = _asked(record, lambda remote: remote.ready(patience_s, names))
+    if not health.healthy:
+        _asked(record, lambda remote: remote.remove_handler(handler.pool, _stopping_s(plan)))
+        raise Failed(f"{handler.pool} is not added, because it does not get ready: {_said(health)}")
     click.echo(f"started: {', '.join(names)}; to keep it after the next stop, write it into processes.handlers")
 
 
 def remove(plan: Plan, name: str) -> None:
     """Keep a handler, or one process of it, alive no longer, until the governor is stopped. Raises Failed."""
-    names = _asked(_required(plan.places), lambda remote: remote.remove_handler(name, _stopping_s(plan)))
+    names = _asked(_required(plan), lambda remote: remote.remove_handler(name, _stopping_s(plan)))
     click.echo(f"ended: {', '.join(names)}; to leave it out after the next stop, take it out of processes.handlers")
 
 
@@ -192,6 +207,8 @@ def status(plan: Plan, *, as_json: bool) -> None:
         )
     else:
         click.echo(f"{found.deployment}: governor of {found.kind}, process {found.pid}")
+    if found.deployment != plan.deployment and not plan.any_deployment:
+        click.echo(f"these are of {found.deployment}, not of {plan.deployment}, which has the same data_dir")
     if found.children or found.pid is not None:
         titles = ("name", "state", "pid", "since", "restarts", "cpu", "memory", "last exit", "says")
         say_table(titles, [_row(child) for child in found.children], "nothing is kept alive")
@@ -216,6 +233,11 @@ def _governing(places: Places) -> Record | None:
     return record if record is not None and record.governor.is_alive() else None
 
 
+def _refuse_others(plan: Plan) -> None:
+    if not plan.any_deployment:
+        refuse_others(plan.deployment, plan.places)
+
+
 def _own_governor(plan: Plan) -> Record | None:
     """The governor of this deployment, if one takes orders; one that is on its way up or down is waited for.
 
@@ -235,8 +257,9 @@ def _own_governor(plan: Plan) -> Record | None:
         time.sleep(TURN_S)
 
 
-def _required(places: Places) -> Record:
-    record = _governing(places)
+def _required(plan: Plan) -> Record:
+    _refuse_others(plan)
+    record = _governing(plan.places)
     if record is None:
         raise Failed("no governor runs here; start one with 'schedule-zero processes start'")
     return record
@@ -249,6 +272,22 @@ def _asked(record: Record, ask: Callable[[Remote], T]) -> T:
         raise Failed(str(error)) from None
     except OSError as error:
         raise Failed(f"the governor (process {record.governor.pid}) cannot be asked: {error}") from None
+
+
+def _differs(plan: Plan, record: Record) -> str | None:
+    """By what the configuration has changed since what runs was started, in a sentence; None: by nothing."""
+    keys = plan.differing(record)
+    if not keys:
+        return None
+    verb = "differs" if len(keys) == 1 else "differ"
+    return (
+        f"what runs is not what the configuration says now: {', '.join(keys)} {verb}; "
+        "'schedule-zero processes restart' brings it"
+    )
+
+
+def _said(health: Health) -> str:
+    return "; ".join(f"{name} {sentence}" for name, sentence in health.wrong.items())
 
 
 def _way_to(record: Record) -> Remote:
@@ -341,11 +380,16 @@ def _status(plan: Plan) -> GovernorStatus:
         msgspec.structs.replace(
             usage(child.identity.pid), name=child.name, state="ready" if child.ready else "starting", ready=child.ready,
             restarts=child.restarts, pid=child.identity.pid, output=str(plan.places.output_of(child.name)),
+            since=child.since, says=child.says,
         )
         for child in alive
     ]  # fmt: skip
     return GovernorStatus(
-        pid=None, kind="processes", deployment=plan.deployment, stopping=False, children=tuple(children)
+        pid=None,
+        kind="processes",
+        deployment=plan.deployment if record is None else record.deployment,
+        stopping=False,
+        children=tuple(children),
     )
 
 

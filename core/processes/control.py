@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -58,9 +59,13 @@ class Remove(Order, frozen=True, tag="remove"):
 
 
 class Wait(Order, frozen=True, tag="wait"):
-    """Answered by Health, once everything is ready, something has failed, or the seconds are over."""
+    """Answered by Health, once everything is ready, something has failed, or the seconds are over.
+
+    ``names``: only these children are meant; none: all.
+    """
 
     patience_s: float
+    names: tuple[str, ...] = ()
 
 
 AnyOrder = TellStatus | TellHealth | TellMetrics | Stop | Restart | Add | Remove | Wait
@@ -146,8 +151,8 @@ class Control:
                 return await self._governor.add_handler(handler)
             case Remove(name):
                 return await self._governor.remove_handler(name)
-            case Wait(patience_s):
-                return await self._governor.ready(patience_s)
+            case Wait(patience_s, names):
+                return await self._governor.ready(patience_s, names)
         return None
 
 
@@ -174,9 +179,9 @@ class Remote:
         """Figures."""
         return self._ask(TellMetrics(), Metrics, patience_s)
 
-    def ready(self, patience_s: float) -> Health:
-        """How it is once everything is ready, something has failed, or the time is over."""
-        return self._ask(Wait(patience_s), Health, patience_s + 5.0)
+    def ready(self, patience_s: float, names: Sequence[str] = ()) -> Health:
+        """How it is once everything (or these) is ready, something of it has failed, or the time is over."""
+        return self._ask(Wait(patience_s, tuple(names)), Health, patience_s + 5.0)
 
     def stop(self, patience_s: float) -> None:
         """Stop everything, the governor too."""

@@ -68,6 +68,20 @@ def clash_within(addresses: Mapping[str, str]) -> str | None:
     return None
 
 
+def refuse_others(deployment: str, places: Places) -> None:
+    """Let a command act on what runs in a data folder only where that is of its own configuration.
+
+    Raises:
+        ProcessError: it is another deployment's, or its record cannot be read.
+    """
+    record = read_record(places.record)
+    if record is not None and record.is_alive() and record.deployment != deployment:
+        raise ProcessError(
+            f"data_dir: {places.data_dir} is that of the deployment {record.deployment}, which runs; set another one, or take "
+            f"its configuration (--config {record.deployment})"
+        )
+
+
 class Deployments:
     """The claims of those that run."""
 
@@ -99,22 +113,28 @@ class Deployments:
         """The deployment runs no longer."""
         self._file(data_dir).unlink(missing_ok=True)
 
+    def data_dir_of(self, deployment: str) -> Path | None:
+        """Where a deployment that runs has its data, by its configuration file; None: it does not run."""
+        claims = [claim for claim in self._claims() if claim.deployment == deployment and _runs(claim)]
+        return Path(claims[0].data_dir) if claims else None
+
     def _others(self, own: Claim, places: Places) -> list[Claim]:
         """Those that run; and whoever uses this data folder by another name. What is left of others is cleared away."""
         found: list[Claim] = []
-        for file in sorted(self._folder.glob("*.json")):
-            try:
-                claim = msgspec.json.decode(file.read_bytes(), type=Claim)
-            except (OSError, msgspec.DecodeError):
-                continue
+        for claim in self._claims():
             if _runs(claim):
                 found.append(claim)
             elif claim.data_dir != own.data_dir:
-                file.unlink(missing_ok=True)
+                self.leave(claim.data_dir)
         record = read_record(places.record)
         if record is not None and record.is_alive() and record.deployment != own.deployment:
             found.append(Claim(deployment=record.deployment, data_dir=own.data_dir, addresses={}))
         return found
+
+    def _claims(self) -> Iterator[Claim]:
+        for file in sorted(self._folder.glob("*.json")):
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                yield msgspec.json.decode(file.read_bytes(), type=Claim)
 
     def _file(self, data_dir: str) -> Path:
         return self._folder / f"{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}.json"

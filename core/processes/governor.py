@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -36,14 +37,14 @@ class ProcessGovernor(KeepingGovernor):
 
     def __init__(
         self, specs: Sequence[ChildSpec], places: Places, limits: Limits, *, deployment: str, output: RotateSettings,
-        specs_of: SpecsOf,
+        specs_of: SpecsOf, configuration: Mapping[str, str] = MappingProxyType({}),
     ) -> None:  # fmt: skip
-        """``output``: when files are turned over.
+        """``output``: when files are turned over; ``configuration``: see ``Record``.
 
         Raises:
             ProcessError: an earlier governor's record cannot be read, or there is no place for sockets.
         """
-        super().__init__(specs, limits, deployment=deployment, specs_of=specs_of)
+        super().__init__(specs, limits, deployment=deployment, specs_of=specs_of, configuration=configuration)
         self._places = places
         self._turned_over_at = output
         self._me = own_identity()
@@ -60,10 +61,11 @@ class ProcessGovernor(KeepingGovernor):
         """Adopt what an earlier governor left, end what is not wanted any more, and start the rest."""
         self._notices.open()
         adopted = self._sort_what_is_left()
+        self._keep_what_is_in_force(adopted.values())
         self._is_noted = True
         for name, child in adopted.items():
             running = RunningProcess.adopt(child.identity, self._places.output_of(name))
-            self._keepers[name].adopt(running, ready=child.ready, restarts=child.restarts)
+            self._keepers[name].adopt(running, child)
         self._note()
         self._turning = asyncio.create_task(self._turn_over(), name="turning the outputs over")
         await self._end_strays()
@@ -100,7 +102,7 @@ class ProcessGovernor(KeepingGovernor):
         found = [keeper.record() for keeper in self._keepers.values()]
         record = Record(
             governor=self._me, kind=self.kind, deployment=self._deployment, sockets=str(self.sockets),
-            children=(*(child for child in found if child is not None), *self._strays),
+            configuration=self._configuration, children=(*(child for child in found if child is not None), *self._strays),
             added=tuple(self._added.values()), removed=tuple(sorted(self._removed)),
         )  # fmt: skip
         write_record(self._places.record, record)
@@ -130,6 +132,12 @@ class ProcessGovernor(KeepingGovernor):
             else:
                 self._strays.append(child)
         return adopted
+
+    def _keep_what_is_in_force(self, adopted: Iterable[ChildRecord]) -> None:
+        """A core and a bot that are adopted go by the configuration that they read when they started."""
+        if self._left is not None and any(child.kind != "handler" for child in adopted):
+            in_force = {key: mark for key, mark in self._left.configuration.items() if not key.startswith("processes.")}
+            self._configuration |= in_force
 
     async def _end_strays(self) -> None:
         """Before others are started in their place. They stand in the record until they have ended."""

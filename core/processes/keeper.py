@@ -87,17 +87,22 @@ class Keeper:
         self._last_exit: str | None = None
         self._says = ""
         self._has_spoken = False
+        self._was_ready = False
         self._quiet_since = 0.0
+        self._asked_silence_s: float | None = None
         self._ends: list[float] = []
         self._keeping: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
         self._is_over = False
 
-    def adopt(self, running: Running, *, ready: bool, restarts: int) -> None:
-        """Go on with what an earlier governor started."""
-        self.running, self._restarts = running, restarts
+    def adopt(self, running: Running, left: ChildRecord) -> None:
+        """Go on with what an earlier governor started, as that one left it."""
+        self.running, self._restarts, self._says = running, left.restarts, left.says
         self._has_spoken, self._quiet_since = True, time.monotonic()
-        self._enter("ready" if ready else "starting")
+        self._was_ready, self._asked_silence_s = left.ready, left.silence_s
+        self.state = "ready" if left.ready else "starting"
+        self._since = left.since or self._since
+        self._house.pulse.beat()
         log.info("adopted", child=self.spec.name, **_pid(running))
         self.begin()
 
@@ -123,11 +128,17 @@ class Keeper:
     def hear(self, notice: Notice) -> None:
         """Its process says something."""
         self._has_spoken, self._quiet_since = True, time.monotonic()
+        before = (self._says, self._asked_silence_s)
         if notice.status is not None:
             self._says = notice.status
+        if notice.silence_s is not None:
+            self._asked_silence_s = notice.silence_s
         if notice.ready and self.state == "starting":
+            self._was_ready = True
             self._enter("ready")
             log.info("ready", child=self.spec.name)
+        elif before != (self._says, self._asked_silence_s):
+            self._note()  # a successor has to know it, too
 
     def record(self) -> ChildRecord | None:
         """What a successor has to know of its process."""
@@ -135,7 +146,8 @@ class Keeper:
             return None
         return ChildRecord(
             name=self.spec.name, kind=self.spec.kind, identity=self.running.identity, made_by=made_by(self.spec, self._house.limits),
-            ready=self.state == "ready", restarts=self._restarts,
+            ready=self.state == "ready", restarts=self._restarts, since=self._since, says=self._says,
+            silence_s=self._asked_silence_s,
         )  # fmt: skip
 
     def status(self) -> ChildStatus:
@@ -187,6 +199,7 @@ class Keeper:
             self._enter("waiting")
             await self._house.pulse.until(lambda: self._house.may_start(self.spec))
         self._has_spoken, self._quiet_since = False, time.monotonic()
+        self._was_ready, self._asked_silence_s = False, None
         self._enter("starting")
         try:
             self.running = self._house.start(self.spec, self.hear)
@@ -233,7 +246,7 @@ class Keeper:
         now = time.monotonic()
         self._last_exit = words
         self._says = ""
-        if code == WRONG_INPUT:
+        if code == WRONG_INPUT and not self._was_ready:  # later somebody's work may have ended the process so
             return GivenUp(f"{words}: {last or 'its input is wrong'}")
         patience = self._house.limits.patience
         self._ends = [moment for moment in self._ends if now - moment < patience.within_s] + [now]
@@ -265,7 +278,9 @@ class Keeper:
     @property
     def _silence_s(self) -> float:
         """For how long its process may say nothing."""
-        return self._house.limits.silent_s if self._has_spoken else self._house.limits.first_word_s
+        if not self._has_spoken:
+            return self._house.limits.first_word_s
+        return self._asked_silence_s or self._house.limits.silent_s
 
     def _note(self) -> None:
         try:

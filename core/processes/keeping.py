@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,9 +30,13 @@ class KeepingGovernor(GovernorBase):
 
     kind: str
 
-    def __init__(self, specs: Sequence[ChildSpec], limits: Limits, *, deployment: str, specs_of: SpecsOf) -> None:
-        """``specs``: what is kept alive, in the order of starting."""
+    def __init__(
+        self, specs: Sequence[ChildSpec], limits: Limits, *, deployment: str, specs_of: SpecsOf,
+        configuration: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        """``specs``: what is kept alive, in the order of starting; ``configuration``: see ``Record``."""
         self._deployment = deployment
+        self._configuration = dict(configuration)
         self._specs_of = specs_of
         self._began = time.monotonic()
         self._pulse = Pulse()
@@ -80,14 +84,14 @@ class KeepingGovernor(GovernorBase):
         for keeper in list(self._keepers.values()) if name is None else self._called(name):
             await keeper.restart()
 
-    async def ready(self, patience_s: float) -> Health:
+    async def ready(self, patience_s: float, names: Sequence[str] = ()) -> Health:
         """See ``GovernorBase``."""
         try:
             async with asyncio.timeout(patience_s):
-                await self._pulse.until(self._is_settled)
+                await self._pulse.until(lambda: self._is_settled(names))
         except TimeoutError:
             pass
-        return self.health_check()
+        return self._health(names)
 
     async def add_handler(self, handler: HandlerProcess) -> Sequence[str]:
         """See ``GovernorBase``."""
@@ -131,9 +135,7 @@ class KeepingGovernor(GovernorBase):
 
     def health_check(self) -> Health:
         """See ``GovernorBase``."""
-        wrong = {name: keeper.wrong for name, keeper in self._keepers.items()}
-        found = {name: sentence for name, sentence in wrong.items() if sentence is not None}
-        return Health(healthy=not found, wrong=found)
+        return self._health(())
 
     def get_metrics(self) -> Metrics:
         """See ``GovernorBase``."""
@@ -157,8 +159,13 @@ class KeepingGovernor(GovernorBase):
         cores = [keeper for keeper in self._keepers.values() if keeper.spec.kind == "core"]
         return spec.kind == "core" or all(keeper.state == "ready" for keeper in cores)
 
-    def _is_settled(self) -> bool:
-        states = [keeper.state for keeper in self._keepers.values()]
+    def _health(self, names: Sequence[str]) -> Health:
+        wrong = {name: keeper.wrong for name, keeper in self._keepers.items() if not names or name in names}
+        found = {name: sentence for name, sentence in wrong.items() if sentence is not None}
+        return Health(healthy=not found, wrong=found)
+
+    def _is_settled(self, names: Sequence[str]) -> bool:
+        states = [keeper.state for name, keeper in self._keepers.items() if not names or name in names]
         return all(state == "ready" for state in states) or "failed" in states
 
     def _called(self, name: str) -> list[Keeper]:

@@ -16,14 +16,16 @@ import msgspec
 _LARGEST: Final = 4096
 _CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid
 _DESCRIPTORS: Final = 16
+_LONGEST_NUMBER: Final = 16
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One message. ``status``: None where it says nothing of it."""
+    """One message. ``status``, and for how many seconds it may be silent from now on: None where it says nothing of it."""
 
     pid: int
     ready: bool
     status: str | None
+    silence_s: float | None = None
 
 
 class Notices:
@@ -79,7 +81,11 @@ def read_notice(message: bytes, sender: int | None) -> Notice | None:
     pid = sender if sender is not None else int(told) if told.isdecimal() else None
     if pid is None:
         return None
-    return Notice(pid, words.get("READY") == "1", words.get("STATUS"))
+    return Notice(pid, words.get("READY") == "1", words.get("STATUS"), _seconds(words.get("WATCHDOG_USEC", "")))
+
+
+def _seconds(micros: str) -> float | None:
+    return int(micros) / 1e6 if micros.isdecimal() and len(micros) <= _LONGEST_NUMBER and int(micros) else None
 
 
 def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:

@@ -8,6 +8,7 @@ by copying and emptying it; a line that is printed in that very moment may be lo
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,12 @@ from typing import Final
 from core.log_settings import RotateSettings
 
 _BLOCK: Final = 64 * 1024
+_LAST: Final = 20
+"""Among so many lines at the end the last word is looked for."""
+# As the kit's handlers log, the service in words, and the service in JSON.
+_IN_PASSING: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\S+ +\[?(?:debug|info|warning)\b|\{.*\"level\": ?\"(?:debug|info|warning)\"", re.IGNORECASE
+)
 
 
 def turn_over(path: Path, settings: RotateSettings) -> bool:
@@ -31,20 +38,31 @@ def turn_over(path: Path, settings: RotateSettings) -> bool:
     return True
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a file, oldest first; none where there is no file."""
+def tail(path: Path, lines: int, since: int = 0) -> list[str]:
+    """The last lines of a file, oldest first; none where there is no file.
+
+    Args:
+        since: the size that the file had once: what stood there then is left out.
+    """
     try:
         with path.open("rb") as source:
             end = source.seek(0, os.SEEK_END)
+            first = since if since <= end else 0  # it was turned over
             held = b""
-            while end and held.count(b"\n") <= lines:
-                begin = max(0, end - _BLOCK)
+            while end > first and held.count(b"\n") <= lines:
+                begin = max(first, end - _BLOCK)
                 source.seek(begin)
                 held = source.read(end - begin) + held
                 end = begin
     except FileNotFoundError:
         return []
     return held.decode(errors="replace").splitlines()[-lines:] if lines else []
+
+
+def last_word(path: Path, since: int = 0) -> str:
+    """What a program printed last that may say why it ended: no line that was logged in passing; else nothing."""
+    said = [line.strip() for line in tail(path, _LAST, since)]
+    return next((line for line in reversed(said) if line and not _IN_PASSING.match(line)), "")
 
 
 def _copy_away(path: Path, keep: int) -> None:

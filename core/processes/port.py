@@ -104,8 +104,11 @@ class GovernorBase(ABC):
         """
 
     @abstractmethod
-    async def ready(self, patience_s: float) -> Health:
-        """Wait until every child is ready, one has failed, or the time is over; how it is then."""
+    async def ready(self, patience_s: float, names: Sequence[str] = ()) -> Health:
+        """Wait until every child is ready, one has failed, or the time is over; how it is then.
+
+        ``names``: of these alone; none: of all.
+        """
 
     @abstractmethod
     async def add_handler(self, handler: HandlerProcess) -> Sequence[str]:

@@ -18,7 +18,14 @@ from core.processes.settings import HandlerProcess
 
 
 class ChildRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of a child. ``made_by``: what it was started with, to see whether it is still what is wanted."""
+    """One process of a child.
+
+    Attributes:
+        made_by: what it was started with, to see whether it is still what is wanted.
+        since: when it came into its state, RFC 3339; empty where an older version wrote this.
+        says: its own word on how it is going.
+        silence_s: for how long it may say nothing, where it asked for longer than usual.
+    """
 
     name: str
     kind: Kind
@@ -26,6 +33,9 @@ class ChildRecord(msgspec.Struct, frozen=True, kw_only=True):
     made_by: str
     ready: bool
     restarts: int
+    since: str = ""
+    says: str = ""
+    silence_s: float | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sockets: the folder in which it listens, also to children that outlive it.
+        configuration: by key, a mark of what the configuration said that is in force; empty where nobody said.
         added, removed: what was changed while it ran: handlers, and names of children.
     """
 
@@ -40,6 +51,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     deployment: str
     sockets: str
+    configuration: dict[str, str] = {}
     children: tuple[ChildRecord, ...] = ()
     added: tuple[HandlerProcess, ...] = ()
     removed: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from core.processes.identity import LINUX, Identity, identity_of
-from core.processes.output import tail
+from core.processes.output import last_word
 from core.processes.settings import HandlerProcess
 
 Kind = Literal["core", "bot", "handler"]
@@ -76,7 +76,7 @@ class Running(ABC):
 
     @abstractmethod
     def last_words(self) -> str:
-        """The last line it said, or nothing."""
+        """The last it said that may tell why it ended, or nothing."""
 
     async def stop(self, patience_s: float, hurry: asyncio.Event) -> None:
         """Ask it to end; kill it when the time is over, or as soon as there is a hurry."""
@@ -94,16 +94,21 @@ class RunningProcess(Running):
 
     identity: Identity
 
-    def __init__(self, identity: Identity, popen: subprocess.Popen[bytes] | None, output: Path) -> None:
+    def __init__(
+        self, identity: Identity, popen: subprocess.Popen[bytes] | None, output: Path, before: int = 0,
+    ) -> None:  # fmt: skip
+        """``before``: how much others had printed there."""
         self.identity = identity
         self._popen = popen
         self._output = output
+        self._printed_before = before
         self.ended = asyncio.create_task(self._watch(), name=f"end of process {identity.pid}")
 
     @classmethod
     def start(cls, spec: ChildSpec, environ: Mapping[str, str], output: Path) -> RunningProcess:
         """Start it as far as the gate; ``let_go`` opens that. Raises OSError."""
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        before = os.fstat(descriptor).st_size
         try:
             popen = subprocess.Popen(  # noqa: S603 - our own commands, and handlers of the configuration
                 ["/bin/sh", "-c", _GATE, spec.name, *spec.command], stdin=subprocess.PIPE, stdout=descriptor,
@@ -114,7 +119,7 @@ class RunningProcess(Running):
         identity = identity_of(popen.pid)
         if identity is None:  # it ended at once, which its exit code tells
             identity = Identity(popen.pid, "")
-        return cls(identity, popen, output)
+        return cls(identity, popen, output, before)
 
     @classmethod
     def adopt(cls, identity: Identity, output: Path) -> RunningProcess:
@@ -142,8 +147,8 @@ class RunningProcess(Running):
         await asyncio.wait({self.ended})
 
     def last_words(self) -> str:
-        """The last line of its output."""
-        return "".join(tail(self._output, 1))
+        """See ``last_word``."""
+        return last_word(self._output, self._printed_before)
 
     async def _watch(self) -> None:
         await _end_of(self.identity)

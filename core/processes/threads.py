@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -46,10 +47,10 @@ class ThreadGovernor(KeepingGovernor):
 
     def __init__(
         self, specs: Sequence[ChildSpec], places: Places, limits: Limits, *, deployment: str, specs_of: SpecsOf,
-        make: Make,
+        make: Make, configuration: Mapping[str, str] = MappingProxyType({}),
     ) -> None:  # fmt: skip
         """Raises ProcessError: there is no place for sockets."""
-        super().__init__(specs, limits, deployment=deployment, specs_of=specs_of)
+        super().__init__(specs, limits, deployment=deployment, specs_of=specs_of, configuration=configuration)
         self._places = places
         self._make = make
         self._stop_s = limits.stop_s
@@ -62,7 +63,13 @@ class ThreadGovernor(KeepingGovernor):
         me = own_identity()
         write_record(
             self._places.record,
-            Record(governor=me, kind=self.kind, deployment=self._deployment, sockets=str(self.sockets)),
+            Record(
+                governor=me,
+                kind=self.kind,
+                deployment=self._deployment,
+                sockets=str(self.sockets),
+                configuration=self._configuration,
+            ),
         )
         for keeper in self._keepers.values():
             keeper.begin()
@@ -93,7 +100,7 @@ class RunningThread(Running):
         self._name = name
         self._make = make
         self._hear = hear
-        self._beat_s = silent_s / BEATS
+        self._silent_s = silent_s
         self._left_behind = left_behind
         self._home = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._home.create_future()
@@ -141,6 +148,7 @@ class RunningThread(Running):
     async def _serve(self) -> None:
         serving = self._make()
         self._loop, self._serving = asyncio.get_running_loop(), serving
+        serving.tell_silences(self._tell_silence)
         if self._asked:  # while it was being made
             return
         beating = asyncio.create_task(self._beat(), name="beat")
@@ -155,7 +163,10 @@ class RunningThread(Running):
     async def _beat(self) -> None:
         while True:
             self._at_home(self._hear, Notice(0, ready=False, status=None))
-            await asyncio.sleep(self._beat_s)
+            await asyncio.sleep(self._silent_s / BEATS)
+
+    def _tell_silence(self, seconds: float) -> None:
+        self._at_home(self._hear, Notice(0, ready=False, status=None, silence_s=self._silent_s + seconds))
 
     async def _tell_when_known(self, serving: Serving) -> None:
         self._at_home(self._hear, Notice(0, ready=False, status="no core knows this handler yet"))

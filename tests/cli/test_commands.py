@@ -104,6 +104,44 @@ def test_check_config_says_that_nothing_is_wrong(command: Command, tmp_path: Pat
     assert command("check-config", "own.yaml").out == "own.yaml: nothing is wrong\n"
 
 
+WRONG_PROCESSES = """\
+processes:
+  bot: {}
+  limits:
+    silent: PT0S
+  handlers:
+    - {module: "reports:Reports"}
+    - {module: "other:Other", name: reports}
+    - module: "a:A"
+      name: core
+"""
+
+
+@pytest.mark.parametrize("words", [["check-config"], ["processes", "ensure"], ["processes", "start"]])
+def test_what_could_not_be_kept_alive_is_said_with_its_line_by_check_config_and_by_processes(
+    command: Command, tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "schedule-zero.yaml").write_text(WRONG_PROCESSES)
+    said = command(*words)
+    assert said.code == 2
+    assert said.err.splitlines() == [
+        "schedule-zero.yaml:2: processes.bot needs a Discord token: set DISCORD_TOKEN, or leave processes.bot out",
+        "schedule-zero.yaml:4: processes.limits.silent has to be longer than PT0S",
+        "schedule-zero.yaml:7: processes.handlers[1].name reports is taken; give each handler a name of its own",
+        "schedule-zero.yaml:9: processes.handlers[2].name core is taken; give each handler a name of its own",
+    ]
+
+
+def test_processes_that_name_nothing_are_a_mistake_for_what_would_start_them_alone(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "schedule-zero.yaml").write_text("processes: {}\n")
+    assert command("check-config").code == 0
+    said = command("processes", "ensure")
+    assert said.code == 2
+    assert said.err.startswith("schedule-zero.yaml:1: processes names nothing to keep alive; for example: ")
+
+
 WRONG_OPTIONS = """\
 handlers:
   builtin:

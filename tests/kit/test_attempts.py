@@ -11,6 +11,7 @@ import pytest
 from schedule_zero import Handler, method, wire
 from schedule_zero.attempts import Attempts
 from schedule_zero.handler import Context, methods_of
+from schedule_zero.silences import Silences
 from schedule_zero.slots import Slots
 
 
@@ -45,7 +46,7 @@ class Hands:
         self.told: list[wire.Ended] = []
         self.attempts = Attempts(
             methods_of(self.handler), Slots(1).seat(lambda: None), say=self.said.append, tell=self.told.append,
-            heard=lambda: True,
+            heard=lambda: True, silences=Silences(),
         )  # fmt: skip
 
     async def begin(self, *orders: wire.Order) -> None:

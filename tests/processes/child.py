@@ -6,6 +6,8 @@ diary F        writes a line into F when it begins (``begin NAME PID``) and when
 deaf           does not hear SIGTERM
 fork F         leaves a process of its own behind, whose id it writes into F
 silent         says it is ready, and then nothing any more
+busy S         says it is ready, that it may be silent for S seconds, and then nothing any more
+ready-then-exit CODE  says it is ready, and ends
 say TEXT       prints a line
 exit CODE      ends
 exit-unless F  ends with 1 unless the file F is there
@@ -76,8 +78,16 @@ class Child:
         tell("WATCHDOG=1\nREADY=1")
         self.over.wait()
 
+    def busy(self, seconds: str) -> None:
+        tell(f"WATCHDOG=1\nREADY=1\nSTATUS=busy\nWATCHDOG_USEC={int(float(seconds) * 1e6)}")
+        self.over.wait()
+
     def say(self, text: str) -> None:
         print(text, flush=True)
+
+    def ready_then_exit(self, code: str) -> None:
+        tell("WATCHDOG=1\nREADY=1")
+        sys.exit(int(code))
 
     def exit(self, code: str) -> None:
         sys.exit(int(code))

@@ -95,6 +95,28 @@ def test_ensure_says_what_does_not_get_ready_and_exits_with_1(deployment: Deploy
     assert deployment.done("ensure") == "everything is ready\n"
 
 
+def test_ensure_says_what_differs_from_what_runs_and_a_restart_brings_it(deployment: Deployment) -> None:
+    deployment.write(core=False)
+    deployment.done("start")
+    pids = deployment.pids()
+    deployment.write(core=False, handlers=[{"module": "reports:Reports", "name": "reports", "count": 1}])
+    sentence = (
+        "what runs is not what the configuration says now: processes.handlers differs; "
+        "'schedule-zero processes restart' brings it\n"
+    )
+    assert deployment.done("start").endswith(sentence)
+    assert deployment.pids() == pids
+    deployment.write(handlers=[{"module": "reports:Reports", "name": "reports", "count": 1}], limits={"crashes": 9})
+    assert "processes.core, processes.handlers, processes.limits differ" in deployment.done("start")
+    deployment.done("restart")
+    assert deployment.done("ensure") == "everything is ready\n"
+    assert list(deployment.pids()) == ["core", "reports-1"]
+    deployment.environ = {"SCHEDULE_ZERO__LOG__LEVEL": "debug"}
+    said = deployment.do("ensure")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == f"everything is ready, but {sentence.replace('processes.handlers', 'log.level')}"
+
+
 def test_many_who_ensure_at_once_get_one_governor_and_one_of_each(deployment: Deployment) -> None:
     said = [deployment.end(each) for each in [deployment.begin("ensure") for _ in range(4)]]
     assert [each.code for each in said] == [0] * 4, said
@@ -117,6 +139,12 @@ def test_after_a_kill_of_the_governor_what_runs_is_adopted_and_stop_ends_it_also
     assert "these go on without" in deployment.done("status")
     assert asyncio.run(one_run(deployment)) == "run.succeeded"
     deployment.done("ensure")
+    assert deployment.pids() == pids
+    governor = deployment.status()["pid"]
+    os.kill(governor, signal.SIGKILL)
+    wait(lambda: not lives(governor))
+    deployment.environ = {"SCHEDULE_ZERO__LOG__LEVEL": "debug"}
+    assert "log.level differs" in deployment.do("ensure").err  # the core that is adopted goes by what it read
     assert deployment.pids() == pids
     os.kill(deployment.status()["pid"], signal.SIGKILL)
     assert deployment.done("stop") == "everything has ended\n"
@@ -208,6 +236,22 @@ def test_handlers_are_added_removed_and_started_again_by_name(deployment: Deploy
         assert said.code in (1, 2)
 
 
+def test_a_handler_that_is_added_and_fails_is_said_with_exit_1_and_does_not_keep_its_name(
+    deployment: Deployment,
+) -> None:
+    deployment.write(handlers=[])
+    deployment.done("ensure")
+    said = deployment.do("add", "reports:Reprots", "--name", "more")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "more is not added, because it does not get ready: more-1 failed: ended with exit code 2: reports has no "
+        "Reprots; it has Reports\n"
+    )
+    assert list(deployment.pids()) == ["core"]
+    deployment.done("add", "reports:Reports", "--name", "more")
+    assert [child["ready"] for child in deployment.status()["children"]] == [True, True]
+
+
 def test_without_a_governor_what_needs_one_says_so(deployment: Deployment) -> None:
     for words in (("restart", "core"), ("add", "reports:Reports"), ("remove", "reports")):
         said = deployment.do(*words)
@@ -266,6 +310,41 @@ def test_two_deployments_with_one_data_dir_are_told_apart_before_anything_starts
         two.write(core=False)
         two.done("start")
         two.done("stop")
+
+
+def test_no_command_acts_on_another_deployment_with_the_same_data_dir_and_status_says_whose_it_is(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment.write(core=False)
+    deployment.done("start")
+    before = deployment.status()["pid"]
+    with Deployment(tmp_path / "two", data_dir=deployment.data) as two:
+        two.write(core=False)
+        for words in (["stop"], ["restart"], ["restart", "reports"], ["add", "a:A"], ["remove", "reports"]):
+            said = two.do(*words)
+            assert said.code == 1
+            assert said.err.startswith(
+                f"data_dir: {deployment.data} is that of the deployment {deployment.file}, which"
+            )
+        assert f"these are of {deployment.file}, not of {two.file}" in two.done("status")
+        assert two.status()["deployment"] == str(deployment.file)
+        assert deployment.status()["pid"] == before
+        assert sorted(deployment.pids()) == ["reports-1", "reports-2"]
+        assert two.done("stop", "--data-dir", str(deployment.data)) == "everything has ended\n"
+    assert deployment.done("stop") == "nothing runs\n"
+
+
+def test_what_runs_is_seen_and_ended_also_when_its_configuration_cannot_be_read_any_more(
+    deployment: Deployment,
+) -> None:
+    deployment.write(core=False)
+    deployment.done("start")
+    deployment.file.write_text("processes: [")
+    assert sorted(deployment.pids()) == ["reports-1", "reports-2"]
+    said = deployment.do("stop")
+    assert (said.code, said.out) == (0, "everything has ended\n")
+    assert said.err.startswith(f"warning: {deployment.file}:1: ") or "warning: schedule-zero.yaml:1: " in said.err
+    assert deployment.do("stop").code == 2
 
 
 def test_a_port_that_any_other_program_has_is_found_before_anything_starts(deployment: Deployment) -> None:

@@ -111,6 +111,27 @@ async def test_one_whose_input_is_wrong_is_not_tried_again(household: Household)
     assert household.of("bad-1").restarts == 0
 
 
+async def test_one_that_had_been_ready_and_ends_with_2_has_crashed_like_any_other(household: Household) -> None:
+    await household.start(child("reports-1", "ready-then-exit", "2"), rules=limits(crashes=3))
+    await until(lambda: household.of("reports-1").state == "failed")
+    assert household.of("reports-1").restarts == 2
+    assert household.of("reports-1").says == "it ended 3 times within 60 s"
+
+
+async def test_what_was_logged_in_passing_or_by_an_earlier_process_is_no_reason_for_an_end(
+    household: Household,
+) -> None:
+    household.places.make()
+    household.places.output_of("bad-1").write_text("the end of another\n")
+    logged = "2026-11-29 22:29:22,123 INFO    the core at tcp://127.0.0.1:4242 knows us"
+    await household.start(
+        child("bad-1", "say", logged, "exit", "2"), child("worse-1", "say", "no table", "say", logged, "exit", "2")
+    )
+    await until(lambda: household.of("bad-1").state == household.of("worse-1").state == "failed")
+    assert household.of("bad-1").says == "ended with exit code 2: its input is wrong"
+    assert household.of("worse-1").says == "ended with exit code 2: no table"
+
+
 async def test_one_that_does_not_hear_sigterm_is_killed_with_its_group_when_the_time_is_over(
     household: Household, tmp_path: Path
 ) -> None:
@@ -148,6 +169,27 @@ async def test_a_child_that_hangs_is_replaced(household: Household) -> None:
     await household.back("reports-1", hung)
     assert household.of("reports-1").last_exit == "it said nothing for 1 s and was killed"
     assert not lives(hung)
+
+
+async def test_a_child_may_be_silent_for_as_long_as_it_said_and_no_longer(household: Household) -> None:
+    await household.started(child("reports-1", "busy", "1.2"), rules=limits(silent_s=0.2))
+    began, pid = time.monotonic(), household.pid("reports-1")
+    await household.back("reports-1", pid)
+    assert time.monotonic() - began > 0.9
+    assert household.of("reports-1").last_exit == "it said nothing for 1.2 s and was killed"
+
+
+async def test_what_a_child_said_and_since_when_it_is_ready_is_known_to_the_next_governor(household: Household) -> None:
+    specs = [child("reports-1", "busy", "30")]
+    await household.started(*specs, rules=limits(silent_s=0.2))
+    before = household.of("reports-1")
+    await household.die()
+    await household.start(*specs, rules=limits(silent_s=0.2))
+    after = household.of("reports-1")
+    assert (after.pid, after.since, after.says, after.state) == (before.pid, before.since, "busy", "ready")
+    for _ in range(50):  # more than twice the usual silence
+        await asyncio.sleep(0.01)
+    assert household.pid("reports-1") == before.pid
 
 
 async def test_a_child_that_never_says_a_word_is_replaced(household: Household) -> None:
@@ -233,6 +275,7 @@ async def test_a_handler_is_added_and_removed_while_others_run(household: Househ
     more = [child("more-1", "ready"), child("more-2", "ready")]
     governor = await household.start(child("core", "ready", kind="core"), added=more)
     assert await governor.add_handler(HandlerProcess(module="m:M", name="more", count=2)) == ["more-1", "more-2"]
+    assert (await governor.ready(30, ["more-1"])).healthy
     assert (await governor.ready(30)).healthy
     with pytest.raises(ProcessError, match="more is there already"):
         await governor.add_handler(HandlerProcess(module="m:M", name="more"))

@@ -24,6 +24,7 @@ from core.processes.port import ProcessError
 from core.processes.record import Record, read_record, write_record
 from core.processes.restarts import Again, GivenUp, Patience, after_end
 from schedule_zero.notify import Notifier
+from schedule_zero.silences import Silences
 from tests.processes.household import Household, child
 
 # ── restarts ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,6 +168,9 @@ def test_a_notice_is_of_whom_the_system_says_and_else_of_whom_it_says_itself() -
     assert read_notice(b"READY=1\nSTATUS=a=b\nMAINPID=7", 5) == Notice(5, True, "a=b")
     assert read_notice(b"WATCHDOG=1\nMAINPID=7", None) == Notice(7, False, None)
     assert read_notice(b"\xff\x00", None) is None
+    assert read_notice(b"WATCHDOG_USEC=90000000", 5) == Notice(5, False, None, 90.0)
+    for number in (b"0", b"-1", b"x", b"9" * 400, b""):
+        assert read_notice(b"WATCHDOG_USEC=" + number, 5) == Notice(5, False, None)
 
 
 async def test_what_a_process_says_is_heard_with_its_own_id_and_beats_go_on(tmp_path: Path) -> None:
@@ -184,6 +188,22 @@ async def test_what_a_process_says_is_heard_with_its_own_id_and_beats_go_on(tmp_
     finally:
         notices.close()
     assert not path.exists()
+
+
+async def test_that_a_process_may_be_silent_is_said_before_its_loop_turns_again_and_taken_back_afterwards() -> None:
+    path = Path(os.environ["TMPDIR"]) / "n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(path))
+        line.setblocking(False)
+        notifier, silences = Notifier({"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "30000000"}), Silences()
+        silences.tell = notifier.may_be_silent
+        async with notifier.beating(), asyncio.timeout(30):
+            assert b"USEC" not in await asyncio.get_running_loop().sock_recv(line, 4096)
+            with silences.during(60), silences.during(None), silences.during(20):
+                assert b"WATCHDOG_USEC=90000000" in line.recv(4096)
+            assert b"WATCHDOG_USEC=30000000" in line.recv(4096)
+            notifier.ready()
+            assert b"WATCHDOG_USEC=30000000" in await asyncio.get_running_loop().sock_recv(line, 4096)
 
 
 async def test_a_word_that_found_a_full_queue_is_said_again() -> None:

@@ -79,8 +79,8 @@ def test_what_runs_in_a_handler_may_end_before_the_handler_is_killed() -> None:
             "reports needs a key, because zmq.handlers is",
         ),
         ({"handlers": [REPORTS]}, {"core": {"address": "http://far:1"}}, "handlers reach a core over tcp:// or ipc://"),
-        ({"handlers": [REPORTS, REPORTS]}, {}, "processes.handlers: reports is taken"),
-        ({"handlers": [{"module": "a:Core"}]}, {}, "processes.handlers: core is taken"),
+        ({"handlers": [REPORTS, REPORTS]}, {}, r"processes.handlers\[1\].name reports is taken"),
+        ({"handlers": [{"module": "a:Core"}]}, {}, r"processes.handlers\[0\].name core is taken"),
         ({"core": {}, "limits": {"silent": "PT0S"}}, {}, "processes.limits.silent has to be longer than PT0S"),
     ],
 )

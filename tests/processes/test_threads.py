@@ -42,6 +42,12 @@ class Reports(Handler):
         """The thread it is in."""
         return threading.current_thread().name
 
+    @method(timeout=60, lease=60)
+    async def hold(self) -> str:
+        """Keep the loop for longer than is usual, as was declared."""
+        HUNG.wait(1.8)
+        return threading.current_thread().name
+
     @method(timeout=60)
     async def hang(self) -> None:
         """Keep the loop until the test lets it go."""
@@ -151,6 +157,15 @@ async def test_a_thread_whose_loop_hangs_is_left_behind_and_another_takes_its_pl
     await until(lambda: governor.left_behind == ["reports-1"])
     await until(lambda: of(governor, "reports-1").ready)
     assert (await done(door, "reports", "build", rows=3)).state is RunState.SUCCEEDED
+
+
+async def test_a_thread_that_is_silent_for_no_longer_than_its_declared_lease_is_let_be(make: Make) -> None:
+    governor = make("reports-1", rules=limits(silent_s=0.6))
+    await governor.start()
+    assert (await governor.ready(PATIENCE_S)).healthy
+    run = await done(door_of(make), "reports", "hold")
+    assert (run.state, run.result) == (RunState.SUCCEEDED, "reports-1")
+    assert (governor.left_behind, of(governor, "reports-1").restarts) == ([], 0)
 
 
 async def test_a_stop_does_not_wait_for_a_thread_for_ever(make: Make) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.conftest import Open, Start, came, clock, logged, open_core, start
+from tests.kit.conftest import Open, Start, came, clock, done, logged, open_core, start
 from tests.processes.deployment import free_ports
 from tests.up import Process
 
@@ -83,3 +83,20 @@ async def test_a_handler_says_that_it_is_ready_once_a_core_knows_it(
     assert f"STATUS=known to the core at {door.address}" in heard[-1]
     await came(door)
     assert "WATCHDOG=1" in await asyncio.to_thread(keeper.hears)
+
+
+async def test_a_handler_tells_before_an_attempt_that_it_may_be_silent_for_its_declared_lease(
+    open_core: Open, start: Start, tmp_path: Path, keeper: Keeper
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "import time\nfrom schedule_zero import Handler, method\n\nclass Own(Handler):\n"
+        "    @method(lease=60)\n    async def hold(self) -> None:\n        time.sleep(0.9)\n"
+    )
+    door = await open_core()
+    await start("own:Own", "--core", door.address, **keeper.environ)
+    await asyncio.to_thread(keeper.hears_ready)
+    await done(door, "own", "hold")
+    heard = [await asyncio.to_thread(keeper.hears)]
+    while not heard[-1].endswith("WATCHDOG_USEC=600000"):
+        heard.append(await asyncio.to_thread(keeper.hears))
+    assert heard[-2].endswith("WATCHDOG_USEC=60600000")  # and not a word in between
