@@ -65,7 +65,7 @@ def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: Mont
     retry = changes.get("retry", {})
     if not isinstance(retry, dict):
         raise Invalid.at("policy.retry", "must be an object")
-    whole = {**base, **changes, "retry": {**base["retry"], **retry}}
+    whole = {**base, **changes, "retry": _with_room({**base["retry"], **retry}, retry)}
     try:
         policy = msgspec.convert(whole, Policy)
     except msgspec.ValidationError:
@@ -76,6 +76,17 @@ def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: Mont
         raise
     _check(policy, whole)
     return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=month_end)
+
+
+def _with_room(whole: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """A retry whose first pause is said to be longer than the longest is by default makes that as long."""
+    if "initial" not in said or "maximum" in said:
+        return whole
+    try:
+        longer = parse_duration(whole["initial"]) > parse_duration(whole["maximum"])
+    except (ValueError, TypeError):  # what is no duration is said where all are judged
+        return whole
+    return {**whole, "maximum": whole["initial"]} if longer else whole
 
 
 def said_in(policy: Policy, trigger: Trigger | None, *, renewed: bool) -> dict[str, Any]:

@@ -62,7 +62,6 @@ def test_the_page_has_each_value_and_the_default_of_a_word(word: str, field: msg
         ({"version": ">1,<1.0.0"}, "policy.version: is met by no version"),
         ({"version": "==1,!=1.0"}, "policy.version: is met by no version"),
         ({"retry": {"backoff": "list"}}, "policy.retry.delays: is empty"),
-        ({"retry": {"initial": "PT10M"}}, "policy.retry.initial: is above retry.maximum (PT5M)"),
         ({"retry": {"initial": "PT2S", "maximum": "PT1S"}}, "policy.retry.initial: is above retry.maximum (PT1S)"),
         ({"at_most_once": True}, 'policy.at_most_once: is not known here; write "delivery": "at_most_once"'),
         ({"needs": ["a b"]}, "policy.needs[0]: has to be a word of 1 to 64 letters, digits, _ . -, not 'a b'"),
@@ -87,3 +86,9 @@ def test_what_could_never_take_effect_is_refused_with_its_place(changes: dict[st
 )
 def test_what_can_take_effect_is_taken(changes: dict[str, Any]) -> None:
     policy_for(changes, None, "skip")
+
+
+def test_a_first_pause_longer_than_the_longest_by_default_makes_that_as_long() -> None:
+    retry = policy_for({"retry": {"initial": "PT10M"}}, None, "skip").retry
+    assert (retry.initial, retry.maximum) == ("PT10M", "PT10M")
+    assert policy_for({"retry": {"initial": "PT1M"}}, None, "skip").retry.maximum == "PT5M"
