@@ -13,9 +13,10 @@ from schedule_zero.errors import Passing, Reject, RetryAfter
 from schedule_zero.handler import Context, Handler, method
 
 if TYPE_CHECKING:
-    from core.embedded import ScheduleZero
+    from core.embedded import ScheduleZero as ScheduleZero
 
-__all__ = ["Client", "Context", "Handler", "Passing", "Reject", "RetryAfter", "ScheduleZero", "method"]
+# Without ScheduleZero: a star import takes all of these, and has to be possible where only this package is installed.
+__all__ = ["Client", "Context", "Handler", "Passing", "Reject", "RetryAfter", "method"]
 
 
 def __getattr__(name: str) -> Any:

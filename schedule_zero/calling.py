@@ -18,6 +18,8 @@ import msgspec
 
 from schedule_zero.errors import Cancelled, Invalid, Passing, Reject, RetryAfter
 from schedule_zero.handler import Context, Method, plain
+from schedule_zero.interrupts import meant_for_the_process
+from schedule_zero.printable import printable
 from schedule_zero.result import readable
 from schedule_zero.run import Cause
 from schedule_zero.threads import in_thread
@@ -49,7 +51,8 @@ class OnLoop:
 async def call(method: Method, context: Context, args: str) -> Ended:
     """Call a method with arguments that are a JSON object as text.
 
-    Never raises what the method raises. ``context.cancelled`` tells a call that was asked to stop from one in which
+    Never raises what the method raises, ``SystemExit`` and its like included: out of a task they would end the process,
+    and with it everybody else's work. What a signal raised passes. ``context.cancelled`` tells a call that was asked to stop from one in which
     something was cancelled that is the method's own business.
     """
     try:
@@ -63,7 +66,9 @@ async def call(method: Method, context: Context, args: str) -> Ended:
         return Ended(context.run_id, context.attempt, "succeeded", _bounded(_spelled(value), context, method))
     except (asyncio.CancelledError, Cancelled) as error:
         return cancelled(context) if context.cancelled else _failure(context, method, error)
-    except Exception as error:  # noqa: BLE001 - whatever a method raises becomes its run's outcome
+    except BaseException as error:  # whatever a method raises becomes its run's outcome
+        if meant_for_the_process(error):
+            raise
         return _failure(context, method, error)
 
 
@@ -86,7 +91,8 @@ def _failure(context: Context, method: Method, error: BaseException) -> Ended:
         cause, text = Cause.LASTING, f"bad_arguments: {error.sentence}"
     else:
         where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-1:]]
-        log.warning("handler failed: %s: %s", method.info.name, text, extra={"run_id": context.run_id, "at": where})
+        said = printable(text)
+        log.warning("handler failed: %s: %s", method.info.name, said, extra={"run_id": context.run_id, "at": where})
     return Ended(
         context.run_id, context.attempt, "failed", cause=cause, error=plain(text[:2000]), retry_after=retry_after
     )
@@ -120,5 +126,5 @@ def _described(value: Any) -> str:
 def _said(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - an exception of a stranger's class may fail to say what it is
+    except BaseException:  # noqa: BLE001 - an exception of a stranger's class may fail in any way to say what it is
         return "(it cannot be told)"

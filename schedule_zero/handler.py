@@ -119,6 +119,10 @@ class Method:
         lease: float | None = None, further: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:  # fmt: skip
         """``further``: looks at arguments that have the right types, and raises Reject or Invalid."""
+        if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+            raise TypeError(
+                f"{name}: a method with yield has no result; return one, and tell progress by Context.progress"
+            )
         self._call = call
         self._further = further
         self.is_async = inspect.iscoroutinefunction(call)
@@ -200,18 +204,19 @@ def method(
             Reject for what no type can say. It must be quick and do nothing: the core asks it before a schedule is saved
             where it runs the handler itself, and it is asked before every call.
     """
-    if timeout is not None and not 0 < timeout <= LONGEST_TIMEOUT_S:
-        raise ValueError(
-            f"timeout={timeout!r}: has to be more than 0 seconds, and at most {LONGEST_TIMEOUT_S:g} (a day)"
-        )
-    if lease is not None and not 0 < lease <= LONGEST_LEASE_S:
-        raise ValueError(f"lease={lease!r}: has to be more than 0 seconds, and at most {LONGEST_LEASE_S:g} (an hour)")
+    _check_seconds("timeout", timeout, LONGEST_TIMEOUT_S, "a day")
+    _check_seconds("lease", lease, LONGEST_LEASE_S, "an hour")
 
     def mark(function: F) -> F:
         setattr(function, _MARK, (timeout, at_most_once, lease, check))
         return function
 
     return mark if function is None else mark(function)
+
+
+def _check_seconds(name: str, value: Any, most: float, words: str) -> None:
+    if value is not None and (not isinstance(value, int | float) or not 0 < value <= most):
+        raise ValueError(f"{name}={value!r}: has to be a number, more than 0 seconds, and at most {most:g} ({words})")
 
 
 def _schema_of(arguments: type[msgspec.Struct], name: str) -> dict[str, Any]:
@@ -262,10 +267,18 @@ class Handler:
 
 
 def methods_of(handler: Handler) -> dict[str, Method]:
-    """The declared methods of a handler, by name."""
+    """The declared methods of a handler, by name.
+
+    Raises:
+        TypeError: one of them can be none; the sentence begins with its name.
+    """
     found: dict[str, Method] = {}
     for name, member in inspect.getmembers(handler, callable):
         if hasattr(member, _MARK):
+            if hasattr(Handler, name):
+                raise TypeError(
+                    f"{name}: is part of what every handler has, and no method; give the method another name"
+                )
             found[name] = method_of(member, name, handler)
     return {**found, **handler.made_methods()}
 

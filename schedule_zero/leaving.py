@@ -15,6 +15,8 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
+from schedule_zero.interrupts import meant_for_the_process
+
 LEAVING_S: Final = 2.0
 log = logging.getLogger("schedule_zero.leaving")
 
@@ -36,7 +38,7 @@ class Leaving:
         loop.set_default_executor(pool)
         try:
             asyncio.set_event_loop(loop)
-            loop.run_until_complete(main)
+            _complete(loop, main)
         finally:
             loop.run_until_complete(self._cancel())
             pool.shutdown(wait=False, cancel_futures=True)
@@ -68,6 +70,19 @@ class Leaving:
                 thread.join(max(0.0, deadline - time.monotonic()))
                 if thread.is_alive():
                     self.left.append(thread.name)
+
+
+def _complete(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end of ``main``. A task that somebody's code made leaves the loop with what it raises, if that is
+    ``SystemExit`` or its like. Whoever waits for the task is told of it as well, and the loop goes on."""
+    task = loop.create_task(main)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if task.done() or meant_for_the_process(error):
+                raise
+            log.warning("a task raised %s, and goes without the process", type(error).__name__)
 
 
 def leave_at_once(code: int) -> NoReturn:

@@ -15,10 +15,13 @@ import msgspec
 
 from schedule_zero import wire
 from schedule_zero.handler import Handler, methods_of, name_of
+from schedule_zero.interrupts import meant_for_the_process
+from schedule_zero.printable import printable
 
 MOST_METHODS: Final = 256
 MOST_CAPABILITIES: Final = 32  # as many more may be given on the command line
 LONGEST_VERSION: Final = 64
+_KIT: Final = os.path.dirname(__file__)
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -53,24 +56,29 @@ def _import(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise WrongInput(f"{name} cannot be imported ({error}); the working folder is searched first") from error
-    except Exception as error:  # whatever the author's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the author's module does when it is imported
+        if meant_for_the_process(error):
+            raise
         raise WrongInput(f"{name} cannot be imported: {said(error)}") from error
 
 
 def said(error: BaseException) -> str:
-    """An exception of the author's own code in one line: what, and where it was raised."""
-    text = f"{type(error).__name__}: {error}"
+    """An exception of the author's own code in one line: what, and the place in that code it came from."""
+    text = printable(f"{type(error).__name__}: {error}")
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError) or not frames:
         return text
-    return f"{text} ({os.path.relpath(frames[-1].filename)}, line {frames[-1].lineno})"
+    theirs = [frame for frame in frames if os.path.dirname(frame.filename) != _KIT] or frames
+    return f"{text} ({os.path.relpath(theirs[-1].filename)}, line {theirs[-1].lineno})"
 
 
 def _as_handler(found: Any, place: str) -> Handler:
     if inspect.isclass(found) and issubclass(found, Handler):
         try:
             found = found()
-        except Exception as error:  # whatever the author's class does when it is made
+        except (Exception, SystemExit) as error:  # whatever the author's class does when it is made
+            if meant_for_the_process(error):
+                raise
             missing = isinstance(error, TypeError) and "required" in str(error)
             remedy = "; make an object of it in the module, and name that" if missing else ""
             raise WrongInput(f"{place} cannot be made: {said(error)}{remedy}") from error

@@ -19,10 +19,12 @@ from schedule_zero.connecting import check_address
 from schedule_zero.curve import open_key_file
 from schedule_zero.errors import Invalid, ScheduleZeroError
 from schedule_zero.handler import Handler, methods_of, name_of
+from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.keyfile import WrongKeyFile
 from schedule_zero.leaving import Leaving, leave_at_once
 from schedule_zero.loading import WrongInput, load, said
 from schedule_zero.notify import Notifier
+from schedule_zero.printable import OneLine
 from schedule_zero.reloading import Reloading
 from schedule_zero.slots import Slots
 from schedule_zero.worker import CONCURRENCY, DRAIN_S, Refused, Worker, new_instance
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str], prog: str = "schedule-zero handler") -> int:
     """Serve until SIGTERM or SIGINT, then finish what is held; the exit code. ``prog``: how the command was called."""
     asked = _parser(prog).parse_args(arguments)
     level = logging.DEBUG if asked.debug else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=level, handlers=[_screen()])
     again = Reloading(Path.cwd()) if asked.reload else None
     leaving, code = Leaving(), 0
     try:
@@ -51,6 +53,12 @@ def main(arguments: Sequence[str], prog: str = "schedule-zero handler") -> int:
         log.info("%s changed: starting anew", again.changed or again.wait())
         again.start_anew()
     return leaving.end(code)
+
+
+def _screen() -> logging.Handler:
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(message)s"))
+    return screen
 
 
 def _serving(asked: argparse.Namespace) -> Serving:
@@ -95,14 +103,18 @@ class Serving:
         )
         try:
             await self._handler.start()
-        except Exception as error:  # whatever the author's code raises
+        except (Exception, SystemExit) as error:  # whatever the author's code raises
+            if meant_for_the_process(error):
+                raise
             raise WrongInput(f"the handler could not start: {said(error)}") from error
         try:
             await self._serve()
         finally:
             try:
                 await self._handler.stop()
-            except Exception as error:  # noqa: BLE001 - it must not hide how the work itself ended
+            except (Exception, SystemExit) as error:  # it must not hide how the work itself ended
+                if meant_for_the_process(error):
+                    raise
                 log.error("the handler could not stop: %s", said(error))
 
     def tell_silences(self, tell: Callable[[float], None]) -> None:

@@ -295,6 +295,33 @@ async def test_stop_lets_running_work_end_and_frees_the_file_for_the_next(tmp_pa
         assert (await client.get_run(run.id)).state is RunState.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    "error", [SystemExit(2), KeyboardInterrupt("2"), GeneratorExit(2)], ids=lambda each: type(each).__name__
+)
+async def test_a_function_that_leaves_has_failed_and_the_program_goes_on(error: BaseException) -> None:
+    sz, calls = inside(), Calls()
+
+    @sz.handler
+    async def leave() -> None:
+        calls.note("leave")
+        raise error
+
+    @sz.handler
+    def leave_a_thread() -> None:
+        calls.note("leave_a_thread")
+        raise error
+
+    once = {"retry": {"max_attempts": 1}}
+    async with sz.running() as client:
+        for name in ("leave", "leave_a_thread"):
+            run = await client.run_schedule((await sz.schedule(name, "in 1 hour", policy=once)).id)
+            async with asyncio.timeout(10):
+                while (run := await client.get_run(run.id)).state is not RunState.FAILED:
+                    await asyncio.sleep(0.001)
+            assert run.error == f"{type(error).__name__}: 2"
+    assert calls.made == ["leave", "leave_a_thread"]
+
+
 async def test_run_ends_on_a_signal_and_leaves_the_programs_signals_as_they_were() -> None:
     sz = inside()
     before = signal.getsignal(signal.SIGTERM)

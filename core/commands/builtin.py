@@ -15,6 +15,7 @@ from core.commands.explain import WrongInput
 from core.config import BuiltinHandler, Config
 from core.engine.inprocess import Functions
 from schedule_zero.handler import Handler, methods_of, name_of
+from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.loading import said
 
 # Handlers that need no options are always there.
@@ -105,7 +106,9 @@ def import_module(name: str, where: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise WrongEntry(f"{where}.module", f"{name} cannot be imported ({error})") from error
-    except Exception as error:  # whatever somebody's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever somebody's module does when it is imported
+        if meant_for_the_process(error):
+            raise
         raise WrongEntry(f"{where}.module", f"{name} cannot be imported ({said(error)})") from error
 
 
@@ -133,14 +136,19 @@ def made(kind: type[Handler], options: dict[str, Any], where: str) -> Handler:
     """A handler with its options. Raises WrongEntry."""
     try:
         handler = kind(**options)
-        methods_of(handler)
     except TypeError as error:
         raise WrongEntry(f"{where}.options", f"{kind.__name__} does not take them ({error})") from error
     except (ValueError, msgspec.ValidationError) as error:
         key, sentence = _split(str(error))
         raise WrongEntry(f"{where}.options{key}", sentence) from error
-    except Exception as error:  # whatever somebody's class does when it is made
+    except (Exception, SystemExit) as error:  # whatever somebody's class does when it is made
+        if meant_for_the_process(error):
+            raise
         raise WrongEntry(f"{where}.options", f"{kind.__name__} cannot be made ({said(error)})") from error
+    try:
+        methods_of(handler)
+    except (TypeError, NameError) as error:
+        raise WrongEntry(f"{where}.module", f"{kind.__name__}: {error}") from error
     return handler
 
 

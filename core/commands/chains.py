@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from core.commands.explain import Failed
-from core.commands.output import plain, say_json
+from core.commands.output import say_json
 from core.commands.remote import Remote
 from schedule_zero.chain import ChainView, drawn
+from schedule_zero.printable import printable
 from schedule_zero.schedule import AfterWhen, Schedule
 
 
@@ -37,7 +38,7 @@ class Chains(Remote):
             say_json(report)
         else:
             for each in report.items:
-                click.echo(plain(f"{each.kind}: {each.words}"))
+                click.echo(printable(f"{each.kind}: {each.words}"))
         if report.items:
             raise Failed(f"{len(report.items)} of {report.links} links need a look")
         if not self._as_json:
@@ -47,11 +48,11 @@ class Chains(Remote):
         if self._as_json:
             say_json(schedule)
             return
-        click.echo(plain(f"{schedule.name or schedule.id} runs {schedule.words}"))
+        click.echo(printable(f"{schedule.name or schedule.id} runs {schedule.words}"))
         if schedule.undo is not None:
             click.echo(f"to undo: schedule-zero schedules undo {schedule.undo.token}, until {schedule.undo.until}")
 
 
 def _draw(chain: ChainView) -> None:
     for line in (*drawn(chain).splitlines(), *chain.notes):
-        click.echo(plain(line))
+        click.echo(printable(line))

@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 import click
 import msgspec
 
-from core.commands.output import plain, quiet_end
+from core.commands.output import quiet_end
 from core.commands.remote import Remote
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
+from schedule_zero.printable import printable
 from schedule_zero.views import EventPage
 
 PAGE = 500
@@ -61,4 +62,4 @@ def _line(event: Event) -> str:
     about = (event.guild_id and f"guild {event.guild_id}", event.schedule_id, event.run_id)
     data = msgspec.json.encode(event.data).decode() if event.data else ""
     words = (f"{event.epoch}-{event.seq}", event.at, event.kind, *about, data)
-    return plain("  ".join(word for word in words if word))
+    return printable("  ".join(word for word in words if word))

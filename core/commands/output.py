@@ -12,6 +12,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+from schedule_zero.printable import printable
+
 TROUBLE: Final = 120
 """Characters of what went wrong with a run, where it is one thing among others."""
 _PIPE_WIDTH: Final = 10_000  # columns; what another program reads is not folded
@@ -31,7 +33,7 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[str]], nothing: str
     for title in titles:
         table.add_column(title, overflow="fold", no_wrap=title == titles[0])
     for row in rows:
-        table.add_row(*(plain(cell) for cell in row))
+        table.add_row(*(printable(cell) for cell in row))
     if table.row_count == 0:
         click.echo(nothing)
         return
@@ -42,7 +44,7 @@ def say_table(titles: Sequence[str], rows: Iterable[Sequence[str]], nothing: str
 
 def say_card(facts: Iterable[tuple[str, Any]]) -> None:
     """Print one thing, a fact a line; what is not there is left out."""
-    shown = [(name, plain(str(value))) for name, value in facts if value not in (None, "", (), {}, [])]
+    shown = [(name, printable(str(value))) for name, value in facts if value not in (None, "", (), {}, [])]
     widest = max(len(name) for name, _ in shown)
     for name, value in shown:
         click.echo(f"{name:<{widest}}  {value}")
@@ -52,11 +54,6 @@ def one_line(text: str, most: int) -> str:
     """The beginning of a text on one line; what was cut is shown by an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
-
-
-def plain(text: str) -> str:
-    """Text without control characters, so that a name cannot steer the terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 @contextlib.contextmanager

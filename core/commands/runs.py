@@ -7,9 +7,10 @@ from typing import Any
 import click
 import msgspec
 
-from core.commands.output import TROUBLE, one_line, plain, quiet_end, say_card, say_json, say_table
+from core.commands.output import TROUBLE, one_line, quiet_end, say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.client import CoreClient
+from schedule_zero.printable import printable
 from schedule_zero.run import Attempt, Run
 from schedule_zero.views import RunLog
 
@@ -58,7 +59,7 @@ class Runs(Remote):
                 click.echo(msgspec.json.encode(line))
                 continue
             _say_left_out(line.left_out)
-            click.echo(f"{line.at}  {plain(line.text)}")
+            click.echo(f"{line.at}  {printable(line.text)}")
         if not self._as_json:
             _say_left_out(page.left_out)
 

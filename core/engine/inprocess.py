@@ -16,6 +16,7 @@ import structlog
 from core.engine.ports import BEAT_S, Answer, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Handler, Method, method_of, methods_of, name_of
+from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.lines import Told
 from schedule_zero.telling import Teller
 from schedule_zero.wire import Ended
@@ -90,7 +91,9 @@ class InProcessLink(HandlerLink):
             self._timer.cancel()
         try:
             await self._handler.stop()
-        except Exception:  # a handler's trouble while it stops must not keep the others from stopping
+        except (Exception, SystemExit) as error:  # its trouble while it stops must not keep the others from stopping
+            if meant_for_the_process(error):
+                raise
             log.exception("handler failed to stop", handler=self.instance.handler)
 
     def _teller(self, order: Order) -> Teller:

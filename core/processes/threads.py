@@ -140,7 +140,7 @@ class RunningThread(Running):
             asyncio.run(self._serve())
         except (WrongInput, ScheduleZeroError) as error:
             self._last_words, code = str(error), WRONG_INPUT if isinstance(error, WrongInput) else _FAILED
-        except Exception as error:  # whatever a handler's author wrote must not end the others
+        except BaseException as error:  # whatever a handler's author wrote must not end the others, nor be waited for
             log.exception("a handler's thread failed", child=self._name)
             self._last_words, code = said(error), _FAILED
         self._at_home(self._over, code)

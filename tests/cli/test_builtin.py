@@ -24,8 +24,21 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.py").write_text(OWN)
     (tmp_path / "broken.py").write_text("\nraise ValueError('no luck')\n")
     (tmp_path / "worse.py").write_text("def (")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(5)")
+    (tmp_path / "many.py").write_text(MANY)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "own", raising=False)
+    for name in ("own", "many"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+MANY = """\
+from schedule_zero import Handler, method
+class Many(Handler):
+    @method
+    def each(self): yield 1
+class Leaver(Handler):
+    def __init__(self): raise SystemExit(5)
+"""
 
 
 def entry(**fields: Any) -> BuiltinHandler:
@@ -100,6 +113,12 @@ def test_echo_is_always_there_and_never_twice() -> None:
             r"\[0\]\.module: broken cannot be imported \(ValueError: no luck \(.*broken\.py, line 2\)\)",
         ),
         ({"module": "worse"}, r"\[0\]\.module: worse cannot be imported \(SyntaxError: .*worse\.py, line 1\)"),
+        (
+            {"module": "leaving"},
+            r"\[0\]\.module: leaving cannot be imported \(SystemExit: 5 \(.*leaving\.py, line 1\)\)",
+        ),
+        ({"module": "many:Many"}, r"\[0\]\.module: Many: each: a method with yield has no result"),
+        ({"module": "many:Leaver"}, r"\[0\]\.options: Leaver cannot be made \(SystemExit: 5 "),
         ({"module": "handlers.webhook"}, r"\[0\]\.options: .*allow"),
         (
             {"module": "handlers.command", "options": {"commands": {"x": {"argv": ["nowhere"]}}}},

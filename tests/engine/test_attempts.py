@@ -279,11 +279,14 @@ class Speechless(Exception):
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("half a pair: \ud800"), Speechless(), Reject(404), RetryAfter("soon"), KeyError("\x00"), SystemError()],  # type: ignore[arg-type]
+    [
+        ValueError("half a pair: \ud800"), Speechless(), Reject(404), RetryAfter("soon"), KeyError("\x00"),  # type: ignore[arg-type]
+        SystemError(), SystemExit(2), KeyboardInterrupt(), GeneratorExit(),
+    ],
     ids=lambda error: type(error).__name__,
-)
+)  # fmt: skip
 async def test_whatever_a_method_raises_is_its_runs_outcome_and_nobody_elses_trouble(
-    house: House, error: Exception
+    house: House, error: BaseException
 ) -> None:
     house.fail_with(*[error] * 9)
     run = await house.ended((await house.run_now(await house.schedule(policy=QUICK))).id)
@@ -307,3 +310,16 @@ async def test_what_a_failure_says_is_kept_whatever_characters_it_holds(house: H
     house.fail_with(Reject("bad: before\0after \ud800 \U0001f600"))
     ended = await house.ended((await house.run_now(await house.schedule())).id)
     assert ended.attempts[0].error == "bad: before\N{REPLACEMENT CHARACTER}after ? \U0001f600"
+
+
+async def test_a_handler_that_leaves_while_it_stops_does_not_keep_the_core_from_stopping(house: House) -> None:
+    stopped = asyncio.Event()
+
+    async def stop() -> None:
+        stopped.set()
+        raise SystemExit(3)
+
+    house.hands.stop = stop  # type: ignore[method-assign]
+    await house.engine.drain()
+    assert stopped.is_set()
+    del house.hands.stop

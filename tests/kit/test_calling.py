@@ -116,7 +116,7 @@ async def test_what_a_method_says_of_itself_fits_the_wire() -> None:
     assert outcome.progress == ((1.0, "x" * 500),)
 
 
-@pytest.mark.parametrize("seconds", [0, -1])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_a_method_has_some_time(seconds: float) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         method(timeout=seconds)

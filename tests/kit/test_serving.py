@@ -209,6 +209,16 @@ GOOD = "from schedule_zero import Handler, method\n\nclass Some(Handler):\n    @
         (GOOD + "    @method\n    def all(self, *rest: int) -> None: ...", ("some:Some",), "*rest has no schema"),
         (GOOD + "    @method\n    def bad(self, x: complex) -> None: ...", ("some:Some",), "bad: x is a complex, which JSON has no form for"),
         (GOOD + "    async def start(self) -> None: open('/nowhere/at/all')", ("some:Some",), "could not start: FileNotFoundError"),
+        (GOOD + "    async def start(self) -> None: raise SystemExit(5)", ("some:Some",), "could not start: SystemExit: 5 (some.py, line 6)"),
+        ("x = 1\nraise SystemExit(5)\n", ("some:Some",), "some cannot be imported: SystemExit: 5 (some.py, line 2)"),
+        ("raise ValueError('\\x1b[31m\\nall is well')", ("some:Some",), "ValueError: \N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}all is well (some.py, line 1)"),
+        (GOOD + "    def __init__(self) -> None: raise SystemExit(5)", ("some:Some",), "some:Some cannot be made: SystemExit: 5 (some.py, line 6)"),
+        (GOOD + "    @method\n    def many(self): yield 1", ("some:Some",), "many: a method with yield has no result"),
+        (GOOD + "    @method\n    async def many(self): yield 1", ("some:Some",), "many: a method with yield has no result"),
+        (GOOD + "    @method(timeout='5')\n    def late(self) -> None: ...", ("some:Some",), "timeout='5': has to be a number, more than 0 seconds, and at most 86400 (a day) (some.py, line 6)"),
+        (GOOD + "    @method(lease='5')\n    def late(self) -> None: ...", ("some:Some",), "lease='5': has to be a number"),
+        (GOOD + "    @method\n    async def start(self) -> None: ...", ("some:Some",), "some:Some: start: is part of what every handler has"),
+        (GOOD + "    @method\n    async def stop(self) -> None: ...", ("some:Some",), "some:Some: stop: is part of what every handler has"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_sentence(

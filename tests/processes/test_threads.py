@@ -48,6 +48,11 @@ class Reports(Handler):
         HUNG.wait(1.8)
         return threading.current_thread().name
 
+    @method()
+    async def leave(self) -> None:
+        """End the process, as a command line's parser does."""
+        raise SystemExit(2)
+
     @method(timeout=60)
     async def hang(self) -> None:
         """Keep the loop until the test lets it go."""
@@ -145,6 +150,28 @@ async def test_one_whose_module_is_wrong_is_not_tried_again(make: Make) -> None:
     await governor.start()
     await until(lambda: of(governor, "bad-1").state == "failed")
     assert of(governor, "bad-1").says == "ended with exit code 2: reports has no Reprots"
+
+
+async def test_a_method_that_leaves_does_not_end_its_thread(make: Make) -> None:
+    governor = make("reports-1")
+    await governor.start()
+    assert (await governor.ready(PATIENCE_S)).healthy
+    door = door_of(make)
+    schedule = await door.house.schedule(handler="reports", method="leave", policy={"retry": {"max_attempts": 1}})
+    run = await door.house.ended((await door.house.run_now(schedule)).id)
+    assert (run.state, run.error) == (RunState.FAILED, "SystemExit: 2")
+    assert (await done(door, "reports", "build", rows=3)).state is RunState.SUCCEEDED
+    assert of(governor, "reports-1").restarts == 0
+
+
+async def test_a_thread_that_is_left_by_what_was_made_in_it_has_ended(make: Make) -> None:
+    def leave(child: ChildSpec) -> Serving:
+        raise SystemExit(7)
+
+    governor = make("bad-1", rules=limits(crashes=1), serve=leave)
+    await governor.start()
+    await until(lambda: of(governor, "bad-1").state == "failed")
+    assert "SystemExit: 7" in of(governor, "bad-1").says
 
 
 async def test_a_thread_whose_loop_hangs_is_left_behind_and_another_takes_its_place(make: Make) -> None:
