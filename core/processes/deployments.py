@@ -77,8 +77,8 @@ def refuse_others(deployment: str, places: Places) -> None:
     record = read_record(places.record)
     if record is not None and record.is_alive() and record.deployment != deployment:
         raise ProcessError(
-            f"data_dir: {places.data_dir} is that of the deployment {record.deployment}, which runs; set another one, or take "
-            f"its configuration (--config {record.deployment})"
+            f"data_dir: {places.data_dir} is that of the deployment {record.deployment}, which runs; set another one, or ask with "
+            "the configuration of that one"
         )
 
 
