@@ -48,7 +48,7 @@ def test_what_a_handler_logs_does_not_steer_the_terminal(command: Command, core:
 
 
 def test_of_a_run_that_is_not_there_it_says_where_to_look(command: Command, core: Core) -> None:
-    core.door.answers[ask.GetRunLog] = NotFound("There is no run 'run_1'.")
+    core.door.answers[ask.GetRunLog] = NotFound("There is no run 'run_1'; the list of runs shows what there is.")
     code, _, err = command("runs", "log", "run_1")
     assert (code, "schedule-zero runs list" in err) == (1, True)
 

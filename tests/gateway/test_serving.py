@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import zmq
+import zmq.asyncio
 
 from schedule_zero.handler import Context, Handler, method
 from schedule_zero.run import RunState
@@ -107,7 +109,7 @@ async def test_a_method_may_say_more_in_one_go_than_one_message_holds(door: Door
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("clients", "what answers at {} is not for handlers; trying on: is this what the core's configuration has as zmq.handlers?"),
+        ("stranger", "what answers at {} is not for handlers; trying on: is this what the core's configuration has as zmq.handlers?"),
         ("http", "no connection to the core at {} comes about; it may want encryption, with a key file, or it listens elsewhere"),
         ("nowhere", "no core answers at {}; trying on: is it running, and is this what its configuration has as zmq.handlers?"),
     ],
@@ -120,14 +122,25 @@ async def test_a_handler_at_a_wrong_port_says_in_one_line_what_is_likely(
         writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
         writer.close()
 
+    async def babble(router: zmq.asyncio.Socket) -> None:
+        while True:
+            route, *_ = await router.recv_multipart()
+            await router.send_multipart([route, b"", b"what?"])
+
     monkeypatch.setattr("schedule_zero.worker.HELLO_AGAIN_S", 0.05)
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as http:
+    with zmq.asyncio.Context() as context, context.socket(zmq.ROUTER) as router:
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        babbling = asyncio.create_task(babble(router))
+        http = await asyncio.start_server(refuse, "127.0.0.1", 0)
         at = {
-            "clients": desk.address, "nowhere": "tcp://127.0.0.1:1",
+            "stranger": f"tcp://127.0.0.1:{port}", "nowhere": "tcp://127.0.0.1:1",
             "http": f"tcp://127.0.0.1:{http.sockets[0].getsockname()[1]}",
         }[where]  # fmt: skip
         lost = asyncio.create_task(Worker(Far(), at).run())
         await desk.house.until(lambda: words.format(at) in caplog.text)
         lost.cancel()
-        await asyncio.gather(lost, return_exceptions=True)
-    assert caplog.text.count("sent something that cannot be read") == (where == "clients")
+        babbling.cancel()
+        await asyncio.gather(lost, babbling, return_exceptions=True)
+        http.close()
+        await http.wait_closed()
+    assert caplog.text.count("sent something that cannot be read") == (where == "stranger")
