@@ -216,7 +216,8 @@ def run(options: list[str]) -> int:
 
 def test(suites: list[str], coverage: bool, options: list[str]) -> int:
     """Run the tests, in random order on several processes."""
-    command = ["-m", "pytest", "-n", str(min(os.cpu_count() or 2, 8)), "--dist", "worksteal"]
+    workers = min((os.cpu_count() or 2) + 1, 8)  # one more than processors, for tests of processes mostly wait
+    command = ["-m", "pytest", "-n", str(workers), "--dist", "worksteal"]
     command += selection(suites) + (["--cov", "--cov-report=term"] if coverage else []) + options
     return subprocess.run([str(prepare(TESTING)), *command], cwd=ROOT, check=False).returncode
 
