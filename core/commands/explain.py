@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -14,6 +15,7 @@ from schedule_zero.errors import FieldError, Invalid, ReadingOffer, ScheduleZero
 
 FAILED = 1
 WRONG_INPUT = 2
+_TOO_MANY: Final = "Got unexpected extra argument"  # click's words
 
 
 class Failed(Exception):
@@ -53,6 +55,8 @@ def mistakes(sentence: str, errors: Sequence[FieldError]) -> list[str]:
 
 def _usage(error: click.ClickException) -> list[str]:
     sentence = error.format_message().rstrip(".")
+    if sentence.startswith(_TOO_MANY):  # it goes on with all of them, and a * has become every file there is
+        sentence = "There are more words than it takes; put a text of several words, or with a *, in quotes"
     context = error.ctx if isinstance(error, click.UsageError) else None
     return [f"{sentence} (see '{context.command_path} --help')" if context is not None else sentence]
 

@@ -138,6 +138,7 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
     up = Up(config, app, web, server)
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
+    up.say_address("runs", "/runs")
     up.say_address("handlers", "/handlers")
     if app.doors is not None:
         click.echo(f"  {'handlers at':<11} {app.doors.handlers_at}")

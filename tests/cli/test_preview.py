@@ -33,6 +33,18 @@ def test_the_rule_for_clock_changes_can_be_chosen(command: Command) -> None:
     assert "2026-03-30T02:30:00+02:00" in command(*arguments, "--dst", "literal").out
 
 
+@pytest.mark.parametrize("words", [("tomorrow", "at", "9"), ("0", "9", "*", "*", "MON")], ids=" ".join)
+def test_a_text_whose_quotes_are_missing_is_refused_with_how_to_write_it(
+    command: Command, words: tuple[str, ...]
+) -> None:
+    said = command("preview", *words)
+    assert said.code == 2
+    assert said.err == (
+        "There are more words than it takes; put a text of several words, or with a *, in quotes "
+        "(see 'schedule-zero preview --help')\n"
+    )
+
+
 def test_after_is_the_now_that_words_are_read_from(command: Command) -> None:
     said = command("preview", "in 2 hours", "--after", "2030-01-01T10:00:00Z", "--json")
     assert json.loads(said.out)["fires"] == ["2030-01-01T12:00:00+00:00"]
