@@ -285,17 +285,24 @@ class Worker:
             self._pump.send([body])
 
     def _greet(self) -> None:
+        """Say who we are and what we hold: once a turn, however many reasons there are, and as it is by the last of them."""
         self._greeted_at = time.monotonic()
+        unsaid = next((place for place, each in enumerate(self._outgoing) if isinstance(each, wire.Hello)), None)
+        if unsaid is None:
+            self._say(self._hello())
+        else:
+            self._outgoing[unsaid] = self._hello()
+
+    def _hello(self) -> wire.Hello:
         held = self._attempts.held()
         self._told_credit = self._credit()
-        hello = wire.Hello(
+        return wire.Hello(
             name=self._name, instance=self.instance, versions=(wire.VERSION, wire.VERSION), software=self._software,
             methods=[_offer(method) for method in self._methods.values()], credit=self._told_credit,
             held=held[: wire.MOST_PAIRS], token=self._token,
             public=None if self._encrypted or self._token is None else self._keys.public,
             version=self._handler.version or None, capabilities=self._capabilities or None,
         )  # fmt: skip
-        self._say(hello)
 
     def _tell_credit(self) -> None:
         credit = self._credit()

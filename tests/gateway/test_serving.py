@@ -144,3 +144,16 @@ async def test_a_handler_at_a_wrong_port_says_in_one_line_what_is_likely(
         http.close()
         await http.wait_closed()
     assert caplog.text.count("sent something that cannot be read") == (where == "stranger")
+
+
+async def test_a_handler_that_has_several_reasons_at_once_to_say_who_it_is_says_it_once(door: Door) -> None:
+    """A process that was frozen wakes to a connection that came again, a core that asks, and a beat that is due."""
+    worker = await door.serve(Far())
+    for _ in range(3):
+        worker._connected_again()
+        worker._greet()
+        async with asyncio.timeout(5):
+            await worker.welcomed.wait()  # where a body held two of them the core would refuse it for good
+    schedule = await door.house.schedule(handler="far", method="work")
+    run = await door.house.ended((await door.house.client.run_schedule(schedule.id)).id)
+    assert run.state is RunState.SUCCEEDED
