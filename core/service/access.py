@@ -278,14 +278,14 @@ def _require_action(actor: Actor, guild_id: str | None, handler: str, method: st
 def _require_work(actor: Actor, handler: str) -> None:
     if actor.guild_id is None:
         raise Forbidden("Outside a server there are only reminders.")
-    if handler != "discord":
+    if handler != MESSAGES:
         _require(actor, MANAGE_GUILD, "Work for other programs takes the permission Manage Server.")
     else:
         _require(actor, MANAGE_MESSAGES, "Scheduling messages takes the permission Manage Messages.")
 
 
 def _require_reminder(spec: ScheduleSpec, owner_id: str) -> None:
-    if spec.handler != "discord" or spec.method not in (DIRECT, "send_message"):
+    if spec.handler != MESSAGES or spec.method not in (DIRECT, "send_message"):
         raise Forbidden("A reminder is a message; other work is made with /schedule or /job.")
     if spec.method == DIRECT and spec.args.get("user_id") != owner_id:
         raise Forbidden("A reminder goes to the person who sets it.")

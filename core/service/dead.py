@@ -18,6 +18,7 @@ from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
 from core.service.making import BUSY, USED_UP, Making, why_stopped
+from core.service.policy import read_policy
 from core.service.run_views import run_views, visible_runs
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -25,12 +26,10 @@ from schedule_zero.errors import Forbidden, Invalid, NotFound
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
 from schedule_zero.run import RunState
-from schedule_zero.schedule import Policy
 from schedule_zero.views import DeadChange, DeadFate, DeadLetter, DeadPage
 
 MOST: Final = 200
 _encode: Final = msgspec.json.Encoder().encode
-_policy: Final = msgspec.json.Decoder(Policy).decode
 
 
 class _Found(msgspec.Struct):
@@ -147,7 +146,7 @@ class _Replaying:
         for id in going:
             row = found.schedules[found.letters[id].schedule_id]
             if row.id not in self._met:
-                self._met[row.id] = collide(_policy(row.policy), active.get(row.id, ()), self._now)
+                self._met[row.id] = collide(read_policy(row.policy), active.get(row.id, ()), self._now)
             fates[id] = await self._one(found.runs[id], row)
         await tx.runs.insert(self._fresh)
         for schedule_id in sorted({run.schedule_id for run in self._fresh}):
@@ -164,7 +163,7 @@ class _Replaying:
         run = await self._making.again(self._tx, row, old)
         if run.state is RunState.FAILED:
             return DeadFate(id=old.id, fate="refused", why=run.error)
-        told = await self._making.charge(self._tx, run, _policy(row.policy), self._now)
+        told = await self._making.charge(self._tx, run, read_policy(row.policy), self._now)
         if run.state is not RunState.WAITING:
             return DeadFate(id=old.id, fate="refused", why=USED_UP)
         self._fresh.append(run)

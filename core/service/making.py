@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from core.engine.admit import AGAIN, Collision, line_of
 from core.engine.chains import fill_in, left_by, links_of, parent_of
 from core.engine.placeholders import NOBODY, Parent, Parents, has_placeholders, names_parents
@@ -16,6 +14,7 @@ from core.ledger.port import Reader, RunFilter, Transaction
 from core.ledger.rows import EventRow, RunRow, ScheduleRow
 from core.service.changing import in_words
 from core.service.desk import UNDO_FOR, Desk, Effects
+from core.service.policy import read_policy
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
 from schedule_zero.run import RunState
@@ -59,7 +58,7 @@ class Making:
         """A run that waits from now on. ``args``: its own, where it does not take those of its schedule."""
         now = self._desk.clock.now()
         id = self._desk.ids.make("run", now)
-        policy = msgspec.json.decode(row.policy, type=Policy)
+        policy = read_policy(row.policy)
         return RunRow(
             id=id, schedule_id=row.id, occurrence=f"m:{id}", guild_id=row.guild_id, handler=row.handler,
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
@@ -80,8 +79,7 @@ class Making:
         run = self.new(row, old.args if old.own_args else None)
         run.occurrence = AGAIN + old.id
         if run.args is None and takes_from_before(row):
-            policy = msgspec.json.decode(row.policy, type=Policy)
-            fill_in(run, row, policy, await _parents_of(source, row, old), run.created)
+            fill_in(run, row, read_policy(row.policy), await _parents_of(source, row, old), run.created)
         return run
 
     async def charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:

@@ -17,7 +17,7 @@ from core.service.draft import check_work
 from core.service.edit import spec_of
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
 from core.service.making import BUSY, USED_UP, Making, takes_from_before, why_stopped
-from core.service.policy import Mistakes
+from core.service.policy import Mistakes, read_policy
 from core.service.rehearsal import rehearsed
 from core.service.render import run_view
 from core.service.run_views import existing_run, run_views, visible_runs
@@ -27,7 +27,6 @@ from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.run import TERMINAL, Run, RunCheck, RunState, SkipReason
-from schedule_zero.schedule import Policy
 from schedule_zero.views import RunPage
 
 _RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
@@ -121,7 +120,7 @@ class Runs:
         self, actor: Actor, request: ask.Request, row: ScheduleRow, run: RunRow, instead_of: RunRow | None = None
     ) -> Run:
         """``instead_of``: the run it is made for, which is no dead letter any more."""
-        policy = msgspec.json.decode(row.policy, type=Policy)
+        policy = read_policy(row.policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
             if self._desk.shared:

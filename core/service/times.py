@@ -14,7 +14,7 @@ from core.service import access
 from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
 from core.service.forecast import too_fast, with_quota_notes
-from core.service.policy import Mistakes, policy_for
+from core.service.policy import Mistakes, policy_for, read_policy
 from core.service.render import no_times
 from core.timing import preview as previews
 from core.timing.calendars import search_countries
@@ -162,6 +162,14 @@ def _rule(
         raise _invalid(error) from None
 
 
+def rule_in(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) -> Rule:
+    """The rule of a row (``rule_of``). Raises Invalid where it makes no sense."""
+    try:
+        return rule_of(row, policy, trigger)
+    except ValueError as error:
+        raise _invalid(error) from None
+
+
 def _rule_of(reading: Reading, now: int, timezone: str) -> Rule:
     """The rule of a reading, as it would be saved without a policy."""
     return _rule(reading.trigger, timezone, now, Policy(month_end=reading.month_end), reading.start, reading.until)
@@ -277,11 +285,8 @@ class Times:
 
     async def preview_row(self, actor: Actor, row: ScheduleRow, n: int, after: int) -> PreviewView:
         """What a saved schedule will do."""
-        policy = msgspec.json.decode(row.policy, type=Policy)
-        try:
-            rule = rule_of(row, policy)
-        except ValueError as error:
-            raise _invalid(error) from None
+        policy = read_policy(row.policy)
+        rule = rule_in(row, policy)
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = stored_trigger(row)
         coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, new=False)
