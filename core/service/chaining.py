@@ -20,6 +20,7 @@ from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.graph import Pair, cycle_in, longest_through, most_from_one
 from core.service.policy import Mistakes
+from core.service.render import NO_TRIGGER
 from core.timing.say import say_length
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Invalid
@@ -144,7 +145,9 @@ def with_links(words: str, after: Sequence[After], parents: Rows) -> str:
 
 
 def own_words(row: ScheduleRow) -> str:
-    """The words of a row's trigger, without those of its links."""
+    """The words of a row's trigger, without those of its links; none where it has no trigger."""
+    if row.trigger == NO_TRIGGER:
+        return ""
     return row.words.partition(_JOINT)[0] if row.follows else row.words
 
 
