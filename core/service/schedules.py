@@ -151,7 +151,7 @@ class Schedules:
         if before is None:
             access.require_create(actor, spec)
         owner_id = before.owner_id if before is not None else (spec.owner_id or actor.id)
-        own = spec.metadata.get("kind") == access.REMINDER or actor.kind == "member"
+        own = access.is_reminder(spec.metadata) or actor.kind == "member"
         zone_owner = owner_id if own and access.knows_people(actor) else None
         field = "timezone" if spec.timezone else "trigger.timezone"
         given = spec.timezone or getattr(spec.trigger, "timezone", None)
