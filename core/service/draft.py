@@ -32,7 +32,7 @@ from core.service.closings import (
 )
 from core.service.forecast import require_pace
 from core.service.policy import Mistakes, policy_for, read_policy
-from core.service.times import Understood, instant_in, refuse_reading, rule_in, said, trigger_of
+from core.service.triggers import Understood, instant_in, refuse_reading, rule_in, said, trigger_of
 from core.timing.exceptions import NONE
 from core.timing.rule import Rule
 from schedule_zero.errors import Invalid

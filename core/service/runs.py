@@ -21,7 +21,7 @@ from core.service.policy import Mistakes, read_policy
 from core.service.rehearsal import rehearsed
 from core.service.render import run_view
 from core.service.run_views import existing_run, run_views, visible_runs
-from core.service.times import instant_in
+from core.service.triggers import instant_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid

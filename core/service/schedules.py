@@ -15,7 +15,8 @@ from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
 from core.service.room import Room
-from core.service.times import Times, instant_in, moment_in
+from core.service.times import Times
+from core.service.triggers import instant_in, moment_in
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
