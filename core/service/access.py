@@ -3,10 +3,10 @@
 An operator may do everything; one whose key is confined to a guild everything in that guild, and nothing elsewhere, nor
 what is the service's or a person's own. A member sees their own schedules, with Discord's Manage Server every job of the
 guild they speak in, and with Manage Messages everything there: what is posted in a channel for some is nobody else's to
-read. What they see they may also calm (pause, delete, stop a run), their own from anywhere. What makes a schedule act (run, resume, retry, change, bring back) takes the right
-that making it would take, in its guild and now: who was banned there, or is no moderator any more, posts nothing there.
-Reminders are everybody's right, so theirs reach their owner wherever they are. What one may not see does not exist for
-one.
+read. What they see they may also calm (pause, delete, stop a run), their own from anywhere. What makes a schedule act
+(run, resume, retry, change, bring back) takes the right that making it would take, in its guild and now: who was banned
+there, or is no moderator any more, posts nothing there. Reminders are everybody's right, so theirs reach their owner
+wherever they are. What one may not see does not exist for one.
 """
 
 from __future__ import annotations

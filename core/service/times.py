@@ -42,14 +42,7 @@ from schedule_zero.instant import SECOND, parse, spell
 from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestCountries, SuggestTimes, SuggestZones
 from schedule_zero.schedule import Policy
 from schedule_zero.trigger import DateTrigger
-from schedule_zero.views import (
-    Fire,
-    GuildSettings,
-    PreviewView,
-    ReadingView,
-    Suggestion,
-    Suggestions,
-)
+from schedule_zero.views import Fire, GuildSettings, PreviewView, ReadingView, Suggestion, Suggestions
 
 MOST_FIRES: Final = 1000
 CHOICE_LENGTH: Final = 100

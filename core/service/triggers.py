@@ -1,4 +1,4 @@
-"""Triggers as clients send them: read, turned into rules, said back, and refused at their fields. Nothing is asked of anybody here."""
+"""Triggers as clients send them: read, turned into rules, said back, and refused at their fields. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import CronTrigger, DateTrigger, TextTrigger, Trigger
-from schedule_zero.views import (
-    GuildSettings,
-)
+from schedule_zero.views import GuildSettings
 
 
 class Understood(msgspec.Struct):
