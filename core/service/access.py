@@ -3,10 +3,10 @@
 An operator may do everything; one whose key is confined to a guild everything in that guild, and nothing elsewhere, nor
 what is the service's or a person's own. A member sees their own schedules, with Discord's Manage Server every job of the
 guild they speak in, and with Manage Messages everything there: what is posted in a channel for some is nobody else's to
-read. What they see they may also calm (pause, delete, stop a run), their own from anywhere. What makes a schedule act (run, resume, retry, change, bring back) takes the right
-that making it would take, in its guild and now: who was banned there, or is no moderator any more, posts nothing there.
-Reminders are everybody's right, so theirs reach their owner wherever they are. What one may not see does not exist for
-one.
+read. What they see they may also calm (pause, delete, stop a run), their own from anywhere. What makes a schedule act
+(run, resume, retry, change, bring back) takes the right that making it would take, in its guild and now: who was banned
+there, or is no moderator any more, posts nothing there. Reminders are everybody's right, so theirs reach their owner
+wherever they are. What one may not see does not exist for one.
 """
 
 from __future__ import annotations
@@ -278,14 +278,14 @@ def _require_action(actor: Actor, guild_id: str | None, handler: str, method: st
 def _require_work(actor: Actor, handler: str) -> None:
     if actor.guild_id is None:
         raise Forbidden("Outside a server there are only reminders.")
-    if handler != "discord":
+    if handler != MESSAGES:
         _require(actor, MANAGE_GUILD, "Work for other programs takes the permission Manage Server.")
     else:
         _require(actor, MANAGE_MESSAGES, "Scheduling messages takes the permission Manage Messages.")
 
 
 def _require_reminder(spec: ScheduleSpec, owner_id: str) -> None:
-    if spec.handler != "discord" or spec.method not in (DIRECT, "send_message"):
+    if spec.handler != MESSAGES or spec.method not in (DIRECT, "send_message"):
         raise Forbidden("A reminder is a message; other work is made with /schedule or /job.")
     if spec.method == DIRECT and spec.args.get("user_id") != owner_id:
         raise Forbidden("A reminder goes to the person who sets it.")

@@ -9,7 +9,7 @@ import msgspec
 from core.service.closing_changes import ClosingChanges, put, there, without
 from core.service.closings import Closings, StoredBlackout
 from core.service.desk import Desk
-from core.service.times import moment_in
+from core.service.triggers import moment_in
 from core.timing.zones import zone
 from schedule_zero import closings as views
 from schedule_zero import requests as ask

@@ -15,15 +15,15 @@ from core.engine.chains import parent_of
 from core.engine.placeholders import BadPlaceholder, has_placeholders, placeholders_in
 from core.ledger.links import parents_of
 from core.ledger.port import LinkReads, Transaction
-from core.ledger.rows import Move, ScheduleRow
+from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.graph import Pair, cycle_in, longest_through, most_from_one
 from core.service.policy import Mistakes
+from core.service.render import NO_TRIGGER
 from core.timing.say import say_length
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Invalid
-from schedule_zero.event import EventKind
 from schedule_zero.instant import DAY, SECOND, parse_duration
 from schedule_zero.run import RunState, SkipReason
 from schedule_zero.schedule import After, AfterWhen, ScheduleSpec
@@ -145,7 +145,9 @@ def with_links(words: str, after: Sequence[After], parents: Rows) -> str:
 
 
 def own_words(row: ScheduleRow) -> str:
-    """The words of a row's trigger, without those of its links."""
+    """The words of a row's trigger, without those of its links; none where it has no trigger."""
+    if row.trigger == NO_TRIGGER:
+        return ""
     return row.words.partition(_JOINT)[0] if row.follows else row.words
 
 
@@ -205,23 +207,11 @@ class Chaining:
         gone = set(parents_of(before)) - set(parents_of(after))
         if not gone:
             return
-        now = self._desk.clock.now()
-        active = (await tx.runs.active([before.id])).get(before.id, [])
-        waiting = {parent: run for run in active
-                   if run.state is RunState.WAITING and run.attempt == 0 and (parent := parent_of(run.occurrence))}  # fmt: skip
+        unused = await self._desk.unused(tx, before)
+        waiting = {parent: run for run in unused if (parent := parent_of(run.occurrence))}
         parents = await tx.runs.get_many(sorted(waiting)) if waiting else {}
         over = [run for parent, run in waiting.items() if parent in parents and parents[parent].schedule_id in gone]
-        if not over:
-            return
-        await tx.runs.move(
-            [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=RunState.SKIPPED, attempt=0, at=now,
-                  reason=SkipReason.CHAIN, schedule_id=before.id) for run in over]
-        )  # fmt: skip
-        await self._desk.engine.entitler.give_back(tx, [(before.guild_id, run.charged) for run in over])
-        await tx.journal.append(
-            [self._desk.run_event(EventKind.RUN_SKIPPED, before, run.id, {"reason": SkipReason.CHAIN}) for run in over]
-        )
-        effects.withdrawn.extend(run.id for run in over)
+        await self._desk.withdraw(tx, effects, before, over, RunState.SKIPPED, SkipReason.CHAIN)
 
 
 async def surroundings(

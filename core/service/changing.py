@@ -12,10 +12,11 @@ from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
 from core.service.desk import Desk, Effects, with_undo
+from core.service.policy import read_policy
 from core.timing.rule import Rule
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, RevisionMismatch
-from schedule_zero.schedule import Policy, Schedule
+from schedule_zero.schedule import Schedule
 
 
 class Changing:
@@ -85,6 +86,6 @@ def in_words(state: str) -> str:
 def rule_to_follow(row: ScheduleRow) -> Rule:
     """The rule of a schedule. Raises Conflict where it cannot be followed any more."""
     try:
-        return rule_of(row, msgspec.json.decode(row.policy, type=Policy))
+        return rule_of(row, read_policy(row.policy))
     except ValueError as error:
         raise Conflict(f"Its rule cannot be followed any more ({error}); give it another time first.") from None

@@ -14,11 +14,11 @@ import msgspec
 from core.engine.plan import active_hours_of, calendar_of, exceptions_of, rule_of
 from core.ledger.rows import ScheduleRow
 from core.service.due import next_due
-from core.service.policy import Mistakes
+from core.service.policy import Mistakes, read_policy
 from core.timing.exceptions import Exceptions
 from core.timing.hours import require_lengths
 from core.timing.rule import BadPattern, Rule
-from schedule_zero.schedule import MESSAGES, ActiveHours, Calendar, Policy
+from schedule_zero.schedule import MESSAGES, ActiveHours, Calendar
 
 Heeded = TypeVar("Heeded", Calendar | None, ActiveHours | None)
 
@@ -44,7 +44,6 @@ class Closings(msgspec.Struct, frozen=True, omit_defaults=True):
 
 NO_CLOSINGS: Final = Closings()
 _encode: Final = msgspec.json.Encoder().encode
-_policy: Final = msgspec.json.Decoder(Policy).decode
 
 
 def closings_of(text: str | None) -> Closings:
@@ -199,7 +198,7 @@ def refreshed(row: ScheduleRow, kept: Closings, now: int) -> ScheduleRow:
     if after is row or row.state != "active":
         return after
     try:
-        rule = rule_of(after, _policy(after.policy))
+        rule = rule_of(after, read_policy(after.policy))
     except ValueError:  # it could not be followed before, either; whoever ticks it says so
         return after
     after.next_due = _put_off_no_more(row, rule, now) or next_due(row, rule, now)
@@ -214,7 +213,7 @@ def _put_off_no_more(row: ScheduleRow, rule: Rule, now: int) -> int | None:
     if row.next_due is None or latest is None or latest <= (row.last_due or 0):
         return None
     try:
-        before = rule_of(row, _policy(row.policy))
+        before = rule_of(row, read_policy(row.policy))
     except ValueError:
         return None
     return latest if before.nominal(row.next_due) == rule.nominal(latest) else None

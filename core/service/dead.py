@@ -17,19 +17,19 @@ from core.ledger.rows import AuditRow, DeadRow, EventRow, RunRow, ScheduleRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
-from core.service.runs import BUSY, USED_UP, Runs, why_stopped
+from core.service.making import BUSY, USED_UP, Making, why_stopped
+from core.service.policy import read_policy
+from core.service.run_views import run_views, visible_runs
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Forbidden, Invalid, NotFound
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
 from schedule_zero.run import RunState
-from schedule_zero.schedule import Policy
 from schedule_zero.views import DeadChange, DeadFate, DeadLetter, DeadPage
 
 MOST: Final = 200
 _encode: Final = msgspec.json.Encoder().encode
-_policy: Final = msgspec.json.Decoder(Policy).decode
 
 
 class _Found(msgspec.Struct):
@@ -45,9 +45,9 @@ class _Found(msgspec.Struct):
 class DeadLetters:
     """Everything about dead letters that people ask for."""
 
-    def __init__(self, desk: Desk, runs: Runs) -> None:
+    def __init__(self, desk: Desk, making: Making) -> None:
         self._desk = desk
-        self._runs = runs
+        self._making = making
 
     async def page(self, actor: Actor, request: ask.ListDead) -> DeadPage:
         """A page of what the actor may see."""
@@ -57,7 +57,7 @@ class DeadLetters:
         rows = {row.run_id: row for row in found[:limit]}
         runs = await self._desk.reader.runs.get_many(list(rows))
         there = [runs[id] for id in rows if id in runs]
-        views = await self._runs.views(actor, there)
+        views = await run_views(self._desk, actor, there)
         return DeadPage(
             items=tuple(DeadLetter(at=spell(rows[view.id].at), run=view) for view in views),
             next=found[limit - 1].run_id if len(found) > limit else None,
@@ -69,7 +69,7 @@ class DeadLetters:
 
         async def work(tx: Transaction, effects: Effects) -> DeadChange:
             found = await self._find(tx, request, wanted)
-            replaying = _Replaying(self._desk, self._runs, tx, effects, actor, found)
+            replaying = _Replaying(self._desk, self._making, tx, effects, actor, found)
             return DeadChange(items=tuple(await replaying.all()), next=found.next)
 
         return await self._desk.change(actor, request, DeadChange, work)
@@ -93,16 +93,10 @@ class DeadLetters:
         self, actor: Actor, request: ask.ListDead | ask.ReplayDead | ask.DropDead, *, any_guild: bool
     ) -> RunFilter:
         """The filter of a request, narrowed to what the actor may see. Raises NotFound."""
-        of_one = request.schedule_id is not None
-        wanted = RunFilter(
-            guild_id=request.guild_id, any_guild=any_guild or of_one, schedule_id=request.schedule_id,
-            handler=request.handler,
-        )  # fmt: skip
-        if request.schedule_id is None:
-            return access.visible_runs(actor, wanted)
-        schedule = await self._desk.reader.schedules.get(request.schedule_id)
-        access.require_schedule(actor, schedule, request.schedule_id)
-        return wanted
+        asked = RunFilter(
+            guild_id=request.guild_id, any_guild=any_guild, schedule_id=request.schedule_id, handler=request.handler
+        )
+        return await visible_runs(self._desk, actor, asked)
 
     async def _wanted(self, actor: Actor, request: ask.ReplayDead | ask.DropDead) -> RunFilter:
         """What shall be changed: what is named, or what a filter finds. Raises Invalid unless it is one of both."""
@@ -129,10 +123,10 @@ class _Replaying:
     """Dead letters on their way to new runs, inside one transaction."""
 
     def __init__(
-        self, desk: Desk, runs: Runs, tx: Transaction, effects: Effects, actor: Actor, found: _Found
+        self, desk: Desk, making: Making, tx: Transaction, effects: Effects, actor: Actor, found: _Found
     ) -> None:  # fmt: skip
         self._desk = desk
-        self._runs = runs
+        self._making = making
         self._tx = tx
         self._effects = effects
         self._actor = actor
@@ -152,11 +146,11 @@ class _Replaying:
         for id in going:
             row = found.schedules[found.letters[id].schedule_id]
             if row.id not in self._met:
-                self._met[row.id] = collide(_policy(row.policy), active.get(row.id, ()), self._now)
+                self._met[row.id] = collide(read_policy(row.policy), active.get(row.id, ()), self._now)
             fates[id] = await self._one(found.runs[id], row)
         await tx.runs.insert(self._fresh)
         for schedule_id in sorted({run.schedule_id for run in self._fresh}):
-            await self._runs.make_room(tx, self._effects, found.schedules[schedule_id], self._met[schedule_id])
+            await self._making.make_room(tx, self._effects, found.schedules[schedule_id], self._met[schedule_id])
         await tx.dead.remove([id for id, fate in fates.items() if fate is not None and fate.fate == "replayed"])
         await tx.notes.audit(self._lines)
         await tx.journal.append(self._events)
@@ -166,10 +160,10 @@ class _Replaying:
     async def _one(self, old: RunRow, row: ScheduleRow) -> DeadFate:
         if self._met[row.id].skip:
             return DeadFate(id=old.id, fate="refused", why=BUSY)
-        run = await self._runs.again(self._tx, row, old)
+        run = await self._making.again(self._tx, row, old)
         if run.state is RunState.FAILED:
             return DeadFate(id=old.id, fate="refused", why=run.error)
-        told = await self._runs.charge(self._tx, run, _policy(row.policy), self._now)
+        told = await self._making.charge(self._tx, run, read_policy(row.policy), self._now)
         if run.state is not RunState.WAITING:
             return DeadFate(id=old.id, fate="refused", why=USED_UP)
         self._fresh.append(run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 import structlog
@@ -19,6 +19,7 @@ from core.engine.events import about_schedule, facts
 from core.engine.handover import Meaning
 from core.governor.settings import GovernorSettings, Quota
 from core.ledger.port import (
+    ActiveRun,
     Ledger,
     NameTaken,
     OccurrenceTaken,
@@ -272,20 +273,29 @@ class Desk:
 
     async def cancel_waiting(self, tx: Transaction, effects: Effects, row: ScheduleRow, reason: str) -> None:
         """Cancel the runs of a schedule that have no attempt yet: what pausing and deleting do."""
-        now = self.clock.now()
+        await self.withdraw(tx, effects, row, await self.unused(tx, row), RunState.CANCELLED, reason)
+
+    async def unused(self, tx: Transaction, row: ScheduleRow) -> list[ActiveRun]:
+        """The runs of a schedule that wait and have no attempt yet."""
         active = (await tx.runs.active([row.id])).get(row.id, [])
-        unused = [run for run in active if run.state is RunState.WAITING and run.attempt == 0]
-        if not unused:
+        return [run for run in active if run.state is RunState.WAITING and run.attempt == 0]
+
+    async def withdraw(
+        self, tx: Transaction, effects: Effects, row: ScheduleRow, runs: Sequence[ActiveRun],
+        after: Literal[RunState.CANCELLED, RunState.SKIPPED], reason: str,
+    ) -> None:  # fmt: skip
+        """End some of these (``unused``), and give back what they were charged."""
+        if not runs:
             return
+        kind = EventKind.RUN_CANCELLED if after is RunState.CANCELLED else EventKind.RUN_SKIPPED
+        now = self.clock.now()
         await tx.runs.move(
-            [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=RunState.CANCELLED, attempt=0, at=now,
-                  reason=reason, schedule_id=row.id) for run in unused]
+            [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=after, attempt=0, at=now,
+                  reason=reason, schedule_id=row.id) for run in runs]
         )  # fmt: skip
-        await self.engine.entitler.give_back(tx, [(row.guild_id, run.charged) for run in unused])
-        await tx.journal.append(
-            [self.run_event(EventKind.RUN_CANCELLED, row, run.id, {"reason": reason}) for run in unused]
-        )
-        effects.withdrawn.extend(run.id for run in unused)
+        await self.engine.entitler.give_back(tx, [(row.guild_id, run.charged) for run in runs])
+        await tx.journal.append([self.run_event(kind, row, run.id, {"reason": reason}) for run in runs])
+        effects.withdrawn.extend(run.id for run in runs)
 
     async def guild_settings(self, guild_id: str | None) -> views.GuildSettings:
         """What a guild has set, with defaults filled in. Shared: not to be changed."""

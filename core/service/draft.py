@@ -13,7 +13,7 @@ import msgspec
 
 from core.engine.fleet import Fleet
 from core.engine.placeholders import blanked
-from core.engine.plan import exceptions_of, rule_of
+from core.engine.plan import exceptions_of
 from core.engine.routing import arguments_in
 from core.governor.settings import Quota
 from core.ledger.rows import ScheduleRow
@@ -31,8 +31,8 @@ from core.service.closings import (
     unnamed,
 )
 from core.service.forecast import require_pace
-from core.service.policy import Mistakes, policy_for
-from core.service.times import Understood, instant_in, refuse_reading, said, trigger_of
+from core.service.policy import Mistakes, policy_for, read_policy
+from core.service.triggers import Understood, instant_in, refuse_reading, rule_in, said, trigger_of
 from core.timing.exceptions import NONE
 from core.timing.rule import Rule
 from schedule_zero.errors import Invalid
@@ -93,7 +93,7 @@ def draft(
         _require_no_series(row, before)
     row.calendar, row.active_hours = calendar, active_hours
     row.exceptions = _exceptions(row, before, closings, now)
-    rule = _compile(row, policy, read.trigger)
+    rule = rule_in(row, policy, read.trigger)
     if before is not None and _same_rule(row, before):
         row.words = before.words if row.after == before.after else with_links(own_words(before), spec.after, parents)
         row.next_due = before.next_due
@@ -232,18 +232,9 @@ def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> 
     mistakes.add("method", f"{spec.handler} has no method {spec.method!r}; it has {', '.join(names) or 'none'}")
 
 
-def _compile(row: ScheduleRow, policy: Policy, trigger: Trigger | None) -> Rule:
-    try:
-        return rule_of(row, policy, trigger)
-    except ValueError as error:
-        field = getattr(error, "place", "trigger")
-        message = getattr(error, "message", str(error))
-        raise Invalid.at(field, message) from None
-
-
 def _same_rule(row: ScheduleRow, before: ScheduleRow) -> bool:
     """Whether both are due at the same times."""
-    ours, theirs = (msgspec.json.decode(each.policy, type=Policy) for each in (row, before))
+    ours, theirs = read_policy(row.policy), read_policy(before.policy)
     return all(getattr(row, name) == getattr(before, name) for name in _RULE) and (ours.dst, ours.month_end) == (
         theirs.dst, theirs.month_end,
     )  # fmt: skip

@@ -11,15 +11,14 @@ from core.ledger.rows import ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
 from core.service.draft import Draft
 from core.service.due import next_due
-from core.service.policy import said_in
+from core.service.policy import read_policy, said_in
 from core.service.shape import shaped
 from schedule_zero.errors import FieldError, Invalid
 from schedule_zero.instant import spell
-from schedule_zero.schedule import Policy, ScheduleSpec
+from schedule_zero.schedule import ScheduleSpec
 
 _FIXED: Final = {"guild_id", "owner_id"}
 _fields: Final = frozenset(ScheduleSpec.__struct_fields__)
-_policy: Final = msgspec.json.Decoder(Policy).decode
 
 
 def require_fields(changes: dict[str, Any]) -> None:
@@ -36,7 +35,7 @@ def spec_of(row: ScheduleRow, changes: dict[str, Any]) -> ScheduleSpec:
     Raises:
         Invalid: a change has the wrong type.
     """
-    stored = said_in(_policy(row.policy), stored_trigger(row), renewed="trigger" in changes)
+    stored = said_in(read_policy(row.policy), stored_trigger(row), renewed="trigger" in changes)
     whole: dict[str, Any] = {
         "handler": row.handler, "method": row.method, "trigger": msgspec.json.decode(row.trigger),
         "guild_id": row.guild_id, "name": row.name, "args": msgspec.json.decode(row.args), "timezone": row.timezone,

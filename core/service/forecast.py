@@ -11,9 +11,10 @@ import msgspec
 
 from core.governor.entitlement import periods
 from core.governor.settings import Quota
+from core.timing.clock import spell_minute
 from core.timing.say import say_length
 from schedule_zero.errors import QuotaExceeded
-from schedule_zero.instant import SECOND, parse_duration, spell
+from schedule_zero.instant import SECOND, parse_duration
 from schedule_zero.schedule import OnQuota
 from schedule_zero.views import Fire
 
@@ -72,7 +73,7 @@ def with_quota_notes(
             noted.append(fire)
         else:
             last = max(full, key=lambda period: period.until)
-            note = _note(last.allowed, last.limit.rpartition("_")[2], spell(last.until, zone), on_quota)
+            note = _note(last.allowed, last.limit.rpartition("_")[2], spell_minute(last.until, zone), on_quota)
             noted.append(msgspec.structs.replace(fire, notes=(*fire.notes, note)))
     return tuple(noted)
 
@@ -81,4 +82,4 @@ def _note(allowed: int, unit: str, until: str, on_quota: OnQuota) -> str:
     runs = f"this server's {allowed:,} run{'s' * (allowed != 1)} of the {unit} are used up by then"
     if on_quota == "skip":
         return f"would be left out: {runs}"
-    return f"would wait until {until[:16].replace('T', ' ')}: {runs}"
+    return f"would wait until {until}: {runs}"

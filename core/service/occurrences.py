@@ -15,7 +15,7 @@ from core.service.closings import stored_exceptions
 from core.service.desk import Desk, Effects
 from core.service.due import next_due
 from core.service.forecast import require_pace
-from core.service.times import instant_in, moment_in
+from core.service.triggers import instant_in, moment_in
 from core.timing.exceptions import Exceptions
 from core.timing.rule import Rule
 from schedule_zero import requests as ask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,8 @@ from schedule_zero.trigger import DateTrigger, Trigger
 LONGEST_JITTER: Final = DAY
 _LIMITS: Final = {"catchup_limit": (1, 1000), "overlap_limit": (1, 1000), "failure_threshold": (1, 1_000_000)}
 _DURATIONS: Final = ("catchup_window", "jitter", "timeout", "retry.initial", "retry.maximum")
+read_policy: Final = lru_cache(maxsize=1024)(msgspec.json.Decoder(Policy).decode)
+"""A policy from its stored JSON; schedules by the thousand share a few."""
 
 
 class Mistakes:

@@ -12,10 +12,10 @@ from core.ledger.rows import RunRow, ScheduleRow
 from core.service import access
 from core.service.absence import absence
 from core.service.desk import Desk
+from core.service.policy import read_policy
 from core.service.why import calendar_quota
 from schedule_zero.actor import Actor
 from schedule_zero.run import RunCheck, Why
-from schedule_zero.schedule import Policy
 
 
 async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow) -> RunCheck:
@@ -23,7 +23,7 @@ async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow
     routing = None if run.routing is None else read_routing(run.routing)
     seats = desk.engine.fleet.seats(desk.clock.monotonic())
     instances = tuple(seats.able(run.handler, run.method, run.guild_id, routing))
-    policy = msgspec.json.decode(schedule.policy, type=Policy)
+    policy = read_policy(schedule.policy)
     active = (await desk.reader.runs.active([schedule.id])).get(schedule.id, ())
     if collide(policy, active, desk.clock.now()).skip:
         return RunCheck(

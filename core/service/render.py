@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.engine.chains import parent_of
+from core.engine.chains import links_of, parent_of
 from core.engine.fleet import Fleet
 from core.engine.plan import rule_of, stored_trigger, timeout_of
 from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
 from core.service.closings import shown_calendar, shown_hours
+from core.service.policy import read_policy
 from core.service.shortage import shortage_notes
 from core.timing.clock import clock_of
 from core.timing.preview import preview
@@ -23,15 +24,13 @@ from core.timing.zones import zone
 from schedule_zero.instant import SECOND, spell, spell_duration
 from schedule_zero.result import readable
 from schedule_zero.run import Attempt, Missed, Progress, Run, RunState, Why
-from schedule_zero.schedule import After, Policy, RunSummary, Schedule
+from schedule_zero.schedule import Policy, RunSummary, Schedule
 from schedule_zero.trigger import Trigger
 
 NEXT_FIRES: Final = 5
 NO_TRIGGER: Final = "null"
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\b")
 
-_links: Final = msgspec.json.Decoder(tuple[After, ...]).decode
-_policy: Final = lru_cache(maxsize=1024)(msgspec.json.Decoder(Policy).decode)  # schedules by the thousand share a few
 _strings: Final = msgspec.json.Decoder(dict[str, str]).decode
 _anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _missed: Final = msgspec.json.Decoder(Missed).decode
@@ -48,7 +47,7 @@ def schedule_view(
     """A schedule as answered, with the next fires where it is active. One whose rule cannot be followed any more (a zone
     that vanished) is still shown, and says so. Its trigger and its rule are made from the row where nobody has them.
     ``fleet``: what the methods say of themselves holds where the policy says nothing."""
-    policy = _policy(row.policy)
+    policy = read_policy(row.policy)
     if policy.timeout is None:
         policy = _timed(row.policy, timeout_of(None, fleet.method(row.handler, row.method, row.guild_id)))
     place = zone_or_utc(row.timezone) if rule is None else rule.zone
@@ -73,7 +72,7 @@ def schedule_view(
         handler=row.handler, method=row.method, args=_anything(row.args), trigger=trigger or stored_trigger(row),
         timezone=row.timezone, words=row.words, start=_spelled(row.start, place), until=_spelled(row.until, place),
         count=row.count, calendar=shown_calendar(row), active_hours=shown_hours(row), policy=policy,
-        after=_links(row.after) if row.follows else (), state=row.state,
+        after=links_of(row), state=row.state,
         next_fire_times=times, notes=notes, created_at=clock_of(place).spell(row.created),
         last_run=None if newest is None else run_summary(newest, place), metadata=_strings(row.metadata),
         paused_until=_spelled(row.paused_until, place), note=row.note,
@@ -82,7 +81,7 @@ def schedule_view(
 
 @lru_cache(maxsize=1024)
 def _timed(policy: str, timeout_s: float) -> Policy:
-    return msgspec.structs.replace(_policy(policy), timeout=spell_duration(int(timeout_s * SECOND)))
+    return msgspec.structs.replace(read_policy(policy), timeout=spell_duration(int(timeout_s * SECOND)))
 
 
 def no_times(words: str) -> str:

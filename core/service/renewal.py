@@ -17,17 +17,16 @@ from core.engine.plan import rule_of
 from core.ledger.port import ScheduleFilter, StoreClosed, StoreError, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service.desk import Desk
+from core.service.policy import read_policy
 from core.zone_data import data_version
 from schedule_zero.actor import CORE
 from schedule_zero.event import EventKind
-from schedule_zero.schedule import Policy
 
 log = structlog.get_logger("schedule_zero.renewal")
 
 KIND: Final = "timing"
 KEY: Final = "data"
 PAGE: Final = 500
-_policy: Final = msgspec.json.Decoder(Policy).decode
 
 
 class Renewal:
@@ -76,7 +75,7 @@ class Renewal:
         if row.next_due is None or row.next_due <= now:
             return None
         try:
-            rule = rule_of(row, _policy(row.policy))
+            rule = rule_of(row, read_policy(row.policy))
         except ValueError:
             return None
         latest = rule.last_until(now)

@@ -12,7 +12,7 @@ from core.ledger.rows import LineRow
 from core.service.desk import Desk
 from core.service.finding import page_length
 from core.service.render import zone_or_utc
-from core.service.runs import existing_run
+from core.service.run_views import existing_run
 from schedule_zero.actor import Actor
 from schedule_zero.event import Event
 from schedule_zero.instant import spell

@@ -15,7 +15,8 @@ from core.service.desk import Desk, Effects, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
 from core.service.room import Room
-from core.service.times import Times, instant_in, moment_in
+from core.service.times import Times
+from core.service.triggers import instant_in, moment_in
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -151,7 +152,7 @@ class Schedules:
         if before is None:
             access.require_create(actor, spec)
         owner_id = before.owner_id if before is not None else (spec.owner_id or actor.id)
-        own = spec.metadata.get("kind") == access.REMINDER or actor.kind == "member"
+        own = access.is_reminder(spec.metadata) or actor.kind == "member"
         zone_owner = owner_id if own and access.knows_people(actor) else None
         field = "timezone" if spec.timezone else "trigger.timezone"
         given = spec.timezone or getattr(spec.trigger, "timezone", None)

@@ -27,6 +27,7 @@ from core.service.guilds import Guilds
 from core.service.handlers import Handlers
 from core.service.keyring import Keyring
 from core.service.keys import Keys
+from core.service.making import Making
 from core.service.occurrences import Occurrences
 from core.service.renewal import Renewal
 from core.service.room import Room
@@ -203,9 +204,9 @@ class Service:
 
 
 def _about_schedules(desk: Desk) -> dict[type, UseCase]:
-    times, room, chaining = Times(desk), Room(desk), Chaining(desk)
-    schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk)
-    occurrences, dead, chains = Occurrences(desk), DeadLetters(desk, runs), Chains(desk, schedules)
+    times, room, chaining, making = Times(desk), Room(desk), Chaining(desk), Making(desk)
+    schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk, making)
+    occurrences, dead, chains = Occurrences(desk), DeadLetters(desk, making), Chains(desk, schedules)
     return {
         ask.CreateSchedule: schedules.create,
         ask.CreateSchedules: Batches(desk, room, schedules.draft, chaining).create,

@@ -1,4 +1,4 @@
-"""Times: reading what people write, offering readings, previewing rules. All through ``core.timing``."""
+"""The use cases about time: reading what people write, offering readings, previewing rules. All through ``core.timing``."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
-from core.engine.plan import rule_of, stored_trigger
+from core.engine.plan import stored_trigger
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.closings import blackouts_for, calendar_for, hours_for
 from core.service.desk import Desk, zone_name
 from core.service.forecast import too_fast, with_quota_notes
-from core.service.policy import Mistakes, policy_for
+from core.service.policy import Mistakes, policy_for, read_policy
 from core.service.render import no_times
+from core.service.triggers import (
+    end_too_early,
+    instant_in,
+    offer,
+    refuse_rule,
+    rule_in,
+    rule_read,
+    rule_sent,
+    said,
+    trigger_of,
+    unreadable,
+)
 from core.timing import preview as previews
 from core.timing.calendars import search_countries
 from core.timing.combine import combine, started
-from core.timing.compile import compile_rule, month_end_of
 from core.timing.exceptions import Exceptions, excepted
-from core.timing.hashed import drawn, is_hashed, resolve_hashed
+from core.timing.hashed import drawn
 from core.timing.laid_around import why_never
 from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.rhythm import rhythm_notes
-from core.timing.rule import EARLIEST, LATEST, Rule
-from core.timing.say import say
+from core.timing.rule import EARLIEST, Rule
 from core.timing.zones import search_zones, zone
 from schedule_zero.actor import Actor
-from schedule_zero.errors import FieldError, Invalid, ReadingOffer
+from schedule_zero.errors import Invalid
 from schedule_zero.instant import SECOND, parse, spell
 from schedule_zero.requests import PreviewTrigger, ReadTime, SuggestCountries, SuggestTimes, SuggestZones
-from schedule_zero.schedule import MonthEnd, Policy
-from schedule_zero.trigger import CronTrigger, DateTrigger, TextTrigger, Trigger
-from schedule_zero.views import (
-    Fire,
-    GuildSettings,
-    PreviewView,
-    ReadingView,
-    Suggestion,
-    Suggestions,
-)
+from schedule_zero.schedule import Policy
+from schedule_zero.trigger import DateTrigger
+from schedule_zero.views import Fire, GuildSettings, PreviewView, ReadingView, Suggestion, Suggestions
 
 MOST_FIRES: Final = 1000
 CHOICE_LENGTH: Final = 100
@@ -49,157 +50,9 @@ _LONG_AGO: Final = (parse("1901-01-02T00:00:00Z"), parse("1902-03-05T13:00:00Z")
 """Two moments before all that is likely to be meant: of other days of the week, the month and the year, and hours."""
 
 
-class Understood(msgspec.Struct):
-    """A trigger in one of the stored forms, with the bounds that words gave; ``words``: those of a text that was read."""
-
-    trigger: Trigger | None
-    words: str | None
-    month_end: MonthEnd
-    start: int | None = None
-    until: int | None = None
-    count: int | None = None
-
-
-def trigger_of(trigger: Trigger | None, *, now: int, timezone: str, settings: GuildSettings) -> Understood:
-    """A trigger as sent, in stored form: text is read, the others are taken as they are, whether they make sense or not.
-
-    Raises:
-        Invalid: the text cannot be read, with the readings it could have.
-    """
-    try:
-        if isinstance(trigger, CronTrigger) and is_hashed(trigger.expression):
-            expression = resolve_hashed(trigger.expression, settings.guild_id)
-            trigger = msgspec.structs.replace(trigger, expression=expression)
-        if not isinstance(trigger, TextTrigger):
-            return Understood(trigger, None, month_end_of(trigger))
-        reading = read(
-            drawn(trigger.text, settings.guild_id), now=now, timezone=trigger.timezone or timezone,
-            default_time=settings.default_time, hour24=settings.hour24,
-        )  # fmt: skip
-    except Unreadable as error:
-        raise unreadable(error, "trigger.text", now, timezone) from None
-    except ValueError as error:
-        raise _invalid(error) from None
-    return Understood(
-        reading.trigger, reading.words, reading.month_end, reading.start, reading.until, reading.count
-    )  # fmt: skip
-
-
-def said(understood: Understood, timezone: str, settings: GuildSettings) -> str:
-    """What was understood, said back in words; none where there is no trigger. Its rule was compiled before, so it makes
-    sense."""
-    if understood.words is not None:
-        return understood.words
-    if understood.trigger is None:
-        return ""
-    return say(understood.trigger, timezone=timezone, hour24=settings.hour24)
-
-
-def unreadable(error: Unreadable, field: str, now: int, timezone: str) -> Invalid:
-    """The refusal of a text, with what it could have meant."""
-    offers = tuple(offer(reading, now, timezone) for reading in error.readings)
-    message = str(error)
-    return Invalid(message, errors=(FieldError(field, message),), readings=offers)
-
-
-def offer(reading: Reading, now: int, timezone: str) -> ReadingOffer:
-    """A reading as it is offered: what to write to mean it, and when it would be due next."""
-    due = (rule := _rule_of(reading, now, timezone)).next_after(now)
-    return ReadingOffer(
-        text=reading.text,
-        trigger=msgspec.to_builtins(reading.trigger),
-        words=reading.words,
-        next=None if due is None else spell(due, rule.zone),
-    )
-
-
-def end_too_early(start: int | None, until: int | None, now: int) -> str | None:
-    """What is wrong with the end of a series of which nothing is due, to go on from "it"; None where it has none."""
-    if until is None:
-        return None
-    if until < now:
-        return "lies in the past"
-    return "lies before the start" if start is not None and until < start else "comes before the first time"
-
-
-def refuse_reading(trigger: object, rule: Rule, now: int, *, start: int | None, until: int | None) -> Invalid:
-    """The refusal of a rule that is never due again."""
-    never = why_never(rule, now)
-    if never is not None:
-        message = f"It would never be due: {never.clause}"
-        return Invalid(message, (FieldError(never.field or "trigger", message),))
-    early = end_too_early(start, until, now)
-    if early is not None:
-        return Invalid.at("until", f"{early}, so nothing would be due; choose a later end, or leave it out")
-    if isinstance(trigger, DateTrigger):
-        past = rule.last_until(now)
-        when = "never comes" if past is None else f"lies in the past ({spell(past, rule.zone)})"
-        message = f"this time {when}; choose one that is still to come"
-    else:
-        message = "this rule is never due again; check its dates, its end and its day of the month"
-    return Invalid.at("trigger", message)
-
-
 def spelled_fires(coming: Sequence[previews.Fire]) -> tuple[Fire, ...]:
     """Due times as they are answered."""
     return tuple(Fire(at=spell(fire.at), local=fire.local, notes=fire.notes) for fire in coming)
-
-
-def _invalid(error: ValueError) -> Invalid:
-    field, message = getattr(error, "place", "trigger"), getattr(error, "message", str(error))
-    return Invalid.at(field, message)
-
-
-def _rule(
-    trigger: Trigger | None, timezone: str, anchor: int, policy: Policy, start: int | None, until: int | None
-) -> Rule:
-    try:
-        return compile_rule(
-            trigger, timezone=timezone, anchor=anchor, dst=policy.dst, month_end=policy.month_end, start=start,
-            until=until,
-        )  # fmt: skip
-    except ValueError as error:
-        raise _invalid(error) from None
-
-
-def _rule_of(reading: Reading, now: int, timezone: str) -> Rule:
-    """The rule of a reading, as it would be saved without a policy."""
-    return _rule(reading.trigger, timezone, now, Policy(month_end=reading.month_end), reading.start, reading.until)
-
-
-def instant_in(text: str | None, field: str, default: int) -> int:
-    """An RFC 3339 instant sent in a field. Raises Invalid."""
-    if text is None:
-        return default
-    try:
-        instant = parse(text)
-    except (ValueError, OverflowError):
-        message = f"{text[:64]!r} is no instant; write it as 2026-03-29T09:00:00+02:00"
-    else:
-        if EARLIEST <= instant < LATEST:
-            return instant
-        message = f"{text!r} lies outside the years 1900 to 2199"
-    raise Invalid.at(field, message)
-
-
-def moment_in(text: str, field: str, *, now: int, timezone: str, settings: GuildSettings) -> int:
-    """One moment to come, as an instant or in words. Raises Invalid."""
-    try:
-        at = parse(text)
-    except (ValueError, OverflowError):
-        try:
-            trigger = TextTrigger(text=text, timezone=timezone)
-            understood = trigger_of(trigger, now=now, timezone=timezone, settings=settings)
-        except Invalid as error:
-            raise Invalid(error.sentence, (FieldError(field, error.sentence),), error.readings) from None
-        due = _rule(understood.trigger, timezone, now, Policy(), understood.start, understood.until).next_after(now)
-        if isinstance(understood.trigger, DateTrigger) and due is not None:
-            return due
-        message = f"{text[:64]!r} means {said(understood, timezone, settings)}; one moment is needed here"
-        raise Invalid.at(field, message) from None
-    if at <= now:
-        raise Invalid.at(field, "lies in the past")
-    return instant_in(text, field, 0)
 
 
 def require_n(n: int) -> int:
@@ -226,7 +79,9 @@ class Times:
         policy = policy_for(request.policy, understood.trigger, understood.month_end)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
         until = instant_in(request.until, "until", 0) if request.until else understood.until
-        rule = await self._excepted(request, _rule(understood.trigger, timezone, now, policy, start, until), actor, now)
+        rule = await self._excepted(
+            request, rule_sent(understood.trigger, timezone, now, policy, start, until), actor, now
+        )
         n = require_n(request.n)
         if understood.count is not None:
             n = min(n, understood.count)
@@ -250,7 +105,7 @@ class Times:
         try:
             return excepted(rule, calendar=calendar, active_hours=hours, exceptions=exceptions)
         except ValueError as error:
-            raise _invalid(error) from None
+            raise refuse_rule(error) from None
 
     async def _foreseen(
         self, actor: Actor, guild_id: str | None, rule: Rule, after: int, n: int, policy: Policy, *, new: bool
@@ -277,11 +132,8 @@ class Times:
 
     async def preview_row(self, actor: Actor, row: ScheduleRow, n: int, after: int) -> PreviewView:
         """What a saved schedule will do."""
-        policy = msgspec.json.decode(row.policy, type=Policy)
-        try:
-            rule = rule_of(row, policy)
-        except ValueError as error:
-            raise _invalid(error) from None
+        policy = read_policy(row.policy)
+        rule = rule_in(row, policy)
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = stored_trigger(row)
         coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, new=False)
@@ -298,7 +150,7 @@ class Times:
         if request.past and not request.repeat:
             said = _said_at_any_time(request.when, now=now, timezone=timezone, settings=settings)
         reading = said or _read_both(request.when, request.repeat, now=now, timezone=timezone, settings=settings)
-        rule = _rule_of(reading, now, timezone)
+        rule = rule_read(reading, now, timezone)
         since = now if said is None else EARLIEST
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
@@ -369,7 +221,7 @@ def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settin
     except Unreadable as error:
         raise unreadable(error, field, now, timezone) from None
     except ValueError as error:
-        raise _invalid(error) from None
+        raise refuse_rule(error) from None
 
 
 def _said_at_any_time(when: str, *, now: int, timezone: str, settings: GuildSettings) -> Reading | None:

@@ -11,12 +11,13 @@ from core.service import access
 from core.service.chaining import Chaining
 from core.service.closings import names_lost, remembering, stored_exceptions
 from core.service.desk import Desk, Effects, with_undo
+from core.service.policy import read_policy
 from core.service.room import Room
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Gone, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.requests import Undo
-from schedule_zero.schedule import Policy, Schedule
+from schedule_zero.schedule import Schedule
 
 _OVER = frozenset({"done", "deleted"})
 _row = msgspec.json.Decoder(ScheduleRow).decode
@@ -112,7 +113,7 @@ def _next_due(row: ScheduleRow, pending: int | None, now: int) -> int | None:
         return None
     since = row.last_due or 0
     try:
-        rule = rule_of(row, msgspec.json.decode(row.policy, type=Policy))
+        rule = rule_of(row, read_policy(row.policy))
     except ValueError as error:
         raise Conflict(f"Its rule as it was cannot be followed any more: {error}.") from None
     due = rule.next_after(max(now, since))

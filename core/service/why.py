@@ -18,10 +18,10 @@ from core.ledger.rows import RunRow, ScheduleRow
 from core.service import access
 from core.service.absence import absence
 from core.service.desk import Desk
+from core.service.policy import read_policy
 from schedule_zero.actor import Actor
 from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, RunState, SkipReason, Why
-from schedule_zero.schedule import Policy
 
 ELSEWHERE: Final = "elsewhere"
 Active = Mapping[str, Sequence[ActiveRun]]
@@ -87,7 +87,7 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
     if parent_of(row.occurrence) is not None:
         words = f"It follows another run after a while: at {until}."
     if row.attempt and schedule is not None:
-        limit, allowed = "retry", msgspec.json.decode(schedule.policy, type=Policy).retry.max_attempts
+        limit, allowed = "retry", read_policy(schedule.policy).retry.max_attempts
         words = f"The next attempt begins at {until}."
     return Why(
         scope=f"schedule:{row.schedule_id}", limit=limit, used=row.attempt, allowed=allowed, until=until, words=words

@@ -62,6 +62,14 @@ async def test_a_schedule_that_follows_needs_no_trigger_and_says_what_it_waits_f
     assert joined.words == "after backup and report have succeeded"
 
 
+async def test_a_schedule_without_times_says_its_links_once_after_they_change(house: House) -> None:
+    one, two = await made(house, "one"), await made(house, "two")
+    child = await made(house, "child", one.id)
+    more = await house.client.add_link(child.id, two.id, when="any")
+    assert more.words == "after one succeeds, or after two ends"
+    assert (await house.client.remove_link(child.id, one.id)).words == "after two ends"
+
+
 async def test_a_trigger_is_taken_away_and_given_again(house: House) -> None:
     one, child = await made(house, "one"), await made(house, "child")
     with pytest.raises(Invalid, match="trigger: is missing"):

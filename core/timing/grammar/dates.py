@@ -8,10 +8,9 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from core.timing.grammar.tokens import Cursor, Refused
-from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, MONTHS, PLURAL_DAYS, WEEKDAYS, ordinal
+from core.timing.grammar.vocabulary import DAY_NAMES, HOURS, MONTH_NAMES, MONTHS, PLURAL_DAYS, WEEKDAYS, ordinal
 
 _YEARS: Final = range(1900, 2200)
-_HOURS: Final = ("hours", "hour", "hrs", "h")
 _FAR: Final = 20
 """Years ahead; a year of two figures that lies further on was rather meant to be past."""
 _MOST_FIGURES: Final = 99
@@ -219,7 +218,7 @@ def year_number(cursor: Cursor) -> int | None:
 
 def _hours_behind(cursor: Cursor) -> bool:
     """Whether four figures are a time of day: 1930 hours."""
-    return cursor.peek(1).text in _HOURS
+    return cursor.peek(1).text in HOURS
 
 
 def _year_behind(cursor: Cursor) -> int | None:

@@ -44,6 +44,7 @@ _SPELLED: Final = (
     "weekdays", "weekend", "weekends", "between", "until", "starting", "except", "last", "other", "half", "from",
     "after", "quarter", "times", "time", "month", "working", "business", "mornings", "afternoons", "evenings", "nights", "before", "past",
 )  # fmt: skip
+_WELL_SPELLED: Final = frozenset((*_SPELLED, "never", "right", "early", "light"))
 _SHORTEST: Final = 4
 
 
@@ -153,11 +154,7 @@ def _of_spelling(tokens: tuple[Token, ...]) -> Refused | None:
 
     words, wrong = [], None
     for token in tokens:
-        odd = (
-            token.kind == "word"
-            and len(token.text) >= _SHORTEST
-            and token.text not in (*_SPELLED, "never", "right", "early", "light")
-        )
+        odd = token.kind == "word" and len(token.text) >= _SHORTEST and token.text not in _WELL_SPELLED
         close = get_close_matches(token.text, _SPELLED, n=1, cutoff=0.8) if odd else []
         wrong = (token.text, close[0]) if close and wrong is None else wrong
         words.append(close[0] if close else token.shown)

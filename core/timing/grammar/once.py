@@ -22,7 +22,7 @@ from core.timing.grammar.times import (
     time_of_day,
 )
 from core.timing.grammar.tokens import Cursor, Refused, Token
-from core.timing.grammar.vocabulary import PERIODS, TODAY, TOMORROW, UNITS, WEEKDAYS
+from core.timing.grammar.vocabulary import HOURS, PERIODS, TODAY, TOMORROW, UNITS, WEEKDAYS
 from core.timing.rule import EARLIEST, LATEST
 from schedule_zero.instant import DAY, SECOND, to_datetime
 
@@ -115,7 +115,7 @@ def _four_figures(cursor: Cursor, token: Token, now: Now) -> Said | None:
         cursor.place += 1  # a year alone would say nothing
         asks = f"{token.text} may be a year or a time of day" if is_year(token.number) else None
         return Said((_coming(now, (hour * 60 + minute) * 60),), asks=asks, again="day")
-    if len(cursor.tokens) == 2 and cursor.peek(1).text in ("hours", "hrs", "h", "hour"):
+    if len(cursor.tokens) == 2 and cursor.peek(1).text in HOURS:
         cursor.place += 1
         time = clock_of_hours(cursor, token.text)
         if time is not None and token.text.startswith("0"):

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from core.timing.grammar.tokens import Cursor, Refused
 from core.timing.grammar.vocabulary import (
+    HOURS,
     PLURAL_DAYS,
     TODAY,
     TOMORROW,
@@ -18,6 +19,7 @@ from core.timing.grammar.vocabulary import (
 )
 
 DAY_SECONDS: Final = 86_400
+_INEXACT: Final = "that length of time cannot be counted exactly; use whole months and whole seconds"
 PERIOD_TIMES: Final = {"morning": 9 * 3600, "afternoon": 15 * 3600, "evening": 18 * 3600, "night": 20 * 3600}
 """The time that a part of the day stands for."""
 
@@ -139,7 +141,7 @@ def _whole(total: list[int]) -> Length:
     if days % _ONE:  # half a day is twelve hours; half a month is nothing that a calendar knows
         days, seconds = 0, seconds + days * DAY_SECONDS
     if months % _ONE or seconds % _ONE:
-        raise Refused("that length of time cannot be counted exactly; use whole months and whole seconds")
+        raise Refused(_INEXACT)
     span = Length(months // _ONE, days // _ONE, seconds // _ONE)
     if span.months * 30 + span.days + span.seconds // DAY_SECONDS > _MOST_DAYS:
         raise Refused("that is more than a hundred years; write the date itself, up to 2199-12-31")
@@ -214,7 +216,7 @@ def _fraction(cursor: Cursor) -> int | None:
         over, _, under = token.text.partition("/")
         if cursor.peek().text in UNITS and under.isdecimal() and 0 < int(over) < int(under) <= _ONE:
             if int(over) * _ONE % int(under):
-                raise Refused("that length of time cannot be counted exactly; use whole months and whole seconds")
+                raise Refused(_INEXACT)
             return int(over) * _ONE // int(under) + (whole.number if whole else 0) * _ONE
     cursor.place = start
     return None
@@ -340,7 +342,7 @@ def _from_number(cursor: Cursor, digits: str, led: bool, announced: bool, start:
         return _with_meridiem(cursor, int(digits), 0, 0, 0)
     if cursor.phrase("oclock"):
         return _either(_with_meridiem(cursor, int(digits), 0, 0, 0))
-    if led and len(digits) == 4 and cursor.peek().text in ("h", "hrs", "hours", "hour"):
+    if led and len(digits) == 4 and cursor.peek().text in HOURS:
         return clock_of_hours(cursor, digits)
     if led and cursor.among(("h", "hrs", "hours")):
         minute = cursor.take("number") if cursor.peek(-1).text == "h" else None

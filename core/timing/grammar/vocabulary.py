@@ -43,6 +43,9 @@ UNITS: Final = {
     for word in words.split()
 }
 
+HOURS: Final = ("h", "hrs", "hour", "hours")
+"""What may stand behind a time of day in figures: 1830 hours."""
+
 UNIT_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
 """Units of a fixed length."""
 

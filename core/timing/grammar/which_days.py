@@ -79,13 +79,11 @@ def _figures(cursor: Cursor) -> tuple[int, int] | None:
     orders = [figures[::-1]] if token.kind == "dots" else [figures[::-1], figures]
     fitting = {(month, number) for month, number in orders if 1 <= month <= 12} if len(figures) == 2 else set()
     words = tuple(f"{number} {MONTH_NAMES[month - 1]}" for month, number in sorted(fitting))
-    if len(words) != 1:
-        meant = (
-            f"can be {' or '.join(words)}"
-            if words
-            else "is no day that comes every year; write day and month, such as 25 december"
-        )
-        raise Refused(f"{token.text!r} {meant}", tuple(cursor.swapped(start, named) for named in words))
+    if not words:
+        raise Refused(f"{token.text!r} is no day that comes every year; write day and month, such as 25 december")
+    if len(words) > 1:
+        offers = tuple(cursor.swapped(start, named) for named in words)
+        raise Refused(f"{token.text!r} can be {' or '.join(words)}", offers)
     month, number = fitting.pop()
     if not 1 <= number <= monthrange(2000, month)[1]:
         raise missing(month, number, None)
