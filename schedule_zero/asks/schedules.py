@@ -83,7 +83,7 @@ class CheckRun(BaseRequest, tag="schedule.check_run", frozen=True):
     """Answers RunCheck: what would become of RunSchedule, of which nothing is done."""
 
     id: Id
-    args: dict[str, Any] = {}  # noqa: RUF012 - a struct, which copies it
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class SkipOccurrence(BaseRequest, tag="schedule.skip", frozen=True):
