@@ -126,5 +126,7 @@ def _described(value: Any) -> str:
 def _said(error: BaseException) -> str:
     try:
         return str(error)
-    except BaseException:  # noqa: BLE001 - an exception of a stranger's class may fail in any way to say what it is
+    except BaseException as raised:  # an exception of a stranger's class may fail in any way to say what it is
+        if meant_for_the_process(raised):
+            raise
         return "(it cannot be told)"

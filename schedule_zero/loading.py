@@ -22,7 +22,8 @@ MOST_METHODS: Final = 256
 MOST_CAPABILITIES: Final = 32  # as many more may be given on the command line
 LONGEST_VERSION: Final = 64
 _KIT: Final = os.path.dirname(__file__)
-_NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+"""The form of a handler's name, a method's, and a capability."""
 
 
 class WrongInput(Exception):
@@ -104,7 +105,7 @@ def _check(handler: Handler, place: str, name: str) -> None:
         raise WrongInput(f'{place}: version is a text of at most {LONGEST_VERSION} characters, such as "2.1"')
     words = [("handler", name), *(("method", key) for key in methods)]
     for kind, word in [*words, *(("capability", str(each)) for each in handler.capabilities)]:
-        if not _NAME.fullmatch(word):
+        if not NAME.fullmatch(word):
             raise WrongInput(f"{word!r} is no name for a {kind}; take letters of a to z, digits, _ . and -, at most 64")
     for key, method in methods.items():
         if len(msgspec.json.encode(method.info.schema)) > wire.LARGEST_SCHEMA:

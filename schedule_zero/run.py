@@ -37,6 +37,8 @@ ACTIVE: Final = OPEN | {RunState.WAITING}
 TERMINAL: Final = frozenset(RunState) - ACTIVE
 DEAD: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT})
 """What ends so is a dead letter, until it is run again or dropped."""
+RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
+"""What ended so may be run again."""
 
 _ENDED: Final = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from schedule_zero.handler import Handler, methods_of, name_of
 from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.keyfile import WrongKeyFile
 from schedule_zero.leaving import Leaving, leave_at_once
-from schedule_zero.loading import WrongInput, load, said
+from schedule_zero.loading import NAME, WrongInput, load, said
 from schedule_zero.notify import Notifier
 from schedule_zero.printable import OneLine
 from schedule_zero.reloading import Reloading
@@ -244,7 +243,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _word(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", text, re.ASCII):
+    if not NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no word of letters, digits, '_', '.' and '-'")
     return text
 

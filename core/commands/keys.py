@@ -128,7 +128,7 @@ def _given_out_once(out: Path | None) -> Iterator[Write]:
                 os.fsync(file.fileno())
 
             yield write
-    except BaseException:
+    except BaseException:  # however it ended, half a key file is of no use and in the way of the next try
         out.unlink(missing_ok=True)
         raise
 

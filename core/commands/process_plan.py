@@ -196,8 +196,8 @@ def drain_of(config: Config) -> float:
 
 def core_for_handlers(config: Config) -> str:
     """Where handlers on this machine find the core, in a configuration that has no mistake there."""
-    handlers_at, address = config.zmq.handlers, config.core.address
-    if config.processes.core is None and address is not None:
+    handlers_at = config.zmq.handlers
+    if (address := _core_elsewhere(config)) is not None:
         from bot.remote import handlers_near
 
         return handlers_near(address, handlers_at)
@@ -205,17 +205,22 @@ def core_for_handlers(config: Config) -> str:
     return f"tcp://127.0.0.1:{port}" if host in _EVERYWHERE else handlers_at
 
 
+def _core_elsewhere(config: Config) -> str | None:
+    """The address of a core that is not among what is kept alive, if one is named."""
+    return config.core.address if config.processes.core is None else None
+
+
 def _is_encrypted(config: Config) -> bool:
-    if config.processes.core is None and config.core.address is not None:
-        return protection(config.core.address, "auto", "core.address") == "curve"
+    if (address := _core_elsewhere(config)) is not None:
+        return protection(address, "auto", "core.address") == "curve"
     return protection(config.zmq.handlers, config.zmq.curve, "zmq.handlers") == "curve"
 
 
 def _mistakes_of_the_way(config: Config) -> Iterator[tuple[str, str]]:
     """Why handlers could not find the core."""
     yield from _unless_known(config.zmq.handlers, "zmq.handlers")
-    address = config.core.address
-    if config.processes.core is None and address is not None and address.startswith("http"):
+    address = _core_elsewhere(config)
+    if address is not None and address.startswith("http"):
         yield "core.address", f"is {address}; handlers reach a core over tcp:// or ipc:// (its zmq.clients)"
 
 

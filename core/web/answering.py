@@ -80,9 +80,8 @@ def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     sentence = _SENTENCES.get(status, error.detail or phrase)
     allowed = (error.headers or {}).get("allow")
     headers = {"Allow": allowed} if allowed else {}
-    if HTML in request.headers.get("accept", "") and not request.url.path.startswith(
-        "/api/"
-    ):  # somebody with a browser
+    has_browser = HTML in request.headers.get("accept", "")
+    if has_browser and not request.url.path.startswith("/api/"):
         return nothing(phrase.capitalize(), _FOR_PEOPLE.get(status, sentence), status, headers)
     problem = Problem(
         type=f"urn:schedule-zero:problem:{phrase.replace(' ', '-')}",

@@ -17,16 +17,13 @@ KEEP_ALIVE: Final = 15.0  # seconds of silence before a comment; proxies give up
 
 _RETRY: Final = b"retry: 2000\n\n"
 _COMMENT: Final = b": still here\n\n"
+_LONGEST_NUMBER: Final = 15  # digits of a line's number; a longer one is none of ours
 _encode = msgspec.json.Encoder().encode
-
-
-LONGEST_NUMBER: Final = 15
-"""Digits of a line's number; a longer one is none of ours."""
 
 
 def line_in(text: str, otherwise: int) -> int:
     """The number of a line that somebody sent; ``otherwise`` where it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else otherwise
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else otherwise
 
 
 def message(event: Event) -> bytes:

@@ -54,6 +54,10 @@ class Leaver(Handler):
         signal.raise_signal(signal.SIGINT)
 
     @method
+    async def signalled_while_said(self) -> None:
+        raise Interrupted
+
+    @method
     async def waits(self) -> None:
         await asyncio.Event().wait()
 
@@ -61,6 +65,12 @@ class Leaver(Handler):
 class Unsaid(BaseException):
     def __str__(self) -> str:
         raise SystemExit(3)
+
+
+class Interrupted(Exception):
+    def __str__(self) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return "told"
 
 
 @pytest.mark.parametrize("name", ["soon", "later", "thread", "apart"])
@@ -93,6 +103,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(f"asked to by {number}")
 
 
+@pytest.mark.parametrize("name", ["signalled", "signalled_while_said"])
 @pytest.mark.parametrize(
     ("handler", "kind"),
     [
@@ -100,9 +111,11 @@ def _leave(number: int, frame: FrameType | None) -> None:
         (functools.partial(_leave), SystemExit),
     ],
 )  # fmt: skip
-def test_what_a_signal_raises_while_a_method_runs_reaches_the_process(handler: Any, kind: type[BaseException]) -> None:
+def test_what_a_signal_raises_while_a_method_runs_reaches_the_process(
+    handler: Any, kind: type[BaseException], name: str
+) -> None:
     with pytest.raises(kind):
-        _outside_of_a_runner(Leaver(), "signalled", handler)
+        _outside_of_a_runner(Leaver(), name, handler)
 
 
 def _outside_of_a_runner(leaver: Leaver, name: str, handler: Any) -> str | None:

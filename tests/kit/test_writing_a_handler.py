@@ -113,12 +113,12 @@ async def test_the_page_leads_from_an_empty_folder_to_a_handler_at_work(tmp_path
 
 def test_the_kit_needs_nothing_but_its_two_packages(tmp_path: Path) -> None:
     programs = kit_alone(tmp_path)
-    everything = " ".join(
-        f"schedule_zero.{path.stem},"
-        for path in sorted((ROOT / "schedule_zero").glob("*.py"))
+    everything = ", ".join(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "schedule_zero").rglob("*.py"))
         if path.stem != "__main__"
     )
-    script = f"import {everything.rstrip(',')}, sys; print(sorted({{n.partition('.')[0] for n in sys.modules}}))"
+    script = f"import {everything}, sys; print(sorted({{n.partition('.')[0] for n in sys.modules}}))"
     done = subprocess.run(
         [str(programs / "python"), "-I", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
     )

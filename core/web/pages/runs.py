@@ -30,7 +30,7 @@ from schedule_zero.errors import Invalid, NotFound, ScheduleZeroError, Unauthori
 from schedule_zero.masking import discreet, masked, secrets_in, without
 from schedule_zero.requests import CancelRun, GetHandler, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
 from schedule_zero.routes import NO_GUILD
-from schedule_zero.run import ACTIVE, Run, RunState
+from schedule_zero.run import ACTIVE, RETRIABLE, Run, RunState
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import HandlerView, RunLog, RunPage
 
@@ -42,7 +42,6 @@ NEWEST: Final = 200
 LINES: Final = 1000
 """More than a log has."""
 FILTERS: Final = ("state", "guild_id", "schedule_id", "handler", "cursor")
-RETRIABLE: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.SKIPPED})
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -77,18 +76,8 @@ class RunsPages:
             given, strange = _filters(request)
             found = cast("RunPage", await self._door.handle(actor, _listing(given)))
         except ScheduleZeroError as error:
-            return page(
-                "runs.html.jinja",
-                error.status,
-                runs=(),
-                given=given,
-                states=list(RunState),
-                more=None,
-                trouble=error.sentence,
-            )
-        more = None if found.next is None else urlencode(given | {"cursor": found.next})
-        trouble = None if not strange else "; ".join(f"{name} {unknown(name, FILTERS)}" for name in strange)
-        return page("runs.html.jinja", runs=found.items, given=given, states=list(RunState), more=more, trouble=trouble)
+            return _listed(RunPage(items=()), given, error.sentence, error.status)
+        return _listed(found, given, "; ".join(f"{name} {unknown(name, FILTERS)}" for name in strange) or None)
 
     async def show(self, request: Request[Any, Any, Any]) -> ASGIResponse:
         """One run."""
@@ -222,6 +211,14 @@ def _piece(kind: str, html: str, id: int | None = None) -> bytes:
 
 def _id(request: Request[Any, Any, Any]) -> str:
     return str(request.path_params["id"])
+
+
+def _listed(found: RunPage, given: dict[str, str], trouble: str | None, code: int = HTTPStatus.OK) -> ASGIResponse:
+    """The list as a page, with the form as it was sent."""
+    more = None if found.next is None else urlencode(given | {"cursor": found.next})
+    return page(
+        "runs.html.jinja", code, runs=found.items, given=given, states=list(RunState), more=more, trouble=trouble
+    )
 
 
 def _filters(request: Request[Any, Any, Any]) -> tuple[dict[str, str], list[str]]:

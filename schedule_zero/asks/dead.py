@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from schedule_zero.base_request import BaseRequest
+from schedule_zero.asks.base_request import BaseRequest
 from schedule_zero.bounds import Id, Word
 
 RunIds = Annotated[tuple[Id, ...], msgspec.Meta(max_length=200, description="a list of at most 200 ids of runs")]

@@ -1,8 +1,8 @@
-"""Requests about keys. They are asked as ``schedule_zero.requests`` has them, with all others."""
+"""Requests about keys."""
 
 from __future__ import annotations
 
-from schedule_zero.base_request import BaseRequest
+from schedule_zero.asks.base_request import BaseRequest
 from schedule_zero.bounds import Id, Word
 from schedule_zero.key import KeyName, KeyRole, PublicKey
 

@@ -1,8 +1,8 @@
-"""Requests about chains. They are asked as ``schedule_zero.requests`` has them, with all others."""
+"""Requests about chains."""
 
 from __future__ import annotations
 
-from schedule_zero.base_request import BaseRequest
+from schedule_zero.asks.base_request import BaseRequest
 from schedule_zero.bounds import Id, Word
 from schedule_zero.schedule import AfterWhen
 

@@ -1,0 +1,1 @@
+"""Views in parts, one for each noun; ``schedule_zero.views`` puts them together."""
