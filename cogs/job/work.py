@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from cogs.front import Interaction, core_of
-from cogs.job.fields import Wrong, fields_of, read_args, spelled
+from cogs.job.fields import fields_of, spelled
+from cogs.job.typed import Wrong, read_args
 from cogs.options import CHOICE_TEXT, CHOICES, Choices, Text, suggestions
 from cogs.refusals import Refusal
 from cogs.texts import shorten
