@@ -16,6 +16,9 @@ from cogs.texts import is_job, label_of, noun_of
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
 
+MOST_FIRES: int = 50
+"""The most due times that a preview shows."""
+
 
 async def card_of(
     interaction: Interaction,
