@@ -50,11 +50,10 @@ async def show_change(
     await show(interaction, await card_of(interaction, schedule, heading, done=done))
 
 
-async def show_with_runs(interaction: Interaction, schedule: Schedule) -> None:
-    """Show a schedule with its last runs."""
+async def show_with_runs(interaction: Interaction, schedule: Schedule, heading: str | None = None) -> None:
+    """Show a schedule with its last runs, under a heading or as what it is."""
     runs = await core_of(interaction).list_runs(guild_id=schedule.guild_id, schedule_id=schedule.id, limit=5)
-    heading = noun_of(schedule)
-    await show(interaction, await card_of(interaction, schedule, heading, runs=runs.items))
+    await show(interaction, await card_of(interaction, schedule, heading or noun_of(schedule), runs=runs.items))
 
 
 async def preview_of(

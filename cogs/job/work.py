@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ from schedule_zero.views import HandlerPage, HandlerView, MethodView, Suggestion
 FORM_BUDGET: Final = 1.2
 """Seconds for finding out what a form has to ask; Discord waits three for it, and the time is read, too."""
 LONGEST_ARGS: Final = 4_000
+
+T = TypeVar("T")
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,7 @@ async def find_work(interaction: Interaction, text: str) -> Work:
     raise Refusal(f"`handler`: this server has no {shorten(text, 80)!r}; {hint}")
 
 
-async def in_time(asked: Any) -> Any:
+async def in_time(asked: Awaitable[T]) -> T:
     """What a form needs to know, while Discord still waits for the form.
 
     Raises:
