@@ -11,7 +11,7 @@ from cogs.buttons import CardButton
 from cogs.cards import fires_of_schedule, schedule_buttons, schedule_card
 from cogs.front import Interaction, core_of, front_of
 from cogs.job.cards import job_buttons, job_card
-from cogs.job.work import work_of
+from cogs.job.work import with_args, work_of
 from cogs.texts import is_job, label_of, noun_of
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
@@ -32,7 +32,8 @@ async def card_of(
     """The card of a schedule, whatever it does."""
     if not is_job(schedule):
         return schedule_card(schedule, heading, done=done, notes=notes, runs=runs)
-    work = await work_of(core_of(interaction), schedule)
+    core = core_of(interaction)
+    work, runs = await work_of(core, schedule), await with_args(core, runs)
     return job_card(schedule, heading, work, done=done, notes=notes, runs=runs)
 
 
