@@ -32,7 +32,6 @@ from bot.outcomes import Outcomes
 from bot.rights import person, snowflake
 from bot.sender import Sender
 from cogs.job.work import hidden_of
-from cogs.texts import is_job
 from schedule_zero import instant
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound, Reject, RetryAfter, ScheduleZeroError, Unavailable
@@ -50,7 +49,6 @@ _PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 300.0
 _AT_ONCE: Final = 16
 
-A = TypeVar("A")
 R = TypeVar("R")
 Sleep = Callable[[float], Any]
 Find = Callable[[discord.Client], Any]
@@ -124,25 +122,23 @@ class Notices:
     # ── what there is to tell ──
 
     async def _notice_of(self, event: Event) -> Notice | None:
-        telling = await self._asked(self._outcomes.telling, event, None)
+        telling = await self._asked(partial(self._outcomes.telling, event), None)
         if event.schedule_id is None or not (is_told(event) or telling):
             return None
         schedule = await self._schedule(event.schedule_id)
         if schedule is None:
             return None
-        hidden: frozenset[str] = frozenset()
-        if is_job(schedule):
-            hidden = await self._asked(partial(hidden_of, self._core), schedule, frozenset())
+        hidden = await self._asked(partial(hidden_of, self._core, schedule, event.run_id), frozenset[str]())
         if not is_told(event) and telling is not None:
             return outcome_of(event, schedule, telling, hidden)
         notice = notice_of(event, schedule, hidden)
         return notice if telling is None else msgspec.structs.replace(notice, channel_id=telling.channel_id)
 
-    async def _asked(self, ask: Callable[[A], Awaitable[R]], about: A, otherwise: R) -> R:
+    async def _asked(self, ask: Callable[[], Awaitable[R]], otherwise: R) -> R:
         """What the core answers, once it does; ``otherwise`` where it refuses."""
         while True:
             try:
-                return await ask(about)
+                return await ask()
             except Unavailable as error:
                 logger.warning("the core cannot answer at the moment: %s", error.sentence)
                 await self._sleep(_PAUSE)

@@ -21,7 +21,7 @@ from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule
 
 REMEMBERED: Final = 20_000
-_ENDS: Final = {
+_ENDS: Final[dict[str, RunState]] = {
     EventKind.RUN_SUCCEEDED: RunState.SUCCEEDED, EventKind.RUN_FAILED: RunState.FAILED,
     EventKind.RUN_TIMED_OUT: RunState.TIMED_OUT,
 }  # fmt: skip
@@ -45,7 +45,7 @@ class Outcomes:
         if event.kind.startswith("schedule."):
             self._tellings.pop(event.schedule_id, None)
             return None
-        ended = next((state for kind, state in _ENDS.items() if kind == event.kind), None)
+        ended = _ENDS.get(event.kind)
         if ended is None or event.guild_id is None or event.run_id is None:
             return None
         telling = await self._telling_of(event.schedule_id)

@@ -10,12 +10,11 @@ from discord import app_commands, ui
 from cogs.answers import defer, show
 from cogs.buttons import CardButton
 from cogs.cards import card
-from cogs.durations import Unreadable, read_duration
+from cogs.durations import read_duration
 from cogs.front import Interaction, core_of
 from cogs.items import resolve_item
 from cogs.options import AfterText, ItemText
 from cogs.places import require_home
-from cogs.refusals import Refusal
 from cogs.shown import remember
 from cogs.texts import CARD_TEXT, fit, list_of, one_line, plain_line, sentence_case, title_of
 from schedule_zero.chain import ChainView, drawn
@@ -47,7 +46,7 @@ async def add(
     """Add a link, or change the delay of one."""
     await defer(interaction)
     child, parent = await resolve_item(interaction, item), await resolve_item(interaction, after)
-    later = "PT0S" if delay is None else _delay(delay)
+    later = "PT0S" if delay is None else read_duration("delay", delay)
     changed = await core_of(interaction).add_link(
         child, parent, when=when, delay=later, key=f"interaction:{interaction.id}"
     )
@@ -106,10 +105,3 @@ def _tidied(line: str) -> str:
     """A line of the tree, whose branches stay where they are drawn."""
     bare = line.lstrip("│├└─ ")
     return line[: len(line) - len(bare)] + plain_line(bare, _LINE)
-
-
-def _delay(text: str) -> str:
-    try:
-        return read_duration(text)
-    except Unreadable as error:
-        raise Refusal(f"`delay`: {error}.") from None

@@ -275,8 +275,8 @@ class Readings(Question):
         self._chosen = True
         try:
             await self._go_on(interaction, text)
-        except Exception:
-            self._chosen = False  # nothing came of it, so the readings can be pressed again
+        except Exception:  # whatever it is, on_error tells it; nothing came of the press, so there may be another
+            self._chosen = False
             raise
         if interaction.response.type is discord.InteractionResponseType.modal:
             await self.switch_off()  # the form answers with a card of its own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from cogs.refusals import Refusal
 from cogs.texts import shorten
 from schedule_zero.instant import DAY, HOUR, MINUTE, SECOND, parse_duration, spell_duration
 
@@ -16,25 +17,21 @@ _PART: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([a-z]*)")
 _LONGEST: Final = 366 * DAY
 
 
-class Unreadable(Exception):
-    """No length of time; says what to write instead."""
-
-
-def read_duration(text: str) -> str:
-    """A length of time, in ISO 8601.
+def read_duration(option: str, text: str) -> str:
+    """The length of time that was written in an option, in ISO 8601.
 
     Raises:
-        Unreadable: it is none.
+        Refusal: it is none; says what to write instead.
     """
     plain = " ".join(text.split())
     try:
         micros = parse_duration(plain.upper()) if plain[:1].upper() == "P" else _sum(plain.casefold())
     except (ValueError, OverflowError):
-        raise Unreadable(
-            f"{shorten(plain, 60)!r} is no length of time; write for example `30 s`, `5 min` or `2 h`"
+        raise Refusal(
+            f"`{option}`: {shorten(plain, 60)!r} is no length of time; write for example `30 s`, `5 min` or `2 h`."
         ) from None
     if not 0 < micros <= _LONGEST:
-        raise Unreadable(f"{shorten(plain, 60)!r} has to be more than nothing and at most a year")
+        raise Refusal(f"`{option}`: {shorten(plain, 60)!r} has to be more than nothing and at most a year.")
     return spell_duration(micros)
 
 

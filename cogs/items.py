@@ -10,9 +10,10 @@ import discord
 
 from cogs.front import Interaction, actor_of, core_of, front_of, home_of
 from cogs.lists import LIVE
+from cogs.naming import called, not_called, nothing_fits, said, several_fit
 from cogs.refusals import Refusal
 from cogs.reminders import REMINDER
-from cogs.texts import content_of, is_job, shorten
+from cogs.texts import content_of, is_job
 from schedule_zero import instant
 from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.ids import is_id
@@ -21,7 +22,6 @@ from schedule_zero.schedule import Schedule
 _FETCHED: Final = 200
 _PAGES: Final = 10
 _What = Literal["schedule", "reminder", "job"]
-_OFFERED: Final = 5
 
 
 async def resolve_item(interaction: Interaction, text: str, *, loosely: bool = False) -> str:
@@ -60,7 +60,7 @@ async def resolve_reminder(interaction: Interaction, text: str, *, loosely: bool
     id = text if is_id(text, "sch") else await _by_words(interaction, text, "reminder", loosely=loosely)
     reminder = await core_of(interaction).get_schedule(id)
     if reminder.metadata.get("kind") != REMINDER or not may_act(actor_of(interaction), reminder):
-        raise _nothing("reminder", text)
+        raise nothing_fits("reminder", text)
     return reminder
 
 
@@ -72,36 +72,29 @@ def may_act(actor: Actor, schedule: Schedule) -> bool:
 
 async def _by_words(interaction: Interaction, text: str, what: _What, *, loosely: bool) -> str:
     containing = await _containing(interaction, text, what)
-    exact = _called(text, [each for each in containing if each.state in LIVE or _keeps_its_name(each)])
+    exact = called(text, [each for each in containing if each.state in LIVE or _keeps_its_name(each)], _title)
     if len(exact) == 1:
         return exact[0].id
     if exact:
-        raise Refusal(f"{len(exact)} {what}s fit {_said(text)}. Pick one from the suggestions of `item`.")
+        raise several_fit(len(exact), what, text)
     deleted = await _containing(interaction, text, what, state="deleted")
-    if any(map(partial(_was_just_deleted, interaction), _called(text, deleted))):
+    if any(map(partial(_was_just_deleted, interaction), called(text, deleted, _title))):
         raise Refusal(
-            f"{_said(text)} was deleted just now; Undo brings it back: the button where it was deleted, or "
+            f"{said(text)} was deleted just now; Undo brings it back: the button where it was deleted, or "
             "`/schedule undo`."
         )
     if not loosely:
-        raise _not_called(interaction, what, text, containing)
+        raise not_called(what, text, _may_be_meant(interaction, containing))
     found = (
         await core_of(interaction).suggest_schedules(
             text, guild_id=home_of(interaction), reminders=what == "reminder", jobs=what == "job"
         )
     ).items
     if not found:
-        raise _nothing(what, text)
+        raise nothing_fits(what, text)
     if len(found) > 1:
-        raise Refusal(f"{len(found)} {what}s fit {_said(text)}. Pick one from the suggestions of `item`.")
+        raise several_fit(len(found), what, text)
     return found[0].value
-
-
-def _called(text: str, schedules: Iterable[Schedule]) -> list[Schedule]:
-    """What is called exactly that: letter by letter if anything is, else but for capitals."""
-    wanted = text.casefold()
-    called = [schedule for schedule in schedules if _title(schedule).casefold() == wanted]
-    return [schedule for schedule in called if _title(schedule) == text] or called
 
 
 async def _containing(interaction: Interaction, text: str, what: _What, *, state: str | None = None) -> list[Schedule]:
@@ -138,23 +131,7 @@ def _title(schedule: Schedule) -> str:
     return " ".join((schedule.name or content_of(schedule)).split())
 
 
-def _nothing(what: str, text: str) -> Refusal:
-    return Refusal(f"No {what} fits {_said(text)}. Pick one from the suggestions of `item`.")
-
-
-def _not_called(interaction: Interaction, what: str, text: str, containing: Iterable[Schedule]) -> Refusal:
-    """Words that are no name, with the names they are a part of."""
+def _may_be_meant(interaction: Interaction, containing: Iterable[Schedule]) -> list[str]:
+    """The names of those that the actor can change."""
     actor = actor_of(interaction)
-    live = [each for each in containing if each.state in LIVE and may_act(actor, each)]
-    names = list(dict.fromkeys(_said(_title(each)) for each in live if _title(each)))
-    if not names:
-        return _nothing(what, text)
-    more = f" or one of {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
-    return Refusal(
-        f"No {what} is called {_said(text)}. Did you mean {' or '.join(names[:_OFFERED])}{more}? Write the whole name, "
-        "or pick one from the suggestions of `item`."
-    )
-
-
-def _said(text: str) -> str:
-    return repr(shorten(text, 80))
+    return [_title(each) for each in containing if each.state in LIVE and may_act(actor, each)]

@@ -31,6 +31,8 @@ _WORDS: Final[dict[Kind, tuple[str, str, str]]] = {
     "j": ("jobs", "Jobs", "/job create makes one."),
     "r": ("reminders", "Your reminders", "/remind me sets one."),
 }
+State = Literal["active", "paused", "blocked", "needs_owner", "done"]
+"""The states that can be asked for."""
 Sort = Literal["next", "name", "newest", "oldest"]
 _SORTS: Final[dict[str, Sort | None]] = {"": None, "d": "next", "n": "name", "y": "newest", "o": "oldest"}
 """Orders by the letter that stands for them in a button's id."""

@@ -22,6 +22,16 @@ from schedule_zero.schedule import ActiveHours, Calendar, OnClash, Retry, Schedu
 from schedule_zero.views import Fire
 
 COMPARED: Final = 10
+RULES: Final = {
+    "catchup": "What becomes of times missed while the service was away",
+    "dst": "What becomes of times the clocks skip or repeat",
+    "month_end": "What becomes of a day that a month lacks",
+    "calendar": "Whose days off it heeds; none: of no calendar",
+    "on_clash": "What becomes of times on a day off",
+    "active_hours": "Which hours it heeds; none: no hours",
+    "outside": "What becomes of times outside the hours",
+}
+"""The options that every policy command has, and what they say of themselves."""
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "catchup": {
         "skip": "missed times are left out",

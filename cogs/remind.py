@@ -11,14 +11,14 @@ from cogs.answers import defer, show
 from cogs.cards import schedule_card
 from cogs.channels import POSTABLE, missing_to_post, named
 from cogs.drafts import Draft, begin, end_of, read, require_text
-from cogs.front import Interaction, actor_of, core_of, front_of, home_of
+from cogs.front import Interaction, actor_of, core_of, home_of
 from cogs.items import resolve_reminder
 from cogs.lists import LONGEST_SEARCH, Listing, listing_card
 from cogs.options import ReminderText, RepeatText, UntilText, WhenText, ZoneText
 from cogs.refusals import Refusal
 from cogs.reminders import metadata
-from cogs.shown import show_change
-from cogs.texts import label_of, unix
+from cogs.shown import remember, show_change, show_with_runs
+from cogs.texts import unix
 from schedule_zero.schedule import ScheduleSpec
 
 Deliver = Literal["dm", "here"]
@@ -61,7 +61,7 @@ class ReminderDraft(Draft, frozen=True, kw_only=True):
         )
         core = core_of(interaction)
         saved = await core.create_schedule(spec, idempotency_key=f"interaction:{interaction.id}")
-        front_of(interaction).undos.remember(interaction.user.id, saved, f"Reminder set: {label_of(saved)}")
+        remember(interaction, saved, "Reminder set")
         notes = await _zone_notes(interaction, self.tz)
         return schedule_card(saved, "Reminder set", notes=notes)
 
@@ -119,9 +119,7 @@ async def list_reminders(
 async def show_reminder(interaction: Interaction, item: ReminderText) -> None:
     """Show a reminder with its last runs."""
     await defer(interaction)
-    reminder = await resolve_reminder(interaction, item, loosely=True)
-    runs = await core_of(interaction).list_runs(guild_id=reminder.guild_id, schedule_id=reminder.id, limit=5)
-    await show(interaction, schedule_card(reminder, "Reminder", runs=runs.items))
+    await show_with_runs(interaction, await resolve_reminder(interaction, item, loosely=True), "Reminder")
 
 
 @remind.command(name="delete", description="Delete one of your reminders; you can undo it")

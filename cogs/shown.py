@@ -11,10 +11,13 @@ from cogs.buttons import CardButton
 from cogs.cards import fires_of_schedule, schedule_buttons, schedule_card
 from cogs.front import Interaction, core_of, front_of
 from cogs.job.cards import job_buttons, job_card
-from cogs.job.work import work_of
+from cogs.job.work import with_args, work_of
 from cogs.texts import is_job, label_of, noun_of
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
+
+MOST_FIRES: int = 50
+"""The most due times that a preview shows."""
 
 
 async def card_of(
@@ -29,7 +32,8 @@ async def card_of(
     """The card of a schedule, whatever it does."""
     if not is_job(schedule):
         return schedule_card(schedule, heading, done=done, notes=notes, runs=runs)
-    work = await work_of(core_of(interaction), schedule)
+    core = core_of(interaction)
+    work, runs = await work_of(core, schedule), await with_args(core, runs)
     return job_card(schedule, heading, work, done=done, notes=notes, runs=runs)
 
 
@@ -47,11 +51,10 @@ async def show_change(
     await show(interaction, await card_of(interaction, schedule, heading, done=done))
 
 
-async def show_with_runs(interaction: Interaction, schedule: Schedule) -> None:
-    """Show a schedule with its last runs."""
+async def show_with_runs(interaction: Interaction, schedule: Schedule, heading: str | None = None) -> None:
+    """Show a schedule with its last runs, under a heading or as what it is."""
     runs = await core_of(interaction).list_runs(guild_id=schedule.guild_id, schedule_id=schedule.id, limit=5)
-    heading = noun_of(schedule)
-    await show(interaction, await card_of(interaction, schedule, heading, runs=runs.items))
+    await show(interaction, await card_of(interaction, schedule, heading or noun_of(schedule), runs=runs.items))
 
 
 async def preview_of(

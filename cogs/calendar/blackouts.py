@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -15,9 +16,9 @@ from cogs.calendar.days import zone_of
 from cogs.cards import card
 from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of
+from cogs.naming import called, not_called, several_fit
 from cogs.options import CHOICES, Choices, From, Text, ToText, suggestions
 from cogs.places import require_home
-from cogs.refusals import Refusal
 from cogs.texts import list_of, one_line, plain_line, stamp
 from schedule_zero import instant
 from schedule_zero.closings import BlackoutScope, BlackoutView, NewBlackout
@@ -40,7 +41,7 @@ class Begin(From):
 
 
 class Which(Text):
-    """``which``: a blackout, by its reason or its time."""
+    """``which``: a blackout, by its reason; while typing, also by its time."""
 
     option = "which"
 
@@ -88,7 +89,7 @@ async def remove_blackout(interaction: Interaction, which: app_commands.Transfor
     """Remove a blackout."""
     await defer(interaction)
     home, zone = require_home(interaction, "/calendar"), await zone_of(interaction)
-    id = which if is_id(which, "blk") else await _by_words(interaction, home, which)
+    id = which if is_id(which, "blk") else await _by_reason(interaction, home, which)
     before = await glance(interaction)
     gone = await core_of(interaction).remove_blackout(home, id)
     changes = await changes_since(interaction, before)
@@ -117,25 +118,32 @@ def _blackout_card(heading: str, view: BlackoutView, zone: str, *blocks: str) ->
     return card(heading, facts, reason, *blocks)
 
 
-async def _by_words(interaction: Interaction, home: str, text: str) -> str:
-    found = await _fitting(interaction, home, text)
-    if len(found) != 1:
-        how_many = f"{len(found)} blackouts fit" if found else "No blackout fits"
-        raise Refusal(f"{how_many} {text!r}. Pick one from the suggestions of `which`.")
-    return found[0].id
+async def _by_reason(interaction: Interaction, home: str, text: str) -> str:
+    """The id of the one blackout with exactly that reason, or written as it is suggested: removing cannot be undone."""
+    found = (await core_of(interaction).list_blackouts(home)).items
+    exact = called(text, found, _name) or called(text, found, _label)
+    if len(exact) > 1:
+        raise several_fit(len(exact), "blackout", text, "which")
+    if not exact:
+        raise not_called("blackout", text, map(_name, _fitting(found, text)), "which", "reason")
+    return exact[0].id
 
 
-async def _fitting(interaction: Interaction, home: str, text: str) -> list[BlackoutView]:
+def _fitting(found: Iterable[BlackoutView], text: str) -> list[BlackoutView]:
     wanted = text.strip().casefold()
-    items = (await core_of(interaction).list_blackouts(home)).items
-    return [each for each in items if wanted in _label(each).casefold()]
+    return [each for each in found if wanted in _label(each).casefold()]
 
 
 async def _offers(interaction: Interaction, text: str) -> Suggestions:
-    found = await _fitting(interaction, require_home(interaction, "/calendar"), text)
-    return Suggestions(items=tuple(Suggestion(name=_label(each), value=each.id) for each in found))
+    found = (await core_of(interaction).list_blackouts(require_home(interaction, "/calendar"))).items
+    return Suggestions(items=tuple(Suggestion(name=_label(each), value=each.id) for each in _fitting(found, text)))
 
 
 def _label(view: BlackoutView) -> str:
     begin, end = (text[:16].replace("T", " ") for text in (view.begin, view.end))
     return f"{begin} to {end}{f' · {view.reason}' if view.reason else ''}"
+
+
+def _name(view: BlackoutView) -> str:
+    """What people know it by: the reason, or the time of what has none; spaces as ``which`` has them."""
+    return " ".join(view.reason.split()) or _label(view)

@@ -9,18 +9,8 @@ from discord import ui
 
 from cogs.forms import Form, choice_field, text_field
 from cogs.front import Interaction
-from cogs.job.fields import (
-    LONGEST_TYPED,
-    MOST_CHOICES,
-    REST,
-    Field,
-    Mistake,
-    begins_with,
-    layout_of,
-    read_form,
-    rest_begun,
-    spelled,
-)
+from cogs.job.fields import LONGEST_TYPED, MOST_CHOICES, REST, Field, begins_with, layout_of, rest_begun, spelled
+from cogs.job.typed import Mistake, read_form
 from cogs.job.work import Work
 from cogs.refusals import Refusal
 from cogs.texts import list_of, shorten

@@ -10,12 +10,12 @@ from discord import ButtonStyle, ui
 
 from cogs.buttons import CardButton
 from cogs.cards import card, schedule_buttons, schedule_card
-from cogs.job.work import Work
+from cogs.job.work import Work, hidden_in
 from cogs.telling import telling_of
 from cogs.texts import moment, one_line, sentence_case, shorten, stamp, title_of, waits_for
 from schedule_zero import instant
 from schedule_zero.instant import say_duration
-from schedule_zero.masking import masked, secrets_in, without
+from schedule_zero.masking import masked, without
 from schedule_zero.run import ACTIVE, OPEN, TERMINAL, Attempt, Run, RunState
 from schedule_zero.schedule import Schedule
 
@@ -44,7 +44,7 @@ def job_card(
     told += [] if priority == "normal" else [f"**Priority**: {priority}"]
     return schedule_card(
         schedule, heading, done=done, notes=notes, runs=runs, before=facts, after=told,
-        below=arguments_of(schedule, work), hidden=hidden_in(schedule, work), buttons=job_buttons(schedule),
+        below=arguments_of(schedule, work), hidden=hidden_in(schedule, work, *runs), buttons=job_buttons(schedule),
     )  # fmt: skip
 
 
@@ -69,13 +69,6 @@ def arguments_of(schedule: Schedule, work: Work | None) -> str:
     lines = [f"- {one_line(name, 60)}: {_value(value)}" for name, value in shown.items()]
     more = len(lines) - _LISTED
     return "\n".join(["**Arguments**", *lines[:_LISTED], *([f"… and {more} more"] if more > 0 else [])])
-
-
-def hidden_in(schedule: Schedule | None, work: Work | None, run: Run | None = None) -> frozenset[str]:
-    """The texts that nothing said of its runs may repeat: secrets among its arguments, and those of a run."""
-    schema = None if work is None else work.schema
-    own = frozenset[str]() if run is None or run.args is None else secrets_in(run.args, schema)
-    return own if schedule is None else own | secrets_in(schedule.args, schema)
 
 
 def run_card(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
 
 import discord
 from discord import app_commands
@@ -13,12 +12,9 @@ from cogs.answers import show as show_card
 from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of
 from cogs.items import resolve_job
-from cogs.lists import LONGEST_SEARCH, Listing, Sort, listing_card
+from cogs.lists import LONGEST_SEARCH, Listing, Sort, State, listing_card
 from cogs.options import FromText, JobText, UntilText
-from cogs.shown import preview_of, show_change, show_with_runs
-
-State = Literal["active", "paused", "blocked", "needs_owner", "done"]
-MOST_FIRES: int = 50
+from cogs.shown import MOST_FIRES, preview_of, show_change, show_with_runs
 
 
 @app_commands.command(name="list", description="List this server's jobs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -13,10 +14,10 @@ from cogs.buttons import CardButton, on_press
 from cogs.cards import card
 from cogs.front import Interaction, core_of
 from cogs.job.cards import run_row
-from cogs.job.work import hidden_of
+from cogs.job.running import belonging_to
+from cogs.job.work import hidden_in, with_args
 from cogs.places import require_home
 from cogs.texts import one_line, stamp
-from schedule_zero.errors import NotFound
 from schedule_zero.schedule import MESSAGES
 from schedule_zero.views import DeadChange, DeadLetter
 
@@ -109,16 +110,13 @@ async def _card(interaction: Interaction, letters: Sequence[DeadLetter], page: i
     if more or page > 1:
         buttons.append(CardButton("◀ Back", "dead", str(max(1, page - 1)), disabled=page == 1))
         buttons.append(CardButton("Next ▶", "dead", str(page + 1), disabled=not more))
-    rows = [await _row(interaction, letter) for letter in letters]
+    rows = await asyncio.gather(*(_row(interaction, letter) for letter in letters))
     return card(f"Dead letters, page {page}", "\n".join(rows), buttons=buttons)
 
 
 async def _row(interaction: Interaction, letter: DeadLetter) -> str:
-    core, run = core_of(interaction), letter.run
-    try:
-        hidden = await hidden_of(core, await core.get_schedule(run.schedule_id))
-    except NotFound:
-        hidden = frozenset()
+    (run,) = await with_args(core_of(interaction), [letter.run])
+    hidden = hidden_in(*await belonging_to(interaction, run), run)
     head = f"**{one_line(f'{run.handler}.{run.method}', 80)}** · since {stamp(letter.at, 'R')}"
     return f"{head}\n{run_row(run, hidden)}"
 

@@ -14,9 +14,9 @@ from cogs.answers import add, defer, show
 from cogs.buttons import CardButton, on_press
 from cogs.cards import card
 from cogs.front import Interaction, core_of
-from cogs.job.cards import hidden_in
 from cogs.job.running import belonging_to
 from cogs.job.runs import AnyRunText, resolve_run
+from cogs.job.work import hidden_in
 from cogs.presses import shown
 from cogs.texts import plain_line, title_of
 from schedule_zero import instant

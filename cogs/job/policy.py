@@ -7,11 +7,11 @@ from typing import Any, Final, get_args
 from discord import app_commands
 
 from cogs.answers import defer
-from cogs.durations import Unreadable, read_duration
+from cogs.durations import read_duration
 from cogs.front import Interaction
 from cogs.items import resolve_job
 from cogs.options import CHOICES, Choices, HeededCalendarText, HeededHoursText, JobText, Text
-from cogs.policies import change_policy
+from cogs.policies import RULES, change_policy
 from cogs.refusals import Refusal
 from schedule_zero.schedule import Backoff, Catchup, ClockChange, MonthEnd, OnClash, Overlap
 
@@ -44,13 +44,7 @@ PausesText = app_commands.Transform[str, Pauses]
     max_attempts="How often a run is tried; 1: once",
     backoff="How long is waited between attempts: exponential, fixed 30 s, list 10 s, 1 min",
     overlap="What becomes of a run while the one before it is not over",
-    catchup="What becomes of times missed while the service was away",
-    dst="What becomes of times the clocks skip or repeat",
-    month_end="What becomes of a day that a month lacks",
-    calendar="Whose days off it heeds; none: of no calendar",
-    on_clash="What becomes of times on a day off",
-    active_hours="Which hours it heeds; none: no hours",
-    outside="What becomes of times outside the hours",
+    **RULES,
 )
 async def policy(  # noqa: PLR0913, PLR0917  # as many as the command has options
     interaction: Interaction,
@@ -72,7 +66,7 @@ async def policy(  # noqa: PLR0913, PLR0917  # as many as the command has option
     retry: dict[str, Any] = {} if max_attempts is None else {"max_attempts": max_attempts}
     retry |= {} if backoff is None else pauses_in(backoff)
     said = {
-        "timeout": None if timeout is None else _duration("timeout", timeout), "retry": retry or None,
+        "timeout": None if timeout is None else read_duration("timeout", timeout), "retry": retry or None,
         "overlap": overlap, "catchup": catchup, "dst": dst, "month_end": month_end,
     }  # fmt: skip
     await change_policy(
@@ -96,7 +90,7 @@ def pauses_in(text: str) -> dict[str, Any]:
     kind = kind.rstrip(":,").casefold()
     if kind not in get_args(Backoff):
         raise Refusal("`backoff` begins with exponential, fixed or list; write for example `fixed 30 s`.")
-    lengths = [_duration("backoff", part) for part in rest.split(",") if part.strip()]
+    lengths = [read_duration("backoff", part) for part in rest.split(",") if part.strip()]
     if kind == "list":
         if not lengths:
             raise Refusal("`backoff`: a list needs its pauses; write for example `list 10 s, 1 min, 10 min`.")
@@ -106,10 +100,3 @@ def pauses_in(text: str) -> dict[str, Any]:
             f"`backoff`: {kind} takes {'one pause' if kind == 'fixed' else 'the first and the longest pause'}."
         )
     return {"backoff": kind} | dict(zip(("initial", "maximum"), lengths, strict=False))
-
-
-def _duration(option: str, text: str) -> str:
-    try:
-        return read_duration(text)
-    except Unreadable as error:
-        raise Refusal(f"`{option}`: {error}.") from None

@@ -28,7 +28,6 @@ from schedule_zero.schedule import Schedule
 
 LONGEST_WATCH: Final = 840.0
 """Seconds that an answer is kept up to date: Discord lets it be edited for 15 minutes."""
-BRIEFLY: Final = 5.0
 
 
 @app_commands.command(name="run", description="Run a job once now; its times stay as they are")

@@ -15,8 +15,8 @@ from cogs.cards import card
 from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of, home_of
 from cogs.items import resolve_job
-from cogs.job.cards import RETRIABLE, hidden_in, run_row
-from cogs.job.work import work_of
+from cogs.job.cards import RETRIABLE, run_row
+from cogs.job.work import hidden_in, with_args, work_of
 from cogs.options import CHOICE_TEXT, CHOICES, TIME_TEXT, Choices, JobText, SinceText, Text, suggestions
 from cogs.presses import shown
 from cogs.refusals import Refusal
@@ -155,8 +155,9 @@ async def _card(interaction: Interaction, job: Schedule, wanted: RunList) -> ui.
     """The page that is asked for; the last one if there are fewer."""
     found, more = await _rows(interaction, wanted)
     page = min(wanted.page, max(1, (len(found) + ROWS - 1) // ROWS))
-    rows = found[(page - 1) * ROWS : page * ROWS]
-    hidden = hidden_in(job, await work_of(core_of(interaction), job))
+    core = core_of(interaction)
+    rows = await with_args(core, found[(page - 1) * ROWS : page * ROWS])
+    hidden = hidden_in(job, await work_of(core, job), *rows)
     if not rows:
         return card(f"No runs: {title_of(job)}", "Nothing fits.", buttons=[_job(job)])
     more = more or len(found) > page * ROWS

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from cogs.front import Interaction, core_of
-from cogs.job.fields import Wrong, fields_of, read_args, spelled
+from cogs.job.fields import fields_of, spelled
+from cogs.job.typed import Wrong, read_args
 from cogs.options import CHOICE_TEXT, CHOICES, Choices, Text, suggestions
 from cogs.refusals import Refusal
-from cogs.texts import shorten
+from cogs.texts import is_job, shorten
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Forbidden, NotFound, Unavailable
 from schedule_zero.masking import looks_secret, secrets_in
+from schedule_zero.run import Run
 from schedule_zero.schedule import MESSAGES, Schedule
 from schedule_zero.views import HandlerPage, HandlerView, MethodView, Suggestion, Suggestions
 
 FORM_BUDGET: Final = 1.2
 """Seconds for finding out what a form has to ask; Discord waits three for it, and the time is read, too."""
 LONGEST_ARGS: Final = 4_000
+
+T = TypeVar("T")
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +53,32 @@ async def work_of(core: CoreClient, schedule: Schedule) -> Work | None:
     return next((_work(handler, each) for each in handler.methods if each.name == schedule.method), None)
 
 
-async def hidden_of(core: CoreClient, schedule: Schedule) -> frozenset[str]:
-    """The texts that nothing said of a schedule's runs may repeat."""
+async def hidden_of(core: CoreClient, schedule: Schedule, run_id: str | None) -> frozenset[str]:
+    """The texts that nothing said of a run may repeat; None: of its schedule. Messages hide nothing."""
+    if not is_job(schedule):
+        return frozenset()
     work = await work_of(core, schedule)
-    return secrets_in(schedule.args, None if work is None else work.schema)
+    try:
+        runs = () if run_id is None else (await core.get_run(run_id),)
+    except NotFound:
+        runs = ()
+    return hidden_in(schedule, work, *runs)
+
+
+def hidden_in(schedule: Schedule | None, work: Work | None, *runs: Run) -> frozenset[str]:
+    """The texts that nothing said of a schedule's runs may repeat: secrets among its arguments, and those of the runs."""
+    schema = None if work is None else work.schema
+    given = [run.args for run in runs if run.args is not None] + ([] if schedule is None else [schedule.args])
+    return frozenset[str]().union(*(secrets_in(args, schema) for args in given))
+
+
+async def with_args(core: CoreClient, runs: Iterable[Run]) -> list[Run]:
+    """The same runs; those with something to tell come with what they were given, whose secrets it may not repeat."""
+
+    async def whole(run: Run) -> Run:
+        return await core.get_run(run.id) if run.trouble else run
+
+    return await asyncio.gather(*map(whole, runs))
 
 
 async def find_work(interaction: Interaction, text: str) -> Work:
@@ -78,7 +104,7 @@ async def find_work(interaction: Interaction, text: str) -> Work:
     raise Refusal(f"`handler`: this server has no {shorten(text, 80)!r}; {hint}")
 
 
-async def in_time(asked: Any) -> Any:
+async def in_time(asked: Awaitable[T]) -> T:
     """What a form needs to know, while Discord still waits for the form.
 
     Raises:

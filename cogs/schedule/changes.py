@@ -12,6 +12,7 @@ from cogs.cards import card, run_line
 from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of
 from cogs.items import resolve_item
+from cogs.job.work import hidden_of
 from cogs.options import ItemText, TokenText, UntilText
 from cogs.refusals import Refusal
 from cogs.shown import card_of, show_change
@@ -88,7 +89,8 @@ async def run_now(interaction: Interaction, item: ItemText, test: bool = False, 
         return
     run = await core.run_schedule(id, key=f"interaction:{interaction.id}")
     run = await watched(core, run, WATCHED)
-    await show(interaction, card(f"Run now: {title_of(schedule)}", run_line(run), f"-# `{run.id}` of `{id}`"))
+    line = run_line(run, await hidden_of(core, schedule, run.id))
+    await show(interaction, card(f"Run now: {title_of(schedule)}", line, f"-# `{run.id}` of `{id}`"))
 
 
 async def _rehearse(interaction: Interaction, schedule: Schedule) -> None:

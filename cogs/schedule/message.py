@@ -7,12 +7,12 @@ from discord import app_commands, ui
 from cogs.cards import schedule_card
 from cogs.channels import missing_to_post, named
 from cogs.drafts import Draft, begin, end_of, read, require_text
-from cogs.front import Interaction, core_of, front_of, home_of
+from cogs.front import Interaction, core_of, home_of
 from cogs.mentions import UnreadableMention, may_make, parse, split
 from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
 from cogs.places import require_bot_rights
 from cogs.refusals import Refusal
-from cogs.texts import label_of
+from cogs.shown import remember
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.views import ReadingView
 
@@ -33,7 +33,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
         saved = await core_of(interaction).create_schedule(
             self._spec(interaction, text, reading, until), idempotency_key=f"interaction:{interaction.id}"
         )
-        front_of(interaction).undos.remember(interaction.user.id, saved, f"Scheduled: {label_of(saved)}")
+        remember(interaction, saved, "Scheduled")
         return schedule_card(saved, "Scheduled")
 
     def _spec(self, interaction: Interaction, text: str, reading: ReadingView, until: str | None) -> ScheduleSpec:

@@ -8,21 +8,12 @@ from cogs.answers import defer
 from cogs.front import Interaction, core_of
 from cogs.items import resolve_item
 from cogs.options import HeededCalendarText, HeededHoursText, ItemText
-from cogs.policies import change_policy
+from cogs.policies import RULES, change_policy
 from schedule_zero.schedule import Catchup, ClockChange, MonthEnd, OnClash
 
 
 @app_commands.command(name="policy", description="Set the rules of a schedule, and see what they change")
-@app_commands.describe(
-    item="Which schedule",
-    catchup="What becomes of times missed while the service was away",
-    dst="What becomes of times the clocks skip or repeat",
-    month_end="What becomes of a day that a month lacks",
-    calendar="Whose days off it heeds; none: of no calendar",
-    on_clash="What becomes of times on a day off",
-    active_hours="Which hours it heeds; none: no hours",
-    outside="What becomes of times outside the hours",
-)
+@app_commands.describe(item="Which schedule", **RULES)
 async def policy(
     interaction: Interaction,
     item: ItemText,

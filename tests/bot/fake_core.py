@@ -159,7 +159,9 @@ class FakeCore(CoreClient):
         return run
 
     def get_run_(self, request: ask.GetRun) -> Run:
-        run = self.world.runs[request.id]
+        run = self.world.runs.get(request.id)
+        if run is None:
+            raise NotFound(f"There is no run {request.id!r}.")
         if self.world.finish_runs:
             run = self.world.runs[request.id] = msgspec.structs.replace(run, state=RunState.SUCCEEDED)
         return run

@@ -45,6 +45,17 @@ async def test_a_failure_is_told_in_the_chosen_channel_with_its_reason_and_a_but
     assert server.history(world.GENERAL) == []
 
 
+async def test_what_one_run_was_given_in_secret_is_not_told(server: DiscordServer) -> None:
+    async with connected(server, None) as host:
+        failed = _ended(_job(host), EventKind.RUN_FAILED, reason="error", error="ValueError: swordfish is wrong")
+        run = make_run(failed.run_id or "", failed.schedule_id or "", RunState.FAILED, args={"token": "swordfish"})
+        host.client.world.runs[run.id] = run
+        await tell(host, failed)
+    (message,) = server.history(world.NEWS)
+    assert "ValueError: " in message["content"]
+    assert "swordfish" not in message["content"]
+
+
 @pytest.mark.parametrize(
     ("on", "ends", "told"),
     [

@@ -311,9 +311,35 @@ async def test_a_blackout_tells_what_it_leaves_out_and_is_removed_by_its_reason(
     offers = await offered(served, "calendar blackout remove", "which", "freeze")
     assert [name for name, _ in offers] == ["2026-01-02 08:00 to 2026-01-02 10:00 · release *freeze*"]
     assert (await said(served, "calendar blackout remove", which="party")).startswith("No blackout fits 'party'.")
-    back = await said(served, "calendar blackout remove", which="freeze")
+    back = await said(served, "calendar blackout remove", which="Release *freeze*")
     assert "Blackout removed" in back
     assert "**standup**: now also <t:1767344400:f>" in back
+    assert "None; " in await said(served, "calendar blackout list")
+
+
+async def test_no_blackout_is_removed_by_words_that_are_only_a_part_of_its_reason(served: Stage) -> None:
+    for day in ("2", "3"):
+        await said(
+            served, "calendar blackout add", from_=f"{day} january 8:00", to=f"{day} january 9:00", reason="inventory"
+        )
+    await said(served, "calendar blackout add", from_="4 january 8:00", to="4 january 9:00", reason="release freeze")
+    await said(served, "calendar blackout add", from_="5 january 8:00", to="5 january 9:00")
+    pick = "Pick one from the suggestions of `which`."
+    whole = "Write the whole reason, or pick one from the suggestions of `which`."
+    for words, refusal in (
+        ("freeze", f"No blackout is called 'freeze'. Did you mean 'release freeze'? {whole}"),
+        ("inventory", f"2 blackouts fit 'inventory'. {pick}"),
+        ("01-05", f"No blackout is called '01-05'. Did you mean '2026-01-05 08:00 to 2026-01-05 09:00'? {whole}"),
+    ):
+        assert await said(served, "calendar blackout remove", which=words) == refusal
+    offers = dict(await offered(served, "calendar blackout remove", "which", ""))
+    assert len(offers) == 4
+    written, picked = (
+        "2026-01-02 08:00 to 2026-01-02 09:00 · inventory",
+        "2026-01-03 08:00 to 2026-01-03 09:00 · inventory",
+    )
+    for which in ("release freeze", "2026-01-05 08:00 to 2026-01-05 09:00", written, offers[picked]):
+        assert "Blackout removed" in await said(served, "calendar blackout remove", which=which)
     assert "None; " in await said(served, "calendar blackout list")
 
 

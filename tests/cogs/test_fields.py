@@ -10,20 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogs.job.fields import (
-    LONGEST_TYPED,
-    REST,
-    Field,
-    Kind,
-    Layout,
-    Wrong,
-    begins_with,
-    fields_of,
-    layout_of,
-    read,
-    read_args,
-    read_form,
-)
+from cogs.job.fields import LONGEST_TYPED, REST, Field, Kind, Layout, begins_with, fields_of, layout_of
+from cogs.job.typed import Wrong, read, read_args, read_form
 from schedule_zero.masking import MASK
 from tests.cogs.workers import Reports, schema_of
 

@@ -8,6 +8,7 @@ from typing import Any
 import discord
 import pytest
 
+from schedule_zero import Reject
 from schedule_zero.masking import MASK
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger
@@ -178,6 +179,20 @@ async def test_secrets_are_shown_nowhere(jobs: Stage, reports: Reports) -> None:
         assert "hunter2" not in said_in(shown)
     assert f"ValueError: {MASK} is not welcome at {MASK}" in await said(jobs, "job runs", item=job.id)
     assert ran.response is not None
+
+
+async def test_a_secret_that_one_run_was_given_is_shown_in_no_list_of_runs(jobs: Stage, reports: Reports) -> None:
+    async def repeat(args: dict[str, Any]) -> Any:
+        raise Reject(f"{args['token']} is not welcome")
+
+    reports.deed = repeat
+    job = await made(jobs, "reports.upload", '{"target": {"host": "h"}, "token": "another"}')
+    await jobs.alice.slash(jobs.general, "job run", item=job.id, args="token=hunter2", wait=False)
+    await until_ended(jobs, job.id)
+    for command, options in (("job runs", {"item": job.id}), ("job show", {"item": job.id}), ("job dead", {})):
+        assert f"{MASK} is not welcome" in await said(jobs, command, **options)
+    now = await jobs.alice.slash(jobs.general, "schedule run_now", item=job.id)
+    assert "another" not in said_in(now)
 
 
 async def test_a_masked_value_that_is_left_alone_stays_as_it_is(jobs: Stage) -> None:
