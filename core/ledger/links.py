@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from core.ledger.buckets import hold, hold_with_others
@@ -130,8 +131,7 @@ class LinkChanges(Links):
     async def join(self, rows: Sequence[LinkRow]) -> None:
         """Write what joining links wait for and have."""
         if rows:
-            read = [tuple(getattr(row, name) for name in fields_of(LinkRow)) for row in rows]
-            self._session.later(Step(_JOIN, (read,)))
+            self._session.later(Step(_JOIN, ([astuple(row) for row in rows],)))
 
     async def ran(self, children: Sequence[str]) -> None:
         """These run now, for whatever reason: what they have joined so far counts no more."""

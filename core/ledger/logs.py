@@ -82,7 +82,7 @@ class LogChanges(Logs):
             self._session.later(Step(_CUT, astuple(cut)))
 
 
-def forget(session: Session, run_ids: Sequence[str]) -> None:
+def forget_logs(session: Session, run_ids: Sequence[str]) -> None:
     """Remove what these runs told, with the runs."""
     session.later(Step(_PURGE_LINES, (run_ids,)))
     session.later(Step(_PURGE_TOLD, (run_ids,)))

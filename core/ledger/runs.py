@@ -10,14 +10,12 @@ from typing import Any, Final
 from msgspec.structs import astuple
 from sqlalchemy import (
     ColumnElement,
-    Select,
     and_,
     bindparam,
     delete,
     func,
     literal_column,
     null,
-    or_,
     select,
     text,
     tuple_,
@@ -27,14 +25,14 @@ from sqlalchemy import (
 from core.ledger import tables
 from core.ledger.buckets import in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
-from core.ledger.logs import forget
+from core.ledger.dead import forget_dead
+from core.ledger.listing import Listing
+from core.ledger.logs import forget_logs
 from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, ReadyRun, RunFilter, StaleMove, Within
 from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
-from core.ledger.schedules import owned_by
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
-from core.ledger.tables import attempts, dead, leases, runs, schedules, standings
+from core.ledger.tables import attempts, leases, runs, schedules, standings
 from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
-from schedule_zero.schedule import MESSAGES
 
 _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.items() for after in afters)
 # Sorts behind every id: the end of the table where nothing bounds a purge.
@@ -128,6 +126,11 @@ _OPEN_RUNS: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
 _OPEN_RUNS_WITHIN: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
     _OPEN_RUNS.select.where(_WITHIN), tuple[RunRow, AttemptRow, LeaseRow], "within"
 )
+_PAGES: Final = Listing(
+    RunRow,
+    runs.c.id,
+    {"state": runs.c.state == bindparam("state"), "since": runs.c.due >= bindparam("since")},
+)
 _COUNTS: Final[Query[tuple[RunState, int]]] = Query(
     select(runs.c.state, func.count()).where(_ACTIVE).group_by(runs.c.state), tuple[RunState, int]
 )
@@ -178,19 +181,7 @@ class Runs:
 
     async def page(self, filter: RunFilter, before: str | None, limit: int) -> list[RunRow]:  # noqa: A002 - the port's
         """A page of a listing, newest first."""
-        wanted = {
-            "guild_id": None if filter.any_guild else filter.guild_id,
-            "schedule_id": filter.schedule_id,
-            "owner_id": filter.owner_id,
-            "jobs_or_owner_id": filter.jobs_or_owner_id,
-            "handler": filter.handler,
-            "state": filter.state,
-            "since": filter.since,
-            "before": before,
-        }
-        shape = tuple(value is not None for value in wanted.values())
-        query = _page(shape, filter.guild_id is None and not filter.any_guild)
-        return await self._reading.fetch(query, *(value for value in wanted.values() if value is not None), limit)
+        return await _PAGES.page(self._reading, filter, before, limit)
 
     async def attempts(self, run_ids: Sequence[str]) -> dict[str, list[AttemptRow]]:
         """The attempts of runs that have any, first try first."""
@@ -237,27 +228,6 @@ class Runs:
 
 def _only(rows: list[RunRow]) -> RunRow | None:
     return rows[0] if rows else None
-
-
-@lru_cache(maxsize=64)
-def _page(shape: tuple[bool, ...], no_guild: bool) -> Query[RunRow]:
-    conditions: dict[str, ColumnElement[bool]] = {
-        "guild_id": runs.c.guild_id == bindparam("guild_id"),
-        "schedule_id": runs.c.schedule_id == bindparam("schedule_id"),
-        "owner_id": runs.c.schedule_id.in_(owned_by("owner_id")),
-        "jobs_or_owner_id": or_(runs.c.handler != MESSAGES, runs.c.schedule_id.in_(owned_by("jobs_or_owner_id"))),
-        "handler": runs.c.handler == bindparam("handler"),
-        "state": runs.c.state == bindparam("state"),
-        "since": runs.c.due >= bindparam("since"),
-        "before": runs.c.id < bindparam("before"),
-    }
-    names = [name for name, wanted in zip(conditions, shape, strict=True) if wanted]
-    where = [conditions[name] for name in names]
-    # With a schedule named, its index serves; the guild is then only looked at.
-    if no_guild:
-        where.append(runs.c.guild_id.is_(None))
-    statement: Select[Any] = select(*_COLUMNS).where(*where).order_by(runs.c.id.desc()).limit(bindparam("limit"))
-    return Query(statement, RunRow, *names, "limit")
 
 
 # ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -378,7 +348,6 @@ _PURGEABLE: Final[Query[str]] = Query(
     "limit",
 )
 _PURGE_ATTEMPTS: Final = Change(delete(attempts).where(among(attempts.c.run_id, "ids")), "ids")
-_PURGE_DEAD: Final = Change(delete(dead).where(among(dead.c.run_id, "ids")), "ids")
 _PURGE: Final = Change(delete(runs).where(_GIVEN_IDS), "ids")
 
 
@@ -399,7 +368,7 @@ class RunChanges(Runs):
         if rows:
             step = _adding(rows, _RUN_LATER, _ADD_FRESH, _ADD, _taken)
             self._session.later(step)
-            if step.statement is _ADD:
+            if step.statement is _ADD:  # fresh ones all wait
                 self._session.ended += [Ended(r.id, r.schedule_id, r.state) for r in rows if r.state in TERMINAL]
 
     async def move(self, moves: Sequence[Move]) -> None:
@@ -448,8 +417,8 @@ class RunChanges(Runs):
         ids = await self._session.fetch(_PURGEABLE, before, limit)
         if ids:
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
-            self._session.later(Step(_PURGE_DEAD, (ids,)))
-            forget(self._session, ids)
+            forget_dead(self._session, ids)
+            forget_logs(self._session, ids)
             self._session.later(Step(_PURGE, (ids,)))
         return len(ids)
 

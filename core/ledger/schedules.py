@@ -37,11 +37,6 @@ def _rows(*parameters: str, where: Sequence[Any], **more: Any) -> Query[Schedule
     return Query(_select(where, **more), ScheduleRow, *parameters)
 
 
-def owned_by(parameter: str) -> Select[Any]:
-    """The ids of a person's schedules, to be looked for among."""
-    return select(schedules.c.id).where(schedules.c.owner_id == bindparam(parameter))
-
-
 def _select(where: Sequence[Any], order: Sequence[Any] = (), limit: bool = False, keep: bool = False) -> Select[Any]:
     statement = select(*_COLUMNS).select_from(_BOTH).where(*where).order_by(*order)
     if keep:
