@@ -75,7 +75,7 @@ class Following:
             await self._send_events(caller, follow)
         except ScheduleZeroError as error:
             self._fail(caller, follow.number, error)
-        except Exception:  # as of a request
+        except Exception:  # a defect in telling one client must not end what serves all of them
             log.exception("telling events failed")
             self._fail(
                 caller, follow.number, Unavailable("Events cannot be told at the moment; the core's log says why.")

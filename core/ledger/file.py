@@ -96,7 +96,7 @@ class FileDriver:
         await asyncio.to_thread(self._prepare)
         try:
             connection: Connection = ThreadConnection(await self._connect())
-        except BaseException:
+        except BaseException:  # whatever ends the opening, a cancellation too: the next core must not find it locked
             self._lock.release()
             raise
         self._checkpointer.start()
@@ -126,7 +126,7 @@ class FileDriver:
             try:
                 _may_write(self._path)
                 bring_up_to_date(self._path, auto_upgrade=self._auto_upgrade, patience_s=self._patience_s)
-            except BaseException:
+            except BaseException:  # as in `open`: nobody will close what was not opened
                 self._lock.release()
                 raise
 
@@ -139,7 +139,7 @@ class FileDriver:
                 await connection.execute_fetchall("BEGIN IMMEDIATE")
                 await connection.execute_fetchall("PRAGMA user_version = 0")
                 await connection.execute_fetchall("ROLLBACK")
-            except BaseException:
+            except BaseException:  # nobody else has it yet to close it, and its thread would keep the process
                 await connection.close()
                 raise
         return connection
@@ -157,7 +157,7 @@ async def _connected(path: Path, patience_s: float, *pragmas: str) -> aiosqlite.
     try:
         for pragma in pragmas:
             await connection.execute_fetchall(f"PRAGMA {pragma}")
-    except BaseException:
+    except BaseException:  # nobody else has it yet to close it
         await connection.close()
         raise
     return connection

@@ -130,7 +130,7 @@ class StoredLedger:
             session = Session(connection)
             session.shared = membership is not None
             epoch = await read_epoch(session)
-        except BaseException:
+        except BaseException:  # a cancellation too: what is half open has no owner to close it
             await connection.close()
             await self._driver.close()
             raise

@@ -11,7 +11,6 @@ Nothing here uses the writer's connection, which may be busy for longer than a l
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -128,7 +127,7 @@ class ServerMembership:
                 await connection.add_listener(CHANNEL, self._told)
                 await self._turn()
                 await connection.execute(f"NOTIFY {CHANNEL}, 'look'")
-        except BaseException:
+        except BaseException:  # a cancellation too: nobody else has the connection yet to end it
             connection.terminate()
             raise
 
@@ -223,5 +222,7 @@ class ServerMembership:
 
     def _tell(self) -> None:
         for listener in self._listeners:
-            with contextlib.suppress(Exception):
+            try:
                 listener()
+            except Exception:  # must not end what keeps the lease: it is logged, and the others are told
+                log.exception("a listener to the cores failed")

@@ -92,7 +92,7 @@ async def reached(address: Address, patience_s: float, **settings: str) -> Any:
         with explained(address):
             await _expect_fit(connection, address)
             await connection.execute(_setting({**_SETTINGS, **settings}))
-    except BaseException:
+    except BaseException:  # a cancellation too: nobody else has the connection yet to end it
         connection.terminate()
         raise
     return connection

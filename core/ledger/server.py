@@ -54,7 +54,7 @@ class ServerDriver:
                     await bring_up_to_date(raw, self._address)
                 if self.membership is not None:
                     await self.membership.join(self._address, 0)
-        except BaseException:
+        except BaseException:  # a cancellation too: the server would keep the session of a core that never was
             raw.terminate()
             raise
         connection: Connection = ServerConnection(raw, self.membership)

@@ -274,7 +274,7 @@ def _inserter(insert: Insert) -> Perform:
         try:
             for start in range(0, len(rows), most):
                 add_some(database, rows[start : start + most])
-        except BaseException:
+        except BaseException:  # all or none, whatever comes between; the unit gets it
             if database.in_transaction:
                 database.execute("ROLLBACK TO many")
             raise

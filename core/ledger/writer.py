@@ -137,8 +137,7 @@ class GroupCommit:
         except asyncio.CancelledError:
             self._fail(StoreClosed("its writer was cancelled"))
             raise
-        except BaseException as error:
-            # Whatever ends the writer ends the store: what is on disk is the truth, the process starts anew.
+        except BaseException as error:  # whatever ends the writer ends the store: what is on disk is the truth
             self._fail(error)
             if not isinstance(error, Exception):
                 raise
@@ -156,7 +155,7 @@ class GroupCommit:
         group: list[Pending] = []
         try:
             await self._write_or_refuse(group)
-        except BaseException as error:
+        except BaseException as error:  # a cancellation too: who waits for these units would wait for ever
             self._refuse(group, StoreClosed(f"nothing can be saved any more: {error}"))
             raise
 
@@ -189,7 +188,7 @@ class GroupCommit:
                 raise _worse(session.spoiled)
         try:
             head = await self._commit()
-        except Exception as error:
+        except Exception as error:  # whose fault it was is not known here: units are played one by one
             raise _worse(session.spoiled) from error
         self._tell(group, head)
 

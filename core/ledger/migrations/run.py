@@ -40,7 +40,7 @@ def run_migrations(path: Path, target: str = "head") -> None:
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, target)
-            except BaseException:
+            except BaseException:  # half a revision never stays, whatever ends it; the caller gets it
                 connection.exec_driver_sql("ROLLBACK")
                 raise
             connection.exec_driver_sql("COMMIT")
