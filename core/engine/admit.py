@@ -15,7 +15,7 @@ import msgspec
 from core.engine.events import about_schedule
 from core.engine.placeholders import without_parent
 from core.engine.plan import Plan
-from core.engine.routing import write_routing
+from core.engine.routing import routing_of
 from core.ledger.port import ActiveRun
 from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
@@ -166,9 +166,7 @@ def _run_row(firing: Firing, due: int, now: int, id: str) -> RunRow:
     start = due + (_jitter(row.id, due, most) if most else 0)
     args, routing = without_parent(row.args) if row.follows else None, firing.plan.routing
     if args is not None:
-        routing = write_routing(
-            terms.policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=args
-        )
+        routing = routing_of(row, terms.policy, args)
     return RunRow(
         id=id, schedule_id=row.id, occurrence=f"t:{firing.plan.rule.nominal(due)}", guild_id=row.guild_id,
         handler=row.handler, method=row.method, priority=terms.priority, due=start,

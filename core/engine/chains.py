@@ -28,7 +28,7 @@ from core.engine.placeholders import (
 )
 from core.engine.plan import Terms, TermsBook
 from core.engine.ports import Clock
-from core.engine.routing import write_routing
+from core.engine.routing import routing_of
 from core.engine.stopping import want_stopped
 from core.ledger.port import ActiveRun, Transaction
 from core.ledger.rows import Ended, EventRow, LinkRow, Move, RunRow, ScheduleRow, dead_letter
@@ -319,10 +319,7 @@ def child_run(row: ScheduleRow, terms: Terms, call: Call, now: int, id: str) -> 
         handler=row.handler, method=row.method, priority=terms.priority, due=due,
         start_before=None if window is None else due + window, state=RunState.WAITING, attempt=0,
         not_before=due if due > now else None, args=None, result=None, reason=None, error=None, missed=None,
-        created=now, ended=None, lost=0, line=line_of(terms.policy),
-        routing=write_routing(
-            terms.policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=row.args
-        ),
+        created=now, ended=None, lost=0, line=line_of(terms.policy), routing=routing_of(row, terms.policy),
     )  # fmt: skip
 
 
@@ -335,9 +332,7 @@ def fill_in(run: RunRow, row: ScheduleRow, policy: Policy, parents: Parents, now
         run.state, run.reason, run.ended = RunState.FAILED, NO_ARGUMENTS, now
         run.error = f"{error.place}: {error.message}"
     else:
-        run.routing = write_routing(
-            policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=run.args
-        )
+        run.routing = routing_of(row, policy, run.args)
 
 
 async def filled_late(tx: Transaction, run: RunRow) -> str | None:

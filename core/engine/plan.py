@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from core.engine.ports import LEASE_S
-from core.engine.routing import write_routing
+from core.engine.routing import routing_of
 from core.ledger.rows import HeededRow, ScheduleRow
 from core.timing.compile import compile_rule
 from core.timing.exceptions import NONE, Exceptions, excepted
@@ -162,9 +162,7 @@ class PlanBook:
     def add(self, row: ScheduleRow) -> Plan:
         """Compile and keep. Raises what ``rule_of`` and ``terms_of`` raise."""
         terms = self.terms.of(row.policy)
-        routing = write_routing(
-            terms.policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id, args=row.args
-        )
+        routing = routing_of(row, terms.policy)
         plan = self._plans[row.id] = Plan(row, rule_of(row, terms.policy), terms, routing)
         self._plans.move_to_end(row.id)
         if len(self._plans) > self.capacity:

@@ -18,6 +18,7 @@ import msgspec
 
 from core.engine.ports import Instance
 from core.engine.versions import satisfies
+from core.ledger.rows import ScheduleRow
 from schedule_zero.schedule import Policy
 
 _PLACEHOLDER: Final = re.compile(r"\{(schedule|guild|owner|args(?:\.[A-Za-z0-9_\-]{1,100}){1,8})\}", re.ASCII)
@@ -54,24 +55,23 @@ class Routing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @lru_cache(maxsize=4096)
 def read_routing(text: str) -> Routing:
-    """What ``write_routing`` wrote."""
+    """What ``routing_of`` wrote."""
     return msgspec.json.decode(text, type=Routing)
 
 
-def write_routing(
-    policy: Policy, *, schedule_id: str, guild_id: str | None, owner_id: str, args: str | Mapping[str, Any]
-) -> str | None:
-    """What the runs of a schedule want, as it is kept with them; None: nothing, as mostly.
+def routing_of(row: ScheduleRow, policy: Policy, args: str | None = None) -> str | None:
+    """What a run of a schedule wants, as it is kept with the run; None: nothing, as mostly.
 
     Args:
-        args: of the run, as JSON or decoded; only looked at where the affinity names one.
+        args: the run's own, where it does not take the schedule's; only looked at where the affinity names one.
     """
     if policy.affinity is None and not policy.needs and policy.version is None:
         return None
     key = None
     if policy.affinity is not None:
-        facts = {"schedule": schedule_id, "guild": guild_id or "", "owner": owner_id}
-        said = _PLACEHOLDER.sub(lambda match: _value(match[1], facts, args), policy.affinity)
+        facts = {"schedule": row.id, "guild": row.guild_id or "", "owner": row.owner_id}
+        given = row.args if args is None else args
+        said = _PLACEHOLDER.sub(lambda match: _value(match[1], facts, given), policy.affinity)
         key = blake2b(said.encode(), digest_size=12).hexdigest()
     needs = tuple(sorted(dict.fromkeys(policy.needs)))
     return msgspec.json.encode(Routing(key=key, needs=needs, version=policy.version)).decode()
@@ -91,10 +91,10 @@ def arguments_in(affinity: str) -> list[str]:
     return [match[1].split(".")[1] for match in _PLACEHOLDER.finditer(affinity) if match[1].startswith("args.")]
 
 
-def _value(word: str, facts: Mapping[str, str], args: str | Mapping[str, Any]) -> str:
+def _value(word: str, facts: Mapping[str, str], args: str) -> str:
     if word in facts:
         return facts[word]
-    value: Any = msgspec.json.decode(args) if isinstance(args, str) else args
+    value: Any = msgspec.json.decode(args)
     for part in word.split(".")[1:]:
         value = value.get(part) if isinstance(value, Mapping) else None
     return msgspec.json.encode(value, order="deterministic").decode()

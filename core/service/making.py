@@ -8,7 +8,7 @@ from core.engine.admit import AGAIN, Collision, line_of
 from core.engine.chains import fill_in, left_by, links_of, parent_of
 from core.engine.placeholders import NOBODY, Parent, Parents, has_placeholders, names_parents
 from core.engine.plan import PRIORITIES
-from core.engine.routing import write_routing
+from core.engine.routing import routing_of
 from core.engine.stopping import want_stopped
 from core.ledger.port import Reader, RunFilter, Transaction
 from core.ledger.rows import EventRow, RunRow, ScheduleRow
@@ -64,8 +64,7 @@ class Making:
             method=row.method, priority=PRIORITIES[policy.priority], due=now, start_before=None,
             state=RunState.WAITING, attempt=0, not_before=None, args=args, result=None, reason=None, error=None,
             missed=None, created=now, ended=None, lost=0, line=line_of(policy), own_args=None if args is None else 1,
-            routing=write_routing(policy, schedule_id=row.id, guild_id=row.guild_id, owner_id=row.owner_id,
-                                  args=row.args if args is None else args),
+            routing=routing_of(row, policy, args),
         )  # fmt: skip
 
     async def again(self, source: Reader | Transaction, row: ScheduleRow, old: RunRow) -> RunRow:

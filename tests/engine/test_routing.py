@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.routing import check_affinity, read_routing, write_routing
+from core.engine.routing import check_affinity, read_routing, routing_of
 from core.engine.versions import clauses_of, satisfies
 from core.service.arguments import names_of
 from schedule_zero.errors import Invalid
 from schedule_zero.schedule import Policy
 from tests.engine.conftest import Build
 from tests.engine.house import House, Mute
+from tests.engine.rows import schedule_row
 
 NUMBERS = st.lists(st.integers(0, 20), min_size=1, max_size=4).map(tuple)
 
@@ -25,9 +26,8 @@ def spelled(numbers: tuple[int, ...]) -> str:
     return ".".join(map(str, numbers))
 
 
-def key(affinity: str, args: Any = "{}", **facts: Any) -> str | None:
-    where = {"schedule_id": "sch_a", "guild_id": "1", "owner_id": "7", **facts}
-    text = write_routing(Policy(affinity=affinity), args=args, **where)
+def key(affinity: str, args: str = "{}", **fields: Any) -> str | None:
+    text = routing_of(schedule_row(args=args, **fields), Policy(affinity=affinity))
     return None if text is None else read_routing(text).key
 
 
@@ -58,13 +58,13 @@ def test_what_asks_nothing_of_a_version_is_refused(text: str) -> None:
 
 
 def test_a_key_is_of_its_schedule_its_guild_or_an_argument() -> None:
-    assert key("{schedule}") != key("{schedule}", schedule_id="sch_b")
+    assert key("{schedule}") != key("{schedule}", id="sch_b")
     assert key("{schedule}", '{"n": 1}') == key("{schedule}", '{"n": 2}')
-    assert key("{guild}") == key("{guild}", schedule_id="sch_b") != key("{guild}", guild_id=None)
-    assert key("{args.user.id}", '{"user": {"id": 7}}') == key("{args.user.id}", {"user": {"id": 7}, "n": 1})
+    assert key("{guild}") == key("{guild}", id="sch_b") != key("{guild}", guild_id=None)
+    assert key("{args.user.id}", '{"user": {"id": 7}}') == key("{args.user.id}", '{"user": {"id": 7}, "n": 1}')
     assert key("{args.user.id}", '{"user": {"id": 7}}') != key("{args.user.id}", '{"user": {"id": 8}}')
     assert key("{args.nothing}") == key("{args.nothing}", '{"n": 1}')
-    assert write_routing(Policy(), schedule_id="s", guild_id=None, owner_id="", args="{}") is None
+    assert routing_of(schedule_row(), Policy()) is None
 
 
 @pytest.mark.parametrize("text", ["", "{user}", "{args}", "{args.}", "{schedule", "schedule}", "{{schedule}}"])
