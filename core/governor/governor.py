@@ -31,13 +31,18 @@ Whose = Callable[[str], tuple[str, str | None]]
 
 
 class _Place:
-    """A method on one process: its limits there, and the guard it shares with others of its handler."""
+    """A method on one process: its limits there, and the guard it shares with others of its handler that are bound alike.
 
-    __slots__ = ("guard", "scope")
+    Attributes:
+        bound: the one guild the process works for; None: for all.
+    """
 
-    def __init__(self, scope: Scope, guard: Guard) -> None:
+    __slots__ = ("bound", "guard", "scope")
+
+    def __init__(self, scope: Scope, guard: Guard, bound: str | None) -> None:
         self.scope = scope
         self.guard = guard
+        self.bound = bound
 
 
 class _Method:
@@ -198,10 +203,9 @@ class Governor:
             for bound, guard in method.guards.items():
                 fresh.guards[bound] = self._new_guard(guard.scope, guard.crowd, quota)
                 fresh.guards[bound].follow(guard)
-            bounds = {id(guard): bound for bound, guard in method.guards.items()}
             for handler, place in method.handlers.items():
                 scope = self._new_scope(place.scope.name, limits, place.scope, now)
-                fresh.handlers[handler] = _Place(scope, fresh.guards[bounds[id(place.guard)]])
+                fresh.handlers[handler] = _Place(scope, fresh.guards[place.bound], place.bound)
             self._methods[name] = fresh
         self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
 
@@ -215,10 +219,8 @@ class Governor:
     def in_flight(self, method: str, whose: Collection[str | None] | None = None) -> int:
         """How many attempts of a method are under way; ``whose``: only on processes bound to these guilds (None: free)."""
         known = self._methods.get(method)
-        if known is None:
-            return 0
-        shown = [id(guard) for bound, guard in known.guards.items() if whose is None or bound in whose]
-        return sum(each.scope.running.used for each in known.handlers.values() if id(each.guard) in shown)
+        places = () if known is None else known.handlers.values()
+        return sum(each.scope.running.used for each in places if whose is None or each.bound in whose)
 
     # the tree
 
@@ -309,9 +311,9 @@ class Governor:
         """A process's place. They come and go under new names, so those at rest make room."""
         if len(method.handlers) >= HANDLERS_KEPT:
             method.handlers = {name: each for name, each in method.handlers.items() if not each.scope.at_rest(now)}
-            in_use = {id(each.guard) for each in method.handlers.values()}
+            in_use = {each.bound for each in method.handlers.values()}
             method.guards = {
-                bound: each for bound, each in method.guards.items() if id(each) in in_use or not each.at_rest(now)
+                bound: each for bound, each in method.guards.items() if bound in in_use or not each.at_rest(now)
             }
         handler, bound = self._whose(name)
         guard = method.guards.get(bound)
@@ -320,7 +322,8 @@ class Governor:
             scope = f"handler:{handler}/{method.name.removeprefix(f'{handler}.')}"
             guard = method.guards[bound] = self._new_guard(scope, crowd, method.quota)
         limits = method.quota.per_handler or _NO_LIMITS
-        place = method.handlers[name] = _Place(self._new_scope(f"handler:{name}/{method.name}", limits), guard)
+        scope_there = self._new_scope(f"handler:{name}/{method.name}", limits)
+        place = method.handlers[name] = _Place(scope_there, guard, bound)
         return place
 
     def _new_guard(self, scope: str, crowd: Crowd, quota: MethodQuota) -> Guard:
