@@ -132,8 +132,7 @@ class Engine(Parts):
 
     def excused(self, instance: str) -> bool:
         """Whether it is no wonder that nothing is heard of an instance: what it does keeps it from beating, as it said."""
-        until = self.flights.excused(instance)
-        return until is not None and until > self.clock.monotonic()
+        return self.flights.excused(instance, self.clock.monotonic()) is not None
 
     def subscribe(self, name: str, sink: EventSink) -> Awaitable[None]:
         """Deliver the journal to a durable subscriber until cancelled."""

@@ -126,11 +126,11 @@ class Flights:
         flight.adopted = False
         return True
 
-    def excused(self, instance: str) -> float | None:
+    def excused(self, instance: str, now: float) -> float | None:
         """Until when (monotonic seconds) it is no wonder that nothing is heard of an instance: what it was given, it said,
-        keeps its process from beating. None: it has nothing of that kind in hand."""
-        held = self._long.get(instance)
-        return None if held is None else max(flight.lease_until for flight in held.values())
+        keeps its process from beating. None: nothing excuses it."""
+        until = max((flight.lease_until for flight in self._long.get(instance, {}).values()), default=now)
+        return until if until > now else None
 
     def shift(self, seconds: float) -> None:
         """The whole process stood still that long: nobody's lease or time-out ran meanwhile."""

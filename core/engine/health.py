@@ -69,7 +69,7 @@ class Health:
                 silence = self._silence(instance, now)
                 changed |= instance.silent != (silence is not None)
                 instance.silent = silence is not None
-                if self._is_excused(instance, now):  # it gets nothing meanwhile, and is not blamed for it
+                if self._flights.excused(instance.name, now) is not None:  # it gets nothing, and is not blamed
                     silence = None
                 self._judge(instance, silence or _set_aside(instance) or self._failing.get(_scope(instance)))
         if changed:
@@ -85,10 +85,6 @@ class Health:
     def _silence(self, instance: Instance, now: float) -> str | None:
         heard = self._fleet.heard(instance.name)
         return None if heard is None or now - heard <= SILENT_S else "its beats stopped"
-
-    def _is_excused(self, instance: Instance, now: float) -> bool:
-        """Whether what it was given, as it was declared, keeps it from beating."""
-        return (self._flights.excused(instance.name) or 0.0) > now
 
     def _which_fail(self, now: float) -> dict[tuple[str, str | None], str]:
         """Why handlers are failing: those for all guilds by their name, those for one by that guild besides."""

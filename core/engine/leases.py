@@ -82,8 +82,8 @@ class LeaseKeeper:
 
     def _run_out(self, flight: Flight, now: float) -> None:
         """Nobody spoke for it. Where the same process is busy with something that keeps it from beating, that excuses it."""
-        excused = self._flights.excused(flight.instance)
-        if excused is not None and excused > now:
+        excused = self._flights.excused(flight.instance, now)
+        if excused is not None:
             flight.lease_until = excused
             self._flights.watch_again(flight)
         else:
