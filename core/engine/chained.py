@@ -6,6 +6,7 @@ One place for all ways in which runs end, so that none of them has to think of c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Protocol, TypeVar
 
 from core.engine.chains import Chains, Followed
@@ -65,15 +66,13 @@ class ChainedLedger:
     async def _written(self, write: Callable[[Unit[T]], Awaitable[T]], unit: Unit[T]) -> T:
         followed: Followed | None = None
 
+        @wraps(unit)  # it is still that one to whoever looks
         async def chained(tx: Transaction) -> T:
             nonlocal followed
             result = await unit(tx)
             followed = await self._chains.follow(tx)
             return result
 
-        chained.__qualname__ = getattr(
-            unit, "__qualname__", chained.__qualname__
-        )  # it is still that one to whoever looks
         result = await write(chained)
         if followed is not None:
             await self._consequences.followed(followed)

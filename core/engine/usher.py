@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from core.engine.chains import NO_ARGUMENTS
 from core.engine.entitle import Entitler
-from core.engine.events import about_run
+from core.engine.events import about_run, facts
 from core.engine.ports import Clock
 from core.engine.territory import Territory
 from core.engine.waiting import WaitingRoom
@@ -78,7 +76,7 @@ class Usher:
             if moves:
                 await tx.runs.move(moves)
                 await tx.journal.append(
-                    [about_run(rows[move.run_id], _KINDS[move.after], now, _facts(move)) for move in moves]
+                    [about_run(rows[move.run_id], _KINDS[move.after], now, _told(move)) for move in moves]
                 )
                 await tx.dead.add(
                     [dead_letter(move.run_id, rows[move.run_id], now) for move in moves if move.after in DEAD]
@@ -103,6 +101,5 @@ def expiry(row: RunRow, now: int, error: str | None = None) -> Move:
     )  # fmt: skip
 
 
-def _facts(move: Move) -> str:
-    facts = {"reason": move.reason} if move.error is None else {"reason": move.reason, "error": move.error}
-    return msgspec.json.encode(facts).decode()
+def _told(move: Move) -> str:
+    return facts({"reason": move.reason} if move.error is None else {"reason": move.reason, "error": move.error})
