@@ -7,7 +7,7 @@ over at once (skipped, or without arguments), and then its own children follow; 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -23,6 +23,7 @@ from core.engine.placeholders import (
     Parent,
     Parents,
     filled_in,
+    following,
     has_placeholders,
     names_parents,
 )
@@ -31,7 +32,7 @@ from core.engine.ports import Clock
 from core.engine.routing import routing_of
 from core.engine.stopping import want_stopped
 from core.ledger.port import ActiveRun, Transaction
-from core.ledger.rows import Ended, EventRow, LinkRow, Move, RunRow, ScheduleRow, dead_letter
+from core.ledger.rows import Ended, EventRow, LinkRow, Move, RunRow, ScheduleRow, dead_letter, links_of
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import parse_duration
@@ -55,7 +56,6 @@ _KINDS: Final = {
     RunState.SKIPPED: EventKind.RUN_SKIPPED,
     RunState.FAILED: EventKind.RUN_FAILED,
 }
-_links: Final = msgspec.json.Decoder(tuple[After, ...]).decode
 
 
 def occurrence_of(run_id: str) -> str:
@@ -67,11 +67,6 @@ def parent_of(occurrence: str) -> str | None:
     """The run that one follows, by its occurrence; None where it follows none."""
     kind, _, run_id = occurrence.partition(":")
     return run_id if kind == "c" else None
-
-
-def links_of(row: ScheduleRow) -> tuple[After, ...]:
-    """The links by which a schedule runs after others."""
-    return _links(row.after) if row.follows else ()
 
 
 def link_for(row: ScheduleRow, parent_id: str, state: RunState) -> After | None:
@@ -270,10 +265,10 @@ class Writing:
     """What one generation of children comes to."""
 
     def __init__(
-        self, now: int, left: Mapping[str, tuple[Parent, str | None]], active: Mapping[str, Sequence[ActiveRun]],
+        self, now: int, left: Mapping[str, Parent], active: Mapping[str, Sequence[ActiveRun]],
         followed: Followed,
     ) -> None:  # fmt: skip
-        """``left``: what each run of the parents left, with its schedule's name."""
+        """``left``: what each run of the parents left."""
         self.now = now
         self.active = active
         self.followed = followed
@@ -285,16 +280,8 @@ class Writing:
 
     def parents_of(self, call: Call) -> Parents:
         """The runs that a child's run follows."""
-        named: dict[str, Parent] = {}
-        for schedule_id, run_id in _joined(call):
-            found = self._left.get(run_id)
-            if found is not None:
-                parent, name = found
-                named[schedule_id] = parent
-                if name is not None:
-                    named.setdefault(name, parent)
-        found = self._left.get(call.ended.run_id)
-        return Parents(None if found is None else found[0], named)
+        joined = [self._left[run_id] for run_id in _joined(call) if run_id in self._left]
+        return following(self._left.get(call.ended.run_id), joined)
 
     def note(self, run: RunRow, row: ScheduleRow, call: Call) -> None:
         """This is the child's run."""
@@ -349,24 +336,20 @@ async def filled_late(tx: Transaction, run: RunRow) -> str | None:
     parent = None if followed is None else await tx.runs.get(followed)
     if parent is None:
         return filled_in(row.args, NOBODY)
-    left, above = left_by(parent), await tx.schedules.get(parent.schedule_id)
-    named = {parent.schedule_id: left} if above is None or above.name is None else {above.id: left, above.name: left}
-    return filled_in(row.args, Parents(left, named))
+    left = left_by(parent, await tx.schedules.get(parent.schedule_id))
+    return filled_in(row.args, following(left))
 
 
-def left_by(run: RunRow) -> Parent:
-    """What a run that ended leaves."""
+def left_by(run: RunRow, schedule: ScheduleRow | None) -> Parent:
+    """What a run that ended leaves. ``schedule``: of which it was one; None where nobody names it, or it is gone."""
     result = None if run.result is None else readable(run.result)
-    return Parent(run.id, str(run.state), run.due, result, run.error)
+    name = None if schedule is None else schedule.name
+    return Parent(run.id, str(run.state), run.due, result, run.error, run.schedule_id, name)
 
 
-def _joined(call: Call) -> Iterator[tuple[str, str]]:
-    """(schedule, run) of every run that a child's run follows."""
-    if call.ended.schedule_id is not None:
-        yield call.ended.schedule_id, call.ended.run_id
-    for link in call.joined:
-        if link.run_id is not None:
-            yield link.parent, link.run_id
+def _joined(call: Call) -> list[str]:
+    """The runs that a child's run joins, where it joins any."""
+    return [link.run_id for link in call.joined if link.run_id is not None]
 
 
 async def _placed(tx: Transaction, ended: Sequence[Ended]) -> list[Ended]:
@@ -380,14 +363,13 @@ async def _placed(tx: Transaction, ended: Sequence[Ended]) -> list[Ended]:
     ]
 
 
-async def _left_by(tx: Transaction, calls: Sequence[Call]) -> dict[str, tuple[Parent, str | None]]:
-    """What the parents' runs left, by run, with the names of their schedules; only where somebody wants it."""
-    wanted = {pair for call in calls if has_placeholders(call.row.args) for pair in _joined(call)}
-    if not wanted:
+async def _left_by(tx: Transaction, calls: Sequence[Call]) -> dict[str, Parent]:
+    """What the parents' runs left, by run; only where somebody wants it."""
+    filling = [call for call in calls if has_placeholders(call.row.args)]
+    if not filling:
         return {}
-    runs = await tx.runs.get_many(sorted({run_id for _, run_id in wanted}))
-    names: dict[str, str | None] = {}
-    if any(names_parents(call.row.args) for call in calls):
-        rows = await tx.schedules.get_many(sorted({schedule_id for schedule_id, _ in wanted}))
-        names = {id: row.name for id, row in rows.items()}
-    return {id: (left_by(run), names.get(run.schedule_id)) for id, run in runs.items()}
+    runs = await tx.runs.get_many(sorted({id for call in filling for id in (call.ended.run_id, *_joined(call))}))
+    rows: Mapping[str, ScheduleRow] = {}
+    if any(names_parents(call.row.args) for call in filling):
+        rows = await tx.schedules.get_many(sorted({run.schedule_id for run in runs.values()}))
+    return {id: left_by(run, rows.get(run.schedule_id)) for id, run in runs.items()}

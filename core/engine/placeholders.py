@@ -8,7 +8,7 @@ becomes the value itself, whatever its type; inside a text the value is written 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -37,13 +37,20 @@ _UNREAD: Final = object()
 
 
 class Parent(msgspec.Struct):
-    """What a run that ended leaves to those that follow it. ``result``: JSON; ``due``: microseconds."""
+    """What a run that ended leaves to those that follow it.
+
+    Attributes:
+        due: microseconds; ``result``: JSON.
+        schedule_id, schedule_name: of what it was a run of, by which placeholders name it.
+    """
 
     run_id: str
     state: str
     due: int
     result: str | None
     error: str | None
+    schedule_id: str = ""
+    schedule_name: str | None = None
     _value: Any = _UNREAD
 
     @property
@@ -62,6 +69,16 @@ class Parents(msgspec.Struct, frozen=True):
 
 
 NOBODY: Final = Parents()
+
+
+def following(cause: Parent | None, joined: Iterable[Parent] = ()) -> Parents:
+    """The run that is followed, and those that are joined with it, by the ids and names of their schedules."""
+    named: dict[str, Parent] = {}
+    for each in joined if cause is None else (cause, *joined):
+        named[each.schedule_id] = each
+        if each.schedule_name is not None:
+            named.setdefault(each.schedule_name, each)
+    return Parents(cause, named)
 
 
 class BadPlaceholder(ValueError):

@@ -13,16 +13,14 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import astuple
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from core.ledger.buckets import hold, hold_with_others
 from core.ledger.connection import Reading, Session, Step
-from core.ledger.rows import LinkRow, ScheduleRow
+from core.ledger.rows import LinkRow, ScheduleRow, links_of
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import NO_GUILD, links, schedules, standings
-from schedule_zero.schedule import After
 
 END_NAMES: Final = 64
 
@@ -66,7 +64,6 @@ _JOIN: Final = Change(
     "rows",
 )
 _USE: Final = Change(update(links).values(fresh=literal_column("0")).where(among(links.c.child, "ids")), "ids")
-_after: Final = msgspec.json.Decoder(tuple[After, ...]).decode
 
 
 def _ends_of(schedule_id: str) -> str:
@@ -76,7 +73,7 @@ def _ends_of(schedule_id: str) -> str:
 
 def parents_of(row: ScheduleRow) -> list[str]:
     """The schedules that one runs after, each once."""
-    return list(dict.fromkeys(link.schedule for link in _after(row.after))) if row.follows else []
+    return list(dict.fromkeys(link.schedule for link in links_of(row)))
 
 
 class Links:

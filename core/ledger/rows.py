@@ -5,12 +5,14 @@ A row knows nothing of SQL. Field order is column order, so a row turns into sta
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from schedule_zero.run import RunState
-from schedule_zero.schedule import ScheduleState
+from schedule_zero.schedule import After, ScheduleState
+
+_after: Final = msgspec.json.Decoder(tuple[After, ...]).decode
 
 
 class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
@@ -66,6 +68,11 @@ class ScheduleRow(msgspec.Struct, kw_only=True, gc=False):
     def follows(self) -> bool:
         """Whether it runs after others, so that it is not over when its own times are."""
         return self.after != "[]"
+
+
+def links_of(row: ScheduleRow) -> tuple[After, ...]:
+    """The links by which a schedule runs after others."""
+    return _after(row.after) if row.follows else ()
 
 
 class LinkRow(msgspec.Struct, kw_only=True, gc=False):

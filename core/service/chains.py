@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from core.engine.chains import links_of
-from core.ledger.rows import LinkRow, ScheduleRow
+from core.ledger.rows import LinkRow, ScheduleRow, links_of
 from core.service import access
 from core.service.chaining import MOST_TOGETHER, Rows, spelled, surroundings, title_of
 from core.service.changing import Changing

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from core.engine.admit import AGAIN, Collision, line_of
-from core.engine.chains import fill_in, left_by, links_of, parent_of
-from core.engine.placeholders import NOBODY, Parent, Parents, has_placeholders, names_parents
+from core.engine.chains import fill_in, left_by, parent_of
+from core.engine.placeholders import NOBODY, Parents, following, has_placeholders, names_parents
 from core.engine.plan import PRIORITIES
 from core.engine.routing import routing_of
 from core.engine.stopping import want_stopped
 from core.ledger.port import Reader, RunFilter, Transaction
-from core.ledger.rows import EventRow, RunRow, ScheduleRow
+from core.ledger.rows import EventRow, RunRow, ScheduleRow, links_of
 from core.service.changing import in_words
 from core.service.desk import UNDO_FOR, Desk, Effects
 from core.service.policy import read_policy
@@ -111,13 +111,8 @@ async def _parents_of(source: Reader | Transaction, row: ScheduleRow, old: RunRo
         return NOBODY
     parents = [cause, *await _joined(source, row, first, cause)]
     rows = await source.schedules.get_many(sorted({each.schedule_id for each in parents}))
-    named: dict[str, Parent] = {}
-    for each in parents:
-        left, schedule = left_by(each), rows.get(each.schedule_id)
-        named[each.schedule_id] = left
-        if schedule is not None and schedule.name is not None:
-            named.setdefault(schedule.name, left)
-    return Parents(named[cause.schedule_id], named)
+    left, *joined = [left_by(each, rows.get(each.schedule_id)) for each in parents]
+    return following(left, joined)
 
 
 async def _first_of(source: Reader | Transaction, run: RunRow | None) -> RunRow | None:

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.engine.chains import links_of, parent_of
+from core.engine.chains import parent_of
 from core.engine.fleet import Fleet
 from core.engine.plan import rule_of, stored_trigger, timeout_of
-from core.ledger.rows import AttemptRow, RunRow, ScheduleRow
+from core.ledger.rows import AttemptRow, RunRow, ScheduleRow, links_of
 from core.service.closings import shown_calendar, shown_hours
 from core.service.policy import read_policy
 from core.service.shortage import shortage_notes
