@@ -69,11 +69,6 @@ def parent_of(occurrence: str) -> str | None:
     return run_id if kind == "c" else None
 
 
-def link_for(row: ScheduleRow, parent_id: str, state: RunState) -> After | None:
-    """The link of a schedule that the end of a run of another satisfies."""
-    return next((link for link in links_of(row) if link.schedule == parent_id and state in SATISFIES[link.when]), None)
-
-
 class Followed(msgspec.Struct):
     """What followed in a transaction, for the engine once it is committed.
 
@@ -163,17 +158,17 @@ class Chains:
         calls: list[Call] = []
         joining = sorted(id for id, row in rows.items() if any(link.when == "all" for link in links_of(row)))
         joins = Joins(await tx.links.above(joining))
+        children: dict[str | None, list[ScheduleRow]] = {}
+        for link in below:
+            if link.child in rows:
+                children.setdefault(link.parent, []).append(rows[link.child])
         for each in ended:
-            for place in below:
-                row = rows.get(place.child)
-                if row is None or place.parent != each.schedule_id:
-                    continue
-                named = [link for link in links_of(row) if link.schedule == place.parent]
-                call: Call | None = None
+            for row in children.get(each.schedule_id, ()):
+                named = [link for link in links_of(row) if link.schedule == each.schedule_id]
                 if any(link.when == "all" for link in named):
                     call = joins.end(row, each)
-                elif (link := link_for(row, place.parent, each.state)) is not None:
-                    call = Call(row, link, each)
+                else:
+                    call = next((Call(row, link, each) for link in named if each.state in SATISFIES[link.when]), None)
                 if call is not None and row.state == "active":
                     joins.ran(row.id)
                     calls.append(call)
