@@ -52,13 +52,12 @@ class Begins(msgspec.Struct):
     Attributes:
         flights: the attempts begun.
         waiting: runs that still wait, but at another attempt than the room believed.
-        unfilled: why there are no arguments for some, by run; ``unfilled_runs``: these.
+        unfilled: runs there are no arguments for, and why.
     """
 
     flights: list[Flight] = []
     waiting: list[RunRow] = []
-    unfilled: dict[str, str] = {}
-    unfilled_runs: list[RunRow] = []
+    unfilled: list[tuple[RunRow, str]] = []
 
 
 class Dispatcher:
@@ -194,11 +193,12 @@ class Dispatcher:
             raise
         flights, waiting = begins.flights, begins.waiting
         if begins.unfilled:
+            errors = {run.id: error for run, error in begins.unfilled}
             try:
-                await self._usher.see_out(list(begins.unfilled), begins.unfilled)
+                await self._usher.see_out(list(errors), errors)
             except StoreError as error:  # each is chosen again, and ends then
                 log.warning("the store refused; what cannot be filled in waits", error=str(error))
-                waiting = [*waiting, *begins.unfilled_runs]
+                waiting = [*waiting, *(run for run, _ in begins.unfilled)]
         if self._membership is not None:
             while not self._membership.is_sure():  # frozen since: what others work for by now is not sent
                 await self._membership.confirm()
@@ -275,8 +275,7 @@ class Dispatcher:
                     try:
                         late = await filled_late(tx, run.run)
                     except BadPlaceholder as error:
-                        begins.unfilled[run.run.id] = f"{error.place}: {error.message}"
-                        begins.unfilled_runs.append(run.run)
+                        begins.unfilled.append((run.run, f"{error.place}: {error.message}"))
                         continue
                 begins.flights.append(self._flight(item, run, late or run.args, now, monotonic))
             # Written after the next batch, perhaps: then it is that one's state that counts.
