@@ -51,6 +51,24 @@ async def test_sql_and_python_agree_on_a_guilds_bucket(join: Join) -> None:
     assert await ledger.reader.schedules.due_until(2**62, 1000, []) == []
 
 
+async def test_a_listener_to_the_cores_that_fails_is_logged_and_the_others_are_told(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = asyncio.Event()
+
+    def fail() -> None:
+        raise RuntimeError("no ear")
+
+    one = membership()
+    one.on_change(fail)
+    one.on_change(told.set)
+    ledger = StoredLedger(ServerDriver(address_of(database_url), membership=one))
+    await ledger.open()
+    await ledger.close()
+    assert told.is_set()
+    assert "no ear" in caplog.text
+
+
 async def test_waiting_runs_are_read_by_bucket_page_by_page(join: Join) -> None:
     ledger = await join()
     rows = [run(f"run_{place}", occurrence=f"m:{place}", guild_id=str(place % 3), due=place) for place in range(30)]
