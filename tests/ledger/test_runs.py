@@ -280,6 +280,7 @@ async def test_a_listing_of_runs_filters_and_pages_newest_first(ledger: Ledger) 
     assert await found(RunFilter(any_guild=True), before="run_4", limit=2) == ["run_3", "run_2"]
     assert await found(RunFilter(guild_id="1")) == ["run_3", "run_2", "run_1"]
     assert await found(RunFilter()) == ["run_4"]
+    assert await found(RunFilter(guild_id="1", any_guild=True, schedule_id="sch_4")) == ["run_5"]
     assert await found(RunFilter(guild_id="1", schedule_id="sch_1", state="failed")) == ["run_2"]
     assert await found(RunFilter(guild_id="1", since=20)) == ["run_3", "run_2"]
     await save(ledger, schedule("sch_1"), schedule("sch_2", owner_id="8"), schedule("sch_4", guild_id="2"))
