@@ -24,6 +24,7 @@ from core.processes.places import Places
 from core.processes.record import Record, write_record
 from core.processes.running import WRONG_INPUT, ChildSpec, Running
 from schedule_zero.errors import ScheduleZeroError
+from schedule_zero.leaving import run
 from schedule_zero.loading import WrongInput, said
 from schedule_zero.notify import BEATS
 from schedule_zero.serving import Serving
@@ -137,7 +138,7 @@ class RunningThread(Running):
     def _run(self) -> None:
         code = 0
         try:
-            asyncio.run(self._serve())
+            run(self._serve())
         except (WrongInput, ScheduleZeroError) as error:
             self._last_words, code = str(error), WRONG_INPUT if isinstance(error, WrongInput) else _FAILED
         except BaseException as error:  # whatever a handler's author wrote must not end the others, nor be waited for
