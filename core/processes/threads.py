@@ -54,8 +54,6 @@ class ThreadGovernor(KeepingGovernor):
         super().__init__(specs, limits, deployment=deployment, specs_of=specs_of, configuration=configuration)
         self._places = places
         self._make = make
-        self._stop_s = limits.stop_s
-        self._silent_s = limits.silent_s
         self.sockets = places.sockets()
         self.left_behind: list[str] = []
 
@@ -81,7 +79,8 @@ class ThreadGovernor(KeepingGovernor):
         self._places.record.unlink(missing_ok=True)
 
     def _start_one(self, spec: ChildSpec, hear: Callable[[Notice], None]) -> RunningThread:
-        return RunningThread(spec.name, functools.partial(self._make, spec), hear, self._silent_s, self.left_behind)
+        silent_s = self._house.limits.silent_s
+        return RunningThread(spec.name, functools.partial(self._make, spec), hear, silent_s, self.left_behind)
 
     def _output_of(self, name: str) -> Path | None:
         return None
