@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.measure import Figures, median_of, percentile
@@ -60,7 +59,7 @@ async def once(folder: Path) -> Figures:
     }
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def bad_ones(app: App) -> AsyncIterator[None]:
     """Both of them, each with more to do than it takes; the crashing one is started anew as often as it dies."""
     assert app.doors is not None

@@ -34,6 +34,7 @@ from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler, name_of
 from schedule_zero.ids import IdMaker
+from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.loading import said
 from schedule_zero.views import Part
 
@@ -148,7 +149,9 @@ class App:
         for handler in self._handlers:
             try:
                 await handler.start()
-            except Exception as error:  # whatever a handler's author wrote
+            except (Exception, SystemExit) as error:  # whatever a handler's author wrote
+                if meant_for_the_process(error):
+                    raise
                 raise Unavailable(f"the handler {name_of(handler)} could not start: {said(error)}") from error
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
@@ -196,7 +199,9 @@ class App:
     async def _start_late(self, handler: Handler, link: InProcessLink) -> None:
         try:
             await handler.start()
-        except Exception:  # a handler that comes later must not end those that are there
+        except (Exception, SystemExit) as error:  # a handler that comes later must not end those that are there
+            if meant_for_the_process(error):
+                raise
             log.exception("handler failed to start", handler=link.instance.handler)
             return
         link.instance.draining = False

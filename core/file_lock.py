@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 if sys.platform == "win32":
     import msvcrt
@@ -20,6 +22,9 @@ else:
 
     def _take(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_TURN_S: Final = 0.02
 
 
 class Held(Exception):
@@ -54,6 +59,17 @@ class FileLock:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
+
+    def take_within(self, patience_s: float) -> None:
+        """As ``take``, of a lock that others hold for moments: it is waited for, and that blocks."""
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                return self.take()
+            except Held:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_TURN_S)
 
     def release(self) -> None:
         """Give the lock back; one that was not taken is let be."""

@@ -108,7 +108,7 @@ class _Kept:
                 cwd=program.cwd, pass_fds=(tell,), start_new_session=True,
                 env=line.env | {"SCHEDULE_ZERO_RUN": ctx.run_id, "SCHEDULE_ZERO_ATTEMPT": str(ctx.attempt)},
             )  # fmt: skip
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on; the end that nobody will read does not stay open
             os.close(told)
             raise
         finally:

@@ -52,8 +52,8 @@ async def call(method: Method, context: Context, args: str) -> Ended:
     """Call a method with arguments that are a JSON object as text.
 
     Never raises what the method raises, ``SystemExit`` and its like included: out of a task they would end the process,
-    and with it everybody else's work. What a signal raised passes. ``context.cancelled`` tells a call that was asked to stop from one in which
-    something was cancelled that is the method's own business.
+    and with it everybody else's work. What a signal raised passes. ``context.cancelled`` tells a call that was asked to
+    stop from one in which something was cancelled that is the method's own business.
     """
     try:
         checked = method.check(_decode(args))

@@ -21,6 +21,7 @@ import msgspec
 
 from schedule_zero import instant
 from schedule_zero.errors import Cancelled, FieldError, Invalid, Reject
+from schedule_zero.interrupts import meant_for_the_process
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__schedule_zero_method__"
@@ -156,6 +157,7 @@ class Method:
 
         Raises:
             Invalid: an argument is missing, unknown, of the wrong type or not allowed; the sentence names it.
+            RuntimeError: the method's own check raised ``SystemExit`` or its like, which would end whoever asks.
         """
         try:
             ready = msgspec.convert(args, self.arguments)
@@ -170,6 +172,10 @@ class Method:
                 self._further(checked)
             except Reject as error:
                 raise Invalid(f"{self.info.name}: {error.reason}", errors=(FieldError("args", error.reason),)) from None
+            except BaseException as error:  # what is no Exception becomes one, so that it fails this call alone
+                if isinstance(error, Exception) or meant_for_the_process(error):
+                    raise
+                raise RuntimeError(f"{self.info.name}: its check raised {type(error).__name__}") from error
         return checked
 
     def __call__(self, context: Context, args: dict[str, Any]) -> Any | Awaitable[Any]:

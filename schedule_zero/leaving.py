@@ -13,12 +13,19 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from schedule_zero.interrupts import meant_for_the_process
 
 LEAVING_S: Final = 2.0
 log = logging.getLogger("schedule_zero.leaving")
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run`` for a process, or a thread, in which somebody's code runs beside ours: see ``_complete``."""
+    with asyncio.Runner() as runner:
+        return _complete(runner.get_loop(), main)
 
 
 class Leaving:
@@ -72,7 +79,7 @@ class Leaving:
                     self.left.append(thread.name)
 
 
-def _complete(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> None:
+def _complete(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
     """Run to the end of ``main``. A task that somebody's code made leaves the loop with what it raises, if that is
     ``SystemExit`` or its like. Whoever waits for the task is told of it as well, and the loop goes on."""
     task = loop.create_task(main)

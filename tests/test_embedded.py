@@ -147,10 +147,11 @@ async def test_a_handlers_methods_are_named_with_a_dot_also_one_that_comes_later
     assert sorted(calls.made) == [(3, True), (4, True)]
 
 
-async def test_a_handler_that_comes_later_and_does_not_start_leaves_the_others_alone() -> None:
+@pytest.mark.parametrize("error", [OSError("no printer"), SystemExit(2)])
+async def test_a_handler_that_comes_later_and_does_not_start_leaves_the_others_alone(error: BaseException) -> None:
     class Broken(Handler):
         async def start(self) -> None:
-            raise OSError("no printer")
+            raise error
 
         @method()
         async def work(self) -> None:

@@ -33,6 +33,7 @@ from core.web.app import Web, build_web
 from core.web.server import HttpServer
 from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
 from schedule_zero.instant import SECOND, parse_duration
+from schedule_zero.leaving import run
 from schedule_zero.notify import Notifier
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -76,7 +77,7 @@ def serve(config: Config, front: Front | None) -> None:
     token, bot_token = ensure_token(config.data_path), ensure_token(config.data_path, BOT_FILE)
     config, options = with_secrets(config, os.environ)
     configure(config.log, secrets=[token, bot_token, *secrets_of(config), *options])
-    asyncio.run(_serve(config, token, bot_token, front))
+    run(_serve(config, token, bot_token, front))
 
 
 def tune_interpreter() -> None:

@@ -7,7 +7,6 @@ import hashlib
 import ipaddress
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,6 @@ from core.processes.record import read_record
 
 _EVERYWHERE: Final = ("*", "0.0.0.0", "::")  # noqa: S104  # compared with, never bound to
 _LOCK_S: Final = 5.0
-_TURN_S: Final = 0.02
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,15 +139,11 @@ class Deployments:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        lock, end = FileLock(self._folder / "lock"), time.monotonic() + _LOCK_S
-        while True:
-            try:
-                lock.take()
-                break
-            except Held as held:
-                if time.monotonic() > end:
-                    raise ProcessError(f"{self._folder} is held by process {held.holder}; try again") from None
-                time.sleep(_TURN_S)
+        lock = FileLock(self._folder / "lock")
+        try:
+            lock.take_within(_LOCK_S)
+        except Held as held:
+            raise ProcessError(f"{self._folder} is held by process {held.holder}; try again") from None
         try:
             yield
         finally:

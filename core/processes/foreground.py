@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,6 @@ from schedule_zero.notify import Notifier
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 LOCK_S: Final = 1.0
-TURN_S: Final = 0.02
 FOREVER_S: Final = 10 * 365 * 86_400.0
 
 
@@ -56,16 +54,12 @@ async def govern(build: Callable[[], Built], places: Places, claim: Claim) -> No
 
 async def _lock(places: Places) -> FileLock:
     """The lock of a place. A command that looks whether it is free has it for a moment."""
-    lock, end = FileLock(places.lock), time.monotonic() + LOCK_S
-    while True:
-        try:
-            lock.take()
-        except Held as held:
-            if time.monotonic() > end:
-                raise ProcessError(f"a governor runs here already (process {held.holder})") from None
-            await asyncio.sleep(TURN_S)
-        else:
-            return lock
+    lock = FileLock(places.lock)
+    try:
+        await asyncio.to_thread(lock.take_within, LOCK_S)
+    except Held as held:
+        raise ProcessError(f"a governor runs here already (process {held.holder})") from None
+    return lock
 
 
 async def _govern(built: Built) -> None:

@@ -87,7 +87,6 @@ class Keeper:
         self._last_exit: str | None = None
         self._says = ""
         self._has_spoken = False
-        self._was_ready = False
         self._quiet_since = 0.0
         self._asked_silence_s: float | None = None
         self._ends: list[float] = []
@@ -99,7 +98,7 @@ class Keeper:
         """Go on with what an earlier governor started, as that one left it."""
         self.running, self._restarts, self._says = running, left.restarts, left.says
         self._has_spoken, self._quiet_since = True, time.monotonic()
-        self._was_ready, self._asked_silence_s = left.ready, left.silence_s
+        self._asked_silence_s = left.silence_s
         self.state = "ready" if left.ready else "starting"
         self._since = left.since or self._since
         self._house.pulse.beat()
@@ -134,7 +133,6 @@ class Keeper:
         if notice.silence_s is not None:
             self._asked_silence_s = notice.silence_s
         if notice.ready and self.state == "starting":
-            self._was_ready = True
             self._enter("ready")
             log.info("ready", child=self.spec.name)
         elif before != (self._says, self._asked_silence_s):
@@ -169,11 +167,6 @@ class Keeper:
         detail = self._says or self._last_exit
         return f"{words}: {detail}" if detail else words
 
-    @property
-    def restarts(self) -> int:
-        """How often it was started again."""
-        return self._restarts
-
     # ── its life ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _keep(self) -> None:
@@ -198,8 +191,7 @@ class Keeper:
         if not self._house.may_start(self.spec):
             self._enter("waiting")
             await self._house.pulse.until(lambda: self._house.may_start(self.spec))
-        self._has_spoken, self._quiet_since = False, time.monotonic()
-        self._was_ready, self._asked_silence_s = False, None
+        self._has_spoken, self._quiet_since, self._asked_silence_s = False, time.monotonic(), None
         self._enter("starting")
         try:
             self.running = self._house.start(self.spec, self.hear)
@@ -246,7 +238,7 @@ class Keeper:
         now = time.monotonic()
         self._last_exit = words
         self._says = ""
-        if code == WRONG_INPUT and not self._was_ready:  # later somebody's work may have ended the process so
+        if code == WRONG_INPUT and self.state != "ready":  # later somebody's work may have ended the process so
             return GivenUp(f"{words}: {last or 'its input is wrong'}")
         patience = self._house.limits.patience
         self._ends = [moment for moment in self._ends if now - moment < patience.within_s] + [now]

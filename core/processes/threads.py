@@ -24,6 +24,7 @@ from core.processes.places import Places
 from core.processes.record import Record, write_record
 from core.processes.running import WRONG_INPUT, ChildSpec, Running
 from schedule_zero.errors import ScheduleZeroError
+from schedule_zero.leaving import run
 from schedule_zero.loading import WrongInput, said
 from schedule_zero.notify import BEATS
 from schedule_zero.serving import Serving
@@ -53,8 +54,6 @@ class ThreadGovernor(KeepingGovernor):
         super().__init__(specs, limits, deployment=deployment, specs_of=specs_of, configuration=configuration)
         self._places = places
         self._make = make
-        self._stop_s = limits.stop_s
-        self._silent_s = limits.silent_s
         self.sockets = places.sockets()
         self.left_behind: list[str] = []
 
@@ -80,7 +79,8 @@ class ThreadGovernor(KeepingGovernor):
         self._places.record.unlink(missing_ok=True)
 
     def _start_one(self, spec: ChildSpec, hear: Callable[[Notice], None]) -> RunningThread:
-        return RunningThread(spec.name, functools.partial(self._make, spec), hear, self._silent_s, self.left_behind)
+        silent_s = self._house.limits.silent_s
+        return RunningThread(spec.name, functools.partial(self._make, spec), hear, silent_s, self.left_behind)
 
     def _output_of(self, name: str) -> Path | None:
         return None
@@ -137,7 +137,7 @@ class RunningThread(Running):
     def _run(self) -> None:
         code = 0
         try:
-            asyncio.run(self._serve())
+            run(self._serve())
         except (WrongInput, ScheduleZeroError) as error:
             self._last_words, code = str(error), WRONG_INPUT if isinstance(error, WrongInput) else _FAILED
         except BaseException as error:  # whatever a handler's author wrote must not end the others, nor be waited for

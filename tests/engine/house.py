@@ -107,6 +107,22 @@ class Hands(Handler):
     async def brief(self, ctx: Context, n: int = 0) -> Any:
         return await self._do(ctx, n)
 
+    def hold(self, *, obedient: bool = True) -> asyncio.Event:
+        """Hold every call until the event is set; where disobedient, also when asked to stop."""
+        gate = asyncio.Event()
+
+        async def deed(ctx: Context, n: int) -> Any:
+            while not gate.is_set():
+                try:
+                    await gate.wait()
+                except asyncio.CancelledError:
+                    if obedient:
+                        raise
+            return n
+
+        self.deed = deed
+        return gate
+
     async def _do(self, ctx: Context, n: int) -> Any:
         self.calls.append((ctx.run_id, ctx.attempt, n))
         self.begun.put_nowait(ctx)
@@ -271,20 +287,8 @@ class House:
                 pass
 
     def hold(self, *, obedient: bool = True) -> asyncio.Event:
-        """The hands hold every call until the event is set; disobedient ones also when they are asked to stop."""
-        gate = asyncio.Event()
-
-        async def deed(ctx: Context, n: int) -> Any:
-            while not gate.is_set():
-                try:
-                    await gate.wait()
-                except asyncio.CancelledError:
-                    if obedient:
-                        raise
-            return n
-
-        self.hands.deed = deed
-        return gate
+        """See ``Hands.hold``."""
+        return self.hands.hold(obedient=obedient)
 
     def fail_with(self, *errors: BaseException | None) -> None:
         """The hands raise these, call after call; with None, and after the last, they succeed."""

@@ -25,14 +25,8 @@ ASKED_FOR_A_KEY = "the name far is for who holds a key"
 async def busy(door: Door) -> tuple[Worker, asyncio.Task[Any], asyncio.Event, Run]:
     """A worker without a key, its task, what lets it end, and the run that it has begun."""
     worker, hands = await door.come()
-    gate = asyncio.Event()
-
-    async def deed(ctx: Any, n: int) -> str:
-        await gate.wait()
-        return "done"
-
-    hands.deed = deed
-    run = await door.house.run_now(await door.house.schedule(handler="far"))
+    gate = hands.hold()
+    run = await door.house.run_now(await door.house.schedule(handler="far", args={"n": 7}))
     async with asyncio.timeout(10):
         await hands.begun.get()
     return worker, door._tasks[-1], gate, run
@@ -92,7 +86,7 @@ async def test_what_it_held_then_is_taken_by_the_next_core_once_and_nothing_is_d
     await bound_again(second, first.address)
     looking = asyncio.create_task(second.run())
     ended = await house.ended(run.id)
-    assert (ended.state, ended.result, ended.attempt) == (RunState.SUCCEEDED, "done", 1)
+    assert (ended.state, ended.result, ended.attempt) == (RunState.SUCCEEDED, 7, 1)
     await refused(serving)
     looking.cancel()
     await second.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -15,13 +14,7 @@ from tests.gateway.stranger import StrangeHandler
 
 async def test_a_drained_process_finishes_what_it_holds_and_leaves(door: Door) -> None:
     worker, hands = await door.come()
-    gate = asyncio.Event()
-
-    async def deed(ctx: Any, n: int) -> str:
-        await gate.wait()
-        return "done"
-
-    hands.deed = deed
+    gate = hands.hold()
     schedule = await door.house.schedule(handler="far", policy={"overlap": "allow"})
     held = await door.house.run_now(schedule)
     async with asyncio.timeout(10):
@@ -87,11 +80,7 @@ async def test_a_handler_says_that_it_was_told_to_leave(door: Door, caplog: pyte
 
 async def test_a_handler_says_which_runs_it_cancels_at_its_end(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     worker, hands = await door.come()
-
-    async def deed(ctx: Any, n: int) -> None:
-        await asyncio.Event().wait()
-
-    hands.deed = deed
+    hands.hold()
     run = await door.house.run_now(await door.house.schedule(handler="far"))
     async with asyncio.timeout(10):
         await hands.begun.get()
@@ -101,12 +90,7 @@ async def test_a_handler_says_which_runs_it_cancels_at_its_end(door: Door, caplo
 
 async def test_what_a_handler_cancels_at_its_end_is_handed_back_and_its_attempt_says_so(door: Door) -> None:
     worker, hands = await door.come()
-    gate = asyncio.Event()
-
-    async def deed(ctx: Any, n: int) -> None:
-        await gate.wait()
-
-    hands.deed = deed
+    gate = hands.hold()
     schedule = await door.house.schedule(handler="far", policy={"retry": {"max_attempts": 1}})
     run = await door.house.run_now(schedule)
     async with asyncio.timeout(10):

@@ -87,14 +87,8 @@ async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_th
     house = await build(serve=False)
     first = Door(house)
     worker, hands = await first.come()
-    gate = asyncio.Event()
-
-    async def deed(ctx: Any, n: int) -> str:
-        await gate.wait()
-        return "kept"
-
-    hands.deed = deed
-    run = await house.run_now(await house.schedule(handler="far"))
+    gate = hands.hold()
+    run = await house.run_now(await house.schedule(handler="far", args={"n": 7}))
     async with asyncio.timeout(10):
         await hands.begun.get()
     await first.gateway.close()
@@ -105,7 +99,7 @@ async def test_work_goes_on_while_the_core_is_away_and_its_result_is_taken_by_th
     second = Gateway(house.engine, house.clock, first.guard, house.service.keys.register)
     await bound_again(second, first.address)
     ended = await house.ended(run.id)
-    assert (ended.state, ended.result, ended.attempt, len(hands.calls)) == (RunState.SUCCEEDED, "kept", 1, 1)
+    assert (ended.state, ended.result, ended.attempt, len(hands.calls)) == (RunState.SUCCEEDED, 7, 1, 1)
     await house.until(lambda: not worker._attempts._unacknowledged)
     await second.close()
     await first.close()

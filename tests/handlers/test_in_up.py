@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from schedule_zero.errors import Invalid
+from schedule_zero.errors import Invalid, ScheduleZeroError
 from schedule_zero.http import HttpClient
 from schedule_zero.run import Run, RunState
 from schedule_zero.schedule import ScheduleSpec
@@ -55,6 +55,30 @@ class Talker(Handler):
 
     @method
     def do(self) -> None: ...
+"""
+
+
+LEAVER = """
+import asyncio, sys
+from schedule_zero import Handler, method
+
+class Leaver(Handler):
+    def _leave(self, args: dict) -> None:
+        sys.exit(3)
+
+    async def leave(self) -> None:
+        sys.exit(2)
+
+    @method
+    async def gathered(self) -> None:
+        await asyncio.gather(self.leave(), asyncio.sleep(0))
+
+    @method(check=_leave)
+    async def checked(self) -> None: ...
+
+    @method
+    async def work(self) -> str:
+        return "unharmed"
 """
 
 
@@ -101,12 +125,30 @@ async def test_functions_of_somebodys_own_run_inside_up(tmp_path: Path) -> None:
         assert service.ended(signal.SIGTERM)[0] == 0
 
 
+async def test_somebodys_code_that_leaves_ends_neither_the_core_nor_what_else_it_does(tmp_path: Path) -> None:
+    (tmp_path / "leaver.py").write_text(LEAVER)
+    configure(tmp_path, {"module": "leaver:Leaver"})
+    with running(tmp_path) as service:
+        client = service.client()
+        begun = await run(client, "leaver", "gathered")
+        async with asyncio.timeout(30):
+            while not (found := await client.get_run(begun.id)).attempts or found.attempts[0].error is None:
+                await asyncio.sleep(0.01)
+        assert found.attempts[0].error == "SystemExit: 2"
+        with pytest.raises(ScheduleZeroError):
+            await run(client, "leaver", "checked")
+        assert (await ended(client, "leaver", "work")).result == "unharmed"
+        await client.close()
+        assert service.ended(signal.SIGTERM)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
         ({"module": "nowhere"}, "handlers.builtin[0].module: nowhere cannot be imported"),
         ({"module": "own", "methods": ["missing"]}, "handlers.builtin[0].methods: own has no function missing"),
         ({"module": "own:Late"}, "the handler late could not start: ConnectionError: nobody is there (own.py, line 6)"),
+        ({"module": "own:Gone"}, "the handler gone could not start: SystemExit: 4 (own.py, line 10)"),
         (
             {"module": "handlers.webhook", "options": {"secret": "${NOT_SET}"}},
             "the environment variable NOT_SET is not set",
@@ -123,6 +165,7 @@ def test_what_cannot_be_served_ends_the_start_with_one_sentence(
     (tmp_path / "own.py").write_text(
         "from schedule_zero import Handler, method\nclass Late(Handler):\n    @method\n    def do(self) -> None: ...\n"
         "    async def start(self) -> None:\n        raise ConnectionError('nobody is there')\n"
+        "class Gone(Handler):\n    @method\n    def do(self) -> None: ...\n    async def start(self) -> None: raise SystemExit(4)\n"
     )
     configure(tmp_path, entry)
     service = Process(tmp_path)

@@ -58,14 +58,10 @@ async def beaten(core: BareCore, times: int) -> list[wire.Beat]:
 async def test_what_a_silent_core_gave_out_is_told_to_the_others_of_its_cluster(
     cores: list[BareCore], serve: Serve
 ) -> None:
-    gate = asyncio.Event()
-
-    async def deed(_context: object, n: int) -> int:
-        await gate.wait()
-        return n
-
+    hands = Hands()
+    gate = hands.hold()
     gone, left = cores
-    await serve(Hands(deed), cores)
+    await serve(hands, cores)
     await gone.welcome("clu_1")
     await left.welcome("clu_1")
     pair = gone.run("run_a", "work", '{"n": 1}')
@@ -79,13 +75,7 @@ async def test_what_a_silent_core_gave_out_is_told_to_the_others_of_its_cluster(
 
 async def test_a_core_that_speaks_is_told_of_its_own_alone(cores: list[BareCore], serve: Serve) -> None:
     hands = Hands()
-    gate = asyncio.Event()
-
-    async def deed(_context: object, n: int) -> int:
-        await gate.wait()
-        return n
-
-    hands.deed = deed
+    hands.hold()
     one, two = cores
     await serve(hands, cores)
     await one.welcome("clu_1")
@@ -113,12 +103,7 @@ async def test_a_core_of_another_cluster_hears_nothing_of_it(
 
 async def test_a_cancel_of_any_core_of_the_cluster_is_heard(cores: list[BareCore], serve: Serve) -> None:
     hands = Hands()
-
-    async def deed(_context: object, n: int) -> int:
-        await asyncio.Event().wait()
-        return n
-
-    hands.deed = deed
+    hands.hold()
     gone, left = cores
     await serve(hands, cores)
     await gone.welcome("clu_1")

@@ -8,6 +8,7 @@ import logging
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,12 @@ class Leaver(Handler):
 
     def __init__(self, error: BaseException | None = None) -> None:
         self._error = error or SystemExit(2)
+
+    def _leave(self, args: Mapping[str, Any]) -> None:
+        raise self._error
+
+    @method(check=_leave)
+    async def checked(self) -> None: ...
 
     @method
     async def soon(self) -> None:
@@ -91,6 +98,12 @@ async def test_whatever_a_method_raises_is_a_failure_of_unknown_cause(
 
 async def test_an_error_that_will_not_say_what_it_is_is_a_failure_all_the_same() -> None:
     assert (await call(Leaver(), "unsaid")).error == "Unsaid: (it cannot be told)"
+
+
+async def test_a_check_that_leaves_fails_whoever_asks_it_and_ends_nothing() -> None:
+    with pytest.raises(RuntimeError, match="checked: its check raised SystemExit"):
+        methods_of(Leaver())["checked"].check({})
+    assert (await call(Leaver(), "checked")).error == "RuntimeError: checked: its check raised SystemExit"
 
 
 def test_an_interrupt_that_a_method_raises_is_its_failure_where_python_itself_answers_to_signals() -> None:

@@ -53,6 +53,11 @@ class Reports(Handler):
         """End the process, as a command line's parser does."""
         raise SystemExit(2)
 
+    @method()
+    async def gathered(self) -> None:
+        """The same in a task of its own."""
+        await asyncio.gather(self.leave())
+
     @method(timeout=60)
     async def hang(self) -> None:
         """Keep the loop until the test lets it go."""
@@ -152,12 +157,13 @@ async def test_one_whose_module_is_wrong_is_not_tried_again(make: Make) -> None:
     assert of(governor, "bad-1").says == "ended with exit code 2: reports has no Reprots"
 
 
-async def test_a_method_that_leaves_does_not_end_its_thread(make: Make) -> None:
+@pytest.mark.parametrize("name", ["leave", "gathered"])
+async def test_a_method_that_leaves_does_not_end_its_thread(make: Make, name: str) -> None:
     governor = make("reports-1")
     await governor.start()
     assert (await governor.ready(PATIENCE_S)).healthy
     door = door_of(make)
-    schedule = await door.house.schedule(handler="reports", method="leave", policy={"retry": {"max_attempts": 1}})
+    schedule = await door.house.schedule(handler="reports", method=name, policy={"retry": {"max_attempts": 1}})
     run = await door.house.ended((await door.house.run_now(schedule)).id)
     assert (run.state, run.error) == (RunState.FAILED, "SystemExit: 2")
     assert (await done(door, "reports", "build", rows=3)).state is RunState.SUCCEEDED
