@@ -18,8 +18,9 @@ from schedule_zero.http import HttpClient
 from tests.faults.follower import Follower
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy
-from tests.faults.stage import CLAIMED, DOOR_OPEN, Hands, Port, Stage
+from tests.faults.stage import CLAIMED, DOOR_OPEN, Hands, Stage
 from tests.faults.store import Store
+from tests.ports import Port
 from tests.process.life import PATIENCE, Life
 
 TAKEN_OVER_S: Final = 10.0

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from tests.faults.effects import FOLDER, Effects
 from tests.faults.follower import Follower
 from tests.faults.proxy import Proxy
 from tests.faults.store import SqliteStore, Store
+from tests.ports import Port
 from tests.process.life import PATIENCE, Life
 
 DOOR_OPEN = '"http door open"'
@@ -36,24 +36,6 @@ GENEROUS: dict[str, Any] = {"running": 100_000, "rate": "1000000/s", "burst": 1_
 
 
 ANY_PORT = "tcp://127.0.0.1:*"
-
-
-class Port:
-    """A port of loopback that nobody else is given, and that a process may listen on again and again.
-
-    It is bound here without listening: the system leaves it out where it chooses ports by itself, and lets whoever says
-    SO_REUSEADDR, as servers do, listen on it.
-    """
-
-    def __init__(self) -> None:
-        self._holding = socket.socket()
-        self._holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._holding.bind(("127.0.0.1", 0))
-        self.number = int(self._holding.getsockname()[1])
-
-    def close(self) -> None:
-        """Anybody may have it."""
-        self._holding.close()
 
 
 class Episode(msgspec.Struct):

@@ -25,6 +25,7 @@ from schedule_zero.testing import Outcome, begin, call, started
 from tests.engine.conftest import Build, build, clock, make_ledger
 from tests.engine.house import HandClock
 from tests.handlers.site import Site, site
+from tests.ports import Port
 
 __all__ = ["build", "clock", "make_ledger", "site"]
 PATIENCE_S: Final = 20.0
@@ -82,12 +83,6 @@ async def asked_at(port: int, scheme: str = "http", verb: str = "get", **args: A
     options = args.pop("options", {})
     async with started(http_check(port, **options)) as handler, asyncio.timeout(PATIENCE_S):
         return await call(handler, verb, {"url": f"{scheme}://127.0.0.1:{port}/", **args})
-
-
-def nobodys_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])
 
 
 # what is well
@@ -191,8 +186,9 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(site: Site) -> None:
 
 
 async def test_a_site_that_is_down_is_a_failed_check_and_no_illness_of_the_handler() -> None:
-    port = nobodys_port()
-    assert is_found_wrong(await asked_at(port), "127.0.0.1 cannot be reached: connection refused")
+    with Port() as unused:
+        answer = await asked_at(unused.number)
+    assert is_found_wrong(answer, "127.0.0.1 cannot be reached: connection refused")
     async with started(HttpCheck(allow=["http://nowhere.invalid/*"])) as handler:
         nowhere = await call(handler, "get", {"url": "http://nowhere.invalid/"})
     assert nowhere.cause is Cause.UNKNOWN

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from schedule_zero.event import EventKind
 from schedule_zero.run import RunState
 from tests.discord_server import world
 from tests.discord_server.process import DiscordProcess
+from tests.ports import Port
 from tests.process.house import House, texts
 
 pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.timeout(180)]
@@ -22,8 +23,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.timeout(180)]
 SOON = 300_000
 
 
-async def test_a_start_without_discord_is_ready_and_what_is_due_comes_once_discord_does(tmp_path: Path) -> None:
-    port = _free_port()
+@pytest.fixture
+def free() -> Iterator[Port]:
+    with Port() as port:
+        yield port
+
+
+async def test_a_start_without_discord_is_ready_and_what_is_due_comes_once_discord_does(
+    tmp_path: Path, free: Port
+) -> None:
+    port = free.number
     discord = DiscordProcess(port=port)
     async with House(tmp_path, discord, api_base=f"http://127.0.0.1:{port}/api/v10") as house:
         life = await house.start(connected=False)
@@ -59,11 +68,6 @@ async def test_discord_away_in_the_middle_makes_runs_wait_and_doubles_nothing(ho
     for due in dues:
         run = (await house.core.list_runs(schedule_id=due.id)).items[0]
         assert run.state == RunState.SUCCEEDED
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _get(address: str) -> tuple[int, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from core.processes.places import Places
 from core.processes.record import read_record
+from tests.ports import Port
 from tests.up import ROOT
 
 REPORTS = """
@@ -38,15 +37,6 @@ class Said(NamedTuple):
     err: str
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has."""
-    with contextlib.ExitStack() as leaving:
-        lines = [leaving.enter_context(socket.socket()) for _ in range(count)]
-        for line in lines:
-            line.bind(("127.0.0.1", 0))
-        return [line.getsockname()[1] for line in lines]
-
-
 class Deployment:
     """A folder, its configuration, and the commands for it."""
 
@@ -56,7 +46,8 @@ class Deployment:
         self.file = folder / "schedule-zero.yaml"
         self.data = data_dir or folder / "data"
         self.places = Places(self.data)
-        self.ports = dict(zip(KEYS, free_ports(len(KEYS)), strict=True))
+        self._held = {key: Port() for key in KEYS}
+        self.ports = {key: port.number for key, port in self._held.items()}
         (folder / "reports.py").write_text(REPORTS)
         self.environ: dict[str, str] = {}
         self._begun: list[subprocess.Popen[str]] = []
@@ -131,3 +122,5 @@ class Deployment:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+        for port in self._held.values():
+            port.close()

@@ -349,6 +349,7 @@ def test_what_runs_is_seen_and_ended_also_when_its_configuration_cannot_be_read_
 
 def test_a_port_that_any_other_program_has_is_found_before_anything_starts(deployment: Deployment) -> None:
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the test holds the port, but does not listen
         taken.bind(("127.0.0.1", deployment.ports["http.bind"]))
         taken.listen()
         said = deployment.do("start")

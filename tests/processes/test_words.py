@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.conftest import Open, Start, came, clock, done, logged, open_core, start
-from tests.processes.deployment import free_ports
+from tests.ports import Port
 from tests.up import Process
 
 __all__ = ["clock", "logged", "open_core", "start"]
@@ -47,6 +47,12 @@ def keeper() -> Iterator[Keeper]:
         yield Keeper(line)
 
 
+@pytest.fixture
+def unused() -> Iterator[Port]:
+    with Port() as port:
+        yield port
+
+
 @pytest.mark.parametrize("command", ["up", "core"])
 def test_a_service_says_that_it_is_ready_when_its_doors_answer_and_then_beats(
     tmp_path: Path, keeper: Keeper, command: str
@@ -66,12 +72,12 @@ def test_a_service_says_that_it_is_ready_when_its_doors_answer_and_then_beats(
 
 
 async def test_a_handler_says_that_it_is_ready_once_a_core_knows_it(
-    open_core: Open, start: Start, tmp_path: Path, keeper: Keeper
+    open_core: Open, start: Start, tmp_path: Path, keeper: Keeper, unused: Port
 ) -> None:
     (tmp_path / "own.py").write_text(
         "from schedule_zero import Handler, method\n\nclass Own(Handler):\n    @method\n    async def do(self) -> None: ...\n"
     )
-    nowhere = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    nowhere = f"tcp://127.0.0.1:{unused.number}"
     alone = await start("own:Own", "--core", nowhere, **keeper.environ)
     words = [await asyncio.to_thread(keeper.hears) for _ in range(4)]
     assert words[-1] == "WATCHDOG=1\nSTATUS=no core knows this handler yet"
