@@ -128,7 +128,9 @@ class Notices:
         schedule = await self._schedule(event.schedule_id)
         if schedule is None:
             return None
-        hidden = await self._asked(partial(hidden_of, self._core, schedule, event.run_id), frozenset[str]())
+        hidden = await self._asked(partial(hidden_of, self._core, schedule, event.run_id), None)
+        if hidden is None:  # then nobody knows what in its error is a secret
+            event, hidden = _without_error(event), frozenset[str]()
         if not is_told(event) and telling is not None:
             return outcome_of(event, schedule, telling, hidden)
         notice = notice_of(event, schedule, hidden)
@@ -322,6 +324,10 @@ class Notices:
         except ScheduleZeroError as error:
             logger.warning("the settings of server %s cannot be read: %s", guild_id, error.sentence)
             return GuildChannels()
+
+
+def _without_error(event: Event) -> Event:
+    return msgspec.structs.replace(event, data={key: value for key, value in event.data.items() if key != "error"})
 
 
 def _by_whom(notices: Sequence[Notice], *, in_person: bool) -> dict[str, list[Notice]]:

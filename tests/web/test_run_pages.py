@@ -316,3 +316,5 @@ async def test_secrets_among_arguments_stand_nowhere_on_the_page(
     assert "2026-03-01" in page
     assert "•••••• is wrong" in page
     assert "login with ••••••" in page
+    door.answers[ask.ListRuns] = views.RunPage(items=(door.answers[ask.GetRun],))
+    assert "hunter2" not in await shown(browser, "/runs")
