@@ -60,7 +60,9 @@ async def test_what_one_run_was_given_in_secret_is_not_told(server: DiscordServe
 async def test_where_the_core_does_not_say_what_is_secret_the_error_is_left_out(server: DiscordServer) -> None:
     async with connected(server, None) as host:
         host.client.world.refuse[ask.GetRun] = Invalid("this core knows no runs")
-        await tell(host, _ended(_job(host), EventKind.RUN_FAILED, reason="error", error="ValueError: swordfish is wrong"))
+        await tell(
+            host, _ended(_job(host), EventKind.RUN_FAILED, reason="error", error="ValueError: swordfish is wrong")
+        )
     (message,) = server.history(world.NEWS)
     assert message["content"].startswith("❌ **standup 1** failed: ")
     assert "swordfish" not in message["content"]
