@@ -12,12 +12,12 @@ from cogs.buttons import on_press, take_off
 from cogs.cards import run_line
 from cogs.front import Interaction, actor_of, core_of
 from cogs.items import may_act
-from cogs.job.cards import RETRIABLE
 from cogs.refusals import Refusal
 from cogs.shown import card_of, preview_of, show_change
 from cogs.texts import moment, noun_of, seconds, unix
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Invalid, RevisionMismatch
+from schedule_zero.run import RETRIABLE
 from schedule_zero.schedule import Schedule
 
 AGAIN_ALREADY: Final = "It was posted again already, so nothing was done now; `/schedule show` has the last runs."

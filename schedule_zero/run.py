@@ -39,6 +39,8 @@ DEAD: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT})
 """What ends so is a dead letter, until it is run again or dropped."""
 RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
 """What ended so may be run again."""
+AGAIN: Final = "m:again:"
+"""How the occurrence of a run begins that was made for one that ended; its id follows."""
 
 _ENDED: Final = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED})
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {

@@ -16,7 +16,7 @@ from cogs.texts import moment, one_line, sentence_case, shorten, stamp, title_of
 from schedule_zero import instant
 from schedule_zero.instant import say_duration
 from schedule_zero.masking import masked, without
-from schedule_zero.run import ACTIVE, OPEN, TERMINAL, Attempt, Run, RunState
+from schedule_zero.run import ACTIVE, OPEN, RETRIABLE, Attempt, Run, RunState
 from schedule_zero.schedule import Schedule
 
 _VALUE: Final = 120
@@ -24,7 +24,6 @@ _LISTED: Final = 12
 _RESULT: Final = 600
 _ERROR: Final = 500
 _ATTEMPTS: Final = 5
-RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
 _MARKS: Final = {
     RunState.SUCCEEDED: "✅", RunState.FAILED: "❌", RunState.TIMED_OUT: "⏱️", RunState.CANCELLED: "⏹️",
     RunState.SKIPPED: "⏭️",

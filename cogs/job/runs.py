@@ -15,7 +15,7 @@ from cogs.cards import card
 from cogs.drafts import carry_out, moment_of
 from cogs.front import Interaction, core_of, home_of
 from cogs.items import resolve_job
-from cogs.job.cards import RETRIABLE, run_row
+from cogs.job.cards import run_row
 from cogs.job.work import hidden_in, with_args, work_of
 from cogs.options import CHOICE_TEXT, CHOICES, TIME_TEXT, Choices, JobText, SinceText, Text, suggestions
 from cogs.presses import shown
@@ -24,7 +24,7 @@ from cogs.texts import seconds, shorten, title_of
 from schedule_zero import instant
 from schedule_zero.ids import is_id
 from schedule_zero.instant import SECOND
-from schedule_zero.run import ACTIVE, Run, RunState
+from schedule_zero.run import ACTIVE, RETRIABLE, Run, RunState
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import Suggestion, Suggestions
 

@@ -20,12 +20,10 @@ from core.ledger.port import ActiveRun
 from core.ledger.rows import Advance, EventRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
-from schedule_zero.run import OPEN, RunState, SkipReason
+from schedule_zero.run import AGAIN, OPEN, RunState, SkipReason
 from schedule_zero.schedule import Policy, ScheduleState
 
 MISSED_COUNT_LIMIT: Final = 1_000_000
-AGAIN: Final = "m:again:"
-"""How the occurrence of a run begins that was made for one that ended; its id follows."""
 _ENDINGS: Final = {RunState.SKIPPED: EventKind.RUN_SKIPPED, RunState.CANCELLED: EventKind.RUN_CANCELLED}
 
 

@@ -37,12 +37,12 @@ from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import parse_duration
 from schedule_zero.result import readable
-from schedule_zero.run import TERMINAL, RunState, SkipReason
+from schedule_zero.run import DEAD, TERMINAL, RunState, SkipReason
 from schedule_zero.schedule import After, AfterWhen, Policy
 
 SATISFIES: Final[Mapping[AfterWhen, Collection[RunState]]] = {
     "success": frozenset({RunState.SUCCEEDED}),
-    "failure": frozenset({RunState.FAILED, RunState.TIMED_OUT}),
+    "failure": DEAD,
     "any": TERMINAL,
     "all": frozenset({RunState.SUCCEEDED}),
 }

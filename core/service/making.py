@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.engine.admit import AGAIN, Collision, line_of
+from core.engine.admit import Collision, line_of
 from core.engine.chains import fill_in, left_by, parent_of
 from core.engine.placeholders import NOBODY, Parents, following, has_placeholders, names_parents
 from core.engine.plan import PRIORITIES
@@ -17,7 +17,7 @@ from core.service.desk import UNDO_FOR, Desk, Effects
 from core.service.policy import read_policy
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
-from schedule_zero.run import RunState
+from schedule_zero.run import AGAIN, RunState
 from schedule_zero.schedule import Policy
 
 BUSY: Final = "another run of its schedule is under way, and its overlap is skip; run it again when that has ended"

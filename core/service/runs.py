@@ -26,10 +26,9 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
-from schedule_zero.run import TERMINAL, Run, RunCheck, RunState, SkipReason
+from schedule_zero.run import RETRIABLE, TERMINAL, Run, RunCheck, RunState, SkipReason
 from schedule_zero.views import RunPage
 
-_RETRIABLE: Final = TERMINAL - {RunState.SUCCEEDED}
 _CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: EventKind.RUN_FAILED}
 
 
@@ -108,7 +107,7 @@ class Runs:
         old, row = await existing_run(self._desk, actor, request.id)
         if row is not None:
             access.require_action(actor, row)
-        if old.state not in _RETRIABLE:
+        if old.state not in RETRIABLE:
             raise Conflict(f"This run {old.state.said}; only one that failed, was skipped or cancelled can be retried.")
         stopped = why_stopped(row, self._desk.clock.now())
         if row is None or stopped is not None:

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from core.commands.explain import WrongInput
+from core.commands.process_governor import maker_of
 from core.commands.process_plan import Plan, plan_of
-from core.commands.processes import _maker
 from core.config import Config
 from core.processes.port import ProcessError
 from core.processes.settings import HandlerProcess
@@ -104,7 +104,7 @@ def test_one_object_is_not_served_by_several_threads_and_a_class_is_as_often_as_
         {"module": f"{own}:own", "name": "one", "count": 2},
     ]
     made = plan({"handlers": handlers}, threads=True)
-    make = _maker(made)
+    make = maker_of(made)
     for _ in range(5):
         make(made.specs[0])
     make(made.specs[2])

@@ -85,11 +85,13 @@ def _words(plan: Plan, *, threads: bool) -> tuple[str, ...]:
 def processes_start(foreground: bool, threads: bool, file: Path | None) -> None:
     """Start what the configuration names, and a governor that keeps it alive."""
     plan = _plan(file, threads=threads)
-    from core.commands import processes
-
     if foreground:
-        processes.run(plan, threads=threads)
+        from core.commands import process_governor
+
+        process_governor.run(plan, threads=threads)
     else:
+        from core.commands import processes
+
         processes.start(plan, _words(plan, threads=threads))
 
 

@@ -16,7 +16,6 @@ from litestar import HttpMethod, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from core.engine.admit import AGAIN
 from core.fields import check, unknown
 from core.web.answering import streaming
 from core.web.door import Door
@@ -30,7 +29,7 @@ from schedule_zero.errors import Invalid, NotFound, ScheduleZeroError, Unauthori
 from schedule_zero.masking import discreet, masked, secrets_in, without
 from schedule_zero.requests import CancelRun, GetHandler, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
 from schedule_zero.routes import NO_GUILD
-from schedule_zero.run import ACTIVE, RETRIABLE, Run, RunState
+from schedule_zero.run import ACTIVE, AGAIN, RETRIABLE, Run, RunState
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import HandlerView, RunLog, RunPage
 
