@@ -143,7 +143,7 @@ class App:
             ids=self._ids,
             check_interval_s=self._check_interval_s,
         )
-        self.service = Service(self.engine, self._governor, lambda: self._parts, self.keyring)
+        self.service = Service(self.engine, lambda: self._parts, self.keyring)
         await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:
@@ -155,6 +155,7 @@ class App:
                 raise Unavailable(f"the handler {name_of(handler)} could not start: {said(error)}") from error
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
+        await self.service.measures.load()
         await self.service.renewal.look()
         await self.engine.recover()
         await self._note(EventKind.CORE_STARTED)
@@ -167,6 +168,7 @@ class App:
         for name, deliver in self._subscribers:
             self._attach(name, deliver)
         self._tasks.append(asyncio.create_task(self.service.keys.keep(), name="the keys"))
+        self._tasks.append(asyncio.create_task(self.service.measures.keep(), name="limits with an end"))
         if self.ledger.membership is not None:
             self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
         if self._listening is not None:

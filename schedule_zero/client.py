@@ -218,6 +218,42 @@ class CoreClient(ABC):
     async def note_guild(self, guild_id: str, name: str, *, present: bool = True) -> views.Done:
         return await self._ask(ask.NoteGuild(guild_id=guild_id, name=name, present=present), views.Done)
 
+    async def list_guilds(self, **filters: Any) -> views.GuildPage:
+        return await self._ask(ask.ListGuilds(**filters), views.GuildPage)
+
+    async def get_guild(self, guild_id: str) -> views.GuildView:
+        return await self._ask(ask.GetGuild(guild_id=guild_id), views.GuildView)
+
+    async def guild_quota(self, guild_id: str) -> views.QuotaView:
+        return await self._ask(ask.GetGuildQuota(guild_id=guild_id), views.QuotaView)
+
+    async def put_guild_quota(
+        self, guild_id: str, document: dict[str, Any], *, by: str | None = None
+    ) -> views.QuotaView:
+        return await self._ask(ask.PutGuildQuota(guild_id=guild_id, document=document, by=by), views.QuotaView)
+
+    async def change_guild_quota(
+        self, guild_id: str, changes: dict[str, Any], *, until: str | None = None, reset: Sequence[str] = (),
+        by: str | None = None,
+    ) -> views.QuotaView:  # fmt: skip
+        request = ask.PatchGuildQuota(guild_id=guild_id, changes=changes, until=until, reset=tuple(reset), by=by)
+        return await self._ask(request, views.QuotaView)
+
+    async def new_verification(self, guild_id: str) -> views.VerificationView:
+        return await self._ask(ask.NewVerification(guild_id=guild_id), views.VerificationView)
+
+    async def verify_guild(self, guild_id: str, code: str | None = None, *, by: str | None = None) -> views.GuildView:
+        return await self._ask(ask.VerifyGuild(guild_id=guild_id, code=code, by=by), views.GuildView)
+
+    async def suspend_guild(self, guild_id: str, why: str = "", *, by: str | None = None) -> views.GuildView:
+        return await self._ask(ask.SuspendGuild(guild_id=guild_id, why=why, by=by), views.GuildView)
+
+    async def resume_guild(self, guild_id: str, *, by: str | None = None) -> views.GuildView:
+        return await self._ask(ask.ResumeGuild(guild_id=guild_id, by=by), views.GuildView)
+
+    async def last_refusal(self, guild_id: str) -> views.RefusalView:
+        return await self._ask(ask.GetRefusal(guild_id=guild_id), views.RefusalView)
+
     async def user_timezone(self, user_id: str) -> views.UserTimezone:
         return await self._ask(ask.GetUserTimezone(user_id=user_id), views.UserTimezone)
 

@@ -25,6 +25,18 @@ from schedule_zero.asks.events import ListEvents
 from schedule_zero.asks.guilds import GetGuildSettings, GetUserTimezone, NoteGuild, PutGuildSettings, PutUserTimezone
 from schedule_zero.asks.handlers import DrainHandler, GetHandler, ListHandlers, ResumeHandler
 from schedule_zero.asks.keys import ListKeys, NewKey, RevokeKey, RotateKey
+from schedule_zero.asks.quota import (
+    GetGuild,
+    GetGuildQuota,
+    GetRefusal,
+    ListGuilds,
+    NewVerification,
+    PatchGuildQuota,
+    PutGuildQuota,
+    ResumeGuild,
+    SuspendGuild,
+    VerifyGuild,
+)
 from schedule_zero.asks.runs import CancelRun, GetRun, GetRunLog, ListRuns, RetryRun
 from schedule_zero.asks.schedules import (
     CheckRun,
@@ -61,11 +73,14 @@ __all__ = [
     "DropDead",
     "GetCalendar",
     "GetChain",
+    "GetGuild",
+    "GetGuildQuota",
     "GetGuildSettings",
     "GetHandler",
     "GetHours",
     "GetLag",
     "GetQueue",
+    "GetRefusal",
     "GetRun",
     "GetRunLog",
     "GetSchedule",
@@ -76,6 +91,7 @@ __all__ = [
     "ListChains",
     "ListDead",
     "ListEvents",
+    "ListGuilds",
     "ListHandlers",
     "ListHours",
     "ListKeys",
@@ -83,12 +99,15 @@ __all__ = [
     "ListSchedules",
     "MoveOccurrence",
     "NewKey",
+    "NewVerification",
     "NoteGuild",
+    "PatchGuildQuota",
     "PatchSchedule",
     "PauseSchedule",
     "PreviewSchedule",
     "PreviewTrigger",
     "PutCalendar",
+    "PutGuildQuota",
     "PutGuildSettings",
     "PutHours",
     "PutUserTimezone",
@@ -97,6 +116,7 @@ __all__ = [
     "RemoveLink",
     "ReplayDead",
     "Request",
+    "ResumeGuild",
     "ResumeHandler",
     "ResumeSchedule",
     "RetryRun",
@@ -109,7 +129,9 @@ __all__ = [
     "SuggestSchedules",
     "SuggestTimes",
     "SuggestZones",
+    "SuspendGuild",
     "Undo",
+    "VerifyGuild",
 ]
 
 Request = (
@@ -162,6 +184,16 @@ Request = (
     | ListChains
     | CheckChains
     | NoteGuild
+    | ListGuilds
+    | GetGuild
+    | GetGuildQuota
+    | PutGuildQuota
+    | PatchGuildQuota
+    | NewVerification
+    | VerifyGuild
+    | SuspendGuild
+    | ResumeGuild
+    | GetRefusal
     | GetUserTimezone
     | PutUserTimezone
     | NewKey

@@ -144,6 +144,24 @@ ROUTES: Final = (
     _route(ask.AddLink, "POST /chains", Schedule, "Let a schedule run after another"),
     _route(ask.RemoveLink, "DELETE /chains/{item}/{after}", Schedule, "Let it not run after that one any more"),
     _route(ask.NoteGuild, "PUT /guilds/{guild_id}/presence", views.Done, "Say that the bot is in a guild, or left it"),
+    _route(ask.ListGuilds, "GET /guilds", views.GuildPage, "List guilds"),
+    _route(ask.GetGuild, "GET /guilds/{guild_id}", views.GuildView, "Show a guild and what it uses of each limit"),
+    _route(ask.GetGuildQuota, "GET /guilds/{guild_id}/quota", views.QuotaView, "Show what a guild may use"),
+    _route(
+        ask.PutGuildQuota, "PUT /guilds/{guild_id}/quota", views.QuotaView, "Set all that differs for a guild",
+        whole="document",
+    ),
+    _route(ask.PatchGuildQuota, "PATCH /guilds/{guild_id}/quota", views.QuotaView, "Change some of a guild's limits"),
+    _route(
+        ask.NewVerification, "POST /guilds/{guild_id}/verification", views.VerificationView,
+        "Make a code to verify a guild with",
+    ),
+    _route(ask.VerifyGuild, "POST /guilds/{guild_id}/verify", views.GuildView, "Verify a guild"),
+    _route(ask.SuspendGuild, "POST /guilds/{guild_id}/suspend", views.GuildView, "Let a guild start nothing"),
+    _route(ask.ResumeGuild, "POST /guilds/{guild_id}/resume", views.GuildView, "Let a guild start again"),
+    _route(
+        ask.GetRefusal, "GET /guilds/{guild_id}/refusal", views.RefusalView, "The limit that who asks met last there"
+    ),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
     _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),
     _route(ask.NewKey, "POST /keys", Key, "Make a key or a registration", status=201),

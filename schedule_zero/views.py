@@ -22,6 +22,18 @@ from schedule_zero.shown.handlers import (
     RecordView,
 )
 from schedule_zero.shown.problem import Problem, error_of, problem_details
+from schedule_zero.shown.quota import (
+    Gauge,
+    GuildPage,
+    GuildSummary,
+    GuildView,
+    Heavy,
+    MarkView,
+    QuotaView,
+    RefusalView,
+    TemporaryQuota,
+    VerificationView,
+)
 from schedule_zero.shown.runs import RunLog, RunPage
 from schedule_zero.shown.schedules import BatchItem, BatchView, SchedulePage
 from schedule_zero.shown.status import LagView, Part, QueueGuild, QueueScope, QueueView, Status
@@ -41,13 +53,19 @@ __all__ = [
     "Done",
     "EventPage",
     "Fire",
+    "Gauge",
     "GuildChannels",
+    "GuildPage",
     "GuildSettings",
+    "GuildSummary",
+    "GuildView",
     "HandlerPage",
     "HandlerView",
+    "Heavy",
     "HistoryBucket",
     "InstanceView",
     "LagView",
+    "MarkView",
     "MethodView",
     "Part",
     "PreviewView",
@@ -55,15 +73,19 @@ __all__ = [
     "QueueGuild",
     "QueueScope",
     "QueueView",
+    "QuotaView",
     "ReadingView",
     "RecordView",
+    "RefusalView",
     "RunLog",
     "RunPage",
     "SchedulePage",
     "Status",
     "Suggestion",
     "Suggestions",
+    "TemporaryQuota",
     "UserTimezone",
+    "VerificationView",
     "View",
     "error_of",
     "problem_details",
@@ -101,5 +123,10 @@ View = (
     | Status
     | LagView
     | QueueView
+    | GuildPage
+    | GuildView
+    | QuotaView
+    | VerificationView
+    | RefusalView
     | Done
 )

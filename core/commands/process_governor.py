@@ -52,6 +52,7 @@ def run(plan: Plan, *, threads: bool) -> None:
 
 
 def maker_of(plan: Plan) -> Callable[[ChildSpec], Serving]:
+    """What makes the handlers that a ThreadGovernor keeps alive, each with its connection."""
     from schedule_zero import loading
     from schedule_zero.curve import open_key_file
     from schedule_zero.handler import Handler

@@ -8,7 +8,7 @@ Each part knows only its own share of this, as a protocol beside it (``Consequen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core.engine.chains import Followed
 from core.engine.choose import Chosen
@@ -199,6 +199,14 @@ class Consequences:
             self._queue.resize(slots)
         for handler in self._fleet.handlers():
             self._queue.released(f"handler:{handler}")
+        self._wake.set()
+
+    def measures_changed(self, guilds: Iterable[str]) -> None:
+        """What these guilds may use is different now."""
+        now = self._clock.monotonic()
+        for guild in guilds:
+            self._governor.remeasure(guild, now)
+        self._queue.wake_all()
         self._wake.set()
 
     def gone(self, instance: str) -> None:

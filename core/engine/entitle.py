@@ -15,7 +15,8 @@ import msgspec
 from core.engine.admit import Decision
 from core.engine.plan import Plan
 from core.governor.entitlement import Period, periods
-from core.governor.settings import GovernorSettings, Quota
+from core.governor.measures import Measured
+from core.governor.settings import Quota
 from core.ledger.port import Transaction, UsageReads
 from core.ledger.rows import EventRow, RunRow, UsageKey
 from schedule_zero.event import EventKind
@@ -34,8 +35,8 @@ class Charges(msgspec.Struct):
 class Entitler:
     """Charges new runs to their guild's calendar quotas, and gives back what was not used."""
 
-    def __init__(self, settings: GovernorSettings) -> None:
-        self._settings = settings
+    def __init__(self, measures: Measured) -> None:
+        self._measures = measures
         self._zones: dict[str, ZoneInfo] = {}
 
     def set_zone(self, guild_id: str, zone: ZoneInfo) -> None:
@@ -44,7 +45,7 @@ class Entitler:
 
     async def standing(self, reads: UsageReads, guild: str, instant: int) -> list[tuple[Period, int]]:
         """The periods that count at an instant, and how much of each is used."""
-        here = periods(self._settings.quota_of(guild), instant, self._zones.get(guild, _UTC))
+        here = periods(self._measures.quota_of(guild), instant, self._zones.get(guild, _UTC))
         used = await reads.used([_key(guild, period) for period in here])
         return [(period, used.get(_key(guild, period), 0)) for period in here]
 
@@ -53,7 +54,7 @@ class Entitler:
         books: dict[str | None, _Book] = {}
         calendars: dict[tuple[int, ZoneInfo], list[Period]] = {}  # guilds of one plan and zone share their periods
         for guild in guilds:
-            if guild is None or not limited(quota := self._settings.quota_of(guild)):
+            if guild is None or not limited(quota := self._measures.quota_of(guild)):
                 continue
             zone = self._zones.get(guild, _UTC)
             here = calendars.get((id(quota), zone))
@@ -83,7 +84,7 @@ class Entitler:
 
     async def charge_one(self, tx: Transaction, run: RunRow, now: int, *, wait: bool) -> Charges:
         """Charge one run made outside a tick (run now, retry)."""
-        quota = self._settings.quota_of(run.guild_id)
+        quota = self._measures.quota_of(run.guild_id)
         if run.guild_id is None or not limited(quota):
             return Charges([])
         zone = self._zones.get(run.guild_id, _UTC)
@@ -93,6 +94,30 @@ class Entitler:
             await tx.usage.charge(book.amounts)
         return Charges(book.events)
 
+    async def bring_forward(self, tx: Transaction, guild: str, runs: Sequence[RunRow], now: int) -> list[RunRow]:
+        """Charge runs anew that were put off to a later period (``put_off``), first come first; there may be room sooner now.
+
+        Returns:
+            Those that may begin sooner; their rows are written.
+        """
+        quota, zone = self._measures.quota_of(guild), self._zones.get(guild, _UTC)
+        book = _Book(guild, quota, zone, now, periods(quota, now, zone))
+        for run in runs:
+            book.count(run.charged, -1)
+        moved: list[RunRow] = []
+        for run in runs:
+            fresh = msgspec.structs.replace(run, not_before=None, reason=None)
+            await book.charge(tx, fresh, wait=True)
+            if fresh.state is RunState.WAITING and (fresh.not_before or now) < (run.not_before or now):
+                moved.append(fresh)
+            elif fresh.state is not RunState.WAITING:  # no period has room: it keeps what it was promised
+                book.count(run.charged, 1)
+        if moved:
+            await tx.runs.charge_again(moved)
+            await tx.usage.charge(book.amounts)
+            await tx.journal.append(book.events)
+        return moved
+
     async def give_back(
         self, tx: Transaction, charged: Iterable[tuple[str | None, int | None]], books: Books | None = None
     ) -> None:
@@ -101,7 +126,7 @@ class Entitler:
         for guild, instant in charged:
             if guild is None or instant is None:
                 continue
-            for period in periods(self._settings.quota_of(guild), instant, self._zones.get(guild, _UTC)):
+            for period in periods(self._measures.quota_of(guild), instant, self._zones.get(guild, _UTC)):
                 key = _key(guild, period)
                 amounts[key] = amounts.get(key, 0) - 1
         if amounts:
@@ -189,6 +214,12 @@ class _Book:
                 break
             instant = max(period.until for period in full)
         run.state, run.reason, run.ended = RunState.SKIPPED, SkipReason.QUOTA, self._now
+
+    def count(self, charged: int | None, change: int) -> None:
+        """So many runs more, or fewer, are charged to the periods of an instant."""
+        for period in () if charged is None else self._periods(charged):
+            key = _key(self._guild, period)
+            self.amounts[key] = self.amounts.get(key, 0) + change
 
     def _periods(self, instant: int) -> list[Period]:
         return self._here if instant == self._now else periods(self._quota, instant, self._zone)

@@ -41,6 +41,7 @@ from core.engine.usher import Usher
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import SLOTS, FairQueue
 from core.governor.governor import Governor
+from core.governor.measures import Measures
 from core.governor.settings import GovernorSettings
 from core.ledger.port import Ledger
 from schedule_zero.ids import IdMaker
@@ -62,11 +63,12 @@ class Memory:
         self.fleet = Fleet()
         self.flights = Flights()
         self.overstayed = Overstayed()
+        self.measures = Measures(governor)
         self.slots = governor.global_.running or SLOTS
-        self.queue = FairQueue(self.slots, weight_of=lambda id: governor.quota_of(id).weight)
+        self.queue = FairQueue(self.slots, weight_of=lambda id: self.measures.quota_of(id).weight)
         self.room = WaitingRoom(self.queue)
-        self.governor = Governor(governor, self.fleet.whose)
-        self.entitler = Entitler(governor)
+        self.governor = Governor(self.measures, self.fleet.whose)
+        self.entitler = Entitler(self.measures)
         self.territory = Territory(shared=shared)
         self.handing = Handing(self.territory, self.ids)
         self.tally = Tally()

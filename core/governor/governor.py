@@ -14,7 +14,8 @@ from core.governor.activity import ACTIVE_S
 from core.governor.adaptive import adaptive_of
 from core.governor.guard import Crowd, Guard
 from core.governor.limits import RateLimit, Scope
-from core.governor.settings import GovernorSettings, Limits, MethodQuota, Quota
+from core.governor.measures import Measured
+from core.governor.settings import Limits, MethodQuota, Quota
 from core.governor.verdict import Admit, Wait, scope_of
 
 HANDLERS_KEPT: Final = 64  # per method; processes come and go under new names
@@ -75,15 +76,15 @@ class _Path:
 class Governor:
     """Admits runs, and knows what is in use. One per core."""
 
-    def __init__(self, settings: GovernorSettings, whose: Whose = lambda _: ("", None)) -> None:
+    def __init__(self, measures: Measured, whose: Whose = lambda _: ("", None)) -> None:
         """``whose``: asked of each process once; without it all belong to one handler."""
-        self._settings = settings
+        self._measures = measures
         self._whose = whose
         self._crowds: dict[str, Crowd] = {}
         self._dirty: dict[str, RateLimit] = {}
         self._kept: dict[str, float] = {}
         self._paths: dict[str | None, dict[str, _Path]] = {}
-        self._global = Scope("global", settings.global_, self._dirty)
+        self._global = Scope("global", measures.global_, self._dirty)
         self._guilds: dict[str, Scope] = {}
         self._plans = self._new_plans({}, 0.0)
         self._methods: dict[str, _Method] = {}
@@ -187,17 +188,29 @@ class Governor:
 
     # settings
 
-    def reconfigure(self, settings: GovernorSettings, now: float) -> None:
+    def remeasure(self, guild: str, now: float) -> None:
+        """What a guild may use has changed, its plan perhaps, too. What runs stays counted, as in ``reconfigure``."""
+        self._paths.pop(guild, None)
+        old = self._guilds.get(guild)
+        if old is not None:
+            self._dirty.pop(old.name, None)
+            fresh = self._guilds[guild] = self._new_scope(old.name, self._measures.quota_of(guild), old, now)
+            if fresh.rate is not None:
+                self._dirty[fresh.name] = fresh.rate
+        self._recount_plans()
+
+    def reconfigure(self, measures: Measured, now: float) -> None:
         """Go on under other settings. What runs stays counted, what is in use of a rate's burst stays in use."""
-        self._settings = settings
+        self._measures = measures
         self._paths.clear()
         self._dirty.clear()
-        self._global = self._new_scope("global", settings.global_, self._global, now)
+        self._global = self._new_scope("global", measures.global_, self._global, now)
         for guild, old in self._guilds.items():
-            self._guilds[guild] = self._new_scope(old.name, settings.quota_of(guild), old, now)
+            self._guilds[guild] = self._new_scope(old.name, measures.quota_of(guild), old, now)
         self._plans = self._new_plans(self._plans, now)
+        self._recount_plans()
         for name, method in self._methods.items():
-            quota = settings.methods.get(name, _NO_QUOTA)
+            quota = measures.methods.get(name, _NO_QUOTA)
             fresh = _Method(name, quota, self._new_scope(method.scope.name, quota, method.scope, now))
             limits = quota.per_handler or _NO_LIMITS
             for bound, guard in method.guards.items():
@@ -215,6 +228,10 @@ class Governor:
         """What stands before a method (``handler.method``): for the processes of all guilds (None), and those of one."""
         known = self._methods.get(method)
         return iter(()) if known is None else iter(known.guards.items())
+
+    def use_of(self, guild: str) -> Scope | None:
+        """A guild's own scope, with what is in use of it; None: it ran nothing here yet. To be looked at only."""
+        return self._guilds.get(guild)
 
     def in_flight(self, method: str, whose: Collection[str | None] | None = None) -> int:
         """How many attempts of a method are under way; ``whose``: only on processes bound to these guilds (None: free)."""
@@ -234,29 +251,31 @@ class Governor:
     def _new_path(self, guild: str | None, name: str) -> _Path:
         method = self._methods.get(name)
         if method is None:
-            quota = self._settings.methods.get(name, _NO_QUOTA)
+            quota = self._measures.methods.get(name, _NO_QUOTA)
             method = self._methods[name] = _Method(name, quota, self._new_scope(f"method:{name}", quota))
         scopes = [self._global]
         if guild is not None:
-            plan = self._plans.get(self._settings.plan_of(guild))
+            plan = self._plans.get(self._measures.plan_of(guild))
             if plan is not None:
                 scopes.append(plan)
             if guild not in self._guilds:
-                self._guilds[guild] = self._new_scope(scope_of(guild), self._settings.quota_of(guild))
+                self._guilds[guild] = self._new_scope(scope_of(guild), self._measures.quota_of(guild))
             scopes.append(self._guilds[guild])
         return _Path(guild, [*scopes, method.scope], method)
 
     def _new_plans(self, old: Mapping[str, Scope], now: float) -> dict[str, Scope]:
-        """A scope for every plan whose guilds share limits; it counts what they run now, whatever plan they had."""
-        plans = {
+        """A scope for every plan whose guilds share limits."""
+        return {
             name: self._new_scope(f"plan:{name}", plan.shared, old.get(name), now)
-            for name, plan in self._settings.plans.items()
+            for name, plan in self._measures.plans.items()
             if plan.shared is not None
         }
-        for name, scope in plans.items():
-            runs = (each.running.used for guild, each in self._guilds.items() if self._settings.plan_of(guild) == name)
+
+    def _recount_plans(self) -> None:
+        """A plan counts what its guilds run now, whatever plan they had."""
+        for name, scope in self._plans.items():
+            runs = (each.running.used for guild, each in self._guilds.items() if self._measures.plan_of(guild) == name)
             scope.running.used = sum(runs)
-        return plans
 
     def _new_scope(self, name: str, limits: Limits | Quota, old: Scope | None = None, now: float = 0.0) -> Scope:
         scope = Scope(name, limits, self._dirty)

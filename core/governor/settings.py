@@ -192,11 +192,17 @@ class GovernorSettings(_Settings, frozen=True, kw_only=True):
         own = self.guilds.get(guild_id)
         if own is None:
             return plan
-        differs = {name: value for name in _OVERRIDES if (value := getattr(own, name)) is not UNSET}
-        if "rate" in differs:
-            differs.setdefault("burst", None)
-        return msgspec.structs.replace(plan, **differs)
+        return laid_over(plan, own)
 
 
 _UNLIMITED: Final = Quota()
-_OVERRIDES: Final = tuple(name for name in GuildQuota.__struct_fields__ if name != "plan")
+OVERRIDES: Final = tuple(name for name in GuildQuota.__struct_fields__ if name != "plan")
+"""The limits that may differ for a guild."""
+
+
+def laid_over(quota: Quota, layer: GuildQuota) -> Quota:
+    """A quota with what differs from it. A new ``rate`` brings its own ``burst``."""
+    differs = {name: value for name in OVERRIDES if (value := getattr(layer, name)) is not UNSET}
+    if "rate" in differs:
+        differs.setdefault("burst", None)
+    return msgspec.structs.replace(quota, **differs)

@@ -32,7 +32,7 @@ from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, Re
 from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import attempts, leases, runs, schedules, standings
-from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
+from schedule_zero.run import TERMINAL, TRANSITIONS, RunState, SkipReason
 
 _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.items() for after in afters)
 # Sorts behind every id: the end of the table where nothing bounds a purge.
@@ -97,6 +97,22 @@ _WAITING_AFTER: Final[Query[RunRow]] = Query(
     RunRow,
     "due",
     "id",
+    "limit",
+)
+_PUT_OFF: Final[Query[RunRow]] = Query(
+    select(*_COLUMNS)
+    .where(
+        _WAITING,
+        runs.c.guild_id == bindparam("guild_id"),
+        runs.c.attempt == literal_column("0"),
+        runs.c.reason == literal_column(f"'{SkipReason.QUOTA}'"),
+        runs.c.not_before > bindparam("after"),
+    )
+    .order_by(runs.c.due, runs.c.id)
+    .limit(bindparam("limit")),
+    RunRow,
+    "guild_id",
+    "after",
     "limit",
 )
 _WITHIN: Final = in_buckets(runs.c.guild_id)
@@ -205,6 +221,10 @@ class Runs:
         """What attempts of these runs need."""
         return {row[0].id: ReadyRun(*row) for row in await self._reading.fetch(_READY, run_ids)}
 
+    async def put_off(self, guild_id: str, after: int, limit: int) -> list[RunRow]:
+        """Runs of a guild that wait for a later period of its quota, by (due, id)."""
+        return await self._reading.fetch(_PUT_OFF, guild_id, after, limit)
+
     async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
         """A page of all waiting runs, by (due, id)."""
         if within is not None and after is None:
@@ -296,6 +316,13 @@ def _moving(moves: Sequence[Move], *, ending: bool, scheduled: bool) -> Step:
     return Step(_move(ending, scheduled, set_by), ([read(move) for move in moves],), len(moves), _stale)
 
 
+_CHARGES: Final = given("id", "not_before", "reason", "charged")
+_CHARGE_AGAIN: Final = Change(
+    update(runs)
+    .values({name: _CHARGES.c[name] for name in ("not_before", "reason", "charged")})
+    .where(runs.c.id == _CHARGES.c.id, _WAITING, runs.c.attempt == literal_column("0")),
+    "rows",
+)
 _STARTS: Final = given("run_id", "attempt", "started")
 _STARTED: Final = Change(
     update(attempts)
@@ -382,6 +409,11 @@ class RunChanges(Runs):
             self._session.later(_moving(some, ending=ending, scheduled=scheduled))
             if ending:
                 self._session.ended += [Ended(move.run_id, move.schedule_id, move.after) for move in some]
+
+    async def charge_again(self, rows: Sequence[RunRow]) -> None:
+        """Write to which period runs are charged now, and when they may begin."""
+        if rows:
+            self._session.later(Step(_CHARGE_AGAIN, ([(r.id, r.not_before, r.reason, r.charged) for r in rows],)))
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
         """Write new attempts with their leases."""

@@ -84,6 +84,16 @@ _NEXT_DUE: Final[Query[int | None]] = Query(
     "instant",
 )
 _COUNT: Final[Query[int]] = Query(select(func.count()).where(_IN_GUILD, _LIVE), int, "guild_id")
+_OWNERS: Final[Query[tuple[str, int]]] = Query(
+    select(schedules.c.owner_id, func.count())
+    .where(_IN_GUILD, _LIVE)
+    .group_by(schedules.c.owner_id)
+    .order_by(func.count().desc(), schedules.c.owner_id)
+    .limit(bindparam("limit")),
+    tuple[str, int],
+    "guild_id",
+    "limit",
+)
 _ENTRY: Final = HasEntry(schedules.c.metadata, bindparam("key"), bindparam("value"))
 _COUNT_WITH: Final[Query[int]] = Query(
     select(func.count()).where(_IN_GUILD, _LIVE, _ENTRY),
@@ -175,6 +185,10 @@ class Schedules:
     async def count(self, guild_id: str | None) -> int:
         """How many live schedules a guild has."""
         return (await self._reading.fetch(_COUNT, guild_id or ""))[0]
+
+    async def owners(self, guild_id: str, limit: int) -> list[tuple[str, int]]:
+        """Who has most of a guild's live schedules, and how many."""
+        return await self._reading.fetch(_OWNERS, guild_id, limit)
 
     async def count_with(self, entry: tuple[str, str], guild_id: str) -> int:
         """How many live schedules with that entry in their metadata a guild has."""

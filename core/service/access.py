@@ -56,6 +56,11 @@ def runs_jobs(actor: Actor, guild_id: str | None) -> bool:
     return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_GUILD)
 
 
+def manages(actor: Actor, guild_id: str) -> bool:
+    """Whether the actor may see all that a guild has set and uses."""
+    return runs_service(actor) or (guild_id == actor.guild_id and actor.has(MANAGE_GUILD))
+
+
 def may_see(actor: Actor, row: ScheduleRow) -> bool:
     """Whether the actor may know of this schedule, its runs and what it says."""
     return _may_see_work(actor, row) or owns(actor, row)

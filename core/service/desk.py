@@ -17,7 +17,7 @@ import structlog
 from core.engine.engine import Engine
 from core.engine.events import about_schedule, facts
 from core.engine.handover import Meaning
-from core.governor.settings import GovernorSettings, Quota
+from core.governor.settings import Quota
 from core.ledger.port import (
     ActiveRun,
     Ledger,
@@ -88,9 +88,8 @@ class Effects:
 class Desk:
     """Shared by all use cases."""
 
-    def __init__(self, engine: Engine, governor: GovernorSettings, keyring: Keyring) -> None:
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
         self.engine = engine
-        self.governor = governor
         self.keyring = keyring
         self._changes: set[asyncio.Task[Any]] = set()
         self._facts: dict[tuple[str, str], Any] = {}
@@ -168,7 +167,7 @@ class Desk:
     def quota(self, actor: Actor, guild_id: str | None) -> Quota:
         """What limits a schedule of this guild. A person's own, made outside any guild, are limited as in a new guild."""
         alone = guild_id is None and actor.kind == "member"
-        return self.governor.quota_of(NO_GUILD if alone else guild_id)
+        return self.engine.measures.quota_of(NO_GUILD if alone else guild_id)
 
     async def write(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
         """Run a unit, with the store's refusals in the client's words."""

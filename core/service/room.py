@@ -22,7 +22,8 @@ from schedule_zero.errors import QuotaExceeded
 
 REMINDERS_EACH: Final = 50
 KEPT: Final = 10_000
-_ENTRY: Final = ("kind", access.REMINDER)
+REMINDERS_OF: Final = ("kind", access.REMINDER)
+"""What tells somebody's reminder apart, in its metadata."""
 _strings: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -125,7 +126,7 @@ class Room:
 
 async def _count(tx: Transaction, tally: Tally) -> int:
     if tally.owner_id is not None:
-        return await tx.schedules.count_owned_with(_ENTRY, tally.guild_id, tally.owner_id)
+        return await tx.schedules.count_owned_with(REMINDERS_OF, tally.guild_id, tally.owner_id)
     if tally.kind == "reminders" and tally.guild_id is not None:
-        return await tx.schedules.count_with(_ENTRY, tally.guild_id)
+        return await tx.schedules.count_with(REMINDERS_OF, tally.guild_id)
     return await tx.schedules.count(tally.guild_id)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from core.engine.engine import Engine
-from core.governor.settings import GovernorSettings
 from core.ledger.port import Transaction
 from core.service.active_hours import NamedHours
 from core.service.backlog import Backlog
@@ -28,7 +27,9 @@ from core.service.handlers import Handlers
 from core.service.keyring import Keyring
 from core.service.keys import Keys
 from core.service.making import Making
+from core.service.measures import GuildMeasures
 from core.service.occurrences import Occurrences
+from core.service.refusals import Refusals
 from core.service.renewal import Renewal
 from core.service.room import Room
 from core.service.run_logs import RunLogs
@@ -36,13 +37,15 @@ from core.service.runs import Runs
 from core.service.schedules import Schedules
 from core.service.shape import bounded
 from core.service.status import Statuses
+from core.service.suspension import ACTING, refusal
 from core.service.times import Times
 from core.service.undo import Undoing
+from core.service.usage import Usage
 from core.service.watching import Watching
 from schedule_zero import closings
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Malformed
+from schedule_zero.errors import Malformed, QuotaExceeded
 from schedule_zero.event import Event
 from schedule_zero.key import Key
 from schedule_zero.run import Run, RunCheck
@@ -52,12 +55,15 @@ from schedule_zero.views import (
     DeadChange,
     Done,
     GuildSettings,
+    GuildView,
     HandlerView,
     Part,
     PreviewView,
+    QuotaView,
     ReadingView,
     RunLog,
     UserTimezone,
+    VerificationView,
     View,
 )
 
@@ -90,6 +96,11 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.AddBlackout: closings.BlackoutView,
     ask.RemoveBlackout: closings.BlackoutView,
     ask.NoteGuild: Done,
+    ask.PutGuildQuota: QuotaView,
+    ask.PatchGuildQuota: QuotaView,
+    ask.VerifyGuild: GuildView,
+    ask.SuspendGuild: GuildView,
+    ask.ResumeGuild: GuildView,
     ask.DrainHandler: HandlerView,
     ask.ResumeHandler: HandlerView,
     ask.NewKey: Key,
@@ -98,11 +109,12 @@ _CHANGES: Final[dict[type, type[Any]]] = {
 }
 
 
-# What changes nothing and is asked by POST all the same: its answer hangs on the time at which it is asked.
+# What changes nothing that is stored and is asked by POST all the same: its answer hangs on when it is asked.
 _QUESTIONS: Final[dict[type, type[Any]]] = {
     ask.PreviewTrigger: PreviewView,
     ask.ReadTime: ReadingView,
     ask.CheckRun: RunCheck,
+    ask.NewVerification: VerificationView,
 }
 _REMEMBERED: Final = _CHANGES | _QUESTIONS
 
@@ -110,14 +122,14 @@ _REMEMBERED: Final = _CHANGES | _QUESTIONS
 class Service:
     """Use cases by noun, behind one method."""
 
-    def __init__(
-        self, engine: Engine, governor: GovernorSettings, parts: Callable[[], dict[str, Part]],
-        keyring: Keyring | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, engine: Engine, parts: Callable[[], dict[str, Part]], keyring: Keyring | None = None) -> None:
         """``parts``: how the parts outside the engine are doing, for status; ``keyring``: where the doors look keys up."""
-        desk = self._desk = Desk(engine, governor, keyring or Keyring())
+        desk = self._desk = Desk(engine, keyring or Keyring())
         self.keyring = desk.keyring
         self.guilds = Guilds(desk)
+        self._usage = Usage(desk)
+        self.measures = GuildMeasures(desk, self._usage)
+        self._refusals = Refusals(desk)
         self.keys = Keys(desk)
         self.renewal = Renewal(desk)
         self._watching = Watching(desk)
@@ -133,6 +145,16 @@ class Service:
             ask.GetGuildSettings: self.guilds.get,
             ask.PutGuildSettings: self.guilds.put,
             ask.NoteGuild: self.guilds.note,
+            ask.ListGuilds: self._usage.page,
+            ask.GetGuild: self._usage.get,
+            ask.GetGuildQuota: self.measures.get,
+            ask.PutGuildQuota: self.measures.put,
+            ask.PatchGuildQuota: self.measures.patch,
+            ask.NewVerification: self.measures.new_verification,
+            ask.VerifyGuild: self.measures.verify,
+            ask.SuspendGuild: self.measures.suspend,
+            ask.ResumeGuild: self.measures.resume,
+            ask.GetRefusal: self._refusals.get,
             ask.GetUserTimezone: self.guilds.get_user_zone,
             ask.PutUserTimezone: self.guilds.put_user_zone,
         }
@@ -170,10 +192,21 @@ class Service:
             known: View | None = await self._desk.known(actor, request, answer)
             if known is not None:
                 return known
-        view: View = await use_case(actor, request)
+        try:
+            self._require_not_suspended(actor, request)
+            view: View = await use_case(actor, request)
+        except QuotaExceeded as error:
+            self._refusals.note(actor, error)
+            raise
         if answer is not None and request.idempotency_key is not None and type(request) in _QUESTIONS:
             return await self._kept(actor, request, answer, view)
         return view
+
+    def _require_not_suspended(self, actor: Actor, request: ask.Request) -> None:
+        """Raises QuotaExceeded where an operator suspended the guild that is asked for, and this would make it act."""
+        mark = self._desk.engine.measures.suspended(actor.guild_id)
+        if mark is not None and actor.guild_id is not None and type(request) in ACTING:
+            raise refusal(actor.guild_id, mark)
 
     async def _kept(self, actor: Actor, request: ask.Request, answer: type[Any], view: View) -> View:
         """The answer of a question, which changes nothing, for whoever asks again under the same key."""

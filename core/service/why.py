@@ -11,7 +11,7 @@ from core.engine.chains import parent_of
 from core.engine.choose import AVAILABLE
 from core.engine.routing import read_routing
 from core.governor.explain import sentence_of, why_of
-from core.governor.verdict import Wait
+from core.governor.verdict import Wait, scope_of
 from core.ledger.buckets import bucket_of
 from core.ledger.port import ActiveRun, Reader, Transaction
 from core.ledger.rows import RunRow, ScheduleRow
@@ -19,6 +19,7 @@ from core.service import access
 from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.policy import read_policy
+from core.service.suspension import SUSPENDED, said
 from schedule_zero.actor import Actor
 from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, RunState, SkipReason, Why
@@ -66,6 +67,10 @@ async def why_waiting(
 
 
 def _refused(desk: Desk, actor: Actor, row: RunRow, wait: Wait) -> Why:
+    mark = desk.engine.measures.suspended(row.guild_id)
+    if mark is not None and wait.scope == scope_of(row.guild_id):
+        words = f"This server is suspended{said(mark)}; it goes on when an operator resumes it."
+        return Why(scope=wait.scope, limit=SUSPENDED, used=0, allowed=0, words=words)
     now, monotonic = desk.clock.now(), desk.clock.monotonic()
     why = msgspec.convert(why_of(wait, now=now, monotonic=monotonic), Why)
     if wait.limit == AVAILABLE:

@@ -75,6 +75,18 @@ EVERY: dict[type[Any], Of] = {
     ),
     ask.RemoveBlackout: lambda _: ask.RemoveBlackout(guild_id="9", id="blk_none"),
     ask.NoteGuild: lambda _: ask.NoteGuild(guild_id="9", name="Nine"),
+    ask.ListGuilds: lambda _: ask.ListGuilds(q="ü", limit=2),
+    ask.GetGuild: lambda _: ask.GetGuild(guild_id="9"),
+    ask.GetGuildQuota: lambda _: ask.GetGuildQuota(guild_id="9"),
+    ask.PutGuildQuota: lambda _: ask.PutGuildQuota(guild_id="9", document={"runs_per_month": None}),
+    ask.PatchGuildQuota: lambda _: ask.PatchGuildQuota(
+        guild_id="9", changes={"runs_per_month": 10**6}, until="in 1 hour", by="ü"
+    ),
+    ask.NewVerification: lambda _: ask.NewVerification(guild_id="8"),
+    ask.VerifyGuild: lambda _: ask.VerifyGuild(guild_id="9", by="ü"),
+    ask.SuspendGuild: lambda _: ask.SuspendGuild(guild_id="7", why="ü"),
+    ask.ResumeGuild: lambda _: ask.ResumeGuild(guild_id="7"),
+    ask.GetRefusal: lambda _: ask.GetRefusal(guild_id="9"),
     ask.GetUserTimezone: lambda _: ask.GetUserTimezone(user_id="7"),
     ask.PutUserTimezone: lambda _: ask.PutUserTimezone(user_id="7", timezone="Asia/Tokyo"),
     ask.NewKey: lambda _: ask.NewKey(name="reader", role="operator"),

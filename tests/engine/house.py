@@ -196,11 +196,12 @@ class House:
         self.engine = Engine(
             ledger=self.ledger, clock=self.clock, governor=self.governor, pace=self._pace, retention=self._retention
         )
-        self.service = Service(self.engine, self.governor, dict)
+        self.service = Service(self.engine, dict)
         self.client = LocalClient(self.service)
         if serve:
             self.engine.serve(self.hands)
         await self.service.guilds.load_zones()
+        await self.service.measures.load()
         await self.service.renewal.look()
         await self.engine.recover()
         if run:

@@ -68,6 +68,8 @@ def _ids(world: World, kind: type[Any]) -> list[Any]:
 
 
 def _changes(world: World, kind: type[Any]) -> list[Any]:
+    if kind is ask.PatchGuildQuota:
+        return [{"running": 77}]
     return [{"hour24": False}] if kind is ask.PutGuildSettings else [{"name": "beta renamed"}]
 
 
@@ -102,6 +104,7 @@ FILL: dict[str, Fill] = {
     "user_id": lambda world, _: [PERSON],
     "reminders": lambda world, _: [True],
     "changes": _changes,
+    "document": lambda world, _: [{"running": 78}],
     "name": _names,
     "instance": lambda world, _: ["beta-handler@elsewhere"],
     "role": lambda world, _: ["operator", "bot", "handler"],
@@ -124,6 +127,7 @@ FILL: dict[str, Fill] = {
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
     "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "delay", "guilds", "history",
+    "by", "reset", "code", "why",
 }  # fmt: skip
 
 
@@ -238,6 +242,7 @@ async def of_others(world: World) -> Any:
         [row for row in schedules if row.guild_id != OURS], [row for row in runs if row.guild_id != OURS],
         [row for row in keys if row.guild_id != OURS], [event for event in events if event.guild_id != OURS],
         {key: text for key, text in (await reader.notes.all("guild")).items() if key != OURS},
+        {key: text for key, text in (await reader.notes.all("measures")).items() if key != OURS},
         await reader.notes.all("user"), [row for row in dead if row.guild_id != OURS],
     )  # fmt: skip
 

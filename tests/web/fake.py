@@ -137,6 +137,21 @@ CHAIN: Final = chain.ChainView(
     ),
     edges=(chain.ChainEdge(parent=SCHEDULE.id, child="sch_2", when="success", delay="PT10M"),),
 )
+GUILD: Final = views.GuildView(
+    guild_id="123", name="ü", present=True, plan="verified", verified=None, waiting=1,
+    suspended=views.MarkView(at="2026-11-21T09:00:00+00:00", by="operator:eve", why="spam"),
+    gauges=(views.Gauge(scope="guild:123", limit="running", used=1, allowed=2, origin="operator"),),
+    most=(views.Heavy(owner_id="9", schedules=3),),
+)  # fmt: skip
+QUOTA: Final = views.QuotaView(
+    guild_id="123", plan="verified", limits={"running": 5, "rate": None}, origins={"running": "temporary"}, own={},
+    temporary=(views.TemporaryQuota(limits={"running": 5}, until="2026-11-21T09:00:00+00:00", by="operator:eve"),),
+)  # fmt: skip
+GUILDS: Final = views.GuildPage(
+    items=(views.GuildSummary(guild_id="1", name=None, present=None, plan="trusted", verified=True, suspended=False),),
+    next="1",
+)
+
 REPORT: Final = chain.ChainReport(links=1, items=())
 
 _ANSWERS: Final[dict[type, Any]] = {
@@ -161,6 +176,16 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.GetGuildSettings: views.GuildSettings(guild_id="123"),
     ask.PutGuildSettings: views.GuildSettings(guild_id="123"),
     ask.NoteGuild: views.Done(),
+    ask.ListGuilds: GUILDS,
+    ask.GetGuild: GUILD,
+    ask.GetGuildQuota: QUOTA,
+    ask.PutGuildQuota: QUOTA,
+    ask.PatchGuildQuota: QUOTA,
+    ask.NewVerification: views.VerificationView(guild_id="1", code="ABCD2345", until="2026-11-21T09:00:00+00:00"),
+    ask.VerifyGuild: GUILD,
+    ask.SuspendGuild: GUILD,
+    ask.ResumeGuild: GUILD,
+    ask.GetRefusal: views.RefusalView(sentence="Full.", limit="schedules", used=20, allowed=20),
     ask.GetUserTimezone: views.UserTimezone(user_id="456", timezone="Europe/Berlin"),
     ask.PutUserTimezone: views.UserTimezone(user_id="456", timezone=None),
     ask.ListCalendars: closings.CalendarPage(items=(CALENDAR,)),

@@ -83,6 +83,11 @@ class RunReads(Protocol):
         """All waiting runs by (due, id), a page after a key; for filling the queue at start and after overflow."""
         ...
 
+    async def put_off(self, guild_id: str, after: int, limit: int) -> list[RunRow]:
+        """Runs of a guild that wait for their first attempt, and may not begin before an instant that lies behind this one
+        because a calendar quota is used up; by (due, id)."""
+        ...
+
     async def open(self, within: Within = None) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
         """Every dispatched or running run with its current attempt and lease; for recovery at start."""
         ...
@@ -108,6 +113,10 @@ class RunWrites(RunReads, Protocol):
         """Apply transitions. Raises ForbiddenTransition when one is not in the table, and StaleMove, here or at the end
         of the unit, when a run or its schedule does not stand (any more) where the move starts from: a defect in a unit
         that read them in this transaction, and what one that did not read them relies on."""
+        ...
+
+    async def charge_again(self, rows: Sequence[RunRow]) -> None:
+        """Write ``not_before``, ``reason`` and ``charged`` of runs that still wait for their first attempt."""
         ...
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:

@@ -57,6 +57,10 @@ class ScheduleReads(Protocol):
         """How many of those with that entry belong to one person; ``guild_id`` None: outside any guild."""
         ...
 
+    async def owners(self, guild_id: str, limit: int) -> list[tuple[str, int]]:
+        """Who has most of a guild's live schedules, and how many, the most first."""
+        ...
+
     async def total(self) -> int:
         """How many schedules are active."""
         ...

@@ -1,0 +1,320 @@
+"""The use cases about what guilds may use: limits that last or end, verifying, suspending. And their coming and going with the
+ledger.
+
+A change is one transaction with its audit line; the engine follows after the commit. Where there is more room than before,
+runs that were put off to a later day are brought forward, some at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, Stored, changed, said
+from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota
+from core.ledger.port import StoreClosed, StoreError, Transaction
+from core.ledger.rows import AuditRow, EventRow, RunRow
+from core.service import access
+from core.service.desk import Desk, Effects
+from core.service.shape import shaped
+from core.service.triggers import moment_in
+from core.service.usage import Usage
+from core.service.verification import Codes
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Conflict, FieldError, Invalid
+from schedule_zero.event import EventKind
+from schedule_zero.instant import spell
+from schedule_zero.views import GuildView, QuotaView, TemporaryQuota, VerificationView
+
+log = structlog.get_logger("schedule_zero.measures")
+
+MEASURES: Final = "measures"
+LOOK_S: Final = 5.0
+"""So soon a change by another core holds here."""
+LONGEST_LOOK_S: Final = 60.0
+"""So soon it is noticed that somebody set the clock."""
+MOST_FOR_A_TIME: Final = 20
+AT_ONCE: Final = 500
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Stored).decode
+
+
+class GuildMeasures:
+    """What guilds may use."""
+
+    def __init__(self, desk: Desk, usage: Usage) -> None:
+        self._desk = desk
+        self._usage = usage
+        self._codes = Codes(desk.clock)
+        self._changed = asyncio.Event()
+        self._forwarding: set[asyncio.Task[None]] = set()
+
+    # what people ask for
+
+    async def get(self, actor: Actor, request: ask.GetGuildQuota) -> QuotaView:
+        """What a guild may use. Raises NotFound."""
+        access.require_guild(actor, request.guild_id, change=False)
+        return self._view(request.guild_id, self._measures.stored_of(request.guild_id))
+
+    async def put(self, actor: Actor, request: ask.PutGuildQuota) -> QuotaView:
+        """Set all that lasts. Raises Forbidden, Invalid."""
+        access.require_service(actor)
+        wanted = self._limits(request.document)
+
+        def set_all(before: Stored, _now: int) -> Stored:
+            return msgspec.structs.replace(before, plan=wanted.plan, own=msgspec.structs.replace(wanted, plan=None))
+
+        return await self._change_quota(actor, request, set_all)
+
+    async def patch(self, actor: Actor, request: ask.PatchGuildQuota) -> QuotaView:
+        """Set some of it, for a time or for good. Raises Forbidden, Invalid."""
+        access.require_service(actor)
+        wanted, reset = self._limits(request.changes), _reset(request.reset)
+        if request.until is None:
+
+            def set_some(before: Stored, _now: int) -> Stored:
+                after = changed(before, said(wanted), reset=reset)
+                plan = None if "plan" in reset else wanted.plan or before.plan
+                return msgspec.structs.replace(after, plan=plan)
+
+            return await self._change_quota(actor, request, set_some)
+        until = await self._end_in(request)
+        if wanted.plan is not None:
+            raise Invalid.at("changes.plan", "a plan does not change for a time; leave it out, or leave out `until`")
+        if reset or not said(wanted):
+            raise Invalid.at("changes", 'says no limit that could hold for a time; write for example {"running": 50}')
+
+        def set_for_a_time(before: Stored, now: int) -> Stored:
+            running = tuple(each for each in before.for_a_time if each.until > now)
+            if len(running) >= MOST_FOR_A_TIME:
+                raise Conflict(f"There are {MOST_FOR_A_TIME} limits with an end for this guild; let some end first.")
+            return msgspec.structs.replace(
+                before, for_a_time=(*running, ForATime(wanted, until, request.by or who(actor)))
+            )
+
+        return await self._change_quota(actor, request, set_for_a_time)
+
+    async def new_verification(self, actor: Actor, request: ask.NewVerification) -> VerificationView:
+        """A code for who signed in and manages the guild. Raises Forbidden, NotFound, Conflict."""
+        access.require_guild(actor, request.guild_id, change=True)
+        if self._measures.stored_of(request.guild_id).verified is not None:
+            raise Conflict("This server is verified already.")
+        code, until = self._codes.new(request.guild_id)
+        return VerificationView(guild_id=request.guild_id, code=code, until=spell(until))
+
+    async def verify(self, actor: Actor, request: ask.VerifyGuild) -> GuildView:
+        """Give a guild the plan of verified ones. Raises Forbidden, NotFound, Invalid."""
+        if request.code is None:
+            access.require_service(actor)
+        else:
+            access.require_guild(actor, request.guild_id, change=True)
+            if not self._codes.redeem(request.guild_id, request.code):
+                raise Invalid.at(
+                    "code", "is not the code of this server, or too old; sign in at the dashboard for a new one"
+                )
+
+        def mark(before: Stored, now: int) -> Stored:
+            better = self._measures.plan_of(request.guild_id) not in (FIRST_PLAN, None)
+            plan = before.plan if better else VERIFIED
+            why = "by an operator" if request.code is None else "by a code from the dashboard"
+            return msgspec.structs.replace(
+                before, plan=plan, verified=before.verified or Mark(now, request.by or who(actor), why)
+            )
+
+        return await self._change_guild(actor, request, "guild.verify", mark, EventKind.GUILD_VERIFIED)
+
+    async def suspend(self, actor: Actor, request: ask.SuspendGuild) -> GuildView:
+        """Let a guild start nothing, until it is resumed. Raises Forbidden."""
+        access.require_service(actor)
+
+        def mark(before: Stored, now: int) -> Stored:
+            return msgspec.structs.replace(before, suspended=Mark(now, request.by or who(actor), request.why))
+
+        return await self._change_guild(actor, request, "guild.suspend", mark, EventKind.GUILD_SUSPENDED)
+
+    async def resume(self, actor: Actor, request: ask.ResumeGuild) -> GuildView:
+        """Let it start again. Raises Forbidden."""
+        access.require_service(actor)
+
+        def unmark(before: Stored, _now: int) -> Stored:
+            return msgspec.structs.replace(before, suspended=None)
+
+        return await self._change_guild(actor, request, "guild.resume", unmark, None)
+
+    # coming and going with the ledger
+
+    async def load(self) -> set[str]:
+        """Read what the store says of every guild. Returns those that are different from what was known."""
+        found = {guild: _decode(text) for guild, text in (await self._desk.reader.notes.all(MEASURES)).items()}
+        known = set(self._measures.guilds())
+        now = self._desk.clock.now()
+        different = {
+            guild for guild in known | found.keys() if found.get(guild, NOTHING) != self._measures.stored_of(guild)
+        }
+        for guild in different:
+            self._measures.put(guild, found.get(guild, NOTHING), now)
+        return different
+
+    async def keep(self) -> None:
+        """Let limits end that have an end, and follow what other cores change, until cancelled."""
+        while True:
+            await self._until_next_end()
+            try:
+                await self.turn()
+            except StoreClosed:
+                return
+            except StoreError as error:
+                log.warning("the store refused; limits are looked at again later", error=str(error))
+
+    async def turn(self) -> None:
+        """Let end what has its time behind it, and take over what other cores changed."""
+        different = self._measures.lapse(self._desk.clock.now())
+        try:
+            if self._desk.shared:
+                different |= await self.load()
+        finally:
+            if different:
+                self._desk.engine.consequences.measures_changed(different)
+            for guild in different:
+                self._bring_forward(guild)
+
+    async def _until_next_end(self) -> None:
+        end = self._measures.next_end()
+        left = None if end is None else max(0.0, (end - self._desk.clock.now()) / 1e6)
+        longest = LOOK_S if self._desk.shared else LONGEST_LOOK_S
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(longest if left is None else min(left, longest)):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    # steps
+
+    @property
+    def _measures(self) -> Measures:
+        return self._desk.engine.measures
+
+    def _limits(self, document: dict[str, Any]) -> GuildQuota:
+        """What was sent, checked. Raises Invalid."""
+        wanted = shaped(document, GuildQuota)
+        if wanted.plan is not None and wanted.plan not in self._measures.plans:
+            raise Invalid.at("plan", f"{wanted.plan!r} is no plan; there are {', '.join(self._measures.plans)}")
+        return wanted
+
+    async def _end_in(self, request: ask.PatchGuildQuota) -> int:
+        settings = await self._desk.guild_settings(request.guild_id)
+        now = self._desk.clock.now()
+        until = moment_in(str(request.until), "until", now=now, timezone=settings.timezone, settings=settings)
+        if until <= now:
+            raise Invalid.at("until", "lies in the past; name a time to come")
+        return until
+
+    async def _change_quota(
+        self, actor: Actor, request: ask.PutGuildQuota | ask.PatchGuildQuota, change: Callable[[Stored, int], Stored]
+    ) -> QuotaView:
+        async def work(tx: Transaction, effects: Effects) -> QuotaView:
+            after = await self._write(tx, effects, actor, request.by, request.guild_id, "guild.quota", change)
+            return self._view(request.guild_id, after)
+
+        view = await self._desk.change(actor, request, QuotaView, work)
+        self._bring_forward(request.guild_id)
+        return view
+
+    async def _change_guild(
+        self, actor: Actor, request: ask.VerifyGuild | ask.SuspendGuild | ask.ResumeGuild, action: str,
+        change: Callable[[Stored, int], Stored], kind: EventKind | None,
+    ) -> GuildView:  # fmt: skip
+        async def work(tx: Transaction, effects: Effects) -> GuildView:
+            before = self._measures.stored_of(request.guild_id)
+            after = await self._write(tx, effects, actor, request.by, request.guild_id, action, change)
+            if kind is not None and after != before:
+                now = self._desk.clock.now()
+                await tx.journal.append([EventRow(at=now, kind=kind, guild_id=request.guild_id)])
+            return await self._usage.summary(tx, request.guild_id, after)
+
+        view = await self._desk.change(actor, request, GuildView, work)
+        self._bring_forward(request.guild_id)
+        return view
+
+    async def _write(
+        self, tx: Transaction, effects: Effects, actor: Actor, by: str | None, guild_id: str, action: str,
+        change: Callable[[Stored, int], Stored],
+    ) -> Stored:  # fmt: skip
+        now = self._desk.clock.now()
+        text = await tx.notes.get(MEASURES, guild_id)
+        before = NOTHING if text is None else _decode(text)
+        after = change(before, now)
+        written = None if after == NOTHING else _encode(after).decode()
+        if written != text:
+            await tx.notes.put(MEASURES, {guild_id: written})
+            await tx.notes.audit(
+                [AuditRow(at=now, guild_id=guild_id, actor=by or who(actor), action=action, target=guild_id, before=text,
+                          after=written)]
+            )  # fmt: skip
+        effects.steps.append(lambda: self._follow(guild_id, after))
+        return after
+
+    def _follow(self, guild_id: str, after: Stored) -> None:
+        """It is committed: from now on it holds."""
+        self._measures.put(guild_id, after, self._desk.clock.now())
+        self._desk.engine.consequences.measures_changed([guild_id])
+        self._changed.set()
+
+    def _bring_forward(self, guild_id: str) -> None:
+        task = asyncio.create_task(self._forward(guild_id), name="runs are brought forward")
+        self._forwarding.add(task)
+        task.add_done_callback(self._forwarding.discard)
+
+    async def _forward(self, guild_id: str) -> None:
+        """There may be room sooner for runs that a calendar quota put off."""
+        moved: list[RunRow] = []
+
+        async def unit(tx: Transaction) -> None:
+            now = self._desk.clock.now()
+            put_off = await tx.runs.put_off(guild_id, now, AT_ONCE)
+            moved[:] = await self._desk.engine.entitler.bring_forward(tx, guild_id, put_off, now) if put_off else ()
+
+        try:
+            while True:
+                await self._desk.ledger.write_essential(unit)
+                if not moved:
+                    return
+                self._desk.engine.consequences.runs_withdrawn([run.id for run in moved])
+                self._desk.engine.consequences.runs_created(moved)
+        except StoreError as error:
+            log.warning("runs that wait for a later day stay there, for the store refused", error=str(error))
+
+    def _view(self, guild_id: str, stored: Stored) -> QuotaView:
+        """As it will be once this is stored."""
+        as_it_will_be = self._measures.with_one(guild_id, stored, self._desk.clock.now())
+        quota = as_it_will_be.quota_of(guild_id)
+        return QuotaView(
+            guild_id=guild_id, plan=as_it_will_be.plan_of(guild_id),
+            limits={name: getattr(quota, name) for name in OVERRIDES},
+            origins=dict(as_it_will_be.origins(guild_id)), own=said(stored.own),
+            temporary=tuple(
+                TemporaryQuota(limits=said(each.limits), until=spell(each.until), by=each.by)
+                for each in as_it_will_be.stored_of(guild_id).for_a_time
+            ),
+        )  # fmt: skip
+
+
+def who(actor: Actor) -> str:
+    """An actor, as marks and audit lines name them."""
+    return f"{actor.kind}:{actor.id}"
+
+
+def _reset(names: Iterable[str]) -> frozenset[str]:
+    """The names of limits, checked. Raises Invalid."""
+    known = {*OVERRIDES, "plan"}
+    for name in names:
+        if name not in known:
+            message = f"{name!r} is no limit; there are {', '.join(OVERRIDES)}, and plan"
+            raise Invalid(f"reset: {message}", (FieldError("reset", message),))
+    return frozenset(names)

@@ -1,0 +1,41 @@
+"""Refusals: which limit somebody met last, so that they can ask later what it was. In memory, the newest alone of each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.service import access
+from core.service.desk import Desk
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import QuotaExceeded
+from schedule_zero.instant import SECOND, spell
+from schedule_zero.views import RefusalView
+
+KEPT: Final = 10_000
+
+
+class Refusals:
+    """The last refusal of each person in each guild."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._last: dict[tuple[str | None, str], RefusalView] = {}
+
+    def note(self, actor: Actor, error: QuotaExceeded) -> None:
+        """Somebody met a limit."""
+        key = (actor.guild_id, actor.id)
+        self._last.pop(key, None)
+        if len(self._last) >= KEPT:
+            del self._last[next(iter(self._last))]
+        now, after, details = self._desk.clock.now(), error.retry_after, error.details
+        self._last[key] = RefusalView(
+            sentence=error.sentence, at=spell(now), scope=details.get("scope"), limit=details.get("limit"),
+            used=details.get("used"), allowed=details.get("allowed"),
+            until=None if after is None else spell(now + round(after * SECOND)),
+        )  # fmt: skip
+
+    async def get(self, actor: Actor, request: ask.GetRefusal) -> RefusalView:
+        """The limit that who asks met last there. Raises NotFound."""
+        access.require_guild(actor, request.guild_id, change=False)
+        return self._last.get((request.guild_id, actor.id), RefusalView())

@@ -1,0 +1,172 @@
+"""The use cases that show what guilds use of what they may: each limit with its use, and when some of it frees."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from core.governor.limits import RateLimit
+from core.governor.measures import NOTHING, Mark, Measures, Stored
+from core.governor.settings import Quota
+from core.governor.verdict import scope_of
+from core.ledger.port import Reader, Transaction
+from core.service import access
+from core.service.desk import GUILD, Desk
+from core.service.finding import page_length
+from core.service.room import REMINDERS_EACH, REMINDERS_OF
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.errors import NotFound
+from schedule_zero.instant import spell
+from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView
+
+LONGEST_PAGE: Final = 200
+MOST_OWNERS: Final = 5
+PERIODS: Final = ("runs_per_hour", "runs_per_day", "runs_per_month")
+TEXTS: Final = ("min_interval",)
+_noted: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Usage:
+    """What guilds are, and what they use."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def page(self, actor: Actor, request: ask.ListGuilds) -> GuildPage:
+        """Guilds that are known here: the bot told of them, or an operator set something. Raises Forbidden."""
+        access.require_service(actor)
+        noted = await self._desk.reader.notes.all(GUILD)
+        known = sorted({*noted, *self._measures.guilds()}, key=lambda id: (len(id), id))
+        limit, q = page_length(request.limit, LONGEST_PAGE), (request.q or "").casefold()
+        found: list[GuildSummary] = []
+        for id in known:
+            if request.cursor is not None and (len(id), id) <= (len(request.cursor), request.cursor):
+                continue
+            summary = self._short(id, noted.get(id))
+            if id.startswith(q) or (summary.name or "").casefold().startswith(q):
+                found.append(summary)
+            if len(found) > limit:
+                return GuildPage(items=tuple(found[:limit]), next=found[limit - 1].guild_id)
+        return GuildPage(items=tuple(found))
+
+    async def get(self, actor: Actor, request: ask.GetGuild) -> GuildView:
+        """A guild and what it uses; for who does not manage it, what concerns them. Raises NotFound."""
+        access.require_guild(actor, request.guild_id, change=False)
+        guild_id = request.guild_id
+        noted = await self._desk.reader.notes.get(GUILD, guild_id)
+        if noted is None and not await self._is_known(actor, guild_id):
+            raise NotFound(f"There is no server {guild_id!r} here.")
+        whole = access.manages(actor, guild_id)
+        view = await self.summary(self._desk.reader, guild_id, self._measures.stored_of(guild_id))
+        own = [] if actor.kind != "member" else [await self._own(actor, guild_id)]
+        if not whole:
+            return msgspec.structs.replace(view, gauges=tuple(own), whole=False)
+        most = [
+            Heavy(owner_id=id, schedules=n) for id, n in await self._desk.reader.schedules.owners(guild_id, MOST_OWNERS)
+        ]
+        gauges = (*await self._gauges(guild_id), *own)
+        waiting = self._desk.engine.queue.waiting_of(guild_id)
+        return msgspec.structs.replace(view, gauges=gauges, waiting=waiting, most=tuple(most))
+
+    async def summary(self, source: Reader | Transaction, guild_id: str, stored: Stored) -> GuildView:
+        """A guild without its gauges, as it is once this is stored."""
+        noted = _noted(await source.notes.get(GUILD, guild_id) or "{}")
+        plan = self._measures.with_one(guild_id, stored, self._desk.clock.now()).plan_of(guild_id)
+        return GuildView(
+            guild_id=guild_id, name=noted.get("name"), present=noted.get("present"), plan=plan,
+            verified=_mark(stored.verified), suspended=_mark(stored.suspended), gauges=(),
+        )  # fmt: skip
+
+    # steps
+
+    async def _is_known(self, actor: Actor, guild_id: str) -> bool:
+        """Whether there is a guild that the bot never told of: somebody speaks there, or something stands of it."""
+        if not access.runs_service(actor) or self._measures.stored_of(guild_id) != NOTHING:
+            return True
+        return await self._desk.reader.schedules.count(guild_id) > 0
+
+    @property
+    def _measures(self) -> Measures:
+        return self._desk.engine.measures
+
+    def _short(self, guild_id: str, text: str | None) -> GuildSummary:
+        noted, stored = _noted(text or "{}"), self._measures.stored_of(guild_id)
+        return GuildSummary(
+            guild_id=guild_id, name=noted.get("name"), present=noted.get("present"),
+            plan=self._measures.plan_of(guild_id), verified=stored.verified is not None,
+            suspended=stored.suspended is not None,
+        )  # fmt: skip
+
+    async def _own(self, actor: Actor, guild_id: str) -> Gauge:
+        """How many reminders the person has."""
+        most = self._measures.quota_of(guild_id).schedules
+        used = await self._desk.reader.schedules.count_owned_with(REMINDERS_OF, guild_id, actor.id)
+        allowed = REMINDERS_EACH if most is None else min(REMINDERS_EACH, most)
+        return Gauge(scope=f"user:{actor.id}", limit="reminders", used=used, allowed=allowed)
+
+    async def _gauges(self, guild_id: str) -> list[Gauge]:
+        quota, reader = self._measures.quota_of(guild_id), self._desk.reader
+        scope = scope_of(guild_id)
+        found = [
+            Gauge(scope=scope, limit="schedules", used=await reader.schedules.count(guild_id), allowed=quota.schedules),
+            Gauge(
+                scope=scope, limit="reminders", used=await reader.schedules.count_with(REMINDERS_OF, guild_id),
+                allowed=None if quota.schedules is None else quota.schedules // 2,
+            ),
+        ]  # fmt: skip
+        found += self._capacity(guild_id, quota)
+        standing = await self._desk.engine.entitler.standing(reader.usage, guild_id, self._desk.clock.now())
+        by_limit = {period.limit: (period, used) for period, used in standing}
+        for limit in PERIODS:
+            period, used = by_limit.get(limit, (None, None))
+            until = None if period is None else spell(period.until)
+            allowed = None if period is None else period.allowed
+            found.append(Gauge(scope=scope, limit=limit, used=used, allowed=allowed, until=until))
+        found += [
+            Gauge(scope=scope, limit="payload_bytes", allowed=quota.payload_bytes),
+            Gauge(scope=scope, limit="min_interval", words=quota.min_interval or ""),
+            Gauge(scope=scope, limit="handlers", words="" if quota.handlers is None else ", ".join(quota.handlers)),
+        ]
+        return self._with_origins(guild_id, found)
+
+    def _capacity(self, guild_id: str, quota: Quota) -> list[Gauge]:
+        """What runs at once and how fast runs start; another core's guild is counted there alone."""
+        engine, scope = self._desk.engine, scope_of(guild_id)
+        here = engine.territory.owns(guild_id)
+        use = engine.governor.use_of(guild_id) if here else None
+        running = 0 if use is None else use.running.used
+        found = [Gauge(scope=scope, limit="running", used=running if here else None, allowed=quota.running)]
+        rate = Gauge(scope=scope, limit="rate", words=quota.rate or "")
+        if use is not None and use.rate is not None:
+            rate = self._rate(rate, use.rate)
+        elif quota.rate is not None and here:
+            rate = msgspec.structs.replace(rate, used=0)
+        return [*found, rate]
+
+    def _rate(self, gauge: Gauge, limit: RateLimit) -> Gauge:
+        monotonic, now = self._desk.clock.monotonic(), self._desk.clock.now()
+        used = round(limit.taken(monotonic), 1)
+        until = None if used == 0 else spell(now + round((limit.tat - monotonic) * 1e6))
+        return msgspec.structs.replace(gauge, used=used, allowed=limit.burst, until=until)
+
+    def _with_origins(self, guild_id: str, gauges: list[Gauge]) -> list[Gauge]:
+        origins, stored = self._measures.origins(guild_id), self._measures.stored_of(guild_id)
+        ends = {
+            name: spell(each.until)
+            for each in stored.for_a_time
+            for name in origins
+            if getattr(each.limits, name) is not msgspec.UNSET
+        }
+        return [
+            msgspec.structs.replace(
+                gauge, origin=origins.get(gauge.limit, "plan"),
+                ends=ends.get(gauge.limit) if origins.get(gauge.limit) == "temporary" else None,
+            )
+            for gauge in gauges
+        ]  # fmt: skip
+
+
+def _mark(mark: Mark | None) -> MarkView | None:
+    return None if mark is None else MarkView(at=spell(mark.at), by=mark.by, why=mark.why)

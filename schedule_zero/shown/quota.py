@@ -1,0 +1,131 @@
+"""Views of what guilds may use, and what they use of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Gauge(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One limit, and how much of it is in use.
+
+    Attributes:
+        scope: whose limit it is, as in ``why``: ``guild:123``, ``plan:verified``, ``user:456``.
+        limit: its name, as in a plan.
+        used: how much is in use now; None: it is not counted (a size, a shortest interval), or another core counts it.
+        allowed: how much there may be; None: no limit.
+        until: when some of it frees, RFC 3339; None: when something of it ends.
+        words: the limit as people write it, such as ``30/min`` or ``PT5M``.
+        origin: who says so: ``plan``, ``configuration``, ``operator`` or ``temporary``.
+        ends: when a temporary limit ends.
+    """
+
+    scope: str
+    limit: str
+    used: float | None = None
+    allowed: float | None = None
+    until: str | None = None
+    words: str = ""
+    origin: str = "plan"
+    ends: str | None = None
+
+
+class MarkView(msgspec.Struct, kw_only=True):
+    """That something was done to a guild: when, by whom, and why."""
+
+    at: str
+    by: str
+    why: str = ""
+
+
+class Heavy(msgspec.Struct, kw_only=True):
+    """Somebody who has many of a guild's schedules."""
+
+    owner_id: str
+    schedules: int
+
+
+class GuildSummary(msgspec.Struct, kw_only=True):
+    """A guild among others. ``present``: whether the bot is there; None: it never said."""
+
+    guild_id: str
+    name: str | None
+    present: bool | None
+    plan: str
+    verified: bool
+    suspended: bool
+
+
+class GuildPage(msgspec.Struct, kw_only=True):
+    """Some guilds; ``next`` is the cursor of the rest."""
+
+    items: tuple[GuildSummary, ...]
+    next: str | None = None
+
+
+class GuildView(msgspec.Struct, kw_only=True):
+    """A guild: its plan, and each limit with what is used of it.
+
+    Attributes:
+        waiting: how many of its runs wait.
+        most: who has most of its schedules; empty for who does not manage it.
+        whole: whether all limits are here; False: only those of the person who asks.
+    """
+
+    guild_id: str
+    name: str | None
+    present: bool | None
+    plan: str
+    verified: MarkView | None
+    suspended: MarkView | None
+    gauges: tuple[Gauge, ...]
+    waiting: int = 0
+    most: tuple[Heavy, ...] = ()
+    whole: bool = True
+
+
+class TemporaryQuota(msgspec.Struct, kw_only=True):
+    """Limits that hold until an instant."""
+
+    limits: dict[str, Any]
+    until: str
+    by: str
+
+
+class QuotaView(msgspec.Struct, kw_only=True):
+    """What a guild may use, and which layer says so.
+
+    Attributes:
+        limits: every limit as it holds now; null: none.
+        origins: who says it, for each that is not as in the plan.
+        own: what an operator set for this guild.
+        temporary: what holds for a time, later ones over earlier ones.
+    """
+
+    guild_id: str
+    plan: str
+    limits: dict[str, Any]
+    origins: dict[str, str]
+    own: dict[str, Any]
+    temporary: tuple[TemporaryQuota, ...] = ()
+
+
+class VerificationView(msgspec.Struct, kw_only=True):
+    """A code to enter in the guild, and until when it is good."""
+
+    guild_id: str
+    code: str
+    until: str
+
+
+class RefusalView(msgspec.Struct, kw_only=True):
+    """The limit that somebody met last; all None: none since the service started."""
+
+    sentence: str | None = None
+    at: str | None = None
+    scope: str | None = None
+    limit: str | None = None
+    used: float | None = None
+    allowed: float | None = None
+    until: str | None = None

@@ -1,0 +1,297 @@
+"""What guilds may use is set by operators, for good or for a time, and holds at once; verifying and suspending."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from core.governor.settings import GovernorSettings
+from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
+from schedule_zero.instant import parse
+from schedule_zero.run import RunState
+from schedule_zero.views import GuildView
+from tests.engine.house import House, plan
+from tests.service.people import ADMIN, ANNA, MOD, OWNER, STRANGER, Post, as_, member, post, remind
+
+Build = Callable[..., Awaitable[House]]
+UNVERIFIED = GovernorSettings()
+
+
+def gauge(view: GuildView, limit: str) -> Any:
+    return next(each for each in view.gauges if each.limit == limit)
+
+
+# ── limits ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_raised_limit_lets_the_waiting_run_go_and_a_lowered_one_holds_the_next(build: Build) -> None:
+    house = await build(governor=plan(running=1))
+    gate = house.hands.hold()
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    first, second = [await house.run_now(schedule) for _ in range(2)]
+    await house.working(first.id)
+    assert (await house.why(second)).limit == "running"
+    raised = await house.client.change_guild_quota("1", {"running": 2}, by="discord:eve")
+    assert (raised.limits["running"], raised.origins["running"], raised.own) == (2, "operator", {"running": 2})
+    await house.working(second.id)
+    await house.client.change_guild_quota("1", {}, reset=["running"])
+    third = await house.run_now(schedule)
+    held = await house.why(third)
+    assert (held.scope, held.limit, held.used, held.allowed) == ("guild:1", "running", 2, 1)
+    gate.set()
+    await house.ended(third.id)
+
+
+async def test_a_raised_calendar_quota_brings_forward_what_was_put_off_first_come_first(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=1))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    put_off = [await house.run_now(schedule) for _ in range(3)]
+    assert {(await house.why(run)).limit for run in put_off} == {"runs_per_day"}
+    await house.client.change_guild_quota("1", {"runs_per_day": 3})
+    for run in put_off[:2]:
+        assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    left = await house.why(put_off[2])
+    assert (left.used, left.allowed) == (3, 3)
+    assert parse(left.until or "") - house.clock.now() < 24 * 3600 * 1_000_000
+    assert await used(house) == 3
+    await house.client.change_guild_quota("1", {"runs_per_day": None})
+    assert (await house.ended(put_off[2].id)).state is RunState.SUCCEEDED
+
+
+async def used(house: House) -> int:
+    standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", house.clock.now())
+    return next(count for period, count in standing if period.limit == "runs_per_day")
+
+
+async def test_a_limit_for_a_time_ends_by_itself_and_survives_a_restart(build: Build) -> None:
+    house = await build(governor=plan(running=1))
+    raised = await house.client.change_guild_quota("1", {"running": 9}, until="in 1 hour")
+    assert [each.limits for each in raised.temporary] == [{"running": 9}]
+    assert (await house.client.guild_quota("1")) == raised
+    await house.close()
+    house = await build(governor=plan(running=1))
+    assert (await house.client.guild_quota("1")).limits["running"] == 9
+    house.pass_time(3601)
+    await house.service.measures.turn()
+    ended = await house.client.guild_quota("1")
+    assert (ended.limits["running"], ended.temporary, ended.origins) == (1, (), {})
+
+
+async def test_a_later_limit_for_a_time_lies_over_an_earlier_one(build: Build) -> None:
+    house = await build(governor=plan(running=1))
+    await house.client.change_guild_quota("1", {"running": 5}, until="in 2 hours")
+    await house.client.change_guild_quota("1", {"running": 9}, until="in 1 hour")
+    assert (await house.client.guild_quota("1")).limits["running"] == 9
+    house.pass_time(3601)
+    await house.service.measures.turn()
+    assert (await house.client.guild_quota("1")).limits["running"] == 5
+
+
+async def test_the_whole_document_replaces_what_was_set(build: Build) -> None:
+    house = await build(governor=plan(running=1, schedules=3))
+    await house.client.change_guild_quota("1", {"running": 2})
+    put = await house.client.put_guild_quota("1", {"schedules": None})
+    assert (put.limits["running"], put.limits["schedules"], put.own) == (1, None, {"schedules": None})
+    assert (await house.client.put_guild_quota("1", {})).own == {}
+
+
+async def test_a_plan_is_changed_and_set_back(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    assert (await house.client.change_guild_quota("1", {"plan": "trusted"})).limits["schedules"] == 20000
+    back = await house.client.change_guild_quota("1", {}, reset=["plan"])
+    assert (back.plan, back.limits["schedules"]) == ("unverified", 20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "field"),
+    [
+        ({"runing": 1}, {}, "runing"),
+        ({"running": -1}, {}, "running"),
+        ({"rate": "fast"}, {}, "rate"),
+        ({"plan": "golden"}, {}, "plan"),
+        ({}, {"reset": ["colour"]}, "reset"),
+        ({"running": 1}, {"until": "yesterday"}, "until"),
+        ({"running": 1}, {"until": "whenever"}, "until"),
+        ({}, {"until": "in 1 hour"}, "changes"),
+        ({"plan": "trusted"}, {"until": "in 1 hour"}, "changes.plan"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_with_its_place_and_changes_nothing(
+    house: House, changes: dict[str, Any], more: dict[str, Any], field: str
+) -> None:
+    before = await house.client.guild_quota("1")
+    with pytest.raises(Invalid) as caught:
+        await house.client.change_guild_quota("1", changes, **more)
+    assert caught.value.errors[0].field == field
+    assert await house.client.guild_quota("1") == before
+
+
+async def test_only_operators_change_what_a_guild_may_use(house: House) -> None:
+    for actor in (ANNA, ADMIN, OWNER, STRANGER):
+        with pytest.raises(Forbidden):
+            await as_(house, actor).change_guild_quota("1", {"running": 1000})
+        with pytest.raises(Forbidden):
+            await as_(house, actor).suspend_guild("1")
+    with pytest.raises(NotFound):
+        await as_(house, STRANGER).guild_quota("1")
+    assert (await as_(house, ANNA).guild_quota("1")).plan
+
+
+async def test_there_are_only_so_many_limits_with_an_end(house: House) -> None:
+    for _ in range(20):
+        await house.client.change_guild_quota("1", {"running": 9}, until="in 1 hour")
+    with pytest.raises(Conflict, match="20 limits with an end"):
+        await house.client.change_guild_quota("1", {"running": 9}, until="in 1 hour")
+
+
+# ── what is used ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_each_limit_is_shown_with_its_use_and_when_some_of_it_frees(build: Build) -> None:
+    house = await build(governor=plan(running=1, rate="2/h", runs_per_day=5, schedules=10, min_interval="PT5M"))
+    gate = house.hands.hold()
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    first, _ = [await house.run_now(schedule) for _ in range(2)]
+    await house.working(first.id)
+    view = await house.client.get_guild("1")
+    assert (gauge(view, "running").used, gauge(view, "running").allowed) == (1, 1)
+    assert (gauge(view, "schedules").used, gauge(view, "schedules").allowed) == (1, 10)
+    assert (gauge(view, "runs_per_day").used, gauge(view, "runs_per_day").allowed) == (2, 5)
+    assert parse(gauge(view, "runs_per_day").until) > house.clock.now()
+    rate = gauge(view, "rate")
+    assert (round(rate.used), rate.allowed, rate.words) == (1, 2, "2/h")
+    assert gauge(view, "min_interval").words == "PT5M"
+    assert view.waiting == 1
+    gate.set()
+
+
+async def test_who_manages_a_guild_sees_all_of_it_and_others_see_their_own(house: House) -> None:
+    await remind(house, ANNA)
+    await remind(house, ANNA)
+    await post(house, MOD)
+    whole = await as_(house, ADMIN).get_guild("1")
+    assert whole.whole
+    assert [(each.owner_id, each.schedules) for each in whole.most] == [("anna", 2), ("mod", 1)]
+    own = await as_(house, ANNA).get_guild("1")
+    assert not own.whole
+    assert [(each.scope, each.limit, each.used) for each in own.gauges] == [("user:anna", "reminders", 2)]
+    assert own.most == ()
+    with pytest.raises(NotFound):
+        await as_(house, STRANGER).get_guild("1")
+
+
+async def test_operators_list_the_guilds_there_are_page_by_page(house: House) -> None:
+    for number in range(5):
+        await house.client.note_guild(str(100 + number), f"Guild {number}")
+    await house.client.suspend_guild("7")
+    first = await house.client.list_guilds(limit=3)
+    rest = await house.client.list_guilds(limit=3, cursor=first.next)
+    assert [each.guild_id for each in (*first.items, *rest.items)] == ["7", "100", "101", "102", "103", "104"]
+    assert rest.next is None
+    assert [each.guild_id for each in (await house.client.list_guilds(q="guild 3")).items] == ["103"]
+    with pytest.raises(NotFound):
+        await house.client.get_guild("999")
+    with pytest.raises(Forbidden):
+        await as_(house, OWNER).list_guilds()
+
+
+# ── verifying ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_code_from_the_dashboard_verifies_the_guild_once(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    code = (await as_(house, OWNER).new_verification("1")).code
+    verified = await as_(house, ADMIN).verify_guild("1", code.lower())
+    assert verified.plan == "verified"
+    assert verified.verified is not None
+    assert verified.verified.by == "member:admin"
+    await house.heard("guild.verified")
+    with pytest.raises(Invalid, match="not the code of this server"):
+        await as_(house, ADMIN).verify_guild("1", code)
+    with pytest.raises(Conflict):
+        await as_(house, OWNER).new_verification("1")
+
+
+async def test_a_code_is_worth_nothing_elsewhere_later_or_after_five_wrong_ones(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    here, there = as_(house, OWNER), as_(house, member("boss", "3", OWNER.permissions))
+    code = (await here.new_verification("1")).code
+    with pytest.raises(Invalid):
+        await there.verify_guild("3", code)
+    house.pass_time(15 * 60 + 1)
+    with pytest.raises(Invalid):
+        await here.verify_guild("1", code)
+    code = (await here.new_verification("1")).code
+    for _ in range(5):
+        with pytest.raises(Invalid):
+            await here.verify_guild("1", "WRONG")
+    with pytest.raises(Invalid):
+        await here.verify_guild("1", code)
+    assert (await here.guild_quota("1")).plan == "unverified"
+
+
+async def test_a_code_is_for_who_manages_the_guild(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    for actor in (ANNA, MOD):
+        with pytest.raises(Forbidden):
+            await as_(house, actor).new_verification("1")
+    with pytest.raises(NotFound):
+        await as_(house, STRANGER).new_verification("1")
+    with pytest.raises(Forbidden):
+        await as_(house, OWNER).verify_guild("1")
+
+
+async def test_an_operator_verifies_without_a_code_and_takes_no_better_plan_away(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    await house.client.change_guild_quota("1", {"plan": "trusted"})
+    assert (await house.client.verify_guild("1", by="discord:eve")).plan == "trusted"
+
+
+# ── suspending ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_suspended_guild_starts_nothing_and_goes_on_when_it_is_resumed(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    assert (await house.client.suspend_guild("1", "spam", by="discord:eve")).suspended is not None
+    await house.heard("guild.suspended")
+    run = await house.run_now(schedule)  # who runs the service may, and it waits
+    held = await house.why(run)
+    assert (held.scope, held.limit) == ("guild:1", "suspended")
+    assert held.words == "This server is suspended (spam); it goes on when an operator resumes it."
+    await house.client.resume_guild("1")
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_in_a_suspended_guild_nothing_is_made_and_everything_can_be_calmed(build: Build) -> None:
+    house = await build(run=False)
+    schedule = await house.schedule(guild_id="1", owner_id="admin")
+    await house.client.suspend_guild("1", "spam")
+    admin = as_(house, ADMIN)
+    with pytest.raises(QuotaExceeded, match=r"This server is suspended \(spam\); nothing new is made") as caught:
+        await admin.run_schedule(schedule.id)
+    assert caught.value.details["limit"] == "suspended"
+    paused = await admin.pause_schedule(schedule.id)
+    with pytest.raises(QuotaExceeded):
+        await admin.resume_schedule(schedule.id)
+    assert paused.state == "paused"
+    assert (await admin.delete_schedule(schedule.id)).state == "deleted"
+
+
+# ── the last refusal ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_met_a_limit_can_ask_which_it_was(build: Build) -> None:
+    house = await build(governor=plan(schedules=2), run=False)
+    house.engine.serve(Post())
+    assert (await as_(house, ANNA).last_refusal("1")).sentence is None
+    await remind(house, ANNA)
+    with pytest.raises(QuotaExceeded) as caught:
+        await remind(house, ANNA)
+    last = await as_(house, ANNA).last_refusal("1")
+    assert last.sentence == caught.value.sentence
+    assert (last.scope, last.limit, last.used, last.allowed) == ("guild:1", "reminders", 1, 1)
+    assert (await as_(house, ADMIN).last_refusal("1")).sentence is None
