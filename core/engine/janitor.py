@@ -146,6 +146,7 @@ class Janitor:
             if self._clock.monotonic() - self._began > COMEBACK_S:
                 await tx.journal.purge_cursors()
             await tx.notes.purge(now=now, audit_before=now - keep.audit)
+            await tx.sessions.purge(now)
             await tx.usage.purge(to_datetime(now - 62 * DAY).date().isoformat())
             await tx.history.purge(now - keep.metrics, PAGE)
 

@@ -20,6 +20,7 @@ from core.ledger.port import StoreClosed, StoreFull, Unit
 from core.ledger.recent import RecentEvents
 from core.ledger.runs import RunChanges, Runs
 from core.ledger.schedules import ScheduleChanges, Schedules
+from core.ledger.sessions import SessionChanges, Sessions
 from core.ledger.usage import Usage, UsageChanges
 from core.ledger.writer import GroupCommit, Room
 
@@ -41,6 +42,7 @@ class OpenTransaction:
         self.notes = NoteChanges(session)
         self.buckets = BucketChanges(session)
         self.history = HistoryChanges(session)
+        self.sessions = SessionChanges(session)
 
 
 class CommittedTruth:
@@ -57,6 +59,7 @@ class CommittedTruth:
         self.notes = Notes(reading)
         self.buckets = BucketReads(reading)
         self.history = History(reading)
+        self.sessions = Sessions(reading)
 
 
 class WatchedRoom(Room, Protocol):

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, literal_column, s
 from core.ledger.buckets import hold
 from core.ledger.connection import Reading, Session, Step
 from core.ledger.rows import AnswerRow, AuditRow, UndoRow
-from core.ledger.statement import Change, Insert, Query, fields_of, given
+from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import answers, audit, notes, undos
 
 _GET: Final[Query[str]] = Query(
@@ -22,6 +22,12 @@ _GET: Final[Query[str]] = Query(
 )
 _ALL: Final[Query[tuple[str, str]]] = Query(
     select(notes.c.key, notes.c.document).where(notes.c.kind == bindparam("kind")), tuple[str, str], "kind"
+)
+_SOME: Final[Query[tuple[str, str]]] = Query(
+    select(notes.c.key, notes.c.document).where(notes.c.kind == bindparam("kind"), among(notes.c.key, "keys")),
+    tuple[str, str],
+    "kind",
+    "keys",
 )
 _UNDO: Final[Query[UndoRow]] = Query(
     select(*(undos.c[name] for name in fields_of(UndoRow))).where(undos.c.token == bindparam("token")),
@@ -49,6 +55,10 @@ class Notes:
     async def all(self, kind: str) -> dict[str, str]:
         """Every document of a kind, by key."""
         return dict(await self._reading.fetch(_ALL, kind))
+
+    async def some(self, kind: str, keys: Sequence[str]) -> dict[str, str]:
+        """Those of these documents that are there, by key."""
+        return dict(await self._reading.fetch(_SOME, kind, keys))
 
     async def undo(self, token: str) -> UndoRow | None:
         """How to take a change back, until it is purged."""

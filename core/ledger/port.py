@@ -31,6 +31,7 @@ from core.ledger.ports.logs import LogReads, LogWrites
 from core.ledger.ports.notes import NoteReads, NoteWrites
 from core.ledger.ports.runs import ActiveRun, ReadyRun, RunFilter, RunReads, RunWrites
 from core.ledger.ports.schedules import ScheduleFilter, ScheduleReads, ScheduleWrites
+from core.ledger.ports.sessions import SessionReads, SessionWrites
 from core.ledger.ports.usage import UsageReads, UsageWrites
 from core.ledger.ports.within import Within
 
@@ -60,6 +61,8 @@ __all__ = [
     "ScheduleFilter",
     "ScheduleReads",
     "ScheduleWrites",
+    "SessionReads",
+    "SessionWrites",
     "StaleAdvance",
     "StaleMove",
     "StoreClosed",
@@ -98,6 +101,8 @@ class Reader(Protocol):
     def buckets(self) -> BucketReads: ...
     @property
     def history(self) -> HistoryReads: ...
+    @property
+    def sessions(self) -> SessionReads: ...
 
 
 class Transaction(Protocol):
@@ -123,6 +128,8 @@ class Transaction(Protocol):
     def buckets(self) -> BucketWrites: ...
     @property
     def history(self) -> HistoryWrites: ...
+    @property
+    def sessions(self) -> SessionWrites: ...
 
 
 Unit = Callable[[Transaction], Awaitable[T]]

@@ -351,3 +351,24 @@ class AnswerRow(msgspec.Struct, kw_only=True, gc=False):
     digest: str
     answer: str
     until: int
+
+
+class SessionRow(msgspec.Struct, kw_only=True, gc=False):
+    """Somebody signed in to the pages with one browser.
+
+    Attributes:
+        digest: SHA-256 of what the browser shows, in hex; that itself is nowhere but there.
+        id: what people call it by.
+        holder: whose it is: the same of all sessions of one person, or of one key's holder.
+        used: about when the browser was last here.
+        until: when it ends, unless it is used before.
+        document: JSON of what is known of who it is.
+    """
+
+    digest: str
+    id: str
+    holder: str
+    begun: int
+    used: int
+    until: int
+    document: str

@@ -346,6 +346,21 @@ answers: Final = Table(
 )
 Index("answers_until", answers.c.until)
 
+# Who is signed in to the pages. ``digest``: of the cookie; ``holder``: who, of all their sessions alike.
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("digest", TEXT, primary_key=True),
+    _text("id"),
+    _text("holder"),
+    _number("begun"),
+    _number("used"),
+    _number("until"),
+    _text("document"),
+)
+Index("sessions_holder", sessions.c.holder)
+Index("sessions_until", sessions.c.until)
+
 # ── several cores on one database ──────────────────────────────────────────────────────────────────────────────
 
 # The cores that are here, each until ``expires`` by the database's clock (microseconds). A row is the right to write:

@@ -13,7 +13,18 @@ from core.ledger import tables
 from core.ledger.migrate import schema_state, upgrade
 from core.ledger.migrations.run import alembic_config, run_migrations
 from core.ledger.port import StoreError
-from core.ledger.rows import AnswerRow, AttemptRow, AuditRow, DeadRow, EventRow, LeaseRow, RunRow, ScheduleRow, UndoRow
+from core.ledger.rows import (
+    AnswerRow,
+    AttemptRow,
+    AuditRow,
+    DeadRow,
+    EventRow,
+    LeaseRow,
+    RunRow,
+    ScheduleRow,
+    SessionRow,
+    UndoRow,
+)
 from core.ledger.schema import REVISIONS, create_schema
 
 
@@ -113,6 +124,7 @@ def test_this_build_knows_every_revision_and_the_newest_is_last() -> None:
         (AuditRow, set(tables.audit.columns.keys()) - {"id"}),
         (UndoRow, set(tables.undos.columns.keys())),
         (AnswerRow, set(tables.answers.columns.keys())),
+        (SessionRow, set(tables.sessions.columns.keys())),
     ],
 )
 def test_every_field_of_a_row_has_its_column(record: type[msgspec.Struct], columns: set[str]) -> None:
