@@ -53,11 +53,12 @@ class App:
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
         ids: IdMaker | None = None, listening: Listening | None = None, check_interval_s: float = CHECK_INTERVAL_S,
-        among_others: bool = False,
+        among_others: bool = False, operator_ids: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """``listening``: where handlers and clients in other processes connect; None: there are none.
         ``check_interval_s``: how often it is looked at how the runs of handlers went.
-        ``among_others``: other cores may share the store, if it is on a server."""
+        ``among_others``: other cores may share the store, if it is on a server.
+        ``operator_ids``: who at Discord operates the service."""
         self._listening = listening
         self._check_interval_s = check_interval_s
         self.keyring = Keyring()
@@ -66,6 +67,7 @@ class App:
         self._clock = clock or SystemClock()
         self._pace = pace
         self._governor = governor
+        self._operator_ids = tuple(operator_ids)
         self._handlers: list[Handler] = []
         self._subscribers: list[tuple[str, Deliver]] = []
         self._tasks: list[asyncio.Task[Any]] = []
@@ -143,7 +145,9 @@ class App:
             ids=self._ids,
             check_interval_s=self._check_interval_s,
         )
-        self.service = Service(self.engine, lambda: self._parts, self.keyring)
+        self.service = Service(
+            self.engine, lambda: self._parts, self.keyring, operator_ids=self._operator_ids
+        )
         await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:

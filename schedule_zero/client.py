@@ -272,6 +272,9 @@ class CoreClient(ABC):
     async def rotate_key(self, id: str, *, public: str | None = None) -> Key:
         return await self._ask(ask.RotateKey(id=id, public=public), Key)
 
+    async def new_sign_in(self, *, key: str | None = None) -> views.SignInLink:
+        return await self._ask(ask.NewSignIn(idempotency_key=key), views.SignInLink)
+
     async def list_handlers(self, *, history: bool = False) -> views.HandlerPage:
         return await self._ask(ask.ListHandlers(history=history), views.HandlerPage)
 

@@ -55,6 +55,7 @@ from schedule_zero.asks.schedules import (
     SuggestSchedules,
     Undo,
 )
+from schedule_zero.asks.sign_ins import NewSignIn
 from schedule_zero.asks.status import GetLag, GetQueue, GetStatus
 from schedule_zero.asks.times import PreviewTrigger, ReadTime, SuggestCountries, SuggestTimes, SuggestZones
 
@@ -99,6 +100,7 @@ __all__ = [
     "ListSchedules",
     "MoveOccurrence",
     "NewKey",
+    "NewSignIn",
     "NewVerification",
     "NoteGuild",
     "PatchGuildQuota",
@@ -200,6 +202,7 @@ Request = (
     | ListKeys
     | RevokeKey
     | RotateKey
+    | NewSignIn
     | ListHandlers
     | GetHandler
     | DrainHandler

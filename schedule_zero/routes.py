@@ -168,6 +168,7 @@ ROUTES: Final = (
     _route(ask.ListKeys, "GET /keys", KeyPage, "List keys"),
     _route(ask.RevokeKey, "DELETE /keys/{id}", Key, "Revoke a key"),
     _route(ask.RotateKey, "POST /keys/{id}/rotate", Key, "Make another key for the same holder", status=201),
+    _route(ask.NewSignIn, "POST /sign-ins", views.SignInLink, "Make a link that signs in to the pages, once", status=201),
     _route(ask.ReadTime, "POST /times/read", views.ReadingView, "What words about time mean"),
     _route(ask.SuggestTimes, "GET /times/suggest", views.Suggestions, "Complete a half-typed time"),
     _route(ask.SuggestZones, "GET /times/zones", views.Suggestions, "Complete a half-typed time zone"),

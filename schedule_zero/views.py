@@ -36,6 +36,7 @@ from schedule_zero.shown.quota import (
 )
 from schedule_zero.shown.runs import RunLog, RunPage
 from schedule_zero.shown.schedules import BatchItem, BatchView, SchedulePage
+from schedule_zero.shown.sign_ins import SignInLink
 from schedule_zero.shown.status import LagView, Part, QueueGuild, QueueScope, QueueView, Status
 from schedule_zero.shown.suggestions import Suggestion, Suggestions
 from schedule_zero.shown.times import Fire, PreviewView, ReadingView
@@ -80,6 +81,7 @@ __all__ = [
     "RunLog",
     "RunPage",
     "SchedulePage",
+    "SignInLink",
     "Status",
     "Suggestion",
     "Suggestions",
@@ -118,6 +120,7 @@ View = (
     | ChainReport
     | Key
     | KeyPage
+    | SignInLink
     | HandlerPage
     | HandlerView
     | Status

@@ -44,6 +44,25 @@ def runs_service(actor: Actor) -> bool:
     return actor.kind != "member" and actor.guild_id is None
 
 
+def person(who: str, guild_id: str | None, permissions: int, *, operates: bool) -> Actor:
+    """Who a person is that signed in with Discord.
+
+    Args:
+        who: their id.
+        guild_id: the guild they ask in; None: none.
+        permissions: what Discord allows them in all of it.
+        operates: whether the configuration names them among the operators.
+    """
+    if operates:
+        return Actor(kind="operator", id=who)
+    return Actor(kind="member", id=who, guild_id=guild_id, permissions=0 if guild_id is None else permissions)
+
+
+def manages(actor: Actor, guild_id: str) -> bool:
+    """Whether a guild's settings are the actor's to change."""
+    return (runs_service(actor) or actor.guild_id == guild_id) and actor.has(MANAGE_GUILD)
+
+
 def moderates(actor: Actor, guild_id: str | None) -> bool:
     """Whether everybody's schedules of this guild are the actor's to see and change."""
     if actor.kind != "member":

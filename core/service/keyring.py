@@ -108,6 +108,15 @@ class Keyring:
         row = self.identify(token)
         return row.actor if row is not None and row.role == "operator" else None
 
+    def proofs_of(self, actor: Actor) -> tuple[str, ...]:
+        """What this operator holds in force: digests of tokens, public halves."""
+        held = (*self._tokens.items(), *self._publics.items())
+        return tuple(proof for proof, row in held if row.role == "operator" and row.actor == actor)
+
+    def any_in_force(self, proofs: Iterable[str]) -> bool:
+        """Whether one of these is in force still."""
+        return any(proof in self._tokens or proof in self._publics for proof in proofs)
+
     def of_public(self, public: str) -> KeyRow | None:
         """Whose CURVE key this is."""
         return self._publics.get(public)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from core.engine.engine import Engine
@@ -35,6 +35,7 @@ from core.service.room import Room
 from core.service.run_logs import RunLogs
 from core.service.runs import Runs
 from core.service.schedules import Schedules
+from core.service.sessions import Sessions
 from core.service.shape import bounded
 from core.service.status import Statuses
 from core.service.suspension import ACTING, refusal
@@ -62,6 +63,7 @@ from schedule_zero.views import (
     QuotaView,
     ReadingView,
     RunLog,
+    SignInLink,
     UserTimezone,
     VerificationView,
     View,
@@ -106,6 +108,7 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.NewKey: Key,
     ask.RevokeKey: Key,
     ask.RotateKey: Key,
+    ask.NewSignIn: SignInLink,
 }
 
 
@@ -122,8 +125,12 @@ _REMEMBERED: Final = _CHANGES | _QUESTIONS
 class Service:
     """Use cases by noun, behind one method."""
 
-    def __init__(self, engine: Engine, parts: Callable[[], dict[str, Part]], keyring: Keyring | None = None) -> None:
-        """``parts``: how the parts outside the engine are doing, for status; ``keyring``: where the doors look keys up."""
+    def __init__(
+        self, engine: Engine, parts: Callable[[], dict[str, Part]], keyring: Keyring | None = None, *,
+        operator_ids: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        """``parts``: how the parts outside the engine are doing, for status; ``keyring``: where the doors look keys up;
+        ``operator_ids``: who at Discord operates the service."""
         desk = self._desk = Desk(engine, keyring or Keyring())
         self.keyring = desk.keyring
         self.guilds = Guilds(desk)
@@ -131,6 +138,7 @@ class Service:
         self.measures = GuildMeasures(desk, self._usage)
         self._refusals = Refusals(desk)
         self.keys = Keys(desk)
+        self.sessions = Sessions(desk, operator_ids)
         self.renewal = Renewal(desk)
         self._watching = Watching(desk)
         self._run_logs = RunLogs(desk)
@@ -168,6 +176,7 @@ class Service:
             ask.ListKeys: self.keys.page,
             ask.RevokeKey: self.keys.revoke,
             ask.RotateKey: self.keys.rotate,
+            ask.NewSignIn: self.sessions.new_link,
             ask.ListHandlers: handlers.page,
             ask.GetHandler: handlers.get,
             ask.DrainHandler: handlers.drain,

@@ -93,6 +93,7 @@ EVERY: dict[type[Any], Of] = {
     ask.ListKeys: lambda _: ask.ListKeys(),
     ask.RevokeKey: lambda _: ask.RevokeKey(id="key_none"),
     ask.RotateKey: lambda _: ask.RotateKey(id="key_none"),
+    ask.NewSignIn: lambda _: ask.NewSignIn(),
     ask.ListHandlers: lambda _: ask.ListHandlers(),
     ask.GetHandler: lambda _: ask.GetHandler(name="echo"),
     ask.DrainHandler: lambda _: ask.DrainHandler(name="nobody"),

@@ -108,6 +108,7 @@ REQUESTS: list[ask.Request] = [
     ask.ListKeys(any_guild=True, over=True),
     ask.RevokeKey(id="key_1"),
     ask.RotateKey(id="key_1"),
+    ask.NewSignIn(idempotency_key="k4"),
     ask.ListHandlers(),
     ask.GetHandler(name="echo"),
     ask.DrainHandler(name="far", instance="far@1"),

@@ -89,6 +89,7 @@ CASES: list[tuple[str, str, Any, Any, int]] = [
      ask.NewKey(name="far", role="handler", register=True, guild_id="12"), 201),
     ("GET", "/keys?guild_id=12&over=true", None, ask.ListKeys(guild_id="12", over=True), 200),
     ("DELETE", "/keys/key_1", None, ask.RevokeKey(id="key_1"), 200),
+    ("POST", "/sign-ins", {}, ask.NewSignIn(), 201),
     ("POST", "/keys/key_1/rotate", {"public": "0" * 40}, ask.RotateKey(id="key_1", public="0" * 40), 201),
     ("POST", "/times/read", {"when": "tomorrow", "guild_id": "12"}, ask.ReadTime(when="tomorrow", guild_id="12"), 200),
     ("GET", "/times/suggest?field=when&text=in", None, ask.SuggestTimes(field="when", text="in"), 200),
