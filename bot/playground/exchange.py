@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import MultipartReader, StreamReader
@@ -76,6 +76,22 @@ class Stage(Protocol):
 
     async def answer(self, path: str, asked: Asked) -> Answer:
         """Answer a request of the page of this channel."""
+        ...
+
+
+class Directory(Protocol):
+    """The people of the simulated Discord, as programs are told of them, in Discord's JSON."""
+
+    def people(self) -> Sequence[tuple[str, str]]:
+        """Id and name of everybody who is no bot."""
+        ...
+
+    def user(self, id: str) -> Mapping[str, Any]:
+        """A person."""
+        ...
+
+    def guilds(self, id: str) -> Sequence[Mapping[str, Any]]:
+        """The guilds of a person, with what they may do in all of each."""
         ...
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +91,7 @@ class Playground:
             raise
         self._running = _Running(parts, env)
         self._saving = asyncio.create_task(self._save_for_ever(self._running), name="playground history")
-        self.asgi.open(stage, token, parts.simcord_internals.PAGE)
+        self.asgi.open(stage, _People(parts, env), token, parts.simcord_internals.PAGE)
         logger.info(
             "the playground is open, with %d messages from before", sum(map(len, env.backend.messages.values()))
         )
@@ -165,6 +165,32 @@ class _Stage:
 
     async def answer(self, path: str, asked: Asked) -> Answer:
         return await self._pages[path].answer(asked)
+
+
+class _People:
+    """Who there is, as programs are told (``exchange.Directory``)."""
+
+    def __init__(self, parts: _Parts, env: LiveEnv) -> None:
+        self._parts = parts
+        self._backend = env.backend
+
+    def people(self) -> list[tuple[str, str]]:
+        users = [user for user in self._backend.users.values() if not user.bot]
+        return [(str(user.id), user.global_name or user.name) for user in users]
+
+    def user(self, id: str) -> Mapping[str, Any]:
+        user: Mapping[str, Any] = self._parts.simcord_internals.serializers.user_payload(self._backend.users[int(id)])
+        return user
+
+    def guilds(self, id: str) -> list[Mapping[str, Any]]:
+        mine = [guild for guild in self._backend.guilds.values() if int(id) in guild.members]
+        return [
+            {
+                "id": str(guild.id), "name": guild.name, "icon": None, "owner": guild.owner_id == int(id), "features": [],
+                "permissions": str(self._backend.compute_permissions(guild.id, int(id))),
+            }
+            for guild in mine
+        ]  # fmt: skip
 
 
 class _Parts(NamedTuple):

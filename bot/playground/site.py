@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from bot.playground import page
-from bot.playground.exchange import Answer, Asked, PageFiles, Stage
+from bot.playground.exchange import Answer, Asked, Directory, PageFiles, Stage
+from bot.playground.programs import AUTHORIZE, Programs
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -51,21 +52,27 @@ class _Open(msgspec.Struct, frozen=True):
     """What there is to show."""
 
     stage: Stage
+    directory: Directory
     token: str
     files: PageFiles
     edition: str
 
 
 class Site:
-    """Lobby, one page per channel, and what the pages ask for. Shows nothing before ``open`` and after ``close``."""
+    """Lobby, one page per channel, and what the pages ask for. Shows nothing before ``open`` and after ``close``.
+
+    Attributes:
+        programs: what programs find here.
+    """
 
     def __init__(self, prefix: str) -> None:
+        self.programs = Programs()
         self._prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self._open: _Open | None = None
 
-    def open(self, stage: Stage, token: str, files: PageFiles) -> None:
+    def open(self, stage: Stage, directory: Directory, token: str, files: PageFiles) -> None:
         """Show a stage from now on."""
-        self._open = _Open(stage, token, files, page.edition(files.version))
+        self._open = _Open(stage, directory, token, files, page.edition(files.version))
 
     def close(self) -> None:
         """Show it no longer."""
@@ -103,16 +110,35 @@ class Site:
             if not rest:
                 return await self._page(shown, name)
             return await self._asked(shown, name, rest, scope, headers, receive)
+        if path == AUTHORIZE:
+            return self._authorize(shown, scope, headers)
+        answer = await self._told(shown, path, scope, headers, receive) if path.startswith("api/") else None
+        if answer is not None:
+            return answer
         if path:
             return _refusal(404, f"There is no {path[:100]!r} in the playground.")
         return self._lobby(shown, scope, headers)
 
     def _lobby(self, shown: _Open, scope: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
         """The way in without a token, for whoever sits at this machine."""
-        client = scope.get("client")
-        if client is None or not is_loopback(client[0]) or _FORWARDED & headers.keys():
+        if not _is_here(scope, headers):
             return _refusal(403, "From another machine, open the address that was printed at the start.")
         return Answer(302, {**_SAFE, "location": self.address("")}, b"")
+
+    def _authorize(self, shown: _Open, scope: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        """Where the people here sign in elsewhere. Whoever sits at this machine may be any of them, as everywhere here."""
+        if not _is_here(scope, headers):
+            return _refusal(403, "Only whoever sits at this machine can sign in as somebody of the playground.")
+        answer = self.programs.authorize(shown.directory, _query(scope))
+        return Answer(answer.status, {**_SAFE, **answer.headers}, answer.body)
+
+    async def _told(
+        self, shown: _Open, path: str, scope: Mapping[str, Any], headers: Mapping[str, str], receive: Receive
+    ) -> Answer | None:
+        body = await _body(receive)
+        asked = Asked(method=scope["method"], path=path, query=_query(scope), headers=headers, body=body or b"")
+        answer = self.programs.answer(shown.directory, asked)
+        return None if answer is None else Answer(answer.status, {**_SAFE, **answer.headers}, answer.body)
 
     async def _page(self, shown: _Open, name: str) -> Answer:
         places = shown.stage.places
@@ -139,8 +165,7 @@ class Site:
         body = await _body(receive)
         if body is None:
             return _refusal(413, f"A request may have {LARGEST_BODY} bytes at most.")
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        asked = Asked(method=scope["method"], path=f"/{unquote(rest)}", query=query, headers=headers, body=body)
+        asked = Asked(method=scope["method"], path=f"/{unquote(rest)}", query=_query(scope), headers=headers, body=body)
         answer = await shown.stage.answer(name, asked)
         return Answer(answer.status, {**_SAFE, **answer.headers}, answer.body)
 
@@ -160,6 +185,16 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+def _is_here(scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    """Whether somebody sits at this machine who asks."""
+    client = scope.get("client")
+    return client is not None and is_loopback(client[0]) and not _FORWARDED & headers.keys()
+
+
+def _query(scope: Mapping[str, Any]) -> dict[str, str]:
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
 def _refusal(status: int, sentence: str) -> Answer:

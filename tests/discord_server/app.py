@@ -76,6 +76,7 @@ class DiscordServer(Director):
     def _application(self, discord: SimulatedDiscord) -> web.Application:
         application = web.Application(middlewares=[Guard(discord).middleware()], client_max_size=MAX_BODY_BYTES)
         application.add_routes(Rest(discord).routes())
+        application.add_routes(discord.oauth.routes(API))
         application.add_routes(InteractionRest(discord.interactions).routes())
         application.add_routes(control_routes(self))
         application.add_routes(

@@ -48,6 +48,7 @@ ACTING = (
     "set_role_permissions",
     "delete_channel",
     "accept_dms",
+    "withdraw",
 )
 
 

@@ -272,6 +272,10 @@ class Director:
         name = "THREAD_DELETE" if channel.type.is_thread else "CHANNEL_DELETE"
         self._tell(name, channel_json(channel, self.world), channel.guild_id)
 
+    def withdraw(self, user_id: int) -> None:
+        """A user takes back what they let programs know of them."""
+        self._discord.oauth.authority.forget(str(user_id))
+
     def accept_dms(self, user_id: int, accepts: bool) -> None:
         """Whether direct messages to a user arrive or fail with 50007."""
         self.world.users[user_id].accepts_dms = accepts

@@ -16,8 +16,10 @@ from tests.discord_server.state import SimulatedDiscord
 
 API = "/api/v10"
 GATEWAY = "/websocket"
-WITHOUT_TOKEN = ("/interactions/", "/webhooks/")
-"""Below these the token of the interaction stands in the path."""
+WITHOUT_TOKEN = ("/interactions/", "/webhooks/", "/oauth2/token")
+"""Below these the token of the interaction stands in the path, or a program shows who it is."""
+OF_PEOPLE = ("/users/@me", "/users/@me/guilds")
+"""What a person's token is good for; who answers there judges it."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +125,9 @@ class Guard:
             return json_response(ApiError(NO_SUCH_ROUTE).body(), status=404)
 
     def _require_token(self, request: web.Request) -> None:
-        if request.path.removeprefix(API).startswith(WITHOUT_TOKEN):
+        path = request.path.removeprefix(API)
+        of_a_person = request.headers.get("Authorization", "").startswith("Bearer ") and path in OF_PEOPLE
+        if of_a_person or path.startswith(WITHOUT_TOKEN):
             return
         if request.headers.get("Authorization") != f"Bot {self._discord.settings.token}":
             raise ApiError(UNAUTHORIZED)

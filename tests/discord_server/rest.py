@@ -84,7 +84,10 @@ class Rest:
         return json_response(application_json(self._world))
 
     async def me(self, request: web.Request) -> web.Response:
-        """GET /users/@me."""
+        """GET /users/@me: the bot, or the person whose token is shown."""
+        person = self._discord.oauth.me(request)
+        if person is not None:
+            return json_response(person)
         return json_response(user_json(self._world.users[self._world.bot_id]) | {"verified": True, "mfa_enabled": True})
 
     # ── people and places ────────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from bot.playground.authorizing import Authority
 from tests.discord_server.bodies import Upload
 from tests.discord_server.changes import Changes
 from tests.discord_server.clock import Clock, Snowflakes
@@ -24,6 +25,7 @@ from tests.discord_server.gateway import Gateway
 from tests.discord_server.interactions import InteractionDesk
 from tests.discord_server.limits import RateLimit, RateLimits
 from tests.discord_server.messages import Journal, MessageStore, Nonces, Stored
+from tests.discord_server.oauth import OAuth
 from tests.discord_server.permissions import Permission, permissions_in
 from tests.discord_server.posts import Posts
 from tests.discord_server.records import Channel, ChannelType, JsonObject, RequestEntry, World
@@ -35,6 +37,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """How a server is set up; times in seconds."""
 
     token: str = "simulated-token"
+    client_secret: str = "simulated-secret"
     nonce_seconds: float = 180.0
     interaction_seconds: float = 3.0
     shards: int = 1
@@ -51,6 +54,7 @@ class SimulatedDiscord:
         self.clock = Clock()
         self.snowflakes = Snowflakes(self.clock)
         self.changes = Changes()
+        self.oauth = OAuth(world, Authority(str(world.application_id), settings.client_secret, self.clock.monotonic))
         self.faults = Faults(self.changes)
         self.limits = RateLimits(self.clock, list(settings.rate_limits))
         self.requests: deque[RequestEntry] = deque(maxlen=REQUESTS_KEPT)
