@@ -21,6 +21,7 @@ from core.commands.declared.chains import chains_group
 from core.commands.declared.dead import dead_group
 from core.commands.declared.handlers import events, handlers_group
 from core.commands.declared.keys import keys_group
+from core.commands.declared.login import login
 from core.commands.declared.processes import processes_group
 from core.commands.declared.runs import runs_group
 from core.commands.declared.schedules import schedules_group
@@ -252,7 +253,7 @@ def backup(target: Path, file: Path | None) -> None:
 
 
 GROUPS = (
-    schedules_group, chains_group, runs_group, dead_group, handlers_group, events, keys_group, processes_group,
+    schedules_group, chains_group, runs_group, dead_group, handlers_group, events, keys_group, login, processes_group,
 )  # fmt: skip
 for group in GROUPS:
     cli.add_command(group)
@@ -318,6 +319,7 @@ async def _play(service: Up) -> None:
             service.web.mount("/playground", playground.asgi)
             try:
                 await playground.start()
+                service.sign_in_with_playground("/playground", playground.asgi.programs)
                 service.say_address("playground", playground.address(""))
                 await asyncio.Event().wait()
             finally:

@@ -1,8 +1,9 @@
-"""Addresses that cannot be listened on, said in one sentence; the doors share it."""
+"""Addresses to listen on: which only this machine reaches, and why one cannot be had, in a sentence. The doors share it."""
 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from typing import Final
 
@@ -26,3 +27,13 @@ def cannot_listen(address: str, key: str, error: OSError) -> CannotListen:
         return CannotListen(f"{address} is no address of this machine: {remedy} to one that is")
     reason = (error.strerror or str(error)).lower()
     return CannotListen(f"{address} cannot be opened ({reason}): {remedy} to another address")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without brackets, is this machine, and other machines do not reach it by that name."""
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:  # a wildcard, an interface, a name somebody else decides about
+        return host == "localhost"
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback

@@ -8,7 +8,6 @@ from typing import Any, Final
 # ``*`` stands for a name that is free; a section stands for everything in it. ``mode`` has one value that holds.
 UNHEEDED: Final = (
     "mode",
-    "http.oauth",
     "governor.plans.*.sends_per_channel",
     "governor.plans.*.dms_per_hour",
     "governor.guilds.*.sends_per_channel",

@@ -54,6 +54,10 @@ class Process:
         """Where it says, after it came up, that clients connect."""
         return self._said("clients at")
 
+    def sign_in_link(self) -> str:
+        """The link that it prints, after it came up, to sign in with."""
+        return self._said("sign in")
+
     def playground(self) -> str:
         """Where it says, after it came up, that the playground is."""
         return self._said("playground")

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import click
 import msgspec
@@ -29,9 +29,12 @@ from core.engine.janitor import Retention
 from core.gateway.doors import Listening
 from core.governor.settings import GovernorSettings
 from core.logs import configure
+from core.secret import Secret
 from core.web.app import Web, build_web
 from core.web.server import HttpServer
+from core.web.sign_in.discord import API, DiscordSignIn
 from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
+from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.instant import SECOND, parse_duration
 from schedule_zero.leaving import run
 from schedule_zero.notify import Notifier
@@ -59,9 +62,22 @@ class Up:
         token = self.config.discord.token
         return token.reveal() if token is not None else None
 
+    def sign_in_with_playground(self, prefix: str, programs: Programs) -> None:
+        """People may sign in as those of the playground, unless they do with Discord itself."""
+        if self.config.http.oauth.client_id is None:
+            secret = Secret(programs.client_secret)
+            self.web.sign_in_with(DiscordSignIn(programs.client_id, secret, f"{self.server.address}{prefix}/api/v10"))
+
     def say_address(self, what: str, path: str) -> None:
         """Print an address to open."""
         click.echo(f"  {what:<11} {self.server.address}{path}")
+
+
+class Programs(Protocol):
+    """What the playground's Discord knows this program by."""
+
+    client_id: str
+    client_secret: str
 
 
 Front = Callable[[Up], Coroutine[Any, Any, None]]
@@ -106,6 +122,7 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
         listening=listening, check_interval_s=check_interval_of(config), among_others=front is None,
+        operator_ids=config.discord.operator_ids,
     )  # fmt: skip
     app.keyring.trust(token)
     app.keyring.trust(bot_token, role="bot", name=BOT_NAME)
@@ -118,7 +135,7 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
         sides: list[asyncio.Task[None]] = []
         leaving.push_async_callback(end, sides)
         await leaving.enter_async_context(app.running())
-        up = await _open_http(config, app, leaving)
+        up = await _open_http(config, app, leaving, with_link=front is not None)
         notifier.ready(f"answers at {up.server.address}")
         tune_interpreter()
         if front is not None:
@@ -127,12 +144,13 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
         _log.info("stopping")
 
 
-async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStack) -> Up:
+async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStack, *, with_link: bool) -> Up:
     status = await app.client.status()
     web = build_web(
         app.service, config.http, app.keyring.api_actor, version=status.version,
         with_metrics=config.reporting.metrics.enabled,
     )  # fmt: skip
+    _offer_discord(web, config)
     server = HttpServer(web, config.http)
     await server.start()
     leaving.push_async_callback(server.stop)
@@ -141,6 +159,8 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
     up.say_address("API", "/api/v1")
     up.say_address("runs", "/runs")
     up.say_address("handlers", "/handlers")
+    if with_link:
+        await _say_link(config, up)
     if app.doors is not None:
         click.echo(f"  {'handlers at':<11} {app.doors.handlers_at}")
         click.echo(f"  {'clients at':<11} {app.doors.clients_at}")
@@ -149,6 +169,31 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
         click.echo(f"  {'with key':<11} {app.keyring.server}")
     click.echo(f"  {'token in':<11} {config.data_path / FILE}")
     return up
+
+
+def _offer_discord(web: Web, config: Config) -> None:
+    """Let people sign in with Discord, where an application for it is configured."""
+    oauth = config.http.oauth
+    if (oauth.client_id is None) != (oauth.client_secret is None):
+        _log.warning(
+            "nobody can sign in with Discord: http.oauth takes client_id and client_secret, and has one of them"
+        )
+    elif oauth.client_id is not None and oauth.client_secret is not None:
+        web.sign_in_with(DiscordSignIn(oauth.client_id, oauth.client_secret, config.discord.api_base or API))
+
+
+async def _say_link(config: Config, up: Up) -> None:
+    """Print a link that signs in, once, where nobody on the way can read it."""
+    if not config.http.is_private:
+        return
+    try:
+        link = await up.app.client.new_sign_in()
+    except ScheduleZeroError as error:  # a full disk, for one, keeps nobody from starting
+        _log.warning("no link to sign in with", error=error.sentence)
+        return
+    base = config.http.public_url or up.server.address
+    click.echo(f"  {'sign in':<11} {base.rstrip('/')}{link.path}")
+    click.echo(f"  {'':<11} (once, within five minutes; `schedule-zero login` prints another link)")
 
 
 async def _until_stopped(app: App, up: Up, sides: list[asyncio.Task[None]]) -> None:

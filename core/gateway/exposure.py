@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
+from core.listening import is_loopback
+
 Curve = Literal["auto", "on", "off"]
 Protection = Literal["plain", "curve"]
-
-_LOOPBACK_NAMES: Final = frozenset({"localhost"})
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -44,7 +43,7 @@ def protection(address: str, curve: Curve, key: str) -> Protection | Refused:
 def stays_here(address: str) -> bool:
     """Whether only programs of this machine can connect there."""
     transport, _, rest = address.partition("://")
-    return transport in ("ipc", "inproc") or (transport == "tcp" and _is_loopback(host_of(rest)))
+    return transport in ("ipc", "inproc") or (transport == "tcp" and is_loopback(host_of(rest)))
 
 
 def speaks_ipv6(address: str) -> bool:
@@ -56,12 +55,3 @@ def speaks_ipv6(address: str) -> bool:
 def host_of(rest: str) -> str:
     """The host in ``host:port``, without brackets and zone."""
     return rest.rpartition(":")[0].removeprefix("[").removesuffix("]").partition("%")[0].lower()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:  # a wildcard, an interface, a name somebody else decides about
-        return host in _LOOPBACK_NAMES
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_loopback

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -21,13 +21,20 @@ from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
 from core.web.openapi import describe
+from core.web.pages.account import AccountPages
 from core.web.pages.handlers import HandlersPage
 from core.web.pages.runs import RunsPages
+from core.web.pages.sign_in import SignInPages
+from core.web.pages.visiting import Visiting
 from core.web.reading import Reading, whole_body
 from core.web.settings import HttpSettings
+from core.web.sign_in.cookies import Cookies
+from core.web.sign_in.discord import DiscordSignIn
+from core.web.sign_in.rights import Rights
+from core.web.sign_in.visitors import Caller, Visitors
 from core.web.stream import EVENT_STREAM, line_in, message, page, stream
 from schedule_zero.actor import CORE, Actor
-from schedule_zero.errors import Invalid, ScheduleZeroError, Unauthorized
+from schedule_zero.errors import Invalid, ScheduleZeroError
 from schedule_zero.requests import GetRunLog, GetStatus, ListEvents, ListHandlers
 from schedule_zero.routes import (
     HEALTH_PATHS,
@@ -70,10 +77,15 @@ class Web:
         closing: set when the door closes; every open stream ends then.
     """
 
-    def __init__(self, front: Front, closing: asyncio.Event) -> None:
+    def __init__(self, front: Front, closing: asyncio.Event, rights: Rights) -> None:
         self._front = front
+        self._rights = rights
         self.app: AsgiApp = front
         self.closing = closing
+
+    def sign_in_with(self, discord: DiscordSignIn) -> None:
+        """People may sign in with this Discord, from now on."""
+        self._rights.discord = discord
 
     def mount(self, prefix: str, app: AsgiApp) -> None:
         """Answer everything under a prefix by another application, from now on; it sees the prefix as ``root_path``.
@@ -102,12 +114,16 @@ def build_web(
     """
     closing = asyncio.Event()
     readings = [Reading(row) for row in ROUTES]
-    parts = _Parts(door, token_check, closing)
+    cookies, rights = Cookies(secure=settings.is_secure), Rights(door.sessions)
+    visitors = Visitors(token_check, door.sessions, rights, cookies)
+    parts = _Parts(door, visitors, closing)
     own_metrics = CollectorRegistry()
     handlers = [_handler(reading.route, parts.answering(reading)) for reading in readings]
     handlers += _probes(parts)
-    handlers_page = HandlersPage(door, token_check, secure=(settings.public_url or "").startswith("https:"))
-    handlers += handlers_page.routes() + RunsPages(door, handlers_page.sessions, closing).routes()
+    visiting = Visiting(visitors)
+    handlers += AccountPages(door.sessions, visiting, rights, cookies).routes()
+    handlers += SignInPages(door.sessions, rights, cookies, settings).routes()
+    handlers += HandlersPage(door, visiting).routes() + RunsPages(door, visiting, closing).routes()
     handlers += [_described(describe(readings, Health, version)), _indexed(parts, version)]
     if with_metrics:
         handlers.append(_measured(parts, (REGISTRY, own_metrics)))
@@ -117,30 +133,20 @@ def build_web(
         openapi_config=None,
         logging_config=None,
     )
-    return Web(Front(api, settings, RequestMetrics(own_metrics)), closing)
+    return Web(Front(api, settings, RequestMetrics(own_metrics)), closing, rights)
 
 
 class _Parts:
     """What the handlers share."""
 
-    def __init__(self, door: Door, token_check: TokenCheck, closing: asyncio.Event) -> None:
+    def __init__(self, door: Door, visitors: Visitors, closing: asyncio.Event) -> None:
         self.door = door
         self.closing = closing
-        self._check = token_check
+        self._visitors = visitors
 
-    def actor(self, headers: Mapping[bytes, bytes]) -> Actor:
-        """Who asks. Raises Unauthorized."""
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
-        if not token:
-            raise Unauthorized(
-                "Send the API token as 'Authorization: Bearer TOKEN'; it is in the file api-token of the data folder."
-            )
-        actor = self._check(token.strip()) if scheme.lower() == "bearer" else None
-        if actor is None:
-            raise Unauthorized(
-                "This is not the API token of this core; it is in the file api-token of the data folder."
-            )
-        return actor
+    async def caller(self, scope: Any) -> Caller:
+        """Who asks. Raises Unauthorized, Forbidden, Unavailable."""
+        return await self._visitors.caller(dict(scope["headers"]), scope["method"])
 
     def answering(self, reading: Reading) -> _Handle:
         """Bytes to Request, Request to View, View to bytes."""
@@ -149,38 +155,43 @@ class _Parts:
             scope: Any = request.scope
             receive: Any = request.receive
             headers = dict(scope["headers"])
-            actor = self.actor(headers)
+            caller = await self.caller(scope)
             body = await whole_body(receive, headers) if reading.has_body else b""
             asked = reading.request(headers, scope["path_params"], scope["query_string"], body)
+            actor = await caller.actor(asked)
             if EVENT_STREAM in headers.get(b"accept", b"").decode("latin-1"):
                 if isinstance(asked, ListEvents):
-                    return await self._events(actor, asked, headers)
+                    return await self._events(actor, asked, scope)
                 if isinstance(asked, GetRunLog):
-                    return await self._log(actor, asked, headers)
+                    return await self._log(actor, asked, scope)
             return answer(reading.route, await self.door.handle(actor, asked))
 
         return handle
 
-    async def _events(self, actor: Actor, asked: ListEvents, headers: Mapping[bytes, bytes]) -> ASGIResponse:
-        last = headers.get(b"last-event-id", b"").decode("latin-1") or asked.after
+    async def _events(self, actor: Actor, asked: ListEvents, scope: Any) -> ASGIResponse:
+        last = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1") or asked.after
         # A page first: a wrong place or a missing right is refused in words while that is still possible.
         await self.door.handle(actor, msgspec.structs.replace(asked, after=last, limit=1))
-        events = self._while_known(headers, self.door.follow(actor, last, kinds=asked.kinds, guild_id=asked.guild_id))
-        return streaming(stream(events, self.closing, message))
+        events = self.door.follow(actor, last, kinds=asked.kinds, guild_id=asked.guild_id)
+        return streaming(stream(self._while_let_in(actor, asked, scope, events), self.closing, message))
 
-    async def _log(self, actor: Actor, asked: GetRunLog, headers: Mapping[bytes, bytes]) -> ASGIResponse:
+    async def _log(self, actor: Actor, asked: GetRunLog, scope: Any) -> ASGIResponse:
+        headers = dict(scope["headers"])
         after = asked.after if b"last-event-id" not in headers else _line_behind(headers[b"last-event-id"])
         await self.door.handle(actor, GetRunLog(id=asked.id, after=after, limit=1))  # a refusal is said in words
-        pages = self._while_known(headers, self.door.follow_log(actor, asked.id, after))
-        return streaming(stream(pages, self.closing, page))
+        pages = self.door.follow_log(actor, asked.id, after)
+        return streaming(stream(self._while_let_in(actor, asked, scope, pages), self.closing, page))
 
-    async def _while_known(self, headers: Mapping[bytes, bytes], items: AsyncIterator[T]) -> AsyncIterator[T]:
-        """What comes, as long as who asked for it is let in: a stream outlives many a token."""
+    async def _while_let_in(
+        self, actor: Actor, asked: ListEvents | GetRunLog, scope: Any, items: AsyncIterator[T]
+    ) -> AsyncIterator[T]:
+        """What comes, as long as who asked for it is let in with the same rights: a stream outlives many of them."""
         try:
             async for item in items:
                 try:
-                    self.actor(headers)
-                except Unauthorized:
+                    if await (await self.caller(scope)).actor(asked) != actor:
+                        return
+                except ScheduleZeroError:
                     return
                 yield item
         finally:
@@ -261,8 +272,7 @@ def _indexed(parts: _Parts, version: str) -> HTTPRouteHandler:
     body = msgspec.json.encode(Index(version=version, openapi=OPENAPI_PATH, paths=paths))
 
     async def index(request: Request[Any, Any, Any]) -> ASGIResponse:
-        scope: Any = request.scope
-        parts.actor(dict(scope["headers"]))
+        await parts.caller(request.scope)
         return document(body)
 
     return route(PREFIX, http_method=[HttpMethod.GET])(index)
@@ -270,8 +280,7 @@ def _indexed(parts: _Parts, version: str) -> HTTPRouteHandler:
 
 def _measured(parts: _Parts, registries: Sequence[CollectorRegistry]) -> HTTPRouteHandler:
     async def measured(request: Request[Any, Any, Any]) -> ASGIResponse:
-        scope: Any = request.scope
-        access.require_operator(parts.actor(dict(scope["headers"])))
+        access.require_operator(await (await parts.caller(request.scope)).actor(GetStatus()))
         body = exposition(registries, await parts.status(), await parts.handlers())
         return document(body, media_type=CONTENT_TYPE)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from core.fields import NEARLY
+from core.listening import is_loopback
 from core.secret import Secret
 
 _PORT: Final = r"(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
@@ -64,7 +65,17 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine can reach the door."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return is_loopback(self.host)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the door over https."""
+        return (self.public_url or "").startswith("https:")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what a browser sends."""
+        return self.is_secure or (self.is_loopback and self.public_url is None)
 
     @property
     def public_host(self) -> str | None:

@@ -197,16 +197,13 @@ def test_options_of_our_own_handlers_are_checked_with_their_line_and_those_of_ot
 def test_what_has_no_effect_yet_is_a_warning_of_check_config_and_of_up(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "schedule-zero.yaml").write_text("mode: minimal\nhttp: {oauth: {client_id: x}}\n")
+    (tmp_path / "schedule-zero.yaml").write_text("mode: minimal\n")
     monkeypatch.setattr("core.commands.up.serve", lambda *_: None)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     for name in ("check-config", "up"):
         said = command(name)
         assert said.code == 0
-        assert said.err.splitlines() == [
-            "warning: schedule-zero.yaml:1: mode has no effect in this version",
-            "warning: schedule-zero.yaml:2: http.oauth.client_id has no effect in this version",
-        ]
+        assert said.err.splitlines() == ["warning: schedule-zero.yaml:1: mode has no effect in this version"]
 
 
 def test_the_database_is_made_checked_and_copied(command: Command, tmp_path: Path) -> None:

@@ -37,7 +37,6 @@ reporting: {handler_health: {check_interval: PT1M}, retention: {runs: P1D, metri
 """,
     ) == [
         (1, "mode"),
-        (2, "http.oauth.client_id"),
         (7, "governor.plans.unverified.sends_per_channel"),
         (9, "governor.guilds.123.dms_per_hour"),
     ]
@@ -46,11 +45,8 @@ reporting: {handler_health: {check_interval: PT1M}, retention: {runs: P1D, metri
 def test_a_variable_is_named_as_well(tmp_path: Path) -> None:
     path = tmp_path / "schedule-zero.yaml"
     path.write_text("mode: full\n", encoding="utf-8")
-    _, notes = read_config(path, {"SCHEDULE_ZERO__HTTP__OAUTH": "{client_id: x}", "SCHEDULE_ZERO__MODE": "reporter"})
-    assert [str(note) for note in notes] == [
-        "SCHEDULE_ZERO__HTTP__OAUTH: http.oauth.client_id has no effect in this version",
-        "SCHEDULE_ZERO__MODE: mode has no effect in this version",
-    ]
+    _, notes = read_config(path, {"SCHEDULE_ZERO__MODE": "reporter"})
+    assert [str(note) for note in notes] == ["SCHEDULE_ZERO__MODE: mode has no effect in this version"]
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from core.web.door import TokenCheck
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
 from schedule_zero.http import HttpClient
+from tests.web import signing
 from tests.web.fake import FakeDoor
 
-TOKEN = "sz_test"
+TOKEN = signing.TOKEN
 SETTINGS = HttpSettings(bind="127.0.0.1:0")
 
 

@@ -6,9 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+import msgspec
+
+from core.service.keyring import digest_of
+from core.service.sessions import GuildHere, Known, Session
 from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
-from schedule_zero.actor import Actor
+from schedule_zero.actor import MANAGE_GUILD, OPERATOR, Actor
+from schedule_zero.errors import Gone
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Attempt, LogLine, Run, RunCheck, RunState, Why
@@ -209,6 +214,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.ListDead: views.DeadPage(items=(views.DeadLetter(at="2026-11-21T09:00:00+00:00", run=RUN),)),
     ask.ReplayDead: views.DeadChange(items=(views.DeadFate(id="run_1", fate="replayed", run="run_2"),)),
     ask.DropDead: views.DeadChange(items=(views.DeadFate(id="run_1", fate="dropped"),)),
+    ask.NewSignIn: views.SignInLink(id="lnk_1", until="2026-11-21T09:05:00+00:00", path="/sign-in/link?code=x"),
     ask.ListHandlers: views.HandlerPage(items=(HANDLER,)),
     ask.GetHandler: HANDLER,
     ask.DrainHandler: HANDLER,
@@ -224,6 +230,94 @@ def event(seq: int, kind: str = "run.created") -> Event:
     return Event(epoch=1, seq=seq, at="2026-11-21T09:00:00+00:00", kind=kind, guild_id="123")
 
 
+class FakeSessions:
+    """Who is signed in, in memory.
+
+    Attributes:
+        guilds_here: the guilds that the bot is in, with their names.
+        stale: sessions of which Discord has to be asked anew, by id.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Nobody is signed in any more."""
+        self.known: dict[str, Session] = {}
+        self._count = 0
+        self.links: set[str] = set()
+        self.guilds_here: dict[str, str] = {"123": "Tea House"}
+        self.stale: set[str] = set()
+
+    async def by_token(self, token: str, agent: str, before: str) -> str | None:
+        if token != "sz_test":
+            return None
+        return self._begin(Known(way="token", who="operator", name="operator", latest=9, agent=agent), before)
+
+    async def by_link(self, code: str, agent: str, before: str) -> str:
+        if code not in self.links:
+            raise Gone("This link was used already.")
+        self.links.discard(code)
+        return self._begin(Known(way="link", who="operator", name="operator", latest=9, agent=agent), before)
+
+    async def by_discord(self, who: str, name: str, guilds: dict[str, int], agent: str, before: str) -> str:
+        self.known.pop(before, None)
+        return self.let_in(who, guilds, name)
+
+    def let_in(self, who: str, guilds: dict[str, int], name: str = "Anna") -> str:
+        """Somebody has signed in with Discord; what their browser shows."""
+        return self._begin(Known(way="discord", who=who, name=name, guilds=guilds, latest=9), "")
+
+    def _begin(self, known: Known, before: str) -> str:
+        self.known.pop(before, None)
+        self._count += 1
+        secret = f"secret-{self._count}-{known.who}"
+        self.known[secret] = Session(
+            digest=digest_of(secret), id=f"ses_{self._count}", begun=1, used=1, until=2, known=known,
+            operates=known.way != "discord",
+        )  # fmt: skip
+        return secret
+
+    async def find(self, secret: str) -> Session | None:
+        return self.known.get(secret)
+
+    def is_stale(self, session: Session) -> bool:
+        return session.id in self.stale
+
+    async def note_guilds(self, session: Session, guilds: dict[str, int]) -> Session:
+        self.stale.discard(session.id)
+        fresh = msgspec.structs.replace(session, known=msgspec.structs.replace(session.known, guilds=guilds))
+        self.known = {secret: fresh if each.id == fresh.id else each for secret, each in self.known.items()}
+        return fresh
+
+    async def actor(self, session: Session, request: Any) -> Actor:
+        return await self.actor_in(session, getattr(request, "guild_id", None))
+
+    async def actor_in(self, session: Session, guild_id: str | None) -> Actor:
+        if session.operates:
+            return OPERATOR
+        here = guild_id if guild_id in self.guilds_here and guild_id in session.known.guilds else None
+        permissions = 0 if here is None else session.known.guilds[here]
+        return Actor(kind="member", id=session.known.who, guild_id=here, permissions=permissions)
+
+    async def guilds(self, session: Session) -> list[GuildHere]:
+        return [
+            GuildHere(guild_id=id, name=name, manages=bool(session.known.guilds[id] & MANAGE_GUILD))
+            for id, name in self.guilds_here.items()
+            if id in session.known.guilds
+        ]
+
+    async def mine(self, session: Session) -> list[Session]:
+        return [each for each in self.known.values() if each.known.holder == session.known.holder]
+
+    async def end(self, session: Session, id: str | None = None) -> None:
+        self.known = {secret: each for secret, each in self.known.items() if each.id != (id or session.id)}
+
+    async def end_all(self, session: Session) -> None:
+        holder = session.known.holder
+        self.known = {secret: each for secret, each in self.known.items() if each.known.holder != holder}
+
+
 class FakeDoor:
     """Answers every request with a fixed view of the right kind, or with what a test puts in.
 
@@ -232,10 +326,12 @@ class FakeDoor:
         answers: by request type; an exception is raised.
         journal: what ``follow`` brings; ``tell`` adds to it.
         log: the pages that ``follow_log`` brings; ``log_more`` adds to it.
+        sessions: who is signed in.
         following: how many streams are open; ``left`` is set when the last one is closed.
     """
 
     def __init__(self) -> None:
+        self.sessions = FakeSessions()
         self.following = 0
         self.left = asyncio.Event()
         self._told = asyncio.Condition()
@@ -247,6 +343,7 @@ class FakeDoor:
         self.answers: dict[type, Any] = dict(_ANSWERS)
         self.journal: list[Event] = []
         self.log: list[views.RunLog] = []
+        self.sessions.reset()
 
     @property
     def last(self) -> Any:

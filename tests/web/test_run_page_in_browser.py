@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 
 from core.app import App
 from core.governor.settings import GovernorSettings
+from core.ledger.port import Transaction
 from core.ledger.settings import StoreSettings
 from core.web.app import build_web
 from core.web.server import HttpServer
@@ -70,12 +71,20 @@ class Office:
         return await self.app.client.run_schedule(schedule.id)
 
     async def open_anew(self) -> None:
-        """The door closes and opens again at its address, as a restart of the core has it: no session is left."""
+        """The door closes and opens again at its address, as a restart of the core has it."""
         port = self.server.port
         await self.server.stop()
         settings = HttpSettings(bind=f"127.0.0.1:{port}")
         self.server = HttpServer(build_web(self.app.service, settings, self.app.keyring.api_actor), settings)
         await self.server.start()
+
+    async def sign_everybody_out(self) -> None:
+        """No browser is signed in any more."""
+
+        async def unit(tx: Transaction) -> None:
+            await tx.sessions.end_all("key:operator@")
+
+        await self.app.ledger.write(unit)
 
     def page_of(self, run: Run) -> str:
         return f"{self.server.address}/runs/{run.id}"
@@ -159,6 +168,10 @@ async def test_a_page_whose_session_is_gone_says_to_sign_in_again_and_otherwise_
         await expect(standing).to_contain_text("trying again")
         await page.unroute("**/live?**")
         await expect(standing).to_contain_text("up to date", timeout=20_000)
+        await core.open_anew()
+        core.reports.steps.put_nowait(0.25)
+        await expect(page.get_by_role("log")).to_contain_text("at 0.25", timeout=20_000)
+        await core.sign_everybody_out()
         await core.open_anew()
         await expect(standing).to_contain_text("Sign in again", timeout=20_000)
         core.reports.steps.put_nowait(0.5)

@@ -6,7 +6,7 @@ Everything is made on the server. The script of the page only puts in what it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlencode
@@ -17,15 +17,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from core.fields import check, unknown
+from core.service.sessions import GuildHere
 from core.web.answering import streaming
 from core.web.door import Door
-from core.web.pages.handlers import sign_in_page
-from core.web.pages.rendering import LIVE_POLICY, Handle, asset, cookies, page, rendered, way
-from core.web.pages.sessions import Sessions
+from core.web.pages.rendering import LIVE_POLICY, asset, headers_of, page, rendered, way
+from core.web.pages.visiting import Visit, Visiting, led_to
 from core.web.reading import parameters
 from core.web.stream import line_in, stream
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Invalid, NotFound, ScheduleZeroError, Unauthorized
+from schedule_zero.errors import Invalid, NotFound, ScheduleZeroError
 from schedule_zero.masking import discreet, masked, secrets_in, without
 from schedule_zero.requests import CancelRun, GetHandler, GetRun, GetRunLog, GetSchedule, ListRuns, RetryRun
 from schedule_zero.routes import NO_GUILD
@@ -47,89 +47,85 @@ _encode: Final = msgspec.json.Encoder().encode
 class RunsPages:
     """The list, and a run."""
 
-    def __init__(self, door: Door, sessions: Sessions, closing: asyncio.Event) -> None:
+    def __init__(self, door: Door, visiting: Visiting, closing: asyncio.Event) -> None:
         """``closing``: set when the door closes; open pages are left alone then."""
         self._door = door
-        self._sessions = sessions
+        self._visiting = visiting
         self._closing = closing
 
     def routes(self) -> list[HTTPRouteHandler]:
         """What answers."""
-        ways: list[tuple[str, HttpMethod, Handle]] = [
-            (PATH, HttpMethod.GET, self.show_list),
-            (f"{PATH}/live.js", HttpMethod.GET, self.script),
-            (f"{PATH}/{{id:str}}", HttpMethod.GET, self.show),
-            (f"{PATH}/{{id:str}}/live", HttpMethod.GET, self.live),
-            (f"{PATH}/{{id:str}}/cancel", HttpMethod.POST, self.cancel),
-            (f"{PATH}/{{id:str}}/retry", HttpMethod.POST, self.retry),
+        return [
+            self._visiting.way(PATH, self.show_list),
+            way(f"{PATH}/live.js", HttpMethod.GET, self.script),
+            self._visiting.way(f"{PATH}/{{id:str}}", self.show),
+            self._visiting.stream(f"{PATH}/{{id:str}}/live", self.live),
+            self._visiting.form(f"{PATH}/{{id:str}}/cancel", self.cancel),
+            self._visiting.form(f"{PATH}/{{id:str}}/retry", self.retry),
         ]
-        return [way(*each) for each in ways]
 
-    async def show_list(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def show_list(self, visit: Visit) -> ASGIResponse:
         """Runs, newest first, of the state, guild, schedule or handler that is asked for."""
-        actor = self._sessions.actor(cookies(request))
-        if actor is None:
-            return sign_in_page(PATH)
         given: dict[str, str] = {}
+        guilds = await visit.visitor.guilds()
         try:
-            given, strange = _filters(request)
-            found = cast("RunPage", await self._door.handle(actor, _listing(given)))
+            given, strange = _filters(visit.request)
+            if guilds and not given.keys() & {"guild_id", "schedule_id"}:
+                given = given | {"guild_id": guilds[0].guild_id}
+            asked = _listing(given)
+            found = cast("RunPage", await self._door.handle(await visit.visitor.actor(asked), asked))
         except ScheduleZeroError as error:
-            return _listed(RunPage(items=()), given, error.sentence, error.status)
-        return _listed(found, given, "; ".join(f"{name} {unknown(name, FILTERS)}" for name in strange) or None)
+            return _listed(visit, guilds, RunPage(items=()), given, error.sentence, error.status)
+        trouble = "; ".join(f"{name} {unknown(name, FILTERS)}" for name in strange) or None
+        return _listed(visit, guilds, found, given, trouble)
 
-    async def show(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def show(self, visit: Visit) -> ASGIResponse:
         """One run."""
-        id = _id(request)
-        actor = self._sessions.actor(cookies(request))
-        if actor is None:
-            return sign_in_page(f"{PATH}/{id}")
-        return await self._run(actor, id)
+        return await self._run(visit, _id(visit))
 
-    async def live(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def live(self, visit: Visit) -> ASGIResponse:
         """What changes of a run, and what it logs, as Server-Sent Events of pieces of its page."""
-        actor = self._sessions.actor(cookies(request))
-        if actor is None:
-            raise Unauthorized("Sign in at /handlers first.")
-        scope: Any = request.scope
+        scope: Any = visit.request.scope
         given = parse_qs(scope["query_string"].decode("latin-1")).get("after", ["0"])[0]
-        after = line_in(dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1"), line_in(given, 0))
-        id = _id(request)
-        await self._door.handle(actor, GetRun(id=id))  # a refusal is said in words while that is still possible
-        return streaming(stream(self._changes(request, actor, id, after), self._closing, _as_it_is))
+        last = headers_of(visit.request).get(b"last-event-id", b"").decode("latin-1")
+        after = line_in(last, line_in(given, 0))
+        asked = GetRun(id=_id(visit))
+        actor = await visit.visitor.actor(asked)
+        await self._door.handle(actor, asked)  # a refusal is said in words while that is still possible
+        return streaming(stream(self._changes(visit, actor, asked.id, after), self._closing, _as_it_is))
 
-    async def cancel(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def cancel(self, visit: Visit) -> ASGIResponse:
         """The button Cancel."""
-        return await self._press(request, CancelRun(id=_id(request)))
+        return await self._press(visit, CancelRun(id=_id(visit)))
 
-    async def retry(self, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def retry(self, visit: Visit) -> ASGIResponse:
         """The button Retry; it leads to the new run."""
-        return await self._press(request, RetryRun(id=_id(request)))
+        return await self._press(visit, RetryRun(id=_id(visit)))
 
     async def script(self, request: Request[Any, Any, Any]) -> ASGIResponse:  # Litestar's form
         """What keeps the page of a run up to date."""
         return asset("live.js", "text/javascript")
 
-    async def _press(self, request: Request[Any, Any, Any], asked: CancelRun | RetryRun) -> ASGIResponse:
-        actor = self._sessions.actor(cookies(request))
-        if actor is None:
-            return sign_in_page(f"{PATH}/{asked.id}")
+    async def _press(self, visit: Visit, asked: CancelRun | RetryRun) -> ASGIResponse:
         try:
-            run = cast("Run", await self._door.handle(actor, asked))
+            run = cast("Run", await self._door.handle(await visit.visitor.actor(asked), asked))
         except ScheduleZeroError as error:
-            return await self._run(actor, asked.id, error)
-        headers = {"location": f"{PATH}/{run.id}"}
-        return ASGIResponse(body=b"", status_code=HTTPStatus.SEE_OTHER, headers=headers)
+            return await self._run(visit, asked.id, error)
+        return led_to(f"{PATH}/{run.id}")
 
-    async def _run(self, actor: Actor, id: str, trouble: ScheduleZeroError | None = None) -> ASGIResponse:
+    async def _run(self, visit: Visit, id: str, trouble: ScheduleZeroError | None = None) -> ASGIResponse:
         try:
+            actor = await visit.visitor.actor(GetRun(id=id))
             facts = await self._facts(actor, id)
             log = cast("RunLog", await self._door.handle(actor, GetRunLog(id=id, limit=LINES)))
         except ScheduleZeroError as error:
-            return page("nothing.html.jinja", error.status, title="No such run", sentence=error.sentence)
+            return page(
+                "nothing.html.jinja", error.status, title="No such run", sentence=error.sentence, link=None,
+                visitor=visit.visitor,
+            )  # fmt: skip
         return page(
             "run.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, policy=LIVE_POLICY, log=_discreet(log, facts["hidden"]),
-            refresh=REFRESH_S, trouble=None if trouble is None else trouble.sentence, **facts,
+            refresh=REFRESH_S, trouble=None if trouble is None else trouble.sentence, visitor=visit.visitor, **facts,
         )  # fmt: skip
 
     async def _facts(self, actor: Actor, id: str) -> dict[str, Any]:
@@ -168,18 +164,17 @@ class RunsPages:
             return {}
         return next((method.schema for method in handler.methods if method.name == run.method), {})
 
-    async def _changes(
-        self, request: Request[Any, Any, Any], actor: Actor, id: str, after: int
-    ) -> AsyncGenerator[bytes, None]:
+    async def _changes(self, visit: Visit, actor: Actor, id: str, after: int) -> AsyncGenerator[bytes, None]:
         """The pieces: ``facts`` where they are others than before, ``lines`` where there are new ones, ``end``."""
         shown = ""
         pages: AsyncIterator[RunLog] = self._door.follow_log(actor, id, after)
         try:
             async for log in pages:
-                if self._sessions.actor(cookies(request)) is None:  # a page stays open longer than many a session
+                visitor = await self._visiting.again(visit.request)
+                if visitor is None or await visitor.actor(GetRun(id=id)) != actor:
                     return
                 found = await self._facts(actor, id)
-                facts = rendered("run_facts.html.jinja", **found)
+                facts = rendered("run_facts.html.jinja", visitor=visitor, **found)
                 if facts != shown:
                     shown = facts
                     yield _piece("facts", facts)
@@ -188,6 +183,8 @@ class RunsPages:
                         "lines", rendered("run_lines.html.jinja", log=_discreet(log, found["hidden"])), log.next
                     )
             yield _piece("end", "")
+        except ScheduleZeroError:  # what becomes of it is said to who asks again
+            return
         finally:
             if isinstance(pages, AsyncGenerator):
                 await pages.aclose()
@@ -208,16 +205,20 @@ def _piece(kind: str, html: str, id: int | None = None) -> bytes:
     return b"%bevent: %b\ndata: %b\n\n" % (place, kind.encode(), _encode(html))
 
 
-def _id(request: Request[Any, Any, Any]) -> str:
-    return str(request.path_params["id"])
+def _id(visit: Visit) -> str:
+    return str(visit.request.path_params["id"])
 
 
-def _listed(found: RunPage, given: dict[str, str], trouble: str | None, code: int = HTTPStatus.OK) -> ASGIResponse:
+def _listed(
+    visit: Visit, guilds: Sequence[GuildHere], found: RunPage, given: dict[str, str], trouble: str | None,
+    code: int = HTTPStatus.OK,
+) -> ASGIResponse:  # fmt: skip
     """The list as a page, with the form as it was sent."""
     more = None if found.next is None else urlencode(given | {"cursor": found.next})
     return page(
-        "runs.html.jinja", code, runs=found.items, given=given, states=list(RunState), more=more, trouble=trouble
-    )
+        "runs.html.jinja", code, runs=found.items, given=given, states=list(RunState), more=more, trouble=trouble,
+        guilds=guilds, visitor=visit.visitor,
+    )  # fmt: skip
 
 
 def _filters(request: Request[Any, Any, Any]) -> tuple[dict[str, str], list[str]]:

@@ -1,0 +1,79 @@
+"""``/`` and ``/account``: where everything is; who somebody is here, and where they are signed in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import HttpMethod, Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from core.web.door import SessionDesk
+from core.web.pages.rendering import PAGES, page, way
+from core.web.pages.visiting import SIGN_IN, Visit, Visiting, led_to
+from core.web.sign_in.cookies import SESSION, Cookies
+from core.web.sign_in.rights import Rights
+from schedule_zero.routes import OPENAPI_PATH
+
+PATH: Final = "/account"
+_WAYS: Final = {"discord": "with Discord", "token": "with a token", "link": "by a link"}
+_LINKS: Final = (*PAGES, (SIGN_IN, "Sign in"), (OPENAPI_PATH, "What the API can do"))
+
+
+class AccountPages:
+    """The page of links, the account, and the ways out of it."""
+
+    def __init__(self, sessions: SessionDesk, visiting: Visiting, rights: Rights, cookies: Cookies) -> None:
+        self._sessions = sessions
+        self._visiting = visiting
+        self._rights = rights
+        self._cookies = cookies
+
+    def routes(self) -> list[HTTPRouteHandler]:
+        """What answers."""
+        return [
+            way("/", HttpMethod.GET, self.home),
+            self._visiting.way(PATH, self.show),
+            self._visiting.form("/sign-out", self.sign_out, PATH),
+            self._visiting.form(f"{PATH}/end-all", self.end_all),
+            self._visiting.form(f"{PATH}/{{id:str}}/end", self.end, PATH),
+        ]
+
+    async def home(self, _request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Where everything is. It says nothing that is not for everybody."""
+        return page("home.html.jinja", links=_LINKS)
+
+    async def show(self, visit: Visit) -> ASGIResponse:
+        """Who somebody is, and where they are signed in."""
+        visitor = visit.visitor
+        sessions, guilds = await self._sessions.mine(visitor.session), await visitor.guilds()
+        return page("account.html.jinja", visitor=visitor, sessions=sessions, guilds=guilds, ways=_WAYS)
+
+    async def sign_out(self, visit: Visit) -> ASGIResponse:
+        """This browser is not signed in any more."""
+        await self._sessions.end(visit.visitor.session)
+        return self._out(visit)
+
+    async def end(self, visit: Visit) -> ASGIResponse:
+        """A browser, this or another, is not signed in any more."""
+        id, mine = str(visit.request.path_params["id"]), visit.visitor.session
+        ended = [each.digest for each in await self._sessions.mine(mine) if each.id == id]
+        await self._sessions.end(mine, id)
+        if id == mine.id:
+            return self._out(visit)
+        for digest in ended:
+            self._rights.drop(digest)
+        return led_to(PATH)
+
+    async def end_all(self, visit: Visit) -> ASGIResponse:
+        """No browser is signed in any more."""
+        session = visit.visitor.session
+        ended = await self._sessions.mine(session)
+        await self._sessions.end_all(session)
+        for each in ended:
+            self._rights.drop(each.digest)
+        return self._out(visit)
+
+    def _out(self, visit: Visit) -> ASGIResponse:
+        self._rights.drop(visit.visitor.session.digest)
+        return led_to(SIGN_IN, self._cookies.gone(SESSION))

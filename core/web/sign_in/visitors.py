@@ -1,0 +1,130 @@
+"""Visitors: who a request comes from. It shows a token, or is a browser's that is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from core.service.keyring import digest_of
+from core.service.sessions import GuildHere, Session
+from core.web.door import SessionDesk, TokenCheck
+from core.web.sign_in import forms
+from core.web.sign_in.cookies import SESSION, Cookies
+from core.web.sign_in.rights import Rights
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Forbidden, Unauthorized
+from schedule_zero.requests import Request
+
+HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_NO_TOKEN: Final = (
+    "Send the API token as 'Authorization: Bearer TOKEN'; it is in the file api-token of the data folder."  # noqa: S105  # words
+)
+_WRONG_TOKEN: Final = "This is not the API token of this core; it is in the file api-token of the data folder."  # noqa: S105  # words
+_NOT_FROM_HERE: Final = (
+    "Who is signed in by a browser changes something only with the header X-CSRF-Token; every form of the pages has its "
+    "value as csrf."
+)
+
+
+class Caller(Protocol):
+    """Who asks something of the API."""
+
+    async def actor(self, request: Request) -> Actor:
+        """As whom this is asked. Raises Unauthorized, Unavailable."""
+        ...
+
+
+class Holder:
+    """Somebody who shows a token."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    async def actor(self, request: Request) -> Actor:
+        return self._actor
+
+
+class Visitor:
+    """Somebody whose browser is signed in.
+
+    Attributes:
+        csrf: what their forms carry.
+    """
+
+    def __init__(self, sessions: SessionDesk, session: Session, secret: str) -> None:
+        self._sessions = sessions
+        self.session = session
+        self.csrf = forms.token_of(secret)
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.session.known.name
+
+    @property
+    def operates(self) -> bool:
+        """Whether they operate the service, or a guild's part of it."""
+        return self.session.operates
+
+    async def actor(self, request: Request) -> Actor:
+        """Who they are in the guild that a request is about."""
+        return await self._sessions.actor(self.session, request)
+
+    async def in_guild(self, guild_id: str | None) -> Actor:
+        """Who they are in a guild."""
+        return await self._sessions.actor_in(self.session, guild_id)
+
+    async def guilds(self) -> list[GuildHere]:
+        """Their guilds that the bot is in; of an operator none, for all are."""
+        return [] if self.operates else await self._sessions.guilds(self.session)
+
+
+class Visitors:
+    """Finds out who a request comes from."""
+
+    def __init__(self, check: TokenCheck, sessions: SessionDesk, rights: Rights, cookies: Cookies) -> None:
+        self._check = check
+        self._sessions = sessions
+        self._rights = rights
+        self._cookies = cookies
+
+    async def caller(self, headers: Mapping[bytes, bytes], method: str) -> Caller:
+        """Who asks something of the API.
+
+        Raises:
+            Unauthorized: nobody we know.
+            Forbidden: it changes something, and nothing says that a page of ours wants it.
+            Unavailable: Discord does not answer.
+        """
+        if b"authorization" in headers:
+            return self._holder(headers[b"authorization"].decode("latin-1"))
+        visitor = await self.visitor(headers)
+        if visitor is None:
+            raise Unauthorized(_NO_TOKEN)
+        given = headers.get(forms.HEADER, b"").decode("latin-1")
+        if method not in HARMLESS and not forms.fits(self.secret(headers), given):
+            raise Forbidden(_NOT_FROM_HERE)
+        return visitor
+
+    async def visitor(self, headers: Mapping[bytes, bytes]) -> Visitor | None:
+        """Whose browser this is, with rights that are fresh; None: it is not signed in. Raises SignInAgain, Unavailable."""
+        secret = self.secret(headers)
+        session = await self._sessions.find(secret)
+        if session is None:
+            if secret:
+                self._rights.drop(digest_of(secret))
+            return None
+        return Visitor(self._sessions, await self._rights.fresh(session), secret)
+
+    def secret(self, headers: Mapping[bytes, bytes]) -> str:
+        """What a browser shows of its session."""
+        return self._cookies.value(headers.get(b"cookie", b""), SESSION)
+
+    def _holder(self, header: str) -> Holder:
+        scheme, _, token = header.strip().partition(" ")
+        if not token:
+            raise Unauthorized(_NO_TOKEN)
+        actor = self._check(token.strip()) if scheme.lower() == "bearer" else None
+        if actor is None:
+            raise Unauthorized(_WRONG_TOKEN)
+        return Holder(actor)
