@@ -215,7 +215,7 @@ async def test_many_requests_at_once_ask_discord_once(here: Town) -> None:
         asked = len(here.discord.requests("GET /users/@me/guilds"))
         here.pass_minutes(6)
         here.discord.fault("GET /users/@me/guilds", "delay", seconds=0.05)
-        await asyncio.gather(*(browser.page("/account") for _ in range(10)))
+        await asyncio.gather(*(browser.page("/runs") for _ in range(10)))
         assert len(here.discord.requests("GET /users/@me/guilds")) == asked + 1
 
 
@@ -286,13 +286,13 @@ async def test_people_stay_signed_in_when_the_core_starts_again_and_no_secret_li
         await here.start(StoreSettings())
         assert "You are <strong>Mia</strong>" in await browser.page("/account")
         here.pass_minutes(6)
-        async with browser.core.get("/account", allow_redirects=False) as answer:
+        async with browser.core.get("/runs", allow_redirects=False) as answer:
             again = answer.headers["Location"]
         async with browser.core.get(again, allow_redirects=False) as answer:
             address = answer.headers["Location"]
         assert asked_of(address)["prompt"] == "none"
         answer = await browser.come_back(await browser.agree(address, None))
-        assert (answer.status, answer.url.path) == (200, "/account"), "nothing was asked"
+        assert (answer.status, answer.url.path) == (200, "/runs"), "nothing was asked"
         await here.stop()
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     said = "".join(capfd.readouterr())
@@ -316,6 +316,16 @@ async def test_signing_out_ends_the_session_and_discords_token(here: Town) -> No
         assert here.tokens() == 0
         for each in (browser, phone):
             assert "/sign-in" in (await each.core.get("/account", allow_redirects=False)).headers["Location"]
+
+
+async def test_one_can_sign_out_while_discord_is_away(here: Town) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in(world.MEMBER)
+        here.pass_minutes(6)
+        here.discord.fault("*", "status", count=None)
+        assert "Tea House" in await browser.page("/account")
+        assert (await press(browser.core, "/sign-out")).url.path == "/sign-in"
+        assert (await browser.core.get("/account", allow_redirects=False)).status == 303
 
 
 async def test_an_operator_by_discord_operates(tmp_path: Path) -> None:

@@ -33,10 +33,10 @@ class AccountPages:
         """What answers."""
         return [
             way("/", HttpMethod.GET, self.home),
-            self._visiting.way(PATH, self.show),
-            self._visiting.form("/sign-out", self.sign_out, PATH),
-            self._visiting.form(f"{PATH}/end-all", self.end_all),
-            self._visiting.form(f"{PATH}/{{id:str}}/end", self.end, PATH),
+            self._visiting.way(PATH, self.show, anyhow=True),
+            self._visiting.form("/sign-out", self.sign_out, PATH, anyhow=True),
+            self._visiting.form(f"{PATH}/end-all", self.end_all, anyhow=True),
+            self._visiting.form(f"{PATH}/{{id:str}}/end", self.end, PATH, anyhow=True),
         ]
 
     async def home(self, _request: Request[Any, Any, Any]) -> ASGIResponse:

@@ -47,13 +47,13 @@ class Visiting:
     def __init__(self, visitors: Visitors) -> None:
         self._visitors = visitors
 
-    def way(self, path: str, show: Show) -> HTTPRouteHandler:
-        """A page."""
+    def way(self, path: str, show: Show, *, anyhow: bool = False) -> HTTPRouteHandler:
+        """A page; ``anyhow``: it takes no rights, and is there while Discord is away."""
 
         async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             here = _address(request)
             try:
-                visitor = await self._visitors.visitor(headers_of(request))
+                visitor = await self._visitors.visitor(headers_of(request), anyhow=anyhow)
                 if visitor is None:
                     return led_to(f"{SIGN_IN}?next={quote(here)}")
                 return await show(Visit(visitor, request, {}))
@@ -64,14 +64,14 @@ class Visiting:
 
         return way(path, HttpMethod.GET, handle)
 
-    def form(self, path: str, take: Show, stands_at: str | None = None) -> HTTPRouteHandler:
+    def form(self, path: str, take: Show, stands_at: str | None = None, *, anyhow: bool = False) -> HTTPRouteHandler:
         """A form; of the page above it, if nothing else is said."""
 
         async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             above = stands_at or str(request.url.path).rpartition("/")[0]
             headers = headers_of(request)
             try:
-                visitor = await self._visitors.visitor(headers)
+                visitor = await self._visitors.visitor(headers, anyhow=anyhow)
                 if visitor is None:
                     return led_to(f"{SIGN_IN}?next={quote(above)}")
                 receive: Any = request.receive

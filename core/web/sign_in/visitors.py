@@ -10,9 +10,9 @@ from core.service.sessions import GuildHere, Session
 from core.web.door import SessionDesk, TokenCheck
 from core.web.sign_in import forms
 from core.web.sign_in.cookies import SESSION, Cookies
-from core.web.sign_in.rights import Rights
+from core.web.sign_in.rights import Rights, SignInAgain
 from schedule_zero.actor import Actor
-from schedule_zero.errors import Forbidden, Unauthorized
+from schedule_zero.errors import Forbidden, Unauthorized, Unavailable
 from schedule_zero.requests import Request
 
 HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -106,15 +106,27 @@ class Visitors:
             raise Forbidden(_NOT_FROM_HERE)
         return visitor
 
-    async def visitor(self, headers: Mapping[bytes, bytes]) -> Visitor | None:
-        """Whose browser this is, with rights that are fresh; None: it is not signed in. Raises SignInAgain, Unavailable."""
+    async def visitor(self, headers: Mapping[bytes, bytes], *, anyhow: bool = False) -> Visitor | None:
+        """Whose browser this is, with rights that are fresh; None: it is not signed in.
+
+        Args:
+            anyhow: rights that cannot be had anew may be old: what is asked for takes none.
+
+        Raises:
+            SignInAgain, Unavailable: see ``Rights.fresh``.
+        """
         secret = self.secret(headers)
         session = await self._sessions.find(secret)
         if session is None:
             if secret:
                 self._rights.drop(digest_of(secret))
             return None
-        return Visitor(self._sessions, await self._rights.fresh(session), secret)
+        try:
+            session = await self._rights.fresh(session)
+        except (SignInAgain, Unavailable):
+            if not anyhow:
+                raise
+        return Visitor(self._sessions, session, secret)
 
     def secret(self, headers: Mapping[bytes, bytes]) -> str:
         """What a browser shows of its session."""
