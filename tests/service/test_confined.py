@@ -149,6 +149,7 @@ def variants(world: World, kind: type[Any]) -> Iterator[Any]:
 @pytest.fixture
 async def world(house: House) -> World:
     """Something of every kind, in guild 2 and in none; and in guild 1 for who is confined to it."""
+    house.service.keyring.trust("sz_beta")  # of who runs the service
     ids: dict[str, list[str]] = {"schedule": [], "run": [], "undo": [], "key": [], "blackout": []}
     for guild_id, word in ((THEIRS, "beta"), (None, "gamma")):
         for metadata in ({}, REMINDER):
