@@ -145,9 +145,7 @@ class App:
             ids=self._ids,
             check_interval_s=self._check_interval_s,
         )
-        self.service = Service(
-            self.engine, lambda: self._parts, self.keyring, operator_ids=self._operator_ids
-        )
+        self.service = Service(self.engine, lambda: self._parts, self.keyring, operator_ids=self._operator_ids)
         await self.service.keys.load()
         self.client = LocalClient(self.service)
         for handler in self._handlers:

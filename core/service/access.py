@@ -58,11 +58,6 @@ def person(who: str, guild_id: str | None, permissions: int, *, operates: bool) 
     return Actor(kind="member", id=who, guild_id=guild_id, permissions=0 if guild_id is None else permissions)
 
 
-def manages(actor: Actor, guild_id: str) -> bool:
-    """Whether a guild's settings are the actor's to change."""
-    return (runs_service(actor) or actor.guild_id == guild_id) and actor.has(MANAGE_GUILD)
-
-
 def moderates(actor: Actor, guild_id: str | None) -> bool:
     """Whether everybody's schedules of this guild are the actor's to see and change."""
     if actor.kind != "member":

@@ -22,6 +22,7 @@ from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
 from core.web.openapi import describe
 from core.web.pages.account import AccountPages
+from core.web.pages.guilds import GuildPages
 from core.web.pages.handlers import HandlersPage
 from core.web.pages.runs import RunsPages
 from core.web.pages.sign_in import SignInPages
@@ -123,6 +124,7 @@ def build_web(
     visiting = Visiting(visitors)
     handlers += AccountPages(door.sessions, visiting, rights, cookies).routes()
     handlers += SignInPages(door.sessions, rights, cookies, settings).routes()
+    handlers += GuildPages(door, visiting).routes()
     handlers += HandlersPage(door, visiting).routes() + RunsPages(door, visiting, closing).routes()
     handlers += [_described(describe(readings, Health, version)), _indexed(parts, version)]
     if with_metrics:

@@ -55,7 +55,7 @@ async def bot_is_in(house: House, *guild_ids: str) -> None:
 
 async def test_a_session_outlives_the_core_and_is_known_at_another(house: House) -> None:
     secret, session = await signed_in(house)
-    other = Service(house.engine, house.governor, dict)
+    other = Service(house.engine, dict)
     assert (await other.sessions.find(secret)) == session
     await house.close()
     await house.open(run=False)
@@ -189,7 +189,7 @@ async def test_a_guild_that_the_bot_left_or_took_the_role_from_is_nothing_any_mo
 
 
 async def test_who_the_configuration_names_operates_the_service_however_they_come(house: House) -> None:
-    service = Service(house.engine, house.governor, dict, operator_ids=("anna",))
+    service = Service(house.engine, dict, operator_ids=("anna",))
     secret, _ = await signed_in(house)
     session = await service.sessions.find(secret)
     assert session is not None

@@ -13,14 +13,14 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from schedule_zero.instant import say_duration, spell
+from schedule_zero.instant import parse, say_duration, spell
 
 HTML: Final = "text/html"
 # Nothing is loaded but our own style, nothing is sent but to ourselves, and nothing runs.
 POLICY: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 LIVE_POLICY: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
 """For pages that our own script keeps up to date."""
-PAGES: Final = (("/runs", "Runs"), ("/handlers", "Handlers"), ("/account", "Account"))
+PAGES: Final = (("/guilds", "Servers"), ("/runs", "Runs"), ("/handlers", "Handlers"), ("/account", "Account"))
 """What every page leads to."""
 # Each calls itself by the names of those after it, too.
 _BROWSERS: Final = (
@@ -104,6 +104,7 @@ def _environment() -> jinja2.Environment:
     made.globals["pages"] = PAGES
     made.filters["said"] = lambda duration: "–" if duration is None else say_duration(duration)
     made.filters["minute"] = _minute
+    made.filters["when"] = lambda instant: _minute(parse(instant))
     made.filters["browser"] = browser_of
     made.filters["as_json"] = lambda value: msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     return made
