@@ -120,7 +120,9 @@ class ZmqClient(CoreClient):
             async with asyncio.timeout(max(0.0, began + self._timeout - loop.time())):
                 return await asked.future
         except TimeoutError:
-            unknown = asked.sent and isinstance(request, (*NOT_TWICE, ask.PutGuildSettings, ask.PutGuildQuota, ask.PutUserTimezone))
+            unknown = asked.sent and isinstance(
+                request, (*NOT_TWICE, ask.PutGuildSettings, ask.PutGuildQuota, ask.PutUserTimezone)
+            )
             words = NOT_THERE if not asked.sent else NOT_KNOWN if unknown else NOT_READ
             raise Unavailable(words, address=self.address) from None
 
