@@ -41,7 +41,9 @@ async def test_somebody_of_the_playground_signs_in_to_the_pages(tmp_path: Path) 
             await expect(items.filter(has_text="Lighthouse")).to_have_count(1)
             await expect(items.filter(has_text="Lighthouse, which you manage")).to_have_count(0)
             await page.get_by_role("link", name="Playground").click()
-            await expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+            await expect(page.get_by_role("heading", name="Playground", level=1)).to_be_visible()
+            await page.get_by_role("link", name="Its runs").click()
+            await expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
             assert [each for each in wrong if not each.endswith("/favicon.ico")] == []
 
 
