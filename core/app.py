@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
 import structlog
 
 from core.engine.engine import Engine
@@ -30,6 +31,7 @@ from core.service.arguments import warm_up
 from core.service.keyring import Keyring
 from core.service.service import Service
 from core.service.status import this_version
+from schedule_zero.actor import OPERATOR, Via
 from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler, name_of
@@ -53,13 +55,15 @@ class App:
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
         ids: IdMaker | None = None, listening: Listening | None = None, check_interval_s: float = CHECK_INTERVAL_S,
-        among_others: bool = False,
+        among_others: bool = False, via: Via = "embedded",
     ) -> None:  # fmt: skip
         """``listening``: where handlers and clients in other processes connect; None: there are none.
         ``check_interval_s``: how often it is looked at how the runs of handlers went.
-        ``among_others``: other cores may share the store, if it is on a server."""
+        ``among_others``: other cores may share the store, if it is on a server.
+        ``via``: whence the audit says that changes by ``client`` came."""
         self._listening = listening
         self._check_interval_s = check_interval_s
+        self._here = msgspec.structs.replace(OPERATOR, via=via)
         self.keyring = Keyring()
         self._data_dir = data_dir
         self._retention = retention
@@ -145,7 +149,7 @@ class App:
         )
         self.service = Service(self.engine, lambda: self._parts, self.keyring)
         await self.service.keys.load()
-        self.client = LocalClient(self.service)
+        self.client = LocalClient(self.service, self._here)
         for handler in self._handlers:
             try:
                 await handler.start()

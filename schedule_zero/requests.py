@@ -5,6 +5,7 @@ The tag is ``noun.verb``. Each record's docstring names the View that answers it
 
 from __future__ import annotations
 
+from schedule_zero.asks.audit import GetAudit, ListAudit, RevertAudit
 from schedule_zero.asks.chains import AddLink, CheckChains, GetChain, ListChains, RemoveLink
 from schedule_zero.asks.closings import (
     AddBlackout,
@@ -71,6 +72,7 @@ __all__ = [
     "DeleteSchedule",
     "DrainHandler",
     "DropDead",
+    "GetAudit",
     "GetCalendar",
     "GetChain",
     "GetGuild",
@@ -86,6 +88,7 @@ __all__ = [
     "GetSchedule",
     "GetStatus",
     "GetUserTimezone",
+    "ListAudit",
     "ListBlackouts",
     "ListCalendars",
     "ListChains",
@@ -120,6 +123,7 @@ __all__ = [
     "ResumeHandler",
     "ResumeSchedule",
     "RetryRun",
+    "RevertAudit",
     "RevokeKey",
     "RotateKey",
     "RunSchedule",
@@ -164,6 +168,9 @@ Request = (
     | ReplayDead
     | DropDead
     | ListEvents
+    | ListAudit
+    | GetAudit
+    | RevertAudit
     | GetGuildSettings
     | PutGuildSettings
     | ListCalendars

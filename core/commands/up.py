@@ -106,6 +106,7 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
         listening=listening, check_interval_s=check_interval_of(config), among_others=front is None,
+        via="discord",  # nobody but the bot asks inside this process
     )  # fmt: skip
     app.keyring.trust(token)
     app.keyring.trust(bot_token, role="bot", name=BOT_NAME)

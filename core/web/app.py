@@ -30,6 +30,7 @@ from schedule_zero.actor import CORE, Actor
 from schedule_zero.errors import Invalid, ScheduleZeroError, Unauthorized
 from schedule_zero.requests import GetRunLog, GetStatus, ListEvents, ListHandlers
 from schedule_zero.routes import (
+    COMMAND_LINE,
     HEALTH_PATHS,
     METRICS_PATHS,
     OPENAPI_PATH,
@@ -140,7 +141,8 @@ class _Parts:
             raise Unauthorized(
                 "This is not the API token of this core; it is in the file api-token of the data folder."
             )
-        return actor
+        is_command = headers.get(b"user-agent") == COMMAND_LINE.encode()
+        return msgspec.structs.replace(actor, via="cli" if is_command else "http")
 
     def answering(self, reading: Reading) -> _Handle:
         """Bytes to Request, Request to View, View to bytes."""

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+import msgspec
+
 from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
-from schedule_zero.actor import Actor
+from schedule_zero.actor import OPERATOR, Actor
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Attempt, LogLine, Run, RunCheck, RunState, Why
@@ -154,6 +156,15 @@ GUILDS: Final = views.GuildPage(
 
 REPORT: Final = chain.ChainReport(links=1, items=())
 
+OVER_HTTP: Final = msgspec.structs.replace(OPERATOR, via="http")
+ON_A_PAGE: Final = msgspec.structs.replace(OPERATOR, via="page")
+
+LINE: Final = views.AuditLine(
+    id="12", at="2026-11-21T09:00:00Z", guild_id="123", actor="member:456", via="discord", action="schedule.update",
+    target=SCHEDULE.id, title="standup", before={"name": "standup", "args": {"n": 1}},
+    after={"name": "standup", "args": {"n": 2}}, back="undo",
+)  # fmt: skip
+
 _ANSWERS: Final[dict[type, Any]] = {
     ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
     ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
@@ -173,6 +184,9 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.CancelRun: RUN,
     ask.RetryRun: RUN,
     ask.ListEvents: views.EventPage(items=(), next="1-0"),
+    ask.ListAudit: views.AuditPage(items=(LINE,), next="2-1"),
+    ask.GetAudit: LINE,
+    ask.RevertAudit: views.AuditRevert(schedule=SCHEDULE),
     ask.GetGuildSettings: views.GuildSettings(guild_id="123"),
     ask.PutGuildSettings: views.GuildSettings(guild_id="123"),
     ask.NoteGuild: views.Done(),

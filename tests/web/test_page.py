@@ -19,10 +19,9 @@ from core.web.server import HttpServer
 from core.web.settings import HttpSettings
 from schedule_zero import requests as ask
 from schedule_zero import views
-from schedule_zero.actor import OPERATOR
 from schedule_zero.instant import HOUR, MINUTE, spell
 from tests.web.conftest import TOKEN, holding
-from tests.web.fake import HANDLER, FakeDoor
+from tests.web.fake import HANDLER, ON_A_PAGE, FakeDoor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -76,7 +75,7 @@ async def test_who_shows_the_token_sees_the_handlers(browser: aiohttp.ClientSess
     ):
         assert words in page
     assert '<meta http-equiv="refresh" content="5">' in page
-    assert (OPERATOR, ask.ListHandlers(history=True)) in door.asked
+    assert (ON_A_PAGE, ask.ListHandlers(history=True)) in door.asked
     async with browser.get("/handlers/style.css") as answer:
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
 
@@ -194,7 +193,7 @@ async def test_a_session_ends_with_its_token_and_after_its_time() -> None:
     good = {"sz_a"}
     sessions = Sessions(lambda token: keyring.api_actor(token) if token in good else None, now=lambda: hour[0])
     first = sessions.begin("sz_a")
-    assert sessions.actor(f"{COOKIE}={first}".encode()) == OPERATOR
+    assert sessions.actor(f"{COOKIE}={first}".encode()) == ON_A_PAGE
     good.clear()
     assert sessions.actor(f"{COOKIE}={first}".encode()) is None
     good.add("sz_a")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
+import msgspec
+
 from core.web.door import TokenCheck
 from schedule_zero.actor import Actor
 
@@ -39,7 +41,8 @@ class Sessions:
     def actor(self, cookies: bytes) -> Actor | None:
         """Whose session a Cookie header names. The token is asked about each time, for it may have been revoked."""
         token, until = self._known.get(_named(cookies), ("", 0.0))
-        return self._check(token) if until > self._now() else None
+        actor = self._check(token) if until > self._now() else None
+        return None if actor is None else msgspec.structs.replace(actor, via="page")
 
     def end(self, cookies: bytes) -> None:
         """Forget the session a Cookie header names."""
