@@ -81,7 +81,10 @@ def _page(names: tuple[str, ...], *, no_guild: bool, older: bool) -> Query[Audit
         where.append(audit.c.guild_id.is_(None))
     if older:
         where.append(_OLDER)
-    statement = select(*_COLUMNS).where(*where).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(bindparam("limit"))
+    order = [audit.c.at.desc(), audit.c.id.desc()]
+    if no_guild:  # which is no value to PostgreSQL, that the order behind it could hold for
+        order.insert(0, audit.c.guild_id.desc())
+    statement = select(*_COLUMNS).where(*where).order_by(*order).limit(bindparam("limit"))
     return Query(statement, AuditedRow, *names, *(("at", "id") if older else ()), "limit")
 
 
