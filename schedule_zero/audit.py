@@ -118,6 +118,13 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any], place: str) ->
             yield Changed(f"{place}{name}", old, new)
 
 
+def spelled(value: Any) -> str:
+    """A value of a line, to be read: text as it is, other things as JSON; nothing of nothing."""
+    if value is None:
+        return "nothing"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 COLUMNS: Final = ("id", "at", "guild_id", "actor", "via", "action", "target", "title", "before", "after")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -134,7 +141,5 @@ def csv_of(lines: Iterable[AuditLine], *, titled: bool = True) -> str:
 
 def _cell(value: Any) -> str:
     """What stands in a cell. Names come from strangers, and a spreadsheet would compute what begins like a formula."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = "" if value is None else spelled(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -78,7 +79,7 @@ async def test_one_that_was_written_late_stands_where_its_instant_is(ledger: Led
     ],
 )
 async def test_a_filter_finds_what_it_says(ledger: Ledger, wanted: AuditFilter, targets: str) -> None:
-    given = [
+    given: list[dict[str, Any]] = [
         {}, {"guild_id": "2"}, {"actor": "member:8"}, {"action": "schedule.pause"}, {"guild_id": None},
         {"action": "key.new"},
     ]  # fmt: skip

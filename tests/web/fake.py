@@ -243,7 +243,7 @@ class FakeDoor:
 
     Attributes:
         asked: every request so far, with its actor.
-        answers: by request type; an exception is raised.
+        answers: by request type; an exception is raised, a function asked with the request.
         journal: what ``follow`` brings; ``tell`` adds to it.
         log: the pages that ``follow_log`` brings; ``log_more`` adds to it.
         following: how many streams are open; ``left`` is set when the last one is closed.
@@ -272,7 +272,7 @@ class FakeDoor:
         answer = self.answers.get(type(request), SCHEDULE)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer(request) if callable(answer) else answer
 
     async def tell(self, *events: Event) -> None:
         """Append to the journal."""
