@@ -1,4 +1,4 @@
-"""The audit: who changed what, page by page; and the taking of a person out of it."""
+"""The audit: who changed what, page by page; and the taking of people and guilds out of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    delete,
     func,
     literal_column,
     null,
@@ -118,8 +119,15 @@ _FORGET: Final = Change(
 )
 
 
+_OLDEST: Final = (
+    select(audit.c.id).where(audit.c.guild_id == bindparam("guild_id")).order_by(audit.c.at, audit.c.id)
+    .limit(bindparam("limit"))
+)  # fmt: skip
+_REMOVE: Final = Change(delete(audit).where(audit.c.id.in_(_OLDEST)), "guild_id", "limit")
+
+
 class AuditChanges(Audit):
-    """Taking a person out of it, inside a transaction."""
+    """Taking people and guilds out of it, inside a transaction."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -129,3 +137,7 @@ class AuditChanges(Audit):
         """A person becomes ``ERASED`` in some of the lines, and what those said goes."""
         text = user_id.replace("/", "//").replace("%", "/%").replace("_", "/_")
         self._session.later(Step(_FORGET, (f"member:{user_id}", user_id, text, above, upto)))
+
+    async def remove(self, guild_id: str, limit: int) -> None:
+        """Drop some of a guild's lines, the oldest first."""
+        self._session.later(Step(_REMOVE, (guild_id, limit)))

@@ -119,6 +119,17 @@ async def test_a_person_is_forgotten_within_bounds(ledger: Ledger) -> None:
     ]
 
 
+async def test_a_guilds_lines_are_removed_some_at_a_time_and_no_others(ledger: Ledger) -> None:
+    await add(ledger, *(audit_line(at=NOW + n, guild_id="12"[n % 2], target=str(n)) for n in range(6)))
+    for left in ("12345", "1345", "135"):
+
+        async def unit(tx: Transaction) -> None:
+            await tx.audit.remove("1", 1)
+
+        await ledger.write(unit)
+        assert sorted(line.target for line in await walked(ledger, EVERYTHING, 10)) == sorted(left)
+
+
 async def test_lines_are_purged_by_their_instant(ledger: Ledger) -> None:
     await add(ledger, *(audit_line(at=NOW + n) for n in (3, 0, 2, 1)))
 

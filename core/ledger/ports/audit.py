@@ -36,9 +36,13 @@ class AuditReads(Protocol):
 
 
 class AuditWrites(AuditReads, Protocol):
-    """Taking a person out of it."""
+    """Taking people and guilds out of it."""
 
     async def forget(self, user_id: str, above: int, upto: int) -> None:
         """In the lines numbered from ``above`` (left out) to ``upto``, a person becomes ``user:erased``; a line that they
         made, that is about them, or whose before or after says their id, keeps that it happened, and no content."""
+        ...
+
+    async def remove(self, guild_id: str, limit: int) -> None:
+        """Drop some of a guild's lines, the oldest first."""
         ...
