@@ -46,6 +46,10 @@ class Action(StrEnum):
     GUILD_JOIN = "guild.join"
     GUILD_LEAVE = "guild.leave"
     GUILD_RENAME = "guild.rename"
+    GUILD_QUOTA = "guild.quota"
+    GUILD_VERIFY = "guild.verify"
+    GUILD_SUSPEND = "guild.suspend"
+    GUILD_RESUME = "guild.resume"
     USER_TIMEZONE = "user.timezone"
     HANDLER_DRAIN = "handler.drain"
     HANDLER_RESUME = "handler.resume"
@@ -83,6 +87,10 @@ DONE: Final[Mapping[str, str]] = {
     Action.GUILD_JOIN: "noted that the bot is in the server",
     Action.GUILD_LEAVE: "noted that the bot left the server",
     Action.GUILD_RENAME: "noted the server's new name",
+    Action.GUILD_QUOTA: "changed what the server may use",
+    Action.GUILD_VERIFY: "verified the server",
+    Action.GUILD_SUSPEND: "suspended the server",
+    Action.GUILD_RESUME: "let the server start again",
     Action.USER_TIMEZONE: "set their own time zone",
     Action.HANDLER_DRAIN: "gave a handler nothing new",
     Action.HANDLER_RESUME: "gave a handler work again",

@@ -25,8 +25,7 @@ ANOTHER: Final = f"{MASK} (another)"
 """What stands where a secret became another one: both are hidden, and the change is not."""
 OF_SETTINGS: Final = frozenset({Action.GUILD_SETTINGS, Action.GUILD_REVERT})
 _OF_SCHEDULES: Final = frozenset({"schedule", "chain"})
-_INSTANTS: Final = frozenset({"created", "expires", "last_used", "revoked", "at"})
-_UTC: Final = ZoneInfo("UTC")
+_INSTANTS: Final = frozenset({"created", "expires", "last_used", "revoked", "at", "until"})
 
 _row: Final = msgspec.json.Decoder(ScheduleRow).decode
 _anything: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -131,12 +130,15 @@ def _told_apart(old: Any, new: Any, was: Any, is_now: Any) -> Any:
 
 def _told(text: str | None) -> dict[str, Any] | None:
     """What is no schedule: as it was written, with its instants in words."""
-    if text is None:
-        return None
-    return {
-        name: spell(value) if name in _INSTANTS and isinstance(value, int) else value
-        for name, value in _anything(text).items()
-    }
+    return None if text is None else {name: _in_words(name, value) for name, value in _anything(text).items()}
+
+
+def _in_words(name: str, value: Any) -> Any:
+    if name in _INSTANTS and isinstance(value, int):
+        return spell(value)
+    if isinstance(value, dict):
+        return {within: _in_words(within, each) for within, each in value.items()}
+    return [_in_words("", each) for each in value] if isinstance(value, list) else value
 
 
 def _schedule_in(text: str | None) -> ScheduleRow | None:

@@ -223,11 +223,12 @@ class Desk:
 
     def line(
         self, actor: Actor, action: Action, target: str, guild_id: str | None, before: str | None = None,
-        after: str | None = None,
+        after: str | None = None, *, by: str | None = None,
     ) -> AuditRow:  # fmt: skip
-        """The audit line of a change, as of now. ``before``, ``after``: JSON of an object; None: there was, or is, nothing."""
+        """The audit line of a change, as of now. ``before``, ``after``: JSON of an object; None: there was, or is, nothing.
+        ``by``: who made it, where the actor speaks for somebody who is none."""
         return AuditRow(
-            at=self.clock.now(), guild_id=guild_id, actor=f"{actor.kind}:{actor.id}", action=action, target=target,
+            at=self.clock.now(), guild_id=guild_id, actor=by or f"{actor.kind}:{actor.id}", action=action, target=target,
             before=before, after=after, via=actor.via,
         )  # fmt: skip
 

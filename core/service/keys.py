@@ -167,7 +167,7 @@ class Keys:
                     "this public key is known here already, and stands for one holder; make another pair"
                 )
             after = msgspec.structs.replace(before, kind="curve", public=public, expires=None, last_used=now)
-            await self._write(tx, effects, _AT_THE_DOOR, Action.KEY_REGISTER, before, after, who=f"handler:{name}")
+            await self._write(tx, effects, _AT_THE_DOOR, Action.KEY_REGISTER, before, after, by=f"handler:{name}")
             return after
 
         after = await self._desk.write(work)
@@ -221,13 +221,11 @@ class Keys:
 
     async def _write(
         self, tx: Transaction, effects: Effects, actor: Actor, action: Action, before: KeyRow | None, after: KeyRow,
-        who: str | None = None,
+        by: str | None = None,
     ) -> None:  # fmt: skip
-        """``who``: a handler, which is no actor."""
         await tx.notes.put(KEY, {after.id: _encode(after).decode()})
-        line = self._desk.line(actor, action, after.id, after.guild_id, _for_audit(before), _for_audit(after))
-        line.actor = who or line.actor
-        await tx.notes.audit([line])
+        was, is_now = _for_audit(before), _for_audit(after)
+        await tx.notes.audit([self._desk.line(actor, action, after.id, after.guild_id, was, is_now, by=by)])
         effects.keys.append(after)
 
     def _existing(self, actor: Actor, id: str) -> KeyRow:

@@ -128,6 +128,11 @@ async def _drained(scene: Scene) -> ask.Request:
     return ask.ResumeHandler(name="hands")
 
 
+async def _suspended(scene: Scene) -> ask.Request:
+    await scene.core.send(ask.SuspendGuild(guild_id="1"))
+    return ask.ResumeGuild(guild_id="1")
+
+
 async def _reverted(scene: Scene) -> ask.Request:
     await scene.daily()
     return ask.RevertAudit(id=(await newest(scene.house)).id)
@@ -182,6 +187,16 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
     ask.PutGuildSettings: (
         lambda _: _plain(ask.PutGuildSettings(guild_id="1", changes={"hour24": False})), Action.GUILD_SETTINGS,
     ),
+    ask.PutGuildQuota: (
+        lambda _: _plain(ask.PutGuildQuota(guild_id="1", document={"running": 5})), Action.GUILD_QUOTA,
+    ),
+    ask.PatchGuildQuota: (
+        lambda _: _plain(ask.PatchGuildQuota(guild_id="1", changes={"running": 5}, until="in 2 hours")),
+        Action.GUILD_QUOTA,
+    ),
+    ask.VerifyGuild: (lambda _: _plain(ask.VerifyGuild(guild_id="1")), Action.GUILD_VERIFY),
+    ask.SuspendGuild: (lambda _: _plain(ask.SuspendGuild(guild_id="1", why="spam")), Action.GUILD_SUSPEND),
+    ask.ResumeGuild: (_suspended, Action.GUILD_RESUME),
     ask.PutUserTimezone: (
         lambda _: _plain(ask.PutUserTimezone(user_id="7", timezone="Asia/Tokyo")), Action.USER_TIMEZONE,
     ),
@@ -382,6 +397,18 @@ async def test_the_difference_of_a_skipped_time_is_that_time(house: House) -> No
     await house.client.skip_occurrence(made.id)
     line = await newest(house)
     assert what_changed(line.before, line.after) == (Changed("skipped", None, ["2026-03-04T09:00:00+00:00"]),)
+
+
+async def test_whoever_does_not_operate_the_service_changes_things_in_their_own_name(house: House) -> None:
+    code = (await as_(house, CHIEF).send(ask.NewVerification(guild_id="1"))).code  # type: ignore[union-attr]
+    await as_(house, CHIEF).send(ask.VerifyGuild(guild_id="1", code=code, by="operator:root"))
+    assert (await newest(house)).actor == "member:chief"
+    await house.client.send(ask.SuspendGuild(guild_id="1", by="member:7"))
+    line = await newest(house)
+    assert line.actor == "member:7"
+    assert line.after is not None
+    assert line.after["suspended"]["at"].startswith("2026-03-03T12:00")
+    assert "operator:root" not in str(line)
 
 
 # ── filters and pages ──────────────────────────────────────────────────────────────────────────────────────────
