@@ -20,6 +20,7 @@ COGS: Final = (
     "cogs.calendar.group",
     "cogs.timezone",
     "cogs.settings",
+    "cogs.audit",
     "cogs.status",
     "cogs.help",
     "cogs.reminders",
@@ -33,7 +34,7 @@ ADMIN: Final = "cogs.admin"
 
 BUTTONS: Final = frozenset(
     {"pause", "resume", "skip", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list",
-     "run", "edit", "runs", "retry", "cancel", "show_run", "dead", "log"}
+     "run", "edit", "runs", "retry", "cancel", "show_run", "dead", "log", "audit", "change", "take_back"}
 )  # fmt: skip
 """Every verb a button of ours may carry; each must be served by a module above."""
 

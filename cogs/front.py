@@ -62,7 +62,7 @@ def actor_of(interaction: Interaction) -> Actor:
     permissions = 0
     if home is not None and isinstance(member, discord.Member):
         permissions = member.guild_permissions.value
-    return Actor(kind="member", id=str(member.id), guild_id=home, permissions=permissions)
+    return Actor(kind="member", id=str(member.id), guild_id=home, permissions=permissions, via="discord")
 
 
 class _Bounded(CoreClient):

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
 import structlog
 
 from core.engine.engine import Engine
 from core.engine.inprocess import InProcessLink
 from core.engine.janitor import Retention
-from core.engine.parts import CHECK_INTERVAL_S
 from core.engine.ports import Clock, Pace, SystemClock
 from core.governor.settings import GovernorSettings
 from core.ledger.open import open_ledger
@@ -30,6 +30,7 @@ from core.service.arguments import warm_up
 from core.service.keyring import Keyring
 from core.service.service import Service
 from core.service.status import this_version
+from schedule_zero.actor import OPERATOR, Via
 from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler, name_of
@@ -52,15 +53,14 @@ class App:
     def __init__(
         self, *, store: StoreSettings, data_dir: Path, governor: GovernorSettings, retention: Retention | None = None,
         clock: Clock | None = None, pace: Pace | None = None, ledger: Ledger | None = None,
-        ids: IdMaker | None = None, listening: Listening | None = None, check_interval_s: float = CHECK_INTERVAL_S,
-        among_others: bool = False, operator_ids: Sequence[str] = (),
+        ids: IdMaker | None = None, listening: Listening | None = None, among_others: bool = False, operator_ids: Sequence[str] = (), via: Via = "embedded",
     ) -> None:  # fmt: skip
         """``listening``: where handlers and clients in other processes connect; None: there are none.
-        ``check_interval_s``: how often it is looked at how the runs of handlers went.
         ``among_others``: other cores may share the store, if it is on a server.
-        ``operator_ids``: who at Discord operates the service."""
+        ``operator_ids``: who at Discord operates the service.
+        ``via``: whence the audit says that changes by ``client`` came."""
         self._listening = listening
-        self._check_interval_s = check_interval_s
+        self._here = msgspec.structs.replace(OPERATOR, via=via)
         self.keyring = Keyring()
         self._data_dir = data_dir
         self._retention = retention
@@ -143,11 +143,10 @@ class App:
             retention=self._retention,
             pace=self._pace,
             ids=self._ids,
-            check_interval_s=self._check_interval_s,
         )
         self.service = Service(self.engine, lambda: self._parts, self.keyring, operator_ids=self._operator_ids)
         await self.service.keys.load()
-        self.client = LocalClient(self.service)
+        self.client = LocalClient(self.service, self._here)
         for handler in self._handlers:
             try:
                 await handler.start()

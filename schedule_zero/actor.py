@@ -7,10 +7,14 @@ from typing import Final, Literal
 import msgspec
 
 ActorKind = Literal["operator", "member", "core"]
+Via = Literal["discord", "http", "zmq", "cli", "page", "embedded", "core"]
+"""From where somebody asks: a command or button in Discord, the HTTP API, a client over ZeroMQ, the command line, a page
+in the browser, a program that holds a core inside itself, or the service itself."""
 
 # Discord's permission bits that our own checks ask for (Discord documentation, "Permissions").
 ADMINISTRATOR: Final = 1 << 3
 MANAGE_GUILD: Final = 1 << 5
+VIEW_AUDIT_LOG: Final = 1 << 7
 MANAGE_MESSAGES: Final = 1 << 13
 
 
@@ -24,12 +28,14 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         guild_id: where a member speaks; None in a direct message.
         permissions: the member's Discord permission bits in all of that guild, without what single channels add or
             take away.
+        via: from where they ask, as the door knows it by which they came. It is noted in the audit, and gives no rights.
     """
 
     kind: ActorKind
     id: str
     guild_id: str | None = None
     permissions: int = 0
+    via: Via = "core"
 
     def has(self, bit: int) -> bool:
         """Whether the member holds that Discord permission (administrators hold all, operators need none)."""

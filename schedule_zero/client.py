@@ -149,6 +149,15 @@ class CoreClient(ABC):
     async def list_events(self, **filters: Any) -> views.EventPage:
         return await self._ask(ask.ListEvents(**filters), views.EventPage)
 
+    async def list_audit(self, **filters: Any) -> views.AuditPage:
+        return await self._ask(ask.ListAudit(**filters), views.AuditPage)
+
+    async def get_audit(self, id: str) -> views.AuditLine:
+        return await self._ask(ask.GetAudit(id=id), views.AuditLine)
+
+    async def revert_audit(self, id: str, *, key: str | None = None) -> views.AuditRevert:
+        return await self._ask(ask.RevertAudit(id=id, idempotency_key=key), views.AuditRevert)
+
     async def guild_settings(self, guild_id: str) -> views.GuildSettings:
         return await self._ask(ask.GetGuildSettings(guild_id=guild_id), views.GuildSettings)
 

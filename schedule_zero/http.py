@@ -46,16 +46,21 @@ class HttpClient(CoreClient):
         address: ``http://host:port``, with a path in front of ``/api`` if a proxy adds one.
         token: the API token; None for a door that needs none.
         timeout: seconds to wait for an answer.
+        software: what asks, for the core to note.
     """
 
-    def __init__(self, address: str, token: str | None = None, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self, address: str, token: str | None = None, *, timeout: float = 30.0, software: str = "schedule-zero-client"
+    ) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{address!r} is not an address such as http://127.0.0.1:8080")
         self._host, self._port = parts.hostname, parts.port
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._base = parts.path.rstrip("/")
-        self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        self._headers = {"Accept": "application/json", "User-Agent": software}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._timeout = timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._slots = asyncio.Semaphore(_CONNECTIONS)

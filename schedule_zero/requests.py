@@ -5,6 +5,7 @@ The tag is ``noun.verb``. Each record's docstring names the View that answers it
 
 from __future__ import annotations
 
+from schedule_zero.asks.audit import GetAudit, ListAudit, RevertAudit
 from schedule_zero.asks.chains import AddLink, CheckChains, GetChain, ListChains, RemoveLink
 from schedule_zero.asks.closings import (
     AddBlackout,
@@ -72,6 +73,7 @@ __all__ = [
     "DeleteSchedule",
     "DrainHandler",
     "DropDead",
+    "GetAudit",
     "GetCalendar",
     "GetChain",
     "GetGuild",
@@ -87,6 +89,7 @@ __all__ = [
     "GetSchedule",
     "GetStatus",
     "GetUserTimezone",
+    "ListAudit",
     "ListBlackouts",
     "ListCalendars",
     "ListChains",
@@ -122,6 +125,7 @@ __all__ = [
     "ResumeHandler",
     "ResumeSchedule",
     "RetryRun",
+    "RevertAudit",
     "RevokeKey",
     "RotateKey",
     "RunSchedule",
@@ -166,6 +170,9 @@ Request = (
     | ReplayDead
     | DropDead
     | ListEvents
+    | ListAudit
+    | GetAudit
+    | RevertAudit
     | GetGuildSettings
     | PutGuildSettings
     | ListCalendars

@@ -19,6 +19,9 @@ from schedule_zero.schedule import Schedule
 PREFIX: Final = "/api/v1"
 NO_GUILD: Final = "null"  # guild_id=null asks for the operator's own; without guild_id a listing spans all guilds
 
+COMMAND_LINE: Final = "schedule-zero-command-line"
+"""The User-Agent by which the audit knows the command line from other programs. It gives no rights."""
+
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _HEADER_FIELDS: Final = frozenset({"idempotency_key", "revision", "any_guild"})
 
@@ -102,6 +105,9 @@ ROUTES: Final = (
     _route(ask.ReplayDead, "POST /dead/replay", views.DeadChange, "Run dead letters again"),
     _route(ask.DropDead, "POST /dead/drop", views.DeadChange, "Forget dead letters"),
     _route(ask.ListEvents, "GET /events", views.EventPage, "A page of the journal, or a stream of it"),
+    _route(ask.ListAudit, "GET /audit", views.AuditPage, "Who changed what, newest first"),
+    _route(ask.GetAudit, "GET /audit/{id}", views.AuditLine, "Show a change with what it made different"),
+    _route(ask.RevertAudit, "POST /audit/{id}/revert", views.AuditRevert, "Take a change back"),
     _route(ask.ListHandlers, "GET /handlers", views.HandlerPage, "List handlers"),
     _route(ask.GetHandler, "GET /handlers/{name}", views.HandlerView, "Show a handler with its methods"),
     _route(ask.DrainHandler, "POST /handlers/{name}/drain", views.HandlerView, "Give a handler nothing new"),

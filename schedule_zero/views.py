@@ -7,6 +7,7 @@ from schedule_zero.closings import BlackoutPage, BlackoutView, CalendarPage, Cal
 from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
+from schedule_zero.shown.audit import AuditLine, AuditPage, AuditRevert
 from schedule_zero.shown.dead import DeadChange, DeadFate, DeadLetter, DeadPage
 from schedule_zero.shown.events import EventPage
 from schedule_zero.shown.guilds import Done, GuildChannels, GuildSettings, UserTimezone
@@ -43,6 +44,9 @@ from schedule_zero.shown.times import Fire, PreviewView, ReadingView
 
 __all__ = [
     "AdaptiveView",
+    "AuditLine",
+    "AuditPage",
+    "AuditRevert",
     "BatchItem",
     "BatchView",
     "BreakerView",
@@ -104,6 +108,9 @@ View = (
     | RunLog
     | RunCheck
     | EventPage
+    | AuditPage
+    | AuditLine
+    | AuditRevert
     | PreviewView
     | ReadingView
     | Suggestions

@@ -14,6 +14,7 @@ from core.web.token import FILE, read_token
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound, Unauthorized
 from schedule_zero.http import HttpClient
+from schedule_zero.routes import COMMAND_LINE
 
 TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a variable
 _LIST_OF: Final = re.compile(r"the list of (schedules|runs|keys) shows what there is")
@@ -41,7 +42,7 @@ class Remote:
         Raises:
             ScheduleZeroError: the core refuses; where every door has its own remedy, with that of the command line.
         """
-        client = HttpClient(address(self._config), token(self._config, self._environ))
+        client = HttpClient(address(self._config), token(self._config, self._environ), software=COMMAND_LINE)
 
         async def working() -> T:
             try:

@@ -26,6 +26,7 @@ from core.app import App
 from core.commands.builtin import load_builtin, with_secrets
 from core.config import Config, secrets_of
 from core.engine.janitor import Retention
+from core.engine.ports import Pace
 from core.gateway.doors import Listening
 from core.governor.settings import GovernorSettings
 from core.logs import configure
@@ -121,8 +122,9 @@ async def _serve(config: Config, token: str, bot_token: str, front: Front | None
     )
     app = App(
         store=config.store, data_dir=config.data_path, governor=governor_of(config), retention=retention_of(config),
-        listening=listening, check_interval_s=check_interval_of(config), among_others=front is None,
+        listening=listening, pace=pace_of(config), among_others=front is None,
         operator_ids=config.discord.operator_ids,
+        via="discord",  # nobody but the bot asks inside this process
     )  # fmt: skip
     app.keyring.trust(token)
     app.keyring.trust(bot_token, role="bot", name=BOT_NAME)
@@ -259,6 +261,6 @@ def retention_of(config: Config) -> Retention:
     )  # fmt: skip
 
 
-def check_interval_of(config: Config) -> float:
-    """How often it is looked at how the runs of handlers went, in seconds."""
-    return parse_duration(config.reporting.handler_health.check_interval) / SECOND
+def pace_of(config: Config) -> Pace:
+    """How often the engine looks up although nothing woke it."""
+    return Pace(health_s=parse_duration(config.reporting.handler_health.check_interval) / SECOND)

@@ -49,7 +49,6 @@ from schedule_zero.instant import HOUR
 
 HORIZON_CAPACITY: Final = 20_000
 WINDOW: Final = HOUR
-CHECK_INTERVAL_S: Final = 10.0
 
 
 class Memory:
@@ -79,9 +78,8 @@ class Parts(Memory):
 
     def __init__(
         self, *, ledger: Ledger, clock: Clock, governor: GovernorSettings, ids: IdMaker | None = None,
-        retention: Retention | None = None, pace: Pace | None = None, check_interval_s: float = CHECK_INTERVAL_S,
+        retention: Retention | None = None, pace: Pace | None = None,
     ) -> None:  # fmt: skip
-        """``check_interval_s``: how often it is looked at how the runs of handlers went."""
         membership = ledger.membership
         super().__init__(clock, governor, ids or IdMaker(), shared=membership is not None)
         self.incarnation = self.ids.make("core", clock.now()) if membership is None else membership.id
@@ -98,7 +96,7 @@ class Parts(Memory):
         )  # fmt: skip
         self.ledger = ChainedLedger(ledger, chains, self.consequences)
         self._make_what_serves_runs(wake)
-        self._make_what_looks_after_handlers(check_interval_s)
+        self._make_what_looks_after_handlers()
         self._make_what_keeps_order(retention or Retention())
 
     def _make_what_serves_runs(self, wake: asyncio.Event) -> None:
@@ -123,13 +121,13 @@ class Parts(Memory):
         self.leases = LeaseKeeper(clock=clock, flights=self.flights, fleet=self.fleet, ends=self.settler)
         self.consequences.close_the_circle(self.scheduler, self.leases)
 
-    def _make_what_looks_after_handlers(self, check_interval_s: float) -> None:
+    def _make_what_looks_after_handlers(self) -> None:
         """Who is there, and how they do."""
         clock = self.clock
         self.herald = Herald(self.ledger)
         self.reception = Reception(clock=clock, fleet=self.fleet, herald=self.herald)
         self.health = Health(
-            clock=clock, fleet=self.fleet, flights=self.flights, tally=self.tally, check_interval_s=check_interval_s,
+            clock=clock, fleet=self.fleet, flights=self.flights, tally=self.tally, check_interval_s=self.pace.health_s,
             telling=self.reception, changed=self.consequences.fleet_changed,
         )  # fmt: skip
         self.chronicle = Chronicle(clock=clock, ledger=self.ledger, tally=self.tally, core=self.incarnation)

@@ -32,12 +32,14 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         janitor_s: between two looks of the janitor.
         ticks_first_s: for how long, before each batch of attempts, ticks that are behind go first. Fairness can only
             weigh runs that are there; but where ticks never catch up, a longer time would starve what they made.
+        health_s: between two looks at how the runs of handlers went.
     """
 
     longest_sleep_s: float = 0.5
     dispatch_s: float = 5.0
     janitor_s: float = 1.0
     ticks_first_s: float = 0.25
+    health_s: float = 10.0
 
 
 class Clock(Protocol):

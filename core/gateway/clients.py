@@ -240,8 +240,10 @@ class Clients:
     def _actor(self, caller: Caller, member: asking.Member | None) -> Actor:
         """In whose name something is asked. Raises Forbidden."""
         if member is None:
-            return caller.row.actor
-        actor = Actor(kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions)
+            return msgspec.structs.replace(caller.row.actor, via="discord" if caller.row.role == "bot" else "zmq")
+        actor = Actor(
+            kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions, via="discord"
+        )
         if caller.row.role != "bot":
             raise Forbidden("Only a client of role bot may ask in the name of others.")
         if not caller.row.may_speak_for(actor):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from core.ledger.among import Membership
+from core.ledger.audit import Audit, AuditChanges
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.dead import Dead, DeadChanges
@@ -40,6 +41,7 @@ class OpenTransaction:
         self.journal = JournalChanges(session, epoch)
         self.usage = UsageChanges(session)
         self.notes = NoteChanges(session)
+        self.audit = AuditChanges(session)
         self.buckets = BucketChanges(session)
         self.history = HistoryChanges(session)
         self.sessions = SessionChanges(session)
@@ -57,6 +59,7 @@ class CommittedTruth:
         self.journal = Journal(reading, epoch, recent)
         self.usage = Usage(reading)
         self.notes = Notes(reading)
+        self.audit = Audit(reading)
         self.buckets = BucketReads(reading)
         self.history = History(reading)
         self.sessions = Sessions(reading)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import astuple
-from sqlalchemy import ColumnElement, bindparam, delete, func, literal_column, select, tuple_
+from sqlalchemy import bindparam, delete, literal_column, select, tuple_
 
 from core.ledger.buckets import hold
 from core.ledger.connection import Reading, Session, Step
@@ -86,10 +86,7 @@ _REMEMBER_ANSWER: Final = Insert(
 )
 _PURGE_UNDOS: Final = Change(delete(undos).where(undos.c.until <= bindparam("now")), "now")
 _PURGE_ANSWERS: Final = Change(delete(answers).where(answers.c.until <= bindparam("now")), "now")
-# Audit lines are numbered in the order of time: the first one kept ends the search.
-_BEYOND: Final[ColumnElement[int]] = literal_column(str(2**63 - 1))
-_FIRST_KEPT: Final = select(func.min(audit.c.id)).where(audit.c.at >= bindparam("before")).scalar_subquery()
-_PURGE_AUDIT: Final = Change(delete(audit).where(audit.c.id < func.coalesce(_FIRST_KEPT, _BEYOND)), "before")
+_PURGE_AUDIT: Final = Change(delete(audit).where(audit.c.at < bindparam("before")), "before")
 
 
 class NoteChanges(Notes):

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from core.ledger.among import BucketReads, BucketWrites, Membership
+from core.ledger.ports.audit import AuditFilter, AuditReads, AuditWrites
 from core.ledger.ports.dead import DeadReads, DeadWrites
 from core.ledger.ports.errors import (
     ForbiddenTransition,
@@ -37,6 +38,9 @@ from core.ledger.ports.within import Within
 
 __all__ = [
     "ActiveRun",
+    "AuditFilter",
+    "AuditReads",
+    "AuditWrites",
     "DeadReads",
     "DeadWrites",
     "ForbiddenTransition",
@@ -98,6 +102,8 @@ class Reader(Protocol):
     @property
     def notes(self) -> NoteReads: ...
     @property
+    def audit(self) -> AuditReads: ...
+    @property
     def buckets(self) -> BucketReads: ...
     @property
     def history(self) -> HistoryReads: ...
@@ -124,6 +130,8 @@ class Transaction(Protocol):
     def usage(self) -> UsageWrites: ...
     @property
     def notes(self) -> NoteWrites: ...
+    @property
+    def audit(self) -> AuditWrites: ...
     @property
     def buckets(self) -> BucketWrites: ...
     @property

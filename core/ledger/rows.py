@@ -321,7 +321,7 @@ class UsageKey(msgspec.Struct, frozen=True, gc=False):
 
 
 class AuditRow(msgspec.Struct, kw_only=True, gc=False):
-    """Who changed what: JSON before and after."""
+    """Who changed what, from where: JSON before and after. ``via`` None: of a line that is older than this is noted."""
 
     at: int
     guild_id: str | None
@@ -330,6 +330,13 @@ class AuditRow(msgspec.Struct, kw_only=True, gc=False):
     target: str
     before: str | None
     after: str | None
+    via: str | None = None
+
+
+class AuditedRow(AuditRow, kw_only=True, gc=False):
+    """A line as it is read, with its number."""
+
+    id: int
 
 
 class UndoRow(msgspec.Struct, kw_only=True, gc=False):

@@ -321,7 +321,14 @@ audit: Final = Table(
     _text("target"),
     _text("before", null=True),
     _text("after", null=True),
+    _text("via", null=True),
 )
+# Newest first, of all, of a guild, and of what a guild's lines are asked for by: a flood by others is not read through.
+Index("audit_at", audit.c.at, audit.c.id)
+Index("audit_guild", audit.c.guild_id, audit.c.at, audit.c.id)
+Index("audit_actor", audit.c.guild_id, audit.c.actor, audit.c.at, audit.c.id)
+Index("audit_action", audit.c.guild_id, audit.c.action, audit.c.at, audit.c.id)
+Index("audit_target", audit.c.target, audit.c.at, audit.c.id)
 
 undos: Final = Table(
     "undos",

@@ -6,7 +6,8 @@ guild they speak in, and with Manage Messages everything there: what is posted i
 read. What they see they may also calm (pause, delete, stop a run), their own from anywhere. What makes a schedule act
 (run, resume, retry, change, bring back) takes the right that making it would take, in its guild and now: who was banned
 there, or is no moderator any more, posts nothing there. Reminders are everybody's right, so theirs reach their owner
-wherever they are. What one may not see does not exist for one.
+wherever they are. Who changed what in a guild is for those with Discord's View Audit Log; what a schedule said, only for
+those who may see the schedule. What one may not see does not exist for one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from core.ledger.port import RunFilter, ScheduleFilter
-from core.ledger.rows import RunRow, ScheduleRow
-from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
+from core.ledger.port import AuditFilter, RunFilter, ScheduleFilter
+from core.ledger.rows import AuditedRow, RunRow, ScheduleRow
+from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, VIEW_AUDIT_LOG, Actor
 from schedule_zero.errors import Forbidden, NotFound
 from schedule_zero.schedule import MESSAGES, ScheduleSpec
 
@@ -279,6 +280,50 @@ def may_see_key(actor: Actor, guild_id: str | None) -> bool:
     return actor.kind != "member" and moderates(actor, guild_id)
 
 
+def visible_audit(actor: Actor, wanted: AuditFilter) -> AuditFilter:
+    """The listing narrowed to what the actor may read. Raises NotFound, Forbidden."""
+    if runs_service(actor):
+        return wanted
+    if wanted.guild_id is not None:
+        require_guild(actor, wanted.guild_id, change=False)
+    _require_audit(actor)
+    return msgspec.structs.replace(wanted, guild_id=actor.guild_id, any_guild=False)
+
+
+def require_line(actor: Actor, line: AuditedRow | None, id: str) -> AuditedRow:
+    """The line of the audit, if the actor may read it. Raises NotFound, Forbidden."""
+    if line is None or not (runs_service(actor) or (line.guild_id is not None and line.guild_id == actor.guild_id)):
+        raise NotFound(f"There is no line {id!r} in the audit; the list shows what there is.")
+    _require_audit(actor)
+    return line
+
+
+def may_see_change(actor: Actor, line: AuditedRow) -> bool:
+    """Whether whoever may read a line, which is about no schedule, may see what was and what became of it."""
+    return not line.action.startswith("key.") or may_see_key(actor, line.guild_id)
+
+
+def may_take_back(actor: Actor, current: ScheduleRow, before: ScheduleRow | None) -> bool:
+    """Whether the actor may make a schedule what it was before a change (None: it was not there)."""
+    try:
+        require_change(actor, current)
+        if before is not None and before.state != "deleted":
+            require_action(actor, current)
+            require_action(actor, before)
+    except Forbidden:
+        return False
+    return True
+
+
+def may_set(actor: Actor, guild_id: str) -> bool:
+    """Whether the actor may change a guild's settings."""
+    try:
+        require_guild(actor, guild_id, change=True)
+    except (Forbidden, NotFound):
+        return False
+    return True
+
+
 def require_events(actor: Actor, guild_id: str | None) -> None:
     """Raises Forbidden unless the actor may hear what happens in this guild (None: anywhere), to whomever it belongs."""
     if not moderates(actor, guild_id):
@@ -310,6 +355,12 @@ def _require_reminder(spec: ScheduleSpec, owner_id: str) -> None:
         raise Forbidden("A reminder goes to the person who sets it.")
     if spec.method == "send_message" and spec.args.get("mentions"):
         raise Forbidden("A reminder mentions nobody; /schedule message can, for those who may.")
+
+
+def _require_audit(actor: Actor) -> None:
+    if actor.kind == "member" and actor.guild_id is None:
+        raise Forbidden("Who changed what is read in the server it concerns.")
+    _require(actor, VIEW_AUDIT_LOG, "Reading who changed what takes the permission View Audit Log.")
 
 
 def _require(actor: Actor, bit: int, sentence: str) -> None:

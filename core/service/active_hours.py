@@ -23,6 +23,7 @@ from core.timing.zones import zone
 from schedule_zero import closings as views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Invalid
 from schedule_zero.schedule import ActiveHours
 
@@ -58,7 +59,9 @@ class NamedHours:
             return _view(name, hours, used)
 
         about = Named("hours", name)
-        return await self._changes.make(actor, request, views.HoursView, changed, about, answer)
+        return await self._changes.make(
+            actor, request, views.HoursView, changed, about, answer, action=Action.HOURS_PUT, target=name
+        )
 
     async def delete(self, actor: Actor, request: ask.DeleteHours) -> views.HoursView:
         name = request.name
@@ -72,8 +75,9 @@ class NamedHours:
 
         about = Named("hours", name)
         return await self._changes.make(
-            actor, request, views.HoursView, changed, about, answer, goes=f"The hours {name}"
-        )
+            actor, request, views.HoursView, changed, about, answer, action=Action.HOURS_DELETE, target=name,
+            goes=f"The hours {name}",
+        )  # fmt: skip
 
 
 def _read(asked: views.HoursWindows, where: str) -> ActiveHours:

@@ -22,6 +22,7 @@ from core.service.shape import shaped
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid, ScheduleZeroError
 from schedule_zero.event import EventKind
 from schedule_zero.schedule import Schedule, ScheduleSpec, UndoToken
@@ -131,7 +132,7 @@ class Batches:
             rows = [each.row for each in accepted]
             await tx.schedules.insert([row for row in rows if not row.follows])
             undos = await self._desk.record_many(
-                tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", [(None, row) for row in rows]
+                tx, actor, EventKind.SCHEDULE_CREATED, Action.SCHEDULE_CREATE, [(None, row) for row in rows]
             )
             for each, undo in zip(accepted, undos, strict=True):
                 each.undo = undo

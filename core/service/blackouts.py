@@ -14,6 +14,7 @@ from core.timing.zones import zone
 from schedule_zero import closings as views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY, parse, spell
 
@@ -46,7 +47,9 @@ class Blackouts:
         def answer(_before: Closings, _kept: Closings, _used: int) -> views.BlackoutView:
             return _view(id, blackout, where)
 
-        return await self._changes.make(actor, request, views.BlackoutView, changed, None, answer)
+        return await self._changes.make(
+            actor, request, views.BlackoutView, changed, None, answer, action=Action.BLACKOUT_ADD, target=id
+        )
 
     async def remove(self, actor: Actor, request: ask.RemoveBlackout) -> views.BlackoutView:
         where = await self._changes.zone(request.guild_id)
@@ -58,7 +61,9 @@ class Blackouts:
         def answer(before: Closings, _kept: Closings, _used: int) -> views.BlackoutView:
             return _view(request.id, before.blackouts[request.id], where)
 
-        return await self._changes.make(actor, request, views.BlackoutView, changed, None, answer)
+        return await self._changes.make(
+            actor, request, views.BlackoutView, changed, None, answer, action=Action.BLACKOUT_REMOVE, target=request.id
+        )
 
     async def _read(self, request: ask.AddBlackout, where: str, now: int) -> StoredBlackout:
         asked, settings = request.blackout, await self._desk.guild_settings(request.guild_id)

@@ -29,6 +29,7 @@ from core.timing.zones import zone
 from schedule_zero import closings as views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY
 from schedule_zero.schedule import Calendar
@@ -75,7 +76,9 @@ class Calendars:
             return self._view(name, calendar, used, where)
 
         about = Named("calendar", name)
-        return await self._changes.make(actor, request, views.CalendarView, changed, about, answer)
+        return await self._changes.make(
+            actor, request, views.CalendarView, changed, about, answer, action=Action.CALENDAR_PUT, target=name
+        )
 
     async def delete(self, actor: Actor, request: ask.DeleteCalendar) -> views.CalendarView:
         name, where = request.name, await self._changes.zone(request.guild_id)
@@ -89,8 +92,9 @@ class Calendars:
 
         about = Named("calendar", name)
         return await self._changes.make(
-            actor, request, views.CalendarView, changed, about, answer, goes=f"The calendar {name}"
-        )
+            actor, request, views.CalendarView, changed, about, answer, action=Action.CALENDAR_DELETE, target=name,
+            goes=f"The calendar {name}",
+        )  # fmt: skip
 
     async def suggest(self, actor: Actor, request: ask.SuggestClosings) -> Suggestions:
         """The names of calendars or hours that contain the half-typed text, those that begin with it first."""

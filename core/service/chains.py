@@ -18,6 +18,7 @@ from core.timing.zones import zone
 from schedule_zero import chain as views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.instant import spell
 from schedule_zero.schedule import After, Schedule
@@ -41,7 +42,7 @@ class Chains:
         before = await self._changing.existing(actor, request.item, None)
         link = After(schedule=request.after, when=request.when, delay=request.delay)
         others = [each for each in links_of(before) if (each.schedule, each.when) != (link.schedule, link.when)]
-        return await self._schedules.edit(actor, request, before, {"after": spelled([*others, link])}, "chain.add")
+        return await self._schedules.edit(actor, request, before, {"after": spelled([*others, link])}, Action.CHAIN_ADD)
 
     async def remove(self, actor: Actor, request: ask.RemoveLink) -> Schedule:
         """Let it run after that one no more. Raises NotFound, and Conflict where nothing would start it then."""
@@ -56,7 +57,7 @@ class Chains:
         left = [each for each in links_of(before) if each not in gone]
         if not left and before.trigger == NO_TRIGGER:
             raise Conflict("Nothing would start this schedule any more; give it a time first, or delete it.")
-        return await self._schedules.edit(actor, request, before, {"after": spelled(left)}, "chain.remove")
+        return await self._schedules.edit(actor, request, before, {"after": spelled(left)}, Action.CHAIN_REMOVE)
 
     async def get(self, actor: Actor, request: ask.GetChain) -> views.ChainView:
         """Everything that hangs together with a schedule; alone it is a chain of one."""

@@ -15,6 +15,7 @@ from core.service.desk import Desk, Effects, with_undo
 from core.service.policy import read_policy
 from core.timing.rule import Rule
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, RevisionMismatch
 from schedule_zero.schedule import Schedule
 
@@ -58,7 +59,7 @@ class Changing:
 
     async def replace(
         self, tx: Transaction, effects: Effects, actor: Actor, before: ScheduleRow, after: ScheduleRow, kind: str,
-        action: str, data: dict[str, Any] | None = None,
+        action: Action, data: dict[str, Any] | None = None,
     ) -> Schedule:  # fmt: skip
         """Write the new row over the one this transaction read, with all that belongs to a change."""
         try:

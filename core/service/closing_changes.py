@@ -17,13 +17,15 @@ import msgspec
 
 from core.engine.plan import active_hours_of, calendar_of
 from core.ledger.port import Reader, Transaction
-from core.ledger.rows import AuditRow, HeededRow, ScheduleRow
+from core.ledger.rows import HeededRow, ScheduleRow
 from core.service import access
-from core.service.closings import Closings, closings_of, refreshed
+from core.service.closings import Closings, StoredBlackout, closings_of, refreshed
 from core.service.desk import CLOSINGS, Desk, Effects
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded, RevisionMismatch
 from schedule_zero.event import EventKind
+from schedule_zero.instant import spell
 from schedule_zero.schedule import ActiveHours, Calendar
 
 MOST_NAMED: Final = 50
@@ -74,7 +76,7 @@ class ClosingChanges:
 
     async def make(
         self, actor: Actor, request: Any, kind: type[V], changed: Changed, about: Named | None,
-        answer: Callable[[Closings, Closings, int], V], *, goes: str | None = None,
+        answer: Callable[[Closings, Closings, int], V], *, action: Action, target: str, goes: str | None = None,
     ) -> V:  # fmt: skip
         """Make a change.
 
@@ -82,6 +84,7 @@ class ClosingChanges:
             changed: the document as it is to be; it may refuse.
             about: what is changed in it; None: something that all schedules of the guild heed.
             answer: from the document before, the one after, and how many schedules heed what has changed; it may refuse.
+            action, target: what the audit says: what is done, to what of that name or id.
             goes: what it is called that goes by this change, which is refused while schedules heed it.
         """
         guild_id: str = request.guild_id
@@ -90,20 +93,17 @@ class ClosingChanges:
 
         async def work(tx: Transaction, effects: Effects) -> V:
             self._desk.closings_change(guild_id)
-            old = await tx.notes.get(CLOSINGS, guild_id)
-            before = closings_of(old)
+            before = closings_of(await tx.notes.get(CLOSINGS, guild_id))
             kept = changed(before)
             ids = await _heeding(tx, guild_id, about)
             if goes is not None and ids:
                 raise await _still_heeded(tx, actor, goes, ids)
             view = answer(before, kept, len(ids))
-            new = _encode(kept).decode()
-            await tx.notes.put(CLOSINGS, {guild_id: new})
+            await tx.notes.put(CLOSINGS, {guild_id: _encode(kept).decode()})
             effects.facts.append((CLOSINGS, guild_id))
-            await tx.notes.audit(
-                [AuditRow(at=self._desk.clock.now(), guild_id=guild_id, actor=f"{actor.kind}:{actor.id}",
-                          action="guild.closings", target=guild_id, before=old, after=new)]
-            )  # fmt: skip
+            was, is_now = (_entry_of(each, action, target) for each in (before, kept))
+            if was != is_now:
+                await tx.notes.audit([self._desk.line(actor, action, target, guild_id, was, is_now)])
             await self._bring_in(tx, effects, actor, ids, kept, prepared)
             return view
 
@@ -136,6 +136,18 @@ class ClosingChanges:
             await tx.schedules.renew(some)
             await self._desk.tell(tx, actor, kind, some, {"changed": ["closings"]})
             effects.schedules.extend(some)
+
+
+def _entry_of(kept: Closings, action: Action, target: str) -> str | None:
+    """What the audit says that something in a document is."""
+    noun, _, _ = action.partition(".")
+    documents: dict[str, Mapping[str, Any]] = {
+        "calendar": kept.calendars, "hours": kept.hours, "blackout": kept.blackouts,
+    }  # fmt: skip
+    found = documents[noun].get(target)
+    if isinstance(found, StoredBlackout):
+        found = {**msgspec.structs.asdict(found), "begin": spell(found.begin), "end": spell(found.end)}
+    return None if found is None else _encode(found).decode()
 
 
 async def _heeding(source: Reader | Transaction, guild_id: str, about: Named | None) -> list[str]:

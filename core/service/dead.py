@@ -22,6 +22,7 @@ from core.service.policy import read_policy
 from core.service.run_views import run_views, visible_runs
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Forbidden, Invalid, NotFound
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
@@ -83,8 +84,7 @@ class DeadLetters:
             fates = [_judged(actor, id, found) or DeadFate(id=id, fate="dropped") for id in found.ids]
             dropped = [fate.id for fate in fates if fate.fate == "dropped"]
             await tx.dead.remove(dropped)
-            now = self._desk.clock.now()
-            await tx.notes.audit([_line(actor, "dead.drop", found.letters[id], now, None) for id in dropped])
+            await tx.notes.audit([_line(self._desk, actor, Action.DEAD_DROP, found.letters[id]) for id in dropped])
             return DeadChange(items=tuple(fates), next=found.next)
 
         return await self._desk.change(actor, request, DeadChange, work)
@@ -169,7 +169,7 @@ class _Replaying:
         self._fresh.append(run)
         facts = {"due": run.due, "actor": self._actor.id, "reason": run.reason}
         self._events += [self._desk.run_event(EventKind.RUN_CREATED, row, run.id, facts), *told]
-        self._lines.append(_line(self._actor, "dead.replay", self._found.letters[old.id], self._now, run.id))
+        self._lines.append(_line(self._desk, self._actor, Action.DEAD_REPLAY, self._found.letters[old.id], run.id))
         return DeadFate(id=old.id, fate="replayed", run=run.id)
 
 
@@ -191,8 +191,6 @@ def _judged(actor: Actor, id: str, found: _Found, *, acts_at: int | None = None)
     return None if stopped is None else DeadFate(id=id, fate="refused", why=f"its schedule is {stopped}")
 
 
-def _line(actor: Actor, action: str, letter: DeadRow, now: int, run_id: str | None) -> AuditRow:
-    return AuditRow(
-        at=now, guild_id=letter.guild_id, actor=f"{actor.kind}:{actor.id}", action=action, target=letter.run_id,
-        before=_encode(letter).decode(), after=None if run_id is None else _encode({"run": run_id}).decode(),
-    )  # fmt: skip
+def _line(desk: Desk, actor: Actor, action: Action, letter: DeadRow, run_id: str | None = None) -> AuditRow:
+    after = None if run_id is None else _encode({"run": run_id}).decode()
+    return desk.line(actor, action, letter.run_id, letter.guild_id, _encode(letter).decode(), after)

@@ -39,6 +39,7 @@ from core.timing.rule import Rule
 from core.timing.zones import zone
 from schedule_zero import views
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid, ScheduleZeroError, StorageFull, Unavailable
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
@@ -220,8 +221,19 @@ class Desk:
         """A schedule as answered (``schedule_view``)."""
         return schedule_view(row, self.engine.fleet, trigger=trigger, rule=rule, newest=newest)
 
+    def line(
+        self, actor: Actor, action: Action, target: str, guild_id: str | None, before: str | None = None,
+        after: str | None = None, *, by: str | None = None,
+    ) -> AuditRow:  # fmt: skip
+        """The audit line of a change, as of now. ``before``, ``after``: JSON of an object; None: there was, or is, nothing.
+        ``by``: who made it, where the actor speaks for somebody who is none."""
+        return AuditRow(
+            at=self.clock.now(), guild_id=guild_id, actor=by or f"{actor.kind}:{actor.id}", action=action, target=target,
+            before=before, after=after, via=actor.via,
+        )  # fmt: skip
+
     async def record(
-        self, tx: Transaction, actor: Actor, kind: str, action: str, before: ScheduleRow | None, after: ScheduleRow,
+        self, tx: Transaction, actor: Actor, kind: str, action: Action, before: ScheduleRow | None, after: ScheduleRow,
         data: dict[str, Any] | None = None,
     ) -> UndoToken:  # fmt: skip
         """The event, the audit line and the undo token of one change to a schedule."""
@@ -229,21 +241,18 @@ class Desk:
         return undos[0]
 
     async def record_many(
-        self, tx: Transaction, actor: Actor, kind: str, action: str,
+        self, tx: Transaction, actor: Actor, kind: str, action: Action,
         changes: Sequence[tuple[ScheduleRow | None, ScheduleRow]], data: dict[str, Any] | None = None,
     ) -> list[UndoToken]:  # fmt: skip
         """The same for many schedules, one statement a table."""
         now = self.clock.now()
         await self.tell(tx, actor, kind, [after for _, after in changes], data)
         lines, undos = [], []
-        who, until = f"{actor.kind}:{actor.id}", now + UNDO_FOR
+        until = now + UNDO_FOR
         ends = {timezone: spell(until, zone(timezone)) for timezone in {after.timezone for _, after in changes}}
         for before, after in changes:
             old = None if before is None else _encode(before).decode()
-            lines.append(
-                AuditRow(at=now, guild_id=after.guild_id, actor=who, action=action, target=after.id, before=old,
-                         after=_encode(after).decode())
-            )  # fmt: skip
+            lines.append(self.line(actor, action, after.id, after.guild_id, old, _encode(after).decode()))
             undos.append(
                 UndoRow(token=self.ids.make("und", now), schedule_id=after.id, guild_id=after.guild_id,
                         actor=actor.id, revision=after.revision, before=old, until=until)

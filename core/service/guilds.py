@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
 
 from core.ledger.port import StoreClosed, StoreError, Transaction
-from core.ledger.rows import AuditRow, EventRow
+from core.ledger.rows import EventRow
 from core.service import access
 from core.service.desk import GUILD, USER, Desk, Effects, settings_of, zone_name
 from core.service.policy import Mistakes
@@ -17,13 +18,20 @@ from core.service.shape import shaped
 from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.bounds import Id, Locale, Word
+from schedule_zero.errors import Conflict
 from schedule_zero.event import EventKind
-from schedule_zero.views import Done, GuildSettings, UserTimezone
+from schedule_zero.views import AuditRevert, Done, GuildSettings, UserTimezone
 
 log = structlog.get_logger("schedule_zero.guilds")
 
 LOOK_S: Final = 5.0
+Document = dict[str, Any]
+"""A guild as it is stored: what was set, and ``_PRESENCE``."""
+Place = tuple[str, str | None]
+"""A setting: its field, and its name within that, if it has one."""
+_PRESENCE: Final = ("present", "name")
 _FIXED: Final = frozenset({"guild_id", "defaults"})
 _DEFAULTS: Final = GuildSettings(guild_id="")
 _UNHEEDED: Final = {
@@ -95,20 +103,47 @@ class Guilds:
         changes = _changes(request.changes)
 
         async def work(tx: Transaction, effects: Effects) -> GuildSettings:
-            old = await tx.notes.get(GUILD, request.guild_id)
-            stored = {} if old is None else msgspec.json.decode(old, type=dict[str, Any])
-            new = msgspec.json.encode(_merged(stored, changes)).decode()
-            settings = settings_of(request.guild_id, new)
-            await tx.notes.put(GUILD, {request.guild_id: new})
-            effects.facts.append((GUILD, request.guild_id))
-            await tx.notes.audit(
-                [AuditRow(at=self._desk.clock.now(), guild_id=request.guild_id, actor=f"{actor.kind}:{actor.id}",
-                          action="guild.settings", target=request.guild_id, before=old, after=new)]
-            )  # fmt: skip
-            return settings
+            return await self._set(tx, effects, actor, request.guild_id, lambda _: changes, Action.GUILD_SETTINGS)
 
         settings = await self._desk.change(actor, request, GuildSettings, work)
         self._desk.engine.entitler.set_zone(request.guild_id, zone(settings.timezone))
+        return settings
+
+    async def take_back(
+        self, actor: Actor, request: ask.RevertAudit, guild_id: str, before: Document, after: Document
+    ) -> AuditRevert:
+        """Set what a change had set to what it was ``before`` it. Raises Conflict where that is not ``after`` any more."""
+        access.require_guild(actor, guild_id, change=True)
+
+        def changes(stored: Document) -> _Changes:
+            if not stands(stored, before, after):
+                raise Conflict("These settings have been changed again since then; set them as they should be.")
+            return _changes(_way_back(stored, before, after))
+
+        async def work(tx: Transaction, effects: Effects) -> AuditRevert:
+            settings = await self._set(tx, effects, actor, guild_id, changes, Action.GUILD_REVERT)
+            return AuditRevert(settings=settings)
+
+        reverted = await self._desk.change(actor, request, AuditRevert, work)
+        assert reverted.settings is not None, "work set it"
+        self._desk.engine.entitler.set_zone(guild_id, zone(reverted.settings.timezone))
+        return reverted
+
+    async def _set(
+        self, tx: Transaction, effects: Effects, actor: Actor, guild_id: str,
+        changes: Callable[[Document], _Changes], action: Action,
+    ) -> GuildSettings:  # fmt: skip
+        """``changes``: what changes, by what is stored."""
+        old = await tx.notes.get(GUILD, guild_id)
+        stored = _document(old)
+        merged = _merged(stored, changes(stored))
+        new = msgspec.json.encode(merged).decode()
+        settings = settings_of(guild_id, new)
+        await tx.notes.put(GUILD, {guild_id: new})
+        effects.facts.append((GUILD, guild_id))
+        if merged != stored:
+            line = self._desk.line(actor, action, guild_id, guild_id, _told(stored), _told(merged))
+            await tx.notes.audit([line])
         return settings
 
     async def note(self, actor: Actor, request: ask.NoteGuild) -> Done:
@@ -117,17 +152,22 @@ class Guilds:
         now = self._desk.clock.now()
 
         async def work(tx: Transaction, effects: Effects) -> Done:
-            old = await tx.notes.get(GUILD, request.guild_id)
-            stored = {} if old is None else msgspec.json.decode(old, type=dict[str, Any])
-            if stored.get("present") == request.present and stored.get("name") == request.name:
+            stored = _document(await tx.notes.get(GUILD, request.guild_id))
+            known = {name: stored[name] for name in _PRESENCE if name in stored}
+            noted = {"present": request.present, "name": request.name}
+            if known == noted:
                 return Done()
-            news = stored.get("present") != request.present
-            stored |= {"present": request.present, "name": request.name}
-            await tx.notes.put(GUILD, {request.guild_id: msgspec.json.encode(stored).decode()})
+            news = known.get("present") != request.present
+            await tx.notes.put(GUILD, {request.guild_id: msgspec.json.encode({**stored, **noted}).decode()})
             effects.facts.append((GUILD, request.guild_id))
+            action = Action.GUILD_RENAME
             if news:
                 kind = EventKind.GUILD_JOINED if request.present else EventKind.GUILD_LEFT
+                action = Action.GUILD_JOIN if request.present else Action.GUILD_LEAVE
                 await tx.journal.append([EventRow(at=now, kind=kind, guild_id=request.guild_id)])
+            was, is_now = (msgspec.json.encode(each).decode() for each in (known, noted))
+            line = self._desk.line(actor, action, request.guild_id, request.guild_id, was if known else None, is_now)
+            await tx.notes.audit([line])
             return Done()
 
         return await self._desk.change(actor, request, Done, work)
@@ -142,11 +182,58 @@ class Guilds:
 
         async def work(tx: Transaction, effects: Effects) -> UserTimezone:
             text = None if name is None else msgspec.json.encode(name).decode()
+            old = await tx.notes.get(USER, request.user_id)
             await tx.notes.put(USER, {request.user_id: text})
+            if text != old:
+                was, is_now = (None if each is None else f'{{"timezone":{each}}}' for each in (old, text))
+                await tx.notes.audit([self._desk.line(actor, Action.USER_TIMEZONE, request.user_id, None, was, is_now)])
             effects.facts.append((USER, request.user_id))
             return UserTimezone(user_id=request.user_id, timezone=name)
 
         return await self._desk.change(actor, request, UserTimezone, work)
+
+
+def stands(stored: Document, before: Document, after: Document) -> bool:
+    """Whether everything that is different between ``before`` and ``after`` is stored as it became."""
+    return all(_entries(stored).get(place) == _entries(after).get(place) for place in _changed(before, after))
+
+
+def _way_back(stored: Document, before: Document, after: Document) -> Document:
+    """The changes that make what is different between the two as it was before; None: back to the default."""
+    was = _entries(before)
+    back: Document = {}
+    for field, within in _changed(before, after):
+        value = was.get((field, within))
+        if within is None:
+            back[field] = value
+        else:
+            back[field] = {**stored.get(field, {}), **back.get(field, {}), within: value}
+    return back
+
+
+def _entries(document: Document) -> dict[Place, Any]:
+    """Every setting by its place: those that stand within another one by themselves."""
+    found: dict[Place, Any] = {}
+    for field, value in document.items():
+        if isinstance(value, dict):
+            found.update({(field, within): each for within, each in value.items()})
+        elif field not in _PRESENCE:
+            found[field, None] = value
+    return found
+
+
+def _changed(before: Document, after: Document) -> list[Place]:
+    was, is_now = _entries(before), _entries(after)
+    return [place for place in dict.fromkeys((*was, *is_now)) if was.get(place) != is_now.get(place)]
+
+
+def _told(stored: Document) -> str:
+    """The settings in a document, as the audit keeps them."""
+    return msgspec.json.encode({name: value for name, value in stored.items() if name not in _PRESENCE}).decode()
+
+
+def _document(text: str | None) -> Document:
+    return {} if text is None else msgspec.json.decode(text, type=dict[str, Any])
 
 
 def _changes(sent: dict[str, Any]) -> _Changes:

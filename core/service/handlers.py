@@ -12,12 +12,12 @@ from core.engine.ports import Instance
 from core.engine.tally import FAILED, LOST, SUCCEEDED, WINDOW_S, Whose
 from core.fields import nearest
 from core.ledger.port import Transaction
-from core.ledger.rows import AuditRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.history import BUCKET, buckets_of, spelled
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.handler import MethodInfo
 from schedule_zero.instant import DAY, SECOND, spell, spell_duration
@@ -95,14 +95,10 @@ class Handlers:
     ) -> HandlerView:  # fmt: skip
         """Note who wants it, and then do it; the answer tells how it will be."""
         names = {each.name: draining for each in instances}
-        action = "handler.drain" if draining else "handler.resume"
-        now, who = self._desk.clock.now(), f"{actor.kind}:{actor.id}"
+        action = Action.HANDLER_DRAIN if draining else Action.HANDLER_RESUME
 
         async def work(tx: Transaction, effects: Effects) -> HandlerView:
-            await tx.notes.audit(
-                [AuditRow(at=now, guild_id=None, actor=who, action=action, target=name, before=None, after=None)
-                 for name in sorted(names)]
-            )  # fmt: skip
+            await tx.notes.audit([self._desk.line(actor, action, name, None) for name in sorted(names)])
             effects.steps.append(step)
             return self._view(actor, request.name, names)
 

@@ -12,13 +12,13 @@ import msgspec
 import structlog
 
 from core.ledger.port import StoreClosed, StoreError, Transaction
-from core.ledger.rows import AuditRow
 from core.secret import new_token
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.keyring import KeyRow, digest_of
 from schedule_zero import requests as ask
-from schedule_zero.actor import Actor
+from schedule_zero.actor import CORE, Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded, Unauthorized
 from schedule_zero.instant import DAY, MINUTE, parse_duration, spell
 from schedule_zero.key import Key, KeyKind, KeyPage
@@ -34,6 +34,7 @@ MOST_KEYS: Final = 1000
 LOOK_S: Final = 5.0
 NOTE_EVERY: Final = MINUTE
 
+_AT_THE_DOOR: Final = msgspec.structs.replace(CORE, via="zmq")
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(KeyRow).decode
 
@@ -63,7 +64,7 @@ class Keys:
             created_by=_who(actor), guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
             expires=now + _validity(request.valid_for) if kind == "registration" else None,
         )  # fmt: skip
-        return await self._make(actor, request, row, "key.new", in_place=request.in_place)
+        return await self._make(actor, request, row, Action.KEY_NEW, in_place=request.in_place)
 
     async def page(self, actor: Actor, request: ask.ListKeys) -> KeyPage:
         """The keys the actor may see."""
@@ -86,7 +87,7 @@ class Keys:
             after = before
             if before.revoked is None:
                 after = msgspec.structs.replace(before, revoked=now)
-                await self._write(tx, effects, _who(actor), "key.revoke", before, after)
+                await self._write(tx, effects, actor, Action.KEY_REVOKE, before, after)
             return self._view(after, now)
 
         return await self._desk.change(actor, request, Key, work)
@@ -104,10 +105,10 @@ class Keys:
             id=self._desk.ids.make("key", now), name=old.name, role=old.role, kind=old.kind, created=now,
             created_by=_who(actor), guild_id=old.guild_id, public=request.public, made_in=old.made_in,
         )  # fmt: skip
-        return await self._make(actor, request, row, "key.rotate")
+        return await self._make(actor, request, row, Action.KEY_ROTATE)
 
     async def _make(
-        self, actor: Actor, request: ask.NewKey | ask.RotateKey, row: KeyRow, action: str, *, in_place: bool = False
+        self, actor: Actor, request: ask.NewKey | ask.RotateKey, row: KeyRow, action: Action, *, in_place: bool = False
     ) -> Key:
         """Save a key, and with ``in_place`` end those of its holder that there are."""
         token = None if row.kind == "curve" and not self._shows_token(row) else new_token()
@@ -125,8 +126,8 @@ class Keys:
             for other in kept if in_place else ():
                 if other.revoked is None and _holder(other) == _holder(row):
                     ended = msgspec.structs.replace(other, revoked=row.created)
-                    await self._write(tx, effects, _who(actor), "key.revoke", other, ended)
-            await self._write(tx, effects, _who(actor), action, None, row)
+                    await self._write(tx, effects, actor, Action.KEY_REVOKE, other, ended)
+            await self._write(tx, effects, actor, action, None, row)
             return self._view(row, row.created)
 
         keyless = self._keyless(row)
@@ -166,7 +167,7 @@ class Keys:
                     "this public key is known here already, and stands for one holder; make another pair"
                 )
             after = msgspec.structs.replace(before, kind="curve", public=public, expires=None, last_used=now)
-            await self._write(tx, effects, f"handler:{name}", "key.register", before, after)
+            await self._write(tx, effects, _AT_THE_DOOR, Action.KEY_REGISTER, before, after, by=f"handler:{name}")
             return after
 
         after = await self._desk.write(work)
@@ -219,13 +220,12 @@ class Keys:
             self._ring.put(row)
 
     async def _write(
-        self, tx: Transaction, effects: Effects, who: str, action: str, before: KeyRow | None, after: KeyRow
-    ) -> None:
+        self, tx: Transaction, effects: Effects, actor: Actor, action: Action, before: KeyRow | None, after: KeyRow,
+        by: str | None = None,
+    ) -> None:  # fmt: skip
         await tx.notes.put(KEY, {after.id: _encode(after).decode()})
-        await tx.notes.audit(
-            [AuditRow(at=self._desk.clock.now(), guild_id=after.guild_id, actor=who, action=action, target=after.id,
-                      before=_for_audit(before), after=_for_audit(after))]
-        )  # fmt: skip
+        was, is_now = _for_audit(before), _for_audit(after)
+        await tx.notes.audit([self._desk.line(actor, action, after.id, after.guild_id, was, is_now, by=by)])
         effects.keys.append(after)
 
     def _existing(self, actor: Actor, id: str) -> KeyRow:

@@ -17,7 +17,7 @@ import structlog
 from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, Stored, changed, said
 from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota
 from core.ledger.port import StoreClosed, StoreError, Transaction
-from core.ledger.rows import AuditRow, EventRow, RunRow
+from core.ledger.rows import EventRow, RunRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.shape import shaped
@@ -26,6 +26,7 @@ from core.service.usage import Usage
 from core.service.verification import Codes
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, FieldError, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
@@ -94,7 +95,7 @@ class GuildMeasures:
             if len(running) >= MOST_FOR_A_TIME:
                 raise Conflict(f"There are {MOST_FOR_A_TIME} limits with an end for this guild; let some end first.")
             return msgspec.structs.replace(
-                before, for_a_time=(*running, ForATime(wanted, until, request.by or who(actor)))
+                before, for_a_time=(*running, ForATime(wanted, until, _in_whose_name(actor, request.by)))
             )
 
         return await self._change_quota(actor, request, set_for_a_time)
@@ -123,19 +124,19 @@ class GuildMeasures:
             plan = before.plan if better else VERIFIED
             why = "by an operator" if request.code is None else "by a code from the dashboard"
             return msgspec.structs.replace(
-                before, plan=plan, verified=before.verified or Mark(now, request.by or who(actor), why)
+                before, plan=plan, verified=before.verified or Mark(now, _in_whose_name(actor, request.by), why)
             )
 
-        return await self._change_guild(actor, request, "guild.verify", mark, EventKind.GUILD_VERIFIED)
+        return await self._change_guild(actor, request, Action.GUILD_VERIFY, mark, EventKind.GUILD_VERIFIED)
 
     async def suspend(self, actor: Actor, request: ask.SuspendGuild) -> GuildView:
         """Let a guild start nothing, until it is resumed. Raises Forbidden."""
         access.require_service(actor)
 
         def mark(before: Stored, now: int) -> Stored:
-            return msgspec.structs.replace(before, suspended=Mark(now, request.by or who(actor), request.why))
+            return msgspec.structs.replace(before, suspended=Mark(now, _in_whose_name(actor, request.by), request.why))
 
-        return await self._change_guild(actor, request, "guild.suspend", mark, EventKind.GUILD_SUSPENDED)
+        return await self._change_guild(actor, request, Action.GUILD_SUSPEND, mark, EventKind.GUILD_SUSPENDED)
 
     async def resume(self, actor: Actor, request: ask.ResumeGuild) -> GuildView:
         """Let it start again. Raises Forbidden."""
@@ -144,7 +145,7 @@ class GuildMeasures:
         def unmark(before: Stored, _now: int) -> Stored:
             return msgspec.structs.replace(before, suspended=None)
 
-        return await self._change_guild(actor, request, "guild.resume", unmark, None)
+        return await self._change_guild(actor, request, Action.GUILD_RESUME, unmark, None)
 
     # coming and going with the ledger
 
@@ -219,7 +220,7 @@ class GuildMeasures:
         self, actor: Actor, request: ask.PutGuildQuota | ask.PatchGuildQuota, change: Callable[[Stored, int], Stored]
     ) -> QuotaView:
         async def work(tx: Transaction, effects: Effects) -> QuotaView:
-            after = await self._write(tx, effects, actor, request.by, request.guild_id, "guild.quota", change)
+            after = await self._write(tx, effects, actor, request.by, request.guild_id, Action.GUILD_QUOTA, change)
             return self._view(request.guild_id, after)
 
         view = await self._desk.change(actor, request, QuotaView, work)
@@ -227,7 +228,7 @@ class GuildMeasures:
         return view
 
     async def _change_guild(
-        self, actor: Actor, request: ask.VerifyGuild | ask.SuspendGuild | ask.ResumeGuild, action: str,
+        self, actor: Actor, request: ask.VerifyGuild | ask.SuspendGuild | ask.ResumeGuild, action: Action,
         change: Callable[[Stored, int], Stored], kind: EventKind | None,
     ) -> GuildView:  # fmt: skip
         async def work(tx: Transaction, effects: Effects) -> GuildView:
@@ -243,7 +244,7 @@ class GuildMeasures:
         return view
 
     async def _write(
-        self, tx: Transaction, effects: Effects, actor: Actor, by: str | None, guild_id: str, action: str,
+        self, tx: Transaction, effects: Effects, actor: Actor, by: str | None, guild_id: str, action: Action,
         change: Callable[[Stored, int], Stored],
     ) -> Stored:  # fmt: skip
         now = self._desk.clock.now()
@@ -254,9 +255,8 @@ class GuildMeasures:
         if written != text:
             await tx.notes.put(MEASURES, {guild_id: written})
             await tx.notes.audit(
-                [AuditRow(at=now, guild_id=guild_id, actor=by or who(actor), action=action, target=guild_id, before=text,
-                          after=written)]
-            )  # fmt: skip
+                [self._desk.line(actor, action, guild_id, guild_id, text, written, by=_in_whose_name(actor, by))]
+            )
         effects.steps.append(lambda: self._follow(guild_id, after))
         return after
 
@@ -308,6 +308,11 @@ class GuildMeasures:
 def who(actor: Actor) -> str:
     """An actor, as marks and audit lines name them."""
     return f"{actor.kind}:{actor.id}"
+
+
+def _in_whose_name(actor: Actor, by: str | None) -> str:
+    """Who is noted. Only who operates the service is believed to speak for somebody else."""
+    return by if by is not None and access.runs_service(actor) else who(actor)
 
 
 def _reset(names: Iterable[str]) -> frozenset[str]:

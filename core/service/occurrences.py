@@ -20,6 +20,7 @@ from core.timing.exceptions import Exceptions
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid, QuotaExceeded
 from schedule_zero.event import EventKind
 from schedule_zero.instant import DAY, spell
@@ -57,7 +58,7 @@ class Occurrences:
                 )
             data = {"skipped": spell(due, rule.zone)}
             return await self._changing.replace(
-                tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED, "schedule.skip", data
+                tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED, Action.SCHEDULE_SKIP, data
             )
 
         return await self._desk.change(actor, request, Schedule, work)
@@ -92,7 +93,7 @@ class Occurrences:
             )
             data = {"moved": spell(due, rule.zone), "to": spell(to, rule.zone)}
             return await self._changing.replace(
-                tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED, "schedule.move", data
+                tx, effects, actor, current, after, EventKind.SCHEDULE_UPDATED, Action.SCHEDULE_MOVE, data
             )
 
         return await self._desk.change(actor, request, Schedule, work)

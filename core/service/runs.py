@@ -10,7 +10,7 @@ from core.engine.admit import collide
 from core.engine.placeholders import NOBODY, BadPlaceholder, filled
 from core.engine.stopping import want_stopped
 from core.ledger.port import RunFilter, Transaction
-from core.ledger.rows import Move, RunRow, ScheduleRow, dead_letter
+from core.ledger.rows import AuditRow, Move, RunRow, ScheduleRow, dead_letter
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.draft import check_work
@@ -24,11 +24,13 @@ from core.service.run_views import existing_run, run_views, visible_runs
 from core.service.triggers import instant_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.run import RETRIABLE, TERMINAL, Run, RunCheck, RunState, SkipReason
 from schedule_zero.views import RunPage
 
+_encode: Final = msgspec.json.Encoder().encode
 _CREATED: Final = {RunState.WAITING: EventKind.RUN_CREATED, RunState.FAILED: EventKind.RUN_FAILED}
 
 
@@ -87,6 +89,7 @@ class Runs:
             if current is None or current.state in TERMINAL:
                 state = row.state if current is None else current.state
                 raise Conflict(f"This run has ended ({state}); there is nothing to cancel.")
+            await tx.notes.audit([self._line(actor, Action.RUN_CANCEL, row.id, row, was=current.state)])
             if current.state is RunState.WAITING:
                 await self._cancel_waiting(tx, effects, current)
                 current = await tx.runs.get(row.id) or current
@@ -151,11 +154,22 @@ class Runs:
             if fresh.error is not None:
                 facts["error"] = fresh.error
             await tx.journal.append([self._desk.run_event(kind, row, fresh.id, facts), *events])
+            action, target = (Action.SCHEDULE_RUN, row.id) if instead_of is None else (Action.RUN_RETRY, instead_of.id)
+            await tx.notes.audit([self._line(actor, action, target, fresh)])
             if fresh.state is RunState.WAITING:
                 effects.runs.append(fresh)
             return run_view(fresh, (), timezone=row.timezone)
 
         return await self._desk.change(actor, request, Run, work)
+
+    def _line(
+        self, actor: Actor, action: Action, target: str, run: RunRow, was: RunState | None = None
+    ) -> AuditRow:  # fmt: skip
+        """``was``: the state of a run that somebody stops; None: the run is new."""
+        about = {"schedule": run.schedule_id}
+        before = None if was is None else _encode({**about, "state": was}).decode()
+        after = None if was is not None else _encode({**about, "run": run.id, "state": run.state}).decode()
+        return self._desk.line(actor, action, target, run.guild_id, before, after)
 
     def _args(self, actor: Actor, row: ScheduleRow, changes: dict[str, Any]) -> str:
         """The schedule's arguments with some replaced for one run: judged as if the schedule were changed to them."""

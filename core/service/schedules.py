@@ -20,6 +20,7 @@ from core.service.triggers import instant_in, moment_in
 from core.timing.rule import Rule
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
@@ -55,10 +56,10 @@ class Schedules:
 
     async def patch(self, actor: Actor, request: ask.PatchSchedule) -> Schedule:
         before = await self._changing.existing(actor, request.id, request.revision)
-        return await self.edit(actor, request, before, request.changes, "schedule.update")
+        return await self.edit(actor, request, before, request.changes, Action.SCHEDULE_UPDATE)
 
     async def edit(
-        self, actor: Actor, request: ask.Request, before: ScheduleRow, changes: dict[str, Any], action: str
+        self, actor: Actor, request: ask.Request, before: ScheduleRow, changes: dict[str, Any], action: Action
     ) -> Schedule:
         """Change fields of a schedule that was read. ``action``: what the audit line says."""
         access.require_action(actor, before)
@@ -91,7 +92,7 @@ class Schedules:
             after = self._changing.changed(current, state="deleted", next_due=None)
             await self._desk.cancel_waiting(tx, effects, current, "deleted")
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_DELETED,
-                                       "schedule.delete")  # fmt: skip
+                                       Action.SCHEDULE_DELETE)  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -117,7 +118,7 @@ class Schedules:
                 return self._desk.view(current, newest=newest)
             await self._desk.cancel_waiting(tx, effects, current, "paused")
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
-                                       "schedule.pause")  # fmt: skip
+                                       Action.SCHEDULE_PAUSE)  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -137,7 +138,7 @@ class Schedules:
             current = await self._changing.current(tx, before)
             after = resumed_row(current, rule.next_after, now)
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_RESUMED,
-                                       "schedule.resume")  # fmt: skip
+                                       Action.SCHEDULE_RESUME)  # fmt: skip
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -178,7 +179,7 @@ class Schedules:
         except NameTaken:
             raise name_taken(row) from None
         effects.schedules.append(row)
-        return await self._desk.record(tx, actor, EventKind.SCHEDULE_CREATED, "schedule.create", None, row)
+        return await self._desk.record(tx, actor, EventKind.SCHEDULE_CREATED, Action.SCHEDULE_CREATE, None, row)
 
 
 def _nothing_left(row: ScheduleRow, rule: Rule, now: int) -> Conflict:

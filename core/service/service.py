@@ -11,6 +11,7 @@ from typing import Any, Final
 from core.engine.engine import Engine
 from core.ledger.port import Transaction
 from core.service.active_hours import NamedHours
+from core.service.audit import Audits
 from core.service.backlog import Backlog
 from core.service.batch import Batches
 from core.service.blackouts import Blackouts
@@ -52,6 +53,7 @@ from schedule_zero.key import Key
 from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import (
+    AuditRevert,
     BatchView,
     DeadChange,
     Done,
@@ -109,6 +111,7 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.RevokeKey: Key,
     ask.RotateKey: Key,
     ask.NewSignIn: SignInLink,
+    ask.RevertAudit: AuditRevert,
 }
 
 
@@ -248,6 +251,8 @@ class Service:
 def _about_schedules(desk: Desk) -> dict[type, UseCase]:
     times, room, chaining, making = Times(desk), Room(desk), Chaining(desk), Making(desk)
     schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk, making)
+    undoing = Undoing(desk, room, chaining, schedules.draft)
+    audits = Audits(desk, undoing, Guilds(desk))
     occurrences, dead, chains = Occurrences(desk), DeadLetters(desk, making), Chains(desk, schedules)
     return {
         ask.CreateSchedule: schedules.create,
@@ -262,7 +267,10 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
         ask.MoveOccurrence: occurrences.move,
         ask.PreviewSchedule: schedules.preview,
         ask.SuggestSchedules: finding.suggest,
-        ask.Undo: Undoing(desk, room, chaining).undo,
+        ask.Undo: undoing.undo,
+        ask.ListAudit: audits.page,
+        ask.GetAudit: audits.get,
+        ask.RevertAudit: audits.revert,
         ask.AddLink: chains.add,
         ask.RemoveLink: chains.remove,
         ask.GetChain: chains.get,

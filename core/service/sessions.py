@@ -15,13 +15,14 @@ import msgspec
 import structlog
 
 from core.ledger.port import StoreError, Transaction
-from core.ledger.rows import AuditRow, SessionRow
+from core.ledger.rows import SessionRow
 from core.service import access
 from core.service.desk import GUILD, Desk, Effects
 from core.service.keyring import digest_of
 from core.service.places import Places
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Forbidden, Gone, NotFound, Unavailable
 from schedule_zero.instant import DAY, HOUR, MINUTE, spell
 from schedule_zero.views import SignInLink
@@ -196,7 +197,7 @@ class Sessions:
             kept = await tx.notes.all(LINK)
             over = [digest for digest, text in kept.items() if _link(text).until <= now]
             await tx.notes.put(LINK, {**dict.fromkeys(over), digest_of(code): _encode(link).decode()})
-            await self._note(tx, actor, "sign_in.new", link.id, actor.guild_id)
+            await self._note(tx, actor, Action.SIGN_IN_NEW, link.id, actor.guild_id)
             return SignInLink(id=link.id, until=spell(link.until))
 
         made = await self._desk.change(actor, request, SignInLink, work)
@@ -225,7 +226,7 @@ class Sessions:
         await tx.sessions.add(row)
         actor = self._someone(known, None, 0)
         after = _encode({"way": known.way, "name": known.name}).decode()
-        await self._note(tx, actor, "session.begin", row.id, known.guild_id, after)
+        await self._note(tx, actor, Action.SESSION_BEGIN, row.id, known.guild_id, after)
 
     # being signed in
 
@@ -335,16 +336,12 @@ class Sessions:
     async def _note_end(self, tx: Transaction, session: Session, ended: Iterable[Session]) -> None:
         actor = self._someone(session.known, None, 0)
         for each in ended:
-            await self._note(tx, actor, "session.end", each.id, each.known.guild_id)
+            await self._note(tx, actor, Action.SESSION_END, each.id, each.known.guild_id)
 
     async def _note(
-        self, tx: Transaction, actor: Actor, action: str, target: str, guild_id: str | None, after: str | None = None
+        self, tx: Transaction, actor: Actor, action: Action, target: str, guild_id: str | None, after: str | None = None
     ) -> None:
-        line = AuditRow(
-            at=self._desk.clock.now(), guild_id=guild_id, actor=f"{actor.kind}:{actor.id}", action=action,
-            target=target, before=None, after=after,
-        )  # fmt: skip
-        await tx.notes.audit([line])
+        await tx.notes.audit([self._desk.line(actor, action, target, guild_id, after=after)])
 
     async def _write(self, unit: Callable[[Transaction], Awaitable[Any]]) -> None:
         """Also while the disk is nearly full: who wants to be gone shall be."""

@@ -1,33 +1,43 @@
-"""Undo: taking the last change to a schedule back, while its token lives."""
+"""Undo: taking the last change to a schedule back, while its token lives, or later by its line in the audit."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from core.engine.plan import exceptions_of, rule_of
-from core.ledger.port import NameTaken, Transaction
-from core.ledger.rows import ScheduleRow, UndoRow
+from core.ledger.port import NameTaken, Reader, Transaction
+from core.ledger.rows import AuditedRow, ScheduleRow, UndoRow
 from core.service import access
+from core.service.audited import definitions_in
 from core.service.chaining import Chaining
 from core.service.closings import names_lost, remembering, stored_exceptions
-from core.service.desk import Desk, Effects, with_undo
+from core.service.desk import UNDO_FOR, Desk, Effects, with_undo
+from core.service.draft import Draft
+from core.service.edit import spec_of
 from core.service.policy import read_policy
 from core.service.room import Room
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Gone, Invalid
 from schedule_zero.event import EventKind
-from schedule_zero.requests import Undo
-from schedule_zero.schedule import Schedule
+from schedule_zero.requests import RevertAudit, Undo
+from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.views import AuditRevert
 
 _OVER = frozenset({"done", "deleted"})
+Drafting = Callable[[Actor, ScheduleSpec, ScheduleRow], Awaitable[Draft]]
+"""What is asked for, checked, as a change of the schedule there is."""
 _row = msgspec.json.Decoder(ScheduleRow).decode
 
 
 class Undoing:
     """Takes changes back."""
 
-    def __init__(self, desk: Desk, room: Room, chaining: Chaining) -> None:
+    def __init__(self, desk: Desk, room: Room, chaining: Chaining, draft: Drafting) -> None:
         self._desk = desk
+        self._draft = draft
         self._room = room
         self._chaining = chaining
 
@@ -42,36 +52,80 @@ class Undoing:
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             undo = await self._valid(tx, request.token)
-            current = await tx.schedules.get(undo.schedule_id)
-            if current is None or not access.may_see(actor, current):
-                raise _too_late()
-            access.require_change(actor, current)
-            if current.revision != undo.revision:
-                raise Conflict("The schedule has been changed again since then; undo the newer change first.")
-            as_it_was = self._restored(undo, current)
-            restored = await self._desk.as_closed(tx, as_it_was, of_old=True)
-            if restored.state != "deleted":
-                access.require_action(actor, current)
-                access.require_action(actor, restored)
-            if current.state in _OVER and restored.state not in _OVER:
-                await self._room.require(tx, actor, restored)
-            await self._require_links(tx, restored, current)
-            await self._chaining.leave_out(tx, effects, current, restored)
-            if restored.state in ("deleted", "paused"):
-                await self._desk.cancel_waiting(tx, effects, current, restored.state)
-            try:
-                await tx.schedules.replace(restored, expected=current.revision)
-            except NameTaken:
-                raise Conflict(f"Its name {restored.name!r} is taken by another schedule now.") from None
+            taken = await self._take_back(tx, effects, actor, undo, Action.SCHEDULE_UNDO)
             await tx.notes.forget_undo(undo.token)
-            kind = EventKind.SCHEDULE_DELETED if restored.state == "deleted" else EventKind.SCHEDULE_UPDATED
-            again = await self._desk.record(tx, actor, kind, "schedule.undo", current, restored, {"undone": True})
-            effects.schedules.append(restored)
-            view = self._desk.view(restored)
-            view.notes += names_lost(as_it_was, restored)
-            return with_undo(view, again)
+            return taken
 
         return await self._desk.change(actor, request, Schedule, work)
+
+    async def revert(self, actor: Actor, request: RevertAudit, line: AuditedRow) -> AuditRevert:
+        """The same for the change that a line of the audit keeps, however old it is. What was allowed back then has to be
+        allowed now, too.
+
+        Raises:
+            Gone, Conflict, QuotaExceeded: as of ``undo``.
+            Invalid, Forbidden: the schedule could not be made as it was any more.
+        """
+        found = definitions_in(line)
+        if found.after is None:
+            raise _unreadable()
+        undo = UndoRow(
+            token="", schedule_id=line.target, guild_id=line.guild_id, actor=line.actor, revision=found.after.revision,
+            before=line.before, until=line.at + UNDO_FOR,
+        )  # fmt: skip
+        in_time = undo.until >= self._desk.clock.now()
+        if found.before is not None and found.before.state != "deleted" and not in_time:
+            await self._require_allowed(actor, undo, found.before)
+
+        async def work(tx: Transaction, effects: Effects) -> AuditRevert:
+            action = Action.SCHEDULE_UNDO if in_time else Action.SCHEDULE_REVERT
+            return AuditRevert(schedule=await self._take_back(tx, effects, actor, undo, action))
+
+        return await self._desk.change(actor, request, AuditRevert, work)
+
+    async def _take_back(
+        self, tx: Transaction, effects: Effects, actor: Actor, undo: UndoRow, action: Action
+    ) -> Schedule:  # fmt: skip
+        current = await self._standing(tx, actor, undo)
+        access.require_change(actor, current)
+        as_it_was = self._restored(undo, current)
+        restored = await self._desk.as_closed(tx, as_it_was, of_old=True)
+        if restored.state != "deleted":
+            access.require_action(actor, current)
+            access.require_action(actor, restored)
+        if current.state in _OVER and restored.state not in _OVER:
+            await self._room.require(tx, actor, restored)
+        await self._require_links(tx, restored, current)
+        await self._chaining.leave_out(tx, effects, current, restored)
+        if restored.state in ("deleted", "paused"):
+            await self._desk.cancel_waiting(tx, effects, current, restored.state)
+        try:
+            await tx.schedules.replace(restored, expected=current.revision)
+        except NameTaken:
+            raise Conflict(f"Its name {restored.name!r} is taken by another schedule now.") from None
+        kind = EventKind.SCHEDULE_DELETED if restored.state == "deleted" else EventKind.SCHEDULE_UPDATED
+        again = await self._desk.record(tx, actor, kind, action, current, restored, {"undone": True})
+        effects.schedules.append(restored)
+        view = self._desk.view(restored)
+        view.notes += names_lost(as_it_was, restored)
+        return with_undo(view, again)
+
+    async def _standing(self, source: Reader | Transaction, actor: Actor, undo: UndoRow) -> ScheduleRow:
+        """The schedule, if the change that is taken back is its last."""
+        current = await source.schedules.get(undo.schedule_id)
+        if current is None or not access.may_see(actor, current):
+            raise _too_late() if undo.token else _nothing_left()
+        if current.revision != undo.revision:
+            raise Conflict("The schedule has been changed again since then; undo the newer change first.")
+        return current
+
+    async def _require_allowed(self, actor: Actor, undo: UndoRow, before: ScheduleRow) -> None:
+        """Raises Invalid, Forbidden or QuotaExceeded unless the schedule could be changed to what it was."""
+        current = await self._standing(self._desk.reader, actor, undo)
+        access.require_action(actor, current)
+        spec = spec_of(before, {})
+        access.require_edit(actor, current, spec)
+        await self._draft(actor, spec, current)
 
     async def _require_links(self, tx: Transaction, restored: ScheduleRow, current: ScheduleRow) -> None:
         try:
@@ -96,7 +150,7 @@ class Undoing:
         )  # fmt: skip
         row.exceptions = stored_exceptions(remembering(exceptions_of(row), current))
         if row.state == "active":
-            row.next_due = _next_due(row, old.next_due, now)
+            row.next_due = _next_due(row, old.next_due if undo.until >= now else None, now)
             if row.next_due is None and not row.follows:
                 row.state = "done"
         return row
@@ -104,6 +158,14 @@ class Undoing:
 
 def _too_late() -> Gone:
     return Gone("It is too late to undo this, or there is no such change; each can be taken back for 15 minutes, once.")
+
+
+def _nothing_left() -> Gone:
+    return Gone("There is nothing left of this schedule, so nothing of it can be taken back.")
+
+
+def _unreadable() -> Gone:
+    return Gone("What this change was is not kept any more, so it cannot be taken back.")
 
 
 def _next_due(row: ScheduleRow, pending: int | None, now: int) -> int | None:

@@ -78,6 +78,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "settings show": {},
     "settings timezone": {"tz": "Europe/Berlin"},
     "settings channels": {"clear": "all"},
+    "audit list": {"item": FIRST, "since": "2 hours"},
+    "audit export": {"format": "json", "since": "2026-01-01"},
     "status": {},
 }
 BUTTONS = (
@@ -86,6 +88,7 @@ BUTTONS = (
     ("list", "sa0.1", ".."), ("nonsense", "x", ""), ("list", "x", ""),
     ("run", FIRST, "1"), ("edit", FIRST, "1"), ("edit", FIRST, f"1.{LOST}"), ("runs", f"{FIRST}.1", ""), ("runs", "x", "y"),
     ("retry", LOST, ""), ("cancel", LOST, ""), ("show_run", LOST, ""), ("dead", "1", "drop.x"), ("dead", "x", ""), ("log", LOST, ""), ("log", LOST, "again"),
+    ("audit", "1.", ".."), ("audit", "x", "y"), ("change", "12", ""), ("take_back", "12", ""),
 )  # fmt: skip
 COMPLETIONS = (
     ("remind me", "when"), ("remind me", "repeat"), ("remind me", "until"), ("remind me", "tz"),
@@ -94,6 +97,7 @@ COMPLETIONS = (
     ("calendar holidays add", "date"), ("calendar holidays add", "country"), ("calendar holidays remove", "date"),
     ("calendar blackout remove", "which"), ("help", "topic"), ("job create", "handler"), ("job run", "item"),
     ("job cancel", "run"), ("job retry", "run"), ("job handlers", "name"), ("job runs", "since"), ("job log", "run"), ("chain add", "after"),
+    ("audit list", "action"), ("audit list", "item"), ("audit list", "since"),
 )  # fmt: skip
 
 

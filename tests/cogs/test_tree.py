@@ -77,6 +77,8 @@ SURFACE = {
     "settings show": "",
     "settings timezone": "tz*?",
     "settings channels": "default log review failures clear",
+    "audit list": "actor action? item? since? page",
+    "audit export": "format actor action? item? since?",
     "status": "",
     "admin health": "",
     "admin lag": "",
@@ -92,7 +94,7 @@ PERMISSIONS = {
     "calendar": "manage_guild",
     "settings": "manage_guild",
 }
-GUILD_ONLY = {"admin", "schedule", "job", "chain", "calendar", "settings"}
+GUILD_ONLY = {"admin", "schedule", "job", "chain", "calendar", "settings", "audit"}
 
 
 @pytest.fixture

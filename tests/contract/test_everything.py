@@ -52,6 +52,9 @@ EVERY: dict[type[Any], Of] = {
     ask.ReplayDead: lambda _: ask.ReplayDead(ids=("run_none",)),
     ask.DropDead: lambda _: ask.DropDead(handler="nobody"),
     ask.ListEvents: lambda _: ask.ListEvents(after="1-0", kinds=("schedule.created",), limit=2),
+    ask.ListAudit: lambda _: ask.ListAudit(guild_id="9", since="2026-01-01T00:00:00Z", limit=2),
+    ask.GetAudit: lambda _: ask.GetAudit(id="999999999"),
+    ask.RevertAudit: lambda _: ask.RevertAudit(id="999999999"),
     ask.GetGuildSettings: lambda _: ask.GetGuildSettings(guild_id="9"),
     ask.PutGuildSettings: lambda _: ask.PutGuildSettings(guild_id="9", changes={"hour24": False}),
     ask.AddLink: lambda it: ask.AddLink(item=it.id, after="sch_none", when="any", delay="PT1M"),
@@ -103,7 +106,7 @@ EVERY: dict[type[Any], Of] = {
     ask.GetStatus: lambda _: ask.GetStatus(),
 }
 ABSENT = (
-    ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.GetRunLog, ask.CancelRun, ask.RetryRun, ask.RevokeKey,
+    ask.GetAudit, ask.RevertAudit, ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.GetRunLog, ask.CancelRun, ask.RetryRun, ask.RevokeKey,
     ask.RotateKey, ask.RemoveLink, ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
 )  # fmt: skip
 

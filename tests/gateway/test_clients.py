@@ -64,7 +64,7 @@ async def test_a_handler_that_comes_to_this_door_is_told_which_one_is_meant(
 
 
 async def test_a_bot_speaks_for_members_and_nobody_else_does(desk: Desk) -> None:
-    member = Actor(kind="member", id="7", guild_id="1", permissions=MANAGE_MESSAGES)
+    member = Actor(kind="member", id="7", guild_id="1", permissions=MANAGE_MESSAGES, via="discord")
     await desk.client("bot").acting_as(member).list_runs()
     assert desk.slow.asked[-1][0] == member
     for token in ("owner", "confined"):
@@ -391,7 +391,7 @@ def pair_for(desk: Desk, name: str, role: KeyRole, guild_id: str | None = None) 
 
 async def test_an_encrypted_client_is_known_by_its_key_and_cut_off_with_it(sealed: Desk) -> None:
     client = sealed.client(pair_for(sealed, "front", "bot"))
-    member = Actor(kind="member", id="7", guild_id="1", permissions=MANAGE_MESSAGES)
+    member = Actor(kind="member", id="7", guild_id="1", permissions=MANAGE_MESSAGES, via="discord")
     await client.acting_as(member).list_runs()
     assert sealed.slow.asked[-1][0] == member
     sealed.keyring.put(msgspec.structs.replace(sealed.keyring.rows()[-1], revoked=1))

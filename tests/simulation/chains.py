@@ -84,7 +84,9 @@ def chained(rows: Rows, runs: list[dict[str, Any]]) -> Iterator[str]:
     """Every run that had to follow another, once, with its arguments; and no other."""
     definitions = {
         (line["target"], after.revision): after
-        for line in rows.ask("SELECT target, after FROM audit WHERE target LIKE 'sch%' ORDER BY id")
+        for line in rows.ask(
+            "SELECT target, after FROM audit WHERE target LIKE 'sch%' AND action <> 'schedule.run' ORDER BY id"
+        )
         for after in [_row(line["after"])]
     }
     played, occurrences = Played(definitions), {run["id"]: run["occurrence"] for run in runs}

@@ -112,7 +112,9 @@ def _unaccounted(story: Story, rows: Rows, runs: list[dict[str, Any]], schedules
     for run in runs:
         by_schedule.setdefault(run["schedule_id"], []).append(run)
     histories: dict[str, list[tuple[int, ScheduleRow]]] = {}
-    for line in rows.ask("SELECT at, after, target FROM audit WHERE target LIKE 'sch%' ORDER BY id"):
+    for line in rows.ask(
+        "SELECT at, after, target FROM audit WHERE target LIKE 'sch%' AND action <> 'schedule.run' ORDER BY id"
+    ):
         histories.setdefault(line["target"], []).append((line["at"], _row(line["after"])))
     for id, final in schedules.items():
         history = histories.get(id)

@@ -159,6 +159,15 @@ GUILDS: Final = views.GuildPage(
 
 REPORT: Final = chain.ChainReport(links=1, items=())
 
+OVER_HTTP: Final = msgspec.structs.replace(OPERATOR, via="http")
+ON_A_PAGE: Final = msgspec.structs.replace(OPERATOR, via="page")
+
+LINE: Final = views.AuditLine(
+    id="12", at="2026-11-21T09:00:00Z", guild_id="123", actor="member:456", via="discord", action="schedule.update",
+    target=SCHEDULE.id, title="standup", before={"name": "standup", "args": {"n": 1}},
+    after={"name": "standup", "args": {"n": 2}}, back="undo",
+)  # fmt: skip
+
 _ANSWERS: Final[dict[type, Any]] = {
     ask.CreateSchedules: views.BatchView(items=(views.BatchItem(status=201, schedule=SCHEDULE),)),
     ask.ListSchedules: views.SchedulePage(items=(SCHEDULE,), next="more"),
@@ -178,6 +187,9 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.CancelRun: RUN,
     ask.RetryRun: RUN,
     ask.ListEvents: views.EventPage(items=(), next="1-0"),
+    ask.ListAudit: views.AuditPage(items=(LINE,), next="2-1"),
+    ask.GetAudit: LINE,
+    ask.RevertAudit: views.AuditRevert(schedule=SCHEDULE),
     ask.GetGuildSettings: views.GuildSettings(guild_id="123"),
     ask.PutGuildSettings: views.GuildSettings(guild_id="123"),
     ask.NoteGuild: views.Done(),
@@ -323,7 +335,7 @@ class FakeDoor:
 
     Attributes:
         asked: every request so far, with its actor.
-        answers: by request type; an exception is raised.
+        answers: by request type; an exception is raised, a function asked with the request.
         journal: what ``follow`` brings; ``tell`` adds to it.
         log: the pages that ``follow_log`` brings; ``log_more`` adds to it.
         sessions: who is signed in.
@@ -355,7 +367,7 @@ class FakeDoor:
         answer = self.answers.get(type(request), SCHEDULE)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer(request) if callable(answer) else answer
 
     async def tell(self, *events: Event) -> None:
         """Append to the journal."""

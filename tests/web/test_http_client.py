@@ -70,6 +70,12 @@ REQUESTS: list[ask.Request] = [
     ask.ReplayDead(ids=("r", "s")),
     ask.DropDead(guild_id="1", handler="h", schedule_id="s", cursor="r"),
     ask.ListEvents(after="1-4", kinds=("run.failed", "run.skipped"), guild_id="1", limit=7),
+    ask.ListAudit(
+        guild_id="1", actor="member:7", action="key.new", target="ü / b", since="2026-01-01T00:00:00Z", limit=7
+    ),
+    ask.ListAudit(any_guild=True, until="2026-01-01T00:00:00Z", cursor="1-2"),
+    ask.GetAudit(id="12"),
+    ask.RevertAudit(id="12", idempotency_key="k6"),
     ask.GetGuildSettings(guild_id="1"),
     ask.PutGuildSettings(guild_id="1", changes={"hour24": False}),
     ask.AddLink(item="s", after="t", when="failure", delay="PT5M", idempotency_key="k5"),

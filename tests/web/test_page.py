@@ -15,9 +15,8 @@ from core.web.pages.history import drawing_of
 from core.web.server import HttpServer
 from schedule_zero import requests as ask
 from schedule_zero import views
-from schedule_zero.actor import OPERATOR
 from schedule_zero.instant import HOUR, MINUTE, spell
-from tests.web.fake import HANDLER, FakeDoor
+from tests.web.fake import HANDLER, ON_A_PAGE, FakeDoor
 from tests.web.signing import browser_at, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,7 +62,7 @@ async def test_who_shows_the_token_sees_the_handlers(browser: aiohttp.ClientSess
     ):
         assert words in page
     assert '<meta http-equiv="refresh" content="5">' in page
-    assert (OPERATOR, ask.ListHandlers(history=True)) in door.asked
+    assert (ON_A_PAGE, ask.ListHandlers(history=True)) in door.asked
     async with browser.get("/style.css") as answer:
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
 

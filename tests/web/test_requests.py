@@ -8,13 +8,12 @@ import aiohttp
 import pytest
 
 from schedule_zero import requests as ask
-from schedule_zero.actor import OPERATOR
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.routes import PREFIX
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.trigger import DateTrigger, TextTrigger
-from tests.web.fake import RUN, SCHEDULE, FakeDoor
+from tests.web.fake import OVER_HTTP, RUN, SCHEDULE, FakeDoor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SPEC = {"handler": "echo", "method": "echo", "trigger": {"type": "text", "text": "daily at 9"}}
@@ -54,6 +53,13 @@ CASES: list[tuple[str, str, Any, Any, int]] = [
     ("POST", "/runs/run_1/retry", None, ask.RetryRun(id="run_1"), 200),
     ("GET", "/events?after=1-5&kinds=run.failed,run.skipped&kinds=core.started&guild_id=12&limit=3", None,
      ask.ListEvents(after="1-5", kinds=("run.failed", "run.skipped", "core.started"), guild_id="12", limit=3), 200),
+    ("GET", "/audit?guild_id=12&actor=7&action=key.new&target=x&since=2026-01-01T00:00:00Z&limit=3&cursor=1-2", None,
+     ask.ListAudit(guild_id="12", actor="7", action="key.new", target="x", since="2026-01-01T00:00:00Z", limit=3,
+                   cursor="1-2"), 200),
+    ("GET", "/audit", None, ask.ListAudit(any_guild=True), 200),
+    ("GET", "/audit?guild_id=null", None, ask.ListAudit(), 200),
+    ("GET", "/audit/12", None, ask.GetAudit(id="12"), 200),
+    ("POST", "/audit/12/revert", {}, ask.RevertAudit(id="12"), 200),
     ("GET", "/guilds/12/settings", None, ask.GetGuildSettings(guild_id="12"), 200),
     ("PUT", "/guilds/12/settings", {"timezone": "Europe/Rome"},
      ask.PutGuildSettings(guild_id="12", changes={"timezone": "Europe/Rome"}), 200),
@@ -107,7 +113,7 @@ async def test_every_route_makes_its_request(
     async with http.request(method, PREFIX + path, json=body) as answer:
         assert answer.status == status, await answer.text()
         assert answer.content_type == "application/json"
-    assert door.asked == [(OPERATOR, expected)]
+    assert door.asked == [(OVER_HTTP, expected)]
 
 
 async def test_a_calendar_says_which_revision_it_is_and_is_set_only_at_the_one_that_is_asked_for(

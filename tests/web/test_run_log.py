@@ -10,9 +10,8 @@ import pytest
 
 from schedule_zero import requests as ask
 from schedule_zero import views
-from schedule_zero.actor import OPERATOR
 from schedule_zero.errors import NotFound
-from tests.web.fake import LOG, FakeDoor
+from tests.web.fake import LOG, OVER_HTTP, FakeDoor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATH = "/api/v1/runs/run_1/log"
@@ -34,7 +33,7 @@ async def test_a_page_says_what_to_go_on_after(http: aiohttp.ClientSession, door
             ],
             "next": 5, "lines": 5, "ended": False,
         }  # fmt: skip
-    assert door.asked == [(OPERATOR, ask.GetRunLog(id="run_1", after=3, limit=7))]
+    assert door.asked == [(OVER_HTTP, ask.GetRunLog(id="run_1", after=3, limit=7))]
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "9" * 30])
@@ -67,7 +66,7 @@ async def test_a_stream_goes_on_where_it_broke_off(
     await door.log_more(msgspec.structs.replace(LOG, ended=True))
     async with http.get(f"{PATH}?after=3", headers={**STREAM, **more}) as answer:
         await whole(answer)
-    assert (OPERATOR, ("run_1", after)) in door.asked
+    assert (OVER_HTTP, ("run_1", after)) in door.asked
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "²", "9" * 30, "1-2", ""])

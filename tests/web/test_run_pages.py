@@ -15,10 +15,9 @@ import pytest_asyncio
 from core.web.server import HttpServer
 from schedule_zero import requests as ask
 from schedule_zero import views
-from schedule_zero.actor import OPERATOR
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.run import Attempt, Progress, RunState, Why
-from tests.web.fake import LOG, RUN, SCHEDULE, FakeDoor
+from tests.web.fake import LOG, ON_A_PAGE, RUN, SCHEDULE, FakeDoor
 from tests.web.signing import browser_at, csrf_at, press, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,7 +74,7 @@ async def test_a_run_says_what_it_is_and_what_it_waits_for(browser: aiohttp.Clie
         assert words in page
     assert "/retry" not in page
     assert "team" not in page  # metadata is nobody's business here
-    assert (OPERATOR, ask.GetRun(id=RUN.id)) in door.asked
+    assert (ON_A_PAGE, ask.GetRun(id=RUN.id)) in door.asked
 
 
 async def test_a_failed_run_says_why_and_can_be_retried(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
@@ -202,7 +201,7 @@ async def test_the_page_is_kept_up_to_date_by_pieces_of_it(browser: aiohttp.Clie
     kinds = [line for line in read.decode().splitlines() if line.startswith("event:")]
     assert kinds == ["event: facts", "event: lines", "event: facts", "event: end"]
     assert b"has failed" in read
-    assert (OPERATOR, (RUN.id, 5)) in door.asked
+    assert (ON_A_PAGE, (RUN.id, 5)) in door.asked
 
 
 @pytest.mark.parametrize(("button", "asked"), [("cancel", ask.CancelRun), ("retry", ask.RetryRun)])
@@ -212,7 +211,7 @@ async def test_a_button_does_what_it_says_and_shows_the_run(
     door.answers[asked] = msgspec.structs.replace(RUN, id="run_2")
     answer = await press(browser, f"{PATH}/{button}", follow=False)
     assert (answer.status, answer.headers["Location"]) == (303, "/runs/run_2")
-    assert door.asked == [(OPERATOR, asked(id=RUN.id))]
+    assert door.asked == [(ON_A_PAGE, asked(id=RUN.id))]
 
 
 async def test_a_button_of_another_sites_page_does_nothing(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
@@ -261,14 +260,14 @@ async def test_the_list_is_of_what_is_asked_for(browser: aiohttp.ClientSession, 
     wanted = ask.ListRuns(
         guild_id="123", schedule_id="sch_1", handler="reports", state=RunState.FAILED, limit=50
     )  # fmt: skip
-    assert door.asked == [(OPERATOR, wanted)]
+    assert door.asked == [(ON_A_PAGE, wanted)]
     assert "state=failed&amp;guild_id=123&amp;schedule_id=sch_1&amp;handler=reports&amp;cursor=run_1" in page
     assert f'<a href="/runs/{RUN.id}">' in page
     assert '<option value="failed" selected>' in page
     await shown(browser, "/runs?state=&guild_id=null")
-    assert door.asked[-1] == (OPERATOR, ask.ListRuns(limit=50))
+    assert door.asked[-1] == (ON_A_PAGE, ask.ListRuns(limit=50))
     await shown(browser, "/runs")
-    assert door.asked[-1] == (OPERATOR, ask.ListRuns(any_guild=True, limit=50))
+    assert door.asked[-1] == (ON_A_PAGE, ask.ListRuns(any_guild=True, limit=50))
 
 
 async def test_a_filter_that_can_be_none_is_refused_on_the_page(browser: aiohttp.ClientSession, door: FakeDoor) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+import msgspec
+
 from core.service.keyring import digest_of
 from core.service.sessions import GuildHere, Session
 from core.web.door import SessionDesk, TokenCheck
 from core.web.sign_in import forms
 from core.web.sign_in.cookies import SESSION, Cookies
 from core.web.sign_in.rights import Rights, SignInAgain
-from schedule_zero.actor import Actor
+from schedule_zero.actor import Actor, Via
 from schedule_zero.errors import Forbidden, Unauthorized, Unavailable
 from schedule_zero.requests import Request
+from schedule_zero.routes import COMMAND_LINE
 
 HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_TOKEN: Final = (
@@ -68,11 +71,11 @@ class Visitor:
 
     async def actor(self, request: Request) -> Actor:
         """Who they are in the guild that a request is about."""
-        return await self._sessions.actor(self.session, request)
+        return _on_a_page(await self._sessions.actor(self.session, request))
 
     async def in_guild(self, guild_id: str | None) -> Actor:
         """Who they are in a guild."""
-        return await self._sessions.actor_in(self.session, guild_id)
+        return _on_a_page(await self._sessions.actor_in(self.session, guild_id))
 
     async def guilds(self) -> list[GuildHere]:
         """Their guilds that the bot is in; of an operator none, for all are."""
@@ -97,7 +100,8 @@ class Visitors:
             Unavailable: Discord does not answer.
         """
         if b"authorization" in headers:
-            return self._holder(headers[b"authorization"].decode("latin-1"))
+            is_command = headers.get(b"user-agent") == COMMAND_LINE.encode()
+            return self._holder(headers[b"authorization"].decode("latin-1"), "cli" if is_command else "http")
         visitor = await self.visitor(headers)
         if visitor is None:
             raise Unauthorized(_NO_TOKEN)
@@ -132,11 +136,15 @@ class Visitors:
         """What a browser shows of its session."""
         return self._cookies.value(headers.get(b"cookie", b""), SESSION)
 
-    def _holder(self, header: str) -> Holder:
+    def _holder(self, header: str, via: Via) -> Holder:
         scheme, _, token = header.strip().partition(" ")
         if not token:
             raise Unauthorized(_NO_TOKEN)
         actor = self._check(token.strip()) if scheme.lower() == "bearer" else None
         if actor is None:
             raise Unauthorized(_WRONG_TOKEN)
-        return Holder(actor)
+        return Holder(msgspec.structs.replace(actor, via=via))
+
+
+def _on_a_page(actor: Actor) -> Actor:
+    return msgspec.structs.replace(actor, via="page")
