@@ -320,7 +320,9 @@ _CHARGES: Final = given("id", "not_before", "reason", "charged")
 _CHARGE_AGAIN: Final = Change(
     update(runs)
     .values({name: _CHARGES.c[name] for name in ("not_before", "reason", "charged")})
-    .where(runs.c.id == _CHARGES.c.id, _WAITING, runs.c.attempt == literal_column("0")),
+    .where(
+        runs.c.id == _CHARGES.c.id, runs.c.state == literal_column("'waiting'"), runs.c.attempt == literal_column("0")
+    ),
     "rows",
 )
 _STARTS: Final = given("run_id", "attempt", "started")

@@ -111,7 +111,9 @@ class Keyring:
     def proofs_of(self, actor: Actor) -> tuple[str, ...]:
         """What this operator holds in force: digests of tokens, public halves."""
         held = (*self._tokens.items(), *self._publics.items())
-        return tuple(proof for proof, row in held if row.role == "operator" and row.actor == actor)
+        operators = ((proof, row.actor) for proof, row in held if row.role == "operator")
+        mine = (actor.kind, actor.id, actor.guild_id)
+        return tuple(proof for proof, who in operators if (who.kind, who.id, who.guild_id) == mine)
 
     def any_in_force(self, proofs: Iterable[str]) -> bool:
         """Whether one of these is in force still."""

@@ -1,7 +1,7 @@
 """Places: in which guild a request is asked, where who asks is known in several.
 
 Who speaks through Discord speaks in one guild. Who is signed in to the pages is a member of many, and is judged in the one
-that the request is about: the one it names, else the one of the schedule or run that it names.
+that the request is about: the one it names, else the one of the schedule, the run or the line of the audit that it names.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ class Places:
         if kind in OF_A_RUN:
             run = await self._desk.reader.runs.get(getattr(request, OF_A_RUN[kind]))
             return None if run is None else run.guild_id
+        if isinstance(request, ask.GetAudit | ask.RevertAudit):
+            line = await self._desk.reader.audit.get(int(request.id)) if request.id.isdecimal() else None
+            return None if line is None else line.guild_id
         if isinstance(request, ask.Undo):
             undo = await self._desk.reader.notes.undo(request.token)
             return None if undo is None else undo.guild_id

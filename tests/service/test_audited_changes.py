@@ -12,6 +12,7 @@ from core.ledger.port import Transaction
 from core.ledger.rows import DeadRow
 from core.service.service import _CHANGES
 from schedule_zero import requests as ask
+from schedule_zero.actor import OPERATOR
 from schedule_zero.audit import DONE, Action
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.curve import new_pair
@@ -101,6 +102,11 @@ async def _drained(scene: Scene) -> ask.Request:
 async def _suspended(scene: Scene) -> ask.Request:
     await scene.core.send(ask.SuspendGuild(guild_id="1"))
     return ask.ResumeGuild(guild_id="1")
+
+
+async def _signing_in(scene: Scene) -> ask.Request:
+    scene.house.service.keyring.trust("sz_token", name=OPERATOR.id)
+    return ask.NewSignIn()
 
 
 async def _reverted(scene: Scene) -> ask.Request:
@@ -193,6 +199,7 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
     ask.RotateKey: (
         lambda scene: _of(scene.key(), lambda id: ask.RotateKey(id=id, public=new_pair().public)), Action.KEY_ROTATE,
     ),
+    ask.NewSignIn: (_signing_in, Action.SIGN_IN_NEW),
     ask.RevertAudit: (_reverted, Action.SCHEDULE_UNDO),
 }  # fmt: skip
 SILENT: dict[type[Any], str] = {}

@@ -19,7 +19,7 @@ ANYWHERE: Final = {
     ask.NewSignIn, ask.ListHandlers, ask.GetHandler, ask.DrainHandler, ask.ResumeHandler, ask.GetStatus, ask.GetLag,
     ask.GetQueue, ask.ListGuilds,
 }  # fmt: skip
-BY_ITSELF: Final = {ask.CreateSchedule, ask.CreateSchedules, ask.Undo}
+BY_ITSELF: Final = {ask.CreateSchedule, ask.CreateSchedules, ask.Undo, ask.GetAudit, ask.RevertAudit}
 NAMES_IT: Final = {kind for kind in get_args(ask.Request) if "guild_id" in kind.__struct_fields__}
 
 
@@ -57,4 +57,8 @@ async def test_what_makes_schedules_and_what_takes_a_change_back_is_asked_where_
     assert made.undo is not None
     assert await places.of(ask.Undo(token=made.undo.token)) == "7"
     assert await places.of(ask.Undo(token="und_x")) is None
+    line = (await house.client.list_audit(guild_id="7")).items[0]
+    assert await places.of(ask.RevertAudit(id=line.id)) == "7"
+    assert await places.of(ask.GetAudit(id="x")) is None
+    assert await places.of(ask.GetAudit(id="999999999")) is None
     assert await places.of(ask.ListRuns(schedule_id=made.id, guild_id="8")) == "8"

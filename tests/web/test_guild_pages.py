@@ -29,7 +29,7 @@ from tests.web.with_discord import town
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MANAGER = Actor(kind="member", id="anna", guild_id="123", permissions=MANAGE_GUILD)
+MANAGER = Actor(kind="member", id="anna", guild_id="123", permissions=MANAGE_GUILD, via="page")
 AT = "2026-11-21T09:00:00+00:00"
 MARK = views.MarkView(at=AT, by="member:anna", why="by a code from the dashboard")
 GUILD = views.GuildView(
@@ -127,7 +127,7 @@ async def test_a_verified_and_a_suspended_server_are_said_to_be(manager: aiohttp
 async def test_a_server_that_is_not_somebodys_is_not_there(manager: aiohttp.ClientSession, door: FakeDoor) -> None:
     door.answers[ask.GetGuild] = NotFound("There is no server '9' here.")
     assert "There is no server" in await shown(manager, "/guilds/9", 404)
-    assert door.asked[-1] == (Actor(kind="member", id="anna"), ask.GetGuild(guild_id="9"))
+    assert door.asked[-1] == (Actor(kind="member", id="anna", via="page"), ask.GetGuild(guild_id="9"))
 
 
 async def test_what_strangers_wrote_is_text(manager: aiohttp.ClientSession, door: FakeDoor) -> None:

@@ -11,10 +11,10 @@ import pytest_asyncio
 
 from core.web.server import HttpServer
 from schedule_zero import requests as ask
-from schedule_zero.actor import MANAGE_GUILD, OPERATOR, Actor
+from schedule_zero.actor import MANAGE_GUILD, Actor
 from schedule_zero.routes import PREFIX, ROUTES
 from tests.web.conftest import TOKEN
-from tests.web.fake import FakeDoor
+from tests.web.fake import ON_A_PAGE, FakeDoor
 from tests.web.signing import browser_at, csrf_at, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,7 +37,7 @@ def person(door: FakeDoor, **guilds: int) -> dict[str, str]:
 async def test_a_session_reads_as_its_holder(browser: aiohttp.ClientSession, door: FakeDoor) -> None:
     async with browser.get(f"{PREFIX}/runs") as answer:
         assert answer.status == 200
-    assert door.asked[-1][0] == OPERATOR
+    assert door.asked[-1][0] == ON_A_PAGE
     for path in (PREFIX, "/metrics"):
         async with browser.get(path) as answer:
             assert answer.status == 200
@@ -61,7 +61,7 @@ async def test_with_the_pages_word_a_change_is_made(browser: aiohttp.ClientSessi
     headers = {"X-CSRF-Token": await csrf_at(browser, "/account")}
     async with browser.post(f"{PREFIX}/runs/r/retry", headers=headers) as answer:
         assert answer.status == 200
-    assert door.asked[-1] == (OPERATOR, ask.RetryRun(id="r"))
+    assert door.asked[-1] == (ON_A_PAGE, ask.RetryRun(id="r"))
 
 
 async def test_who_shows_a_token_is_that_tokens_holder_and_needs_no_word(
@@ -76,9 +76,9 @@ async def test_who_shows_a_token_is_that_tokens_holder_and_needs_no_word(
 async def test_a_person_speaks_where_the_request_is_about(stranger: aiohttp.ClientSession, door: FakeDoor) -> None:
     cookie = person(door, g123=MANAGE_GUILD, g9=MANAGE_GUILD)
     for guild, actor in (
-        ("123", Actor(kind="member", id="anna", guild_id="123", permissions=MANAGE_GUILD)),
-        ("9", Actor(kind="member", id="anna")),
-        ("7", Actor(kind="member", id="anna")),
+        ("123", Actor(kind="member", via="page", id="anna", guild_id="123", permissions=MANAGE_GUILD)),
+        ("9", Actor(kind="member", via="page", id="anna")),
+        ("7", Actor(kind="member", via="page", id="anna")),
     ):
         async with stranger.get(f"{PREFIX}/guilds/{guild}/settings", headers=cookie) as answer:
             assert answer.status == 200
@@ -115,7 +115,7 @@ async def test_a_person_sees_the_pages_of_their_servers_and_chooses_among_them(
 ) -> None:
     door.sessions.guilds_here |= {"456": "<Werkstatt>"}
     cookie = person(door, g123=MANAGE_GUILD, g456=0, g9=MANAGE_GUILD)
-    anna = {"kind": "member", "id": "anna"}
+    anna = {"kind": "member", "id": "anna", "via": "page"}
     async with stranger.get("/runs", headers=cookie) as answer:
         page = await answer.text()
     assert door.asked[-1] == (
