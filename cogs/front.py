@@ -60,9 +60,17 @@ def actor_of(interaction: Interaction) -> Actor:
     member = interaction.user
     # Every interaction carries the member with their roles, and the gateway told what those may: no member list needed.
     permissions = 0
+    roles: tuple[str, ...] = ()
     if home is not None and isinstance(member, discord.Member):
-        permissions = member.guild_permissions.value
-    return Actor(kind="member", id=str(member.id), guild_id=home, permissions=permissions, via="discord")
+        permissions, roles = member.guild_permissions.value, roles_of(member)
+    return Actor(
+        kind="member", id=str(member.id), guild_id=home, permissions=permissions, roles=roles, via="discord"
+    )  # fmt: skip
+
+
+def roles_of(member: discord.Member) -> tuple[str, ...]:
+    """The ids of a member's roles, without the one that everybody has. A role that is gone is none any more."""
+    return tuple(str(role.id) for role in member.roles if not role.is_default())
 
 
 class _Bounded(CoreClient):

@@ -10,12 +10,15 @@ ActorKind = Literal["operator", "member", "core"]
 Via = Literal["discord", "http", "zmq", "cli", "page", "embedded", "core"]
 """From where somebody asks: a command or button in Discord, the HTTP API, a client over ZeroMQ, the command line, a page
 in the browser, a program that holds a core inside itself, or the service itself."""
+Standing = Literal["", "member", "manager"]
+"""What a guild's own settings make of somebody by their roles: nothing, who may schedule, who manages there."""
 
 # Discord's permission bits that our own checks ask for (Discord documentation, "Permissions").
 ADMINISTRATOR: Final = 1 << 3
 MANAGE_GUILD: Final = 1 << 5
 VIEW_AUDIT_LOG: Final = 1 << 7
 MANAGE_MESSAGES: Final = 1 << 13
+MENTION_EVERYONE: Final = 1 << 17
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +32,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         permissions: the member's Discord permission bits in all of that guild, without what single channels add or
             take away.
         via: from where they ask, as the door knows it by which they came. It is noted in the audit, and gives no rights.
+        roles: the ids of the member's roles there. What they are worth the guild's settings say.
+        standing: what the core made of those roles; nothing else may say it, and what is sent is not heeded.
     """
 
     kind: ActorKind
@@ -36,9 +41,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     guild_id: str | None = None
     permissions: int = 0
     via: Via = "core"
+    roles: tuple[str, ...] = ()
+    standing: Standing = ""
 
     def has(self, bit: int) -> bool:
-        """Whether the member holds that Discord permission (administrators hold all, operators need none)."""
+        """Whether the member holds that permission of Discord's (administrators hold all, operators need none)."""
         return self.kind != "member" or bool(self.permissions & (bit | ADMINISTRATOR))
 
 

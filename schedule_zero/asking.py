@@ -24,17 +24,21 @@ BEAT_S: Final = 2.0
 SILENT_AFTER_S: Final = 3 * BEAT_S
 """Who said nothing for so long is gone."""
 
+MOST_ROLES: Final = 1_000
+"""Roles of one member; Discord has at most 250 in a server."""
+
 Role = Literal["operator", "bot"]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Window = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Member(Message):
-    """Somebody in whose name the bot asks: a Discord user, where they speak, and their permissions there."""
+    """Somebody in whose name the bot asks: a Discord user, where they speak, their permissions and their roles there."""
 
     id: Id
     guild_id: Id | None
     permissions: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    roles: Annotated[tuple[Id, ...], Meta(max_length=MOST_ROLES)] = ()
 
 
 # ── to the core ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -164,6 +164,9 @@ class CoreClient(ABC):
     async def change_guild_settings(self, guild_id: str, changes: dict[str, Any]) -> views.GuildSettings:
         return await self._ask(ask.PutGuildSettings(guild_id=guild_id, changes=changes), views.GuildSettings)
 
+    async def undo_guild_settings(self, guild_id: str, token: str) -> views.GuildSettings:
+        return await self._ask(ask.UndoGuildSettings(guild_id=guild_id, token=token), views.GuildSettings)
+
     async def list_calendars(self, guild_id: str) -> closings.CalendarPage:
         return await self._ask(ask.ListCalendars(guild_id=guild_id), closings.CalendarPage)
 

@@ -23,7 +23,14 @@ from schedule_zero.asks.closings import (
 )
 from schedule_zero.asks.dead import DropDead, ListDead, ReplayDead
 from schedule_zero.asks.events import ListEvents
-from schedule_zero.asks.guilds import GetGuildSettings, GetUserTimezone, NoteGuild, PutGuildSettings, PutUserTimezone
+from schedule_zero.asks.guilds import (
+    GetGuildSettings,
+    GetUserTimezone,
+    NoteGuild,
+    PutGuildSettings,
+    PutUserTimezone,
+    UndoGuildSettings,
+)
 from schedule_zero.asks.handlers import DrainHandler, GetHandler, ListHandlers, ResumeHandler
 from schedule_zero.asks.keys import ListKeys, NewKey, RevokeKey, RotateKey
 from schedule_zero.asks.quota import (
@@ -137,6 +144,7 @@ __all__ = [
     "SuggestZones",
     "SuspendGuild",
     "Undo",
+    "UndoGuildSettings",
     "VerifyGuild",
 ]
 
@@ -175,6 +183,7 @@ Request = (
     | RevertAudit
     | GetGuildSettings
     | PutGuildSettings
+    | UndoGuildSettings
     | ListCalendars
     | GetCalendar
     | PutCalendar

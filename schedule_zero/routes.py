@@ -119,6 +119,10 @@ ROUTES: Final = (
         ask.PutGuildSettings, "PUT /guilds/{guild_id}/settings", views.GuildSettings, "Change a guild's settings",
         whole="changes",
     ),
+    _route(
+        ask.UndoGuildSettings, "POST /guilds/{guild_id}/settings/undo", views.GuildSettings,
+        "Take a change of a guild's settings back",
+    ),
     _route(ask.ListCalendars, "GET /guilds/{guild_id}/calendars", closings.CalendarPage, "List a guild's calendars"),
     _route(ask.GetCalendar, "GET /guilds/{guild_id}/calendars/{name}", closings.CalendarView, "Show a calendar"),
     _route(

@@ -10,7 +10,16 @@ from schedule_zero.schedule import Schedule
 from schedule_zero.shown.audit import AuditLine, AuditPage, AuditRevert
 from schedule_zero.shown.dead import DeadChange, DeadFate, DeadLetter, DeadPage
 from schedule_zero.shown.events import EventPage
-from schedule_zero.shown.guilds import Done, GuildChannels, GuildSettings, UserTimezone
+from schedule_zero.shown.guilds import (
+    Done,
+    GuildChannels,
+    GuildMentions,
+    GuildPolicy,
+    GuildRetention,
+    GuildRoles,
+    GuildSettings,
+    UserTimezone,
+)
 from schedule_zero.shown.handlers import (
     AdaptiveView,
     BreakerView,
@@ -60,7 +69,11 @@ __all__ = [
     "Fire",
     "Gauge",
     "GuildChannels",
+    "GuildMentions",
     "GuildPage",
+    "GuildPolicy",
+    "GuildRetention",
+    "GuildRoles",
     "GuildSettings",
     "GuildSummary",
     "GuildView",

@@ -120,9 +120,7 @@ class ZmqClient(CoreClient):
             async with asyncio.timeout(max(0.0, began + self._timeout - loop.time())):
                 return await asked.future
         except TimeoutError:
-            unknown = asked.sent and isinstance(
-                request, (*NOT_TWICE, ask.PutGuildSettings, ask.PutGuildQuota, ask.PutUserTimezone)
-            )
+            unknown = asked.sent and isinstance(request, (*NOT_TWICE, ask.PutGuildQuota, ask.PutUserTimezone))
             words = NOT_THERE if not asked.sent else NOT_KNOWN if unknown else NOT_READ
             raise Unavailable(words, address=self.address) from None
 
@@ -218,7 +216,7 @@ class ZmqClient(CoreClient):
         """
         if actor.kind != "member":
             raise Forbidden(f"nobody may speak for the {actor.kind} {actor.id}")
-        return _Speaking(self, asking.Member(actor.id, actor.guild_id, actor.permissions))
+        return _Speaking(self, asking.Member(actor.id, actor.guild_id, actor.permissions, actor.roles))
 
     def report(self, part: str, *, ok: bool, detail: str) -> None:
         """How a part of the service in this process is doing, as long as the connection lasts."""

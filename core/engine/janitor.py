@@ -16,6 +16,7 @@ from core.engine.events import about_schedule
 from core.engine.plan import Plan, TermsBook, rule_of
 from core.engine.ports import Clock
 from core.engine.reception import Reception
+from core.engine.shorter import ShorterHistories
 from core.engine.territory import Territory
 from core.ledger.port import Ledger, StoreError, Transaction
 from core.ledger.rows import Advance, EventRow, RunRow, ScheduleRow
@@ -70,6 +71,7 @@ class Janitor:
         self._turn_s = turn_s
         self._changed = changed
         self._reception = reception
+        self._shorter = ShorterHistories(ledger)
         self._began = clock.monotonic()
 
     async def run(self) -> None:
@@ -152,6 +154,7 @@ class Janitor:
 
         while await self._ledger.write(pages):  # noqa: ASYNC110 - page after page, others first
             await asyncio.sleep(0)
+        await self._shorter.sweep(now, max(keep.runs, keep.events))
         await self._ledger.write(rest)
         await roll_up(self._ledger, now)
 

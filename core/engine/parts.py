@@ -97,7 +97,8 @@ class Parts(Memory):
         self.ledger = ChainedLedger(ledger, chains, self.consequences)
         self._make_what_serves_runs(wake)
         self._make_what_looks_after_handlers()
-        self._make_what_keeps_order(retention or Retention())
+        self.retention = retention or Retention()
+        self._make_what_keeps_order()
 
     def _make_what_serves_runs(self, wake: asyncio.Event) -> None:
         """From the due time to the outcome."""
@@ -132,7 +133,7 @@ class Parts(Memory):
         )  # fmt: skip
         self.chronicle = Chronicle(clock=clock, ledger=self.ledger, tally=self.tally, core=self.incarnation)
 
-    def _make_what_keeps_order(self, retention: Retention) -> None:
+    def _make_what_keeps_order(self) -> None:
         """What the last end left, what others leave, and what time makes necessary."""
         clock, ledger = self.clock, self.ledger
         recovery = Recovery(
@@ -149,7 +150,7 @@ class Parts(Memory):
             clock=clock, ledger=ledger, membership=membership, territory=self.territory, estate=self.estate
         )  # fmt: skip
         self.janitor = Janitor(
-            clock=clock, ledger=ledger, terms=self.book.terms, ids=self.ids, retention=retention,
+            clock=clock, ledger=ledger, terms=self.book.terms, ids=self.ids, retention=self.retention,
             turn_s=self.pace.janitor_s, changed=self.consequences.schedules_changed, reception=self.reception,
             territory=self.territory,
         )  # fmt: skip

@@ -242,8 +242,9 @@ class Clients:
         if member is None:
             return msgspec.structs.replace(caller.row.actor, via="discord" if caller.row.role == "bot" else "zmq")
         actor = Actor(
-            kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions, via="discord"
-        )
+            kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions, roles=member.roles,
+            via="discord",
+        )  # fmt: skip
         if caller.row.role != "bot":
             raise Forbidden("Only a client of role bot may ask in the name of others.")
         if not caller.row.may_speak_for(actor):

@@ -138,6 +138,27 @@ _PURGEABLE: Final = (
     .limit(bindparam("limit"))
 )
 _PURGE: Final = Change(delete(journal).where(journal.c.seq.in_(_PURGEABLE)), "before", "limit")
+_LOOKED_AT: Final = (
+    select(journal.c.seq, journal.c.at)
+    .where(journal.c.seq > bindparam("after"))
+    .order_by(journal.c.seq)
+    .limit(bindparam("limit"))
+).subquery()
+_COME_TO: Final[Query[int | None]] = Query(
+    select(func.max(_LOOKED_AT.c.seq)).where(_LOOKED_AT.c.at < bindparam("before")),
+    int | None,
+    "after",
+    "limit",
+    "before",
+)
+_PURGE_GUILDS: Final = Change(
+    delete(journal).where(
+        journal.c.seq > bindparam("after"), journal.c.seq <= bindparam("upto"), among(journal.c.guild_id, "guilds")
+    ),
+    "after",
+    "upto",
+    "guilds",
+)
 # The oldest event a cursor may still ask for; where nothing is kept, the one to come.
 _OLDEST: Final = func.coalesce(
     select(func.min(journal.c.seq)).scalar_subquery(),
@@ -167,8 +188,19 @@ class JournalChanges(Journal):
     async def purge(self, before: int, limit: int) -> int:
         """Remove events older than an instant."""
         removed = await self._session.change(Step(_PURGE, (before, limit)))
-        self._session.untold = self._session.untold or removed > 0 or self._session.shared
+        self._removed(removed)
         return removed
+
+    async def purge_guilds(self, guild_ids: Sequence[str], after: int, before: int, limit: int) -> int | None:
+        """Look at so many events behind a place, as far as they are older than an instant, and remove those of these
+        guilds; the place that was come to. None: there are none."""
+        (upto,) = await self._session.fetch(_COME_TO, after, limit, before)
+        if upto is not None:
+            self._removed(await self._session.change(Step(_PURGE_GUILDS, (after, upto, list(guild_ids)))))
+        return upto
+
+    def _removed(self, number: int) -> None:
+        self._session.untold = self._session.untold or number > 0 or self._session.shared
 
     async def purge_cursors(self) -> None:
         """Remove the cursors that point before what is left: nobody moved them although there was something to read."""

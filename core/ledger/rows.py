@@ -340,7 +340,8 @@ class AuditedRow(AuditRow, kw_only=True, gc=False):
 
 
 class UndoRow(msgspec.Struct, kw_only=True, gc=False):
-    """How to take a change back: the schedule as it was before (JSON of a ScheduleRow; None: it did not exist)."""
+    """How to take a change back: the schedule as it was before (JSON of a ScheduleRow; None: it did not exist). Of a
+    guild's settings ``schedule_id`` is empty, and ``before`` says what was set and what the change made of it."""
 
     token: str
     schedule_id: str

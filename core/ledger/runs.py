@@ -376,6 +376,27 @@ _PURGEABLE: Final[Query[str]] = Query(
     "before",
     "limit",
 )
+# The same of one guild, along its own index.
+_FIRST_KEPT_OF: Final = (
+    select(runs.c.id)
+    .where(runs.c.guild_id == bindparam("guild_id"), runs.c.created >= bindparam("before"))
+    .order_by(runs.c.id)
+    .limit(literal_column("1"))
+).scalar_subquery()
+_PURGEABLE_OF: Final[Query[str]] = Query(
+    select(runs.c.id)
+    .where(
+        runs.c.guild_id == bindparam("guild_id"),
+        runs.c.id < func.coalesce(_FIRST_KEPT_OF, _BEYOND),
+        runs.c.ended < bindparam("before"),
+    )
+    .order_by(runs.c.id)
+    .limit(bindparam("limit")),
+    str,
+    "guild_id",
+    "before",
+    "limit",
+)
 _PURGE_ATTEMPTS: Final = Change(delete(attempts).where(among(attempts.c.run_id, "ids")), "ids")
 _PURGE: Final = Change(delete(runs).where(_GIVEN_IDS), "ids")
 
@@ -448,7 +469,13 @@ class RunChanges(Runs):
 
     async def purge(self, before: int, limit: int) -> int:
         """Remove runs that ended before an instant."""
-        ids = await self._session.fetch(_PURGEABLE, before, limit)
+        return await self._purge(await self._session.fetch(_PURGEABLE, before, limit))
+
+    async def purge_guild(self, guild_id: str, before: int, limit: int) -> int:
+        """Remove a guild's runs that ended before an instant."""
+        return await self._purge(await self._session.fetch(_PURGEABLE_OF, guild_id, before, limit))
+
+    async def _purge(self, ids: list[str]) -> int:
         if ids:
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
             forget_dead(self._session, ids)

@@ -8,6 +8,10 @@ read. What they see they may also calm (pause, delete, stop a run), their own fr
 there, or is no moderator any more, posts nothing there. Reminders are everybody's right, so theirs reach their owner
 wherever they are. Who changed what in a guild is for those with Discord's View Audit Log; what a schedule said, only for
 those who may see the schedule. What one may not see does not exist for one.
+
+A guild may give to roles of its own what those permissions allow with schedules and jobs (``standed``): its managers are
+judged as if they held both, its members as who may schedule messages of their own. Its settings and keys, and what they
+let others do, take Discord's own permissions all the same: who holds a role does not say who else does.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ import msgspec
 
 from core.ledger.port import AuditFilter, RunFilter, ScheduleFilter
 from core.ledger.rows import AuditedRow, RunRow, ScheduleRow
-from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, VIEW_AUDIT_LOG, Actor
+from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, MENTION_EVERYONE, VIEW_AUDIT_LOG, Actor
 from schedule_zero.errors import Forbidden, NotFound
+from schedule_zero.permitted import standing_of
 from schedule_zero.schedule import MESSAGES, ScheduleSpec
+from schedule_zero.views import GuildSettings
 
 F = TypeVar("F", bound=RunFilter)
 REMINDER: Final = "reminder"
@@ -59,16 +65,26 @@ def person(who: str, guild_id: str | None, permissions: int, *, operates: bool) 
     return Actor(kind="member", id=who, guild_id=guild_id, permissions=0 if guild_id is None else permissions)
 
 
+def gains_by_roles(actor: Actor) -> bool:
+    """Whether it matters what the guild an actor speaks in makes of their roles."""
+    return actor.kind == "member" and actor.guild_id is not None and not _manages(actor, MANAGE_MESSAGES | MANAGE_GUILD)
+
+
+def standed(actor: Actor, settings: GuildSettings) -> Actor:
+    """The actor with the standing that the settings of the guild they speak in give to their roles."""
+    return msgspec.structs.replace(actor, standing=standing_of(actor.roles, settings))
+
+
 def moderates(actor: Actor, guild_id: str | None) -> bool:
     """Whether everybody's schedules of this guild are the actor's to see and change."""
     if actor.kind != "member":
         return actor.guild_id is None or actor.guild_id == guild_id
-    return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_MESSAGES)
+    return guild_id is not None and guild_id == actor.guild_id and _manages(actor, MANAGE_MESSAGES)
 
 
 def runs_jobs(actor: Actor, guild_id: str | None) -> bool:
     """Whether everybody's jobs of this guild are the actor's to see and stop: work that is no message."""
-    return guild_id is not None and guild_id == actor.guild_id and actor.has(MANAGE_GUILD)
+    return guild_id is not None and guild_id == actor.guild_id and _manages(actor, MANAGE_GUILD)
 
 
 def manages(actor: Actor, guild_id: str) -> bool:
@@ -214,6 +230,35 @@ def require_guild(actor: Actor, guild_id: str, *, change: bool) -> None:
         _require(actor, MANAGE_GUILD, "Changing the server's settings takes the permission Manage Server.")
 
 
+def require_closings(actor: Actor, guild_id: str) -> None:
+    """Raises NotFound or Forbidden unless the actor may change what a guild keeps closed: days off, hours, blackouts."""
+    require_guild(actor, guild_id, change=False)
+    if not (runs_service(actor) or _manages(actor, MANAGE_GUILD)):
+        raise Forbidden("Changing the server's settings takes the permission Manage Server.")
+
+
+def require_settings(actor: Actor, before: GuildSettings, after: GuildSettings) -> None:
+    """Raises Forbidden where settings give to others what the actor, who may change them, does not hold."""
+    was, is_now = before.roles, after.roles
+    if {*is_now.manager} - {*was.manager} or {*is_now.member} - {*was.member, *was.manager}:
+        _require(
+            actor, MANAGE_MESSAGES,
+            "Saying which roles manage or schedule here takes the permission Manage Messages as well: nobody gives what "
+            "they do not hold.",
+        )  # fmt: skip
+    if _listed(after) - _listed(before):
+        _require(
+            actor, MENTION_EVERYONE,
+            "Listing roles that everybody who schedules may mention takes the permission Mention Everyone: nobody gives "
+            "what they do not hold.",
+        )  # fmt: skip
+
+
+def _listed(settings: GuildSettings) -> set[str]:
+    """The roles that everybody who may schedule may mention."""
+    return {*settings.mentions.listed} if settings.mentions.roles == "listed" else set()
+
+
 def require_user(actor: Actor, user_id: str) -> None:
     """Raises Forbidden unless the actor may see and change this person's own settings."""
     if not (runs_service(actor) or (actor.kind == "member" and actor.id == user_id)):
@@ -343,9 +388,13 @@ def _require_work(actor: Actor, handler: str) -> None:
     if actor.guild_id is None:
         raise Forbidden("Outside a server there are only reminders.")
     if handler != MESSAGES:
-        _require(actor, MANAGE_GUILD, "Work for other programs takes the permission Manage Server.")
+        allowed = _manages(actor, MANAGE_GUILD)
+        sentence = "Work for other programs takes the permission Manage Server."
     else:
-        _require(actor, MANAGE_MESSAGES, "Scheduling messages takes the permission Manage Messages.")
+        allowed = _manages(actor, MANAGE_MESSAGES) or actor.standing == "member"
+        sentence = "Scheduling messages takes the permission Manage Messages."
+    if not allowed:
+        raise Forbidden(sentence)
 
 
 def _require_reminder(spec: ScheduleSpec, owner_id: str) -> None:
@@ -361,6 +410,11 @@ def _require_audit(actor: Actor) -> None:
     if actor.kind == "member" and actor.guild_id is None:
         raise Forbidden("Who changed what is read in the server it concerns.")
     _require(actor, VIEW_AUDIT_LOG, "Reading who changed what takes the permission View Audit Log.")
+
+
+def _manages(actor: Actor, bits: int) -> bool:
+    """Whether the actor holds all these permissions, or what their guild made of their roles counts as much."""
+    return actor.standing == "manager" or all(actor.has(bit) for bit in (MANAGE_MESSAGES, MANAGE_GUILD) if bits & bit)
 
 
 def _require(actor: Actor, bit: int, sentence: str) -> None:

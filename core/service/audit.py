@@ -16,7 +16,8 @@ from core.service import access
 from core.service.audited import OF_SETTINGS, definitions_in, document_in, is_of_schedule, line_view
 from core.service.desk import GUILD, UNDO_FOR, Desk
 from core.service.finding import LONGEST_PAGE, page_length
-from core.service.guilds import Guilds, stands
+from core.service.guild_settings import stands
+from core.service.settings import Settings
 from core.service.triggers import instant_in
 from core.service.undo import Undoing
 from schedule_zero import requests as ask
@@ -41,10 +42,10 @@ class _Standing(msgspec.Struct, frozen=True):
 class Audits:
     """The audit, for those who may read it."""
 
-    def __init__(self, desk: Desk, undoing: Undoing, guilds: Guilds) -> None:
+    def __init__(self, desk: Desk, undoing: Undoing, settings: Settings) -> None:
         self._desk = desk
         self._undoing = undoing
-        self._guilds = guilds
+        self._settings = settings
 
     async def page(self, actor: Actor, request: ask.ListAudit) -> AuditPage:
         """A page of what the actor may see."""
@@ -74,7 +75,7 @@ class Audits:
             return await self._undoing.revert(actor, request, line)
         if line.action in OF_SETTINGS and line.guild_id is not None and line.after is not None:
             before, after = document_in(line.before), document_in(line.after)
-            return await self._guilds.take_back(actor, request, line.guild_id, before, after)
+            return await self._settings.take_back(actor, request, line.guild_id, before, after)
         raise Conflict(f"What {line.action} does cannot be taken back from the audit; do the opposite instead.")
 
     async def _existing(self, actor: Actor, id: str) -> AuditedRow:

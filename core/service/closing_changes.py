@@ -88,7 +88,7 @@ class ClosingChanges:
             goes: what it is called that goes by this change, which is refused while schedules heed it.
         """
         guild_id: str = request.guild_id
-        access.require_guild(actor, guild_id, change=True)
+        access.require_closings(actor, guild_id)
         prepared = await self._prepare(guild_id, about, changed(await self._desk.closings(guild_id)))
 
         async def work(tx: Transaction, effects: Effects) -> V:

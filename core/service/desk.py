@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 import structlog
 
+from core.engine import shorter
 from core.engine.engine import Engine
 from core.engine.events import about_schedule, facts
 from core.engine.handover import Meaning
@@ -32,7 +33,9 @@ from core.ledger.port import (
     Transaction,
 )
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
+from core.service import access
 from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
+from core.service.guild_settings import settings_of
 from core.service.keyring import Keyring, KeyRow
 from core.service.render import schedule_view
 from core.timing.rule import Rule
@@ -56,7 +59,7 @@ REMEMBER_FOR: Final = DAY
 LONGEST_KEY: Final = 255
 FACTS_KEPT: Final = 10_000
 LOOKS: Final = 5
-GUILD: Final = "guild"
+GUILD: Final = shorter.GUILD
 USER: Final = "user"
 CLOSINGS: Final = "closings"
 NO_GUILD: Final = "-"
@@ -305,6 +308,15 @@ class Desk:
         await tx.journal.append([self.run_event(kind, row, run.id, {"reason": reason}) for run in runs])
         effects.withdrawn.extend(run.id for run in runs)
 
+    async def placed(self, actor: Actor) -> Actor:
+        """Who asks, with the standing that the guild they speak in gives to their roles now. What they say of it themselves
+        is not heeded."""
+        if actor.standing:
+            actor = msgspec.structs.replace(actor, standing="")
+        if not access.gains_by_roles(actor):
+            return actor
+        return access.standed(actor, await self.guild_settings(actor.guild_id))
+
     async def guild_settings(self, guild_id: str | None) -> views.GuildSettings:
         """What a guild has set, with defaults filled in. Shared: not to be changed."""
         if guild_id is None:
@@ -424,17 +436,6 @@ def zone_name(text: str, field: str) -> str:
     except ValueError as error:
         message = getattr(error, "message", str(error))
         raise Invalid.at(field, message) from None
-
-
-def settings_of(guild_id: str, text: str | None) -> views.GuildSettings:
-    """A guild's settings from their stored JSON: only what was set is stored, so defaults can improve."""
-    stored: dict[str, Any] = {} if text is None else msgspec.json.decode(text)
-    stored.pop("name", None)
-    stored.pop("present", None)
-    settings = msgspec.convert({**stored, "guild_id": guild_id}, views.GuildSettings)
-    names = [name for name in views.GuildSettings.__struct_fields__ if name not in ("guild_id", "defaults")]
-    settings.defaults = tuple(name for name in names if name not in stored)
-    return settings
 
 
 def with_undo(schedule: Schedule, undo: UndoToken) -> Schedule:

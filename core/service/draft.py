@@ -31,7 +31,8 @@ from core.service.closings import (
     unnamed,
 )
 from core.service.forecast import require_pace
-from core.service.policy import Mistakes, policy_for, read_policy
+from core.service.policy import NO_WISHES, Mistakes, policy_for, read_policy
+from core.service.posting import posting_mistakes
 from core.service.triggers import Understood, instant_in, refuse_reading, rule_in, said, trigger_of
 from core.timing.exceptions import NONE
 from core.timing.rule import Rule
@@ -39,7 +40,7 @@ from schedule_zero.errors import Invalid
 from schedule_zero.instant import MINUTE
 from schedule_zero.schedule import Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
-from schedule_zero.views import GuildSettings
+from schedule_zero.views import GuildPolicy, GuildSettings
 
 NAME_LENGTH: Final = 100
 MOST_ARGS: Final = 64 * 1024  # bytes; thousands of schedules are read at once
@@ -49,7 +50,7 @@ _RULE: Final = ("trigger", "timezone", "start", "until", "count", "calendar", "a
 _TRIGGER: Final = ("trigger", "timezone")
 _WORK: Final = ("handler", "method", "args", "after")
 # What says nothing about its policy, by all that its defaults hang on: the end of months, and whether it is due once.
-_unsaid: Final[dict[tuple[str, bool], tuple[Policy, str]]] = {}
+_unsaid: Final[dict[tuple[str, bool, GuildPolicy], tuple[Policy, str]]] = {}
 
 
 class Draft(msgspec.Struct):
@@ -65,9 +66,10 @@ class Draft(msgspec.Struct):
 def draft(
     spec: ScheduleSpec, *, id: str, owner_id: str, timezone: str, settings: GuildSettings, closings: Closings,
     quota: Quota, fleet: Fleet, now: int, before: ScheduleRow | None = None, parents: Rows = NONE_ABOVE,
+    manages: bool = True,
 ) -> Draft:  # fmt: skip
     """Check a spec and turn it into a row. ``before`` is the schedule it changes, if it does; ``parents``: those it runs
-    after, as far as there are any for who asks.
+    after, as far as there are any for who asks; ``manages``: whether who asks manages in its guild.
 
     Raises:
         Invalid: fields are wrong, or the time cannot be read; with readings where something else could be meant.
@@ -80,12 +82,14 @@ def draft(
     unknown = placeholder_places(spec, args, parents, before, mistakes)
     if before is None or _work(spec, args) != tuple(getattr(before, name) for name in _WORK):
         check_work(spec, args, fleet, quota, mistakes, unknown)
+        posting_mistakes(spec, settings, mistakes, manages=manages)
     known = known_to(closings, before)
     calendar = stored(unnamed(calendar_for(spec.calendar, known, mistakes), closings.calendars))
     active_hours = stored(unnamed(hours_for(spec.active_hours, known, mistakes, before), closings.hours))
     mistakes.raise_any()
     read = trigger_of(spec.trigger, now=now, timezone=timezone, settings=settings)
-    policy, text = _policy_of(spec, read)
+    # What a schedule was made with stays with it: a guild's wishes are for new ones.
+    policy, text = _policy_of(spec, read, settings.policy if before is None else NO_WISHES)
     if policy.affinity is not None and (before is None or before.policy != text):
         _check_key(spec, policy.affinity, fleet)
     row = _row(spec, read, text, args, id=id, owner_id=owner_id, timezone=timezone, now=now, before=before)
@@ -107,11 +111,11 @@ def draft(
     return Draft(row, read.trigger, rule)
 
 
-def _policy_of(spec: ScheduleSpec, read: Understood) -> tuple[Policy, str]:
+def _policy_of(spec: ScheduleSpec, read: Understood, guilds: GuildPolicy) -> tuple[Policy, str]:
     """The policy, and its text. Most specs say nothing about it, and so share a handful."""
-    kind = read.month_end, read.trigger is None or isinstance(read.trigger, DateTrigger)
+    kind = read.month_end, read.trigger is None or isinstance(read.trigger, DateTrigger), guilds
     if spec.policy or kind not in _unsaid:
-        policy = policy_for(spec.policy, read.trigger, read.month_end)
+        policy = policy_for(spec.policy, read.trigger, read.month_end, guilds)
         made = policy, msgspec.json.encode(policy).decode()
         if spec.policy:
             return made

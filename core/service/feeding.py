@@ -140,7 +140,7 @@ class Feeding:
             Forbidden, Invalid: it may not be heard by them; ``after`` is no place.
             Conflict: the subscriber is in this process.
         """
-        scope = scope_of(actor, wish.guild_id)
+        scope = scope_of(await self._desk.placed(actor), wish.guild_id)
         publisher = self._desk.engine.publisher
         epoch, head = await self._desk.reader.journal.head()
         if wish.subscriber is not None:

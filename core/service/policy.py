@@ -18,7 +18,10 @@ from schedule_zero.handler import LONGEST_TIMEOUT_S
 from schedule_zero.instant import DAY, parse_duration
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import DateTrigger, Trigger
+from schedule_zero.views import GuildPolicy
 
+NO_WISHES: Final = GuildPolicy()
+"""Of a guild that leaves the defaults of schedules as they are."""
 LONGEST_JITTER: Final = DAY
 _LIMITS: Final = {"catchup_limit": (1, 1000), "overlap_limit": (1, 1000), "failure_threshold": (1, 1_000_000)}
 _DURATIONS: Final = ("catchup_window", "jitter", "timeout", "retry.initial", "retry.maximum")
@@ -44,25 +47,30 @@ class Mistakes:
         raise Invalid(f"{first.field}: {first.message}{more}", errors=tuple(self.errors))
 
 
-def defaults_for(trigger: Trigger | None, month_end: MonthEnd) -> Policy:
+def defaults_for(trigger: Trigger | None, month_end: MonthEnd, guilds: GuildPolicy = NO_WISHES) -> Policy:
     """The policy of a trigger about which nothing was said. A one-shot is run however late, and so is what follows others:
     neither comes again by itself.
 
     Args:
         trigger: in stored form; None: the schedule only follows others.
         month_end: what it, or the words it was read from, does about days that a month lacks.
+        guilds: what its guild wants of new schedules.
     """
     window = None if trigger is None or isinstance(trigger, DateTrigger) else Policy().catchup_window
-    return Policy(month_end=month_end, catchup_window=window)
+    plain = Policy(month_end=guilds.month_end or month_end, catchup_window=window)
+    return msgspec.structs.replace(plain, catchup=guilds.catchup or plain.catchup, dst=guilds.dst or plain.dst)
 
 
-def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: MonthEnd) -> Policy:
+def policy_for(
+    changes: dict[str, Any], trigger: Trigger | None, month_end: MonthEnd, guilds: GuildPolicy = NO_WISHES
+) -> Policy:
     """A policy sent in part, merged over the defaults (``defaults_for``).
 
     Raises:
         Invalid: an unknown word or a value out of range, with its place.
     """
-    base = msgspec.to_builtins(defaults_for(trigger, month_end))
+    defaults = defaults_for(trigger, month_end, guilds)
+    base = msgspec.to_builtins(defaults)
     if "at_most_once" in changes:  # as a method says it of itself
         raise Invalid.at("policy.at_most_once", 'is not known here; write "delivery": "at_most_once"')
     retry = changes.get("retry", {})
@@ -78,7 +86,7 @@ def policy_for(changes: dict[str, Any], trigger: Trigger | None, month_end: Mont
         mistakes.raise_any()
         raise
     _check(policy, whole)
-    return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=month_end)
+    return policy if policy.month_end is not None else msgspec.structs.replace(policy, month_end=defaults.month_end)
 
 
 def _with_room(whole: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:

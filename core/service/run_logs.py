@@ -47,6 +47,7 @@ class RunLogs:
 
     async def follow(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
         """The log as it grows, a page at a time, until the run has ended. Raises NotFound."""
+        actor = await self._desk.placed(actor)
         request = GetRunLog(id=id, after=after, limit=LONGEST_PAGE)
         _, seq = await self._desk.reader.journal.head()  # before the first look, so that nothing falls between
         page = await self.page(actor, request)

@@ -164,7 +164,7 @@ class Schedules:
             timezone=timezone, settings=await self._desk.guild_settings(spec.guild_id),
             closings=await self._desk.closings(spec.guild_id),
             quota=self._desk.quota(actor, spec.guild_id), fleet=self._desk.engine.fleet, now=now, before=before,
-            parents=await self._chaining.parents(actor, spec),
+            parents=await self._chaining.parents(actor, spec), manages=access.moderates(actor, spec.guild_id),
         )  # fmt: skip
 
     async def _newest(self, row: ScheduleRow) -> RunRow | None:

@@ -37,6 +37,7 @@ from core.service.run_logs import RunLogs
 from core.service.runs import Runs
 from core.service.schedules import Schedules
 from core.service.sessions import Sessions
+from core.service.settings import Settings
 from core.service.shape import bounded
 from core.service.status import Statuses
 from core.service.suspension import ACTING, refusal
@@ -90,6 +91,7 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.ReplayDead: DeadChange,
     ask.DropDead: DeadChange,
     ask.PutGuildSettings: GuildSettings,
+    ask.UndoGuildSettings: GuildSettings,
     ask.PutUserTimezone: UserTimezone,
     ask.SkipOccurrence: Schedule,
     ask.MoveOccurrence: Schedule,
@@ -152,9 +154,11 @@ class Service:
         )
 
     def _about_guilds(self) -> dict[type, UseCase]:
+        settings = Settings(self._desk)
         return {
-            ask.GetGuildSettings: self.guilds.get,
-            ask.PutGuildSettings: self.guilds.put,
+            ask.GetGuildSettings: settings.get,
+            ask.PutGuildSettings: settings.put,
+            ask.UndoGuildSettings: settings.undo,
             ask.NoteGuild: self.guilds.note,
             ask.ListGuilds: self._usage.page,
             ask.GetGuild: self._usage.get,
@@ -199,6 +203,7 @@ class Service:
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
         request = bounded(request)
+        actor = await self._desk.placed(actor)
         answer = _REMEMBERED.get(type(request))
         if answer is not None and request.idempotency_key is not None:
             known: View | None = await self._desk.known(actor, request, answer)
@@ -252,7 +257,7 @@ def _about_schedules(desk: Desk) -> dict[type, UseCase]:
     times, room, chaining, making = Times(desk), Room(desk), Chaining(desk), Making(desk)
     schedules, finding, runs = Schedules(desk, room, times, chaining), Finding(desk), Runs(desk, making)
     undoing = Undoing(desk, room, chaining, schedules.draft)
-    audits = Audits(desk, undoing, Guilds(desk))
+    audits = Audits(desk, undoing, Settings(desk))
     occurrences, dead, chains = Occurrences(desk), DeadLetters(desk, making), Chains(desk, schedules)
     return {
         ask.CreateSchedule: schedules.create,

@@ -17,6 +17,7 @@ from core.service.render import no_times
 from core.service.triggers import (
     end_too_early,
     instant_in,
+    manner,
     offer,
     refuse_rule,
     rule_in,
@@ -76,7 +77,7 @@ class Times:
             access.require_guild(actor, request.guild_id, change=False)
         settings = await self._desk.guild_settings(request.guild_id)
         understood = trigger_of(request.trigger, now=now, timezone=timezone, settings=settings)
-        policy = policy_for(request.policy, understood.trigger, understood.month_end)
+        policy = policy_for(request.policy, understood.trigger, understood.month_end, settings.policy)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
         until = instant_in(request.until, "until", 0) if request.until else understood.until
         rule = await self._excepted(
@@ -150,13 +151,13 @@ class Times:
         if request.past and not request.repeat:
             said = _said_at_any_time(request.when, now=now, timezone=timezone, settings=settings)
         reading = said or _read_both(request.when, request.repeat, now=now, timezone=timezone, settings=settings)
-        rule = rule_read(reading, now, timezone)
+        rule = rule_read(reading, now, timezone, settings.policy)
         since = now if said is None else EARLIEST
         return ReadingView(
             trigger=reading.trigger, timezone=timezone, words=reading.words, recurring=reading.recurring,
             fires=spelled_fires(previews.preview(rule, after=since, n=5, new=True)),
             start=_spelled(reading.start, rule), until=_spelled(reading.until, rule),
-            count=reading.count, month_end=reading.month_end,
+            count=reading.count, month_end=settings.policy.month_end or reading.month_end,
         )  # fmt: skip
 
     async def suggest(self, actor: Actor, request: SuggestTimes) -> Suggestions:
@@ -168,8 +169,7 @@ class Times:
             timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
         except Invalid:  # half-typed, too
             timezone = await self._desk.zone_for(None, request.guild_id, request.user_id)
-        options: dict[str, Any] = {"now": now, "timezone": timezone, "default_time": settings.default_time,
-                                   "hour24": settings.hour24}  # fmt: skip
+        options: dict[str, Any] = {"now": now, "timezone": timezone, **manner(settings)}
         found = suggest_repeat(request.text, **options) if request.field == "repeat" else readings(
             request.text, **options
         )  # fmt: skip
@@ -207,8 +207,7 @@ def _corrections(request: SuggestTimes, options: dict[str, Any]) -> tuple[Readin
 
 def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settings: GuildSettings) -> Reading:
     """What a start and a repetition mean together; one alone may be left empty. Raises Invalid."""
-    options: dict[str, Any] = {"now": now, "timezone": timezone, "default_time": settings.default_time,
-                               "hour24": settings.hour24}  # fmt: skip
+    options: dict[str, Any] = {"now": now, "timezone": timezone, **manner(settings)}
     field = "when"
     try:
         if not repeat:
@@ -226,7 +225,7 @@ def _read_both(when: str, repeat: str | None, *, now: int, timezone: str, settin
 
 def _said_at_any_time(when: str, *, now: int, timezone: str, settings: GuildSettings) -> Reading | None:
     """The one moment that words mean whenever they are said, be it over: a date with its year, an instant, ``now``."""
-    options: dict[str, Any] = {"timezone": timezone, "default_time": settings.default_time, "hour24": settings.hour24}
+    options: dict[str, Any] = {"timezone": timezone, **manner(settings)}
     if when.strip().casefold() == "now":
         when = f"<t:{now // SECOND}>"
     try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from core.engine.plan import rule_of
 from core.ledger.rows import ScheduleRow
+from core.service.policy import NO_WISHES, defaults_for
 from core.timing.compile import compile_rule, month_end_of
 from core.timing.hashed import drawn, is_hashed, resolve_hashed
 from core.timing.laid_around import why_never
+from core.timing.locales import order_of
 from core.timing.reading import Reading, Unreadable, read
 from core.timing.rule import EARLIEST, LATEST, Rule
 from core.timing.say import say
@@ -16,7 +20,7 @@ from schedule_zero.errors import FieldError, Invalid, ReadingOffer
 from schedule_zero.instant import parse, spell
 from schedule_zero.schedule import MonthEnd, Policy
 from schedule_zero.trigger import CronTrigger, DateTrigger, TextTrigger, Trigger
-from schedule_zero.views import GuildSettings
+from schedule_zero.views import GuildPolicy, GuildSettings
 
 
 class Understood(msgspec.Struct):
@@ -43,8 +47,7 @@ def trigger_of(trigger: Trigger | None, *, now: int, timezone: str, settings: Gu
         if not isinstance(trigger, TextTrigger):
             return Understood(trigger, None, month_end_of(trigger))
         reading = read(
-            drawn(trigger.text, settings.guild_id), now=now, timezone=trigger.timezone or timezone,
-            default_time=settings.default_time, hour24=settings.hour24,
+            drawn(trigger.text, settings.guild_id), now=now, timezone=trigger.timezone or timezone, **manner(settings)
         )  # fmt: skip
     except Unreadable as error:
         raise unreadable(error, "trigger.text", now, timezone) from None
@@ -62,7 +65,15 @@ def said(understood: Understood, timezone: str, settings: GuildSettings) -> str:
         return understood.words
     if understood.trigger is None:
         return ""
-    return say(understood.trigger, timezone=timezone, hour24=settings.hour24)
+    order = order_of(settings.locale)
+    return say(understood.trigger, timezone=timezone, hour24=settings.hour24, order=order)
+
+
+def manner(settings: GuildSettings) -> dict[str, Any]:
+    """How a guild says times: the options of ``core.timing.reading``."""
+    return {
+        "default_time": settings.default_time, "hour24": settings.hour24, "order": order_of(settings.locale),
+    }  # fmt: skip
 
 
 def unreadable(error: Unreadable, field: str, now: int, timezone: str) -> Invalid:
@@ -137,9 +148,10 @@ def rule_in(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
         raise refuse_rule(error) from None
 
 
-def rule_read(reading: Reading, now: int, timezone: str) -> Rule:
-    """The rule of a reading, as it would be saved without a policy."""
-    return rule_sent(reading.trigger, timezone, now, Policy(month_end=reading.month_end), reading.start, reading.until)
+def rule_read(reading: Reading, now: int, timezone: str, guilds: GuildPolicy = NO_WISHES) -> Rule:
+    """The rule of a reading, as it would be saved without a policy by a guild that wants this of new schedules."""
+    policy = defaults_for(reading.trigger, reading.month_end, guilds)
+    return rule_sent(reading.trigger, timezone, now, policy, reading.start, reading.until)
 
 
 def instant_in(text: str | None, field: str, default: int) -> int:

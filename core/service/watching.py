@@ -39,6 +39,7 @@ class Watching:
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...], guild_id: str | None
     ) -> AsyncIterator[Event]:
         """Wanted events after a place, or from now on."""
+        actor = await self._desk.placed(actor)
         scope = scope_of(actor, guild_id)
         epoch, _ = await self._desk.reader.journal.head()
         seq = place_of(after, epoch)

@@ -113,7 +113,9 @@ def _restarted(when: Reading, repeat: Reading, series: Series, start: int, clock
 def _joined(when: Reading, repeat: Reading, trigger: Trigger, start: int, clock: Clock) -> Reading:
     until = repeat.until if when.until is None else when.until
     count = repeat.count if when.count is None else when.count
-    words = say_bounded(trigger, clock, hour24=when.hour24, start=start, until=until, count=count)
+    words = say_bounded(
+        trigger, clock, hour24=when.hour24, order=when.order, start=start, until=until, count=count
+    )  # fmt: skip
     return Reading(
         text=words,
         trigger=trigger,
@@ -125,5 +127,6 @@ def _joined(when: Reading, repeat: Reading, trigger: Trigger, start: int, clock:
         until=until,
         count=count,
         hour24=when.hour24,
+        order=when.order,
         formal=repeat.formal,
     )

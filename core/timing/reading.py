@@ -23,6 +23,7 @@ from core.timing.grammar.recurring import recurring, recurs
 from core.timing.grammar.tokens import Cursor, NotUnderstood, Refused, tidied, tokens_of
 from core.timing.grammar.written import written
 from core.timing.hashed import is_hashed
+from core.timing.locales import DateOrder
 from core.timing.offers import completions, repeat_completions
 from core.timing.recurrence_set import RecurrenceSet, read_set
 from core.timing.rrule import RRulePattern
@@ -67,6 +68,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     count: int | None = None
     hour24: bool = True
     """How the words show hours."""
+    order: DateOrder | None = None
+    """What stands first in the words, the day or the month; None: the day."""
     formal: bool = False
     """Written as a cron expression or a recurrence rule, not in words."""
 
@@ -87,12 +90,15 @@ class Unreadable(ValueError):
 
 
 class _Reader:
-    """One zone, one moment, one way to show the hours."""
+    """One zone, one moment, one way to show the hours and to write dates."""
 
-    def __init__(self, now: int, timezone: str, default_time: str, hour24: bool) -> None:
+    def __init__(
+        self, now: int, timezone: str, default_time: str, hour24: bool, order: DateOrder | None
+    ) -> None:  # fmt: skip
         self._where = zone(timezone)
         self._now = Now(now, clock_of(self._where), _seconds(default_time))
         self._hour24 = hour24
+        self._order = order
         self._depth = 0
 
     def read(self, text: str, *, repeat: bool, typing: bool = False) -> Reading:
@@ -156,7 +162,7 @@ class _Reader:
         said = None if repeat else written(text, self._now)
         if said is not None:
             return self._single(text, said)
-        tokens = tokens_of(tidied(text))
+        tokens = tokens_of(tidied(text), self._order)
         try:
             if repeat or recurs(tokens):
                 return self._series(text, recurring(Cursor(tokens), self._now, alone=repeat))
@@ -246,7 +252,9 @@ class _Reader:
         count: int | None = None,
         formal: bool = False,
     ) -> Reading:
-        words = say_bounded(trigger, self._now.clock, hour24=self._hour24, start=start, until=until, count=count)
+        words = say_bounded(
+            trigger, self._now.clock, hour24=self._hour24, order=self._order, start=start, until=until, count=count
+        )  # fmt: skip
         return Reading(
             text=words if text is None else text,
             trigger=trigger,
@@ -258,6 +266,7 @@ class _Reader:
             until=until,
             count=count,
             hour24=self._hour24,
+            order=self._order,
             formal=formal,
         )
 
@@ -302,7 +311,10 @@ def _refuse_every(text: str) -> None:
         raise Refused(f"{match[0].strip()!r} is none of cron's names; write {words!r}, without the @", (words,))
 
 
-def read(text: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True) -> Reading:
+def read(
+    text: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True,
+    order: DateOrder | None = None,
+) -> Reading:  # fmt: skip
     """Read a time, once or recurring.
 
     Args:
@@ -311,50 +323,49 @@ def read(text: str, *, now: int, timezone: str, default_time: str = "09:00", hou
         timezone: the zone the words are meant in.
         default_time: the time of day (HH:MM) where nobody said one.
         hour24: whether words show 18:30 or 6:30pm; how text is read does not depend on it.
+        order: which figure of ``03/04`` is the day, and how words say dates; None: both readings are offered.
 
     Raises:
         Unreadable: the text is not understood, past, impossible or ambiguous; with the readings it may have.
         BadZone: no such zone.
     """
-    return _Reader(now, timezone, default_time, hour24).read(text, repeat=False)
+    return _Reader(now, timezone, default_time, hour24, order).read(text, repeat=False)
 
 
-def read_repeat(text: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True) -> Reading:
+def read_repeat(
+    text: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True,
+    order: DateOrder | None = None,
+) -> Reading:  # fmt: skip
     """Read a repetition: like ``read``, but ``15m`` means every 15 minutes and ``monday`` every monday.
 
     Raises:
         Unreadable: as ``read``, and where the words mean a single moment.
         BadZone: no such zone.
     """
-    return _Reader(now, timezone, default_time, hour24).read(text, repeat=True)
+    return _Reader(now, timezone, default_time, hour24, order).read(text, repeat=True)
 
 
 def readings(
-    text_so_far: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True
-) -> list[Reading]:
+    text_so_far: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True,
+    order: DateOrder | None = None,
+) -> list[Reading]:  # fmt: skip
     """At most three readings of half-typed text, the best first. Never raises."""
-    return _suggested(text_so_far, completions, now, timezone, default_time, hour24, repeat=False)
+    return _suggested(text_so_far, completions, (now, timezone, default_time, hour24, order), repeat=False)
 
 
 def suggest_repeat(
-    text_so_far: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True
-) -> list[Reading]:
+    text_so_far: str, *, now: int, timezone: str, default_time: str = "09:00", hour24: bool = True,
+    order: DateOrder | None = None,
+) -> list[Reading]:  # fmt: skip
     """At most three readings of a half-typed repetition, the best first. Never raises."""
-    return _suggested(text_so_far, repeat_completions, now, timezone, default_time, hour24, repeat=True)
+    return _suggested(text_so_far, repeat_completions, (now, timezone, default_time, hour24, order), repeat=True)
 
 
 def _suggested(
-    text: str,
-    complete: Callable[[str], list[str]],
-    now: int,
-    timezone: str,
-    default_time: str,
-    hour24: bool,
-    *,
-    repeat: bool,
-) -> list[Reading]:
+    text: str, complete: Callable[[str], list[str]], manner: tuple[int, str, str, bool, DateOrder | None], *, repeat: bool
+) -> list[Reading]:  # fmt: skip
     try:
-        reader = _Reader(now, timezone, default_time, hour24)
+        reader = _Reader(*manner)
     except ValueError:
         return []  # An unknown zone or default time is refused where it is set; here somebody is only typing.
     return reader.offered(complete(text), repeat=repeat)

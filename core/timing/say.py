@@ -15,6 +15,7 @@ from core.timing.cron import read_fields
 from core.timing.cron_field import Mark, known_to_cronsim
 from core.timing.grammar.vocabulary import DAY_NAMES, MONTH_NAMES, ordinal
 from core.timing.interval import read_every
+from core.timing.locales import DateOrder
 from core.timing.recurrence_set import read_set
 from core.timing.series import ALL_DAYS, ALL_WEEKDAYS, Series, evenly, series_of
 from core.timing.zones import zone
@@ -35,20 +36,21 @@ _NUMBER_TH: Final = re.compile(r"\b(\d+)th\b")
 _PARTS: Final = ((_DAY_SECONDS // 24, "hour"), (60, "minute"), (1, "second"))
 
 
-def say(trigger: Trigger, *, timezone: str, hour24: bool) -> str:
+def say(trigger: Trigger, *, timezone: str, hour24: bool, order: DateOrder | None = None) -> str:
     """A trigger in words; where people would say it, in words that mean it when they are read.
 
-    The trigger must be one that ``compile_rule`` takes, or text.
+    The trigger must be one that ``compile_rule`` takes, or text. ``order``: whether dates are said day or month first;
+    None: the day.
     """
     if isinstance(trigger, DateTrigger):
-        return say_wall(_wall(trigger.at, trigger.timezone or timezone), hour24=hour24)
+        return say_wall(_wall(trigger.at, trigger.timezone or timezone), hour24=hour24, order=order)
     if isinstance(trigger, TextTrigger):
         return trigger.text
     if isinstance(trigger, CronTrigger):
         return _say_cron(trigger.expression, hour24)
     series = series_of(trigger)
     if series is not None:
-        return say_series(series, hour24=hour24)
+        return say_series(series, hour24=hour24, order=order)
     if isinstance(trigger, IntervalTrigger):
         return _say_interval(trigger.every)
     return _say_set(trigger.rule)
@@ -76,29 +78,32 @@ def say_bounded(
     start: int | None = None,
     until: int | None = None,
     count: int | None = None,
+    order: DateOrder | None = None,
 ) -> str:
     """A trigger in words with the bounds it does not hold itself (instants)."""
-    said = say(trigger, timezone=clock.zone.key, hour24=hour24)
+    said = say(trigger, timezone=clock.zone.key, hour24=hour24, order=order)
     if start is not None and ", starting " not in said:
-        said += f", starting {_say_bound(clock.wall(start), 0, hour24)}"
+        said += f", starting {_say_bound(clock.wall(start), 0, hour24, order)}"
     if until is not None:
-        said += f", until {_say_bound(clock.wall(until), _DAY_SECONDS - 1, hour24)}"
+        said += f", until {_say_bound(clock.wall(until), _DAY_SECONDS - 1, hour24, order)}"
     return said + (f", {count} times" if count is not None else "")
 
 
-def say_wall(wall: int, *, hour24: bool) -> str:
+def say_wall(wall: int, *, hour24: bool, order: DateOrder | None = None) -> str:
     """A wall as a date with its weekday, and the time of day."""
-    return f"{_say_date(wall)} at {say_time(wall % DAY // SECOND, hour24=hour24)}"
+    return f"{_say_date(wall, order)} at {say_time(wall % DAY // SECOND, hour24=hour24)}"
 
 
-def _say_date(wall: int) -> str:
+def _say_date(wall: int, order: DateOrder | None) -> str:
     moment = to_datetime(wall)
-    return f"{DAY_NAMES[moment.weekday()]} {moment.day} {MONTH_NAMES[moment.month - 1]} {moment.year}"
+    month = MONTH_NAMES[moment.month - 1]
+    day = f"{month} {moment.day}" if order == "month" else f"{moment.day} {month}"
+    return f"{DAY_NAMES[moment.weekday()]} {day} {moment.year}"
 
 
-def _say_bound(wall: int, plain: int, hour24: bool) -> str:
+def _say_bound(wall: int, plain: int, hour24: bool, order: DateOrder | None) -> str:
     """A start or an end; its time of day only where it is not the ``plain`` one that a date alone stands for."""
-    return _say_date(wall) if wall % DAY // SECOND == plain else say_wall(wall, hour24=hour24)
+    return _say_date(wall, order) if wall % DAY // SECOND == plain else say_wall(wall, hour24=hour24, order=order)
 
 
 def say_time(second: int, *, hour24: bool) -> str:
@@ -121,11 +126,11 @@ def say_length(seconds: int) -> str:
     return " ".join(said)
 
 
-def say_series(series: Series, *, hour24: bool) -> str:
+def say_series(series: Series, *, hour24: bool, order: DateOrder | None = None) -> str:
     """A series as a phrase that begins with "every"."""
-    start = "" if series.start is None or series.every == 1 else f", starting {say_wall(series.start, hour24=hour24)}"
+    since = "" if series.start is None else f", starting {say_wall(series.start, hour24=hour24, order=order)}"
+    start = "" if series.every == 1 else since
     if series.unit == "second":
-        since = "" if series.start is None else f", starting {say_wall(series.start, hour24=hour24)}"
         return f"every {_counted(series.every)}{since}"
     step = evenly(series.times)
     if step is not None and series.unit == "day" and series.every == 1:

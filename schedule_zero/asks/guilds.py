@@ -21,6 +21,13 @@ class PutGuildSettings(BaseRequest, tag="guild.settings.put", frozen=True):
     changes: dict[str, Any]
 
 
+class UndoGuildSettings(BaseRequest, tag="guild.settings.undo", frozen=True):
+    """Answers GuildSettings as they are after a change to them was taken back."""
+
+    guild_id: Id
+    token: Id
+
+
 class NoteGuild(BaseRequest, tag="guild.note", frozen=True):
     """Answers Done. The bot tells which guild it joined (or still is in), or left."""
 

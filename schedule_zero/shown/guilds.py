@@ -2,31 +2,105 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import msgspec
+
+from schedule_zero.schedule import Catchup, ClockChange, MonthEnd, UndoToken
+
+MOST_MENTIONS: Final = 20
+"""The most mentions a message may make, whatever a guild has set."""
 
 
 class GuildChannels(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where a guild wants to hear of what; None: nowhere."""
+    """Where a guild wants to hear of what (None: nowhere), and where schedules may post.
+
+    Attributes:
+        allow: where schedules may post; empty: wherever the bot may. A thread counts by itself.
+        deny: where they may not, nor in the threads there.
+    """
 
     default: str | None = None
     log: str | None = None
     review: str | None = None
     failures: str | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class GuildRoles(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which roles may do more here than Discord's permissions say.
+
+    Attributes:
+        manager: may do with everybody's schedules and jobs what Manage Messages and Manage Server allow.
+        member: may schedule messages of their own. The guild's own id stands for everybody in it.
+    """
+
+    manager: tuple[str, ...] = ()
+    member: tuple[str, ...] = ()
+
+
+class GuildMentions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whom scheduled messages may mention, beside what Discord's own rights say.
+
+    Attributes:
+        everyone: ``off``: nobody mentions everyone; ``managers``: those who manage here do.
+        roles: ``off``: no role is mentioned; ``listed``: those of ``listed``, by everybody who may schedule;
+            ``managers``: any, by those who manage here.
+        max: mentions in one message.
+    """
+
+    everyone: Literal["off", "managers"] = "managers"
+    roles: Literal["off", "listed", "managers"] = "managers"
+    listed: tuple[str, ...] = ()
+    max: int = MOST_MENTIONS
+
+
+class GuildPolicy(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """What new schedules do where they say nothing themselves; None: what they do everywhere."""
+
+    catchup: Catchup | None = None
+    dst: ClockChange | None = None
+    month_end: MonthEnd | None = None
+
+
+class GuildRetention(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How long what is over is kept.
+
+    Attributes:
+        history_days: days for which runs, their logs and events are kept; None: as long as the operator keeps them.
+        delete_on_leave: whether everything of the guild goes some time after the bot has left it.
+    """
+
+    history_days: int | None = None
+    delete_on_leave: bool = False
 
 
 class GuildSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a guild has set, with defaults filled in. ``defaults`` names the fields nobody has set."""
+    """What a guild has set, with defaults filled in.
+
+    Attributes:
+        locale: the language that says in which order figures of a date stand; None: ``03/04`` is asked back.
+        hour24: whether words say 18:30 or 6:30pm.
+        default_time: the time of day where nobody says one.
+        ephemeral: whether answers to commands are for the person alone.
+        defaults: the fields nobody has set; of a group of which something is set, by ``group.field``.
+        undo: how the change that is answered can be taken back.
+    """
 
     guild_id: str
     timezone: str = "UTC"
-    locale: str = "en-US"
+    locale: str | None = None
     hour24: bool = True
     default_time: str = "09:00"
     channels: GuildChannels = msgspec.field(default_factory=GuildChannels)
-    mentions_everyone: bool = False
-    mention_roles: tuple[str, ...] = ()
+    roles: GuildRoles = msgspec.field(default_factory=GuildRoles)
+    mentions: GuildMentions = msgspec.field(default_factory=GuildMentions)
+    policy: GuildPolicy = GuildPolicy()
+    retention: GuildRetention = msgspec.field(default_factory=GuildRetention)
     ephemeral: bool = True
     defaults: tuple[str, ...] = ()
+    undo: UndoToken | None = None
 
 
 class UserTimezone(msgspec.Struct, kw_only=True):

@@ -13,7 +13,7 @@ from schedule_zero import requests as ask
 from schedule_zero.answers import ANSWERS
 from schedule_zero.client import CoreClient
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
-from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, ScheduleZeroError, TooLarge, Unauthorized
+from schedule_zero.errors import Conflict, Forbidden, Gone, Invalid, NotFound, ScheduleZeroError, TooLarge, Unauthorized
 from schedule_zero.schedule import After, Schedule, ScheduleSpec
 from schedule_zero.trigger import CronTrigger, TextTrigger
 from tests.contract.place import BOT_TOKEN, Kind, Place
@@ -57,6 +57,7 @@ EVERY: dict[type[Any], Of] = {
     ask.RevertAudit: lambda _: ask.RevertAudit(id="999999999"),
     ask.GetGuildSettings: lambda _: ask.GetGuildSettings(guild_id="9"),
     ask.PutGuildSettings: lambda _: ask.PutGuildSettings(guild_id="9", changes={"hour24": False}),
+    ask.UndoGuildSettings: lambda _: ask.UndoGuildSettings(guild_id="9", token="und_none"),
     ask.AddLink: lambda it: ask.AddLink(item=it.id, after="sch_none", when="any", delay="PT1M"),
     ask.RemoveLink: lambda it: ask.RemoveLink(item=it.id, after="sch_none", when="all"),
     ask.GetChain: lambda it: ask.GetChain(schedule=it.id),
@@ -125,6 +126,13 @@ async def test_a_request_gets_its_answer(any_client: CoreClient, what: type[Any]
         assert (await any_client.get_chain(parent.id)).edges[0].child == made.id
         assert (await any_client.remove_link(made.id, parent.id, when="any")).after == ()
         await any_client.delete_schedule(parent.id)
+    elif what is ask.UndoGuildSettings:
+        changed = await any_client.change_guild_settings("9", {"default_time": "07:00"})
+        assert changed.undo is not None
+        back = await any_client.undo_guild_settings("9", changed.undo.token)
+        assert (back.default_time, back.undo is None) == ("09:00", False)
+        with pytest.raises(Gone):
+            await any_client.send(EVERY[what](made))
     elif what in ABSENT:
         with pytest.raises(NotFound):
             await any_client.send(EVERY[what](made))

@@ -67,6 +67,23 @@ async def test_events_are_found_by_kind_and_guild(ledger: Ledger) -> None:
     assert [found.seq for found in await journal.after(0, 10, guild_id="1", kinds=("run.failed",))] == [2]
 
 
+async def test_old_events_of_single_guilds_are_purged_from_a_place_on_and_all_others_stay(ledger: Ledger) -> None:
+    await save(ledger, *(event(at=n, guild_id=str(n % 3)) for n in range(1, 13)))
+
+    async def purge_guilds(after: int, before: int, limit: int) -> int | None:
+        async def unit(tx: Transaction) -> int | None:
+            return await tx.journal.purge_guilds(["1", "2"], after, before, limit)
+
+        return await ledger.write(unit)
+
+    assert await purge_guilds(1, 10, 4) == 5
+    assert await seqs(ledger) == [1, 3, 6, 7, 8, 9, 10, 11, 12]
+    assert await purge_guilds(5, 10, 100) == 9
+    assert await seqs(ledger) == [1, 3, 6, 9, 10, 11, 12]
+    assert await purge_guilds(9, 10, 100) is None
+    assert await seqs(ledger) == [1, 3, 6, 9, 10, 11, 12]
+
+
 async def test_numbers_go_on_after_everything_was_purged(ledger: Ledger) -> None:
     await save(ledger, *(event(at=n) for n in range(5)))
     assert await purge(ledger, 100) == 5

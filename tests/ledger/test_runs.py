@@ -307,6 +307,24 @@ async def test_old_runs_are_purged_with_their_attempts_and_open_ones_stay(ledger
     assert set(await ledger.reader.runs.attempts(left)) == {"run_4", "run_5"}
 
 
+async def test_old_runs_of_one_guild_are_purged_and_all_others_stay(ledger: Ledger) -> None:
+    await save(ledger, *(run(f"run_{n}", created=n, guild_id="12"[n % 2]) for n in range(1, 8)))
+    names = [f"run_{n}" for n in range(1, 8)]
+    await begin(ledger, *names[:6])
+    await finish(ledger, *names[:4], at=50)
+    await finish(ledger, *names[4:6], at=100)
+
+    async def purge(guild_id: str, limit: int) -> int:
+        async def unit(tx: Transaction) -> int:
+            return await tx.runs.purge_guild(guild_id, 100, limit)
+
+        return await ledger.write(unit)
+
+    assert [await purge("1", 1), await purge("1", 10), await purge("1", 10), await purge("3", 10)] == [1, 1, 0, 0]
+    assert set(await ledger.reader.runs.get_many(names)) == {"run_1", "run_3", "run_5", "run_6", "run_7"}
+    assert set(await ledger.reader.runs.attempts(names)) == {"run_1", "run_3", "run_5", "run_6"}
+
+
 async def test_a_second_attempt_of_the_same_number_is_refused_whole(ledger: Ledger) -> None:
     await save(ledger, run("run_1"))
     await begin(ledger, "run_1")

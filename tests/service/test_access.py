@@ -396,6 +396,8 @@ async def test_suggestions_are_not_hidden_behind_what_is_over(build: Callable[..
         (ADMIN, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), YES),
         (STRANGER, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), NONE),
         (OPERATOR, ask.PutGuildSettings(guild_id="1", changes={"hour24": False}), YES),
+        (MOD, ask.UndoGuildSettings(guild_id="1", token="und_none"), NO),
+        (STRANGER, ask.UndoGuildSettings(guild_id="1", token="und_none"), NONE),
         (ANNA, ask.GetUserTimezone(user_id="anna"), YES),
         (ANNA, ask.GetUserTimezone(user_id="ben"), NO),
         (ANNA, ask.PutUserTimezone(user_id="anna", timezone="Europe/Rome"), YES),

@@ -99,7 +99,7 @@ FILL: dict[str, Fill] = {
     "schedule_id": lambda world, _: world.ids["schedule"],
     "schedule": lambda world, _: world.ids["schedule"],
     "item": lambda world, _: world.ids["schedule"],
-    "token": lambda world, _: world.ids["undo"],
+    "token": lambda world, kind: world.ids["settings" if kind is ask.UndoGuildSettings else "undo"],
     "guild_id": lambda world, _: [THEIRS],
     "any_guild": lambda world, _: [True],
     "owner_id": lambda world, _: [PERSON],
@@ -153,7 +153,7 @@ def variants(world: World, kind: type[Any]) -> Iterator[Any]:
 async def world(house: House) -> World:
     """Something of every kind, in guild 2 and in none; and in guild 1 for who is confined to it."""
     house.service.keyring.trust("sz_beta")  # of who runs the service
-    ids: dict[str, list[str]] = {"schedule": [], "run": [], "undo": [], "key": [], "blackout": []}
+    ids: dict[str, list[str]] = {"schedule": [], "run": [], "undo": [], "settings": [], "key": [], "blackout": []}
     for guild_id, word in ((THEIRS, "beta"), (None, "gamma")):
         for metadata in ({}, REMINDER):
             name = f"{word} {len(ids['schedule'])}"
@@ -168,7 +168,9 @@ async def world(house: House) -> World:
         ids["key"].append((await house.client.new_key(word, "operator", public=new_pair().public)).id)
     await house.client.add_link(ids["schedule"][1], ids["schedule"][0])
     await house.ledger.write(partial(_bury, ids["run"]))
-    await house.client.change_guild_settings(THEIRS, {"channels": {"log": "beta"}})
+    changed = await house.client.change_guild_settings(THEIRS, {"channels": {"log": "beta"}})
+    assert changed.undo is not None
+    ids["settings"].append(changed.undo.token)
     await house.client.note_guild(THEIRS, "beta")
     await house.client.put_calendar(THEIRS, "beta-name", CalendarDays(dates=("12-24 beta",)))
     await house.client.put_hours(THEIRS, "beta-name", HoursWindows(windows=("09:00-17:00",)))

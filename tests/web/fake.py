@@ -192,6 +192,7 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.RevertAudit: views.AuditRevert(schedule=SCHEDULE),
     ask.GetGuildSettings: views.GuildSettings(guild_id="123"),
     ask.PutGuildSettings: views.GuildSettings(guild_id="123"),
+    ask.UndoGuildSettings: views.GuildSettings(guild_id="123"),
     ask.NoteGuild: views.Done(),
     ask.ListGuilds: GUILDS,
     ask.GetGuild: GUILD,

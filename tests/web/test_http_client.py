@@ -78,6 +78,7 @@ REQUESTS: list[ask.Request] = [
     ask.RevertAudit(id="12", idempotency_key="k6"),
     ask.GetGuildSettings(guild_id="1"),
     ask.PutGuildSettings(guild_id="1", changes={"hour24": False}),
+    ask.UndoGuildSettings(guild_id="1", token="und_1", idempotency_key="k6"),
     ask.AddLink(item="s", after="t", when="failure", delay="PT5M", idempotency_key="k5"),
     ask.RemoveLink(item="s", after="t", when="any"),
     ask.GetChain(schedule="s"),

@@ -63,6 +63,8 @@ CASES: list[tuple[str, str, Any, Any, int]] = [
     ("GET", "/guilds/12/settings", None, ask.GetGuildSettings(guild_id="12"), 200),
     ("PUT", "/guilds/12/settings", {"timezone": "Europe/Rome"},
      ask.PutGuildSettings(guild_id="12", changes={"timezone": "Europe/Rome"}), 200),
+    ("POST", "/guilds/12/settings/undo", {"token": "und_1"},
+     ask.UndoGuildSettings(guild_id="12", token="und_1"), 200),
     ("PUT", "/guilds/12/presence", {"name": "G", "present": False},
      ask.NoteGuild(guild_id="12", name="G", present=False), 200),
     ("POST", "/schedules/sch_1/skip", {}, ask.SkipOccurrence(id="sch_1"), 200),

@@ -38,6 +38,11 @@ class JournalWrites(JournalReads, Protocol):
         """Remove events older than an instant; how many."""
         ...
 
+    async def purge_guilds(self, guild_ids: Sequence[str], after: int, before: int, limit: int) -> int | None:
+        """Look at so many events behind a place, as far as they are older than an instant, and remove those of these
+        guilds; the place that was come to. None: there are none."""
+        ...
+
     async def purge_cursors(self) -> None:
         """Remove the cursors before what is left: nobody moved them although there was something to read."""
         ...

@@ -143,3 +143,7 @@ class RunWrites(RunReads, Protocol):
     async def purge(self, before: int, limit: int) -> int:
         """Remove runs that ended before an instant, with their attempts and logs; how many."""
         ...
+
+    async def purge_guild(self, guild_id: str, before: int, limit: int) -> int:
+        """The same of one guild."""
+        ...

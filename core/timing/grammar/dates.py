@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from core.timing.grammar.tokens import Cursor, Refused
+from core.timing.grammar.tokens import Cursor, Refused, Token
 from core.timing.grammar.vocabulary import DAY_NAMES, HOURS, MONTH_NAMES, MONTHS, PLURAL_DAYS, WEEKDAYS, ordinal
 
 _YEARS: Final = range(1900, 2200)
@@ -91,7 +91,7 @@ def dated(cursor: Cursor, today: date) -> Days | None:
     """A date with figures or a month's name; without a year the next one to come."""
     token = cursor.take("iso", "slashes", "dots")
     if token is not None:
-        return Days(_figures(token.kind, token.text, today))
+        return Days(_figures(token, today))
     start = cursor.place
     next_year = cursor.phrase("next year")
     month_first = cursor.phrase("next month") - cursor.phrase("this month")
@@ -255,9 +255,22 @@ def _out_of_bounds(year: int) -> str:
     return f"{year} is not within the years {_YEARS.start} to {_YEARS.stop - 1}"
 
 
-def _figures(kind: str, text: str, today: date) -> tuple[date, ...]:
-    """Dates of figures. With slashes day and month may stand in either order; dots put the day first."""
-    if kind == "iso":
+def orders_of(token: Token, first: int, second: int) -> list[tuple[int, int]]:
+    """What two figures may be as (month, day). Dots put the day first; with slashes either may stand first, unless it is
+    known which, and a date can be made of them that way."""
+    day_first, month_first = (second, first), (first, second)
+    if token.kind == "dots":
+        return [day_first]
+    if token.order is None:
+        return [day_first, month_first]
+    known, other = (day_first, month_first) if token.order == "day" else (month_first, day_first)
+    return [known] if 1 <= known[0] <= 12 and 1 <= known[1] <= 31 else [other]
+
+
+def _figures(token: Token, today: date) -> tuple[date, ...]:
+    """Dates of figures."""
+    text = token.text
+    if token.kind == "iso":
         first, second, third = map(int, text.replace(".", "-").split("-"))
         return next_dates([(second, third)], first, today)
     parts = [int(part) for part in text.strip(".").replace("/", ".").replace("-", ".").split(".")]
@@ -266,8 +279,7 @@ def _figures(kind: str, text: str, today: date) -> tuple[date, ...]:
     year = None if len(parts) < 3 else parts[2] + (2000 if parts[2] < 100 else 0)
     if year is not None and parts[2] < 100 and year > today.year + _FAR:
         raise Refused("a year has four figures")
-    orders = [(parts[1], parts[0])] if kind == "dots" else [(parts[1], parts[0]), (parts[0], parts[1])]
-    return next_dates(orders, year, today)
+    return next_dates(orders_of(token, parts[0], parts[1]), year, today)
 
 
 def next_dates(orders: Iterable[tuple[int, int]], year: int | None, today: date) -> tuple[date, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from core.timing.grammar.vocabulary import MONTHS, NUMBERS, ORDINALS, SHORTENED, ordinal
+from core.timing.locales import DateOrder
 
 _PATTERN: Final = re.compile(
     r"(?P<iso>\d{4}-\d{1,2}-\d{1,2}|\d{4}\.\d{1,2}\.\d{1,2})(?!\d)"
@@ -64,6 +65,8 @@ class Token(NamedTuple):
     """A number written as a word."""
     glued: bool = False
     """Written without a space before it."""
+    order: DateOrder | None = None
+    """Of a date with slashes: whether the day or the month stands first, as far as that is known."""
 
     @property
     def number(self) -> int:
@@ -84,8 +87,8 @@ def tidied(text: str) -> str:
     return text if _DOTTED_DATE.search(text) else text.rstrip("., ")
 
 
-def tokens_of(text: str) -> tuple[Token, ...]:
-    """Split tidied text.
+def tokens_of(text: str, order: DateOrder | None = None) -> tuple[Token, ...]:
+    """Split tidied text. ``order``: what stands first in a date with slashes.
 
     Raises:
         Refused: a character that has no place in words about time, or no word at all.
@@ -99,7 +102,8 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         place = match.end()
         kind = match.lastgroup or ""
         if kind != "space":
-            found.append(_token(kind, match.group(kind), glued))
+            token = _token(kind, match.group(kind), glued)
+            found.append(token._replace(order=order) if kind == "slashes" else token)
         glued = kind != "space"
     if not found:
         raise Refused(f"there is no word about time in it; {_PLAIN}")

@@ -6,7 +6,7 @@ from calendar import monthrange
 from collections.abc import Callable
 from typing import Final
 
-from core.timing.grammar.dates import TO, days_in_month, missing, month_day, named_weekday
+from core.timing.grammar.dates import TO, days_in_month, missing, month_day, named_weekday, orders_of
 from core.timing.grammar.draft import Draft, take_unit, take_weekdays
 from core.timing.grammar.once import Now
 from core.timing.grammar.times import time_of_day
@@ -76,8 +76,8 @@ def _figures(cursor: Cursor) -> tuple[int, int] | None:
         return None
     start = cursor.place - 1
     figures = [int(figure) for figure in token.text.strip(".").replace("-", "/").replace(".", "/").split("/")]
-    orders = [figures[::-1]] if token.kind == "dots" else [figures[::-1], figures]
-    fitting = {(month, number) for month, number in orders if 1 <= month <= 12} if len(figures) == 2 else set()
+    orders = orders_of(token, *figures) if len(figures) == 2 else []
+    fitting = {(month, number) for month, number in orders if 1 <= month <= 12}
     words = tuple(f"{number} {MONTH_NAMES[month - 1]}" for month, number in sorted(fitting))
     if not words:
         raise Refused(f"{token.text!r} is no day that comes every year; write day and month, such as 25 december")
