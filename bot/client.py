@@ -20,6 +20,8 @@ from bot.tree import Tree, load
 from cogs.buttons import CardButton
 from cogs.incidents import Incidents
 from cogs.operators import Operators
+from cogs.replies import Replies
+from cogs.settings.pickers import ChannelPicker, RolePicker
 from cogs.undo import RecentUndos
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import ScheduleZeroError, Unavailable
@@ -64,6 +66,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         incidents: Incidents | None = None,
         undos: RecentUndos | None = None,
         operators: Operators | None = None,
+        replies: Replies | None = None,
         on_state: Callable[[ScheduleZeroBot, bool], None] | None = None,
     ) -> None:
         # This bot speaks in no voice channel, so it is no news that the libraries for that are not installed.
@@ -87,6 +90,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self.incidents = incidents or Incidents()
         self.undos = undos or RecentUndos()
         self.operators = operators or Operators()
+        self.replies = replies or Replies()
         self.tree: Tree = Tree(self)
         self._sync = sync
         self._elsewhere = elsewhere
@@ -97,7 +101,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
     async def setup_hook(self) -> None:
         """Before the gateway: the commands, all or none; the buttons; Discord told of changes; the way in."""
         load(self.tree, operators=self.operators.guild)
-        self.add_dynamic_items(CardButton)
+        self.add_dynamic_items(CardButton, RolePicker, ChannelPicker)
         if self._sync is not None:
             whom = f"{self.application_id} at {endpoint.base()}"
             await self._sync.sync(self.tree, whom=whom, operators=self.operators.guild)
@@ -171,5 +175,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
             except ScheduleZeroError as error:
                 # The core learns of it at the next start at the latest; guilds are told then again.
                 logger.warning("the core did not take note of server %s: %s", guild.id, error.sentence)
+            if present:
+                self.replies.look_up(self.core, str(guild.id))
             if self._news.get(guild.id) is news:
                 del self._news[guild.id]

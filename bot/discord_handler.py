@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import discord
@@ -16,12 +17,17 @@ from bot.rights import AuthorRights, person, snowflake
 from bot.sender import Letter, Sender
 from cogs.mentions import MOST, Mentions, UnreadableMention, parse
 from cogs.reminders import REMINDER, buttons_for
-from schedule_zero.errors import Reject, RetryAfter
+from schedule_zero.errors import Reject, RetryAfter, ScheduleZeroError
 from schedule_zero.handler import Context, Handler, method
+from schedule_zero.permitted import why_not_there
+from schedule_zero.views import GuildSettings
 
 _LINK_PAUSE: Final = 5.0
 _TIMEOUT: Final = 60.0
 """Seconds: discord.py itself repeats a failing request for up to 25 s and waits for rate limits up to 30 s."""
+
+SettingsOf = Callable[[str], Awaitable[GuildSettings]]
+"""What a guild has set, by its id."""
 
 Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", max_length=20, description="a Discord id, which is digits only")]
 Text = Annotated[
@@ -43,7 +49,11 @@ class DiscordHandler(Handler):
 
     name = "discord"
 
-    def __init__(self, link: Link, sender: Sender, rights: AuthorRights | None = None) -> None:
+    def __init__(
+        self, link: Link, sender: Sender, rights: AuthorRights | None = None, *, settings: SettingsOf | None = None
+    ) -> None:
+        """``settings``: asks the core what a guild has set, for every message anew."""
+        self._settings_of = settings or _nothing_set
         self._link = link
         self._sender = sender
         self._rights = rights or AuthorRights()
@@ -103,7 +113,7 @@ class DiscordHandler(Handler):
                     to = await destination.direct(bot, user_id)
                 else:
                     to = await destination.in_guild(bot, channel_id or 0, _home(context))
-                    await self._require_rights(context, to, mentions)
+                    await self._require_permitted(context, to, mentions)
         except (discord.DiscordException, *NO_CONNECTION) as error:
             if isinstance(error, NO_CONNECTION):
                 self._link.broke()
@@ -112,8 +122,31 @@ class DiscordHandler(Handler):
         message_id = await self._sender.send(key, to, letter, retried=context.attempt > 1)
         return {"message_id": str(message_id), "channel_id": str(to.channel.id)}
 
-    async def _require_rights(self, context: Context, to: Destination, mentions: Mentions) -> None:
-        await self._rights.require(context.owner_id, to, mentions, personal=_is_reminder(context))
+    async def _require_permitted(self, context: Context, to: Destination, mentions: Mentions) -> None:
+        """What was permitted when it was made may be so no longer: by the server's settings, or to its author."""
+        settings = await self._settings(context.guild_id)
+        parent = to.channel.parent_id if isinstance(to.channel, discord.Thread) else None
+        why = why_not_there(settings.channels, str(to.channel.id), None if parent is None else str(parent))
+        if why is not None:
+            raise Reject(f"no_rights: {why}")
+        await self._rights.require(context.owner_id, to, mentions, settings, personal=_is_reminder(context))
+
+    async def _settings(self, guild_id: str | None) -> GuildSettings:
+        """What a guild has set; the operator's own schedules belong to none.
+
+        Raises:
+            RetryAfter: the core does not say at the moment.
+        """
+        if guild_id is None:
+            return await _nothing_set("")
+        try:
+            return await self._settings_of(guild_id)
+        except ScheduleZeroError as error:
+            raise RetryAfter(_LINK_PAUSE, f"what the server permits is not known: {error.sentence}") from error
+
+
+async def _nothing_set(guild_id: str) -> GuildSettings:
+    return GuildSettings(guild_id=guild_id)
 
 
 def _letter(context: Context, content: str, mentions: Mentions, to: Destination) -> Letter:

@@ -24,10 +24,12 @@ from bot.shards import Part
 from bot.sync import TreeSync
 from cogs.incidents import Incidents
 from cogs.operators import Operators
+from cogs.replies import Replies
 from cogs.undo import RecentUndos
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
 from schedule_zero.handler import Handler
+from schedule_zero.views import GuildSettings
 
 logger = logging.getLogger(__name__)
 
@@ -83,13 +85,14 @@ class Front:
         self._sync = TreeSync(None if forgetful or data_dir is None else data_dir / TREE)
         self._incidents = Incidents()
         self._undos = RecentUndos()
+        self._replies = Replies()
         self.link = Link()
         beside = None if part is None else OUTBOXES
         own = None if data_dir is None else data_dir / _of(part, OUTBOX)
         self.outbox = Outbox(own, clock=wall_clock, beside=beside)
         self._aside = Aside(None if data_dir is None else data_dir / _of(part, ASIDE))
         self.sender = Sender(self.link, self.outbox)
-        self.handler = DiscordHandler(self.link, self.sender)
+        self.handler = DiscordHandler(self.link, self.sender, settings=self._settings_of)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Front]:
@@ -109,6 +112,9 @@ class Front:
             await self.link.close()
             await self.outbox.close()
 
+    async def _settings_of(self, guild_id: str) -> GuildSettings:
+        return await self._host.client.guild_settings(guild_id)
+
     def make_bot(self, *, shards: int | None = None, elsewhere: bool = False) -> ScheduleZeroBot:
         """A fresh bot on this front; once it is ready, messages go through it."""
         return ScheduleZeroBot(
@@ -119,6 +125,7 @@ class Front:
             elsewhere=elsewhere,
             incidents=self._incidents,
             undos=self._undos,
+            replies=self._replies,
             operators=self._operators,
             on_state=self._heard,
         )

@@ -19,8 +19,11 @@ import discord
 
 from bot.destination import Destination
 from cogs.channels import missing_to_post, named
+from cogs.front import roles_of
 from cogs.mentions import Mentions, may_make
 from schedule_zero.errors import Reject, RetryAfter
+from schedule_zero.permitted import lists_all, standing_of, why_not_mentioned
+from schedule_zero.views import GuildSettings
 
 _REMEMBERED: Final = 600.0
 _MOST: Final = 10_000
@@ -48,10 +51,14 @@ class AuthorRights:
         self._members: OrderedDict[tuple[int, int], tuple[float, discord.Member]] = OrderedDict()
         self._asking: dict[tuple[int, int], asyncio.Task[discord.Member | None]] = {}
 
-    async def require(self, owner_id: str, to: Destination, mentions: Mentions, *, personal: bool) -> None:
+    async def require(
+        self, owner_id: str, to: Destination, mentions: Mentions, settings: GuildSettings, *, personal: bool
+    ) -> None:
         """Let the message pass, or refuse it in the author's name.
 
         Args:
+            settings: what its server has set: it may give to roles what else takes Manage Messages, and say whom messages
+                mention.
             personal: it is a person's own reminder, which takes the right to write in that channel; a message of the
                 server takes Manage Messages there, too.
 
@@ -62,16 +69,22 @@ class AuthorRights:
         """
         author = person(owner_id)
         if author is None or to.guild is None:
+            _require_mentions(mentions, settings, manages=True)
             return
         member = await self._member(to.guild, author)
         if member is None:
             raise Reject("needs_owner: its author is no longer in this server")
         rights = to.rights_of(member)
+        standing = standing_of(roles_of(member), settings)
+        manages = rights.manage_messages or standing == "manager"
         missing = missing_to_post(rights, to.channel.type)
-        if not personal and not rights.manage_messages:
+        if not personal and not manages and standing != "member":
             missing += ("Manage Messages",)
         if missing:
             raise Reject(f"no_rights: its author lacks {named(missing)} in this channel")
+        _require_mentions(mentions, settings, manages=manages)
+        if lists_all(settings.mentions, mentions.asked):
+            return
         allowed, why = may_make(mentions, rights, to.guild)
         if not allowed:
             raise Reject(f"no_rights: {why}")
@@ -109,3 +122,10 @@ class AuthorRights:
         while len(self._members) > _MOST:
             self._members.popitem(last=False)
         return member
+
+
+def _require_mentions(mentions: Mentions, settings: GuildSettings, *, manages: bool) -> None:
+    """Raises Reject where its server's settings do not let a message mention these."""
+    why = why_not_mentioned(settings.mentions, mentions.asked, manages=manages)
+    if why is not None:
+        raise Reject(f"no_rights: {why}")

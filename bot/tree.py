@@ -19,7 +19,7 @@ COGS: Final = (
     "cogs.chain",
     "cogs.calendar.group",
     "cogs.timezone",
-    "cogs.settings",
+    "cogs.settings.group",
     "cogs.audit",
     "cogs.status",
     "cogs.help",
@@ -34,7 +34,8 @@ ADMIN: Final = "cogs.admin"
 
 BUTTONS: Final = frozenset(
     {"pause", "resume", "skip", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list",
-     "run", "edit", "runs", "retry", "cancel", "show_run", "dead", "log", "audit", "change", "take_back"}
+     "run", "edit", "runs", "retry", "cancel", "show_run", "dead", "log", "audit", "change", "take_back",
+     "unset"}
 )  # fmt: skip
 """Every verb a button of ours may carry; each must be served by a module above."""
 

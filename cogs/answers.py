@@ -10,19 +10,29 @@ from typing import Final
 
 import discord
 
-from cogs.front import Interaction
+from cogs.front import Interaction, core_of, front_of, home_of
 
 _ANSWERED: Final = "answered"
 _PUBLIC: Final = "public"
+_COMMAND: Final = "command"
+_SHARED: Final = frozenset({"calendar", "chain", "job", "schedule"})
+"""The groups about what belongs to a whole server; all others answer to one person."""
+_SECRET: Final = frozenset({"job log", "job token"})
 
 
-async def defer(interaction: Interaction, *, public: bool = False) -> None:
-    """Say that the answer is on its way. For a button: the card it sits on will change."""
+async def defer(interaction: Interaction, *, public: bool | None = None) -> None:
+    """Say that the answer is on its way. For a button: the card it sits on will change.
+
+    Args:
+        public: whether everybody in the channel sees it; None: as the server wants it, where it is no secret and no single
+            person's own.
+    """
     if interaction.response.is_done():
         return
     if interaction.type is discord.InteractionType.component:
         await interaction.response.defer()
     else:
+        public = _is_answered_openly(interaction) if public is None else public
         interaction.extras[_PUBLIC] = public
         await interaction.response.defer(ephemeral=not public, thinking=True)
 
@@ -61,6 +71,27 @@ async def tell(interaction: Interaction, text: str) -> None:
     else:
         interaction.extras[_ANSWERED] = True
         await interaction.edit_original_response(content=text)
+
+
+def command_of(interaction: Interaction) -> str:
+    """The whole name of the command that is answered; empty where it is none."""
+    command = interaction.command
+    return str(interaction.extras.get(_COMMAND, "" if command is None else command.qualified_name))
+
+
+def answers_command(interaction: Interaction, name: str) -> None:
+    """Note that a form was opened by a command, whose answer this is."""
+    interaction.extras[_COMMAND] = name
+
+
+def _is_answered_openly(interaction: Interaction) -> bool:
+    """Whether the server wants everybody to see the answer to this command, as far as that is known."""
+    name, home = command_of(interaction), home_of(interaction)
+    if home is None or name in _SECRET or name.partition(" ")[0] not in _SHARED:
+        return False
+    replies = front_of(interaction).replies
+    replies.look_up(core_of(interaction), home)
+    return replies.are_public(home)
 
 
 def _sits_on_text(interaction: Interaction) -> bool:

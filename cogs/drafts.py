@@ -16,7 +16,7 @@ import discord
 import msgspec
 from discord import ui
 
-from cogs.answers import defer, show
+from cogs.answers import answers_command, command_of, defer, show
 from cogs.front import Interaction, actor_of, core_of
 from cogs.refusals import READINGS_SHOWN, Refusal, about, refuse, sentence_of
 from cogs.texts import CONTENT, plain_line, shorten
@@ -66,7 +66,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Meta):
 
     def form(self, interaction: Interaction) -> ui.Modal:
         """The form that asks for what is missing."""
-        return TextForm(self)
+        return TextForm(self, command_of(interaction))
 
     @abstractmethod
     async def save(self, interaction: Interaction) -> ui.LayoutView:
@@ -147,7 +147,7 @@ async def begin(interaction: Interaction, draft: Draft) -> None:
 
 async def finish(interaction: Interaction, draft: Draft) -> None:
     """Save a complete draft and show its card, or the readings when its time is unclear."""
-    await defer(interaction, public=draft.public)
+    await defer(interaction, public=draft.public or None)
     try:
         shown = await draft.save(interaction)
     except Invalid as error:
@@ -200,14 +200,17 @@ def _again(work: Work, times: dict[str, str | None], wrong: str) -> Chosen:
 class TextForm(ui.Modal):
     """The form for a text with line breaks, which options cannot hold."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, command: str) -> None:
+        """``command``: the name of the command that the form belongs to."""
         super().__init__(title="What should it say?", timeout=READINGS_LIVE)
         self._draft = draft
+        self._command = command
         self._text: ui.TextInput[Any] = ui.TextInput(style=discord.TextStyle.paragraph, max_length=CONTENT)
         self.add_item(ui.Label(text="Text", description="Line breaks and markdown are kept.", component=self._text))
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         text = self._text.value
+        answers_command(interaction, self._command)
         try:
             await finish(interaction, self._draft.with_text(text))
         except Exception as error:  # noqa: BLE001  # told to the person with the text, logged if nobody foresaw it

@@ -10,6 +10,7 @@ import discord
 
 from cogs.incidents import Incidents
 from cogs.operators import Operators
+from cogs.replies import Replies
 from cogs.undo import RecentUndos
 from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
@@ -31,6 +32,7 @@ class Front(Protocol):
     incidents: Incidents
     undos: RecentUndos
     operators: Operators
+    replies: Replies
 
 
 def front_of(interaction: Interaction) -> Front:

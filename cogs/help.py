@@ -58,8 +58,9 @@ class Topic(app_commands.Transformer):
 async def help_(interaction: Interaction, topic: app_commands.Transform[str, Topic] | None = None) -> None:
     """Show the commands, one of them, or a guide."""
     if topic is None:
-        commands = list_of(_lines(_tree(interaction).get_commands()))
-        await show(interaction, notes_card("Help", commands, f"-# Topics: {', '.join(GUIDES)}"))
+        commands = list_of(map(_overview, _tree(interaction).get_commands()))
+        more = f"-# `/help` with the name of a group says what each of its commands does. Topics: {', '.join(GUIDES)}"
+        await show(interaction, notes_card("Help", commands, more))
         return
     guide = GUIDES.get(topic)
     if guide is not None:
@@ -68,7 +69,7 @@ async def help_(interaction: Interaction, topic: app_commands.Transform[str, Top
     found = [command for command in _tree(interaction).get_commands() if command.name == topic.split(" ")[0]]
     if not found:
         raise Refusal(f"There is no topic {topic!r}. Topics: {', '.join(GUIDES)}, or the name of a command.")
-    await show(interaction, notes_card(f"Help: /{found[0].name}", list_of(_lines(found, options=True))))
+    await show(interaction, notes_card(f"Help: /{found[0].name}", list_of(_lines(found))))
 
 
 COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (help_,)
@@ -79,13 +80,21 @@ def _tree(interaction: Interaction) -> app_commands.CommandTree[Any]:
     return tree
 
 
-def _lines(commands: Any, *, options: bool = False) -> Iterator[str]:
+def _overview(command: Any) -> str:
+    """A command, or a group with the names of all that is in it: with their descriptions they would fill several cards."""
+    if not isinstance(command, app_commands.Group):
+        return f"`/{command.qualified_name}`: {command.description}"
+    inner = (each for each in command.walk_commands() if isinstance(each, app_commands.Command))
+    return f"{command.description}: {', '.join(f'`/{each.qualified_name}`' for each in inner)}"
+
+
+def _lines(commands: Any) -> Iterator[str]:
     for command in commands:
         if isinstance(command, app_commands.Group):
-            yield from _lines(command.commands, options=options)
+            yield from _lines(command.commands)
         elif isinstance(command, app_commands.Command):
             taken = " ".join(
                 option.display_name if option.required else f"[{option.display_name}]" for option in command.parameters
             )
-            shown = f" {taken}" if options and taken else ""
+            shown = f" {taken}" if taken else ""
             yield f"`/{command.qualified_name}{shown}`: {command.description}"

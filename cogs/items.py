@@ -17,6 +17,7 @@ from cogs.texts import content_of, is_job
 from schedule_zero import instant
 from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.ids import is_id
+from schedule_zero.permitted import standing_of
 from schedule_zero.schedule import Schedule
 
 _FETCHED: Final = 200
@@ -59,15 +60,25 @@ async def resolve_reminder(interaction: Interaction, text: str, *, loosely: bool
     """
     id = text if is_id(text, "sch") else await _by_words(interaction, text, "reminder", loosely=loosely)
     reminder = await core_of(interaction).get_schedule(id)
-    if reminder.metadata.get("kind") != REMINDER or not may_act(actor_of(interaction), reminder):
+    if reminder.metadata.get("kind") != REMINDER or not await may_act(interaction, reminder):
         raise nothing_fits("reminder", text)
     return reminder
 
 
-def may_act(actor: Actor, schedule: Schedule) -> bool:
-    """Whether it is the actor's own, or of the server they moderate."""
-    moderates = actor.has(MANAGE_MESSAGES) and actor.guild_id is not None and schedule.guild_id == actor.guild_id
-    return schedule.owner_id == actor.id or moderates
+async def may_act(interaction: Interaction, schedule: Schedule) -> bool:
+    """Whether it is the person's own, or of the server they manage by a permission or a role."""
+    actor = actor_of(interaction)
+    if schedule.owner_id == actor.id:
+        return True
+    return schedule.guild_id == actor.guild_id and await _manages(interaction, actor)
+
+
+async def _manages(interaction: Interaction, actor: Actor) -> bool:
+    """Whether everybody's schedules here are theirs to change."""
+    if actor.guild_id is None or actor.has(MANAGE_MESSAGES):
+        return actor.guild_id is not None
+    settings = await core_of(interaction).guild_settings(actor.guild_id)
+    return standing_of(actor.roles, settings) == "manager"
 
 
 async def _by_words(interaction: Interaction, text: str, what: _What, *, loosely: bool) -> str:
@@ -84,7 +95,7 @@ async def _by_words(interaction: Interaction, text: str, what: _What, *, loosely
             "`/schedule undo`."
         )
     if not loosely:
-        raise not_called(what, text, _may_be_meant(interaction, containing))
+        raise not_called(what, text, await _may_be_meant(interaction, containing))
     found = (
         await core_of(interaction).suggest_schedules(
             text, guild_id=home_of(interaction), reminders=what == "reminder", jobs=what == "job"
@@ -131,7 +142,6 @@ def _title(schedule: Schedule) -> str:
     return " ".join((schedule.name or content_of(schedule)).split())
 
 
-def _may_be_meant(interaction: Interaction, containing: Iterable[Schedule]) -> list[str]:
+async def _may_be_meant(interaction: Interaction, containing: Iterable[Schedule]) -> list[str]:
     """The names of those that the actor can change."""
-    actor = actor_of(interaction)
-    return [_title(each) for each in containing if each.state in LIVE and may_act(actor, each)]
+    return [_title(each) for each in containing if each.state in LIVE and await may_act(interaction, each)]

@@ -13,7 +13,10 @@ from typing import Final
 
 import discord
 
-MOST: Final = 20
+from schedule_zero.permitted import Mentioned
+from schedule_zero.shown.guilds import MOST_MENTIONS
+
+MOST: Final = MOST_MENTIONS
 _TOKEN: Final = re.compile(r"<@!?(?P<user>\d{15,20})>|<@&(?P<role>\d{15,20})>|(?P<all>@everyone|@here)")
 _BETWEEN: Final = re.compile(r"[\s,;]*")
 
@@ -36,6 +39,12 @@ class Mentions:
     def needs_rights(self) -> bool:
         """Whether more than the right to write is needed."""
         return self.everyone or bool(self.roles)
+
+    @property
+    def asked(self) -> Mentioned:
+        """The same, as a guild's settings judge it."""
+        number = len(self.users) + len(self.roles) + self.everyone
+        return Mentioned(self.everyone, tuple(map(str, self.roles)), number)
 
     def allowed(self) -> discord.AllowedMentions:
         """Exactly these, for one message."""

@@ -32,7 +32,7 @@ RULES: Final = {
     "outside": "What becomes of times outside the hours",
 }
 """The options that every policy command has, and what they say of themselves."""
-_WORDS: Final[dict[str, dict[str, str]]] = {
+WORDS: Final[dict[str, dict[str, str]]] = {
     "catchup": {
         "skip": "missed times are left out",
         "once": "missed times are made up for once",
@@ -54,6 +54,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "allow": "runs may go on at the same time",
     },
 }
+"""What the words of a policy mean."""
 
 
 async def change_policy(
@@ -129,7 +130,7 @@ def _facts(schedule: Schedule) -> list[str]:
     values = {"catchup": policy.catchup, "dst": policy.dst, "month_end": policy.month_end or "skip"}
     names = {"catchup": "Catch up", "dst": "Clock change", "month_end": "End of month"}
     facts = _working(schedule) if is_job(schedule) else []
-    facts += [f"**{names[field]}**: `{value}`, {_WORDS[field][value]}" for field, value in values.items()]
+    facts += [f"**{names[field]}**: `{value}`, {WORDS[field][value]}" for field, value in values.items()]
     closings = closings_of(schedule)
     facts += [] if schedule.calendar is not None else ["**Days off**: none"]
     facts += closings
@@ -146,7 +147,7 @@ def _working(schedule: Schedule) -> list[str]:
         f"**Time for an attempt**: {say_duration(policy.timeout) if policy.timeout else 'as the method says'}",
         f"**Tries**: {attempts}",
         f"**Between them**: {_pauses(retry)}",
-        f"**Overlap**: `{policy.overlap}`, {_WORDS['overlap'][policy.overlap]}",
+        f"**Overlap**: `{policy.overlap}`, {WORDS['overlap'][policy.overlap]}",
         f"**Processes**: {one_line('; '.join(wanted), 150) or 'any that has the method'}",
     ]
 

@@ -10,7 +10,7 @@ import discord
 from cogs.answers import add, defer, show, tell
 from cogs.buttons import on_press, take_off
 from cogs.cards import run_line
-from cogs.front import Interaction, actor_of, core_of
+from cogs.front import Interaction, core_of
 from cogs.items import may_act
 from cogs.refusals import Refusal
 from cogs.shown import card_of, preview_of, show_change
@@ -33,7 +33,7 @@ async def shown(interaction: Interaction, schedule_id: str) -> Schedule:
         Refusal: it is somebody else's.
     """
     schedule = await core_of(interaction).get_schedule(schedule_id)
-    if not may_act(actor_of(interaction), schedule):
+    if not await may_act(interaction, schedule):
         raise Refusal("This schedule is somebody else's; its buttons take the right Manage Messages in this server.")
     return schedule
 

@@ -32,6 +32,14 @@ _OPTIONS: Final = {
     "end": "to",
     "args.content": "text",
     "args.mentions": "mentions",
+    "args.channel_id": "channel",
+    "roles.manager": "manager",
+    "roles.member": "member",
+    "mentions.listed": "listed",
+    "mentions.max": "max",
+    "channels.allow": "allow",
+    "channels.deny": "deny",
+    "retention.history_days": "days",
 }
 """Fields as the core names them, which commands call otherwise."""
 

@@ -19,6 +19,7 @@ from cogs.refusals import Refusal
 from cogs.reminders import metadata
 from cogs.shown import remember, show_change, show_with_runs
 from cogs.texts import unix
+from schedule_zero.permitted import why_not_there
 from schedule_zero.schedule import ScheduleSpec
 
 Deliver = Literal["dm", "here"]
@@ -43,7 +44,7 @@ class ReminderDraft(Draft, frozen=True, kw_only=True):
         text = require_text(self.text)
         reading = await read(interaction, self)
         until = await end_of(interaction, self, reading)
-        method, args = _delivery(interaction, self.deliver, text)
+        method, args = await _delivery(interaction, self.deliver, text)
         home = home_of(interaction)
         spec = ScheduleSpec(
             handler="discord",
@@ -132,7 +133,7 @@ async def delete_reminder(interaction: Interaction, item: ReminderText) -> None:
     await show_change(interaction, deleted, "Deleted")
 
 
-def _delivery(interaction: Interaction, deliver: Deliver | None, text: str) -> tuple[str, dict[str, str]]:
+async def _delivery(interaction: Interaction, deliver: Deliver | None, text: str) -> tuple[str, dict[str, str]]:
     """Method and arguments: here where both may write, unless a direct message was asked for; else a direct message.
 
     Raises:
@@ -141,7 +142,7 @@ def _delivery(interaction: Interaction, deliver: Deliver | None, text: str) -> t
     direct = ("send_dm", {"user_id": str(interaction.user.id), "content": text})
     if deliver == "dm":
         return direct
-    obstacle = _why_not_here(interaction)
+    obstacle = await _why_not_here(interaction)
     if obstacle is None:
         return "send_message", {"channel_id": str(interaction.channel_id), "content": text}
     if deliver == "here":
@@ -149,9 +150,9 @@ def _delivery(interaction: Interaction, deliver: Deliver | None, text: str) -> t
     return direct
 
 
-def _why_not_here(interaction: Interaction) -> str | None:
-    channel = interaction.channel
-    if home_of(interaction) is None or channel is None:
+async def _why_not_here(interaction: Interaction) -> str | None:
+    channel, home = interaction.channel, home_of(interaction)
+    if home is None or channel is None:
         return "`deliver: here` works in channels of servers the bot is in; leave it out for a direct message."
     if channel.type not in POSTABLE:
         return "`deliver: here` works in channels for messages; leave it out for a direct message."
@@ -161,7 +162,10 @@ def _why_not_here(interaction: Interaction) -> str | None:
     missing = missing_to_post(interaction.permissions, channel.type)
     if missing:
         return f"You lack {named(missing)} in this channel, so `deliver: here` is not possible."
-    return None
+    parent = channel.parent_id if isinstance(channel, discord.Thread) else None
+    channels = (await core_of(interaction).guild_settings(home)).channels
+    why = why_not_there(channels, str(channel.id), None if parent is None else str(parent))
+    return None if why is None else f"`deliver: here` is not possible: {why}."
 
 
 async def _zone_notes(interaction: Interaction, tz: str | None) -> list[str]:

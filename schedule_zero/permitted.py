@@ -28,9 +28,10 @@ class Mentioned(NamedTuple):
 
 def mentioned(tokens: Collection[str]) -> Mentioned:
     """Whom mentions stand for, as Discord writes them (``<@1>``, ``<@&2>``, ``@everyone``)."""
-    distinct = dict.fromkeys(tokens)
-    roles = tuple(token[len(_ROLE) : -1] for token in distinct if token.startswith(_ROLE))
-    return Mentioned(any(token in EVERYONE for token in distinct), roles, len(distinct))
+    named = dict.fromkeys(token for token in tokens if token not in EVERYONE)
+    roles = tuple(token[len(_ROLE) : -1] for token in named if token.startswith(_ROLE))
+    everyone = any(token in EVERYONE for token in tokens)
+    return Mentioned(everyone, roles, len(named) + everyone)
 
 
 def standing_of(roles: Collection[str], settings: GuildSettings) -> Standing:

@@ -78,7 +78,7 @@ async def undo(interaction: Interaction, token: TokenText) -> None:
 )
 async def run_now(interaction: Interaction, item: ItemText, test: bool = False, keep_anchor: bool = True) -> None:
     """Run a schedule now and show what came of it; or show its message to the person who asks."""
-    await defer(interaction)
+    await defer(interaction, public=False if test else None)
     if not keep_anchor:
         raise Refusal("Running a schedule now never moves its times; leave `keep_anchor` out.")
     core = core_of(interaction)

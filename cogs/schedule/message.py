@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from discord import app_commands, ui
 
 from cogs.cards import schedule_card
 from cogs.channels import missing_to_post, named
-from cogs.drafts import Draft, begin, end_of, read, require_text
+from cogs.drafts import CHECK_BUDGET, Draft, begin, end_of, read, require_text
 from cogs.front import Interaction, core_of, home_of
-from cogs.mentions import UnreadableMention, may_make, parse, split
+from cogs.mentions import Mentions, UnreadableMention, may_make, parse, split
 from cogs.options import ChannelPlace, Place, RepeatText, UntilText, WhenText, ZoneText
-from cogs.places import require_bot_rights
+from cogs.places import require_home, require_open
 from cogs.refusals import Refusal
 from cogs.shown import remember
+from schedule_zero.permitted import lists_all
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.views import ReadingView
 
@@ -27,7 +30,7 @@ class MessageDraft(Draft, frozen=True, kw_only=True):
 
     async def save(self, interaction: Interaction) -> ui.LayoutView:
         text = require_text(self.text)
-        await require_bot_rights(interaction, self.channel_id, "channel")
+        await require_open(interaction, self.channel_id, "channel")
         reading = await read(interaction, self)
         until = await end_of(interaction, self, reading)
         saved = await core_of(interaction).create_schedule(
@@ -91,7 +94,7 @@ async def message(
         channel_id=channel.id,
         name=name,
         count=count,
-        mentions=_read_mentions(interaction, channel, mentions),
+        mentions=await _read_mentions(interaction, channel, mentions),
     )
     await begin(interaction, draft)
 
@@ -111,8 +114,9 @@ def _require_caller_rights(interaction: Interaction, channel: Place) -> None:
         raise Refusal(f"You lack {named(missing)} in <#{channel.id}>; pick a channel you may write in.")
 
 
-def _read_mentions(interaction: Interaction, channel: Place, text: str | None) -> tuple[str, ...]:
-    """The mentions the caller may make.
+async def _read_mentions(interaction: Interaction, channel: Place, text: str | None) -> tuple[str, ...]:
+    """The mentions the caller may make by Discord's rights, or because the server lists the roles for everybody. What else
+    its settings say, the core judges.
 
     Raises:
         Refusal: one is unreadable, or needs a right the caller lacks.
@@ -123,8 +127,19 @@ def _read_mentions(interaction: Interaction, channel: Place, text: str | None) -
         tokens = split(text)
     except UnreadableMention as error:
         raise Refusal(str(error)) from None
+    mentions = parse(tokens)
     guild = interaction.client.get_guild(interaction.guild_id or 0)
-    allowed, why = may_make(parse(tokens), channel.permissions, guild)
-    if not allowed:
+    allowed, why = may_make(mentions, channel.permissions, guild)
+    if not allowed and not await _are_listed(interaction, mentions):
         raise Refusal(f"`mentions`: {why}, which you lack in <#{channel.id}>.")
     return tokens
+
+
+async def _are_listed(interaction: Interaction, mentions: Mentions) -> bool:
+    """Whether the server lets everybody who may schedule mention these; asked at once, for a form may come next."""
+    try:
+        async with asyncio.timeout(CHECK_BUDGET):
+            settings = await core_of(interaction).guild_settings(require_home(interaction, "/schedule"))
+    except TimeoutError:
+        return False
+    return lists_all(settings.mentions, mentions.asked)

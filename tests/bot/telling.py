@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from bot.front import SUBSCRIBER
 from schedule_zero.event import Event, EventKind
 from schedule_zero.schedule import Policy, Schedule
@@ -49,7 +51,7 @@ def blocked(host: Host, number: int = 1, seq: int = 7, **fields: Any) -> Event:
 
 def choose(host: Host, **channels: int) -> None:
     """The channels the guild chose for notices."""
-    chosen = GuildChannels(**{name: str(channel) for name, channel in channels.items()})
+    chosen = msgspec.convert({name: str(channel) for name, channel in channels.items()}, GuildChannels)
     host.client.world.settings[GUILD] = GuildSettings(guild_id=GUILD, channels=chosen)
 
 

@@ -13,6 +13,7 @@ from bot.destination import Destination
 from bot.rights import AuthorRights
 from cogs.mentions import Mentions
 from schedule_zero.errors import Reject, RetryAfter
+from schedule_zero.views import GuildSettings
 
 AUTHOR = "123456789012345678"
 GONE = {"code": 10007, "message": "Unknown Member"}
@@ -31,6 +32,9 @@ class Server:
         self.asked = 0
         self.refusal: Exception | None = None
         self.rights = discord.Permissions.all()
+        self.roles: tuple[int, ...] = ()
+        self.mentions = Mentions()
+        self.settings = GuildSettings(guild_id="1")
         self.open = asyncio.Event()
         self.open.set()
         self.now = 0.0
@@ -42,13 +46,16 @@ class Server:
         await self.open.wait()
         if self.refusal is not None:
             raise self.refusal
-        return SimpleNamespace(id=user_id, rights=rights)
+        roles = [SimpleNamespace(id=id, is_default=lambda: False) for id in self.roles]
+        return SimpleNamespace(id=user_id, rights=rights, roles=roles)
 
     async def fires(self) -> None:
         """A message of the author is due here."""
         channel = SimpleNamespace(type=discord.ChannelType.text)
         to = SimpleNamespace(guild=self, channel=channel, rights_of=lambda member: member.rights)
-        await self.author_rights.require(AUTHOR, cast(Destination, to), Mentions(), personal=False)
+        await self.author_rights.require(
+            AUTHOR, cast(Destination, to), self.mentions, self.settings, personal=False
+        )  # fmt: skip
 
 
 async def test_an_author_is_asked_about_once_however_much_is_due() -> None:

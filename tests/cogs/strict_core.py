@@ -58,9 +58,14 @@ class StrictCore(FakeCore):
 
     def _as_saved(self, request: ask.Request) -> ask.Request:
         """Settings are merged, and text is turned into a moment."""
-        if isinstance(request, ask.PutGuildSettings) and "channels" in request.changes:
-            channels = msgspec.to_builtins(self.guild(request).channels) | request.changes["channels"]
-            return msgspec.structs.replace(request, changes=request.changes | {"channels": channels})
+        if isinstance(request, ask.PutGuildSettings):
+            known = msgspec.to_builtins(self.guild(request))
+            groups = {
+                name: {field: new for field, new in (known[name] | value).items() if new is not None}
+                for name, value in request.changes.items()
+                if isinstance(value, dict)
+            }  # fmt: skip
+            return msgspec.structs.replace(request, changes=request.changes | groups)
         if isinstance(request, ask.CreateSchedule) and isinstance(request.spec.trigger, TextTrigger):
             minutes = int(request.spec.trigger.text.removeprefix("in ").removesuffix(" minutes"))
             trigger = DateTrigger((START + timedelta(minutes=minutes)).isoformat())

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from core.engine.janitor import Retention
-from core.engine.parts import Pace
+from core.engine.ports import Pace
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY
 from schedule_zero.schedule import Schedule
