@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import discord
@@ -33,6 +33,10 @@ _POLICY: Final = {
     "dst": ("Clock change", f"`debian`, {WORDS['dst']['debian']}"),
     "month_end": ("End of month", "`clamp` for what is said in words, `skip` for cron and RRULE"),
 }
+
+
+_LISTED: Final = 8
+"""Roles or channels that a line names."""
 
 
 class Lines:
@@ -131,7 +135,7 @@ class Lines:
         return f"**{label}**: {value}{mark}"
 
     def _roles(self, ids: Sequence[str], none: str) -> str:
-        return ", ".join(map(self._role, ids)) or none
+        return _some(ids, self._role) or none
 
     def _role(self, id: str) -> str:
         if id == self._settings.guild_id:
@@ -140,7 +144,13 @@ class Lines:
         return f"a role that is gone (`{one_line(id, 30)}`)" if gone else f"<@&{id}>"
 
     def _channels(self, ids: Sequence[str], none: str) -> str:
-        return ", ".join(map(self._channel, ids)) or none
+        return _some(ids, self._channel) or none
 
     def _channel(self, id: str) -> str:
         return f"<#{id}>"
+
+
+def _some(ids: Sequence[str], say: Callable[[str], str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
+    return ", ".join(map(say, ids[:_LISTED])) + more
