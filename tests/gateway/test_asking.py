@@ -27,6 +27,7 @@ GOLDEN: list[tuple[msgspec.Struct, str]] = [
     (asking.Ask(7, RAW), "01 91 94 a3 41534b 07 81 a7 72657175657374 a6 737461747573 c0"),
     (
         asking.Ask(7, RAW, asking.Member("5", None, 8192)),
+        asking.Ask(7, RAW, asking.Member("5", "1", 0, ("901", "902"))),
         "01 91 94 a3 41534b 07 81 a7 72657175657374 a6 737461747573 93 a1 35 c0 cd 2000",
     ),
     (asking.Leave(7), "01 91 92 a5 4c45415645 07"),
@@ -99,6 +100,8 @@ def test_no_bytes_break_the_reader(noise: bytes) -> None:
         asking.Report("x" * 65, True, ""),
         asking.Ask(1, RAW, asking.Member("", None, 0)),
         asking.Ask(1, RAW, asking.Member("1", None, -1)),
+        asking.Ask(1, RAW, asking.Member("1", "1", 0, ("",))),
+        asking.Ask(1, RAW, asking.Member("1", "1", 0, ("9",) * 1_001)),
     ],
 )
 def test_what_is_too_much_or_wrong_is_refused(message: msgspec.Struct) -> None:

@@ -75,6 +75,16 @@ async def test_a_bot_speaks_for_members_and_nobody_else_does(desk: Desk) -> None
     assert len(desk.slow.asked) == 1
 
 
+async def test_a_bot_says_the_roles_of_members_and_not_what_they_are_worth(desk: Desk) -> None:
+    member = Actor(kind="member", id="7", guild_id="1", roles=("901", "902"), standing="manager")
+    await desk.client("bot").acting_as(member).list_runs()
+    assert desk.slow.asked[-1][0] == msgspec.structs.replace(member, standing="")
+
+
+async def test_a_member_of_an_older_bot_has_no_roles(desk: Desk) -> None:
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(["7", "1", 8192]), type=asking.Member).roles == ()
+
+
 async def test_a_bot_confined_to_a_guild_speaks_for_its_members_alone(desk: Desk) -> None:
     client = desk.client("confined-bot")
     await client.acting_as(Actor(kind="member", id="7", guild_id="1")).list_runs()

@@ -144,7 +144,7 @@ async def test_what_is_asked_for_is_bounded(real: aiohttp.ClientSession, path: s
         ("PUT", "/guilds/1/settings", {"channels": {"default": "1\x00"}}, "channels.default"),
         ("PUT", "/guilds/1/settings", {"locale": "x" * 900_000}, "locale"),
         ("PUT", "/guilds/1/settings", {"timezone": "x" * 900_000}, "timezone"),
-        ("PUT", "/guilds/1/settings", {"mention_roles": ["\x00"] * 50_000}, "mention_roles"),
+        ("PUT", "/guilds/1/settings", {"roles": {"manager": ["\x00"] * 50_000}}, "roles.manager"),
         ("PUT", "/guilds/1/presence", {"name": "x" * 900_000, "present": True}, "name"),
         ("PUT", "/users/1/timezone", {"timezone": "x" * 900_000}, "timezone"),
         ("POST", "/undo", {"token": "t" * 900_000}, "token"),
