@@ -43,8 +43,8 @@ async def test_a_channel_that_was_closed_to_schedules_meanwhile_gets_no_message_
     async with connected(server, None) as host:
         has_set(host, channels=channels)
         for owner in (str(world.MODERATOR), "operator"):
+            context = make_context(owner_id=owner, metadata=metadata)
             with pytest.raises(Reject, match=f"^no_rights: this server's settings {words}"):
-                context = make_context(owner_id=owner, metadata=metadata)
                 await host.send(context=context, channel_id=channel, content="tea")
         has_set(host, channels=GuildChannels(allow=(channel,)))
         await host.send(context=make_context("run_2", metadata=metadata), channel_id=channel, content="tea")
@@ -108,12 +108,12 @@ async def test_who_may_only_schedule_mentions_no_roles_unless_they_are_listed(se
     async with connected(server, None) as host:
         context = make_context(owner_id=MEMBER)
         has_set(host, roles=GuildRoles(member=crew))
-        with pytest.raises(Reject, match="^no_rights: .* only those who manage here mention roles"):
+        with pytest.raises(Reject, match=r"^no_rights: .* only those who manage here mention roles"):
             await host.send(context=context, channel_id=GENERAL, content=CREW, mentions=[CREW])
         has_set(host, roles=GuildRoles(manager=crew))
         await host.send(context=context, channel_id=GENERAL, content=CREW, mentions=[CREW])
-        with pytest.raises(Reject, match="^no_rights: mentioning everyone needs the right Mention Everyone"):
-            other = make_context("run_2", owner_id=MEMBER)
+        other = make_context("run_2", owner_id=MEMBER)
+        with pytest.raises(Reject, match=r"^no_rights: mentioning everyone needs the right Mention Everyone"):
             await host.send(context=other, channel_id=GENERAL, content="tea", mentions=["@everyone"])
     (message,) = server.history(world.GENERAL)
     assert message["mention_roles"] == list(crew)

@@ -58,7 +58,7 @@ async def test_everything_that_can_be_set_together_fits_on_one_card(served: Stag
         served.guild_id,
         {
             "timezone": "America/Argentina/ComodRivadavia", "locale": "es-419", "retention": {"history_days": 30},
-            "channels": {name: ids[0] for name in ("default", "log", "review", "failures")} | {"allow": ids, "deny": []},
+            "channels": dict.fromkeys(("default", "log", "review", "failures"), ids[0]) | {"allow": ids, "deny": []},
             "roles": {"manager": ids, "member": ids}, "mentions": {"roles": "listed", "listed": ids},
         },
     )  # fmt: skip
