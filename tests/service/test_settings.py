@@ -369,8 +369,11 @@ async def test_where_schedules_may_post_is_judged_when_they_are_made(
 
 async def test_a_guilds_policy_is_taken_where_a_schedule_says_nothing_and_stays_with_it(house: House) -> None:
     wish = {"catchup": "skip", "dst": "literal", "month_end": "last"}
-    await put(house, policy=wish)
     cron = CronTrigger(expression="0 9 31 * *")
+    older = await house.schedule(cron)
+    await put(house, policy=wish)
+    renamed = await house.client.patch_schedule(older.id, {"name": "older"})
+    assert renamed.policy == older.policy
     made = await house.schedule(cron)
     assert msgspec.to_builtins(made.policy) | wish == msgspec.to_builtins(made.policy)
     own = await house.schedule(cron, policy={"catchup": "all"})
