@@ -51,19 +51,28 @@ _RESTS_UNTIL: Final = {
 _BUTTONS_IN_ROW: Final = 5
 
 
-def card(heading: str, *blocks: str, buttons: Sequence[CardButton | ui.Button[Any]] = ()) -> ui.LayoutView:
-    """A card: a heading (without foreign markdown in it), blocks of text with rules between them, buttons below. Empty blocks are left out.
+def card(
+    heading: str,
+    *blocks: str,
+    menus: Sequence[tuple[str, ui.Item[Any]]] = (),
+    buttons: Sequence[CardButton | ui.Button[Any]] = (),
+) -> ui.LayoutView:
+    """A card: a heading (without foreign markdown in it), blocks of text with rules between them, menus with the words above
+    each, buttons below. Empty blocks are left out.
 
     All text together stays within Discord's limit: later blocks are cut first.
     """
     container: ui.Container[Any] = ui.Container()
-    left = CARD_TEXT
+    left = CARD_TEXT - sum(len(words) for words, _ in menus)
     for text in (f"### {shorten(heading, 200)}", *blocks):
         if not text or left <= 1:
             continue
         shown = text if len(text) <= left else fit(text.split("\n"), left)
         left -= len(shown)
         container.add_item(ui.TextDisplay(shown))
+    for words, menu in menus:
+        container.add_item(ui.TextDisplay(words))
+        container.add_item(ui.ActionRow(menu))
     for start in range(0, len(buttons), _BUTTONS_IN_ROW):
         container.add_item(ui.ActionRow(*buttons[start : start + _BUTTONS_IN_ROW]))
     layout = ui.LayoutView(timeout=None)

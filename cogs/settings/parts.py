@@ -156,15 +156,9 @@ def _card(interaction: Interaction, part: Part, heading: str, settings: GuildSet
     undo = settings.undo
     buttons = [] if undo is None else [CardButton("Undo", "unset", undo.token, part.name, style=ButtonStyle.primary)]
     note = f"-# {part.note}" if part.note else ""
-    layout = card(heading, *part.blocks(Lines(settings, guild)), note, buttons=buttons)
     menus = [] if guild is None else part.menus(guild, settings)
-    if menus:
-        container: ui.Container[Any] = ui.Container()
-        for words, menu in menus:
-            container.add_item(ui.TextDisplay(f"**{words}**"))
-            container.add_item(ui.ActionRow(menu))
-        layout.add_item(container)
-    return layout
+    named = [(f"**{words}**", menu) for words, menu in menus]
+    return card(heading, *part.blocks(Lines(settings, guild)), note, menus=named, buttons=buttons)
 
 
 @on_pick

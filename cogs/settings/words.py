@@ -107,7 +107,7 @@ class Lines:
         channels = self._settings.channels
         return [
             self._line("Only in", "channels.allow", self._channels(channels.allow, "wherever the bot may")),
-            self._line("Never in", "channels.deny", self._channels(channels.deny, "nowhere in particular")),
+            self._line("Never in", "channels.deny", self._channels(channels.deny, "no channel")),
         ]
 
     def replies(self) -> list[str]:

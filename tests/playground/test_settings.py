@@ -1,0 +1,32 @@
+"""The walk through a server's settings in a real browser: a role picked in a menu, and the change taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.playground.browser import MESSAGES, NEEDS_BROWSER, browsing, open_page, see, type_command
+from tests.up import running
+
+pytestmark = NEEDS_BROWSER
+
+
+async def test_a_role_is_picked_in_a_menu_and_the_change_is_taken_back(tmp_path: Path) -> None:
+    async with browsing(tmp_path / "profile") as (page, wrong):
+        with running(tmp_path) as product:
+            await open_page(page, product.playground())
+            await type_command(page, "/settings roles")
+            await page.keyboard.press("Enter")
+            card = page.locator(MESSAGES, has_text="Who manages everybody's schedules").last
+            await expect(card).to_be_visible()
+            menu = card.locator(".select-trigger").first
+            await menu.click()
+            await page.locator(".select-option", has_text="Moderators").first.click()
+            await menu.click()  # several can be picked, so closing it is what says which
+            await see(page, "Roles: set")
+            await expect(card).to_contain_text("Moderators")
+            await card.get_by_role("button", name="Undo").click()
+            await see(page, "Roles: taken back")
+            await expect(card).to_contain_text("nobody beside Manage Messages and Manage Server (default)")
+            assert wrong == []
