@@ -64,6 +64,12 @@ class Scene:
         return (await self.core.pause_schedule((await self.daily()).id)).id
 
 
+async def _settings_undone(scene: Scene) -> ask.Request:
+    changed = await scene.core.change_guild_settings("1", {"hour24": False})
+    assert changed.undo is not None
+    return ask.UndoGuildSettings(guild_id="1", token=changed.undo.token)
+
+
 async def _undone(scene: Scene) -> ask.Request:
     made = await scene.daily()
     assert made.undo is not None
@@ -163,6 +169,7 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
     ask.PutGuildSettings: (
         lambda _: _plain(ask.PutGuildSettings(guild_id="1", changes={"hour24": False})), Action.GUILD_SETTINGS,
     ),
+    ask.UndoGuildSettings: (_settings_undone, Action.GUILD_REVERT),
     ask.PutGuildQuota: (
         lambda _: _plain(ask.PutGuildQuota(guild_id="1", document={"running": 5})), Action.GUILD_QUOTA,
     ),
