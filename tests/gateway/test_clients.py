@@ -78,7 +78,7 @@ async def test_a_bot_speaks_for_members_and_nobody_else_does(desk: Desk) -> None
 async def test_a_bot_says_the_roles_of_members_and_not_what_they_are_worth(desk: Desk) -> None:
     member = Actor(kind="member", id="7", guild_id="1", roles=("901", "902"), standing="manager")
     await desk.client("bot").acting_as(member).list_runs()
-    assert desk.slow.asked[-1][0] == msgspec.structs.replace(member, standing="")
+    assert desk.slow.asked[-1][0] == msgspec.structs.replace(member, standing="", via="discord")
 
 
 async def test_a_member_of_an_older_bot_has_no_roles(desk: Desk) -> None:
