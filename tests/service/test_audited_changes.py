@@ -12,7 +12,6 @@ from core.ledger.port import Transaction
 from core.ledger.rows import DeadRow
 from core.service.service import _CHANGES
 from schedule_zero import requests as ask
-from schedule_zero.actor import OPERATOR
 from schedule_zero.audit import DONE, Action
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
 from schedule_zero.curve import new_pair
