@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import msgspec
 import structlog
 
@@ -19,6 +18,9 @@ from core.secret import Secret
 from core.web.sign_in.attempt import Attempt
 from schedule_zero.actor import ADMINISTRATOR
 from schedule_zero.errors import Unauthorized, Unavailable
+
+if TYPE_CHECKING:
+    import aiohttp
 
 API: Final = "https://discord.com/api/v10"
 SCOPES: Final = ("identify", "guilds")
@@ -125,6 +127,8 @@ class DiscordSignIn:
 
     async def _ask(self, verb: str, path: str, answer: type[T], **more: Any) -> T:
         """One call. No error holds what was sent or came back: both have secrets in them."""
+        import aiohttp  # a tenth of a second, for those who have somebody sign in with Discord
+
         try:
             async with (
                 asyncio.timeout(PATIENCE_S),
