@@ -38,6 +38,7 @@ IDLE_S: Final = 60
 PARKED: Final = 100_000
 METHOD: Final = "echo.echo"
 PROCESS: Final = "echo@1"
+PARKING: Final = "{running: 0, schedules: 1000000}"
 WAITING: Final = "SELECT count(*) FROM runs WHERE state = 'waiting'"
 
 
@@ -173,29 +174,30 @@ async def idle(folder: Path) -> Figures:
 
 
 async def waiting(folder: Path) -> Figures:
-    """The same with 100,000 runs of 10,000 guilds that wait for the bot, which is away; and how large the process is."""
-    async with running_service(folder, bound=False) as service:
+    """The same with 100,000 runs of 10,000 guilds that may not run anything; and how large the process is."""
+    async with running_service(folder, guilds=PARKING) as service:
         await settled(service.pid)
         empty = resident(service.pid)
-        due = time.time_ns() // 1000 + 30 * SECOND
+        due = time.time_ns() // 1000 + 150 * SECOND
         await save(service, PARKED, due)
+        saved = resident(service.pid)
         await reached(partial(asked, folder, WAITING), PARKED)
         return {
             f"CPU % with {PARKED:,} runs parked": await spent(service),
             f"resident MiB with {PARKED:,} runs parked": resident(service.pid),
+            "resident MiB before they were due": saved,
             "resident MiB of an empty one": empty,
         }
 
 
 async def save(service: Service, count: int, due: int) -> None:
-    """So many messages to post, all at one instant, one guild after the other. The bot has no token, so it is away."""
-    post = {"handler": "discord", "method": "send_message", "args": {"channel_id": "1" * 18, "content": "Good morning"}}
+    """So many one-shots, all due at one instant, one guild after the other."""
     trigger = {"type": "date", "at": spell(due)}
     async with aiohttp.ClientSession(headers=service.headers) as session:
         client = Client(session, service)
         for start in range(0, count, BATCH):
             guilds = [str(10**17 + n % IDLE_GUILDS) for n in range(start, start + BATCH)]
-            items = [{**post, "trigger": trigger, "guild_id": guild} for guild in guilds]
+            items = [{"handler": "echo", "method": "echo", "trigger": trigger, "guild_id": guild} for guild in guilds]
             accepted((await client.send("POST", BATCH_PATH, msgspec.json.encode({"items": items})))[1])
 
 
@@ -213,7 +215,7 @@ def main() -> None:
     median_of("a run's way through the fair queue", ways)
     median_of("parked runs in memory", memory, runs=3)
     median_of("10,000 guilds with nothing to do", idle, runs=1)
-    median_of("100,000 runs that wait for a handler", waiting, runs=1)
+    median_of("100,000 runs that are parked", waiting, runs=1)
 
 
 if __name__ == "__main__":
