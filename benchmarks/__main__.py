@@ -6,14 +6,30 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import beside, cluster, creates, events, fires, ledger_postgresql, recovery, runs, size, timing, wire
+from benchmarks import (
+    beside,
+    cluster,
+    creates,
+    events,
+    fires,
+    flood,
+    governor,
+    ledger_postgresql,
+    recovery,
+    runs,
+    size,
+    timing,
+    wire,
+)
+from benchmarks.fairness import page as fairness
 
 BENCHMARKS: Final[dict[str, Callable[[], None]]] = {
     "fires": fires.main, "runs": runs.main, "wire": wire.main, "events": events.main, "creates": creates.main,
     "size": size.main, "recovery": recovery.main, "timing": timing.main, "beside": beside.main,
+    "fairness": fairness.main, "governor": governor.main, "flood": flood.main,
     "cluster": cluster.main, "ledger_postgresql": ledger_postgresql.main,
 }  # fmt: skip
-APART: Final = ("beside", "cluster", "ledger_postgresql")
+APART: Final = ("beside", "flood", "cluster", "ledger_postgresql")
 """Not among all: they take long, or need much beside."""
 
 

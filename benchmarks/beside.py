@@ -11,7 +11,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from benchmarks.measure import Figures, median_of, percentile
+from benchmarks.measure import Figures, median_of
+from benchmarks.percentiles import percentile
 from benchmarks.runs import latencies
 from benchmarks.wire import NAME, house
 from core.app import App

@@ -18,7 +18,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from benchmarks.measure import Figures, median_of, percentile
+from benchmarks.measure import Figures, median_of
+from benchmarks.percentiles import percentile
 from benchmarks.service import Cpu, Service, cpu_of, running_service, settled
 
 SINGLE: Final = 400

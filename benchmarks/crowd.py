@@ -4,8 +4,11 @@ stand, as the store itself says."""
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -34,6 +37,12 @@ async def save(service: Service, due: int) -> None:
             ]  # fmt: skip
             _, answer = await client.send("POST", BATCH_PATH, msgspec.json.encode({"items": items}))
             accepted(answer)
+
+
+async def asked(folder: Path, query: str) -> int:
+    """A number that the SQLite store of the service in this folder says, whether it runs or not."""
+    with closing(sqlite3.connect(f"file:{folder}/data/schedule-zero.sqlite3?mode=ro", uri=True)) as database:
+        return int(database.execute(query).fetchone()[0])
 
 
 async def until(instant: int) -> None:

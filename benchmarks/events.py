@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.measure import Figures, app_in, limited, median_of, percentile, thread_cpu
+from benchmarks.measure import Figures, app_in, limited, median_of, thread_cpu
+from benchmarks.percentiles import percentile
 from core.app import App
 from core.engine.ports import SystemClock
 from core.gateway.doors import Listening

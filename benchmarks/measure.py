@@ -70,6 +70,7 @@ async def _plain(work: Awaitable[Figures]) -> Figures:
 def app_in(folder: Path, governor: GovernorSettings, *handlers: Handler, listening: Listening | None = None) -> App:
     """A core with the default store (SQLite file, synchronous=FULL), with the interpreter set as ``up`` sets it."""
     tune_interpreter()
+    folder.mkdir(exist_ok=True)
     app = App(store=StoreSettings(), data_dir=folder, governor=governor, listening=listening)
     for handler in handlers:
         app.serve(handler)
@@ -88,9 +89,3 @@ def resident_mb() -> float:
         return pages * resource.getpagesize() / 2**20
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which that share of the values lies."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import time
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from benchmarks.crowd import CROWD, SUCCEEDED, reached, save, until
+from benchmarks.crowd import CROWD, SUCCEEDED, asked, reached, save, until
 from benchmarks.measure import Figures, median_of
 from benchmarks.service import running_service
 
@@ -18,11 +17,7 @@ KILLED_AT = CROWD // 4
 
 async def killed(folder: Path) -> Figures:
     """kill -9 once a quarter has succeeded; then start it again."""
-
-    async def count() -> int:
-        with closing(sqlite3.connect(f"file:{folder}/data/schedule-zero.sqlite3?mode=ro", uri=True)) as database:
-            return int(database.execute(SUCCEEDED).fetchone()[0])
-
+    count = partial(asked, folder, SUCCEEDED)
     async with running_service(folder, bound=False) as service:
         due = time.time_ns() // 1000 + 15_000_000
         await save(service, due)

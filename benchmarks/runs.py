@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.fires import fill
-from benchmarks.measure import Figures, app_in, limited, median_of, percentile, thread_cpu
+from benchmarks.measure import Figures, app_in, limited, median_of, thread_cpu
+from benchmarks.percentiles import percentile
 from core.app import App
 from core.engine.ports import SystemClock
 from handlers.echo import Echo

@@ -45,13 +45,17 @@ class Service(msgspec.Struct):
 
 
 @contextlib.asynccontextmanager
-async def running_service(folder: Path, *, bound: bool = True, store: str | None = None) -> AsyncIterator[Service]:
+async def running_service(
+    folder: Path, *, bound: bool = True, store: str | None = None, guilds: str | None = None
+) -> AsyncIterator[Service]:
     """Start ``up``, or ``core`` on a store of several, wait until it is ready, and end it by its id. ``bound``: by limits
-    as a guild usually has."""
+    as a guild usually has; ``guilds``: by this plan."""
     data, config, port = folder / "data", folder / "bench.yaml", _free_port()
     plan, world = (AS_USUAL, "") if bound else (UNBOUND, f"  global: {WORLD}")
     config.write_text(
-        CONFIG.format(data=data, port=port, store="null" if store is None else f'"{store}"', plan=plan, world=world)
+        CONFIG.format(
+            data=data, port=port, store="null" if store is None else f'"{store}"', plan=guilds or plan, world=world
+        )
     )
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(

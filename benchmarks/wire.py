@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import Figures, app_in, limited, median_of, percentile
+from benchmarks.measure import Figures, app_in, limited, median_of
+from benchmarks.percentiles import percentile
 from benchmarks.runs import latencies, saturate
 from core.app import App
 from core.gateway.doors import Listening

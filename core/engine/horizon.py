@@ -1,15 +1,18 @@
 """The horizon: the due times near enough to keep in memory, so that memory does not grow with the store.
 
-Everything due until ``until`` is in the heap; later schedules are read from the ledger when the horizon moves on.
-A heap entry is only a hint: what is really due is decided in the tick's transaction, by revision and due time.
+Everything due until ``until`` is known here; later schedules are read from the ledger when the horizon moves on.
+An entry is only a hint: what is really due is decided in the tick's transaction, by revision and due time.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from typing import Final
 
 from core.ledger.rows import DueRow
+
+CROWD: Final = 0.5  # of a tick: what an instant with more than fits takes while something is due after it
 
 
 class Horizon:
@@ -20,7 +23,8 @@ class Horizon:
         self.window = window
         self.capacity = capacity
         self.until = -1
-        self._heap: list[tuple[int, str]] = []
+        self._instants: list[int] = []  # a heap
+        self._at: dict[int, list[str]] = {}
         self._known: dict[str, tuple[int, int]] = {}
 
     def __len__(self) -> int:
@@ -41,14 +45,19 @@ class Horizon:
         elif due is None or due > self.until:
             return False
         self._known[id] = (revision, due)
-        heapq.heappush(self._heap, (due, id))
-        return self._heap[0][1] == id
+        there = self._at.get(due)
+        if there is not None:
+            there.append(id)
+            return False
+        self._at[due] = [id]
+        heapq.heappush(self._instants, due)
+        return self._instants[0] == due
 
     def extend(self, rows: Iterable[DueRow], until: int) -> None:
-        """The ledger's answer to "what is due until then": from now on the heap knows everything up to ``until``.
+        """The ledger's answer to "what is due until then": from now on everything up to ``until`` is known.
 
-        Rows beyond it are kept as well: where more schedules share one instant than the heap has room for, it knows
-        only some of that instant, and the rest is read when those are gone.
+        Rows beyond it are kept as well: where more schedules share one instant than there is room for, only
+        some of that instant are known, and the rest is read when those are gone.
         """
         found = list(rows)
         self.until = max([until, *(row.next_due for row in found)])
@@ -59,34 +68,59 @@ class Horizon:
     def clear(self) -> None:
         """Know nothing any more: everything is read again."""
         self.until = -1
-        self._heap.clear()
+        self._instants.clear()
+        self._at.clear()
         self._known.clear()
 
     def pop_due(self, now: int, limit: int) -> list[tuple[str, int]]:
-        """Take up to ``limit`` due entries out: (schedule, due), soonest first."""
+        """Take up to ``limit`` due entries out: (schedule, due), soonest first.
+
+        An instant with more than fits does not hold up what is due after it: it gets a part, and then they have theirs.
+        """
         due: list[tuple[str, int]] = []
-        heap, known = self._heap, self._known
-        while heap and heap[0][0] <= now and len(due) < limit:
-            instant, id = heapq.heappop(heap)
+        crowd = None
+        while self._instants and self._instants[0] <= now and len(due) < limit:
+            instant = self._instants[0]
+            if crowd is None and len(self._at[instant]) > limit:
+                crowd = heapq.heappop(self._instants)
+                others = self._instants and self._instants[0] <= now
+                self._take(instant, int(limit * CROWD) if others else limit, due)
+            else:
+                self._take(instant, limit - len(due), due)
+                if not self._at[instant]:
+                    del self._at[heapq.heappop(self._instants)]
+        if crowd is not None:
+            heapq.heappush(self._instants, crowd)
+        return due
+
+    def _take(self, instant: int, most: int, due: list[tuple[str, int]]) -> None:
+        """Take up to so many entries of an instant out, by schedule."""
+        ids, known = self._at[instant], self._known
+        ids.sort(reverse=True)
+        most += len(due)
+        while ids and len(due) < most:
+            id = ids.pop()
             entry = known.get(id)
             if entry is not None and entry[1] == instant:  # else a later word about this schedule made it void
                 del known[id]
                 due.append((id, instant))
-        return due
 
     def soonest(self) -> int | None:
-        """The earliest due time in the heap."""
-        heap, known = self._heap, self._known
-        while heap:
-            instant, id = heap[0]
-            entry = known.get(id)
-            if entry is not None and entry[1] == instant:
-                return instant
-            heapq.heappop(heap)
+        """The earliest due time that is known."""
+        known = self._known
+        while self._instants:
+            instant = self._instants[0]
+            ids = self._at[instant]
+            while ids:
+                entry = known.get(ids[-1])
+                if entry is not None and entry[1] == instant:
+                    return instant
+                ids.pop()
+            del self._at[heapq.heappop(self._instants)]
         return None
 
     def look_at(self) -> int:
-        """The earliest instant at which something may be due: beyond the horizon the heap does not know all there is."""
+        """The earliest instant at which something may be due: beyond the horizon not all there is is known."""
         soonest = self.soonest()
         return self.until + 1 if soonest is None else min(soonest, self.until + 1)
 
@@ -95,7 +129,7 @@ class Horizon:
         return due <= self.until
 
     def until_instant(self, ids: set[str], instant: int, limit: int) -> list[str]:
-        """Those of ``ids`` that are due until an instant, at most ``limit``. Ids that are in no heap leave the set."""
+        """Those of ``ids`` that are due until an instant, at most ``limit``. Ids that are not known leave the set."""
         found: list[str] = []
         gone: list[str] = []
         for id in ids:
@@ -117,7 +151,7 @@ class Horizon:
         return sum(1 for _, due in self._known.values() if due <= instant)
 
     def needs_more(self, now: int) -> bool:
-        """Whether the ledger should be asked: half the window is used up, and the heap has room for what it answers, or
+        """Whether the ledger should be asked: half the window is used up, and there is room for what it answers, or
         nothing more that it knows all of: what was put in while the horizon moved on may lie beyond its new end."""
         if self.until >= now + self.window // 2:
             return False

@@ -30,15 +30,15 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         longest_sleep_s: the scheduler's bound on a sleep, so that no lost wake-up or set clock can last longer.
         dispatch_s: the dispatcher's bound on a sleep.
         janitor_s: between two looks of the janitor.
-        ticks_first_s: for how long, before each batch of attempts, ticks that are behind go first. Fairness can only
-            weigh runs that are there; but where ticks never catch up, a longer time would starve what they made.
+        ticks_first_s: for how long ticks that have fallen behind go before attempts. Fairness can only weigh runs that
+            are there; but so long those wait that are in nobody's way.
         health_s: between two looks at how the runs of handlers went.
     """
 
     longest_sleep_s: float = 0.5
     dispatch_s: float = 5.0
     janitor_s: float = 1.0
-    ticks_first_s: float = 0.25
+    ticks_first_s: float = 0.1
     health_s: float = 10.0
 
 

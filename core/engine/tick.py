@@ -72,6 +72,7 @@ class Tick:
         self._looked: dict[str, Firing] = {}
         self._committing: deque[tuple[asyncio.Task[None], TickUnit]] = deque()
         self._behind = False
+        self._behind_since = 0.0
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self.now = clock.now()
@@ -85,7 +86,7 @@ class Tick:
         if self._horizon.needs_more(self.now):
             await self.refill()
         due = self._horizon.pop_due(self.now, limit)
-        # Held from here on: what leaves the book while others are read is in no heap any more, and must fire all the same.
+        # Held from here on: what leaves the book while others are read stands nowhere else any more, and must fire all the same.
         plans = {id: plan for id, instant in due if (plan := self._ready(id, instant)) is not None}
         missing = [id for id, _ in due if id not in plans]
         if missing:
@@ -94,8 +95,9 @@ class Tick:
                 if plan is not None:
                     plans[row.id] = plan
         self._behind = self._horizon.look_at() <= self.now
-        if self._behind:
+        if self._behind and self._caught_up.is_set():
             self._caught_up.clear()
+            self._behind_since = self._clock.monotonic()
         taken = [(plan, instant) for id, instant in due if (plan := plans.get(id)) is not None]
         self._taken = {plan.row.id: (plan, instant) for plan, instant in taken}
         self._firings, self._looked = [], {}
@@ -203,7 +205,7 @@ class Tick:
     def look_at(self) -> int:
         """The next instant at which something may be due.
 
-        What is being committed is in no heap until it is, and may be due again before anything else is.
+        What is being committed is not in the horizon until it is, and may be due again before anything else is.
         """
         instants = (made.soonest for task, made in self._committing if not task.done())
         return min([self._horizon.look_at(), *(at for at in instants if at is not None)])
@@ -215,11 +217,12 @@ class Tick:
         return max(0, now - min(waiting if soonest is None else [soonest, *waiting], default=now))
 
     async def caught_up(self, patience_s: float) -> None:
-        """Wait, at most so long, while more is due than one tick takes: fairness can only weigh runs that are there."""
+        """Wait while more is due than one tick takes, until that has lasted so long: fairness can only weigh runs that
+        are there."""
         if self._caught_up.is_set():
             return
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(self._behind_since + patience_s - self._clock.monotonic()):
                 await self._caught_up.wait()
         except TimeoutError:
             return
@@ -229,7 +232,7 @@ class Tick:
         return self._horizon.count_until(now) + sum(1 for _ in self._on_their_way())
 
     def _on_their_way(self) -> Iterator[Firing]:
-        """What was taken and is not committed: it stands in no heap."""
+        """What was taken and is not committed: it is not in the horizon."""
         for task, made in self._committing:
             if not task.done():
                 yield from made.firings

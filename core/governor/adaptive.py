@@ -79,7 +79,6 @@ class Aimd:
 
     def follow(self, old: Aimd) -> None:
         """Go on from the limit this one replaces."""
-        self.in_flight = old.in_flight
         self.limit = min(max(old.limit, float(self.least)), float(self.most))
 
     def _succeeded(self, took_s: float | None, *, in_use: bool) -> None:

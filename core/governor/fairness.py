@@ -122,11 +122,12 @@ class FairQueue:
 
         ``apart``: guilds wait for different instances of the handler, so none stands behind another's refusal.
         """
-        lane, share = entry.lane, entry.lane.share
+        lane, share, band = entry.lane, entry.lane.share, entry.lane.share.band
         self._refund(entry)
         self._seat(entry, lane)
         self._vacate(entry)
-        share.band.passed = max(share.band.passed, share.band.before)  # a band that was refused has not had its turn
+        band.level = band.level_before  # who comes now comes to where service stands, and stands in front of the others
+        band.passed = max(band.passed, band.passed_before)  # a band that was refused has not had its turn
         kind, by_release = wait.scope.partition(":")[0], wait.until is None
         if kind == "global":
             self._shut = wait
@@ -134,7 +135,7 @@ class FairQueue:
             self._gates.refuse(share, wait.scope, wait, until=wait.until, releasable=by_release)
         elif kind == "handler" or wait.limit == "handlers":
             handler = self._handlers[lane.method] = f"handler:{entry.handler}"
-            guild = f"{entry.guild or '' if apart else ''} {entry.wants}"
+            guild = f"{lane.share.account.scope if apart else ''} {entry.wants}"
             self._gates.refuse(lane, handler, wait, method=lane.method, guild=guild, until=wait.until, releasable=True)
         else:
             self._gates.refuse(lane, wait.scope, wait, until=wait.until, releasable=by_release)
@@ -298,7 +299,7 @@ class FairQueue:
         self._held[entry.run_id] = entry
         share.account.waiting -= 1
         share.account.held += 1
-        band.level = share.served
+        band.level_before, band.level = band.level, share.served
         entry.charge = self._run_time.get(lane.method, FIRST_GUESS_S) / share.account.weight
         share.serve(entry.charge)
         if gate is not None:  # it was tried where it stood
@@ -306,7 +307,7 @@ class FairQueue:
         for lower in band.lower:
             if lower.ring.size:
                 lower.passed += 1
-        band.before, band.passed = band.passed, 0
+        band.passed_before, band.passed = band.passed, 0
         return entry
 
     def _seat(self, entry: Waiting, lane: Lane) -> None:

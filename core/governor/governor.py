@@ -81,8 +81,9 @@ class Governor:
         self._measures = measures
         self._whose = whose
         self._crowds: dict[str, Crowd] = {}
+        self._over_share: dict[str, None] = {}  # handlers found to hold their share, since anything was released
         self._dirty: dict[str, RateLimit] = {}
-        self._kept: dict[str, float] = {}
+        self._kept: dict[str, tuple[float, float]] = {}  # by scope: since when so many seconds are spoken for
         self._paths: dict[str | None, dict[str, _Path]] = {}
         self._global = Scope("global", measures.global_, self._dirty)
         self._guilds: dict[str, Scope] = {}
@@ -146,6 +147,9 @@ class Governor:
         """
         path = self._path(guild, method)
         freed = [name for release in path.releases if (name := release(seat_seconds, now)) is not None]
+        if self._over_share:  # whoever this one was, what is free is more
+            freed += self._over_share
+            self._over_share.clear()
         place = path.method.handlers.get(handler)
         if place is not None:
             if (name := place.scope.running.release(seat_seconds, now)) is not None:
@@ -174,7 +178,7 @@ class Governor:
 
     def rate_state(self, now: float) -> dict[str, float]:
         """All rate state that is not at rest, as ``changed`` has it."""
-        state = {scope: tat - now for scope, tat in self._kept.items() if tat > now}
+        state = {scope: left for scope, (at, seconds) in self._kept.items() if (left := at + seconds - now) > 0}
         for scope in self._scopes():
             if scope.rate is not None and scope.rate.tat > now:
                 state[scope.name] = scope.rate.tat - now
@@ -182,7 +186,7 @@ class Governor:
 
     def restore_rates(self, state: Mapping[str, float], now: float) -> None:
         """Go on from stored rate state; for a start, before anything is taken."""
-        self._kept |= {scope: now + remaining for scope, remaining in state.items()}
+        self._kept |= {scope: (now, remaining) for scope, remaining in state.items()}
         for scope in self._scopes():
             self._resume(scope)
 
@@ -220,6 +224,9 @@ class Governor:
                 scope = self._new_scope(place.scope.name, limits, place.scope, now)
                 fresh.handlers[handler] = _Place(scope, fresh.guards[place.bound], place.bound)
             self._methods[name] = fresh
+            for bound, guard in fresh.guards.items():
+                if guard.adaptive is not None:  # where there was none before, nobody has counted
+                    guard.adaptive.in_flight = self.in_flight(name, (bound,))
         self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
 
     # questions
@@ -286,7 +293,7 @@ class Governor:
 
     def _resume(self, scope: Scope) -> None:
         if scope.rate is not None and scope.name in self._kept:
-            scope.rate.resume(self._kept.pop(scope.name))
+            scope.rate.resume(*self._kept.pop(scope.name))
 
     def _path_to(self, guild: str | None, method: str, handler: str) -> tuple[_Path, _Place]:
         path = self._path(guild, method)
@@ -304,7 +311,7 @@ class Governor:
             guard = place.guard
             wait = guard.check(path.guild, now) if guard.wary else None
             if wait is None and guard.crowd.held >= TIMES_FREE * (everything.allowed - everything.used):
-                wait = self._over_share(name, guard.crowd, now)
+                wait = self._share_refusal(name, guard.crowd, now)
             if wait is None:
                 for check in place.scope.checks:
                     wait = check(now)
@@ -317,14 +324,16 @@ class Governor:
             return Wait(method.scope.name, "handlers", 0, 0)
         return min(refusals, key=lambda wait: math.inf if wait.until is None else wait.until)
 
-    def _over_share(self, name: str, crowd: Crowd, now: float) -> Wait | None:
+    def _share_refusal(self, name: str, crowd: Crowd, now: float) -> Wait | None:
         """Whether a handler that holds most of the slots leaves the rest to others, because there are others."""
         active = (each is not crowd and (each.held or each.at + ACTIVE_S > now) for each in self._crowds.values())
         if not any(active):
             return None
         everything = self._global.running
         most = int(TIMES_FREE * (everything.allowed - everything.used + crowd.held) / (TIMES_FREE + 1))
-        return Wait(f"handler:{self._whose(name)[0]}", SHARE, crowd.held, most, now + LOOK_AGAIN_S)
+        scope = f"handler:{self._whose(name)[0]}"
+        self._over_share[scope] = None
+        return Wait(scope, SHARE, crowd.held, most, now + LOOK_AGAIN_S)
 
     def _new_place(self, method: _Method, name: str, now: float) -> _Place:
         """A process's place. They come and go under new names, so those at rest make room."""

@@ -321,14 +321,16 @@ class Gate(Member):
 
 
 class Band:
-    """One priority. ``level``: where service stands; ``passed``: how often others went first while it was ready."""
+    """One priority. ``level``: where service stands; ``passed``: how often others went first while it was ready.
 
-    __slots__ = ("before", "level", "lower", "passed", "priority", "ring")
+    ``level_before`` and ``passed_before``: what they were before the newest run was handed out, should that be refused.
+    """
+
+    __slots__ = ("level", "level_before", "lower", "passed", "passed_before", "priority", "ring")
 
     def __init__(self, priority: int, lower: tuple[Band, ...], places: Iterator[int]) -> None:
         self.priority = priority
         self.lower = lower
         self.ring: Ring[Share | Gate] = Ring(places)
-        self.level = 0.0
-        self.passed = 0
-        self.before = 0
+        self.level = self.level_before = 0.0
+        self.passed = self.passed_before = 0

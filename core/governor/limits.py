@@ -134,11 +134,11 @@ class RateLimit:
 
     def follow(self, old: RateLimit, now: float) -> None:
         """Take over from the limit this one replaces: what is in use of the burst stays in use."""
-        self.resume(now + min(float(self.burst), old.taken(now)) * self.interval)
+        self.resume(now, old.taken(now) * self.interval)
 
-    def resume(self, tat: float) -> None:
-        """Go on from a known state: starts are spoken for up to this time (monotonic seconds)."""
-        self.tat = self._before = tat
+    def resume(self, at: float, seconds: float) -> None:
+        """Go on from a known state: at that time so many seconds were spoken for; no more than a full burst is now."""
+        self.tat = self._before = at + min(seconds, self.burst * self.interval)
         self._recent.clear()
 
 

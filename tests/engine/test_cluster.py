@@ -379,7 +379,7 @@ async def test_a_calendar_quota_is_exact_whichever_core_is_asked(join: Join) -> 
     await shared_out(first, second)
     policy = {"on_quota": "skip", "overlap": "allow"}
     schedules = [
-        await first.schedule(guild_id="77", policy=policy) for _ in range(40)
+        await first.schedule(guild_id="77", policy=policy) for _ in range(50)
     ]  # one waits for none of the others
     runs = await asyncio.gather(*((first, second)[n % 2].run_now(schedule) for n, schedule in enumerate(schedules)))
     ends = [await first.ended(run.id) for run in runs]

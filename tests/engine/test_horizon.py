@@ -27,6 +27,19 @@ def test_due_schedules_come_out_soonest_first_and_once() -> None:
     assert made.soonest() == T0 + HOUR
 
 
+def test_an_instant_with_more_than_fits_does_not_hold_up_what_is_due_after_it() -> None:
+    made = horizon()
+    for number in range(30):
+        made.put(f"crowd{number:02}", 1, T0)
+    made.put("after", 1, T0 + 1)
+    made.put("later", 1, T0 + 2)
+    assert made.pop_due(T0 + 1, 10) == [*((f"crowd{number:02}", T0) for number in range(5)), ("after", T0 + 1)]
+    assert [id for id, _ in made.pop_due(T0 + 1, 10)] == [f"crowd{number:02}" for number in range(5, 15)]
+    assert made.soonest() == T0
+    assert len(made.pop_due(T0 + 2, 99)) == 16
+    assert made.soonest() is None
+
+
 def test_what_lies_beyond_the_horizon_takes_no_memory() -> None:
     made = horizon()
     made.put("far", 1, T0 + HOUR + 1)

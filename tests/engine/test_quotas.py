@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from schedule_zero.errors import QuotaExceeded
 from schedule_zero.handler import Context
 from schedule_zero.instant import HOUR, MINUTE, from_datetime, parse, to_datetime
 from schedule_zero.run import RunState
@@ -137,6 +140,34 @@ async def test_entitlements_are_charged_in_the_ticks_own_transaction(build: Buil
     await house.heard("run.succeeded", count=3)
     await house.heard("run.skipped", count=7, reason="quota")
     assert await used(house) == 3
+
+
+@pytest.mark.parametrize("on_quota", ["skip", "wait"])
+async def test_under_fifty_creators_at_once_a_quota_is_exactly_its_limit(build: Build, on_quota: str) -> None:
+    house = await build(governor=plan(runs_per_day=20))
+    schedules = [await house.schedule(policy={"on_quota": on_quota}) for _ in range(50)]
+    runs = await asyncio.gather(*(house.run_now(schedule) for schedule in schedules))
+    charged = [run for run in runs if run.reason != "quota"]
+    for run in charged:
+        assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    assert len(charged) == await used(house) == 20
+    assert {run.state for run in runs if run.reason == "quota"} == {
+        RunState.SKIPPED if on_quota == "skip" else RunState.WAITING
+    }
+
+
+async def test_under_fifty_creators_at_once_there_are_exactly_as_many_schedules_as_allowed(build: Build) -> None:
+    house = await build(governor=plan(schedules=20))
+
+    async def create() -> bool:
+        try:
+            await house.schedule()
+        except QuotaExceeded:
+            return False
+        return True
+
+    assert (await asyncio.gather(*(create() for _ in range(50)))).count(True) == 20
+    assert await house.ledger.reader.schedules.count("1") == 20
 
 
 async def test_a_run_sent_to_a_later_day_can_be_cancelled(build: Build) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from core.engine import scheduler
 from core.engine.ports import Pace
+from schedule_zero.trigger import DateTrigger
 from tests.engine.conftest import Build
 from tests.engine.house import PACE, House
 
@@ -20,16 +21,17 @@ def small_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "TICK_LIMIT", ONE_TICK)
 
 
-async def storm(house: House) -> None:
+async def storm(house: House, due: int = DUE, *, run: bool = True) -> None:
     """So many one-shots of as many guilds, due at one instant that has come."""
     at = house.clock.in_s(3600)
     items = [
         {"handler": "hands", "method": "work", "guild_id": str(n), "trigger": {"type": "date", "at": at}}
-        for n in range(DUE)
+        for n in range(due)
     ]
     assert {item.status for item in (await house.client.create_schedules(items)).items} == {201}
     house.clock.set(3601)
-    house.run()
+    if run:
+        house.run()
 
 
 async def test_what_is_due_at_once_is_all_there_before_the_first_attempt(build: Build) -> None:
@@ -38,6 +40,17 @@ async def test_what_is_due_at_once_is_all_there_before_the_first_attempt(build: 
     await house.heard("run.succeeded", count=DUE)
     kinds = [event.kind for event in await house.told("run.created", "run.dispatched")]
     assert kinds.index("run.dispatched") == kinds.count("run.created") == DUE
+
+
+async def test_a_run_due_after_a_storm_is_given_out_before_the_storm_has_become_runs(build: Build) -> None:
+    house = await build(run=False, pace=_pace(0.0))
+    await storm(house, due=10 * ONE_TICK, run=False)
+    quiet = await house.schedule(DateTrigger(at=house.clock.in_s(-0.5)), guild_id="quiet")
+    house.run()
+    await house.heard("run.succeeded", schedule_id=quiet.id)
+    created = await house.told("run.created")
+    started = next(event for event in await house.told("run.dispatched") if event.schedule_id == quiet.id)
+    assert sum(event.seq < started.seq for event in created) < 10 * ONE_TICK
 
 
 @pytest.mark.slow

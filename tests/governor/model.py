@@ -1,12 +1,21 @@
-"""The governor once more, slow and obvious: every question is answered from the list of all that happened."""
+"""The governor once more, slow and obvious: every question is answered by counting what has happened.
+
+What runs is counted in the list of all starts that have not ended. A rate is a bucket that leaks: each start pours one in, it leaks evenly,
+and what would make it overflow may not start. Breakers and adaptive limits are not rebuilt here: whoever asks says what
+the guard of a process answers.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
+from core.governor.governor import LOOK_AGAIN_S, TIMES_FREE
 from core.governor.settings import GovernorSettings, Limits, MethodQuota, Quota, parse_rate
+from core.governor.verdict import Admit, Wait
+
+ACTIVE_S = 600.0
 
 
 @dataclass
@@ -15,66 +24,209 @@ class Start:
 
     guild: str | None
     method: str
-    handler: str
+    process: str
     at: float
-    running: bool = True
+
+
+@dataclass
+class Bucket:
+    """What is in use of a rate. ``pours``: since it was last empty, or was filled to a level that was given."""
+
+    interval: float
+    burst: int
+    level_then: float = 0.0
+    since: float = -math.inf
+    pours: list[float] = field(default_factory=list)
+    changed: bool = False
+
+    def level(self, now: float) -> float:
+        level, at = self.level_then, self.since
+        for pour in self.pours:
+            level = max(0.0, level - (pour - at) / self.interval) + 1
+            at = pour
+        return max(0.0, level - (now - at) / self.interval) if level else 0.0
+
+    def pour(self, now: float) -> None:
+        if self.level(now) == 0.0:
+            self.level_then, self.pours = 0.0, []
+        self.pours.append(now)
+        self.changed = True
+
+    def undo(self, at: float) -> None:
+        if at in self.pours:
+            self.pours.remove(at)
+            self.changed = True
+
+
+def outer_scopes(settings: GovernorSettings, guild: str | None, method: str) -> Iterator[str]:
+    """What a guild's runs of a method pass through before a process is chosen."""
+    yield "global"
+    if guild is not None:
+        yield f"plan:{settings.plan_of(guild)}"
+        yield f"guild:{guild}"
+    yield f"method:{method}"
+
+
+def scopes_of(settings: GovernorSettings, start: Start) -> set[str]:
+    """Every scope a start is charged to."""
+    return {*outer_scopes(settings, start.guild, start.method), f"handler:{start.process}/{start.method}"}
+
+
+def limits_of(settings: GovernorSettings, scope: str) -> Limits | Quota:
+    """The limits of a scope by its name."""
+    kind, _, name = scope.partition(":")
+    match kind:
+        case "plan":
+            plan = settings.plans.get(name)
+            return (None if plan is None else plan.shared) or Limits()
+        case "guild":
+            return settings.quota_of(name)
+        case "method":
+            return settings.methods.get(name) or MethodQuota()
+        case "handler":
+            method = settings.methods.get(name.partition("/")[2]) or MethodQuota()
+            return method.per_handler or Limits()
+    return settings.global_
 
 
 class Model:
-    """Keeps every start for ever, and counts anew for every question."""
+    """Keeps every start until it ends, and counts anew for every question."""
 
-    def __init__(self, settings: GovernorSettings) -> None:
+    def __init__(
+        self, settings: GovernorSettings, handler_of: Callable[[str], str] = lambda _: "",
+        guarded: Callable[[str | None, str, str, float], Wait | None] = lambda *_: None,
+    ) -> None:  # fmt: skip
+        """``guarded``: what holds a guild's runs of a method on a process back by breaker or adaptive limit."""
         self.settings = settings
         self.starts: list[Start] = []
+        self._handler_of = handler_of
+        self._guarded = guarded
+        self._buckets: dict[str, Bucket] = {}
+        self._met: set[str] = set()
+        self._stored: dict[str, float] = {}
+        self._restored: dict[str, tuple[float, float]] = {}
+        self._given: dict[str, float] = {}
+        self._meet(self._always(), 0.0)
 
-    def take(
-        self, guild: str | None, method: str, candidates: Sequence[str], now: float
-    ) -> tuple[str, str, float | None] | str:
-        """The handler's name, or (scope, limit, until)."""
-        for scope, limits in self.outer(guild, method):
-            refusal = self.refusal(scope, limits, now)
-            if refusal is not None:
+    # questions
+
+    def take(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+        """As the governor's."""
+        answer = self.explain(guild, method, candidates, now)
+        if isinstance(answer, Admit):
+            self._start(Start(guild, method, answer.handler, now))
+        return answer
+
+    def explain(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+        """As the governor's."""
+        outer = list(outer_scopes(self.settings, guild, method))
+        self._meet(outer, now)
+        for scope in outer:
+            if (refusal := self.refusal(scope, now)) is not None:
                 return refusal
         refusals = []
-        for handler in candidates:
-            limits = self.settings.methods.get(method, MethodQuota()).per_handler or Limits()
-            refusal = self.refusal(f"handler:{handler}/{method}", limits, now)
-            if refusal is None:
-                self.starts.append(Start(guild, method, handler, now))
-                return handler
+        for process in candidates:
+            own = f"handler:{process}/{method}"
+            self._meet([own], now)
+            refusal = self._guarded(guild, method, process, now) or self.over_share(process, now)
+            if (refusal := refusal or self.refusal(own, now)) is None:
+                return Admit(process)
             refusals.append(refusal)
         if not refusals:
-            return f"method:{method}", "handlers", None
-        return min(refusals, key=lambda each: math.inf if each[2] is None else each[2])
+            return Wait(f"method:{method}", "handlers", 0, 0)
+        return min(refusals, key=lambda each: math.inf if each.until is None else each.until)
 
-    def outer(self, guild: str | None, method: str) -> Iterator[tuple[str, Limits | Quota]]:
-        yield "global", self.settings.global_
-        if guild is not None:
-            name = self.settings.plan_of(guild)
-            yield f"plan:{name}", self.settings.plans[name].shared or Limits()
-            yield f"guild:{guild}", self.settings.quota_of(guild)
-        yield f"method:{method}", self.settings.methods.get(method, MethodQuota())
-
-    def scopes(self, start: Start) -> set[str]:
-        outer = {scope for scope, _ in self.outer(start.guild, start.method)}
-        return outer | {f"handler:{start.handler}/{start.method}"}
-
-    def refusal(self, scope: str, limits: Limits | Quota, now: float) -> tuple[str, str, float | None] | None:
-        mine = [start for start in self.starts if scope in self.scopes(start)]
-        if limits.running is not None and sum(start.running for start in mine) >= limits.running:
-            return scope, "running", None
-        if limits.rate is None:
+    def refusal(self, scope: str, now: float) -> Wait | None:
+        """What a scope's own limits say."""
+        limits = limits_of(self.settings, scope)
+        running = self.running(scope)
+        if limits.running is not None and running >= limits.running:
+            return Wait(scope, "running", running, limits.running)
+        bucket = self._buckets.get(scope)
+        if bucket is None or (level := bucket.level(now)) + 1 <= bucket.burst:
             return None
-        rate = parse_rate(limits.rate)
-        interval, burst = rate.per_seconds / rate.count, limits.burst or rate.count
-        spoken_for = -math.inf
-        for start in mine:
-            spoken_for = max(spoken_for, start.at) + interval
-        free_at = spoken_for - (burst - 1) * interval
-        return None if free_at <= now else (scope, "rate", free_at)
+        free_at = now + (level + 1 - bucket.burst) * bucket.interval
+        return Wait(scope, "rate", min(bucket.burst, math.ceil(level)), bucket.burst, free_at)
+
+    def over_share(self, process: str, now: float) -> Wait | None:
+        """A handler holds at most three times what is free, while another one is active."""
+        most = self.settings.global_.running
+        held = [self._handler_of(each.process) for each in self.starts]
+        handler = self._handler_of(process)
+        active = set(held) | {each for each, at in self._given.items() if at + ACTIVE_S > now}
+        if most is None or held.count(handler) < TIMES_FREE * (most - len(held)) or not active - {handler}:
+            return None
+        mine = held.count(handler)
+        allowed = TIMES_FREE * (most - len(held) + mine) // (TIMES_FREE + 1)
+        return Wait(f"handler:{handler}", "share", mine, allowed, now + LOOK_AGAIN_S)
+
+    def running(self, scope: str) -> int:
+        return sum(scope in scopes_of(self.settings, start) for start in self.starts)
+
+    # what happens
+
+    def meet(self, start: Start, now: float) -> None:
+        """The ledger holds this one open from before a restart."""
+        self._meet(scopes_of(self.settings, start), now)
 
     def end(self, start: Start) -> None:
-        start.running = False
+        """It ended, or was never committed when a restart came."""
+        self.starts = [each for each in self.starts if each is not start]
 
     def undo(self, start: Start) -> None:
-        self.starts.remove(start)
+        self.end(start)
+        for scope in scopes_of(self.settings, start) & self._buckets.keys():
+            self._buckets[scope].undo(start.at)
+
+    def store(self, now: float) -> dict[str, float]:
+        """The attempts of a transaction are committed, and with them what is spoken for of the rates that changed."""
+        rows = {scope: each.level(now) * each.interval for scope, each in self._buckets.items() if each.changed}
+        for bucket in self._buckets.values():
+            bucket.changed = False
+        self._stored |= rows
+        return rows
+
+    def restart(self, settings: GovernorSettings, now: float) -> None:
+        """Nothing is left but what was stored, and what the ledger holds open."""
+        self.settings = settings
+        self._buckets, self._met, self._given = {}, set(), {}
+        self._restored = {scope: (now, seconds) for scope, seconds in self._stored.items() if seconds}
+        self._meet(self._always(), now)
+
+    def reconfigure(self, settings: GovernorSettings, now: float) -> None:
+        """What runs stays counted, what is in use of a burst stays in use."""
+        levels = {scope: bucket.level(now) for scope, bucket in self._buckets.items()}
+        self.settings = settings
+        self._buckets = {}
+        met, self._met = self._met, set()
+        plans = {scope for scope in met if scope.startswith("plan:")}
+        self._meet((met - plans) | set(self._always()), now, levels)
+        for bucket in self._buckets.values():
+            bucket.changed = True
+
+    def _always(self) -> Iterable[str]:
+        """Scopes that are there before anybody asks."""
+        return ["global", *(f"plan:{name}" for name, plan in self.settings.plans.items() if plan.shared)]
+
+    def _meet(self, scopes: Iterable[str], now: float, levels: dict[str, float] | None = None) -> None:
+        """Scopes come up for the first time. ``levels``: what was in use under other settings."""
+        for scope in scopes:
+            limits = limits_of(self.settings, scope)
+            if scope in self._met or limits.rate is None:
+                self._met.add(scope)
+                continue
+            self._met.add(scope)
+            rate = parse_rate(limits.rate)
+            bucket = Bucket(rate.per_seconds / rate.count, limits.burst or rate.count)
+            self._buckets[scope] = bucket
+            if levels is not None and scope in levels:
+                bucket.level_then, bucket.since = min(levels[scope], bucket.burst), now
+            if scope in self._restored:
+                bucket.since, seconds = self._restored.pop(scope)
+                bucket.level_then = min(seconds / bucket.interval, bucket.burst)
+
+    def _start(self, start: Start) -> None:
+        self.starts.append(start)
+        self._given[self._handler_of(start.process)] = start.at
+        for scope in scopes_of(self.settings, start) & self._buckets.keys():
+            self._buckets[scope].pour(start.at)

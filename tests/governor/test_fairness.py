@@ -186,6 +186,17 @@ def test_a_refused_run_keeps_its_place_and_is_charged_nothing() -> None:
     assert drain(queue, limit=2) == ["a0", "b0"]
 
 
+def test_who_comes_after_one_was_refused_goes_before_those_who_have_been_served() -> None:
+    queue = filled(run(f"{guild}{place}", guild, due=place) for guild in "ab" for place in range(3))
+    assert drain(queue, limit=2) == ["a0", "b0"]
+    entry = queue.next(0.0)
+    assert entry is not None
+    queue.park(entry, Wait("global", "running", 2, 2))
+    queue.put(run("quiet", "q", due=9))
+    queue.released("global")
+    assert drain(queue, limit=1) == ["quiet"]
+
+
 def test_an_opening_is_tried_by_one_and_goes_on_while_there_is_room() -> None:
     queue = filled(run(f"{guild:03}", str(guild)) for guild in range(100))
     while (entry := queue.next(0.0)) is not None:
@@ -250,6 +261,20 @@ def test_any_word_of_a_handlers_room_wakes_who_waits_for_it(scope: str) -> None:
     assert queue.next(1.0) is None
     queue.released(scope)
     assert drain(queue, 1.0) == ["a"]
+
+
+def test_nobody_stands_behind_a_refusal_that_was_the_operators_alone() -> None:
+    queue = filled([run("own", None, due=0), run("a0", "a", due=1)])
+    for wait, apart in ((Wait("handler:h/m", "breaker", 5, 0), True), (Wait("handler:h-1/m", "running", 2, 2), False)):
+        entry = queue.next(0.0)
+        assert entry is not None
+        queue.park(entry, wait, apart=apart)
+    queue.released("handler:h")
+    entry = queue.next(1.0)
+    assert entry is not None
+    assert entry.run_id == "own"
+    queue.park(entry, Wait("handler:h/m", "breaker", 5, 0), apart=True)
+    assert drain(queue, 1.0) == ["a0"]
 
 
 def test_a_later_refusal_moves_the_time_at_which_it_is_tried_again() -> None:

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Sequence
 
 import pytest
 
-from core.governor.fairness import FairQueue, Waiting
-from tests.governor.floor import Queue, simulate
+from benchmarks.fairness.floor import simulate
+from benchmarks.fairness.policies import Fifo, Governed, Policy
+from core.governor.fairness import Waiting
 
 pytestmark = pytest.mark.slow
 
 SLOTS, RUN_S, QUIET_GUILDS, SECONDS = 100, 0.2, 50, 25
 CAPACITY = SLOTS / RUN_S
-
-
-class Fifo:
-    """First come, first served; with a cap, whoever is at it is stepped over."""
-
-    def __init__(self, cap: int = 10**9) -> None:
-        self._line: deque[Waiting] = deque()
-        self._held: dict[str | None, int] = {}
-        self._cap = cap
-
-    def put(self, entry: Waiting) -> None:
-        self._line.append(entry)
-
-    def next(self, now: float) -> Waiting | None:
-        for entry in self._line:
-            if self._held.get(entry.guild, 0) < self._cap:
-                self._line.remove(entry)
-                self._held[entry.guild] = self._held.get(entry.guild, 0) + 1
-                return entry
-        return None
-
-    def finished(self, entry: Waiting, seat_seconds: float) -> None:
-        self._held[entry.guild] -= 1
 
 
 def floods(guilds: int, runs: int) -> list[tuple[float, Waiting]]:
@@ -59,10 +36,10 @@ def quiet() -> list[tuple[float, Waiting]]:
     ]
 
 
-def run_all(queue: Queue, arrivals: Sequence[tuple[float, Waiting]]) -> tuple[float, float]:
+def run_all(policy: Policy, arrivals: Sequence[tuple[float, Waiting]]) -> tuple[float, float]:
     """The 99th percentile of what quiet runs waited, and when the flood had ended."""
     came = {entry.run_id: at for at, entry in arrivals}
-    times = simulate(queue, arrivals, slots=SLOTS, run_s=lambda entry: RUN_S)
+    times = simulate(policy, arrivals, slots=SLOTS, run_s=lambda entry: RUN_S)
     assert times.keys() == came.keys()
     waits = sorted(start - came[run_id] for run_id, (start, _) in times.items() if run_id.startswith("quiet"))
     return waits[len(waits) * 99 // 100], max(end for run_id, (_, end) in times.items() if run_id.startswith("flood"))
@@ -70,7 +47,7 @@ def run_all(queue: Queue, arrivals: Sequence[tuple[float, Waiting]]) -> tuple[fl
 
 def test_a_flood_of_ten_thousand_is_not_felt_by_quiet_guilds() -> None:
     arrivals = [*floods(1, 10_000), *quiet()]
-    p99, ended = run_all(FairQueue(SLOTS), arrivals)
+    p99, ended = run_all(Governed(SLOTS), arrivals)
     _, fifo_ended = run_all(Fifo(), arrivals)
     print(f"quiet p99 {p99 * 1000:.1f} ms, flood ended after {ended:.1f} s, first come first served {fifo_ended:.1f} s")
     assert p99 <= 0.050
@@ -78,7 +55,7 @@ def test_a_flood_of_ten_thousand_is_not_felt_by_quiet_guilds() -> None:
 
 
 def test_without_the_cap_the_same_flood_is_felt() -> None:
-    p99, _ = run_all(FairQueue(SLOTS, largest_share=1.0), [*floods(1, 10_000), *quiet()])
+    p99, _ = run_all(Governed(SLOTS, largest_share=1.0), [*floods(1, 10_000), *quiet()])
     assert p99 > 0.050
 
 
@@ -89,7 +66,7 @@ def test_without_fair_queueing_the_same_flood_is_felt() -> None:
 
 def test_several_floods_cost_quiet_guilds_at_most_one_run_and_a_cap_alone_does_not_do_that() -> None:
     arrivals = [*floods(3, 3000), *quiet()]
-    p99, _ = run_all(FairQueue(SLOTS), arrivals)
+    p99, _ = run_all(Governed(SLOTS), arrivals)
     capped, _ = run_all(Fifo(cap=80), arrivals)
     print(f"three floods: quiet p99 {p99 * 1000:.0f} ms, with a cap alone {capped:.1f} s")
     assert p99 <= RUN_S + 0.01
@@ -97,5 +74,5 @@ def test_several_floods_cost_quiet_guilds_at_most_one_run_and_a_cap_alone_does_n
 
 
 def test_all_slots_are_used_while_anything_waits() -> None:
-    times = simulate(FairQueue(SLOTS), floods(3, 2000), slots=SLOTS, run_s=lambda entry: RUN_S)
+    times = simulate(Governed(SLOTS), floods(3, 2000), slots=SLOTS, run_s=lambda entry: RUN_S)
     assert max(end for _, end in times.values()) == pytest.approx(6000 / CAPACITY)
