@@ -19,6 +19,7 @@ COGS: Final = (
     "cogs.chain",
     "cogs.calendar.group",
     "cogs.timezone",
+    "cogs.quota",
     "cogs.settings.group",
     "cogs.audit",
     "cogs.status",
@@ -35,7 +36,7 @@ ADMIN: Final = "cogs.admin"
 BUTTONS: Final = frozenset(
     {"pause", "resume", "skip", "delete", "refresh", "preview", "undo", "again", "done", "snooze", "list",
      "run", "edit", "runs", "retry", "cancel", "show_run", "dead", "log", "audit", "change", "take_back",
-     "unset"}
+     "unset", "which_limit"}
 )  # fmt: skip
 """Every verb a button of ours may carry; each must be served by a module above."""
 

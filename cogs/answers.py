@@ -6,7 +6,8 @@ defers before it asks the core, and what comes of it replaces the placeholder.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import discord
 
@@ -57,20 +58,32 @@ async def add(interaction: Interaction, card: discord.ui.LayoutView) -> None:
     await interaction.followup.send(view=card, ephemeral=True)
 
 
-async def tell(interaction: Interaction, text: str) -> None:
-    """Say a sentence to the person alone; a card that is there stays."""
+async def tell(interaction: Interaction, text: str, buttons: Sequence[discord.ui.Button[Any]] = ()) -> None:
+    """Say a sentence to the person alone, with buttons under it; a card that is there stays."""
+    view = _view_of(buttons)
     if not interaction.response.is_done():
-        await interaction.response.send_message(text, ephemeral=True)
+        await interaction.response.send_message(text, ephemeral=True, view=view or discord.utils.MISSING)
     elif interaction.type is discord.InteractionType.component or interaction.extras.get(_ANSWERED):
-        await interaction.followup.send(text, ephemeral=True)
+        await interaction.followup.send(text, ephemeral=True, view=view or discord.utils.MISSING)
     elif interaction.extras.get(_PUBLIC):
         # The first message after a placeholder takes its place and its publicity, so it is filled before it goes.
         await interaction.edit_original_response(content="Not done.")
-        await interaction.followup.send(text, ephemeral=True)
+        await interaction.followup.send(text, ephemeral=True, view=view or discord.utils.MISSING)
         await interaction.delete_original_response()
     else:
         interaction.extras[_ANSWERED] = True
-        await interaction.edit_original_response(content=text)
+        await interaction.edit_original_response(content=text, view=view)
+    if view is not None:
+        view.stop()  # what the buttons do stands in their ids; this view must not answer for them
+
+
+def _view_of(buttons: Sequence[discord.ui.Button[Any]]) -> discord.ui.View | None:
+    if not buttons:
+        return None
+    view = discord.ui.View(timeout=None)
+    for button in buttons:
+        view.add_item(button)
+    return view
 
 
 def command_of(interaction: Interaction) -> str:

@@ -12,10 +12,10 @@ from typing import Any, Final, Self
 
 import discord
 
+from cogs.custom_ids import VERSION, spelled
 from cogs.front import Interaction
 from cogs.refusals import Refusal, refuse
 
-VERSION: Final = "1"
 CUSTOM_ID: Final = 100
 """The most characters Discord takes as a custom id."""
 
@@ -76,7 +76,7 @@ class CardButton(
         disabled: bool = False,
         version: str = VERSION,
     ) -> None:
-        custom_id = f"sz{version}:{verb}:{subject}:{detail}"
+        custom_id = spelled(verb, subject, detail, version=version)
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id, style=style, disabled=disabled))
         self.verb = verb
         self.subject = subject

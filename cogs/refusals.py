@@ -14,7 +14,8 @@ import discord
 from discord import app_commands
 
 from cogs.answers import tell
-from cogs.front import Interaction, front_of
+from cogs.custom_ids import WHICH_LIMIT, spelled
+from cogs.front import Interaction, front_of, home_of
 from cogs.texts import CONTENT, list_of, sentence_case, shorten, stamp, unix
 from schedule_zero.errors import FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
 
@@ -91,9 +92,16 @@ async def refuse(interaction: Interaction, error: Exception, *, kept: str | None
         quoted = shorten(kept, _KEPT_TEXT).replace("```", "'''")
         sentence = f"{shorten(sentence, CONTENT - len(quoted) - 40)}\nYour text:\n```\n{quoted}\n```"
     try:
-        await tell(interaction, sentence)
+        await tell(interaction, sentence, _further(interaction, cause))
     except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:  # time-outs are among the last
         front_of(interaction).incidents.record(trouble, f"telling somebody: {shorten(sentence, 200)}")
+
+
+def _further(interaction: Interaction, error: Exception) -> list[discord.ui.Button[Any]]:
+    """What can be pressed under a refusal: a limit of the server's can be explained."""
+    if not isinstance(error, QuotaExceeded) or home_of(interaction) is None:
+        return []
+    return [discord.ui.Button(label="Which limit?", custom_id=spelled(WHICH_LIMIT))]
 
 
 def offered(reading: ReadingOffer) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from core.service import access
 from core.service.desk import Desk
+from core.service.usage import Usage
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import QuotaExceeded
@@ -18,8 +21,9 @@ KEPT: Final = 10_000
 class Refusals:
     """The last refusal of each person in each guild."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, usage: Usage) -> None:
         self._desk = desk
+        self._usage = usage
         self._last: dict[tuple[str | None, str], RefusalView] = {}
 
     def note(self, actor: Actor, error: QuotaExceeded) -> None:
@@ -36,6 +40,10 @@ class Refusals:
         )  # fmt: skip
 
     async def get(self, actor: Actor, request: ask.GetRefusal) -> RefusalView:
-        """The limit that who asks met last there. Raises NotFound."""
+        """The limit that who asks met last there, and how it is now. Raises NotFound."""
         access.require_guild(actor, request.guild_id, change=False)
-        return self._last.get((request.guild_id, actor.id), RefusalView())
+        last = self._last.get((request.guild_id, actor.id), RefusalView())
+        if last.scope is None or last.limit is None:
+            return last
+        now = await self._usage.gauge(actor, request.guild_id, last.scope, last.limit)
+        return msgspec.structs.replace(last, now=now)

@@ -141,7 +141,7 @@ class Service:
         self.guilds = Guilds(desk)
         self._usage = Usage(desk)
         self.measures = GuildMeasures(desk, self._usage)
-        self._refusals = Refusals(desk)
+        self._refusals = Refusals(desk, self._usage)
         self.keys = Keys(desk)
         self.sessions = Sessions(desk, operator_ids)
         self.renewal = Renewal(desk)

@@ -70,6 +70,12 @@ class Usage:
         waiting = self._desk.engine.queue.waiting_of(guild_id)
         return msgspec.structs.replace(view, gauges=gauges, waiting=waiting, most=tuple(most))
 
+    async def gauge(self, actor: Actor, guild_id: str, scope: str, limit: str) -> Gauge | None:
+        """One limit of a guild, or of the person who asks, as it is now. Who met it was told as much then."""
+        own = [await self._own(actor, guild_id)] if actor.kind == "member" else []
+        gauges = [*own, *await self._gauges(guild_id)]
+        return next((each for each in gauges if (each.scope, each.limit) == (scope, limit)), None)
+
     async def summary(self, source: Reader | Transaction, guild_id: str, stored: Stored) -> GuildView:
         """A guild without its gauges, as it is once this is stored."""
         noted = _noted(await source.notes.get(GUILD, guild_id) or "{}")

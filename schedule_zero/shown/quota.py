@@ -120,7 +120,11 @@ class VerificationView(msgspec.Struct, kw_only=True):
 
 
 class RefusalView(msgspec.Struct, kw_only=True):
-    """The limit that somebody met last; all None: none since the service started."""
+    """The limit that somebody met last; all None: none since the service started.
+
+    Attributes:
+        now: that limit as it is now, where it is one of the guild's or the person's own.
+    """
 
     sentence: str | None = None
     at: str | None = None
@@ -129,3 +133,4 @@ class RefusalView(msgspec.Struct, kw_only=True):
     used: float | None = None
     allowed: float | None = None
     until: str | None = None
+    now: Gauge | None = None

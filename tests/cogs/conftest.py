@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -50,11 +50,23 @@ async def simcord_env() -> AsyncIterator[simcord.Env]:
 
 
 @pytest.fixture
-async def served(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    """A stage whose bot asks a real core. Both go by SimCord's clock, which stands at Thursday 2026-01-01, 00:00 UTC."""
-    async with _started(ScheduleZeroBot(house.client, sync=TreeSync(None), shards=1)) as env:
-        monkeypatch.setattr(house.clock, "now", lambda: from_datetime(env.now()))
-        yield Stage(env)
+async def staged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[House], Awaitable[Stage]]]:
+    """Puts a stage before a real core. Both go by SimCord's clock, which stands at Thursday 2026-01-01, 00:00 UTC."""
+    async with contextlib.AsyncExitStack() as opened:
+
+        async def put(house: House) -> Stage:
+            bot = ScheduleZeroBot(house.client, sync=TreeSync(None), shards=1)
+            env = await opened.enter_async_context(_started(bot))
+            monkeypatch.setattr(house.clock, "now", lambda: from_datetime(env.now()))
+            return Stage(env)
+
+        yield put
+
+
+@pytest.fixture
+async def served(house: House, staged: Callable[[House], Awaitable[Stage]]) -> Stage:
+    """A stage whose bot asks a real core."""
+    return await staged(house)
 
 
 @pytest.fixture

@@ -74,6 +74,8 @@ SURFACE = {
     "timezone show": "member",
     "timezone clear": "",
     "timezone convert": "when*? from? to? public",
+    "quota show": "",
+    "quota explain": "item?",
     "settings show": "",
     "settings timezone": "tz*?",
     "settings locale": "locale?",
@@ -101,7 +103,7 @@ PERMISSIONS = {
     "calendar": "manage_guild",
     "settings": "manage_guild",
 }
-GUILD_ONLY = {"admin", "schedule", "job", "chain", "calendar", "settings", "audit"}
+GUILD_ONLY = {"admin", "quota", "schedule", "job", "chain", "calendar", "settings", "audit"}
 
 
 @pytest.fixture

@@ -295,3 +295,18 @@ async def test_who_met_a_limit_can_ask_which_it_was(build: Build) -> None:
     assert last.sentence == caught.value.sentence
     assert (last.scope, last.limit, last.used, last.allowed) == ("guild:1", "reminders", 1, 1)
     assert (await as_(house, ADMIN).last_refusal("1")).sentence is None
+
+
+async def test_a_refusal_says_how_that_limit_is_now_also_to_who_does_not_manage_the_guild(build: Build) -> None:
+    house = await build(governor=plan(schedules=2), run=False)
+    house.engine.serve(Post())
+    made = await remind(house, ANNA)
+    with pytest.raises(QuotaExceeded):
+        await remind(house, ANNA)
+    now = (await as_(house, ANNA).last_refusal("1")).now
+    assert now is not None
+    assert (now.scope, now.used, now.allowed) == ("guild:1", 1, 1)
+    await as_(house, ANNA).delete_schedule(made.id)
+    now = (await as_(house, ANNA).last_refusal("1")).now
+    assert now is not None
+    assert now.used == 0
