@@ -30,7 +30,7 @@ COGS: Final = (
 )
 """The modules with commands (``COMMANDS``) or with what buttons do; nothing is found by searching."""
 
-ADMIN: Final = "cogs.admin"
+ADMIN: Final = "cogs.admin.group"
 """The module with the commands of operators (``OPERATORS_COMMANDS``), which are there in their own server alone."""
 
 BUTTONS: Final = frozenset(
@@ -39,6 +39,9 @@ BUTTONS: Final = frozenset(
      "unset", "which_limit"}
 )  # fmt: skip
 """Every verb a button of ours may carry; each must be served by a module above."""
+
+ADMIN_BUTTONS: Final = frozenset({"quota_back", "guild_resume"})
+"""The verbs of buttons that operators alone see."""
 
 
 class CogsFailed(Exception):
@@ -65,7 +68,7 @@ def load(
     """
     commands = [command for name in modules for command in _commands_of(name, "COMMANDS")]
     for_operators = [] if operators is None else _commands_of(ADMIN, "OPERATORS_COMMANDS")
-    idle = BUTTONS - verbs()
+    idle = (BUTTONS if operators is None else BUTTONS | ADMIN_BUTTONS) - verbs()
     if idle:
         raise CogsFailed(f"no module says what these buttons do: {', '.join(sorted(idle))}")
     try:

@@ -12,25 +12,21 @@ from cogs.buttons import on_press
 from cogs.cards import notes_card
 from cogs.custom_ids import WHICH_LIMIT
 from cogs.front import Interaction, core_of
-from cogs.gauges import explained, fill_of, fullest, gauge_line, is_counted, lines_of, number
+from cogs.gauges import explained, fill_of, fullest, gauge_line, is_counted, number
 from cogs.items import resolve_item
 from cogs.options import ItemText
 from cogs.places import require_home
+from cogs.quota_cards import quota_card, suspended_line
 from cogs.texts import STATES, list_of, moment, one_line, sentence_case, stamp, title_of, waits_for
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.instant import parse
 from schedule_zero.run import Run, SkipReason
 from schedule_zero.schedule import Schedule
-from schedule_zero.views import GuildView, RefusalView
+from schedule_zero.views import RefusalView
 
 RUNS_SHOWN: Final = 5
 _FETCHED: Final = 50
-_UNVERIFIED: Final = "unverified"
-_HOW_VERIFIED: Final = (
-    "Not verified. Verified servers may do more: somebody with Manage Server signs in at the dashboard for a code, and "
-    "enters it with `/settings verify`."
-)
 
 quota = app_commands.Group(
     name="quota",
@@ -64,46 +60,6 @@ async def which_limit(interaction: Interaction, _subject: str, _detail: str) -> 
     """Explain the refusal the button stands under, or a later one."""
     await defer(interaction)
     await show(interaction, await _last_refusal(interaction))
-
-
-def quota_card(view: GuildView, heading: str = "What may be used here") -> ui.LayoutView:
-    """A server with its bars; for who does not manage it, their own."""
-    bars, sizes = lines_of(view.gauges)
-    if not view.whole:
-        hint = (
-            "-# Those with Manage Server see all limits of the server here. `/quota explain` says why something waits."
-        )
-        return notes_card(heading, _suspended(view), "\n".join(bars) or "Nothing of yours is limited here.", hint)
-    waiting = f"{view.waiting:,} runs wait; `/quota explain` says why." if view.waiting else ""
-    most = " · ".join(f"{_person(each.owner_id)} {each.schedules:,}" for each in view.most)
-    return notes_card(
-        heading,
-        _suspended(view),
-        _plan(view),
-        "\n".join(bars) or "Nothing that is counted is limited here.",
-        "\n".join(f"- {line}" for line in sizes),
-        f"**Most schedules**: {most}" if most else "",
-        waiting,
-    )
-
-
-def _plan(view: GuildView) -> str:
-    if view.verified is not None:
-        return f"Plan **{one_line(view.plan, 60)}** · verified {stamp(view.verified.at, 'D')}"
-    how = f"\n-# {_HOW_VERIFIED}" if view.plan == _UNVERIFIED else ""
-    return f"Plan **{one_line(view.plan, 60)}**{how}"
-
-
-def _suspended(view: GuildView) -> str:
-    mark = view.suspended
-    if mark is None:
-        return ""
-    why = f": {one_line(mark.why, 300)}" if mark.why else ""
-    return f"⛔ **Suspended** {stamp(mark.at, 'R')}{why}. Nothing new is made or started here until an operator resumes it."
-
-
-def _person(owner_id: str) -> str:
-    return f"<@{owner_id}>" if owner_id.isdecimal() else one_line(owner_id, 60)
 
 
 async def _why(interaction: Interaction, schedule_id: str) -> ui.LayoutView:
@@ -161,7 +117,7 @@ async def _last_refusal(interaction: Interaction) -> ui.LayoutView:
     core, home = core_of(interaction), _home(interaction)
     refusal, view = await core.last_refusal(home), await core.get_guild(home)
     waiting = (await core.list_runs(guild_id=home, state="waiting", limit=_FETCHED)).items
-    blocks = [_suspended(view)]
+    blocks = [suspended_line(view)]
     if refusal.sentence is None:
         blocks.append("Nothing was refused to you here since the service started.")
     else:

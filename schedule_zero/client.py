@@ -246,9 +246,11 @@ class CoreClient(ABC):
 
     async def change_guild_quota(
         self, guild_id: str, changes: dict[str, Any], *, until: str | None = None, reset: Sequence[str] = (),
-        by: str | None = None,
+        end: Sequence[str] = (), by: str | None = None,
     ) -> views.QuotaView:  # fmt: skip
-        request = ask.PatchGuildQuota(guild_id=guild_id, changes=changes, until=until, reset=tuple(reset), by=by)
+        request = ask.PatchGuildQuota(
+            guild_id=guild_id, changes=changes, until=until, reset=tuple(reset), end=tuple(end), by=by
+        )
         return await self._ask(request, views.QuotaView)
 
     async def new_verification(self, guild_id: str) -> views.VerificationView:

@@ -17,6 +17,7 @@ from cogs.settings.simple import (
     set_timezone,
     show_settings,
 )
+from cogs.settings.verify import verify
 
 settings = app_commands.Group(
     name="settings",
@@ -27,7 +28,7 @@ settings = app_commands.Group(
 )
 _SUBCOMMANDS: tuple[app_commands.Command[Any, ..., Any], ...] = (
     show_settings, set_timezone, set_locale, set_format, set_roles, set_mentions, set_policy, set_channels, set_replies,
-    set_retention,
+    set_retention, verify,
 )  # fmt: skip
 for _command in _SUBCOMMANDS:
     settings.add_command(_command)

@@ -7,7 +7,7 @@ set for a time. Each layer holds only the fields it says something about. Nothin
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -187,3 +187,18 @@ def changed(stored: Stored, limits: Mapping[str, object], *, reset: frozenset[st
     """The same with some lasting limits set, and some as in the plan again."""
     kept = {name: value for name, value in said(stored.own).items() if name not in reset}
     return msgspec.structs.replace(stored, own=msgspec.convert(kept | dict(limits), GuildQuota))
+
+
+def ended(stored: Stored, names: Iterable[str]) -> Stored:
+    """The same without the newest value with an end of each of these; one that is named twice without two."""
+    layers = list(stored.for_a_time)
+    for name in names:
+        newest = next((place for place in reversed(range(len(layers))) if name in said(layers[place].limits)), None)
+        if newest is None:
+            continue
+        left = {other: value for other, value in said(layers[newest].limits).items() if other != name}
+        if left:
+            layers[newest] = msgspec.structs.replace(layers[newest], limits=msgspec.convert(left, GuildQuota))
+        else:
+            del layers[newest]
+    return msgspec.structs.replace(stored, for_a_time=tuple(layers))

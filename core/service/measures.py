@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, Stored, changed, said
+from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, Stored, changed, ended, said
 from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
@@ -27,7 +27,7 @@ from core.service.verification import Codes
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
-from schedule_zero.errors import Conflict, FieldError, Invalid
+from schedule_zero.errors import Conflict, Invalid
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
 from schedule_zero.views import GuildView, QuotaView, TemporaryQuota, VerificationView
@@ -75,11 +75,12 @@ class GuildMeasures:
     async def patch(self, actor: Actor, request: ask.PatchGuildQuota) -> QuotaView:
         """Set some of it, for a time or for good. Raises Forbidden, Invalid."""
         access.require_service(actor)
-        wanted, reset = self._limits(request.changes), _reset(request.reset)
+        wanted, reset = self._limits(request.changes), _limits_named(request.reset, "reset")
+        _limits_named(request.end, "end")
         if request.until is None:
 
-            def set_some(before: Stored, _now: int) -> Stored:
-                after = changed(before, said(wanted), reset=reset)
+            def set_some(before: Stored, now: int) -> Stored:
+                after = ended(changed(_running(before, now), said(wanted), reset=reset), request.end)
                 plan = None if "plan" in reset else wanted.plan or before.plan
                 return msgspec.structs.replace(after, plan=plan)
 
@@ -87,11 +88,11 @@ class GuildMeasures:
         until = await self._end_in(request)
         if wanted.plan is not None:
             raise Invalid.at("changes.plan", "a plan does not change for a time; leave it out, or leave out `until`")
-        if reset or not said(wanted):
+        if reset or request.end or not said(wanted):
             raise Invalid.at("changes", 'says no limit that could hold for a time; write for example {"running": 50}')
 
         def set_for_a_time(before: Stored, now: int) -> Stored:
-            running = tuple(each for each in before.for_a_time if each.until > now)
+            running = _running(before, now).for_a_time
             if len(running) >= MOST_FOR_A_TIME:
                 raise Conflict(f"There are {MOST_FOR_A_TIME} limits with an end for this guild; let some end first.")
             return msgspec.structs.replace(
@@ -297,12 +298,21 @@ class GuildMeasures:
         return QuotaView(
             guild_id=guild_id, plan=as_it_will_be.plan_of(guild_id),
             limits={name: getattr(quota, name) for name in OVERRIDES},
-            origins=dict(as_it_will_be.origins(guild_id)), own=said(stored.own),
+            origins=dict(as_it_will_be.origins(guild_id)) | _of_plan(stored), own=said(stored.own),
             temporary=tuple(
                 TemporaryQuota(limits=said(each.limits), until=spell(each.until), by=each.by)
                 for each in as_it_will_be.stored_of(guild_id).for_a_time
             ),
         )  # fmt: skip
+
+
+def _running(stored: Stored, now: int) -> Stored:
+    """The same without what has its end behind it."""
+    return msgspec.structs.replace(stored, for_a_time=tuple(each for each in stored.for_a_time if each.until > now))
+
+
+def _of_plan(stored: Stored) -> dict[str, str]:
+    return {} if stored.plan is None else {"plan": "operator"}
 
 
 def who(actor: Actor) -> str:
@@ -315,11 +325,10 @@ def _in_whose_name(actor: Actor, by: str | None) -> str:
     return by if by is not None and access.runs_service(actor) else who(actor)
 
 
-def _reset(names: Iterable[str]) -> frozenset[str]:
-    """The names of limits, checked. Raises Invalid."""
+def _limits_named(names: Iterable[str], field: str) -> frozenset[str]:
+    """The names of limits in a field, checked. Raises Invalid."""
     known = {*OVERRIDES, "plan"}
     for name in names:
         if name not in known:
-            message = f"{name!r} is no limit; there are {', '.join(OVERRIDES)}, and plan"
-            raise Invalid(f"reset: {message}", (FieldError("reset", message),))
+            raise Invalid.at(field, f"{name!r} is no limit; there are {', '.join(OVERRIDES)}, and plan")
     return frozenset(names)

@@ -41,12 +41,14 @@ class PutGuildQuota(BaseRequest, tag="guild.quota.put", frozen=True):
 
 class PatchGuildQuota(BaseRequest, tag="guild.quota.patch", frozen=True):
     """Answers QuotaView. ``changes``: some of the fields of PutGuildQuota; with ``until`` (RFC 3339, or a time in words) they
-    hold so long, and then what held before. ``reset`` names fields that are as in the plan again."""
+    hold so long, and then what held before. ``reset`` names fields that are lastingly as in the plan again; ``end`` those
+    whose newest value with an end ends now, and named twice the one before it, too."""
 
     guild_id: Id
     changes: dict[str, Any] = msgspec.field(default_factory=dict)
     until: Line | None = None
     reset: tuple[Word, ...] = ()
+    end: tuple[Word, ...] = ()
     by: Word | None = None
 
 

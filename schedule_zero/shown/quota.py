@@ -98,7 +98,7 @@ class QuotaView(msgspec.Struct, kw_only=True):
 
     Attributes:
         limits: every limit as it holds now; null: none.
-        origins: who says it, for each that is not as in the plan.
+        origins: who says it, for each that is not as in the plan; ``plan`` is among them where an operator set it.
         own: what an operator set for this guild.
         temporary: what holds for a time, later ones over earlier ones.
     """

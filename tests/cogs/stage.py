@@ -11,6 +11,7 @@ import simcord
 from bot.client import ScheduleZeroBot
 from bot.sync import TreeSync
 from cogs.operators import Operators
+from schedule_zero.client import CoreClient
 from schedule_zero.schedule import Schedule
 from tests.bot.fake_core import World
 from tests.cogs.strict_core import StrictCore, StrictWorld
@@ -67,6 +68,16 @@ class Stage:
 def make_bot(world: World, operators: Operators | None = None) -> ScheduleZeroBot:
     """The real bot on a core of plain dicts."""
     return ScheduleZeroBot(StrictCore(world), sync=TreeSync(None), shards=1, operators=operators)
+
+
+async def run_by_alice(stage: Stage, core: CoreClient) -> Stage:
+    """The same with Alice as the one who runs the service, in this guild; she and Bob are administrators there."""
+    admins = stage.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
+    stage.alice = stage.guild.add_member(stage.env.create_user("alice2"), roles=[admins])
+    stage.bob = stage.guild.add_member(stage.env.create_user("bob2"), roles=[admins])
+    operators = Operators([str(stage.alice.id)], stage.guild_id)
+    await stage.env.restart_bot(ScheduleZeroBot(core, sync=TreeSync(None), shards=1, operators=operators))
+    return stage
 
 
 async def said(stage: Stage, command: str, **options: Any) -> str:

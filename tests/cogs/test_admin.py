@@ -7,21 +7,17 @@ import pytest
 import simcord
 import simcord.backend.errors
 
-from cogs.operators import Operators
 from schedule_zero import requests as ask
 from schedule_zero.actor import OPERATOR
 from schedule_zero.errors import Unavailable
-from tests.cogs.stage import Stage, make_bot, texts
+from tests.cogs import stage as stages
+from tests.cogs.stage import Stage, texts
 
 
 @pytest.fixture
 async def run_by_alice(stage: Stage) -> Stage:
-    """Alice runs the service, in the stage's guild; she and Bob are administrators there."""
-    admins = stage.guild.create_role("admins", permissions=discord.Permissions(administrator=True))
-    stage.alice = stage.guild.add_member(stage.env.create_user("alice2"), roles=[admins])
-    stage.bob = stage.guild.add_member(stage.env.create_user("bob2"), roles=[admins])
-    await stage.env.restart_bot(make_bot(stage.world, Operators([str(stage.alice.id)], stage.guild_id)))
-    return stage
+    """Alice runs the service, in the stage's guild."""
+    return await stages.run_by_alice(stage, stage.bot.core)
 
 
 def _said(result: simcord.InteractionResult) -> str:
@@ -56,7 +52,7 @@ async def test_queue_shows_what_runs_wait_for_and_the_heaviest_servers(run_by_al
     assert "**the operator's own**: 10 waiting, 3 under way" in shown
 
 
-@pytest.mark.parametrize("command", ["admin health", "admin lag", "admin queue"])
+@pytest.mark.parametrize("command", ["admin health", "admin lag", "admin queue", "admin governor show"])
 async def test_an_administrator_of_that_server_who_is_no_operator_is_told_nothing(
     run_by_alice: Stage, command: str
 ) -> None:

@@ -86,12 +86,18 @@ SURFACE = {
     "settings channels": "default log review failures allow deny clear",
     "settings replies": "ephemeral",
     "settings retention": "days delete_on_leave reset",
+    "settings verify": "code*",
     "audit list": "actor action? item? since? page",
     "audit export": "format actor action? item? since?",
     "status": "",
     "admin health": "",
     "admin lag": "",
     "admin queue": "",
+    "admin governor show": "guild?",
+    "admin governor set": "guild*? limit*? value*? until?",
+    "admin guild verify": "guild*?",
+    "admin guild suspend": "guild*? why",
+    "admin guild resume": "guild*?",
     "help": "topic?",
 }
 OPERATORS = Operators(["1"], "2")

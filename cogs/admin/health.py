@@ -1,10 +1,9 @@
-"""``/admin``: how the whole service is, for those who run it. There in the operators' server alone."""
+"""``/admin health``, ``lag`` and ``queue``: how the whole service is."""
 
 from __future__ import annotations
 
 from typing import Final
 
-import discord
 from discord import app_commands
 
 from cogs.answers import defer, show
@@ -18,17 +17,8 @@ HANDLERS_SHOWN: Final = 20
 SCOPES_SHOWN: Final = 8
 GUILDS_SHOWN: Final = 10
 
-admin = app_commands.Group(
-    name="admin",
-    description="How the whole service is, for those who run it",
-    default_permissions=discord.Permissions(administrator=True),
-    allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
-    allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
-)
-OPERATORS_COMMANDS: Final = (admin,)
 
-
-@admin.command(name="health", description="Show the parts of the service, the store and the handlers")
+@app_commands.command(name="health", description="Show the parts of the service, the store and the handlers")
 async def health(interaction: Interaction) -> None:
     """Show what works and what does not."""
     await defer(interaction)
@@ -38,14 +28,14 @@ async def health(interaction: Interaction) -> None:
     await show(interaction, card)
 
 
-@admin.command(name="lag", description="Show how late ticks and dispatch are")
+@app_commands.command(name="lag", description="Show how late ticks and dispatch are")
 async def lag(interaction: Interaction) -> None:
     """Show how late the core is."""
     await defer(interaction)
     await show(interaction, notes_card("Lag", _lag(await service_of(interaction).lag())))
 
 
-@admin.command(name="queue", description="Show what waits, why, and the servers with most of it")
+@app_commands.command(name="queue", description="Show what waits, why, and the servers with most of it")
 async def queue(interaction: Interaction) -> None:
     """Show what runs wait for."""
     await defer(interaction)
