@@ -66,16 +66,18 @@ def bar(used: float, allowed: float) -> str:
 
 
 def gauge_line(gauge: Gauge) -> str:
-    """A limit with its bar: use, what is allowed, when some of it frees, and who set it."""
+    """A limit with its bar, use and what is allowed; below it, small, when some of it frees, and who set it."""
     used, allowed = gauge.used or 0.0, gauge.allowed or 0.0
     fill = fill_of(gauge)
     whose = "Your reminders" if gauge.scope.startswith("user:") else label_of(gauge.limit)
     line = f"{MARKS[fill]} `{bar(used, allowed)}` **{whose}** {number(used)} of {number(allowed)}"
     if gauge.words:
         line += f" ({gauge.words})"
+    notes = []
     if gauge.until is not None and used > 0 and (fill != "free" or gauge.limit in _PERIODS):
-        line += f" · free again {stamp(gauge.until, 'R')}"
-    return line + _who_says(gauge)
+        notes.append(f"{'begins anew' if gauge.limit in _PERIODS else 'all free again'} {stamp(gauge.until, 'R')}")
+    notes += _who_says(gauge)
+    return f"{line}\n-# {' · '.join(notes)}" if notes else line
 
 
 def size_line(gauge: Gauge) -> str:
@@ -89,7 +91,7 @@ def size_line(gauge: Gauge) -> str:
         said = "no limit"
     else:
         return ""
-    return f"**{label_of(gauge.limit)}** {said}{_who_says(gauge)}"
+    return " · ".join([f"**{label_of(gauge.limit)}** {said}", *_who_says(gauge)])
 
 
 def ordered(gauges: Iterable[Gauge]) -> list[Gauge]:
@@ -144,10 +146,10 @@ def _goes_on(why: Why) -> str:
     return "" if why.until is None else f"It goes on {moment(why.until)}."
 
 
-def _who_says(gauge: Gauge) -> str:
+def _who_says(gauge: Gauge) -> list[str]:
     if gauge.origin == "temporary":
-        return f" · until {stamp(gauge.ends, 'f')}" if gauge.ends else " · for a time"
-    return " · set by an operator" if gauge.origin == "operator" else ""
+        return [f"set until {stamp(gauge.ends, 'f')}" if gauge.ends else "set for a time"]
+    return ["set by an operator"] if gauge.origin == "operator" else []
 
 
 def _bytes(value: float) -> str:

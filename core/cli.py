@@ -314,9 +314,9 @@ async def _play(service: Up) -> None:
     from core.commands.explain import Failed
 
     fronts, playgrounds, outbox = await _imported("bot.front", "bot.playground.playground", "bot.outbox")
-    folder = service.config.data_path
+    folder, operators = service.config.data_path, playgrounds.operators()
     try:
-        async with fronts.Front(service.app, folder, forgetful=True).running() as front:
+        async with fronts.Front(service.app, folder, forgetful=True, operators=operators).running() as front:
             bot = front.make_bot()
             playground = playgrounds.Playground(bot, folder)
             service.web.mount("/playground", playground.asgi)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import discord
+
 _EPOCH: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -30,6 +32,13 @@ class StandingClock(_UnmovedClock):
     def now(self) -> datetime:
         """The instant of the thing that is being built."""
         return _EPOCH + timedelta(milliseconds=self._number)
+
+
+def id_of(number: int) -> int:
+    """The id of the thing with this number, as the world is built with it."""
+    clock = StandingClock()
+    clock.stand_at(number)
+    return discord.utils.time_snowflake(clock.now())
 
 
 class WallClock(_UnmovedClock):

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import discord
 
 from bot.playground import keeping
+from bot.playground.clocks import id_of
 from bot.playground.exchange import Answer, Asked, Place
 from bot.playground.nonces import Nonces
 from bot.playground.site import Site
-from bot.playground.world import WORLD
+from bot.playground.world import OPERATOR, PLAYGROUND, WORLD
+from cogs.operators import Operators
 
 if TYPE_CHECKING:
     from bot.playground.simcord_internals import LiveEnv, LivePreview
@@ -29,6 +31,11 @@ SAVE_EVERY: Final = 1.0
 """Seconds between two savings of the history at least."""
 
 logger = logging.getLogger(__name__)
+
+
+def operators() -> Operators:
+    """Who runs the service in the playground, and where."""
+    return Operators([str(id_of(OPERATOR.number))], str(id_of(PLAYGROUND.number)))
 
 
 class PlaygroundUnavailable(Exception):

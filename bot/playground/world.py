@@ -91,3 +91,5 @@ LIGHTHOUSE: Final = Guild(
     channels=(Channel(210, "lighthouse", "general", "Another server: its schedules and settings are its own"),),
 )
 WORLD: Final = World(guilds=(PLAYGROUND, LIGHTHOUSE), people=(ADA, MAX, KIM))
+OPERATOR: Final = ADA
+"""Who runs the service there, in the server ``PLAYGROUND``."""

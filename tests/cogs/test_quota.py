@@ -66,8 +66,8 @@ async def test_a_limit_for_a_time_says_until_when_and_one_of_the_operators_that_
     await house.client.change_guild_quota(stage.guild_id, {"schedules": 8}, until="in 1 hour")
     await house.client.change_guild_quota(stage.guild_id, {"runs_per_day": 50, "handlers": None})
     shown = await said(stage, "quota show")
-    assert "**Schedules** 0 of 8 · until <t:1767229200:f>" in shown
-    assert "**Runs today** 0 of 50 · set by an operator" in shown
+    assert "**Schedules** 0 of 8\n-# set until <t:1767229200:f>" in shown
+    assert "**Runs today** 0 of 50\n-# set by an operator" in shown
     assert "- **Handlers** no limit · set by an operator" in shown
 
 
@@ -93,6 +93,7 @@ async def test_the_button_under_a_refusal_says_which_limit_and_whether_there_is_
         await remind(limited)
     refused = await limited.bob.slash(limited.general, "remind me", when="in 2 hours", text="tea")
     assert "This server has 2 reminders" in texts(refused.response)
+    assert refused.response is not None
     assert labels(refused.response) == ["Which limit?"]
     told = await limited.bob.click(refused.response, label="Which limit?")
     assert told.followups, "the refusal stays, and the answer comes beside it"
@@ -200,7 +201,7 @@ def test_near_full_begins_at_four_fifths_and_a_rate_is_full_when_the_next_does_n
 
 def test_what_frees_by_itself_says_when_once_it_matters() -> None:
     rate = Gauge(scope="guild:1", limit="rate", used=9.5, allowed=10, until="2026-01-01T00:00:30Z", words="10/min")
-    assert gauge_line(rate) == "🔴 `█████████░` **Starts** 9.5 of 10 (10/min) · free again <t:1767225630:R>"
+    assert gauge_line(rate) == "🔴 `█████████░` **Starts** 9.5 of 10 (10/min)\n-# all free again <t:1767225630:R>"
 
 
 def test_limits_that_do_not_exist_are_left_out_and_sizes_have_units() -> None:

@@ -76,3 +76,10 @@ async def choose_option(page: Page, option: str, text: str) -> None:
     await type_option(page, option, text)
     await page.locator('.command-suggestion[aria-selected="true"]').wait_for()
     await page.keyboard.press("Enter")
+
+
+async def look_as(page: Page, name: str) -> None:
+    """Look through somebody's eyes."""
+    await page.select_option("#viewer-picker", label=name)
+    await page.wait_for_function("() => window.simcordPreview?.ready")
+    await expect(page.locator("#viewer-picker option:checked")).to_have_text(name)

@@ -10,11 +10,12 @@ import discord
 import msgspec
 import pytest
 
-from bot.playground.clocks import StandingClock
+from bot.playground.clocks import StandingClock, id_of
 from bot.playground.nonces import Nonces
+from bot.playground.playground import operators
 from bot.playground.seeding import seed
 from bot.playground.simcord_internals import LiveEnv
-from bot.playground.world import WORLD, Channel, World
+from bot.playground.world import OPERATOR, WORLD, Channel, World
 from tests.playground.conftest import Start, Started
 from tests.playground.tiny_bot import TinyBot
 from tests.playground.visitor import Visitor
@@ -106,3 +107,11 @@ async def test_the_loop_and_the_clocks_of_the_process_stay_as_they_are(start: St
     await start()
     assert (time.monotonic, discord.utils.utcnow, vars(discord.utils)["datetime"]) == before
     assert vars(asyncio.get_running_loop()).keys().isdisjoint({"call_later", "call_soon", "create_task"})
+
+
+async def test_the_one_who_runs_the_service_is_found_in_the_world(started: Started) -> None:
+    visitor = await Visitor(started.site, "general").open("Ada")
+    guild = next(each for each in started.bot.guilds if each.name == "Playground")
+    who = operators()
+    assert (who.guild and who.guild.id) == guild.id
+    assert id_of(OPERATOR.number) == int(visitor.page["viewerId"])
