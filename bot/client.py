@@ -17,6 +17,7 @@ from bot import endpoint, wire
 from bot.shards import Part
 from bot.sync import TreeSync
 from bot.tree import Tree, load
+from cogs.banner import LastBanner
 from cogs.buttons import CardButton
 from cogs.incidents import Incidents
 from cogs.operators import Operators
@@ -67,6 +68,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         undos: RecentUndos | None = None,
         operators: Operators | None = None,
         replies: Replies | None = None,
+        banner: LastBanner | None = None,
         on_state: Callable[[ScheduleZeroBot, bool], None] | None = None,
     ) -> None:
         # This bot speaks in no voice channel, so it is no news that the libraries for that are not installed.
@@ -91,6 +93,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self.undos = undos or RecentUndos()
         self.operators = operators or Operators()
         self.replies = replies or Replies()
+        self.banner = banner or LastBanner()
         self.tree: Tree = Tree(self)
         self._sync = sync
         self._elsewhere = elsewhere

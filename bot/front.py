@@ -22,6 +22,7 @@ from bot.outbox import Outbox
 from bot.sender import Sender
 from bot.shards import Part
 from bot.sync import TreeSync
+from cogs.banner import LastBanner
 from cogs.incidents import Incidents
 from cogs.operators import Operators
 from cogs.replies import Replies
@@ -86,6 +87,7 @@ class Front:
         self._incidents = Incidents()
         self._undos = RecentUndos()
         self._replies = Replies()
+        self._banner = LastBanner()
         self.link = Link()
         beside = None if part is None else OUTBOXES
         own = None if data_dir is None else data_dir / _of(part, OUTBOX)
@@ -127,6 +129,7 @@ class Front:
             undos=self._undos,
             replies=self._replies,
             operators=self._operators,
+            banner=self._banner,
             on_state=self._heard,
         )
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, cast
 
 import discord
 
+from cogs.banner import LastBanner
 from cogs.incidents import Incidents
 from cogs.operators import Operators
 from cogs.replies import Replies
@@ -33,6 +34,7 @@ class Front(Protocol):
     undos: RecentUndos
     operators: Operators
     replies: Replies
+    banner: LastBanner
 
 
 def front_of(interaction: Interaction) -> Front:

@@ -10,6 +10,7 @@ from discord import app_commands
 from cogs.answers import show
 from cogs.cards import notes_card
 from cogs.front import Interaction
+from cogs.maintenance import banner
 from cogs.refusals import Refusal
 from cogs.texts import list_of
 
@@ -60,7 +61,7 @@ async def help_(interaction: Interaction, topic: app_commands.Transform[str, Top
     if topic is None:
         commands = list_of(map(_overview, _tree(interaction).get_commands()))
         more = f"-# `/help` with the name of a group says what each of its commands does. Topics: {', '.join(GUIDES)}"
-        await show(interaction, notes_card("Help", commands, more))
+        await show(interaction, notes_card("Help", await banner(interaction), commands, more))
         return
     guide = GUIDES.get(topic)
     if guide is not None:

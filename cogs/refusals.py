@@ -16,14 +16,25 @@ from discord import app_commands
 from cogs.answers import tell
 from cogs.custom_ids import WHICH_LIMIT, spelled
 from cogs.front import Interaction, front_of, home_of
+from cogs.maintenance import banner
 from cogs.texts import CONTENT, list_of, sentence_case, shorten, stamp, unix
-from schedule_zero.errors import FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
+from schedule_zero.errors import (
+    FieldError,
+    Invalid,
+    QuotaExceeded,
+    ReadingOffer,
+    ScheduleZeroError,
+    StorageFull,
+    Unavailable,
+)
 
 AWAY: Final = "Discord does not answer the bot at the moment. Look whether it was done before you try again."
 """Nothing is said about what was changed: it may have been saved before Discord failed to show it."""
 UNKNOWN_INTERACTION: Final = 10062
 READINGS_SHOWN: Final = 3
 _KEPT_TEXT: Final = 1_500
+_MAY_BE_MAINTENANCE: Final = (QuotaExceeded, Unavailable, StorageFull, TimeoutError)
+"""What may come of something that is done to the service, besides what nobody foresaw."""
 _OPTIONS: Final = {
     "trigger": "when",
     "trigger.text": "when",
@@ -84,13 +95,16 @@ async def refuse(interaction: Interaction, error: Exception, *, kept: str | None
     if isinstance(cause, discord.NotFound) and cause.code == UNKNOWN_INTERACTION:
         front_of(interaction).incidents.record(cause, "answering an interaction that Discord had given up")
         return
-    sentence = sentence_of(error)
+    sentence, code = sentence_of(error), None
     if sentence is None:
         code = front_of(interaction).incidents.record(cause, _doing(interaction))
         sentence = f"Something went wrong here; look before you try again. The operator finds it as `{code}`."
     if kept and kept.strip():
         quoted = shorten(kept, _KEPT_TEXT).replace("```", "'''")
         sentence = f"{shorten(sentence, CONTENT - len(quoted) - 40)}\nYour text:\n```\n{quoted}\n```"
+    if isinstance(cause, _MAY_BE_MAINTENANCE) or code is not None:
+        told = await banner(interaction, away=isinstance(cause, Unavailable | TimeoutError))
+        sentence = shorten(f"{sentence}\n-# {told}" if told else sentence, CONTENT)
     try:
         await tell(interaction, sentence, _further(interaction, cause))
     except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:  # time-outs are among the last

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 
 from cogs.answers import defer, show
+from cogs.banner import banner_line
 from cogs.cards import notes_card
 from cogs.front import Interaction, core_of, front_of
 from cogs.texts import moment
@@ -23,7 +24,10 @@ async def status(interaction: Interaction) -> None:
     """Show how the core and the bot are doing."""
     await defer(interaction)
     core = await core_of(interaction).status()
-    await show(interaction, notes_card("Status", _core(core), _parts(core), _bot(interaction)))
+    front_of(interaction).banner.remember(core.maintenance)
+    await show(
+        interaction, notes_card("Status", banner_line(core.maintenance), _core(core), _parts(core), _bot(interaction))
+    )
 
 
 COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (status,)

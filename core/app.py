@@ -157,6 +157,7 @@ class App:
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
         await self.service.measures.load()
+        await self.service.upkeep.load()
         await self.service.renewal.look()
         await self.engine.recover()
         await self._note(EventKind.CORE_STARTED)
@@ -172,6 +173,7 @@ class App:
         self._tasks.append(asyncio.create_task(self.service.measures.keep(), name="limits with an end"))
         if self.ledger.membership is not None:
             self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
+            self._tasks.append(asyncio.create_task(self.service.upkeep.keep(), name="the upkeep"))
         if self._listening is not None:
             from core.gateway.doors import Doors
 

@@ -307,5 +307,19 @@ class CoreClient(ABC):
     async def queue(self, guilds: int = 10) -> views.QueueView:
         return await self._ask(ask.GetQueue(guilds=guilds), views.QueueView)
 
+    async def upkeep(self) -> views.Upkeep:
+        return await self._ask(ask.GetUpkeep(), views.Upkeep)
+
+    async def drain_core(self, *, by: str | None = None) -> views.Upkeep:
+        return await self._ask(ask.DrainCore(by=by), views.Upkeep)
+
+    async def resume_core(self, *, by: str | None = None) -> views.Upkeep:
+        return await self._ask(ask.ResumeCore(by=by), views.Upkeep)
+
+    async def set_maintenance(
+        self, message: str | None, *, until: str | None = None, by: str | None = None
+    ) -> views.Upkeep:
+        return await self._ask(ask.SetMaintenance(message=message, until=until, by=by), views.Upkeep)
+
     async def status(self) -> views.Status:
         return await self._ask(ask.GetStatus(), views.Status)

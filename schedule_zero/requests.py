@@ -66,6 +66,7 @@ from schedule_zero.asks.schedules import (
 from schedule_zero.asks.sign_ins import NewSignIn
 from schedule_zero.asks.status import GetLag, GetQueue, GetStatus
 from schedule_zero.asks.times import PreviewTrigger, ReadTime, SuggestCountries, SuggestTimes, SuggestZones
+from schedule_zero.asks.upkeep import DrainCore, GetUpkeep, ResumeCore, SetMaintenance
 
 __all__ = [
     "AddBlackout",
@@ -78,6 +79,7 @@ __all__ = [
     "DeleteCalendar",
     "DeleteHours",
     "DeleteSchedule",
+    "DrainCore",
     "DrainHandler",
     "DropDead",
     "GetAudit",
@@ -95,6 +97,7 @@ __all__ = [
     "GetRunLog",
     "GetSchedule",
     "GetStatus",
+    "GetUpkeep",
     "GetUserTimezone",
     "ListAudit",
     "ListBlackouts",
@@ -128,6 +131,7 @@ __all__ = [
     "RemoveLink",
     "ReplayDead",
     "Request",
+    "ResumeCore",
     "ResumeGuild",
     "ResumeHandler",
     "ResumeSchedule",
@@ -136,6 +140,7 @@ __all__ = [
     "RevokeKey",
     "RotateKey",
     "RunSchedule",
+    "SetMaintenance",
     "SkipOccurrence",
     "SuggestClosings",
     "SuggestCountries",
@@ -224,6 +229,10 @@ Request = (
     | DrainHandler
     | ResumeHandler
     | GetStatus
+    | GetUpkeep
+    | DrainCore
+    | ResumeCore
+    | SetMaintenance
     | GetLag
     | GetQueue
 )

@@ -114,6 +114,10 @@ ROUTES: Final = (
     _route(ask.ResumeHandler, "POST /handlers/{name}/resume", views.HandlerView, "Give a drained handler work again"),
     _route(ask.GetLag, "GET /lag", views.LagView, "How late the core is"),
     _route(ask.GetQueue, "GET /queue", views.QueueView, "What waits, and why"),
+    _route(ask.GetUpkeep, "GET /upkeep", views.Upkeep, "Whether the core is drained, and what everybody is told"),
+    _route(ask.DrainCore, "POST /upkeep/drain", views.Upkeep, "Give out nothing new"),
+    _route(ask.ResumeCore, "POST /upkeep/resume", views.Upkeep, "Give out again"),
+    _route(ask.SetMaintenance, "PUT /upkeep/maintenance", views.Upkeep, "Tell everybody something, or nothing any more"),
     _route(ask.GetGuildSettings, "GET /guilds/{guild_id}/settings", views.GuildSettings, "Show a guild's settings"),
     _route(
         ask.PutGuildSettings, "PUT /guilds/{guild_id}/settings", views.GuildSettings, "Change a guild's settings",

@@ -50,6 +50,7 @@ from schedule_zero.shown.sign_ins import SignInLink
 from schedule_zero.shown.status import LagView, Part, QueueGuild, QueueScope, QueueView, Status
 from schedule_zero.shown.suggestions import Suggestion, Suggestions
 from schedule_zero.shown.times import Fire, PreviewView, ReadingView
+from schedule_zero.shown.upkeep import MaintenanceView, Upkeep
 
 __all__ = [
     "AdaptiveView",
@@ -83,6 +84,7 @@ __all__ = [
     "HistoryBucket",
     "InstanceView",
     "LagView",
+    "MaintenanceView",
     "MarkView",
     "MethodView",
     "Part",
@@ -103,6 +105,7 @@ __all__ = [
     "Suggestion",
     "Suggestions",
     "TemporaryQuota",
+    "Upkeep",
     "UserTimezone",
     "VerificationView",
     "View",
@@ -144,6 +147,7 @@ View = (
     | HandlerPage
     | HandlerView
     | Status
+    | Upkeep
     | LagView
     | QueueView
     | GuildPage

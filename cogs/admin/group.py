@@ -10,6 +10,7 @@ from discord import app_commands
 from cogs.admin.governor import governor
 from cogs.admin.guild import guild
 from cogs.admin.health import health, lag, queue
+from cogs.admin.upkeep import drain, maintenance
 
 admin = app_commands.Group(
     name="admin",
@@ -18,7 +19,9 @@ admin = app_commands.Group(
     allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
     allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
 )
-_PARTS: tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...] = (health, lag, queue, governor, guild)
+_PARTS: tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...] = (
+    health, lag, queue, governor, guild, drain, maintenance,
+)  # fmt: skip
 for _part in _PARTS:
     admin.add_command(_part)
 

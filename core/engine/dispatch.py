@@ -61,7 +61,11 @@ class Begins(msgspec.Struct):
 
 
 class Dispatcher:
-    """Gives out runs as capacity allows."""
+    """Gives out runs as capacity allows.
+
+    Attributes:
+        held: nothing new is given out for now, because operators want it so.
+    """
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, room: WaitingRoom, queue: FairQueue, governor: Governor, fleet: Fleet,
@@ -86,6 +90,7 @@ class Dispatcher:
         self._turn = asyncio.Lock()
         self._kept_rates: dict[str, str] = {}
         self._paused = False
+        self.held = False
 
     def restore_rates(self, stored: dict[str, str]) -> None:
         """Go on from the rate state the last process kept; at start, and of guilds that are taken over."""
@@ -96,6 +101,12 @@ class Dispatcher:
     def wake(self) -> None:
         """Something changed that may let a run start."""
         self._wake.set()
+
+    def hold(self, *, on: bool) -> None:
+        """Give out nothing new for a while; or go on."""
+        self.held = on
+        if not on:
+            self.wake()
 
     async def pause(self) -> None:
         """Give out nothing more. On return everything given out so far has reached its link."""
@@ -165,7 +176,7 @@ class Dispatcher:
             await self._usher.refill()
 
     def _choose(self) -> list[Chosen]:
-        if self._paused:
+        if self._paused or self.held:
             return []
         now = self._clock.monotonic()
         seats, apart = self._fleet.seats(now), self._fleet.is_shared_out

@@ -320,7 +320,7 @@ class Desk:
     async def guild_settings(self, guild_id: str | None) -> views.GuildSettings:
         """What a guild has set, with defaults filled in. Shared: not to be changed."""
         if guild_id is None:
-            return _NO_SETTINGS
+            return NO_SETTINGS
         return await self._remembered(GUILD, guild_id, lambda text: settings_of(guild_id, text))
 
     async def closings(self, guild_id: str | None) -> Closings:
@@ -448,4 +448,4 @@ def _zone_in(text: str | None) -> str | None:
     return None if text is None else msgspec.json.decode(text, type=str)
 
 
-_NO_SETTINGS: Final = settings_of("", None)
+NO_SETTINGS: Final = settings_of("", None)

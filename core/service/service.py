@@ -43,6 +43,7 @@ from core.service.status import Statuses
 from core.service.suspension import ACTING, refusal
 from core.service.times import Times
 from core.service.undo import Undoing
+from core.service.upkeep import Keeping
 from core.service.usage import Usage
 from core.service.watching import Watching
 from schedule_zero import closings
@@ -67,6 +68,7 @@ from schedule_zero.views import (
     ReadingView,
     RunLog,
     SignInLink,
+    Upkeep,
     UserTimezone,
     VerificationView,
     View,
@@ -107,6 +109,9 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.VerifyGuild: GuildView,
     ask.SuspendGuild: GuildView,
     ask.ResumeGuild: GuildView,
+    ask.DrainCore: Upkeep,
+    ask.ResumeCore: Upkeep,
+    ask.SetMaintenance: Upkeep,
     ask.DrainHandler: HandlerView,
     ask.ResumeHandler: HandlerView,
     ask.NewKey: Key,
@@ -148,7 +153,8 @@ class Service:
         self._watching = Watching(desk)
         self._run_logs = RunLogs(desk)
         self._feeding = Feeding(desk)
-        self._statuses = Statuses(desk, parts)
+        self.upkeep = Keeping(desk)
+        self._statuses = Statuses(desk, parts, self.upkeep)
         self._use_cases: dict[type, UseCase] = (
             _about_schedules(desk) | _about_closings(desk) | self._about_guilds() | self._about_the_service()
         )
@@ -189,6 +195,10 @@ class Service:
             ask.DrainHandler: handlers.drain,
             ask.ResumeHandler: handlers.resume,
             ask.GetStatus: self._statuses.status,
+            ask.GetUpkeep: self.upkeep.get,
+            ask.DrainCore: self.upkeep.drain,
+            ask.ResumeCore: self.upkeep.resume,
+            ask.SetMaintenance: self.upkeep.maintain,
             ask.GetLag: backlog.lag,
             ask.GetQueue: backlog.queue,
         }

@@ -25,6 +25,8 @@ from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, RunState, SkipReason, Why
 
 ELSEWHERE: Final = "elsewhere"
+DRAINED: Final = "drained"
+_DRAINED: Final = "Who runs the service lets it give out nothing new for now; it goes on when they do."
 Active = Mapping[str, Sequence[ActiveRun]]
 
 
@@ -62,6 +64,8 @@ async def why_waiting(
     behind = engine.room.in_line(row.id)
     if behind is not None:
         return _behind(row, *behind)
+    if engine.dispatcher.held:
+        return Why(scope="global", limit=DRAINED, used=0, allowed=0, words=_DRAINED)
     wait = engine.queue.why(row.id)
     return None if wait is None else _refused(desk, actor, row, wait)
 

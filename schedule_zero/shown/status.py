@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from schedule_zero.shown.upkeep import MaintenanceView
+
 
 class LagView(msgspec.Struct, kw_only=True):
     """How late the core is.
@@ -68,6 +70,7 @@ class Status(msgspec.Struct, kw_only=True):
     Attributes:
         running: it accepts and fires.
         due_times_missed: since the start, those that came to nothing because they were too late.
+        maintenance: what operators tell everybody at the moment.
     """
 
     running: bool
@@ -80,3 +83,4 @@ class Status(msgspec.Struct, kw_only=True):
     lag: str
     parts: dict[str, Part]
     due_times_missed: int = 0
+    maintenance: MaintenanceView | None = None

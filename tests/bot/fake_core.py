@@ -338,6 +338,7 @@ _USE_CASES: dict[type[Any], Callable[[FakeCore, Any], views.View]] = {
     ask.GetUserTimezone: FakeCore.zone,
     ask.PutUserTimezone: FakeCore.zone,
     ask.GetStatus: _status,
+    ask.GetUpkeep: lambda _core, _request: views.Upkeep(),
     ask.ListHandlers: lambda core, request: views.HandlerPage(items=(HANDLER,)),
     ask.GetHandler: _handler,
     ask.GetLag: lambda core, request: LAG,

@@ -87,6 +87,9 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "settings retention": {"days": 7},
     "audit list": {"item": FIRST, "since": "2 hours"},
     "audit export": {"format": "json", "since": "2026-01-01"},
+    "settings verify": {"code": "ABCD2345"},
+    "quota show": {},
+    "quota explain": {"item": FIRST},
     "status": {},
 }
 BUTTONS = (
@@ -96,6 +99,7 @@ BUTTONS = (
     ("run", FIRST, "1"), ("edit", FIRST, "1"), ("edit", FIRST, f"1.{LOST}"), ("runs", f"{FIRST}.1", ""), ("runs", "x", "y"),
     ("retry", LOST, ""), ("cancel", LOST, ""), ("show_run", LOST, ""), ("dead", "1", "drop.x"), ("dead", "x", ""), ("log", LOST, ""), ("log", LOST, "again"),
     ("audit", "1.", ".."), ("audit", "x", "y"), ("change", "12", ""), ("take_back", "12", ""),
+    ("which_limit", "", ""),
 )  # fmt: skip
 COMPLETIONS = (
     ("remind me", "when"), ("remind me", "repeat"), ("remind me", "until"), ("remind me", "tz"),
@@ -105,6 +109,7 @@ COMPLETIONS = (
     ("calendar blackout remove", "which"), ("help", "topic"), ("job create", "handler"), ("job run", "item"),
     ("job cancel", "run"), ("job retry", "run"), ("job handlers", "name"), ("job runs", "since"), ("job log", "run"), ("chain add", "after"),
     ("audit list", "action"), ("audit list", "item"), ("audit list", "since"),
+    ("quota explain", "item"),
 )  # fmt: skip
 
 

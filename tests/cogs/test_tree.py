@@ -98,6 +98,9 @@ SURFACE = {
     "admin guild verify": "guild*?",
     "admin guild suspend": "guild*? why",
     "admin guild resume": "guild*?",
+    "admin drain on": "",
+    "admin drain off": "",
+    "admin maintenance": "message until?",
     "help": "topic?",
 }
 OPERATORS = Operators(["1"], "2")

@@ -202,6 +202,7 @@ class House:
             self.engine.serve(self.hands)
         await self.service.guilds.load_zones()
         await self.service.measures.load()
+        await self.service.upkeep.load()
         await self.service.renewal.look()
         await self.engine.recover()
         if run:

@@ -129,7 +129,7 @@ FILL: dict[str, Fill] = {
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
     "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "delay", "guilds", "history",
-    "by", "reset", "code", "why",
+    "by", "reset", "end", "code", "why", "message",
     "action",
 }  # fmt: skip
 

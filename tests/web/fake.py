@@ -157,6 +157,11 @@ GUILDS: Final = views.GuildPage(
     next="1",
 )
 
+UPKEEP: Final = views.Upkeep(
+    drained=views.MarkView(at="2026-11-21T09:00:00+00:00", by="operator:eve"),
+    maintenance=views.MaintenanceView(message="ü", until=None, by="operator:eve"),
+)
+
 REPORT: Final = chain.ChainReport(links=1, items=())
 
 OVER_HTTP: Final = msgspec.structs.replace(OPERATOR, via="http")
@@ -230,6 +235,10 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.NewSignIn: views.SignInLink(id="lnk_1", until="2026-11-21T09:05:00+00:00", path="/sign-in/link?code=x"),
     ask.ListHandlers: views.HandlerPage(items=(HANDLER,)),
     ask.GetHandler: HANDLER,
+    ask.GetUpkeep: UPKEEP,
+    ask.DrainCore: UPKEEP,
+    ask.ResumeCore: views.Upkeep(),
+    ask.SetMaintenance: UPKEEP,
     ask.DrainHandler: HANDLER,
     ask.ResumeHandler: HANDLER,
     ask.GetLag: LAG,
