@@ -7,9 +7,11 @@ from typing import Any, Final
 import discord
 from discord import app_commands
 
+from cogs.admin.dead import dead
+from cogs.admin.find import find
 from cogs.admin.governor import governor
 from cogs.admin.guild import guild
-from cogs.admin.health import health, lag, queue
+from cogs.admin.health import health, lag, queue, shards
 from cogs.admin.upkeep import drain, maintenance
 
 admin = app_commands.Group(
@@ -20,7 +22,7 @@ admin = app_commands.Group(
     allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
 )
 _PARTS: tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...] = (
-    health, lag, queue, governor, guild, drain, maintenance,
+    health, lag, queue, shards, governor, guild, dead, drain, maintenance, find,
 )  # fmt: skip
 for _part in _PARTS:
     admin.add_command(_part)

@@ -1,21 +1,25 @@
-"""``/admin health``, ``lag`` and ``queue``: how the whole service is."""
+"""``/admin health``, ``lag``, ``queue`` and ``shards``: how the whole service is."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import Final
 
+import discord
 from discord import app_commands
 
 from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, service_of
-from cogs.texts import list_of, moment, one_line, stamp, waits_for
+from cogs.texts import fit, list_of, moment, one_line, stamp, waits_for
 from schedule_zero.instant import say_duration
 from schedule_zero.views import HandlerView, LagView, QueueGuild, QueueScope, QueueView, Status
 
 HANDLERS_SHOWN: Final = 20
 SCOPES_SHOWN: Final = 8
 GUILDS_SHOWN: Final = 10
+SHARDS_ROOM: Final = 3_500
 
 
 @app_commands.command(name="health", description="Show the parts of the service, the store and the handlers")
@@ -43,6 +47,26 @@ async def queue(interaction: Interaction) -> None:
     names = {str(guild.id): guild.name for guild in interaction.client.guilds}
     card = notes_card("Queue", _waiting(waiting), _scopes(waiting.scopes), _guilds(waiting.guilds, names))
     await show(interaction, card)
+
+
+@app_commands.command(name="shards", description="Show the shards of this process, how late each is, and its servers")
+async def shards(interaction: Interaction) -> None:
+    """Show the connections to Discord's gateway."""
+    await defer(interaction)
+    service_of(interaction)  # raises unless it is an operator who asks
+    client: discord.AutoShardedClient = interaction.client
+    servers = Counter(guild.shard_id for guild in client.guilds)
+    rows = [_shard(shard, servers[id]) for id, shard in sorted(client.shards.items())]
+    of = f"{len(rows)} of {client.shard_count or 1} shards are this process's."
+    await show(interaction, notes_card("Shards", of, fit(rows, SHARDS_ROOM)))
+
+
+def _shard(shard: discord.ShardInfo, servers: int) -> str:
+    late = f"{shard.latency * 1000:.0f} ms" if math.isfinite(shard.latency) else "no beat yet"
+    mark = _mark(not shard.is_closed() and not shard.is_ws_ratelimited())
+    notes = [late, f"{servers:,} server{'' if servers == 1 else 's'}"]
+    notes += ["**closed**"] if shard.is_closed() else []
+    return f"{mark} Shard {shard.id}: {', '.join(notes)}"
 
 
 def _state(status: Status) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from bot.client import ScheduleZeroBot
 from bot.sync import TreeSync
 from cogs.refusals import sentence_of
 from schedule_zero.instant import from_datetime
-from tests.cogs.stage import Stage, make_bot
+from tests.cogs.stage import Stage, Staged, make_bot
 from tests.cogs.strict_core import StrictWorld
 from tests.cogs.workers import Reports
 from tests.engine.house import House
@@ -50,7 +50,7 @@ async def simcord_env() -> AsyncIterator[simcord.Env]:
 
 
 @pytest.fixture
-async def staged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[House], Awaitable[Stage]]]:
+async def staged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Staged]:
     """Puts a stage before a real core. Both go by SimCord's clock, which stands at Thursday 2026-01-01, 00:00 UTC."""
     async with contextlib.AsyncExitStack() as opened:
 
@@ -64,7 +64,7 @@ async def staged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[Hou
 
 
 @pytest.fixture
-async def served(house: House, staged: Callable[[House], Awaitable[Stage]]) -> Stage:
+async def served(house: House, staged: Staged) -> Stage:
     """A stage whose bot asks a real core."""
     return await staged(house)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 
 import discord
@@ -15,6 +15,10 @@ from schedule_zero.client import CoreClient
 from schedule_zero.schedule import Schedule
 from tests.bot.fake_core import World
 from tests.cogs.strict_core import StrictCore, StrictWorld
+from tests.engine.house import House
+
+Staged = Callable[[House], Awaitable["Stage"]]
+"""Puts a stage before a real core."""
 
 
 class Stage:

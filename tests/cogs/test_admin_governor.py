@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,11 +11,10 @@ from cogs.admin.options import Reset, read_value
 from cogs.refusals import Refusal
 from core.governor.settings import GovernorSettings
 from tests.cogs import stage as stages
-from tests.cogs.stage import Stage, labels, offered, said, texts
+from tests.cogs.stage import Stage, Staged, labels, offered, said, texts
+from tests.engine.conftest import Build
 from tests.engine.house import House, plan
 
-Build = Callable[..., Awaitable[House]]
-Staged = Callable[[House], Awaitable[Stage]]
 HOUR = 1_767_229_200
 """An hour after the stage's clock begins, in Unix seconds."""
 

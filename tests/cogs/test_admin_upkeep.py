@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,12 +10,10 @@ from cogs import maintenance
 from schedule_zero import requests as ask
 from schedule_zero.errors import Unavailable
 from tests.cogs import stage as stages
-from tests.cogs.stage import Stage, said, texts
+from tests.cogs.stage import Stage, Staged, said, texts
+from tests.engine.conftest import Build
 from tests.engine.house import House, plan
 from tests.service.people import Post
-
-Build = Callable[..., Awaitable[House]]
-Staged = Callable[[House], Awaitable[Stage]]
 
 
 @pytest.fixture

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from cogs.gauges import bar, fill_of, fullest, gauge_line, lines_of, size_line
 from core.governor.settings import GovernorSettings
 from schedule_zero.views import Gauge
-from tests.cogs.stage import Stage, custom_ids, labels, offered, said, texts
-from tests.engine.house import House, plan
+from tests.cogs.stage import Stage, Staged, custom_ids, labels, offered, said, texts
+from tests.engine.conftest import Build
+from tests.engine.house import plan
 from tests.service.people import Post
-
-Build = Callable[..., Awaitable[House]]
-Staged = Callable[[House], Awaitable[Stage]]
 
 
 @pytest.fixture

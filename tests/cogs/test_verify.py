@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from core.governor.settings import GovernorSettings
 from schedule_zero.actor import MANAGE_GUILD, Actor
-from tests.cogs.stage import Stage, said, texts
+from tests.cogs.stage import Stage, Staged, said, texts
+from tests.engine.conftest import Build
 from tests.engine.house import House
 
 
 @pytest.fixture
-async def unverified(
-    build: Callable[..., Awaitable[House]], staged: Callable[[House], Awaitable[Stage]]
-) -> tuple[House, Stage]:
+async def unverified(build: Build, staged: Staged) -> tuple[House, Stage]:
     house = await build(governor=GovernorSettings(), run=False)
     return house, await staged(house)
 
