@@ -54,6 +54,9 @@ class Action(StrEnum):
     SIGN_IN_NEW = "sign_in.new"
     SESSION_BEGIN = "session.begin"
     SESSION_END = "session.end"
+    CORE_DRAIN = "core.drain"
+    CORE_RESUME = "core.resume"
+    CORE_MAINTENANCE = "core.maintenance"
     HANDLER_DRAIN = "handler.drain"
     HANDLER_RESUME = "handler.resume"
     KEY_NEW = "key.new"
@@ -98,6 +101,9 @@ DONE: Final[Mapping[str, str]] = {
     Action.SIGN_IN_NEW: "made a link to sign in with",
     Action.SESSION_BEGIN: "signed in at the pages",
     Action.SESSION_END: "signed out of the pages",
+    Action.CORE_DRAIN: "let the service give out nothing new",
+    Action.CORE_RESUME: "let the service give out again",
+    Action.CORE_MAINTENANCE: "set what everybody is told",
     Action.HANDLER_DRAIN: "gave a handler nothing new",
     Action.HANDLER_RESUME: "gave a handler work again",
     Action.KEY_NEW: "made a key",

@@ -96,7 +96,7 @@ class GuildMeasures:
             if len(running) >= MOST_FOR_A_TIME:
                 raise Conflict(f"There are {MOST_FOR_A_TIME} limits with an end for this guild; let some end first.")
             return msgspec.structs.replace(
-                before, for_a_time=(*running, ForATime(wanted, until, _in_whose_name(actor, request.by)))
+                before, for_a_time=(*running, ForATime(wanted, until, in_whose_name(actor, request.by)))
             )
 
         return await self._change_quota(actor, request, set_for_a_time)
@@ -125,7 +125,7 @@ class GuildMeasures:
             plan = before.plan if better else VERIFIED
             why = "by an operator" if request.code is None else "by a code from the dashboard"
             return msgspec.structs.replace(
-                before, plan=plan, verified=before.verified or Mark(now, _in_whose_name(actor, request.by), why)
+                before, plan=plan, verified=before.verified or Mark(now, in_whose_name(actor, request.by), why)
             )
 
         return await self._change_guild(actor, request, Action.GUILD_VERIFY, mark, EventKind.GUILD_VERIFIED)
@@ -135,7 +135,7 @@ class GuildMeasures:
         access.require_service(actor)
 
         def mark(before: Stored, now: int) -> Stored:
-            return msgspec.structs.replace(before, suspended=Mark(now, _in_whose_name(actor, request.by), request.why))
+            return msgspec.structs.replace(before, suspended=Mark(now, in_whose_name(actor, request.by), request.why))
 
         return await self._change_guild(actor, request, Action.GUILD_SUSPEND, mark, EventKind.GUILD_SUSPENDED)
 
@@ -256,7 +256,7 @@ class GuildMeasures:
         if written != text:
             await tx.notes.put(MEASURES, {guild_id: written})
             await tx.notes.audit(
-                [self._desk.line(actor, action, guild_id, guild_id, text, written, by=_in_whose_name(actor, by))]
+                [self._desk.line(actor, action, guild_id, guild_id, text, written, by=in_whose_name(actor, by))]
             )
         effects.steps.append(lambda: self._follow(guild_id, after))
         return after
@@ -320,7 +320,7 @@ def who(actor: Actor) -> str:
     return f"{actor.kind}:{actor.id}"
 
 
-def _in_whose_name(actor: Actor, by: str | None) -> str:
+def in_whose_name(actor: Actor, by: str | None) -> str:
     """Who is noted. Only who operates the service is believed to speak for somebody else."""
     return by if by is not None and access.runs_service(actor) else who(actor)
 

@@ -14,13 +14,13 @@ import structlog
 
 from core.governor.measures import Mark
 from core.ledger.port import StoreClosed, StoreError, Transaction
-from core.ledger.rows import AuditRow
 from core.service import access
 from core.service.desk import NO_SETTINGS, Desk, Effects
-from core.service.measures import LOOK_S, who
+from core.service.measures import LOOK_S, in_whose_name
 from core.service.triggers import moment_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import spell
 from schedule_zero.views import MaintenanceView, MarkView, Upkeep
@@ -62,16 +62,16 @@ class Keeping:
         access.require_service(actor)
 
         def drained(before: State, now: int) -> State:
-            mark = before.drained or Mark(now, request.by or who(actor))
+            mark = before.drained or Mark(now, in_whose_name(actor, request.by))
             return msgspec.structs.replace(before, drained=mark)
 
-        return await self._change(actor, request, "core.drain", drained)
+        return await self._change(actor, request, Action.CORE_DRAIN, drained)
 
     async def resume(self, actor: Actor, request: ask.ResumeCore) -> Upkeep:
         """Give out again. Raises Forbidden."""
         access.require_service(actor)
         return await self._change(
-            actor, request, "core.resume", lambda before, _: msgspec.structs.replace(before, drained=None)
+            actor, request, Action.CORE_RESUME, lambda before, _: msgspec.structs.replace(before, drained=None)
         )
 
     async def maintain(self, actor: Actor, request: ask.SetMaintenance) -> Upkeep:
@@ -79,7 +79,7 @@ class Keeping:
         access.require_service(actor)
         banner = self._banner(actor, request)
         return await self._change(
-            actor, request, "core.maintenance", lambda before, _: msgspec.structs.replace(before, banner=banner)
+            actor, request, Action.CORE_MAINTENANCE, lambda before, _: msgspec.structs.replace(before, banner=banner)
         )
 
     async def get(self, actor: Actor, _request: ask.GetUpkeep) -> Upkeep:
@@ -126,10 +126,10 @@ class Keeping:
             until = moment_in(request.until, "until", now=now, timezone="UTC", settings=NO_SETTINGS)
             if until <= now:
                 raise Invalid.at("until", "lies in the past; name a time to come")
-        return Banner(message, until, request.by or who(actor))
+        return Banner(message, until, in_whose_name(actor, request.by))
 
     async def _change(
-        self, actor: Actor, request: ask.DrainCore | ask.ResumeCore | ask.SetMaintenance, action: str,
+        self, actor: Actor, request: ask.DrainCore | ask.ResumeCore | ask.SetMaintenance, action: Action,
         change: Callable[[State, int], State],
     ) -> Upkeep:  # fmt: skip
         """One transaction with its audit line; the dispatcher follows after the commit."""
@@ -141,10 +141,8 @@ class Keeping:
             written = None if after == State() else _encode(after).decode()
             if written != text:
                 await tx.notes.put(UPKEEP, {UPKEEP: written})
-                await tx.notes.audit(
-                    [AuditRow(at=now, guild_id=None, actor=request.by or who(actor), action=action, target=UPKEEP,
-                              before=text, after=written)]
-                )  # fmt: skip
+                by = in_whose_name(actor, request.by)
+                await tx.notes.audit([self._desk.line(actor, action, UPKEEP, None, text, written, by=by)])
             effects.steps.append(lambda: self._heed(after))
             return _shown(after, now, named=True)
 

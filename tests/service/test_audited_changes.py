@@ -104,6 +104,11 @@ async def _drained(scene: Scene) -> ask.Request:
     return ask.ResumeHandler(name="hands")
 
 
+async def _core_drained(scene: Scene) -> ask.Request:
+    await scene.core.drain_core()
+    return ask.ResumeCore()
+
+
 async def _suspended(scene: Scene) -> ask.Request:
     await scene.core.send(ask.SuspendGuild(guild_id="1"))
     return ask.ResumeGuild(guild_id="1")
@@ -198,6 +203,9 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
     ),
     ask.RemoveBlackout: (_blackout_gone, Action.BLACKOUT_REMOVE),
     ask.NoteGuild: (lambda _: _plain(ask.NoteGuild(guild_id="1", name="One")), Action.GUILD_JOIN),
+    ask.DrainCore: (lambda _: _plain(ask.DrainCore()), Action.CORE_DRAIN),
+    ask.ResumeCore: (_core_drained, Action.CORE_RESUME),
+    ask.SetMaintenance: (lambda _: _plain(ask.SetMaintenance(message="soon back")), Action.CORE_MAINTENANCE),
     ask.DrainHandler: (lambda _: _plain(ask.DrainHandler(name="hands")), Action.HANDLER_DRAIN),
     ask.ResumeHandler: (_drained, Action.HANDLER_RESUME),
     ask.NewKey: (lambda _: _plain(ask.NewKey(name="ci", role="operator")), Action.KEY_NEW),
