@@ -40,7 +40,7 @@ BUTTONS: Final = frozenset(
 )  # fmt: skip
 """Every verb a button of ours may carry; each must be served by a module above."""
 
-ADMIN_BUTTONS: Final = frozenset({"quota_back", "guild_resume", "drain_off"})
+ADMIN_BUTTONS: Final = frozenset({"quota_back", "guild_resume", "drain_off", "unban"})
 """The verbs of buttons that operators alone see."""
 
 

@@ -158,6 +158,7 @@ class App:
         await self.service.guilds.load_zones()
         await self.service.measures.load()
         await self.service.upkeep.load()
+        await self.service.bans.load()
         await self.service.renewal.look()
         await self.engine.recover()
         await self._note(EventKind.CORE_STARTED)
@@ -173,7 +174,7 @@ class App:
         self._tasks.append(asyncio.create_task(self.service.measures.keep(), name="limits with an end"))
         if self.ledger.membership is not None:
             self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
-            self._tasks.append(asyncio.create_task(self.service.upkeep.keep(), name="the upkeep"))
+            self._tasks.append(asyncio.create_task(self.service.upkeep.keep(self.service.bans.load), name="the upkeep"))
         if self._listening is not None:
             from core.gateway.doors import Doors
 

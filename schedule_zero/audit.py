@@ -54,6 +54,8 @@ class Action(StrEnum):
     SIGN_IN_NEW = "sign_in.new"
     SESSION_BEGIN = "session.begin"
     SESSION_END = "session.end"
+    USER_BAN = "user.ban"
+    USER_UNBAN = "user.unban"
     CORE_DRAIN = "core.drain"
     CORE_RESUME = "core.resume"
     CORE_MAINTENANCE = "core.maintenance"
@@ -101,6 +103,8 @@ DONE: Final[Mapping[str, str]] = {
     Action.SIGN_IN_NEW: "made a link to sign in with",
     Action.SESSION_BEGIN: "signed in at the pages",
     Action.SESSION_END: "signed out of the pages",
+    Action.USER_BAN: "let a person use the service no more",
+    Action.USER_UNBAN: "let a banned person in again",
     Action.CORE_DRAIN: "let the service give out nothing new",
     Action.CORE_RESUME: "let the service give out again",
     Action.CORE_MAINTENANCE: "set what everybody is told",

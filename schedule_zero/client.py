@@ -307,6 +307,15 @@ class CoreClient(ABC):
     async def queue(self, guilds: int = 10) -> views.QueueView:
         return await self._ask(ask.GetQueue(guilds=guilds), views.QueueView)
 
+    async def ban_user(self, user_id: str, why: str = "", *, by: str | None = None) -> views.BanView:
+        return await self._ask(ask.BanUser(user_id=user_id, why=why, by=by), views.BanView)
+
+    async def unban_user(self, user_id: str, *, by: str | None = None) -> views.BanView:
+        return await self._ask(ask.UnbanUser(user_id=user_id, by=by), views.BanView)
+
+    async def list_bans(self) -> views.BanPage:
+        return await self._ask(ask.ListBans(), views.BanPage)
+
     async def upkeep(self) -> views.Upkeep:
         return await self._ask(ask.GetUpkeep(), views.Upkeep)
 

@@ -6,6 +6,7 @@ The tag is ``noun.verb``. Each record's docstring names the View that answers it
 from __future__ import annotations
 
 from schedule_zero.asks.audit import GetAudit, ListAudit, RevertAudit
+from schedule_zero.asks.bans import BanUser, ListBans, UnbanUser
 from schedule_zero.asks.chains import AddLink, CheckChains, GetChain, ListChains, RemoveLink
 from schedule_zero.asks.closings import (
     AddBlackout,
@@ -71,6 +72,7 @@ from schedule_zero.asks.upkeep import DrainCore, GetUpkeep, ResumeCore, SetMaint
 __all__ = [
     "AddBlackout",
     "AddLink",
+    "BanUser",
     "CancelRun",
     "CheckChains",
     "CheckRun",
@@ -100,6 +102,7 @@ __all__ = [
     "GetUpkeep",
     "GetUserTimezone",
     "ListAudit",
+    "ListBans",
     "ListBlackouts",
     "ListCalendars",
     "ListChains",
@@ -148,6 +151,7 @@ __all__ = [
     "SuggestTimes",
     "SuggestZones",
     "SuspendGuild",
+    "UnbanUser",
     "Undo",
     "UndoGuildSettings",
     "VerifyGuild",
@@ -229,6 +233,9 @@ Request = (
     | DrainHandler
     | ResumeHandler
     | GetStatus
+    | BanUser
+    | UnbanUser
+    | ListBans
     | GetUpkeep
     | DrainCore
     | ResumeCore

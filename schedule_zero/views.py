@@ -8,6 +8,7 @@ from schedule_zero.key import Key, KeyPage
 from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
 from schedule_zero.shown.audit import AuditLine, AuditPage, AuditRevert
+from schedule_zero.shown.bans import BanPage, BanView
 from schedule_zero.shown.dead import DeadChange, DeadFate, DeadLetter, DeadPage
 from schedule_zero.shown.events import EventPage
 from schedule_zero.shown.guilds import (
@@ -57,6 +58,8 @@ __all__ = [
     "AuditLine",
     "AuditPage",
     "AuditRevert",
+    "BanPage",
+    "BanView",
     "BatchItem",
     "BatchView",
     "BreakerView",
@@ -148,6 +151,8 @@ View = (
     | HandlerView
     | Status
     | Upkeep
+    | BanPage
+    | BanView
     | LagView
     | QueueView
     | GuildPage

@@ -13,6 +13,7 @@ from cogs.admin.governor import governor
 from cogs.admin.guild import guild
 from cogs.admin.health import health, lag, queue, shards
 from cogs.admin.upkeep import drain, maintenance
+from cogs.admin.user import user
 
 admin = app_commands.Group(
     name="admin",
@@ -22,7 +23,7 @@ admin = app_commands.Group(
     allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
 )
 _PARTS: tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...] = (
-    health, lag, queue, shards, governor, guild, dead, drain, maintenance, find,
+    health, lag, queue, shards, governor, guild, dead, user, drain, maintenance, find,
 )  # fmt: skip
 for _part in _PARTS:
     admin.add_command(_part)

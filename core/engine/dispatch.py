@@ -53,11 +53,13 @@ class Begins(msgspec.Struct):
         flights: the attempts begun.
         waiting: runs that still wait, but at another attempt than the room believed.
         unfilled: runs there are no arguments for, and why.
+        unwelcome: runs of somebody who is banned.
     """
 
     flights: list[Flight] = []
     waiting: list[RunRow] = []
     unfilled: list[tuple[RunRow, str]] = []
+    unwelcome: list[RunRow] = []
 
 
 class Dispatcher:
@@ -65,6 +67,7 @@ class Dispatcher:
 
     Attributes:
         held: nothing new is given out for now, because operators want it so.
+        banned: the people of whose schedules nothing starts.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Dispatcher:
         self._kept_rates: dict[str, str] = {}
         self._paused = False
         self.held = False
+        self.banned: frozenset[str] = frozenset()
 
     def restore_rates(self, stored: dict[str, str]) -> None:
         """Go on from the rate state the last process kept; at start, and of guilds that are taken over."""
@@ -210,6 +214,8 @@ class Dispatcher:
             except StoreError as error:  # each is chosen again, and ends then
                 log.warning("the store refused; what cannot be filled in waits", error=str(error))
                 waiting = [*waiting, *(run for run, _ in begins.unfilled)]
+        if begins.unwelcome:
+            waiting = [*waiting, *await self._turn_away(begins.unwelcome)]
         if self._membership is not None:
             while not self._membership.is_sure():  # frozen since: what others work for by now is not sent
                 await self._membership.confirm()
@@ -244,6 +250,15 @@ class Dispatcher:
         self._forget_old_plans(begins.flights)
         return begins
 
+    async def _turn_away(self, runs: Sequence[RunRow]) -> Sequence[RunRow]:
+        """Cancel runs of somebody who is banned; those that still wait, where the store refused."""
+        try:
+            await self._usher.turn_away([run.id for run in runs])
+        except StoreError as error:  # each is chosen again, and ends then
+            log.warning("the store refused; runs of somebody who is banned wait", error=str(error))
+            return runs
+        return ()
+
     def _forget_old_plans(self, flights: Sequence[Flight]) -> None:
         """A plan compiled from a row that was read before a change and came after it would be refused again and again."""
         for flight in flights:
@@ -257,7 +272,7 @@ class Dispatcher:
         flights: list[Flight] = []
         for item in chosen:
             plan = self._book.known(item.place.schedule_id)
-            if plan is None:
+            if plan is None or plan.row.owner_id in self.banned:
                 return None
             args = plan.row.args if item.place.args is None else item.place.args
             if item.place.args is None and plan.row.follows and has_placeholders(args):
@@ -280,6 +295,9 @@ class Dispatcher:
                     continue
                 if run.run.attempt != item.place.attempt:
                     begins.waiting.append(run.run)
+                    continue
+                if run.owner_id in self.banned:
+                    begins.unwelcome.append(run.run)
                     continue
                 late = None
                 if run.run.args is None and has_placeholders(run.args):

@@ -20,6 +20,7 @@ from schedule_zero.event import EventKind
 from schedule_zero.run import DEAD, RunState, SkipReason
 
 PAGE: Final = 5000
+BANNED: Final = "its owner may not use this service any more"
 NO_ERRORS: Final[Mapping[str, str]] = {}
 _KINDS: Final = {RunState.SKIPPED: EventKind.RUN_SKIPPED, RunState.FAILED: EventKind.RUN_FAILED}
 
@@ -87,6 +88,26 @@ class Usher:
         moved = await self._ledger.write(unit)
         self.missed += sum(move.after is RunState.SKIPPED for move in moved)
         return [move.run_id for move in moved]
+
+    async def turn_away(self, run_ids: Sequence[str]) -> None:
+        """Cancel runs that wait, of somebody who is banned."""
+        now = self._clock.now()
+
+        async def unit(tx: Transaction) -> None:
+            rows = await tx.runs.get_many(list(run_ids))
+            waiting = [row for row in rows.values() if row.state is RunState.WAITING]
+            if not waiting:
+                return
+            await tx.runs.move(
+                [Move(run_id=row.id, before=RunState.WAITING, before_attempt=row.attempt, after=RunState.CANCELLED,
+                      attempt=row.attempt, at=now, reason=BANNED, lost=row.lost, schedule_id=row.schedule_id)
+                 for row in waiting]
+            )  # fmt: skip
+            told = facts({"reason": BANNED})
+            await tx.journal.append([about_run(row, EventKind.RUN_CANCELLED, now, told) for row in waiting])
+            await self._entitler.give_back(tx, [(row.guild_id, row.charged) for row in waiting if row.attempt == 0])
+
+        await self._ledger.write(unit)
 
 
 def expiry(row: RunRow, now: int, error: str | None = None) -> Move:

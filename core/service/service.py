@@ -13,6 +13,7 @@ from core.ledger.port import Transaction
 from core.service.active_hours import NamedHours
 from core.service.audit import Audits
 from core.service.backlog import Backlog
+from core.service.bans import Bans
 from core.service.batch import Batches
 from core.service.blackouts import Blackouts
 from core.service.calendars import Calendars
@@ -56,6 +57,7 @@ from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import (
     AuditRevert,
+    BanView,
     BatchView,
     DeadChange,
     Done,
@@ -109,6 +111,8 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.VerifyGuild: GuildView,
     ask.SuspendGuild: GuildView,
     ask.ResumeGuild: GuildView,
+    ask.BanUser: BanView,
+    ask.UnbanUser: BanView,
     ask.DrainCore: Upkeep,
     ask.ResumeCore: Upkeep,
     ask.SetMaintenance: Upkeep,
@@ -153,6 +157,7 @@ class Service:
         self._watching = Watching(desk)
         self._run_logs = RunLogs(desk)
         self._feeding = Feeding(desk)
+        self.bans = Bans(desk)
         self.upkeep = Keeping(desk)
         self._statuses = Statuses(desk, parts, self.upkeep)
         self._use_cases: dict[type, UseCase] = (
@@ -195,6 +200,9 @@ class Service:
             ask.DrainHandler: handlers.drain,
             ask.ResumeHandler: handlers.resume,
             ask.GetStatus: self._statuses.status,
+            ask.BanUser: self.bans.ban,
+            ask.UnbanUser: self.bans.unban,
+            ask.ListBans: self.bans.page,
             ask.GetUpkeep: self.upkeep.get,
             ask.DrainCore: self.upkeep.drain,
             ask.ResumeCore: self.upkeep.resume,
@@ -212,6 +220,7 @@ class Service:
         use_case = self._use_cases.get(type(request))
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
+        self.bans.require_welcome(actor)
         request = bounded(request)
         actor = await self._desk.placed(actor)
         answer = _REMEMBERED.get(type(request))

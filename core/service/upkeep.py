@@ -6,7 +6,7 @@ Both stand in the ledger, so that they outlive a restart and hold at every core.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -97,12 +97,14 @@ class Keeping:
         text = await self._desk.reader.notes.get(UPKEEP, UPKEEP)
         self._heed(State() if text is None else _decode(text))
 
-    async def keep(self) -> None:
-        """Follow what is changed through other cores, until cancelled."""
+    async def keep(self, *others: Callable[[], Awaitable[None]]) -> None:
+        """Follow what is changed through other cores, until cancelled; ``others``: what else is read again then."""
         while True:
             await asyncio.sleep(LOOK_S)
             try:
                 await self.load()
+                for load in others:
+                    await load()
             except StoreClosed:
                 return
             except StoreError as error:

@@ -100,6 +100,9 @@ EVERY: dict[type[Any], Of] = {
     ask.NewSignIn: lambda _: ask.NewSignIn(),
     ask.ListHandlers: lambda _: ask.ListHandlers(),
     ask.GetHandler: lambda _: ask.GetHandler(name="echo"),
+    ask.ListBans: lambda _: ask.ListBans(),
+    ask.BanUser: lambda _: ask.BanUser(user_id="666", why="ü"),
+    ask.UnbanUser: lambda _: ask.UnbanUser(user_id="667"),
     ask.GetUpkeep: lambda _: ask.GetUpkeep(),
     ask.DrainCore: lambda _: ask.DrainCore(by="ü"),
     ask.ResumeCore: lambda _: ask.ResumeCore(),
@@ -111,6 +114,7 @@ EVERY: dict[type[Any], Of] = {
     ask.GetStatus: lambda _: ask.GetStatus(),
 }
 ABSENT = (
+    ask.UnbanUser,
     ask.GetAudit, ask.RevertAudit, ask.DrainHandler, ask.ResumeHandler, ask.GetRun, ask.GetRunLog, ask.CancelRun, ask.RetryRun, ask.RevokeKey,
     ask.RotateKey, ask.RemoveLink, ask.GetCalendar, ask.DeleteCalendar, ask.GetHours, ask.DeleteHours, ask.RemoveBlackout,
 )  # fmt: skip

@@ -203,6 +203,7 @@ class House:
         await self.service.guilds.load_zones()
         await self.service.measures.load()
         await self.service.upkeep.load()
+        await self.service.bans.load()
         await self.service.renewal.look()
         await self.engine.recover()
         if run:

@@ -104,6 +104,11 @@ async def _drained(scene: Scene) -> ask.Request:
     return ask.ResumeHandler(name="hands")
 
 
+async def _banned(scene: Scene) -> ask.Request:
+    await scene.core.ban_user("666")
+    return ask.UnbanUser(user_id="666")
+
+
 async def _core_drained(scene: Scene) -> ask.Request:
     await scene.core.drain_core()
     return ask.ResumeCore()
@@ -203,6 +208,8 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
     ),
     ask.RemoveBlackout: (_blackout_gone, Action.BLACKOUT_REMOVE),
     ask.NoteGuild: (lambda _: _plain(ask.NoteGuild(guild_id="1", name="One")), Action.GUILD_JOIN),
+    ask.BanUser: (lambda _: _plain(ask.BanUser(user_id="666")), Action.USER_BAN),
+    ask.UnbanUser: (_banned, Action.USER_UNBAN),
     ask.DrainCore: (lambda _: _plain(ask.DrainCore()), Action.CORE_DRAIN),
     ask.ResumeCore: (_core_drained, Action.CORE_RESUME),
     ask.SetMaintenance: (lambda _: _plain(ask.SetMaintenance(message="soon back")), Action.CORE_MAINTENANCE),

@@ -39,7 +39,7 @@ from tests.service.people import REMINDER, as_
 
 pytestmark = pytest.mark.slow
 
-OURS, THEIRS, PERSON = "1", "2", "person"
+OURS, THEIRS, PERSON, BANNED = "1", "2", "person", "banned"
 # What others have says one of these words; nothing that is answered may hold one.
 WORDS = ("beta", "gamma", "Chatham")
 KINDS: tuple[type[Any], ...] = get_args(ask.Request)
@@ -103,7 +103,7 @@ FILL: dict[str, Fill] = {
     "guild_id": lambda world, _: [THEIRS],
     "any_guild": lambda world, _: [True],
     "owner_id": lambda world, _: [PERSON],
-    "user_id": lambda world, _: [PERSON],
+    "user_id": lambda world, kind: [BANNED] if kind is ask.UnbanUser else [PERSON],
     "reminders": lambda world, _: [True],
     "changes": _changes,
     "document": lambda world, _: [{"running": 78}],
@@ -177,6 +177,7 @@ async def world(house: House) -> World:
     rest = NewBlackout(begin="in 300 days", end="in 301 days", reason="beta")
     ids["blackout"].append((await house.client.add_blackout(THEIRS, rest)).id)
     await house.client.set_user_timezone(PERSON, "Pacific/Chatham")
+    await house.client.ban_user(BANNED)
     house.engine.join(_bound(house, "beta-handler", THEIRS))
     everything = await house.ledger.reader.audit.page(AuditFilter(any_guild=True), None, 1000)
     ids["audit"] = [str(line.id) for line in everything]

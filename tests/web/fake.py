@@ -157,6 +157,7 @@ GUILDS: Final = views.GuildPage(
     next="1",
 )
 
+BAN: Final = views.BanView(user_id="2", at="2026-11-21T09:00:00+00:00", by="operator:eve", why="spam")
 UPKEEP: Final = views.Upkeep(
     drained=views.MarkView(at="2026-11-21T09:00:00+00:00", by="operator:eve"),
     maintenance=views.MaintenanceView(message="ü", until=None, by="operator:eve"),
@@ -235,6 +236,9 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.NewSignIn: views.SignInLink(id="lnk_1", until="2026-11-21T09:05:00+00:00", path="/sign-in/link?code=x"),
     ask.ListHandlers: views.HandlerPage(items=(HANDLER,)),
     ask.GetHandler: HANDLER,
+    ask.ListBans: views.BanPage(items=(BAN,)),
+    ask.BanUser: BAN,
+    ask.UnbanUser: BAN,
     ask.GetUpkeep: UPKEEP,
     ask.DrainCore: UPKEEP,
     ask.ResumeCore: views.Upkeep(),

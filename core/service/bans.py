@@ -1,0 +1,105 @@
+"""The use cases about people who may not use the service: what they ask is refused, and nothing of theirs starts.
+
+Who is banned stands in the ledger; every core keeps all of it in memory, for it is asked about with every request of a
+member and every run that is given out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from core.governor.measures import Mark
+from core.ledger.port import Transaction
+from core.service import access
+from core.service.desk import Desk, Effects
+from core.service.measures import in_whose_name
+from core.service.suspension import said
+from schedule_zero import requests as ask
+from schedule_zero.actor import Actor
+from schedule_zero.audit import Action
+from schedule_zero.errors import Conflict, Forbidden, NotFound
+from schedule_zero.instant import spell
+from schedule_zero.views import BanPage, BanView
+
+BAN: Final = "ban"
+MOST: Final = 10_000
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Mark).decode
+
+
+class Bans:
+    """Who may not use the service."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._marks: dict[str, Mark] = {}
+
+    def require_welcome(self, actor: Actor) -> None:
+        """Raises Forbidden where it is a banned person who asks."""
+        mark = self._marks.get(actor.id) if actor.kind == "member" else None
+        if mark is not None:
+            raise Forbidden(f"You may not use this service any more{said(mark)}; who runs it can tell you more.")
+
+    async def ban(self, actor: Actor, request: ask.BanUser) -> BanView:
+        """Let a person start nothing. Saying so again tells another reason. Raises Forbidden, Conflict."""
+        access.require_service(actor)
+
+        async def work(tx: Transaction, effects: Effects) -> BanView:
+            before = await tx.notes.get(BAN, request.user_id)
+            if before is None and len(self._marks) >= MOST:
+                raise Conflict(f"{MOST:,} people are banned already; unban some first.")
+            mark = Mark(self._desk.clock.now(), in_whose_name(actor, request.by), request.why)
+            await self._write(tx, effects, actor, request, before, mark)
+            return _shown(request.user_id, mark)
+
+        return await self._desk.change(actor, request, BanView, work)
+
+    async def unban(self, actor: Actor, request: ask.UnbanUser) -> BanView:
+        """Let them in again. Raises Forbidden, NotFound."""
+        access.require_service(actor)
+
+        async def work(tx: Transaction, effects: Effects) -> BanView:
+            before = await tx.notes.get(BAN, request.user_id)
+            if before is None:
+                raise NotFound(f"{request.user_id!r} is not banned; the list of bans shows who is.")
+            await self._write(tx, effects, actor, request, before, None)
+            return _shown(request.user_id, _decode(before))
+
+        return await self._desk.change(actor, request, BanView, work)
+
+    async def page(self, actor: Actor, _request: ask.ListBans) -> BanPage:
+        """Everybody who is banned. Raises Forbidden."""
+        access.require_service(actor)
+        newest_first = sorted(self._marks.items(), key=lambda each: (-each[1].at, each[0]))
+        return BanPage(items=tuple(_shown(user_id, mark) for user_id, mark in newest_first))
+
+    async def load(self) -> None:
+        """Heed what the store says; at start before anything is given out, and to follow other cores."""
+        self._heed({user_id: _decode(text) for user_id, text in (await self._desk.reader.notes.all(BAN)).items()})
+
+    # steps
+
+    async def _write(
+        self, tx: Transaction, effects: Effects, actor: Actor, request: ask.BanUser | ask.UnbanUser, before: str | None,
+        mark: Mark | None,
+    ) -> None:  # fmt: skip
+        after = None if mark is None else _encode(mark).decode()
+        await tx.notes.put(BAN, {request.user_id: after})
+        action, by = Action.USER_UNBAN if mark is None else Action.USER_BAN, in_whose_name(actor, request.by)
+        await tx.notes.audit([self._desk.line(actor, action, request.user_id, None, before, after, by=by)])
+        effects.steps.append(lambda: self._follow(request.user_id, mark))
+
+    def _follow(self, user_id: str, mark: Mark | None) -> None:
+        """It is committed: from now on it holds."""
+        others = {id: each for id, each in self._marks.items() if id != user_id}
+        self._heed(others if mark is None else {**others, user_id: mark})
+
+    def _heed(self, marks: dict[str, Mark]) -> None:
+        self._marks = marks
+        self._desk.engine.dispatcher.banned = frozenset(marks)
+
+
+def _shown(user_id: str, mark: Mark) -> BanView:
+    return BanView(user_id=user_id, at=spell(mark.at), by=mark.by, why=mark.why)

@@ -1,0 +1,94 @@
+"""Who is banned: what they ask is refused everywhere, nothing of theirs starts, and others notice nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from schedule_zero.errors import Forbidden, NotFound
+from schedule_zero.run import RunState
+from tests.engine.house import House
+from tests.service.people import ADMIN, ANNA, ANNA_ALONE, ANNA_ELSEWHERE, BEN, OWNER, Post, as_, remind
+
+Build = Callable[..., Awaitable[House]]
+
+
+async def test_what_a_banned_person_asks_is_refused_everywhere_with_one_sentence(house: House) -> None:
+    made = await remind(house, ANNA)
+    ban = await house.client.ban_user("anna", "spam", by="discord:eve")
+    assert (ban.user_id, ban.why, ban.by) == ("anna", "spam", "discord:eve")
+    for actor in (ANNA, ANNA_ALONE, ANNA_ELSEWHERE):
+        with pytest.raises(Forbidden, match=r"You may not use this service any more \(spam\)"):
+            await as_(house, actor).get_schedule(made.id)
+        with pytest.raises(Forbidden):
+            await as_(house, actor).status()
+    await remind(house, BEN)
+    assert (await house.client.get_schedule(made.id)).state == "active", "nothing of theirs is lost"
+
+
+async def test_nothing_of_theirs_starts_and_what_is_theirs_alone(build: Build) -> None:
+    house = await build(run=False)
+    house.engine.serve(Post())
+    theirs = await house.schedule(owner_id="anna", policy={"overlap": "allow"})
+    others = await house.schedule(owner_id="ben")
+    await house.client.ban_user("anna")
+    turned_away, goes = await house.run_now(theirs), await house.run_now(others)
+    house.run()
+    ended = await house.ended(turned_away.id)
+    assert (ended.state, ended.reason) == (RunState.CANCELLED, "its owner may not use this service any more")
+    assert ended.attempts == ()
+    assert (await house.ended(goes.id)).state is RunState.SUCCEEDED
+    await house.heard("run.cancelled", run_id=turned_away.id)
+    await house.client.unban_user("anna")
+    assert (await house.ended((await house.run_now(theirs)).id)).state is RunState.SUCCEEDED
+
+
+async def test_due_times_while_somebody_is_banned_pile_nothing_up(build: Build) -> None:
+    house = await build()
+    theirs = await house.schedule(owner_id="anna", policy={"overlap": "queue"})
+    await house.client.ban_user("anna")
+    for _ in range(3):
+        assert (await house.ended((await house.run_now(theirs)).id)).state is RunState.CANCELLED
+    assert (await house.client.status()).waiting == 0
+    use = house.engine.governor.use_of("1")
+    assert use is None or use.running.used == 0, "what was taken for it is given back"
+
+
+async def test_what_is_under_way_ends_and_its_retry_is_turned_away(build: Build) -> None:
+    house = await build()
+    gate = house.hands.hold()
+    run = await house.run_now(await house.schedule(owner_id="anna"))
+    await house.working(run.id)
+    await house.client.ban_user("anna")
+    gate.set()
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_a_ban_outlives_a_restart_and_an_end_of_it_is_the_end(build: Build) -> None:
+    house = await build()
+    await house.client.ban_user("anna", "spam")
+    await house.close()
+    house = await build()
+    assert [each.user_id for each in (await house.client.list_bans()).items] == ["anna"]
+    with pytest.raises(Forbidden):
+        await as_(house, ANNA).status()
+    assert (await house.client.unban_user("anna")).why == "spam"
+    assert (await as_(house, ANNA).status()).running
+    assert (await house.client.list_bans()).items == ()
+    with pytest.raises(NotFound, match="'anna' is not banned"):
+        await house.client.unban_user("anna")
+
+
+async def test_only_who_runs_the_service_bans_and_sees_who_is_banned(house: House) -> None:
+    for actor in (BEN, ADMIN, OWNER):
+        with pytest.raises(Forbidden):
+            await as_(house, actor).ban_user("anna")
+        with pytest.raises(Forbidden):
+            await as_(house, actor).list_bans()
+    assert (await as_(house, ANNA).status()).version
+
+
+async def test_an_operators_name_is_nobodys_id(house: House) -> None:
+    await house.client.ban_user("token")
+    assert (await house.client.status()).version, "keys are no people, whatever their names"
