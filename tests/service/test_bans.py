@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from schedule_zero.errors import Forbidden, NotFound
+from schedule_zero import Context
+from schedule_zero.errors import Forbidden, NotFound, Passing
 from schedule_zero.run import RunState
 from tests.engine.house import House
 from tests.service.people import ADMIN, ANNA, ANNA_ALONE, ANNA_ELSEWHERE, BEN, OWNER, Post, as_, remind
@@ -58,11 +60,26 @@ async def test_due_times_while_somebody_is_banned_pile_nothing_up(build: Build) 
 async def test_what_is_under_way_ends_and_its_retry_is_turned_away(build: Build) -> None:
     house = await build()
     gate = house.hands.hold()
-    run = await house.run_now(await house.schedule(owner_id="anna"))
-    await house.working(run.id)
+    retry = {"initial": "PT0.01S", "jitter": 0}
+    goes, fails = [
+        await house.run_now(await house.schedule(owner_id="anna", policy={"retry": retry}), n=n) for n in (0, 1)
+    ]
+    held = house.hands.deed
+    assert held is not None
+
+    async def deed(ctx: Context, n: int) -> Any:
+        await held(ctx, n)
+        if n:
+            raise Passing("not now")
+
+    house.hands.deed = deed
+    for run in (goes, fails):
+        await house.working(run.id)
     await house.client.ban_user("anna")
     gate.set()
-    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    assert (await house.ended(goes.id)).state is RunState.SUCCEEDED
+    ended = await house.ended(fails.id)
+    assert (ended.state, len(ended.attempts)) == (RunState.CANCELLED, 1)
 
 
 async def test_a_ban_outlives_a_restart_and_an_end_of_it_is_the_end(build: Build) -> None:
