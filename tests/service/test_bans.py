@@ -10,8 +10,9 @@ import pytest
 from schedule_zero import Context
 from schedule_zero.errors import Forbidden, NotFound, Passing
 from schedule_zero.run import RunState
-from tests.engine.house import House
-from tests.service.people import ADMIN, ANNA, ANNA_ALONE, ANNA_ELSEWHERE, BEN, OWNER, Post, as_, remind
+from schedule_zero.trigger import DateTrigger
+from tests.engine.house import House, plan
+from tests.service.people import ADMIN, ANNA, ANNA_ALONE, ANNA_ELSEWHERE, BEN, OPERATOR, OWNER, Post, as_, remind
 
 Build = Callable[..., Awaitable[House]]
 
@@ -47,14 +48,25 @@ async def test_nothing_of_theirs_starts_and_what_is_theirs_alone(build: Build) -
 
 
 async def test_due_times_while_somebody_is_banned_pile_nothing_up(build: Build) -> None:
-    house = await build()
+    house = await build(governor=plan(running=2, runs_per_day=2))
     theirs = await house.schedule(owner_id="anna", policy={"overlap": "queue"})
     await house.client.ban_user("anna")
-    for _ in range(3):
+    for _ in range(3):  # more than the day allows: what is turned away is given back
         assert (await house.ended((await house.run_now(theirs)).id)).state is RunState.CANCELLED
     assert (await house.client.status()).waiting == 0
     use = house.engine.governor.use_of("1")
     assert use is None or use.running.used == 0, "what was taken for it is given back"
+
+
+async def test_what_was_due_by_itself_before_the_ban_does_not_come(build: Build) -> None:
+    house = await build()
+    due = DateTrigger(at=house.clock.in_s(2))
+    theirs, others = [await house.schedule(due, owner_id=who) for who in ("anna", "ben")]
+    await house.client.ban_user("anna")
+    house.pass_time(3)
+    await house.heard("run.succeeded", schedule_id=others.id)
+    (run,) = await house.runs(theirs.id)
+    assert (await house.ended(run.id)).state is RunState.CANCELLED
 
 
 async def test_what_is_under_way_ends_and_its_retry_is_turned_away(build: Build) -> None:
@@ -107,5 +119,5 @@ async def test_only_who_runs_the_service_bans_and_sees_who_is_banned(house: Hous
 
 
 async def test_an_operators_name_is_nobodys_id(house: House) -> None:
-    await house.client.ban_user("token")
-    assert (await house.client.status()).version, "keys are no people, whatever their names"
+    await house.client.ban_user(OPERATOR.id)
+    assert (await as_(house, OPERATOR).status()).version, "keys are no people, whatever their names"
