@@ -90,6 +90,8 @@ class Consequences:
         if self._territory.shared:
             rows = [row for row in rows if self._territory.owns(row.guild_id)]
         await self._scheduler.note(rows)
+        for row in rows:
+            self._room.args_changed(row.id)
 
     async def followed(self, followed: Followed) -> None:
         """Committed runs that follow others, and what they meant for those before them."""
@@ -116,7 +118,8 @@ class Consequences:
     def not_begun(self, chosen: Sequence[Chosen]) -> None:
         """The attempt was not committed: what was taken is given back; a run that still waits queues again."""
         for item in chosen:
-            self._governor.give_back(item.entry.guild, item.entry.method, item.instance, item.taken_at)
+            entry = item.entry
+            self._governor.give_back(entry.guild, entry.method, item.instance, item.taken_at, entry.destination)
             self._fleet.not_begun(item.instance, item.place.handler, item.taken_at)
             self._queue.finished(item.entry, 0.0)
             if item.place.run_id in self._room:
@@ -204,8 +207,10 @@ class Consequences:
     def measures_changed(self, guilds: Iterable[str]) -> None:
         """What these guilds may use is different now."""
         now = self._clock.monotonic()
-        for guild in guilds:
+        changed = frozenset(guilds)
+        for guild in changed:
             self._governor.remeasure(guild, now)
+        self._room.limits_changed(changed)
         self._queue.wake_all()
         self._wake.set()
 

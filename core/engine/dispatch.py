@@ -163,6 +163,8 @@ class Dispatcher:
         if self._room.has_room():
             await self._committed(but=0)  # what is read would not tell that it is being given out, and may be cancelled
             await self._usher.refill()
+        if self._room.unknown:
+            await self._usher.look_up()
 
     def _choose(self) -> list[Chosen]:
         if self._paused:

@@ -350,7 +350,8 @@ class FairQueue:
         share = account.shares.get(entry.priority)
         if share is None:
             share = account.shares[entry.priority] = Share(account, self._bands[entry.priority])
-        lane = share.lanes[entry.kind] = Lane(share, entry.method)
+        lane = Lane(share, entry.method)
+        share.add(entry.kind, lane)
         return lane
 
     def _forget(self, account: Account) -> None:

@@ -34,15 +34,16 @@ class Waiting:
         due: its due instant, which orders the runs of a guild.
         payload: whatever the caller wants back with it.
         wants: what it asks of its handler beyond the method; runs that differ in that wait in lanes of their own.
+        destination: the scope of where its message goes (``core.governor.sends``), if that is limited; likewise.
     """
 
-    __slots__ = ("charge", "due", "guild", "handler", "kind", "lane", "method", "payload", "place", "priority", "run_id",
+    __slots__ = ("charge", "destination", "due", "guild", "handler", "kind", "lane", "method", "payload", "place", "priority", "run_id",
                  "wants")  # fmt: skip
     lane: Lane
 
     def __init__(
         self, run_id: str, guild: str | None, method: str, handler: str, priority: int, due: int, payload: Any = None,
-        wants: str = "",
+        wants: str = "", destination: str = "",
     ) -> None:  # fmt: skip
         self.run_id = run_id
         self.guild = guild
@@ -52,7 +53,8 @@ class Waiting:
         self.due = due
         self.payload = payload
         self.wants = wants
-        self.kind = f"{method} {wants}" if wants else method
+        self.destination = destination
+        self.kind = f"{method} {wants} {destination}" if wants or destination else method
         self.place = 0
         self.charge = 0.0
 
@@ -102,13 +104,14 @@ class Waiter(Member):
 class Share(Waiter):
     """One guild in one band. ``served``: the run time it was charged, divided by its weight."""
 
-    __slots__ = ("account", "band", "lanes", "ready", "served")
+    __slots__ = ("account", "band", "lanes", "most_lanes", "ready", "served")
 
     def __init__(self, account: Account, band: Band) -> None:
         super().__init__()
         self.account = account
         self.band = band
         self.lanes: dict[str, Lane] = {}
+        self.most_lanes = SMALL
         self.ready: list[Lane] = []
         self.served = 0.0
 
@@ -122,6 +125,13 @@ class Share(Waiter):
         level = self.band.level
         self.served = min(max(self.served, level), level + DEBT_S)
         return int(self.served / QUANTUM_S)
+
+    def add(self, kind: str, lane: Lane) -> None:
+        """One more lane. Channels are many and come and go, so those in which nothing waits make room."""
+        if len(self.lanes) >= self.most_lanes:
+            self.lanes = {name: each for name, each in self.lanes.items() if each.waiting}
+            self.most_lanes = max(SMALL, 2 * len(self.lanes))
+        self.lanes[kind] = lane
 
     def step_out(self) -> None:
         """Leave the band's ring."""

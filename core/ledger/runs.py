@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    not_,
     null,
     select,
     text,
@@ -38,6 +39,8 @@ _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.it
 # Sorts behind every id: the end of the table where nothing bounds a purge.
 _BEYOND: Final[ColumnElement[str]] = literal_column("'~'")
 
+_NO_GUILD: Final[ColumnElement[str]] = literal_column("''")
+BEFORE_ALL: Final = (-(1 << 62), "")
 _COLUMNS: Final = [runs.c[name] for name in fields_of(RunRow)]
 _ATTEMPT: Final = [attempts.c[name] for name in fields_of(AttemptRow)]
 _IDS: Final = given("id", parameter="ids")
@@ -99,6 +102,21 @@ _WAITING_AFTER: Final[Query[RunRow]] = Query(
     "id",
     "limit",
 )
+_WAITING_OF: Final[Query[RunRow]] = Query(
+    select(*_COLUMNS)
+    .where(
+        _WAITING,
+        func.coalesce(runs.c.guild_id, _NO_GUILD) == bindparam("guild_id"),
+        tuple_(runs.c.due, runs.c.id) >= tuple_(bindparam("due"), bindparam("id")),
+    )
+    .order_by(runs.c.due, runs.c.id)
+    .limit(bindparam("limit")),
+    RunRow,
+    "guild_id",
+    "due",
+    "id",
+    "limit",
+)
 _PUT_OFF: Final[Query[RunRow]] = Query(
     select(*_COLUMNS)
     .where(
@@ -121,6 +139,13 @@ _WAITING_FIRST_WITHIN: Final[Query[RunRow]] = Query(
 )
 _WAITING_AFTER_WITHIN: Final[Query[RunRow]] = Query(
     _WAITING_AFTER.select.where(_WITHIN), RunRow, *_WAITING_AFTER.parameters, "within"
+)
+_BUT: Final = not_(among(func.coalesce(runs.c.guild_id, _NO_GUILD), "but"))
+_WAITING_AFTER_BUT: Final[Query[RunRow]] = Query(
+    _WAITING_AFTER.select.where(_BUT), RunRow, *_WAITING_AFTER.parameters, "but"
+)
+_WAITING_AFTER_WITHIN_BUT: Final[Query[RunRow]] = Query(
+    _WAITING_AFTER_WITHIN.select.where(_BUT), RunRow, *_WAITING_AFTER_WITHIN.parameters, "but"
 )
 # A run without its lease must still be found at start; it then counts as run out.
 _OPEN_RUNS: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
@@ -225,8 +250,15 @@ class Runs:
         """Runs of a guild that wait for a later period of its quota, by (due, id)."""
         return await self._reading.fetch(_PUT_OFF, guild_id, after, limit)
 
-    async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
-        """A page of all waiting runs, by (due, id)."""
+    async def waiting(
+        self, after: tuple[int, str] | None, limit: int, within: Within = None, *, but: Sequence[str | None] = ()
+    ) -> list[RunRow]:
+        """A page of all waiting runs, by (due, id); of all guilds but these."""
+        if but:
+            without, start = [guild_id or "" for guild_id in but], after or BEFORE_ALL
+            if within is None:
+                return await self._reading.fetch(_WAITING_AFTER_BUT, *start, limit, without)
+            return await self._reading.fetch(_WAITING_AFTER_WITHIN_BUT, *start, limit, within, without)
         if within is not None and after is None:
             return await self._reading.fetch(_WAITING_FIRST_WITHIN, limit, within)
         if within is not None and after is not None:
@@ -234,6 +266,10 @@ class Runs:
         if after is None:
             return await self._reading.fetch(_WAITING_FIRST, limit)
         return await self._reading.fetch(_WAITING_AFTER, *after, limit)
+
+    async def waiting_of(self, guild_id: str | None, start: tuple[int, str], limit: int) -> list[RunRow]:
+        """A guild's waiting runs, by (due, id)."""
+        return await self._reading.fetch(_WAITING_OF, guild_id or "", *start, limit)
 
     async def open(self, within: Within = None) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
         """Every run that is out, with its attempt and lease."""

@@ -165,7 +165,7 @@ async def test_the_limits_of_a_method_and_of_the_whole_service_hold_too(build: B
 
 async def test_what_does_not_fit_into_memory_is_read_again_when_there_is_room(build: Build) -> None:
     house = await build(run=False)
-    house.engine.room._capacity = 4
+    house.engine.room.capacity = 4
     at = house.clock.in_s(0)
     items = [{"handler": "hands", "method": "work", "guild_id": "1", "trigger": {"type": "date", "at": at}}] * 30
     await house.client.create_schedules(items)
@@ -180,7 +180,7 @@ async def test_more_waiting_runs_than_memory_holds_are_found_after_a_restart(
     house = await build(run=False)
     runs = [await house.run_now(await house.schedule()) for _ in range(12)]
     await house.kill()
-    monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (3,))
+    monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (3, None))
     monkeypatch.setattr("core.engine.usher.PAGE", 5)
     await house.open()
     for run in runs:
