@@ -35,8 +35,8 @@ class Destinations:
 class Nowhere:
     """Nothing that is sent to is limited."""
 
-    def limited(self, guild_id: str | None, handler: str, method: str) -> bool:  # noqa: ARG002 - as Destinations
+    def limited(self, guild_id: str | None, handler: str, method: str) -> bool:
         return False
 
-    def of(self, guild_id: str | None, handler: str, method: str, schedule_id: str, args: str | None) -> str | None:  # noqa: ARG002
+    def of(self, guild_id: str | None, handler: str, method: str, schedule_id: str, args: str | None) -> str | None:
         return ""

@@ -66,7 +66,8 @@ class Memory:
         self.measures = Measures(governor)
         self.slots = governor.global_.running or SLOTS
         self.queue = FairQueue(self.slots, weight_of=lambda id: self.measures.quota_of(id).weight)
-        self.room = WaitingRoom(self.queue, destinations=Destinations(self.measures, self.book))
+        self.destinations = Destinations(self.measures, self.book)
+        self.room = WaitingRoom(self.queue, destinations=self.destinations)
         self.governor = Governor(self.measures, self.fleet.whose)
         self.entitler = Entitler(self.measures)
         self.territory = Territory(shared=shared)

@@ -13,7 +13,7 @@ from core.engine.entitle import Entitler
 from core.engine.events import about_run, facts
 from core.engine.ports import Clock
 from core.engine.territory import Territory
-from core.engine.waiting import Key, WaitingRoom
+from core.engine.waiting import CROWDING, Key, WaitingRoom
 from core.ledger.port import Ledger, Transaction, Within
 from core.ledger.rows import Move, RunRow, dead_letter
 from schedule_zero.event import EventKind
@@ -29,6 +29,7 @@ class Usher:
 
     Attributes:
         missed: how many runs it saw out that never were tried.
+        again_at: when runs that were left in the ledger may be read again, monotonic seconds.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Usher:
         self._entitler = entitler
         self._territory = territory
         self.missed = 0
+        self.again_at = 0.0
 
     async def fill(self, within: Within = None, after: Key | None = None) -> None:
-        """Fill the waiting room, as far as it goes: guild by guild, and at all. ``after``: with the runs behind this one."""
+        """Fill the waiting room, as far as it goes for each guild. ``after``: with the runs behind this one."""
         wall, now = self._clock.now(), self._clock.monotonic()
         while True:
             page = await self._ledger.reader.runs.waiting(after, PAGE, within, but=self._room.full())
@@ -51,21 +53,30 @@ class Usher:
             if len(page) < PAGE:
                 return
             after = (page[-1].due, page[-1].id)
-            if not self._room.free:
-                self._room.leave_unread(after)
-                return
 
     async def refill(self) -> None:
-        """There is room again for runs that were left in the ledger."""
+        """There is room again for runs that were left in the ledger. No more than half of the time goes into reading them."""
+        began = self._clock.monotonic()
         short = self._room.short()
-        for guild_id in short or ():
-            await self._refill_one(guild_id)
-        if short is None and (start := self._room.take_unread()) is not None:
-            try:
-                await self.fill(self._territory.within(), (start[0], ""))
-            except BaseException:  # whatever kept it from being read, it is still there
-                self._room.leave_unread(start)
-                raise
+        if len(short) > CROWDING:
+            await self._refill_many(short)
+        else:
+            for guild_id in short:
+                await self._refill_one(guild_id)
+        ended = self._clock.monotonic()
+        self.again_at = ended + (ended - began)
+
+    async def _refill_many(self, guilds: list[str | None]) -> None:
+        starts = {guild: start for guild in guilds if (start := self._room.take_left(guild)) is not None}
+        first = min(starts.values(), default=None)
+        if first is None:
+            return
+        try:
+            await self.fill(self._territory.within(), (first[0], ""))
+        except BaseException:  # whatever kept it from being read, it is still there
+            for guild_id, start in starts.items():
+                self._room.leave_out(guild_id, start)
+            raise
 
     async def _refill_one(self, guild_id: str | None) -> None:
         start = self._room.take_left(guild_id)

@@ -2,8 +2,8 @@
 
 A run waits for its time (a retry's back-off, jitter), then behind the runs of its own schedule (overlap), then in the
 fair queue for capacity. Memory is bounded, and no guild fills it: one may hold at most four times as many places as are
-still free, so that there is always room for another one's runs (as with the slots; ``core.governor.governor``). What does
-not fit stays in the ledger, and is read when there is room. Nothing here decides anything durable; the ledger's rows do.
+still free (as with the slots; ``core.governor.governor``), and a few of each guild's runs always come in. What does not fit
+stays in the ledger, and is read when there is room. Nothing here decides anything durable; the ledger's rows do.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ CAPACITY: Final = 50_000
 TIMES_FREE: Final = 4
 CROWDING: Final = 8
 """Where more guilds than so many have runs left in the ledger, these are read together and not one guild after another."""
+RESERVED: Final = 4
 Key = tuple[int, str]
 """(due, id) of a run, by which the ledger reads them."""
 
@@ -59,14 +60,14 @@ class WaitingRoom:
     def __init__(
         self, queue: FairQueue, capacity: int = CAPACITY, destinations: Destinations | Nowhere | None = None
     ) -> None:
-        """``capacity``: how many places there are; runs that come back for another try need none of them free."""
+        """``capacity``: how many places there are, beside the few of each guild; a run that comes back for another try needs
+        none."""
         self._queue = queue
         self._destinations = destinations or Nowhere()
         self.capacity = capacity
         self._places: dict[str, Place] = {}
         self._held: dict[str | None, int] = {}
         self._left: dict[str | None, Key] = {}
-        self._unread: Key | None = None
         self._unknown: set[str] = set()
         self._delayed: list[tuple[float, str]] = []
         self._deadlines: list[tuple[int, str]] = []
@@ -89,22 +90,21 @@ class WaitingRoom:
     @property
     def overflowed(self) -> bool:
         """Whether runs were left in the ledger."""
-        return bool(self._left) or self._unread is not None
+        return bool(self._left)
 
     def has_room(self) -> bool:
-        """Whether runs left in the ledger may be read again: there is enough room for it to be worth while."""
-        if self._unread is not None or len(self._left) > CROWDING:
-            return self.free >= self.capacity // 4
+        """Whether runs left in the ledger may be read again: there is enough room for it to be worth while, or none of a
+        guild's is here."""
+        if len(self._left) > CROWDING:
+            return self.free >= self.capacity // 4 or not self._left.keys() <= self._held.keys()
         return any(self._has_room(guild) for guild in self._left)
 
-    def short(self) -> list[str | None] | None:
-        """The guilds that have room for what was left of them; None: so many that all are to be read together."""
-        if self._unread is not None or len(self._left) > CROWDING:
-            return None
+    def short(self) -> list[str | None]:
+        """The guilds of which runs were left, and that have room for them now."""
         return [guild for guild in self._left if self._has_room(guild)]
 
     def full(self) -> list[str | None]:
-        """The guilds of which runs were left, and which have no room for one more now."""
+        """The guilds of which runs were left, and that have no room for one more now."""
         return [guild for guild in self._left if not self._may_hold_more(guild)]
 
     def room_for(self, guild_id: str | None) -> int:
@@ -120,22 +120,18 @@ class WaitingRoom:
         """From which run on a guild's are to be read; as far as is known they are all here from now on."""
         return self._left.pop(guild_id, None)
 
-    def leave_unread(self, key: Key) -> None:
-        """Anybody's runs from this one on are in the ledger, and perhaps not here."""
-        self._unread = key if self._unread is None else min(self._unread, key)
-
-    def take_unread(self) -> Key | None:
-        """From which run on everybody's are to be read; likewise."""
-        keys = [*self._left.values(), *(() if self._unread is None else (self._unread,))]
-        self._left, self._unread = {}, None
-        return min(keys, default=None)
-
     def _may_hold_more(self, guild_id: str | None) -> bool:
-        return self._held.get(guild_id, 0) < TIMES_FREE * self.free
+        held = self._held.get(guild_id, 0)
+        return held < TIMES_FREE * self.free or held < self._reserved
 
     def _has_room(self, guild_id: str | None) -> bool:
         """Whether a guild holds less than half of what it may."""
-        return 2 * self._held.get(guild_id, 0) < TIMES_FREE * self.free
+        return 2 * self._held.get(guild_id, 0) < max(TIMES_FREE * self.free, self._reserved)
+
+    @property
+    def _reserved(self) -> int:
+        """How many runs of a guild come in whatever others hold: so each one's next are always here."""
+        return min(RESERVED, self.capacity // 100)
 
     # runs come and go
 

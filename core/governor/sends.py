@@ -95,7 +95,7 @@ class Barred:
 
     refuses: Final = True
 
-    def check(self, now: float) -> Wait | None:  # noqa: ARG002 - as every limit
+    def check(self, now: float) -> Wait | None:
         return Wait(self.scope, self.limit, 0, 0)
 
     def take(self, now: float) -> None: ...

@@ -80,8 +80,8 @@ class Quota(_Settings, frozen=True, kw_only=True):
         runs_per_hour: and ``_day``, ``_month``: calendar quotas in the guild's zone.
         schedules: how many schedules there may be.
         min_interval: the shortest time between two fires of a schedule, ISO 8601.
-        sends_per_channel: how fast messages go into one channel; not heeded yet, see ``core.unheeded``.
-        dms_per_hour: direct messages an hour; not heeded yet.
+        sends_per_channel: how fast messages go into one channel (``core.governor.sends``).
+        dms_per_hour: direct messages an hour; outside guilds, what the default plan says of each person.
         payload_bytes: the size of a schedule's arguments, as JSON.
         handlers: the handlers it may use, by name.
         weight: its share of the slots, relative to others, when there are too few.
