@@ -253,7 +253,7 @@ class FairQueue:
         """Every run that waits for nothing but its turn."""
         for account in () if self._shut is not None else self._accounts.values():
             for share in account.shares.values():
-                for lane in share.ready if share.gate is None else ():
+                for lane in share.standing() if share.gate is None else ():
                     yield from lane.entries()
 
     def holders(self) -> Iterator[tuple[str | None, int]]:

@@ -248,3 +248,36 @@ def test_channels_come_and_go_without_leaving_anything_in_the_queue() -> None:
     [account] = queue._accounts.values()
     assert len(account.shares[1].lanes) <= 2 * SMALL
     assert len(queue._gates._by_scope) <= 2 * SCOPES_KEPT
+
+
+def test_of_many_channels_the_run_that_is_due_first_is_next_whatever_comes_and_goes() -> None:
+    dice, queue = random.Random(7), FairQueue()
+    here: dict[str, Waiting] = {}
+    parked: list[str] = []
+    for number in range(4000):
+        deed = dice.random()
+        if deed < 0.55 or not here:
+            made = Waiting(
+                f"run{number:05}", "1", SEND, "discord", 1, dice.randrange(10**6),
+                destination=f"channel:1/{dice.randrange(200)}",
+            )  # fmt: skip
+            queue.put(made)
+            here[made.run_id] = made
+        elif deed < 0.7:
+            gone = dice.choice(sorted(here))
+            queue.withdraw(gone)
+            del here[gone]
+        else:
+            first = min(
+                (each for each in here.values() if each.destination not in parked),
+                key=lambda each: (each.due, each.run_id), default=None,
+            )  # fmt: skip
+            given = queue.next(0.0)
+            assert given is first
+            if given is not None and deed < 0.8:
+                queue.park(given, Wait(given.destination, "sends_per_channel", 1, 1, 60.0))
+                parked.append(given.destination)
+            elif given is not None:
+                queue.started(given)
+                queue.finished(given, 0.01)
+                del here[given.run_id]
