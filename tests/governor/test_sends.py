@@ -264,9 +264,10 @@ def test_of_many_channels_the_run_that_is_due_first_is_next_whatever_comes_and_g
             queue.put(made)
             here[made.run_id] = made
         elif deed < 0.7:
-            gone = dice.choice(sorted(here))
-            queue.withdraw(gone)
-            del here[gone]
+            gone = here[dice.choice(sorted(here))]
+            if gone.destination not in parked:
+                queue.withdraw(gone.run_id)
+                del here[gone.run_id]
         else:
             first = min(
                 (each for each in here.values() if each.destination not in parked),
