@@ -20,6 +20,10 @@ from schedule_zero.schedule import Schedule
 BUTTONS: Final = 25
 """The most buttons of a message (Discord documentation: five rows of five)."""
 _LABEL: Final = 80
+_SKIPPED: Final = {
+    "overlap": "because an earlier run of it was not over",
+    "quota": "because the runs its server may have are used up",
+}
 _RESERVE: Final = 150
 
 
@@ -36,6 +40,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         purpose: which of the guild's channels it is for.
         button: what can be done about it, as (label, verb, subject, detail).
         channel_id: the channel that was chosen for this one schedule; it is tried before the guild's.
+        skipped: why nothing ran, where that is what is told; see ``bot.digest``.
+        times: how often it happened.
     """
 
     place: str
@@ -48,12 +54,25 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Literal["failures", "log"] = "failures"
     button: tuple[str, str, str, str] | None = None
     channel_id: str | None = None
+    skipped: str | None = None
+    times: int = 1
+
+    @property
+    def whom(self) -> str:
+        """For whom it is: the guild, or ``@`` and the owner."""
+        return self.guild_id or f"@{self.owner_id}"
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """Its place, so that later ones are greater."""
+        epoch, _, seq = self.place.partition("-")
+        return int(epoch), int(seq)
 
     @property
     def gist(self) -> str:
         """What it says, for the log: without the schedule's own words, which may be for its owner alone."""
         if self.button is None:
-            return f"{self.schedule_id} was missed"
+            return f"{self.schedule_id} was {'skipped' if self.skipped in _SKIPPED else 'missed'}"
         if self.button[1] == "resume":
             return f"{self.schedule_id} will not run until it is resumed"
         if self.button[1] == "show_run":
@@ -66,7 +85,7 @@ def is_told(event: Event) -> bool:
     return event.schedule_id is not None and (
         event.kind == EventKind.SCHEDULE_BLOCKED
         or (event.kind == EventKind.RUN_FAILED and event.data.get("reason") == "unknown")
-        or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") == "missed")
+        or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") in ("missed", *_SKIPPED))
     )
 
 
@@ -85,8 +104,11 @@ def notice_of(event: Event, schedule: Schedule, hidden: frozenset[str] = frozens
         line = f"❓ **{title}**: whether {what} is not known, so it was not repeated ({why})."
         button = (again, "again", event.run_id or "", "")
     else:
-        purpose = "log"
+        reason = str(event.data["reason"])
         line = f"⏭ **{title}** was missed while the service was away: {_missed(event)}"
+        if reason in _SKIPPED:
+            line = f"⏭ **{title}** was skipped, {_SKIPPED[reason]}."
+        return msgspec.structs.replace(_noticed(event, schedule, line, "log", None), skipped=reason)
     return _noticed(event, schedule, line, purpose, button)
 
 
@@ -139,7 +161,15 @@ def letter_of(notices: Sequence[Notice]) -> Letter:
             view.add_item(CardButton(named, verb, subject, detail))
     listing = "/remind list" if notices[0].guild_id is None else "/schedule list"
     more = f"… and {{count}} more; `{listing}` shows them all"
-    return Letter(content=fit([notice.line for notice in notices], CONTENT - _RESERVE, more), view=view)
+    return Letter(content=fit(_lines(notices), CONTENT - _RESERVE, more), view=view)
+
+
+def _lines(notices: Sequence[Notice]) -> list[str]:
+    """What each says; what is said several times, once, with how often it was."""
+    times: dict[str, int] = {}
+    for notice in notices:
+        times[notice.line] = times.get(notice.line, 0) + notice.times
+    return [line if count == 1 else f"{line} ({count:,} times)" for line, count in times.items()]
 
 
 def _is_private(schedule: Schedule) -> bool:

@@ -27,6 +27,7 @@ from core.ledger.port import (
     Reader,
     StaleAdvance,
     StaleMove,
+    StoreBusy,
     StoreClosed,
     StoreError,
     StoreFull,
@@ -181,6 +182,11 @@ class Desk:
             raise StorageFull(
                 "The disk is nearly full, so nothing new can be saved; what is scheduled goes on. Free some space and "
                 "try again."
+            ) from None
+        except StoreBusy as error:
+            raise Unavailable(
+                f"More is asked for than can be saved at the moment ({error}); try again a little later.",
+                retry_after=error.retry_after,
             ) from None
         except StoreClosed as error:
             raise Unavailable(f"The service is stopping ({error}); try again in a moment.") from None
