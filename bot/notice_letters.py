@@ -13,12 +13,14 @@ from cogs.buttons import CardButton
 from cogs.reminders import REMINDER
 from cogs.telling import Telling
 from cogs.texts import CONTENT, content_of, fit, is_job, moment, one_line, shorten, title_of
+from schedule_zero import instant
 from schedule_zero.event import Event, EventKind
 from schedule_zero.masking import without
 from schedule_zero.schedule import Schedule
 
 BUTTONS: Final = 25
 """The most buttons of a message (Discord documentation: five rows of five)."""
+SUSPICION: Final = "suspicion"
 _LABEL: Final = 80
 _SKIPPED: Final = {
     "overlap": "because an earlier run of it was not over",
@@ -71,6 +73,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def gist(self) -> str:
         """What it says, for the log: without the schedule's own words, which may be for its owner alone."""
+        if not self.schedule_id:
+            return "a server is slowed down"
         if self.button is None:
             return f"{self.schedule_id} was {'skipped' if self.skipped in _SKIPPED else 'missed'}"
         if self.button[1] == "resume":
@@ -110,6 +114,29 @@ def notice_of(event: Event, schedule: Schedule, hidden: frozenset[str] = frozens
             line = f"⏭ **{title}** was skipped, {_SKIPPED[reason]}."
         return msgspec.structs.replace(_noticed(event, schedule, line, "log", None), skipped=reason)
     return _noticed(event, schedule, line, purpose, button)
+
+
+def suspicions_of(event: Event, operators: str | None) -> list[Notice]:
+    """What is told of a server that was slowed down because it looked like abuse: to itself, and to the operators in the
+    server of theirs, if there is one."""
+    if event.kind != EventKind.QUOTA_REACHED or event.data.get("limit") != SUSPICION or event.guild_id is None:
+        return []
+    words, until = str(event.data.get("words", "")), moment(instant.spell(int(event.data["until"])))
+    place = f"{event.epoch}-{event.seq}"
+    own = f"🐢 This server {words}, so its messages go out slowly until {until}. Nothing was deleted."
+    told = [_about_a_guild(place, event, event.guild_id, own)]
+    if operators is not None and operators != event.guild_id:
+        line = (
+            f"🐢 Server `{event.guild_id}` {words}. It is slowed down until {until}; setting any limit of it ends that."
+        )
+        told.append(_about_a_guild(f"{place}/operators", event, operators, line))
+    return told
+
+
+def _about_a_guild(place: str, event: Event, guild_id: str, line: str) -> Notice:
+    return Notice(
+        place=place, at=event.at, guild_id=guild_id, owner_id="", schedule_id="", line=line, title="", purpose="log"
+    )
 
 
 def outcome_of(event: Event, schedule: Schedule, telling: Telling, hidden: frozenset[str]) -> Notice:

@@ -27,7 +27,7 @@ from bot.digest import Digest, whose
 from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
-from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of
+from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of, suspicions_of
 from bot.outbox import Entry
 from bot.outcomes import Outcomes
 from bot.rights import person, snowflake
@@ -79,13 +79,16 @@ class Notices:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Sleep | None = None,
+        operators_guild: str | None = None,
     ) -> None:
+        """``operators_guild``: the server in which operators hear of what concerns them."""
         self._core = core
         self._link = link
         self._sender = sender
         self._aside = aside
         self._clock = clock
         self._sleep = sleep or _sleep
+        self._operators_guild = operators_guild
         self._few = asyncio.Semaphore(_AT_ONCE)
         self._returning: dict[str, asyncio.Task[None]] = {}
         self._digest = Digest(aside, clock)
@@ -111,7 +114,7 @@ class Notices:
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Take a page. Returns when all of it is told, or put aside on disk; waits while Discord is away."""
-        notices = [notice for event in events if (notice := await self._notice_of(event)) is not None]
+        notices = [notice for event in events for notice in await self._notices_of(event)]
         if not notices:
             return
         while self._aside.is_full:
@@ -128,6 +131,13 @@ class Notices:
         await self._tell_all([*(notice for notice in news if notice.guild_id is None), *left], in_person=True)
 
     # ── what there is to tell ──
+
+    async def _notices_of(self, event: Event) -> list[Notice]:
+        suspicions = suspicions_of(event, self._operators_guild)
+        if suspicions:
+            return suspicions
+        notice = await self._notice_of(event)
+        return [] if notice is None else [notice]
 
     async def _notice_of(self, event: Event) -> Notice | None:
         again = self._digest.again(event)

@@ -8,7 +8,7 @@ Each part knows only its own share of this, as a protocol beside it (``Consequen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.engine.chains import Followed
 from core.engine.choose import Chosen
@@ -53,12 +53,17 @@ class Consequences:
         self._most_running = self._slots = slots
         self._scheduler: Scheduler
         self._leases: LeaseKeeper
+        self._when_settled: list[Callable[[Sequence[Verdict]], None]] = []
 
     def close_the_circle(self, scheduler: Scheduler, leases: LeaseKeeper) -> None:
         """Runs go round in a circle, and so do these two: what they set off has consequences for them. Once, before anything
         is committed."""
         self._scheduler = scheduler
         self._leases = leases
+
+    def when_settled(self, heard: Callable[[Sequence[Verdict]], None]) -> None:
+        """Call with committed outcomes."""
+        self._when_settled.append(heard)
 
     # of a tick, of what follows, and of the service's own changes
 
@@ -150,6 +155,8 @@ class Consequences:
                 self._book.drop(order.schedule_id)
         for instance, attempts in answered.items():
             self._acknowledge(instance, attempts)
+        for heard in self._when_settled:
+            heard(verdicts)
         if verdicts:
             self._wake.set()
 

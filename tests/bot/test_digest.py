@@ -13,8 +13,9 @@ from bot.aside import Aside
 from bot.digest import HOUR_S, Digest, whose
 from bot.notice_letters import Notice, letter_of, notice_of
 from schedule_zero.event import Event, EventKind
+from schedule_zero.views import GuildChannels, GuildSettings
 from tests.bot.stage import Host, connected
-from tests.bot.telling import GUILD, blocked, choose, event_of, make_schedule, tell
+from tests.bot.telling import AT, GUILD, blocked, choose, event_of, make_schedule, tell
 from tests.bot.test_aside import Naps
 from tests.discord_server import world
 from tests.discord_server.app import DiscordServer
@@ -159,6 +160,33 @@ async def test_a_guild_whose_runs_are_skipped_all_the_time_hears_of_it_once_an_h
     assert words in first["content"]
     assert first["content"].endswith("(50 times)")
     assert hours["content"].endswith("(250 times)")
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_slowed_down_and_the_operators_hear_of_it_once(server: DiscordServer) -> None:
+    event = Event(
+        epoch=1, seq=9, at=AT, kind=EventKind.QUOTA_REACHED, guild_id=GUILD,
+        data={"scope": f"guild:{GUILD}", "limit": "suspicion", "rule": "links", "until": 1_800_000_000_000_000,
+              "words": "sent 60 messages with links within an hour"},
+    )  # fmt: skip
+    async with connected(server, None, operator_guild_id=str(world.OTHER_GUILD)) as host:
+        choose(host, default=world.GENERAL)
+        channels = GuildChannels(default=str(world.OTHER_GENERAL))
+        host.client.world.settings[str(world.OTHER_GUILD)] = GuildSettings(
+            guild_id=str(world.OTHER_GUILD), channels=channels
+        )
+        await tell(host, event)
+        await tell(host, event)
+        await tell(host, msgspec.structs.replace(event, seq=10, data={"limit": "runs_per_day"}))
+    (own,) = server.history(world.GENERAL)
+    assert own["content"] == (
+        "🐢 This server sent 60 messages with links within an hour, so its messages go out slowly until "
+        "<t:1800000000:F> (<t:1800000000:R>). Nothing was deleted."
+    )
+    (theirs,) = server.history(world.OTHER_GENERAL)
+    assert theirs["content"].startswith(
+        f"🐢 Server `{GUILD}` sent 60 messages with links within an hour. It is slowed down"
+    )
 
 
 def test_notices_that_an_earlier_version_put_aside_are_read() -> None:
