@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +72,25 @@ class Aside:
             logger.warning("the %d oldest notices for %s give way to newer ones", len(shelf) - MOST_OF_ONE, whom)
             del shelf[:-MOST_OF_ONE]
         self._version += 1
+
+    def gather(self, whom: str, notices: Iterable[Notice], telling: Collection[str]) -> None:
+        """As ``put``; but what says the same as one that waits is counted there.
+
+        Args:
+            telling: places of notices that are just being told, and so count no more.
+        """
+        for notice in notices:
+            shelf = self._shelves.get(whom, [])
+            same = [
+                place for place, each in enumerate(shelf)
+                if (each.schedule_id, each.line) == (notice.schedule_id, notice.line) and each.place not in telling
+            ]  # fmt: skip
+            if not same:
+                self.put(whom, [notice])
+            elif shelf[same[0]].moment < notice.moment:  # else it came again
+                counted = shelf[same[0]].times + notice.times
+                shelf[same[0]] = msgspec.structs.replace(notice, times=counted)
+                self._version += 1
 
     def take(self, whom: str, notices: Iterable[Notice]) -> None:
         """Take out what was told, or is not worth telling any more."""

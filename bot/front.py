@@ -106,7 +106,10 @@ class Front:
         await self.outbox.open()
         try:
             self._host.serve(self.handler)
-            notices = Notices(self._host.client, self.link, self.sender, self._aside, clock=wall_clock)
+            notices = Notices(
+                self._host.client, self.link, self.sender, self._aside, clock=wall_clock,
+                operators_guild=None if self._operators.guild is None else str(self._operators.guild.id),
+            )  # fmt: skip
             async with notices.running():
                 self._host.subscribe(SUBSCRIBER, notices.deliver)
                 yield self

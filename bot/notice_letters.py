@@ -13,13 +13,19 @@ from cogs.buttons import CardButton
 from cogs.reminders import REMINDER
 from cogs.telling import Telling
 from cogs.texts import CONTENT, content_of, fit, is_job, moment, one_line, shorten, title_of
+from schedule_zero import instant
 from schedule_zero.event import Event, EventKind
 from schedule_zero.masking import without
 from schedule_zero.schedule import Schedule
 
 BUTTONS: Final = 25
 """The most buttons of a message (Discord documentation: five rows of five)."""
+SUSPICION: Final = "suspicion"
 _LABEL: Final = 80
+_SKIPPED: Final = {
+    "overlap": "because an earlier run of it was not over",
+    "quota": "because the runs its server may have are used up",
+}
 _RESERVE: Final = 150
 
 
@@ -36,6 +42,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         purpose: which of the guild's channels it is for.
         button: what can be done about it, as (label, verb, subject, detail).
         channel_id: the channel that was chosen for this one schedule; it is tried before the guild's.
+        skipped: why nothing ran, where that is what is told; see ``bot.digest``.
+        times: how often it happened.
     """
 
     place: str
@@ -48,12 +56,27 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Literal["failures", "log"] = "failures"
     button: tuple[str, str, str, str] | None = None
     channel_id: str | None = None
+    skipped: str | None = None
+    times: int = 1
+
+    @property
+    def whom(self) -> str:
+        """For whom it is: the guild, or ``@`` and the owner."""
+        return self.guild_id or f"@{self.owner_id}"
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """Its place, so that later ones are greater."""
+        epoch, _, seq = self.place.partition("-")
+        return int(epoch), int(seq)
 
     @property
     def gist(self) -> str:
         """What it says, for the log: without the schedule's own words, which may be for its owner alone."""
+        if not self.schedule_id:
+            return "a server is slowed down"
         if self.button is None:
-            return f"{self.schedule_id} was missed"
+            return f"{self.schedule_id} was {'skipped' if self.skipped in _SKIPPED else 'missed'}"
         if self.button[1] == "resume":
             return f"{self.schedule_id} will not run until it is resumed"
         if self.button[1] == "show_run":
@@ -66,7 +89,7 @@ def is_told(event: Event) -> bool:
     return event.schedule_id is not None and (
         event.kind == EventKind.SCHEDULE_BLOCKED
         or (event.kind == EventKind.RUN_FAILED and event.data.get("reason") == "unknown")
-        or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") == "missed")
+        or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") in ("missed", *_SKIPPED))
     )
 
 
@@ -85,9 +108,35 @@ def notice_of(event: Event, schedule: Schedule, hidden: frozenset[str] = frozens
         line = f"❓ **{title}**: whether {what} is not known, so it was not repeated ({why})."
         button = (again, "again", event.run_id or "", "")
     else:
-        purpose = "log"
+        reason = str(event.data["reason"])
         line = f"⏭ **{title}** was missed while the service was away: {_missed(event)}"
+        if reason in _SKIPPED:
+            line = f"⏭ **{title}** was skipped, {_SKIPPED[reason]}."
+        return msgspec.structs.replace(_noticed(event, schedule, line, "log", None), skipped=reason)
     return _noticed(event, schedule, line, purpose, button)
+
+
+def suspicions_of(event: Event, operators: str | None) -> list[Notice]:
+    """What is told of a server that was slowed down because it looked like abuse: to itself, and to the operators in the
+    server of theirs, if there is one."""
+    if event.kind != EventKind.QUOTA_REACHED or event.data.get("limit") != SUSPICION or event.guild_id is None:
+        return []
+    words, until = str(event.data.get("words", "")), moment(instant.spell(int(event.data["until"])))
+    place = f"{event.epoch}-{event.seq}"
+    own = f"🐢 This server {words}, so its messages go out slowly until {until}. Nothing was deleted."
+    told = [_about_a_guild(place, event, event.guild_id, own)]
+    if operators is not None and operators != event.guild_id:
+        line = (
+            f"🐢 Server `{event.guild_id}` {words}. It is slowed down until {until}; setting any limit of it ends that."
+        )
+        told.append(_about_a_guild(f"{place}/operators", event, operators, line))
+    return told
+
+
+def _about_a_guild(place: str, event: Event, guild_id: str, line: str) -> Notice:
+    return Notice(
+        place=place, at=event.at, guild_id=guild_id, owner_id="", schedule_id="", line=line, title="", purpose="log"
+    )
 
 
 def outcome_of(event: Event, schedule: Schedule, telling: Telling, hidden: frozenset[str]) -> Notice:
@@ -139,7 +188,15 @@ def letter_of(notices: Sequence[Notice]) -> Letter:
             view.add_item(CardButton(named, verb, subject, detail))
     listing = "/remind list" if notices[0].guild_id is None else "/schedule list"
     more = f"… and {{count}} more; `{listing}` shows them all"
-    return Letter(content=fit([notice.line for notice in notices], CONTENT - _RESERVE, more), view=view)
+    return Letter(content=fit(_lines(notices), CONTENT - _RESERVE, more), view=view)
+
+
+def _lines(notices: Sequence[Notice]) -> list[str]:
+    """What each says; what is said several times, once, with how often it was."""
+    times: dict[str, int] = {}
+    for notice in notices:
+        times[notice.line] = times.get(notice.line, 0) + notice.times
+    return [line if count == 1 else f"{line} ({count:,} times)" for line, count in times.items()]
 
 
 def _is_private(schedule: Schedule) -> bool:

@@ -23,10 +23,11 @@ import msgspec
 from bot import destination
 from bot.aside import Aside
 from bot.destination import Destination
+from bot.digest import Digest, whose
 from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
-from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of
+from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of, suspicions_of
 from bot.outbox import Entry
 from bot.outcomes import Outcomes
 from bot.rights import person, snowflake
@@ -78,15 +79,20 @@ class Notices:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Sleep | None = None,
+        operators_guild: str | None = None,
     ) -> None:
+        """``operators_guild``: the server in which operators hear of what concerns them."""
         self._core = core
         self._link = link
         self._sender = sender
         self._aside = aside
         self._clock = clock
         self._sleep = sleep or _sleep
+        self._operators_guild = operators_guild
         self._few = asyncio.Semaphore(_AT_ONCE)
         self._returning: dict[str, asyncio.Task[None]] = {}
+        self._digest = Digest(aside, clock)
+        self._telling: set[str] = set()
         self._outcomes = Outcomes(core, self._schedule)
 
     @contextlib.asynccontextmanager
@@ -108,7 +114,7 @@ class Notices:
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Take a page. Returns when all of it is told, or put aside on disk; waits while Discord is away."""
-        notices = [notice for event in events if (notice := await self._notice_of(event)) is not None]
+        notices = [notice for event in events for notice in await self._notices_of(event)]
         if not notices:
             return
         while self._aside.is_full:
@@ -116,12 +122,27 @@ class Notices:
         await self._link.wait()
         aside = self._aside.places()
         news = self._new([notice for notice in notices if notice.place not in aside])
+        news, later = self._digest.divide(news, lambda place: self._sender.covering(place) is not None)
+        if later:
+            pauses = self._digest.gather(later, self._telling)
+            await self._save()
+            self._return_to(pauses)
         left = await self._tell_all([notice for notice in news if notice.guild_id is not None])
         await self._tell_all([*(notice for notice in news if notice.guild_id is None), *left], in_person=True)
 
     # ── what there is to tell ──
 
+    async def _notices_of(self, event: Event) -> list[Notice]:
+        suspicions = suspicions_of(event, self._operators_guild)
+        if suspicions:
+            return suspicions
+        notice = await self._notice_of(event)
+        return [] if notice is None else [notice]
+
     async def _notice_of(self, event: Event) -> Notice | None:
+        again = self._digest.again(event)
+        if again is not None:
+            return again
         telling = await self._asked(partial(self._outcomes.telling, event), None)
         if event.schedule_id is None or not (is_told(event) or telling):
             return None
@@ -134,6 +155,7 @@ class Notices:
         if not is_told(event) and telling is not None:
             return outcome_of(event, schedule, telling, hidden)
         notice = notice_of(event, schedule, hidden)
+        self._digest.learn(event, notice)
         return notice if telling is None else msgspec.structs.replace(notice, channel_id=telling.channel_id)
 
     async def _asked(self, ask: Callable[[], Awaitable[R]], otherwise: R) -> R:
@@ -189,7 +211,7 @@ class Notices:
                 if whom.startswith("@"):
                     await self._tell_person(notices)
                     return Tried()
-                return Tried(left=await self._tell_guild(whom, notices))
+                return Tried(left=await self._tell_guild(whose(whom), notices))
         except RetryAfter as error:
             logger.info("%s cannot be told at the moment, so their notices are put aside: %s", whom, error)
             return Tried(pause=max(1.0, error.seconds))
@@ -213,7 +235,12 @@ class Notices:
             await self._sleep(pause * random.uniform(1.0, 1.2))
             await self._link.wait()
             waiting = self._aside.of(whom)
-            tried = await self._try(whom, self._new(waiting))
+            places = {notice.place for notice in waiting}
+            self._telling |= places
+            try:
+                tried = await self._try(whom, self._new(waiting))
+            finally:
+                self._telling -= places
             if tried.pause is not None:
                 pause = max(tried.pause, least)
                 least = min(least * 2, _LONGEST_PAUSE)
@@ -224,7 +251,8 @@ class Notices:
                 self._aside.put(owner, notices)
             await self._save()
             self._return_to(dict.fromkeys(persons, 0.0))
-            pause, least = 0.0, _PAUSE
+            self._digest.tells(whom)
+            pause, least = self._digest.pause(whom), _PAUSE
         del self._returning[whom]
 
     async def _save(self) -> None:
@@ -334,7 +362,7 @@ def _by_whom(notices: Sequence[Notice], *, in_person: bool) -> dict[str, list[No
     """By guild, or by owner."""
     found: dict[str, list[Notice]] = {}
     for notice in notices:
-        whom = f"@{notice.owner_id}" if in_person or notice.guild_id is None else notice.guild_id
+        whom = f"@{notice.owner_id}" if in_person else notice.whom
         found.setdefault(whom, []).append(notice)
     return found
 

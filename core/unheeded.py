@@ -6,13 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 # ``*`` stands for a name that is free; a section stands for everything in it. ``mode`` has one value that holds.
-UNHEEDED: Final = (
-    "mode",
-    "governor.plans.*.sends_per_channel",
-    "governor.plans.*.dms_per_hour",
-    "governor.guilds.*.sends_per_channel",
-    "governor.guilds.*.dms_per_hour",
-)
+UNHEEDED: Final = ("mode",)
 _PATTERNS: Final = tuple(tuple(each.split(".")) for each in UNHEEDED)
 
 

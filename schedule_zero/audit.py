@@ -47,6 +47,7 @@ class Action(StrEnum):
     GUILD_LEAVE = "guild.leave"
     GUILD_RENAME = "guild.rename"
     GUILD_QUOTA = "guild.quota"
+    GUILD_SUSPECT = "guild.suspect"
     GUILD_VERIFY = "guild.verify"
     GUILD_SUSPEND = "guild.suspend"
     GUILD_RESUME = "guild.resume"
@@ -96,6 +97,7 @@ DONE: Final[Mapping[str, str]] = {
     Action.GUILD_LEAVE: "noted that the bot left the server",
     Action.GUILD_RENAME: "noted the server's new name",
     Action.GUILD_QUOTA: "changed what the server may use",
+    Action.GUILD_SUSPECT: "slowed the server down for a time, because it looked like abuse",
     Action.GUILD_VERIFY: "verified the server",
     Action.GUILD_SUSPEND: "suspended the server",
     Action.GUILD_RESUME: "let the server start again",

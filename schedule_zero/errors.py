@@ -121,9 +121,14 @@ class QuotaExceeded(ScheduleZeroError):
 
 
 class Unavailable(ScheduleZeroError):
-    """The core cannot do this at the moment; the same request may succeed later."""
+    """The core cannot do this at the moment; the same request may succeed later: ``retry_after`` so many seconds, if that
+    is known."""
 
     code, status = "unavailable", 503
+
+    def __init__(self, sentence: str, *, retry_after: float | None = None, **details: Any) -> None:
+        super().__init__(sentence, **details)
+        self.retry_after = retry_after
 
 
 class StorageFull(ScheduleZeroError):

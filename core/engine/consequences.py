@@ -8,7 +8,7 @@ Each part knows only its own share of this, as a protocol beside it (``Consequen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.engine.chains import Followed
 from core.engine.choose import Chosen
@@ -53,12 +53,17 @@ class Consequences:
         self._most_running = self._slots = slots
         self._scheduler: Scheduler
         self._leases: LeaseKeeper
+        self._when_settled: list[Callable[[Sequence[Verdict]], None]] = []
 
     def close_the_circle(self, scheduler: Scheduler, leases: LeaseKeeper) -> None:
         """Runs go round in a circle, and so do these two: what they set off has consequences for them. Once, before anything
         is committed."""
         self._scheduler = scheduler
         self._leases = leases
+
+    def when_settled(self, heard: Callable[[Sequence[Verdict]], None]) -> None:
+        """Call with committed outcomes."""
+        self._when_settled.append(heard)
 
     # of a tick, of what follows, and of the service's own changes
 
@@ -90,6 +95,8 @@ class Consequences:
         if self._territory.shared:
             rows = [row for row in rows if self._territory.owns(row.guild_id)]
         await self._scheduler.note(rows)
+        for row in rows:
+            self._room.args_changed(row.id)
 
     async def followed(self, followed: Followed) -> None:
         """Committed runs that follow others, and what they meant for those before them."""
@@ -116,7 +123,8 @@ class Consequences:
     def not_begun(self, chosen: Sequence[Chosen]) -> None:
         """The attempt was not committed: what was taken is given back; a run that still waits queues again."""
         for item in chosen:
-            self._governor.give_back(item.entry.guild, item.entry.method, item.instance, item.taken_at)
+            entry = item.entry
+            self._governor.give_back(entry.guild, entry.method, item.instance, item.taken_at, entry.destination)
             self._fleet.not_begun(item.instance, item.place.handler, item.taken_at)
             self._queue.finished(item.entry, 0.0)
             if item.place.run_id in self._room:
@@ -147,6 +155,8 @@ class Consequences:
                 self._book.drop(order.schedule_id)
         for instance, attempts in answered.items():
             self._acknowledge(instance, attempts)
+        for heard in self._when_settled:
+            heard(verdicts)
         if verdicts:
             self._wake.set()
 
@@ -204,8 +214,10 @@ class Consequences:
     def measures_changed(self, guilds: Iterable[str]) -> None:
         """What these guilds may use is different now."""
         now = self._clock.monotonic()
-        for guild in guilds:
+        changed = frozenset(guilds)
+        for guild in changed:
             self._governor.remeasure(guild, now)
+        self._room.limits_changed(changed)
         self._queue.wake_all()
         self._wake.set()
 

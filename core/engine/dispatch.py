@@ -175,9 +175,11 @@ class Dispatcher:
             except StoreError:
                 self._room.expect_again(expired)
                 raise
-        if self._room.has_room():
+        if self._room.has_room() and self._usher.again_at <= self._clock.monotonic():
             await self._committed(but=0)  # what is read would not tell that it is being given out, and may be cancelled
             await self._usher.refill()
+        if self._room.unknown:
+            await self._usher.look_up()
 
     def _choose(self) -> list[Chosen]:
         if self._paused or self.held:
@@ -189,6 +191,8 @@ class Dispatcher:
     async def _sleep(self) -> None:
         now = self._clock.monotonic()
         times = [at for at in (self._room.wake_at(), self._queue.wake_at(now)) if at is not None]
+        if self._room.has_room():
+            times.append(self._usher.again_at)
         deadline = self._room.soonest_deadline()
         if deadline is not None:
             times.append(now + (deadline - self._clock.now()) / 1e6 + 0.001)

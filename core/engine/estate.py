@@ -17,6 +17,7 @@ from core.engine.territory import Territory, busy_buckets
 from core.engine.tick import Tick
 from core.engine.usher import Usher
 from core.engine.waiting import WaitingRoom
+from core.governor.sends import guild_of
 from core.governor.verdict import scope_of
 from core.ledger.buckets import bucket_of
 from core.ledger.port import Ledger
@@ -24,6 +25,7 @@ from core.ledger.rows import RunRow, ScheduleRow
 from schedule_zero.run import RunState
 
 _GUILD: Final = "guild:"
+_PERSON: Final = "person:"
 
 
 class Consequences(Protocol):
@@ -74,7 +76,7 @@ class Estate:
         await self._recovery.open_runs(some)
         self._territory.add(some)
         await self._settler.drain()
-        await self._usher.fill(some, some=True)
+        await self._usher.fill(some)
         self._tick.forget()
         self._consequences.territory_changed()
 
@@ -116,4 +118,7 @@ def _is_of(scope: str, buckets: list[int]) -> bool:
     """Whether a rate is that of a guild in one of these buckets."""
     if scope == scope_of(None):
         return bucket_of(None) in buckets
-    return scope.startswith(_GUILD) and bucket_of(scope.removeprefix(_GUILD)) in buckets
+    if scope.startswith(_PERSON):
+        return bucket_of(None) in buckets
+    guild_id = scope.removeprefix(_GUILD) if scope.startswith(_GUILD) else guild_of(scope)
+    return guild_id is not None and bucket_of(guild_id) in buckets

@@ -15,6 +15,7 @@ from core.engine.chains import Chains
 from core.engine.chronicle import Chronicle
 from core.engine.cluster import Cluster
 from core.engine.consequences import Consequences
+from core.engine.destinations import Destinations
 from core.engine.dispatch import Dispatcher
 from core.engine.entitle import Entitler
 from core.engine.estate import Estate
@@ -65,7 +66,8 @@ class Memory:
         self.measures = Measures(governor)
         self.slots = governor.global_.running or SLOTS
         self.queue = FairQueue(self.slots, weight_of=lambda id: self.measures.quota_of(id).weight)
-        self.room = WaitingRoom(self.queue)
+        self.destinations = Destinations(self.measures, self.book)
+        self.room = WaitingRoom(self.queue, destinations=self.destinations)
         self.governor = Governor(self.measures, self.fleet.whose)
         self.entitler = Entitler(self.measures)
         self.territory = Territory(shared=shared)

@@ -13,7 +13,7 @@ from core.engine.entitle import Entitler
 from core.engine.events import about_run, facts
 from core.engine.ports import Clock
 from core.engine.territory import Territory
-from core.engine.waiting import WaitingRoom
+from core.engine.waiting import CROWDING, Key, WaitingRoom
 from core.ledger.port import Ledger, Transaction, Within
 from core.ledger.rows import Move, RunRow, dead_letter
 from schedule_zero.event import EventKind
@@ -30,6 +30,7 @@ class Usher:
 
     Attributes:
         missed: how many runs it saw out that never were tried.
+        again_at: when runs that were left in the ledger may be read again, monotonic seconds.
     """
 
     def __init__(
@@ -41,26 +42,75 @@ class Usher:
         self._entitler = entitler
         self._territory = territory
         self.missed = 0
+        self.again_at = 0.0
 
-    async def fill(self, within: Within = None, *, some: bool = False) -> int:
-        """Fill the waiting room, as far as it goes; how many came in. ``some``: of others more may be in the ledger."""
-        count, after = 0, None
+    async def fill(self, within: Within = None, after: Key | None = None) -> None:
+        """Fill the waiting room, as far as it goes for each guild. ``after``: with the runs behind this one."""
         wall, now = self._clock.now(), self._clock.monotonic()
-        more, self._room.overflowed = some and self._room.overflowed, False
-        while not self._room.overflowed:
-            page = await self._ledger.reader.runs.waiting(after, PAGE, within)
+        while True:
+            page = await self._ledger.reader.runs.waiting(after, PAGE, within, but=self._room.full())
             for run in page:
                 self._room.offer(run, wall=wall, now=now)
-            count += len(page)
             if len(page) < PAGE:
-                break
+                return
             after = (page[-1].due, page[-1].id)
-        self._room.overflowed |= more
-        return count
 
     async def refill(self) -> None:
-        """There is room again for runs that were left in the ledger."""
-        await self.fill(self._territory.within())
+        """There is room again for runs that were left in the ledger. No more than half of the time goes into reading them."""
+        began = self._clock.monotonic()
+        short = self._room.short()
+        if len(short) > CROWDING:
+            await self._refill_many(short)
+        else:
+            for guild_id in short:
+                await self._refill_one(guild_id)
+        ended = self._clock.monotonic()
+        self.again_at = ended + (ended - began)
+
+    async def _refill_many(self, guilds: list[str | None]) -> None:
+        starts = {guild: start for guild in guilds if (start := self._room.take_left(guild)) is not None}
+        first = min(starts.values(), default=None)
+        if first is None:
+            return
+        try:
+            await self.fill(self._territory.within(), (first[0], ""))
+        except BaseException:  # whatever kept it from being read, it is still there
+            for guild_id, start in starts.items():
+                self._room.leave_out(guild_id, start)
+            raise
+
+    async def _refill_one(self, guild_id: str | None) -> None:
+        start = self._room.take_left(guild_id)
+        if start is None:  # another core's by now
+            return
+        most = self._room.room_for(guild_id)
+        try:
+            page = await self._ledger.reader.runs.waiting_of(guild_id, start, most)
+        except BaseException:
+            self._room.leave_out(guild_id, start)
+            raise
+        if not self._territory.owns(guild_id):
+            return
+        wall, now = self._clock.now(), self._clock.monotonic()
+        for run in page:
+            self._room.offer(run, wall=wall, now=now)
+        if len(page) == most:
+            self._room.leave_out(guild_id, (page[-1].due, page[-1].id))
+
+    async def look_up(self) -> None:
+        """Read where the messages of those runs go of which that is not known."""
+        asked = self._room.take_unknown()
+        for some in (asked[place : place + PAGE] for place in range(0, len(asked), PAGE)):
+            try:
+                ready = await self._ledger.reader.runs.ready(some)
+            except BaseException:
+                self._room.ask_again(asked)
+                raise
+            for run_id in some:
+                if run_id in ready:
+                    self._room.know(run_id, ready[run_id].args, ready[run_id].owner_id)
+                else:  # it is gone
+                    self._room.withdraw([run_id])
 
     async def see_out(self, run_ids: Sequence[str], errors: Mapping[str, str] = NO_ERRORS) -> list[str]:
         """End runs whose time to start has passed while they waited; those that ended by that.

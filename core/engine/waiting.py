@@ -1,25 +1,35 @@
 """The waiting room: the runs that wait, each where its reason to wait puts it.
 
 A run waits for its time (a retry's back-off, jitter), then behind the runs of its own schedule (overlap), then in the
-fair queue for capacity. Memory is bounded: what does not fit stays in the ledger and is read when there is room.
-Nothing here decides anything durable; the ledger's rows do.
+fair queue for capacity. Memory is bounded, and no guild fills it: one may hold at most four times as many places as are
+still free (as with the slots; ``core.governor.governor``), and a few of each guild's runs always come in. What does not fit
+stays in the ledger, and is read when there is room. Nothing here decides anything durable; the ledger's rows do.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import msgspec
 
+from core.engine.destinations import Destinations, Nowhere
 from core.engine.ports import Order
 from core.engine.routing import Routing, read_routing
 from core.governor.fairness import FairQueue, Waiting
+from core.governor.sends import SENDING, destination_of
 from core.ledger.rows import RunRow
 
 FEW: Final = 1024
+CAPACITY: Final = 50_000
+TIMES_FREE: Final = 4
+CROWDING: Final = 8
+"""Where more guilds than so many have runs left in the ledger, these are read together and not one guild after another."""
+RESERVED: Final = 4
+Key = tuple[int, str]
+"""(due, id) of a run, by which the ledger reads them."""
 
 
 class Place(msgspec.Struct, gc=False):
@@ -47,15 +57,22 @@ class Place(msgspec.Struct, gc=False):
 class WaitingRoom:
     """Every waiting run that fits into memory."""
 
-    def __init__(self, queue: FairQueue, capacity: int = 50_000) -> None:
+    def __init__(
+        self, queue: FairQueue, capacity: int = CAPACITY, destinations: Destinations | Nowhere | None = None
+    ) -> None:
+        """``capacity``: how many places there are, beside the few of each guild; a run that comes back for another try needs
+        none."""
         self._queue = queue
-        self._capacity = capacity
+        self._destinations = destinations or Nowhere()
+        self.capacity = capacity
         self._places: dict[str, Place] = {}
+        self._held: dict[str | None, int] = {}
+        self._left: dict[str | None, Key] = {}
+        self._unknown: set[str] = set()
         self._delayed: list[tuple[float, str]] = []
         self._deadlines: list[tuple[int, str]] = []
         self._under_way: dict[str, set[str]] = {}
         self._lines: dict[str, deque[Place]] = {}
-        self.overflowed = False
 
     def __len__(self) -> int:
         return len(self._places)
@@ -63,16 +80,67 @@ class WaitingRoom:
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._places
 
+    # what is left in the ledger
+
+    @property
+    def free(self) -> int:
+        """How many places are free."""
+        return max(0, self.capacity - len(self._places))
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether runs were left in the ledger."""
+        return bool(self._left)
+
     def has_room(self) -> bool:
-        """Whether runs left in the ledger may be read again."""
-        return self.overflowed and len(self._places) < self._capacity // 2
+        """Whether runs left in the ledger may be read again: there is enough room for it to be worth while, or none of a
+        guild's is here."""
+        if len(self._left) > CROWDING:
+            return self.free >= self.capacity // 4 or not self._left.keys() <= self._held.keys()
+        return any(self._has_room(guild) for guild in self._left)
+
+    def short(self) -> list[str | None]:
+        """The guilds of which runs were left, and that have room for them now."""
+        return [guild for guild in self._left if self._has_room(guild)]
+
+    def full(self) -> list[str | None]:
+        """The guilds of which runs were left, and that have no room for one more now."""
+        return [guild for guild in self._left if not self._may_hold_more(guild)]
+
+    def room_for(self, guild_id: str | None) -> int:
+        """How many more of a guild's runs fit in; at least two, so that reading from one on goes on behind it."""
+        return max(2, (TIMES_FREE * self.free - self._held.get(guild_id, 0)) // (TIMES_FREE + 1))
+
+    def leave_out(self, guild_id: str | None, key: Key) -> None:
+        """Runs of a guild from this one on are in the ledger, and perhaps not here."""
+        known = self._left.get(guild_id)
+        self._left[guild_id] = key if known is None else min(known, key)
+
+    def take_left(self, guild_id: str | None) -> Key | None:
+        """From which run on a guild's are to be read; as far as is known they are all here from now on."""
+        return self._left.pop(guild_id, None)
+
+    def _may_hold_more(self, guild_id: str | None) -> bool:
+        held = self._held.get(guild_id, 0)
+        return held < TIMES_FREE * self.free or held < self._reserved
+
+    def _has_room(self, guild_id: str | None) -> bool:
+        """Whether a guild holds less than half of what it may."""
+        return 2 * self._held.get(guild_id, 0) < max(TIMES_FREE * self.free, self._reserved)
+
+    @property
+    def _reserved(self) -> int:
+        """How many runs of a guild come in whatever others hold: so each one's next are always here."""
+        return min(RESERVED, self.capacity // 100)
+
+    # runs come and go
 
     def offer(self, run: RunRow, *, wall: int, now: float) -> None:
         """A committed waiting run comes in. ``wall`` and ``now``: the two clocks (microseconds, seconds)."""
         if run.id in self._places or run.id in self._under_way.get(run.schedule_id, ()) or self._queue.holds(run.id):
             return  # one that is given out comes back by ``retry``, whatever was read of it in between
-        if len(self._places) >= self._capacity:
-            self.overflowed = True
+        if not self._may_hold_more(run.guild_id):
+            self.leave_out(run.guild_id, (run.due, run.id))
             return
         place = Place(
             run.id, run.schedule_id, run.attempt, run.line, run.due, run.start_before, run.guild_id, run.handler,
@@ -94,6 +162,8 @@ class WaitingRoom:
         self._seat(place, not_before, wall, now)
 
     def _seat(self, place: Place, not_before: int | None, wall: int, now: float) -> None:
+        if place.run_id not in self._places:
+            self._held[place.guild_id] = self._held.get(place.guild_id, 0) + 1
         self._places[place.run_id] = place
         if place.start_before is not None:
             self.expect(place.start_before, place.run_id)
@@ -137,19 +207,21 @@ class WaitingRoom:
 
     def leave(self, run_id: str) -> Place | None:
         """The run is given out: it no longer waits, but keeps its place in its schedule's line."""
-        return self._places.pop(run_id, None)
+        return self._drop(run_id)
 
     def withdraw(self, run_ids: Iterable[str]) -> None:
         """These runs ended while they waited."""
         for run_id in run_ids:
-            place = self._places.pop(run_id, None)
+            place = self._drop(run_id)
             if place is not None:
                 self._queue.withdraw(run_id)
+                self._unknown.discard(run_id)
                 self.ended(place.schedule_id, run_id)
 
     def clear_out(self, owns: Callable[[str | None], bool]) -> None:
         """Forget the runs of guilds that another core works for from now on."""
         self.withdraw([place.run_id for place in self._places.values() if not owns(place.guild_id)])
+        self._left = {guild: key for guild, key in self._left.items() if owns(guild)}
 
     def under_way(self, schedule_id: str, run_id: str) -> None:
         """A run found open at start holds its place in the line."""
@@ -203,6 +275,62 @@ class WaitingRoom:
         behind = [place for line in self._lines.values() for place in line if place.run_id in places]
         return delayed, behind
 
+    # where their messages go
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it has to be read where the messages of some runs go, before they can be given out."""
+        return bool(self._unknown)
+
+    def take_unknown(self) -> list[str]:
+        """Those runs; whoever reads it tells by ``know``, or asks for them again by ``ask_again``."""
+        unknown, self._unknown = sorted(self._unknown), set()
+        return unknown
+
+    def know(self, run_id: str, args: str, owner_id: str) -> None:
+        """The arguments that a run takes, and whose it is. One whose schedule has changed since is read again."""
+        place = self._places.get(run_id)
+        if place is not None and run_id not in self._unknown and not self._queue.holds(run_id):
+            there = destination_of(place.method, args, place.guild_id, owner_id)
+            self._stand(place, there if self._is_limited(place) else "")
+
+    def ask_again(self, run_ids: Iterable[str]) -> None:
+        """It could not be read where these go."""
+        self._unknown.update(run_id for run_id in run_ids if run_id in self._places)
+
+    def args_changed(self, schedule_id: str) -> None:
+        """A schedule has other arguments now, perhaps; its runs that have none of their own take those."""
+        for run_id in self._under_way.get(schedule_id, ()):
+            place = self._places.get(run_id)
+            if place is not None and place.args is None and self._is_limited(place):
+                self._stand_anew(place)
+
+    def limits_changed(self, guilds: Collection[str]) -> None:
+        """Where messages of these guilds go is limited now, perhaps, and was not, or the other way round."""
+        for place in [each for each in self._places.values() if each.guild_id in guilds]:
+            if (place.handler, place.method) in SENDING and place.run_id in self._under_way.get(place.schedule_id, ()):
+                self._stand_anew(place)
+
+    def _stand_anew(self, place: Place) -> None:
+        if self._queue.withdraw(place.run_id) is None and self._queue.holds(place.run_id):
+            return  # it is being given out
+        self._unknown.add(place.run_id)
+
+    def _is_limited(self, place: Place) -> bool:
+        return self._destinations.limited(place.guild_id, place.handler, place.method)
+
+    # steps
+
+    def _drop(self, run_id: str) -> Place | None:
+        place = self._places.pop(run_id, None)
+        if place is not None:
+            held = self._held[place.guild_id] - 1
+            if held:
+                self._held[place.guild_id] = held
+            else:
+                del self._held[place.guild_id]
+        return place
+
     def _enter(self, place: Place) -> None:
         entered = self._under_way.get(place.schedule_id)
         if entered is not None and place.line and place.run_id not in entered and len(entered) >= place.line:
@@ -212,10 +340,17 @@ class WaitingRoom:
 
     def _into_queue(self, place: Place) -> None:
         self.under_way(place.schedule_id, place.run_id)
+        there = self._destinations.of(place.guild_id, place.handler, place.method, place.schedule_id, place.args)
+        if there is None:
+            self._unknown.add(place.run_id)
+        else:
+            self._stand(place, there)
+
+    def _stand(self, place: Place, destination: str) -> None:
         self._queue.put(
             Waiting(
                 run_id=place.run_id, guild=place.guild_id, method=f"{place.handler}.{place.method}",
                 handler=place.handler, priority=place.priority, due=place.due, payload=place,
-                wants="" if place.routing is None else place.routing.conditions,
+                wants="" if place.routing is None else place.routing.conditions, destination=destination,
             )
         )  # fmt: skip

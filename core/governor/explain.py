@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.governor.sends import DMS, OTHERS, SENDS
 from core.governor.verdict import Wait
 from schedule_zero.instant import spell
 
@@ -14,6 +15,8 @@ from schedule_zero.instant import spell
 _SAYINGS: Final = {
     "running": ("has {used} of {allowed} runs going at once", "when one of them ends"),
     "rate": ("has used {used} of the {allowed} starts its rate allows", "when one is given back"),
+    SENDS: ("has used {used} of {allowed} sends its rate allows", "when one is given back"),
+    DMS: ("has used {used} of {allowed} direct messages an hour", "when more are allowed"),
     "breaker": ("failed {used} times in a row, so its runs wait and it is tried with one", "when that one succeeds"),
     "adaptive": ("bears {allowed} runs at once for now, and has {used}", "when one of them ends"),
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
@@ -68,6 +71,12 @@ def _subject(scope: str, *, free: bool = False) -> str:
     if kind == "handler":
         handler, _, method = name.partition("/")
         name = f"{handler} ({method})" if method else handler
+    if kind == "channel":
+        name = name.rpartition("/")[2]
+        if name == OTHERS:
+            return "What names its channel late"
+    elif kind == "dms":
+        kind = "guild"
     if free:
         return f"the {kind} {name}"
     return {"global": "The whole service"}.get(kind, f"{kind.capitalize()} {name}")

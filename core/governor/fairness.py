@@ -254,7 +254,7 @@ class FairQueue:
         """Every run that waits for nothing but its turn."""
         for account in () if self._shut is not None else self._accounts.values():
             for share in account.shares.values():
-                for lane in share.ready if share.gate is None else ():
+                for lane in share.standing() if share.gate is None else ():
                     yield from lane.entries()
 
     def holders(self) -> Iterator[tuple[str | None, int]]:
@@ -351,7 +351,8 @@ class FairQueue:
         share = account.shares.get(entry.priority)
         if share is None:
             share = account.shares[entry.priority] = Share(account, self._bands[entry.priority])
-        lane = share.lanes[entry.kind] = Lane(share, entry.method)
+        lane = Lane(share, entry.method)
+        share.add(entry.kind, lane)
         return lane
 
     def _forget(self, account: Account) -> None:

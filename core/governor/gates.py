@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from typing import Final
 
 from core.governor.lanes import QUANTUM_S, Gate, Lane, Share
 from core.governor.verdict import Wait
+
+SCOPES_KEPT: Final = 1024
 
 
 class Gates:
@@ -16,6 +19,7 @@ class Gates:
         self._places = places
         self.any = False
         self._by_scope: dict[str, dict[tuple[str, str, str, int], Gate]] = {}
+        self._most = SCOPES_KEPT
         self._alarms: list[tuple[float, int, Gate]] = []
 
     def refuse(
@@ -36,7 +40,9 @@ class Gates:
         share = waiter.share if isinstance(waiter, Lane) else waiter
         limit = "" if method else wait.limit
         key = (limit, method, guild, share.band.priority)
-        gates = self._by_scope.setdefault(scope, {})
+        gates = self._by_scope.get(scope)
+        if gates is None:
+            gates = self._new_scope(scope)
         gate = gates.get(key)
         if gate is None:
             gate = gates[key] = Gate(share.band, method, wait, self._places)
@@ -95,6 +101,17 @@ class Gates:
     def forget(self, scope: str) -> None:
         """Nobody waits for this scope any more, and nobody is likely to."""
         self._by_scope.pop(scope, None)
+
+    def _new_scope(self, scope: str) -> dict[tuple[str, str, str, int], Gate]:
+        """Channels are many and come and go: scopes where nobody waits, and that open by time alone, make room."""
+        if len(self._by_scope) >= self._most:
+            for name, gates in list(self._by_scope.items()):
+                if not any(gate.waiters.size or gate.releasable for gate in gates.values()):
+                    for gate in gates.values():
+                        gate.closed = False  # nobody shall be sent back to it
+                    del self._by_scope[name]
+            self._most = max(SCOPES_KEPT, 2 * len(self._by_scope))
+        return self._by_scope.setdefault(scope, {})
 
     def _arm(self, gate: Gate, at: float) -> None:
         gate.armed = at

@@ -1,6 +1,6 @@
 """The quota governor: may this run start now, and on which handler?
 
-Scopes are asked from the outside in: global → plan → guild → method → handler. All are checked before any is charged,
+Scopes are asked from the outside in: global → plan → guild → method → channel → handler. All are checked before any is charged,
 so a refusal costs nothing. Time is always the caller's monotonic seconds; nothing here reads a clock or waits.
 """
 
@@ -13,8 +13,9 @@ from typing import Final
 from core.governor.activity import ACTIVE_S
 from core.governor.adaptive import adaptive_of
 from core.governor.guard import Crowd, Guard
-from core.governor.limits import RateLimit, Scope
+from core.governor.limits import Limit, RateLimit, Scope
 from core.governor.measures import Measured
+from core.governor.sends import Sends, of_sends
 from core.governor.settings import Limits, MethodQuota, Quota
 from core.governor.verdict import Admit, Wait, scope_of
 
@@ -89,10 +90,13 @@ class Governor:
         self._guilds: dict[str, Scope] = {}
         self._plans = self._new_plans({}, 0.0)
         self._methods: dict[str, _Method] = {}
+        self.sends = Sends(lambda: self._measures, self._dirty)
 
     # one run
 
-    def take(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+    def take(
+        self, guild: str | None, method: str, candidates: Sequence[str], now: float, destination: str = ""
+    ) -> Admit | Wait:
         """Charge one start to every scope on its way, if all of them have room.
 
         Args:
@@ -100,37 +104,49 @@ class Governor:
             method: ``handler.method``.
             candidates: instances of the handler that could do it, best first.
             now: monotonic seconds.
+            destination: the scope of where its message goes (``core.governor.sends``), where there is a limit for that.
 
         Returns:
             Admit with the first candidate that has room, or the outermost refusal, with nothing charged.
         """
         path = self._path(guild, method)
-        handler = self._check(path, candidates, now)
+        sends = self.sends.limit(destination, now) if destination else None
+        handler = self._check(path, candidates, now, sends)
         if isinstance(handler, Wait):
             return handler
         for take in path.takes:
             take(now)
+        if sends is not None:
+            sends.take(now)
         place = path.method.handlers[handler]
         for limit in place.scope.limits:
             limit.take(now)
         place.guard.take(guild, now)
         return Admit(handler)
 
-    def explain(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+    def explain(
+        self, guild: str | None, method: str, candidates: Sequence[str], now: float, destination: str = ""
+    ) -> Admit | Wait:
         """What ``take`` would answer, taking nothing."""
-        handler = self._check(self._path(guild, method), candidates, now)
+        sends = self.sends.limit(destination, now) if destination else None
+        handler = self._check(self._path(guild, method), candidates, now, sends)
         return handler if isinstance(handler, Wait) else Admit(handler)
 
-    def give_back(self, guild: str | None, method: str, handler: str, taken_at: float | None = None) -> None:
+    def give_back(
+        self, guild: str | None, method: str, handler: str, taken_at: float | None = None, destination: str = ""
+    ) -> None:
         """The attempt was not committed: its start never happened.
 
         Args:
             taken_at: the ``now`` of its ``take``; without it, rates stay charged.
+            destination: as of ``take``.
         """
         path, place = self._path_to(guild, method, handler)
         for scope in (*path.scopes, place.scope):
             for limit in scope.limits:
                 limit.undo(taken_at)
+        if destination:
+            self.sends.undo(destination, taken_at)
         place.guard.undo(guild, taken_at)
 
     def release(
@@ -174,7 +190,7 @@ class Governor:
         """
         rows = {scope: max(0.0, limit.tat - now) for scope, limit in self._dirty.items()}
         self._dirty.clear()
-        return rows
+        return rows | dict.fromkeys(self.sends.rested() - rows.keys(), 0.0)
 
     def rate_state(self, now: float) -> dict[str, float]:
         """All rate state that is not at rest, as ``changed`` has it."""
@@ -182,11 +198,13 @@ class Governor:
         for scope in self._scopes():
             if scope.rate is not None and scope.rate.tat > now:
                 state[scope.name] = scope.rate.tat - now
-        return state
+        return state | {scope: tat - now for scope, tat in self.sends.tats() if tat > now}
 
     def restore_rates(self, state: Mapping[str, float], now: float) -> None:
         """Go on from stored rate state; for a start, before anything is taken."""
-        self._kept |= {scope: (now, remaining) for scope, remaining in state.items()}
+        sends = {scope: seconds for scope, seconds in state.items() if of_sends(scope)}
+        self.sends.restore(sends, now)
+        self._kept |= {scope: (now, remaining) for scope, remaining in state.items() if scope not in sends}
         for scope in self._scopes():
             self._resume(scope)
 
@@ -202,6 +220,7 @@ class Governor:
             if fresh.rate is not None:
                 self._dirty[fresh.name] = fresh.rate
         self._recount_plans()
+        self.sends.remeasure(guild, now)
 
     def reconfigure(self, measures: Measured, now: float) -> None:
         """Go on under other settings. What runs stays counted, what is in use of a rate's burst stays in use."""
@@ -228,6 +247,7 @@ class Governor:
                 if guard.adaptive is not None:  # where there was none before, nobody has counted
                     guard.adaptive.in_flight = self.in_flight(name, (bound,))
         self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
+        self.sends.remeasure(None, now)
 
     # questions
 
@@ -299,12 +319,14 @@ class Governor:
         path = self._path(guild, method)
         return path, path.method.handlers.get(handler) or self._new_place(path.method, handler, -math.inf)
 
-    def _check(self, path: _Path, candidates: Sequence[str], now: float) -> str | Wait:
+    def _check(self, path: _Path, candidates: Sequence[str], now: float, sends: Limit | None) -> str | Wait:
         """The first candidate with room. Else the outermost refusal; of the handlers' ones that which ends soonest."""
         for check in path.checks:
             wait = check(now)
             if wait is not None:
                 return wait
+        if sends is not None and (wait := sends.check(now)) is not None:
+            return wait
         method, everything, refusals = path.method, self._global.running, []
         for name in candidates:
             place = method.handlers.get(name) or self._new_place(method, name, now)

@@ -34,15 +34,16 @@ class Waiting:
         due: its due instant, which orders the runs of a guild.
         payload: whatever the caller wants back with it.
         wants: what it asks of its handler beyond the method; runs that differ in that wait in lanes of their own.
+        destination: the scope of where its message goes (``core.governor.sends``), if that is limited; likewise.
     """
 
-    __slots__ = ("charge", "due", "guild", "handler", "kind", "lane", "method", "payload", "place", "priority", "run_id",
+    __slots__ = ("charge", "destination", "due", "guild", "handler", "kind", "lane", "method", "payload", "place", "priority", "run_id",
                  "wants")  # fmt: skip
     lane: Lane
 
     def __init__(
         self, run_id: str, guild: str | None, method: str, handler: str, priority: int, due: int, payload: Any = None,
-        wants: str = "",
+        wants: str = "", destination: str = "",
     ) -> None:  # fmt: skip
         self.run_id = run_id
         self.guild = guild
@@ -52,7 +53,8 @@ class Waiting:
         self.due = due
         self.payload = payload
         self.wants = wants
-        self.kind = f"{method} {wants}" if wants else method
+        self.destination = destination
+        self.kind = f"{method} {wants} {destination}" if wants or destination else method
         self.place = 0
         self.charge = 0.0
 
@@ -100,17 +102,25 @@ class Waiter(Member):
 
 
 class Share(Waiter):
-    """One guild in one band. ``served``: the run time it was charged, divided by its weight."""
+    """One guild in one band.
 
-    __slots__ = ("account", "band", "lanes", "ready", "served")
+    Attributes:
+        served: the run time it was charged, divided by its weight.
+        ready: how many of its lanes may be tried.
+    """
+
+    __slots__ = ("_heap", "_stood", "account", "band", "lanes", "most_lanes", "ready", "served")
 
     def __init__(self, account: Account, band: Band) -> None:
         super().__init__()
         self.account = account
         self.band = band
         self.lanes: dict[str, Lane] = {}
-        self.ready: list[Lane] = []
+        self.most_lanes = SMALL
+        self.ready = 0
         self.served = 0.0
+        self._heap: list[tuple[int, str, int, Lane]] = []
+        self._stood = 0
 
     def enter(self) -> None:
         """Stand in the band's ring, if there is a lane to be tried and no gate before it."""
@@ -122,6 +132,13 @@ class Share(Waiter):
         level = self.band.level
         self.served = min(max(self.served, level), level + DEBT_S)
         return int(self.served / QUANTUM_S)
+
+    def add(self, kind: str, lane: Lane) -> None:
+        """One more lane. Channels are many and come and go, so those in which nothing waits make room."""
+        if len(self.lanes) >= self.most_lanes:
+            self.lanes = {name: each for name, each in self.lanes.items() if each.waiting}
+            self.most_lanes = max(SMALL, 2 * len(self.lanes))
+        self.lanes[kind] = lane
 
     def step_out(self) -> None:
         """Leave the band's ring."""
@@ -141,34 +158,74 @@ class Share(Waiter):
         self.serve(min(max(self.served + seconds, level - LEAD_S), level + DEBT_S) - self.served)
 
     def candidate(self) -> Lane | None:
-        """The lane, of those that may be tried, whose first run is due first."""
-        ready = self.ready
-        if len(ready) == 1:
-            return ready[0]
-        return min(ready, key=Lane.first_key) if ready else None
+        """The lane, of those that may be tried, whose first run is due first.
+
+        A lane stands in the heap by a run of its own that was first: one that is first now is no earlier.
+        """
+        heap = self._heap
+        while self.ready:
+            due, run_id, stand, lane = heap[0]
+            if lane.stand != stand:
+                heapq.heappop(heap)
+                continue
+            if self.ready == 1:
+                return lane
+            key = lane.first_key()
+            if key == (due, run_id):
+                return lane
+            heapq.heapreplace(heap, (*key, stand, lane))
+        return None
+
+    def let_stand(self, lane: Lane, key: tuple[int, str]) -> None:
+        """A lane may be tried, from this run on."""
+        if not lane.stand:
+            self.ready += 1
+        if len(self._heap) > SMALL and len(self._heap) > 2 * self.ready:
+            self._heap = [item for item in self._heap if item[3].stand == item[2]]
+            heapq.heapify(self._heap)
+        self._stood += 1
+        lane.stand = self._stood
+        heapq.heappush(self._heap, (*key, lane.stand, lane))
+
+    def let_sit(self, lane: Lane) -> None:
+        """A lane may not be tried any more."""
+        self.ready -= 1
+        lane.stand = 0
+        if not self.ready:
+            self._heap.clear()
+
+    def standing(self) -> Iterator[Lane]:
+        """The lanes that may be tried, in no order."""
+        return (item[3] for item in self._heap if item[3].stand == item[2])
 
 
 class Lane(Waiter):
-    """One guild's waiting runs of one method in one band. ``barrier``: the gate that held it back last."""
+    """One guild's waiting runs of one method in one band.
 
-    __slots__ = ("barrier", "heap", "method", "share")
+    Attributes:
+        barrier: the gate that held it back last.
+        stand: tells its place among those that may be tried; 0: it may not.
+    """
+
+    __slots__ = ("barrier", "heap", "method", "share", "stand")
 
     def __init__(self, share: Share, method: str) -> None:
         super().__init__()
         self.share = share
         self.method = method
         self.barrier: Gate | None = None
+        self.stand = 0
         self.heap: list[tuple[int, str, int, Waiting]] = []
 
     def enter(self) -> None:
         """May be tried, as far as it goes by itself."""
-        self.share.ready.append(self)
+        self.share.let_stand(self, self.first_key())
         self.share.enter()
 
     def step_out(self) -> None:
         """May not be tried any more."""
         share = self.share
-        share.ready.remove(self)
+        share.let_sit(self)
         if not share.ready and share.gate is None:
             share.step_out()
 
@@ -184,6 +241,8 @@ class Lane(Waiter):
         self.share.waiting += 1
         if self.waiting == 1 and self.gate is None:
             self.enter()
+        elif self.stand and self.heap[0][3] is entry:
+            self.share.let_stand(self, (entry.due, entry.run_id))
 
     def pop(self) -> Waiting:
         """Take out the first run. Only while one waits and no gate holds the lane."""

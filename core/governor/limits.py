@@ -76,11 +76,15 @@ class RateLimit:
     last in the past are remembered (the newest 1,024), so that one of them can be undone as if it had never been.
     """
 
-    __slots__ = ("_before", "_dirty", "_recent", "burst", "interval", "scope", "slack", "tat")
+    __slots__ = ("_before", "_dirty", "_recent", "burst", "interval", "name", "scope", "slack", "tat")
 
-    def __init__(self, scope: str, rate: str, burst: int | None, dirty: dict[str, RateLimit]) -> None:
+    def __init__(
+        self, scope: str, rate: str, burst: int | None, dirty: dict[str, RateLimit], *, name: str = "rate"
+    ) -> None:
+        """``name``: what its refusals call it; ``dirty``: where it puts itself when its state changes, to be stored."""
         read = parse_rate(rate)
         self.scope = scope
+        self.name = name
         self.interval = read.per_seconds / read.count
         self.burst = burst or read.count
         self.slack = (self.burst - 1) * self.interval
@@ -97,7 +101,7 @@ class RateLimit:
         if self.tat - self.slack <= now:
             return None
         used = min(float(self.burst), math.ceil(self.taken(now)))
-        return Wait(self.scope, "rate", used, self.burst, self.tat - self.slack)
+        return Wait(self.scope, self.name, used, self.burst, self.tat - self.slack)
 
     def taken(self, now: float) -> float:
         """How much of the burst is in use."""

@@ -13,7 +13,17 @@ from typing import Final, Literal, Protocol
 import msgspec
 from msgspec import UNSET
 
-from core.governor.settings import OVERRIDES, GovernorSettings, GuildQuota, Limits, MethodQuota, Plan, Quota, laid_over
+from core.governor.settings import (
+    OVERRIDES,
+    GovernorSettings,
+    GuildQuota,
+    Limits,
+    MethodQuota,
+    Plan,
+    Quota,
+    SuspicionSettings,
+    laid_over,
+)
 
 VERIFIED: Final = "verified"
 """The plan of a guild that was verified, unless it has a better one."""
@@ -97,6 +107,11 @@ class Measures:
     @property
     def methods(self) -> dict[str, MethodQuota]:
         return self._settings.methods
+
+    @property
+    def suspicion(self) -> SuspicionSettings:
+        """When a guild is suspected."""
+        return self._settings.suspicion
 
     def plan_of(self, guild_id: str) -> str:
         """The name of a guild's plan. One that the configuration knows no more counts as not set."""

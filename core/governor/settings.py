@@ -18,6 +18,7 @@ FIRST_PLAN: Final = "unverified"
 
 Count = Annotated[int, Meta(ge=0, description="a whole number, 0 or more, or null for no limit")]
 Burst = Annotated[int, Meta(ge=1, description="a whole number, 1 or more")]
+AtLeastOne = Annotated[int, Meta(ge=1, le=10_000, description="a whole number from 1 to 10,000, or null for never")]
 Weight = Annotated[float, Meta(gt=0, le=1000, description="a number above 0 and at most 1000")]
 RateText = Annotated[
     str,
@@ -80,8 +81,8 @@ class Quota(_Settings, frozen=True, kw_only=True):
         runs_per_hour: and ``_day``, ``_month``: calendar quotas in the guild's zone.
         schedules: how many schedules there may be.
         min_interval: the shortest time between two fires of a schedule, ISO 8601.
-        sends_per_channel: how fast messages go into one channel; not heeded yet, see ``core.unheeded``.
-        dms_per_hour: direct messages an hour; not heeded yet.
+        sends_per_channel: how fast messages go into one channel (``core.governor.sends``).
+        dms_per_hour: direct messages an hour; outside guilds, what the default plan says of each person.
         payload_bytes: the size of a schedule's arguments, as JSON.
         handlers: the handlers it may use, by name.
         weight: its share of the slots, relative to others, when there are too few.
@@ -140,6 +141,26 @@ class MethodQuota(Limits, frozen=True, kw_only=True):
     per_handler: Limits | None = None
 
 
+class SuspicionSettings(_Settings, frozen=True, kw_only=True):
+    """When a guild is slowed down for a time because it looks like abuse (``core.service.suspicion``). None: never for that.
+
+    Attributes:
+        plans: the plans whose guilds are watched; none: nobody is.
+        new_schedules: so many made within a minute.
+        mass_mentions: so many messages within an hour that mention everyone, a role, or ten people.
+        links: so many messages with links within an hour.
+        refused: so many messages within an hour that Discord refused for good, where fewer went out.
+        lasts: for how long.
+    """
+
+    plans: tuple[str, ...] = (FIRST_PLAN,)
+    new_schedules: AtLeastOne | None = 15
+    mass_mentions: AtLeastOne | None = 10
+    links: AtLeastOne | None = 60
+    refused: AtLeastOne | None = 20
+    lasts: DurationText = "P1D"
+
+
 DEFAULT_PLANS: Final[dict[str, Plan]] = {
     "unverified": Plan(
         running=2, rate="30/min", runs_per_day=200, schedules=20, min_interval="PT5M", sends_per_channel="5/min",
@@ -163,6 +184,7 @@ class GovernorSettings(_Settings, frozen=True, kw_only=True):
     default_plan: str | None = None
     guilds: dict[str, GuildQuota] = {}
     methods: dict[str, MethodQuota] = {}
+    suspicion: SuspicionSettings = SuspicionSettings()
 
     def __post_init__(self) -> None:
         """Lay plans and methods over the defaults, and check that every plan named exists.
@@ -175,6 +197,9 @@ class GovernorSettings(_Settings, frozen=True, kw_only=True):
         known = ", ".join(self.plans)
         if self.default_plan is not None and self.default_plan not in self.plans:
             raise ValueError(f"default_plan names {self.default_plan!r}, which is no plan; there are {known}")
+        for plan in self.suspicion.plans:
+            if plan not in self.plans:
+                raise ValueError(f"suspicion.plans names {plan!r}, which is no plan; there are {known}")
         for guild, quota in self.guilds.items():
             if quota.plan is not None and quota.plan not in self.plans:
                 raise ValueError(f"guilds.{guild}.plan names {quota.plan!r}, which is no plan; there are {known}")

@@ -166,6 +166,7 @@ class StoredLedger:
             await room.look()
             if not room.ok:
                 raise StoreFull("the disk is nearly full: nothing new can be saved until there is room again")
+        self._open_writer().require_room()
         return await self.write(unit)
 
     async def write_essential(self, unit: Unit[T]) -> T:

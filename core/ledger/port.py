@@ -21,6 +21,7 @@ from core.ledger.ports.errors import (
     OccurrenceTaken,
     StaleAdvance,
     StaleMove,
+    StoreBusy,
     StoreClosed,
     StoreError,
     StoreFull,
@@ -69,6 +70,7 @@ __all__ = [
     "SessionWrites",
     "StaleAdvance",
     "StaleMove",
+    "StoreBusy",
     "StoreClosed",
     "StoreError",
     "StoreFull",
@@ -167,7 +169,8 @@ class Ledger(Protocol):
         ...
 
     async def write_new(self, unit: Unit[T]) -> T:
-        """As ``write``, for what somebody wants to be there that was not: StoreFull while there is little room."""
+        """As ``write``, for what somebody wants to be there that was not: StoreFull while there is little room, StoreBusy
+        while too much waits to be written already."""
         ...
 
     async def write_essential(self, unit: Unit[T]) -> T:

@@ -17,14 +17,11 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    text,
     tuple_,
     update,
 )
 
-from core.ledger import tables
-from core.ledger.buckets import in_buckets
-from core.ledger.connection import Reading, Session, Step, Violation
+from core.ledger.connection import Session, Step, Violation
 from core.ledger.dead import forget_dead
 from core.ledger.listing import Listing
 from core.ledger.logs import forget_logs
@@ -32,27 +29,25 @@ from core.ledger.port import ActiveRun, ForbiddenTransition, OccurrenceTaken, Re
 from core.ledger.rows import AttemptRow, Ended, LeaseRow, Move, RunRow
 from core.ledger.statement import Change, Insert, Query, among, fields_of, given
 from core.ledger.tables import attempts, leases, runs, schedules, standings
-from schedule_zero.run import TERMINAL, TRANSITIONS, RunState, SkipReason
+from core.ledger.waiting import ACTIVE, COLUMNS, WITHIN, WaitingRuns
+from schedule_zero.run import TERMINAL, TRANSITIONS, RunState
 
 _ALLOWED: Final = frozenset((before, after) for before, afters in TRANSITIONS.items() for after in afters)
 # Sorts behind every id: the end of the table where nothing bounds a purge.
 _BEYOND: Final[ColumnElement[str]] = literal_column("'~'")
 
-_COLUMNS: Final = [runs.c[name] for name in fields_of(RunRow)]
 _ATTEMPT: Final = [attempts.c[name] for name in fields_of(AttemptRow)]
 _IDS: Final = given("id", parameter="ids")
 _GIVEN_IDS: Final = among(runs.c.id, "ids")
-_ACTIVE: Final = text(f"runs.{tables.RUN_ACTIVE}")
-_OPEN: Final = and_(_ACTIVE, runs.c.state != literal_column("'waiting'"))
-_WAITING: Final = and_(_ACTIVE, runs.c.state == literal_column("'waiting'"))
+_OPEN: Final = and_(ACTIVE, runs.c.state != literal_column("'waiting'"))
 
-_GET: Final[Query[RunRow]] = Query(select(*_COLUMNS).where(runs.c.id == bindparam("id")), RunRow, "id")
-_GET_MANY: Final[Query[RunRow]] = Query(select(*_COLUMNS).where(_GIVEN_IDS), RunRow, "ids")
+_GET: Final[Query[RunRow]] = Query(select(*COLUMNS).where(runs.c.id == bindparam("id")), RunRow, "id")
+_GET_MANY: Final[Query[RunRow]] = Query(select(*COLUMNS).where(_GIVEN_IDS), RunRow, "ids")
 _STANDING: Final[Query[tuple[str, RunState, int]]] = Query(
     select(runs.c.id, runs.c.state, runs.c.attempt).where(_GIVEN_IDS), tuple[str, RunState, int], "ids"
 )
 _BY_OCCURRENCE: Final[Query[RunRow]] = Query(
-    select(*_COLUMNS).where(
+    select(*COLUMNS).where(
         runs.c.schedule_id == bindparam("schedule_id"), runs.c.occurrence == bindparam("occurrence")
     ),
     RunRow,
@@ -61,7 +56,7 @@ _BY_OCCURRENCE: Final[Query[RunRow]] = Query(
 )
 _KEYS: Final = given("schedule_id", "occurrence")
 _BY_OCCURRENCES: Final[Query[RunRow]] = Query(
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .join_from(runs, _KEYS, and_(runs.c.schedule_id == _KEYS.c.schedule_id, runs.c.occurrence == _KEYS.c.occurrence))
     .order_by(runs.c.id),
     RunRow,
@@ -77,55 +72,19 @@ _NEWEST_ID: Final = (
     select(func.max(_OF_ONE.c.id)).where(_OF_ONE.c.schedule_id == _IDS.c.id).correlate(_IDS).scalar_subquery()
 )
 _NEWEST: Final[Query[RunRow]] = Query(
-    select(*_COLUMNS).where(runs.c.id.in_(select(_NEWEST_ID).select_from(_IDS))), RunRow, "ids"
+    select(*COLUMNS).where(runs.c.id.in_(select(_NEWEST_ID).select_from(_IDS))), RunRow, "ids"
 )
 _ACTIVE_OF: Final[Query[ActiveRun]] = Query(
     select(*(runs.c[name] for name in fields_of(ActiveRun)))
-    .where(_ACTIVE, among(runs.c.schedule_id, "ids"))
+    .where(ACTIVE, among(runs.c.schedule_id, "ids"))
     .order_by(runs.c.due, runs.c.id),
     ActiveRun,
     "ids",
 )
-_WAITING_FIRST: Final[Query[RunRow]] = Query(
-    select(*_COLUMNS).where(_WAITING).order_by(runs.c.due, runs.c.id).limit(bindparam("limit")), RunRow, "limit"
-)
-_WAITING_AFTER: Final[Query[RunRow]] = Query(
-    select(*_COLUMNS)
-    .where(_WAITING, tuple_(runs.c.due, runs.c.id) > tuple_(bindparam("due"), bindparam("id")))
-    .order_by(runs.c.due, runs.c.id)
-    .limit(bindparam("limit")),
-    RunRow,
-    "due",
-    "id",
-    "limit",
-)
-_PUT_OFF: Final[Query[RunRow]] = Query(
-    select(*_COLUMNS)
-    .where(
-        _WAITING,
-        runs.c.guild_id == bindparam("guild_id"),
-        runs.c.attempt == literal_column("0"),
-        runs.c.reason == literal_column(f"'{SkipReason.QUOTA}'"),
-        runs.c.not_before > bindparam("after"),
-    )
-    .order_by(runs.c.due, runs.c.id)
-    .limit(bindparam("limit")),
-    RunRow,
-    "guild_id",
-    "after",
-    "limit",
-)
-_WITHIN: Final = in_buckets(runs.c.guild_id)
-_WAITING_FIRST_WITHIN: Final[Query[RunRow]] = Query(
-    _WAITING_FIRST.select.where(_WITHIN), RunRow, *_WAITING_FIRST.parameters, "within"
-)
-_WAITING_AFTER_WITHIN: Final[Query[RunRow]] = Query(
-    _WAITING_AFTER.select.where(_WITHIN), RunRow, *_WAITING_AFTER.parameters, "within"
-)
 # A run without its lease must still be found at start; it then counts as run out.
 _OPEN_RUNS: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
     select(
-        *_COLUMNS,
+        *COLUMNS,
         *_ATTEMPT,
         attempts.c.run_id,
         attempts.c.attempt,
@@ -140,7 +99,7 @@ _OPEN_RUNS: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
     tuple[RunRow, AttemptRow, LeaseRow],
 )
 _OPEN_RUNS_WITHIN: Final[Query[tuple[RunRow, AttemptRow, LeaseRow]]] = Query(
-    _OPEN_RUNS.select.where(_WITHIN), tuple[RunRow, AttemptRow, LeaseRow], "within"
+    _OPEN_RUNS.select.where(WITHIN), tuple[RunRow, AttemptRow, LeaseRow], "within"
 )
 _PAGES: Final = Listing(
     RunRow,
@@ -148,11 +107,11 @@ _PAGES: Final = Listing(
     {"state": runs.c.state == bindparam("state"), "since": runs.c.due >= bindparam("since")},
 )
 _COUNTS: Final[Query[tuple[RunState, int]]] = Query(
-    select(runs.c.state, func.count()).where(_ACTIVE).group_by(runs.c.state), tuple[RunState, int]
+    select(runs.c.state, func.count()).where(ACTIVE).group_by(runs.c.state), tuple[RunState, int]
 )
 _READY: Final[Query[tuple[RunRow, str, str, str, str, int, str, int]]] = Query(
     select(
-        *_COLUMNS,
+        *COLUMNS,
         func.coalesce(runs.c.args, schedules.c.args),
         schedules.c.owner_id,
         schedules.c.metadata,
@@ -169,11 +128,8 @@ _READY: Final[Query[tuple[RunRow, str, str, str, str, int, str, int]]] = Query(
 )
 
 
-class Runs:
+class Runs(WaitingRuns):
     """Reading runs, beside the writer or inside a transaction."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
 
     async def get(self, id: str) -> RunRow | None:
         """The run with that id."""
@@ -220,20 +176,6 @@ class Runs:
     async def ready(self, run_ids: Sequence[str]) -> dict[str, ReadyRun]:
         """What attempts of these runs need."""
         return {row[0].id: ReadyRun(*row) for row in await self._reading.fetch(_READY, run_ids)}
-
-    async def put_off(self, guild_id: str, after: int, limit: int) -> list[RunRow]:
-        """Runs of a guild that wait for a later period of its quota, by (due, id)."""
-        return await self._reading.fetch(_PUT_OFF, guild_id, after, limit)
-
-    async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
-        """A page of all waiting runs, by (due, id)."""
-        if within is not None and after is None:
-            return await self._reading.fetch(_WAITING_FIRST_WITHIN, limit, within)
-        if within is not None and after is not None:
-            return await self._reading.fetch(_WAITING_AFTER_WITHIN, *after, limit, within)
-        if after is None:
-            return await self._reading.fetch(_WAITING_FIRST, limit)
-        return await self._reading.fetch(_WAITING_AFTER, *after, limit)
 
     async def open(self, within: Within = None) -> list[tuple[RunRow, AttemptRow, LeaseRow]]:
         """Every run that is out, with its attempt and lease."""

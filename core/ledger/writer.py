@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from core.ledger.connection import Deadlocked, Fault, Locked, Mark, NoRoom, Session, Violation
 from core.ledger.journal import ask_head
-from core.ledger.port import StoreClosed, StoreError, StoreFull, Transaction, Unit
+from core.ledger.port import StoreBusy, StoreClosed, StoreError, StoreFull, Transaction, Unit
 from core.ledger.recent import RecentEvents
 
 T = TypeVar("T")
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MOST_UNITS: Final = 1024
 MOST_ROWS: Final = 16_384
+MOST_WAITING: Final = 8 * MOST_UNITS
+LEAST_RETRY_S: Final = 1.0
 MOST_REPLAYS: Final = 10
 
 
@@ -92,6 +94,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._wake: asyncio.Future[None] | None = None
         self._closing = False
+        self._unit_s = 0.0
         self.failed: asyncio.Future[BaseException] = self._loop.create_future()
         self.open_transaction = asyncio.Lock()
         self._task = asyncio.create_task(self._work(), name="ledger writer")
@@ -112,6 +115,15 @@ class GroupCommit:
             self._wake.set_result(None)
         return future
 
+    def require_room(self) -> None:
+        """Raise StoreBusy while so many units wait that nothing should come that could come later.
+
+        Outcomes, ticks and attempts are bounded by themselves: each waits for its last commit. Requests are not.
+        """
+        waiting = len(self._queue)
+        if waiting >= MOST_WAITING:
+            raise StoreBusy(waiting, max(LEAST_RETRY_S, waiting * self._unit_s / 2))
+
     def give_up(self, error: BaseException) -> None:
         """Write nothing more: others have taken over, or nobody knows whether they have."""
         if not self._closing:
@@ -129,7 +141,9 @@ class GroupCommit:
             while self._queue or not self._closing:
                 if self._queue:
                     async with self.open_transaction:
+                        began, before = self._loop.time(), len(self._queue)
                         await self._write_group()
+                    self._unit_s = (self._loop.time() - began) / max(1, min(before, MOST_UNITS))
                     await self._room.look()
                 else:
                     self._wake = self._loop.create_future()

@@ -27,6 +27,7 @@ from core.ledger.port import (
     Reader,
     StaleAdvance,
     StaleMove,
+    StoreBusy,
     StoreClosed,
     StoreError,
     StoreFull,
@@ -100,6 +101,7 @@ class Desk:
         self._forgotten = 0
         self._unsteady: set[str] = set()
         self._when_undone: list[Callable[[], None]] = []
+        self._when_saved: list[Callable[[Sequence[ScheduleRow]], None]] = []
         self.clock = engine.clock
         self.ids: IdMaker = engine.ids
         self.ledger: Ledger = engine.ledger
@@ -182,6 +184,11 @@ class Desk:
                 "The disk is nearly full, so nothing new can be saved; what is scheduled goes on. Free some space and "
                 "try again."
             ) from None
+        except StoreBusy as error:
+            raise Unavailable(
+                f"More is asked for than can be saved at the moment ({error}); try again a little later.",
+                retry_after=error.retry_after,
+            ) from None
         except StoreClosed as error:
             raise Unavailable(f"The service is stopping ({error}); try again in a moment.") from None
         except StoreError as error:
@@ -200,6 +207,10 @@ class Desk:
             except (StaleMove, StaleAdvance, OccurrenceTaken):
                 log.info("another core was quicker; a change looks again")
         return await self.write(unit)
+
+    def when_saved(self, heard: Callable[[Sequence[ScheduleRow]], None]) -> None:
+        """Call with committed schedules that are new or different."""
+        self._when_saved.append(heard)
 
     def when_undone(self, forget: Callable[[], None]) -> None:
         """Call when a group was taken back: what was learned in it, of its other units too, may not be so."""
@@ -400,6 +411,8 @@ class Desk:
             self._facts.pop(fact, None)
         if effects.schedules:
             await self.engine.consequences.schedules_changed(effects.schedules)
+            for heard in self._when_saved:
+                heard(effects.schedules)
         self.engine.consequences.runs_withdrawn(effects.withdrawn)
         self.engine.consequences.runs_created(effects.runs)
         self.engine.consequences.cancel_open(effects.cancel)

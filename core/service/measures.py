@@ -16,11 +16,13 @@ import structlog
 
 from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, Stored, changed, ended, said
 from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota
+from core.governor.verdict import scope_of
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.shape import shaped
+from core.service.suspicion import BY, Suspected, lifted, slowed
 from core.service.triggers import moment_in
 from core.service.usage import Usage
 from core.service.verification import Codes
@@ -41,6 +43,8 @@ LONGEST_LOOK_S: Final = 60.0
 """So soon it is noticed that somebody set the clock."""
 MOST_FOR_A_TIME: Final = 20
 AT_ONCE: Final = 500
+SUSPICION: Final = "suspicion"
+SUSPECTING: Final = Actor(kind="core", id=SUSPICION)
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Stored).decode
 
@@ -68,7 +72,8 @@ class GuildMeasures:
         wanted = self._limits(request.document)
 
         def set_all(before: Stored, _now: int) -> Stored:
-            return msgspec.structs.replace(before, plan=wanted.plan, own=msgspec.structs.replace(wanted, plan=None))
+            own = msgspec.structs.replace(wanted, plan=None)
+            return msgspec.structs.replace(lifted(before), plan=wanted.plan, own=own)
 
         return await self._change_quota(actor, request, set_all)
 
@@ -80,7 +85,7 @@ class GuildMeasures:
         if request.until is None:
 
             def set_some(before: Stored, now: int) -> Stored:
-                after = ended(changed(_running(before, now), said(wanted), reset=reset), request.end)
+                after = ended(changed(_running(lifted(before), now), said(wanted), reset=reset), request.end)
                 plan = None if "plan" in reset else wanted.plan or before.plan
                 return msgspec.structs.replace(after, plan=plan)
 
@@ -100,6 +105,31 @@ class GuildMeasures:
             )
 
         return await self._change_quota(actor, request, set_for_a_time)
+
+    async def slow_down(self, guild_id: str, suspected: Suspected, lasts: int) -> None:
+        """A guild is suspected: it may use little for so long (microseconds), and hears of it. Raises StoreError."""
+        effects = Effects()
+
+        async def unit(tx: Transaction) -> None:
+            effects.clear()
+            now = self._desk.clock.now()
+            limits = slowed(self._measures.quota_of(guild_id))
+
+            def slow(before: Stored, now: int) -> Stored:
+                running = tuple(each for each in lifted(before).for_a_time if each.until > now)
+                return msgspec.structs.replace(before, for_a_time=(*running, ForATime(limits, now + lasts, BY)))
+
+            await self._write(tx, effects, SUSPECTING, None, guild_id, Action.GUILD_SUSPECT, slow)
+            facts = {
+                "scope": scope_of(guild_id), "limit": SUSPICION, "rule": suspected.rule, "words": suspected.words,
+                "until": now + lasts,
+            }  # fmt: skip
+            data = msgspec.json.encode(facts).decode()
+            await tx.journal.append([EventRow(at=now, kind=EventKind.QUOTA_REACHED, guild_id=guild_id, data=data)])
+
+        await self._desk.ledger.write(unit)
+        for step in effects.steps:
+            step()
 
     async def new_verification(self, actor: Actor, request: ask.NewVerification) -> VerificationView:
         """A code for who signed in and manages the guild. Raises Forbidden, NotFound, Conflict."""

@@ -7,6 +7,7 @@ import msgspec
 from core.engine.admit import collide
 from core.engine.routing import Routing, read_routing
 from core.governor.explain import sentence_of, why_of
+from core.governor.sends import destination_of
 from core.governor.verdict import Wait
 from core.ledger.rows import RunRow, ScheduleRow
 from core.service import access
@@ -29,7 +30,7 @@ async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow
         return RunCheck(
             instances=instances, skipped="an earlier run of it is not over, and its policy leaves out others"
         )
-    why = await _calendar(desk, run) or _absent(desk, actor, run, routing) or _refused(desk, run, instances)
+    why = await _calendar(desk, run) or _absent(desk, actor, run, routing) or _refused(desk, run, schedule, instances)
     return RunCheck(instances=instances, why=why)
 
 
@@ -58,10 +59,13 @@ def _absent(desk: Desk, actor: Actor, row: RunRow, routing: Routing | None) -> W
     )  # fmt: skip
 
 
-def _refused(desk: Desk, row: RunRow, instances: tuple[str, ...]) -> Why | None:
+def _refused(desk: Desk, row: RunRow, schedule: ScheduleRow, instances: tuple[str, ...]) -> Why | None:
     """The limit that a start now would meet."""
     now, monotonic = desk.clock.now(), desk.clock.monotonic()
-    verdict = desk.engine.governor.explain(row.guild_id, f"{row.handler}.{row.method}", instances, monotonic)
+    there = ""
+    if desk.engine.destinations.limited(row.guild_id, row.handler, row.method):
+        there = destination_of(row.method, row.args or schedule.args, row.guild_id, schedule.owner_id)
+    verdict = desk.engine.governor.explain(row.guild_id, f"{row.handler}.{row.method}", instances, monotonic, there)
     if not isinstance(verdict, Wait):
         return None
     why = msgspec.convert(why_of(verdict, now=now, monotonic=monotonic), Why)

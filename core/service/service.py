@@ -42,6 +42,7 @@ from core.service.settings import Settings
 from core.service.shape import bounded
 from core.service.status import Statuses
 from core.service.suspension import ACTING, refusal
+from core.service.suspicion import Suspicions
 from core.service.times import Times
 from core.service.undo import Undoing
 from core.service.upkeep import Keeping
@@ -150,6 +151,9 @@ class Service:
         self.guilds = Guilds(desk)
         self._usage = Usage(desk)
         self.measures = GuildMeasures(desk, self._usage)
+        self.suspicions = Suspicions(engine.measures, desk.clock, self.measures)
+        desk.when_saved(self.suspicions.saved)
+        engine.consequences.when_settled(self.suspicions.ended)
         self._refusals = Refusals(desk, self._usage)
         self.keys = Keys(desk)
         self.sessions = Sessions(desk, operator_ids)

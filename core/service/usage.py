@@ -8,6 +8,7 @@ import msgspec
 
 from core.governor.limits import RateLimit
 from core.governor.measures import NOTHING, Mark, Measures, Stored
+from core.governor.sends import DMS, SENDS
 from core.governor.settings import Quota
 from core.governor.verdict import scope_of
 from core.ledger.port import Reader, Transaction
@@ -23,6 +24,7 @@ from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy
 
 LONGEST_PAGE: Final = 200
 MOST_OWNERS: Final = 5
+MOST_CHANNELS: Final = 5
 PERIODS: Final = ("runs_per_hour", "runs_per_day", "runs_per_month")
 TEXTS: Final = ("min_interval",)
 _noted: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -149,7 +151,20 @@ class Usage:
             rate = self._rate(rate, use.rate)
         elif quota.rate is not None and here:
             rate = msgspec.structs.replace(rate, used=0)
-        return [*found, rate]
+        return [*found, rate, *self._sends(guild_id, quota, here=here)]
+
+    def _sends(self, guild_id: str, quota: Quota, *, here: bool) -> list[Gauge]:
+        """Messages: what one channel may get, the channels that had most lately, and direct messages."""
+        monotonic, scope = self._desk.clock.monotonic(), scope_of(guild_id)
+        limit, busiest = self._desk.engine.governor.sends.use_of(guild_id, monotonic, MOST_CHANNELS)
+        dms = Gauge(scope=scope, limit=DMS, used=0 if here else None, allowed=quota.dms_per_hour)
+        if here and isinstance(limit, RateLimit):
+            dms = self._rate(dms, limit)
+        elif quota.dms_per_hour is None:
+            dms = msgspec.structs.replace(dms, used=None)
+        words = quota.sends_per_channel or ""
+        channels = [self._rate(Gauge(scope=each.scope, limit=SENDS, words=words), each) for each in busiest if here]
+        return [Gauge(scope=scope, limit=SENDS, words=words), *channels, dms]
 
     def _rate(self, gauge: Gauge, limit: RateLimit) -> Gauge:
         monotonic, now = self._desk.clock.monotonic(), self._desk.clock.now()

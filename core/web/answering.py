@@ -17,7 +17,7 @@ from litestar.response.streaming import ASGIStreamingResponse
 from core.web.pages.rendering import HTML, nothing
 from core.web.stream import EVENT_STREAM
 from schedule_zero.closings import CalendarView, HoursView
-from schedule_zero.errors import QuotaExceeded, ScheduleZeroError, Unauthorized
+from schedule_zero.errors import QuotaExceeded, ScheduleZeroError, Unauthorized, Unavailable
 from schedule_zero.routes import PREFIX, Route
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import Problem, View, problem_details
@@ -64,7 +64,7 @@ def streaming(chunks: AsyncGenerator[bytes, None]) -> ASGIStreamingResponse:
 def refused(_request: Request[Any, Any, Any], error: ScheduleZeroError) -> Response[bytes]:
     """The problem document of one of our errors."""
     headers: dict[str, str] = {}
-    if isinstance(error, QuotaExceeded) and error.retry_after is not None:
+    if isinstance(error, QuotaExceeded | Unavailable) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     elif isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"

@@ -6,7 +6,15 @@ from typing import Any
 
 import msgspec
 
-from schedule_zero.errors import ERRORS, FieldError, Invalid, QuotaExceeded, ReadingOffer, ScheduleZeroError
+from schedule_zero.errors import (
+    ERRORS,
+    FieldError,
+    Invalid,
+    QuotaExceeded,
+    ReadingOffer,
+    ScheduleZeroError,
+    Unavailable,
+)
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -50,6 +58,6 @@ def error_of(problem: Problem) -> ScheduleZeroError:
         return Invalid(problem.detail, errors=problem.errors, readings=problem.readings)
     limits = {name: getattr(problem, name) for name in ("scope", "limit", "used", "allowed")}
     details = {name: value for name, value in limits.items() if value is not None}
-    if issubclass(kind, QuotaExceeded):
-        return QuotaExceeded(problem.detail, retry_after=problem.retry_after, **details)
+    if issubclass(kind, QuotaExceeded | Unavailable):
+        return kind(problem.detail, retry_after=problem.retry_after, **details)
     return kind(problem.detail, **details)

@@ -117,10 +117,14 @@ async def connected(
     wait: bool = True,
     shards: Any = "auto",
     part: Part | None = None,
+    operator_guild_id: str | None = None,
 ) -> AsyncIterator[Host]:
     """The bot running against the server; connected when the block begins, stopped in order when it ends."""
     host = Host()
-    settings = BotSettings(api_base=server.api_url, shards=shards)
+    settings = BotSettings(
+        api_base=server.api_url, shards=shards, operator_ids=() if operator_guild_id is None else ("1",),
+        operator_guild_id=operator_guild_id,
+    )  # fmt: skip
     task = asyncio.create_task(run_discord(host, settings, token or server.settings.token, data_dir=folder, part=part))
     try:
         if wait:

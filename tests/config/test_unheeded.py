@@ -35,11 +35,7 @@ governor:
   methods: {"webhook.post": {running: 50, adaptive: aimd}}
 reporting: {handler_health: {check_interval: PT1M}, retention: {runs: P1D, metrics: P1D}}
 """,
-    ) == [
-        (1, "mode"),
-        (7, "governor.plans.unverified.sends_per_channel"),
-        (9, "governor.guilds.123.dms_per_hour"),
-    ]
+    ) == [(1, "mode")]
 
 
 def test_a_variable_is_named_as_well(tmp_path: Path) -> None:
@@ -57,9 +53,7 @@ def test_saying_the_default_says_nothing(tmp_path: Path, text: str) -> None:
 
 
 def test_the_whole_configuration_stays_valid(tmp_path: Path) -> None:
-    assert {key for _, key in said(tmp_path, WHOLE)} == {
-        "governor.plans.unverified.sends_per_channel", "governor.plans.unverified.dms_per_hour",
-    }  # fmt: skip
+    assert said(tmp_path, WHOLE) == []
 
 
 def test_every_such_key_there_is_is_marked_in_the_docs_and_no_other() -> None:

@@ -10,7 +10,7 @@ from core.engine.flights import Flight
 from core.engine.plan import Plan, rule_of, terms_of
 from core.engine.ports import Order
 from core.ledger.port import ActiveRun
-from core.ledger.rows import ScheduleRow
+from core.ledger.rows import RunRow, ScheduleRow
 from schedule_zero.instant import MINUTE
 from schedule_zero.run import RunState
 from schedule_zero.schedule import Policy
@@ -31,6 +31,16 @@ def schedule_row(trigger: Trigger | None = None, policy: Policy | None = None, *
         "fired": 0, "failures": 0, "created": T0, "updated": T0,
     }  # fmt: skip
     return ScheduleRow(**{**values, **fields})
+
+
+def run_row(**fields: Any) -> RunRow:
+    """A waiting run of guild 1 that the hands are to do, and that waits behind no other of its schedule."""
+    values: dict[str, Any] = {
+        "schedule_id": "sch_1", "guild_id": "1", "handler": "hands", "method": "work", "priority": 1, "due": T0,
+        "start_before": None, "state": RunState.WAITING, "attempt": 0, "not_before": None, "args": None,
+        "result": None, "reason": None, "error": None, "missed": None, "created": T0, "ended": None, "lost": 0, "line": 0,
+    } | fields  # fmt: skip
+    return RunRow(**{"occurrence": f"m:{values['id']}", **values})
 
 
 def plan(trigger: Trigger | None = None, policy: Policy | None = None, **fields: Any) -> Plan:

@@ -128,12 +128,12 @@ async def test_what_is_settled_has_read_what_it_was_reading(house: House, monkey
     reads, go_on = asyncio.Event(), asyncio.Event()
 
     async def refill() -> None:
-        house.engine.room.overflowed = False
+        house.engine.room.take_left("1")
         reads.set()
         await go_on.wait()
 
     monkeypatch.setattr(house.engine.usher, "refill", refill)
-    house.engine.room.overflowed = True
+    house.engine.room.leave_out("1", (0, ""))
     house.engine.dispatcher.wake()
     await reads.wait()
     settled = asyncio.create_task(house.engine.dispatcher.settled())
@@ -148,13 +148,13 @@ async def test_nothing_is_read_again_while_attempts_are_written(house: House, mo
     store, reads = SlowStore(house, monkeypatch), asyncio.Event()
 
     async def refill() -> None:
-        house.engine.room.overflowed = False
+        house.engine.room.take_left("1")
         reads.set()
 
     monkeypatch.setattr(house.engine.usher, "refill", refill)
     await house.run_now(await house.schedule())
     await house.until(lambda: store.held == 1)
-    house.engine.room.overflowed = True
+    house.engine.room.leave_out("1", (0, ""))
     house.engine.dispatcher.wake()
     for _ in range(20):
         await asyncio.sleep(0)

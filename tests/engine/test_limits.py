@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from core.engine.waiting import WaitingRoom
-from core.governor.settings import GovernorSettings, Limits, MethodQuota
+from core.engine.waiting import CAPACITY, WaitingRoom
+from core.governor.settings import GovernorSettings, GuildQuota, Limits, MethodQuota
+from core.ledger.port import StoreError, Transaction
+from core.ledger.rows import RunRow
 from schedule_zero.handler import Context
 from schedule_zero.instant import SECOND, parse
 from schedule_zero.run import RunState, Why
 from tests.engine.house import House, plan
+from tests.engine.rows import run_row
 
 Build = Callable[..., Awaitable[House]]
 
@@ -165,7 +169,7 @@ async def test_the_limits_of_a_method_and_of_the_whole_service_hold_too(build: B
 
 async def test_what_does_not_fit_into_memory_is_read_again_when_there_is_room(build: Build) -> None:
     house = await build(run=False)
-    house.engine.room._capacity = 4
+    house.engine.room.capacity = 4
     at = house.clock.in_s(0)
     items = [{"handler": "hands", "method": "work", "guild_id": "1", "trigger": {"type": "date", "at": at}}] * 30
     await house.client.create_schedules(items)
@@ -174,13 +178,77 @@ async def test_what_does_not_fit_into_memory_is_read_again_when_there_is_room(bu
     assert len({run_id for run_id, _, _ in house.hands.calls}) == len(house.hands.calls) == 30
 
 
+async def test_one_guilds_sixty_thousand_waiting_runs_do_not_hide_anothers(build: Build) -> None:
+    """Before it starts and while it runs: the other guild's run goes at once."""
+    governor = GovernorSettings(default_plan="trusted", guilds={"1": GuildQuota(running=0)})
+    house = await build(governor=governor, run=False)
+    flood = await house.schedule(policy={"overlap": "allow"})
+    now = house.clock.now()
+    rows = [
+        run_row(id=f"run_{number:016}", schedule_id=flood.id, due=now - 1_000_000 + number) for number in range(60_000)
+    ]
+    for start in range(0, len(rows), 5000):
+        await house.ledger.write(partial(_insert, rows[start : start + 5000]))
+    before = await house.run_now(await house.schedule(guild_id="2"))
+    await house.kill()
+    await house.open()
+    assert (await house.ended(before.id)).state is RunState.SUCCEEDED
+    after = await house.run_now(await house.schedule(guild_id="2"))
+    assert (await house.ended(after.id)).state is RunState.SUCCEEDED
+    assert house.engine.room.overflowed
+    assert 0 < len(house.engine.room) < CAPACITY
+
+
+async def _insert(rows: list[RunRow], tx: Transaction) -> None:
+    await tx.runs.insert(rows)
+
+
+async def test_every_run_of_guilds_that_crowd_in_has_its_turn(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engine.usher.PAGE", 5)
+    house = await build(run=False)
+    house.engine.room.capacity = 10
+    at = house.clock.in_s(0)
+    items = [
+        {"handler": "hands", "method": "work", "guild_id": str(number % 12), "trigger": {"type": "date", "at": at}}
+        for number in range(120)
+    ]
+    await house.client.create_schedules(items)
+    house.run()
+    await house.heard("run.succeeded", count=120)
+    assert len({run_id for run_id, _, _ in house.hands.calls}) == len(house.hands.calls) == 120
+
+
+async def test_what_was_left_in_the_ledger_is_read_when_the_store_answers_again(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.dispatch.REFUSED_PAUSE_S", 0.01)
+    house = await build(run=False)
+    house.engine.room.capacity = 4
+    reads = house.ledger.reader.runs
+    refused: list[Any] = []
+    whole = reads.waiting_of
+
+    async def trouble(*args: Any) -> list[RunRow]:
+        if len(refused) < 2:
+            refused.append(args)
+            raise StoreError("the store is busy")
+        return await whole(*args)
+
+    monkeypatch.setattr(reads, "waiting_of", trouble)
+    runs = [await house.run_now(await house.schedule()) for _ in range(12)]
+    house.run()
+    for run in runs:
+        assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+    assert len(refused) == 2
+
+
 async def test_more_waiting_runs_than_memory_holds_are_found_after_a_restart(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = await build(run=False)
     runs = [await house.run_now(await house.schedule()) for _ in range(12)]
     await house.kill()
-    monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (3,))
+    monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (3, None))
     monkeypatch.setattr("core.engine.usher.PAGE", 5)
     await house.open()
     for run in runs:

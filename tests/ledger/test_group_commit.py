@@ -5,17 +5,18 @@ import contextlib
 import gc
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Literal
 
 import pytest
 
 from core.ledger.connection import Fault, Locked, Lost, Mark, NoRoom, Step
 from core.ledger.ledger import StoredLedger
 from core.ledger.memory import InlineConnection
-from core.ledger.port import NameTaken, StaleMove, StoreClosed, StoreError, StoreFull, Transaction
+from core.ledger.port import NameTaken, StaleMove, StoreBusy, StoreClosed, StoreError, StoreFull, Transaction
 from core.ledger.rows import ScheduleRow, UsageKey
 from core.ledger.schedules import MANY
 from core.ledger.statement import Insert
-from core.ledger.writer import MOST_UNITS
+from core.ledger.writer import LEAST_RETRY_S, MOST_UNITS
 from tests.ledger.conftest import Opening
 from tests.ledger.faults import Between
 from tests.ledger.making import begin, dispatch, event, run, save, schedule
@@ -451,3 +452,36 @@ def _origin(thing: object) -> str:
     if isinstance(thing, types.CoroutineType):
         return thing.cr_code.co_filename
     return type(thing).__module__
+
+
+class Held(asyncio.Event):
+    """Holds a commit back, and tells when one has come that far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.reached.set()
+        return await super().wait()
+
+
+async def test_while_too_much_waits_to_be_written_nothing_new_is_taken_and_nothing_that_was_is_lost(
+    ledger: StoredLedger, between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.ledger.writer.MOST_WAITING", 10)
+    between.hold = held = Held()
+    first = asyncio.create_task(ledger.write(inserting("sch_first")))
+    await held.reached.wait()
+    taken = [asyncio.create_task(ledger.write_new(inserting(f"sch_{number}"))) for number in range(10)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreBusy, match="10 changes wait to be written") as busy:
+        await ledger.write_new(inserting("sch_more"))
+    assert busy.value.retry_after >= LEAST_RETRY_S
+    outcome = asyncio.create_task(ledger.write_essential(inserting("sch_outcome")))
+    tick = asyncio.create_task(ledger.write(inserting("sch_tick")))
+    held.set()
+    await asyncio.gather(first, *taken, outcome, tick)
+    await ledger.write_new(inserting("sch_later"))
+    wanted = [f"sch_{number}" for number in range(10)] + ["sch_first", "sch_outcome", "sch_tick", "sch_later"]
+    assert set(await ledger.reader.schedules.get_many([*wanted, "sch_more"])) == set(wanted)

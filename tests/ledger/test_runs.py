@@ -255,6 +255,24 @@ async def test_waiting_runs_are_paged_by_due_and_id(ledger: Ledger) -> None:
     assert seen == ["run_2", "run_4", "run_1", "run_3", "run_5"]
 
 
+async def test_waiting_runs_are_read_without_some_guilds_and_of_one_alone(ledger: Ledger) -> None:
+    places = [("run_1", 20, "1"), ("run_2", 10, "2"), ("run_3", 20, None), ("run_4", 30, "1"), ("run_5", 40, "3")]
+    await save(ledger, *(run(id, due=due, guild_id=guild) for id, due, guild in places))
+    await save(ledger, run("run_6", due=5, state=RunState.RUNNING))
+    reads = ledger.reader.runs
+
+    def ids(page: list[RunRow]) -> list[str]:
+        return [row.id for row in page]
+
+    assert ids(await reads.waiting(None, 9, but=["2", "3"])) == ["run_1", "run_3", "run_4"]
+    assert ids(await reads.waiting(None, 9, but=[None, "1"])) == ["run_2", "run_5"]
+    assert ids(await reads.waiting((20, "run_1"), 1, but=[None])) == ["run_4"]
+    assert ids(await reads.waiting_of("1", (0, ""), 9)) == ["run_1", "run_4"]
+    assert ids(await reads.waiting_of("1", (20, "run_1"), 1)) == ["run_1"]
+    assert ids(await reads.waiting_of("1", (20, "run_2"), 9)) == ["run_4"]
+    assert ids(await reads.waiting_of(None, (0, ""), 9)) == ["run_3"]
+
+
 async def test_the_newest_run_of_each_schedule_is_found(ledger: Ledger) -> None:
     await save(
         ledger, run("run_1"), run("run_3", state=RunState.SKIPPED, ended=NOW), run("run_2"), run("run_0", "sch_2")

@@ -80,6 +80,9 @@ async def test_waiting_runs_are_read_by_bucket_page_by_page(join: Join) -> None:
         after = (page[-1].due, page[-1].id)
     assert [row.id for row in found] == [row.id for row in rows if bucket_of(row.guild_id) in within]
     assert await ledger.reader.runs.open(within) == []
+    assert await ledger.reader.runs.waiting(None, 40, within, but=["9"]) == found
+    rest = [row for row in found if row.guild_id != "1"]
+    assert await ledger.reader.runs.waiting(None, 40, within, but=["1"]) == rest
 
 
 async def test_events_of_both_are_heard_at_both_without_a_gap(join: Join) -> None:

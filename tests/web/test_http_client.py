@@ -167,6 +167,10 @@ async def test_the_data_of_a_refusal_comes_back_too(client: HttpClient, door: Fa
     with pytest.raises(QuotaExceeded) as full:
         await client.run_schedule("s")
     assert (full.value.retry_after, full.value.details["scope"], full.value.details["allowed"]) == (9.5, "guild:1", 3)
+    door.answers[ask.RunSchedule] = Unavailable("Busy.", retry_after=2.5)
+    with pytest.raises(Unavailable) as busy:
+        await client.run_schedule("s")
+    assert busy.value.retry_after == 2.5
 
 
 async def test_a_status_is_told_even_by_a_core_that_is_not_ready(client: HttpClient, door: FakeDoor) -> None:

@@ -64,6 +64,14 @@ async def test_an_error_of_the_service_becomes_its_problem_document(
     assert (found, problem["type"], problem["detail"]) == (status, f"urn:schedule-zero:problem:{code}", error.sentence)
 
 
+async def test_what_is_too_much_at_the_moment_says_when_to_come_back(
+    http: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    door.answers[CreateSchedule] = Unavailable("Busy.", retry_after=1.2)
+    async with http.post(f"{PREFIX}/schedules", json=SPEC) as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+
+
 async def test_a_quota_refusal_names_scope_limit_and_when_to_come_back(
     http: aiohttp.ClientSession, door: FakeDoor
 ) -> None:

@@ -15,6 +15,15 @@ class StoreFull(StoreError):
     """The disk has no room for new work."""
 
 
+class StoreBusy(StoreError):
+    """So much waits to be written that nothing new is taken. ``retry_after``: seconds until there will be room, by the pace
+    of late."""
+
+    def __init__(self, waiting: int, retry_after: float) -> None:
+        super().__init__(f"{waiting:,} changes wait to be written")
+        self.retry_after = retry_after
+
+
 class NameTaken(Exception):
     """A schedule of that guild has this name already."""
 

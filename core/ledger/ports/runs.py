@@ -79,8 +79,18 @@ class RunReads(Protocol):
         """Runs with what an attempt needs of their schedules."""
         ...
 
-    async def waiting(self, after: tuple[int, str] | None, limit: int, within: Within = None) -> list[RunRow]:
-        """All waiting runs by (due, id), a page after a key; for filling the queue at start and after overflow."""
+    async def waiting(
+        self, after: tuple[int, str] | None, limit: int, within: Within = None, *, but: Sequence[str | None] = ()
+    ) -> list[RunRow]:
+        """All waiting runs by (due, id), a page after a key; for filling the queue at start and after overflow.
+
+        Args:
+            but: leave out those of these guilds; None among them: of no guild.
+        """
+        ...
+
+    async def waiting_of(self, guild_id: str | None, start: tuple[int, str], limit: int) -> list[RunRow]:
+        """Waiting runs of one guild, or of none (None), by (due, id) from a key on."""
         ...
 
     async def put_off(self, guild_id: str, after: int, limit: int) -> list[RunRow]:

@@ -58,8 +58,11 @@ def _dial(gauge: Gauge) -> Dial:
     label = _LABELS.get(gauge.limit, gauge.limit.replace("_", " ").capitalize())
     used, allowed = gauge.used, gauge.allowed
     is_full = used is not None and allowed is not None and used >= allowed
+    kind, _, name = gauge.scope.partition(":")
+    if kind == "channel":
+        label = f"{label}, {name.rpartition('/')[2]}"
     return Dial(
-        label=f"Your {label.lower()}" if gauge.scope.startswith("user:") else label,
+        label=f"Your {label.lower()}" if kind == "user" else label,
         words=_words(gauge), part=None if used is None or allowed is None else _part(used, allowed), is_full=is_full,
         frees=gauge.until if used else None, note=_ORIGINS.get(gauge.origin), ends=gauge.ends,
     )  # fmt: skip
