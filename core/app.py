@@ -170,6 +170,7 @@ class App:
             self._attach(name, deliver)
         self._tasks.append(asyncio.create_task(self.service.keys.keep(), name="the keys"))
         self._tasks.append(asyncio.create_task(self.service.measures.keep(), name="limits with an end"))
+        self._tasks.append(asyncio.create_task(self.service.errands.run(), name="the errands"))
         if self.ledger.membership is not None:
             self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
         if self._listening is not None:

@@ -23,9 +23,13 @@ from schedule_zero.asks.closings import (
 )
 from schedule_zero.asks.dead import DropDead, ListDead, ReplayDead
 from schedule_zero.asks.events import ListEvents
+from schedule_zero.asks.export import Export
 from schedule_zero.asks.guilds import (
+    EraseGuild,
+    EraseUser,
     GetGuildSettings,
     GetUserTimezone,
+    ListPresentGuilds,
     NoteGuild,
     PutGuildSettings,
     PutUserTimezone,
@@ -80,6 +84,9 @@ __all__ = [
     "DeleteSchedule",
     "DrainHandler",
     "DropDead",
+    "EraseGuild",
+    "EraseUser",
+    "Export",
     "GetAudit",
     "GetCalendar",
     "GetChain",
@@ -106,6 +113,7 @@ __all__ = [
     "ListHandlers",
     "ListHours",
     "ListKeys",
+    "ListPresentGuilds",
     "ListRuns",
     "ListSchedules",
     "MoveOccurrence",
@@ -212,6 +220,10 @@ Request = (
     | SuspendGuild
     | ResumeGuild
     | GetRefusal
+    | ListPresentGuilds
+    | EraseGuild
+    | EraseUser
+    | Export
     | GetUserTimezone
     | PutUserTimezone
     | NewKey
