@@ -117,9 +117,10 @@ async def connected(
     wait: bool = True,
     shards: Any = "auto",
     part: Part | None = None,
+    host: Host | None = None,
 ) -> AsyncIterator[Host]:
     """The bot running against the server; connected when the block begins, stopped in order when it ends."""
-    host = Host()
+    host = host or Host()
     settings = BotSettings(api_base=server.api_url, shards=shards)
     task = asyncio.create_task(run_discord(host, settings, token or server.settings.token, data_dir=folder, part=part))
     try:
