@@ -19,6 +19,8 @@ COGS: Final = (
     "cogs.chain",
     "cogs.calendar.group",
     "cogs.timezone",
+    "cogs.settings",
+    "cogs.data",
     "cogs.settings.group",
     "cogs.audit",
     "cogs.status",

@@ -76,6 +76,8 @@ SURFACE = {
     "timezone convert": "when*? from? to? public",
     "settings show": "",
     "settings timezone": "tz*?",
+    "data export": "format scope",
+    "data erase": "scope",
     "settings locale": "locale?",
     "settings format": "clock default_time reset",
     "settings roles": "manager member clear",
