@@ -5,7 +5,6 @@ It keeps no members and no messages, mentions nobody unless a message says so, a
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from bot import endpoint, wire
 from bot.shards import Part
 from bot.sync import TreeSync
 from bot.tree import Tree, load
+from bot.whereabouts import RememberingState, Whereabouts
 from cogs.banner import LastBanner
 from cogs.buttons import CardButton
 from cogs.incidents import Incidents
@@ -25,7 +25,6 @@ from cogs.replies import Replies
 from cogs.settings.pickers import ChannelPicker, RolePicker
 from cogs.undo import RecentUndos
 from schedule_zero.client import CoreClient
-from schedule_zero.errors import ScheduleZeroError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +33,6 @@ RATE_LIMIT_WAIT: Final = 30.0
 
 GUILDS_WAIT: Final = 1.0
 """Seconds after the last guild that READY waits for another one; a guild that comes later is noted all the same."""
-
-
-NOTE_AGAIN: Final = 5.0
-"""Seconds after which a core that was away is told of a guild again."""
 
 
 class GatewayUnreachable(Exception):
@@ -99,7 +94,12 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self._elsewhere = elsewhere
         self._on_state = on_state
         self._launching: set[int] = set()
-        self._news: dict[int, object] = {}
+        self._whereabouts = Whereabouts(self, core, lambda guild_id: self.replies.look_up(core, guild_id))
+
+    def _get_state(self, **options: Any) -> RememberingState:
+        return RememberingState(
+            dispatch=self.dispatch, handlers=self._handlers, hooks=self._hooks, http=self.http, **options
+        )
 
     async def setup_hook(self) -> None:
         """Before the gateway: the commands, all or none; the buttons; Discord told of changes; the way in."""
@@ -148,37 +148,24 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         if self._on_state is not None:
             self._on_state(self, connected)
 
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """The guilds of a shard are known: whoever removed the bot while it was away shows now."""
+        await self._whereabouts.compare(shard_id)
+
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._note(guild, present=True)
+        await self._whereabouts.note(guild.id, guild.name or "", present=True)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._note(guild, present=True)
+        await self._whereabouts.note(guild.id, guild.name or "", present=True)
 
     async def on_guild_update(self, _before: discord.Guild, guild: discord.Guild) -> None:
-        await self._note(guild, present=True)
+        await self._whereabouts.note(guild.id, guild.name or "", present=True)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self._note(guild, present=False)
+        await self._whereabouts.note(guild.id, guild.name or "", present=False)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """An error in one of our event handlers: named and logged, the bot goes on."""
         error = sys.exc_info()[1]
         if error is not None:
             self.incidents.record(error, f"handling the event {event_method}")
-
-    async def _note(self, guild: discord.Guild, *, present: bool) -> None:
-        """Tell the core, as soon as it can be told; what is newer of the same guild counts."""
-        news = self._news[guild.id] = object()
-        while self._news.get(guild.id) is news:
-            try:
-                await self.core.note_guild(str(guild.id), guild.name or "", present=present)
-            except Unavailable:
-                await asyncio.sleep(NOTE_AGAIN)
-                continue
-            except ScheduleZeroError as error:
-                # The core learns of it at the next start at the latest; guilds are told then again.
-                logger.warning("the core did not take note of server %s: %s", guild.id, error.sentence)
-            if present:
-                self.replies.look_up(self.core, str(guild.id))
-            if self._news.get(guild.id) is news:
-                del self._news[guild.id]

@@ -15,6 +15,7 @@ from cogs.telling import Telling
 from cogs.texts import CONTENT, content_of, fit, is_job, moment, one_line, shorten, title_of
 from schedule_zero import instant
 from schedule_zero.event import Event, EventKind
+from schedule_zero.instant import spell
 from schedule_zero.masking import without
 from schedule_zero.schedule import Schedule
 
@@ -36,7 +37,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         place: of its event in the journal, ``epoch-seq``.
         at: when that happened.
         guild_id: the guild whose channels may show it; None: only its owner may read it.
-        owner_id: whose schedule it is about.
+        owner_id: whose schedule it is about; like ``schedule_id`` empty where it is about the whole guild.
         line: the words.
         title: what the schedule is called, without markdown.
         purpose: which of the guild's channels it is for.
@@ -74,7 +75,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     def gist(self) -> str:
         """What it says, for the log: without the schedule's own words, which may be for its owner alone."""
         if not self.schedule_id:
-            return "a server is slowed down"
+            return f"there is news of server {self.guild_id}"
         if self.button is None:
             return f"{self.schedule_id} was {'skipped' if self.skipped in _SKIPPED else 'missed'}"
         if self.button[1] == "resume":
@@ -89,7 +90,11 @@ def is_told(event: Event) -> bool:
     return event.schedule_id is not None and (
         event.kind == EventKind.SCHEDULE_BLOCKED
         or (event.kind == EventKind.RUN_FAILED and event.data.get("reason") == "unknown")
-        or (event.kind == EventKind.RUN_SKIPPED and event.data.get("reason") in ("missed", *_SKIPPED))
+        or (
+            event.kind == EventKind.RUN_SKIPPED
+            and event.data.get("reason") in ("missed", *_SKIPPED)
+            and not event.data.get("together")  # then one event tells of all of them
+        )
     )
 
 
@@ -151,6 +156,29 @@ def outcome_of(event: Event, schedule: Schedule, telling: Telling, hidden: froze
         line = f"❌ **{title}** failed: {_why(event, hidden) or 'nothing is known of the reason'}"
     notice = _noticed(event, schedule, line, purpose, ("Show run", "show_run", event.run_id or "", ""))
     return msgspec.structs.replace(notice, channel_id=telling.channel_id)
+
+
+def return_of(event: Event, named: Sequence[tuple[Schedule, int]]) -> Notice:
+    """What is told of a bot that is back in a server; ``named``: schedules that missed most, and how many times."""
+    facts = event.data
+    goes_on = _counted(facts.get("resumed", 0), "schedule")
+    line = f"👋 I am back in this server, and **{goes_on}** {'goes' if facts.get('resumed') == 1 else 'go'} on."
+    if facts.get("missed"):
+        most = ", ".join(
+            f"**{title_of(schedule)}** {count:,}" for schedule, count in named if not _is_private(schedule)
+        )
+        line += f" Missed since {moment(spell(facts['since']))}: {_counted(facts['missed'], 'due time')}"
+        line += f", most of them of {most}." if most else "."
+    if facts.get("over"):
+        line += f" Of {_counted(facts['over'], 'schedule')} the last time has passed."
+    return Notice(
+        place=f"{event.epoch}-{event.seq}", at=event.at, guild_id=event.guild_id, owner_id="", schedule_id="",
+        line=line, title="", purpose="log",
+    )  # fmt: skip
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _noticed(

@@ -21,13 +21,14 @@ import discord
 import msgspec
 
 from bot import destination
+from bot.afar import is_elsewhere
 from bot.aside import Aside
 from bot.destination import Destination
 from bot.digest import Digest, whose
 from bot.faults import NO_CONNECTION, FateUnknown, closed_is_no_connection, judge
 from bot.link import Link
 from bot.nonce import nonce_of
-from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of, suspicions_of
+from bot.notice_letters import Notice, is_told, letter_of, notice_of, outcome_of, return_of, suspicions_of
 from bot.outbox import Entry
 from bot.outcomes import Outcomes
 from bot.rights import person, snowflake
@@ -36,7 +37,7 @@ from cogs.job.work import hidden_of
 from schedule_zero import instant
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound, Reject, RetryAfter, ScheduleZeroError, Unavailable
-from schedule_zero.event import Event
+from schedule_zero.event import Event, EventKind
 from schedule_zero.schedule import Schedule
 from schedule_zero.views import GuildChannels
 
@@ -143,6 +144,9 @@ class Notices:
         again = self._digest.again(event)
         if again is not None:
             return again
+        if event.kind == EventKind.GUILD_RETURNED:
+            found = [(await self._schedule(each["schedule_id"]), each["count"]) for each in event.data.get("most", ())]
+            return return_of(event, [(schedule, count) for schedule, count in found if schedule is not None])
         telling = await self._asked(partial(self._outcomes.telling, event), None)
         if event.schedule_id is None or not (is_told(event) or telling):
             return None
@@ -266,6 +270,9 @@ class Notices:
     # ── where it is told ──
 
     async def _tell_guild(self, guild_id: str, notices: Sequence[Notice]) -> list[Notice]:
+        if self._has_left(guild_id):
+            logger.info("server %s is not told of what happens, since the bot is not there any more", guild_id)
+            return []
         channels = await self._channels(guild_id)
         by_places: dict[tuple[int, ...], list[Notice]] = {}
         for notice in notices:
@@ -282,6 +289,11 @@ class Notices:
                 if not places or not await self._tell(group, begun, [_in_channel(id, guild_id) for id in places]):
                     left += group
         return [notice for notice in left if notice.purpose == "failures"]
+
+    def _has_left(self, guild_id: str) -> bool:
+        """Whether the bot is not in that guild any more; one that Discord cannot serve at the moment is not left."""
+        bot, id = self._link.bot, snowflake(guild_id)
+        return bot is not None and id is not None and bot.get_guild(id) is None and not is_elsewhere(bot, id)
 
     async def _tell_person(self, notices: Sequence[Notice]) -> None:
         owner = person(notices[0].owner_id) if notices else None

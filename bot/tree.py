@@ -20,6 +20,7 @@ COGS: Final = (
     "cogs.calendar.group",
     "cogs.timezone",
     "cogs.quota",
+    "cogs.data",
     "cogs.settings.group",
     "cogs.audit",
     "cogs.status",

@@ -63,12 +63,13 @@ def actor_of(interaction: Interaction) -> Actor:
     home = home_of(interaction)
     member = interaction.user
     # Every interaction carries the member with their roles, and the gateway told what those may: no member list needed.
-    permissions = 0
+    permissions, owner = 0, False
     roles: tuple[str, ...] = ()
     if home is not None and isinstance(member, discord.Member):
         permissions, roles = member.guild_permissions.value, roles_of(member)
+        owner = member.guild.owner_id == member.id
     return Actor(
-        kind="member", id=str(member.id), guild_id=home, permissions=permissions, roles=roles, via="discord"
+        kind="member", id=str(member.id), guild_id=home, permissions=permissions, roles=roles, owner=owner, via="discord"
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ import click
 from core.commands.declared.audit import audit_group
 from core.commands.declared.chains import chains_group
 from core.commands.declared.dead import dead_group
+from core.commands.declared.export import export
 from core.commands.declared.guilds import guilds_group
 from core.commands.declared.handlers import events, handlers_group
 from core.commands.declared.keys import keys_group
@@ -255,8 +256,8 @@ def backup(target: Path, file: Path | None) -> None:
 
 
 GROUPS = (
-    schedules_group, chains_group, runs_group, dead_group, audit_group, guilds_group, handlers_group, events, keys_group,
-    login, processes_group,
+    schedules_group, chains_group, runs_group, dead_group, audit_group, guilds_group, handlers_group, events, export,
+    keys_group, login, processes_group,
 )  # fmt: skip
 for group in GROUPS:
     cli.add_command(group)

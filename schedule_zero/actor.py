@@ -29,6 +29,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             service itself.
         id: the token's name, or the Discord user's id.
         guild_id: where a member speaks; None in a direct message.
+        owner: whether the guild is the member's own.
         permissions: the member's Discord permission bits in all of that guild, without what single channels add or
             take away.
         via: from where they ask, as the door knows it by which they came. It is noted in the audit, and gives no rights.
@@ -40,6 +41,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     guild_id: str | None = None
     permissions: int = 0
+    owner: bool = False
     via: Via = "core"
     roles: tuple[str, ...] = ()
     standing: Standing = ""

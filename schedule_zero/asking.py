@@ -33,12 +33,14 @@ Window = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Member(Message):
-    """Somebody in whose name the bot asks: a Discord user, where they speak, their permissions and their roles there."""
+    """Somebody in whose name the bot asks: a Discord user, where they speak, their permissions and their roles there, and
+    whether that place is theirs."""
 
     id: Id
     guild_id: Id | None
     permissions: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     roles: Annotated[tuple[Id, ...], Meta(max_length=MOST_ROLES)] = ()
+    owner: bool = False
 
 
 # ── to the core ────────────────────────────────────────────────────────────────────────────────────────────────

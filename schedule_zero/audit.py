@@ -46,12 +46,15 @@ class Action(StrEnum):
     GUILD_JOIN = "guild.join"
     GUILD_LEAVE = "guild.leave"
     GUILD_RENAME = "guild.rename"
+    GUILD_RETURN = "guild.return"
+    GUILD_ERASE = "guild.erase"
     GUILD_QUOTA = "guild.quota"
     GUILD_SUSPECT = "guild.suspect"
     GUILD_VERIFY = "guild.verify"
     GUILD_SUSPEND = "guild.suspend"
     GUILD_RESUME = "guild.resume"
     USER_TIMEZONE = "user.timezone"
+    USER_ERASE = "user.erase"
     SIGN_IN_NEW = "sign_in.new"
     SESSION_BEGIN = "session.begin"
     SESSION_END = "session.end"
@@ -96,12 +99,15 @@ DONE: Final[Mapping[str, str]] = {
     Action.GUILD_JOIN: "noted that the bot is in the server",
     Action.GUILD_LEAVE: "noted that the bot left the server",
     Action.GUILD_RENAME: "noted the server's new name",
+    Action.GUILD_RETURN: "let what had rested in the server go on",
+    Action.GUILD_ERASE: "had everything of the server erased",
     Action.GUILD_QUOTA: "changed what the server may use",
     Action.GUILD_SUSPECT: "slowed the server down for a time, because it looked like abuse",
     Action.GUILD_VERIFY: "verified the server",
     Action.GUILD_SUSPEND: "suspended the server",
     Action.GUILD_RESUME: "let the server start again",
     Action.USER_TIMEZONE: "set their own time zone",
+    Action.USER_ERASE: "had everything of a person erased",
     Action.SIGN_IN_NEW: "made a link to sign in with",
     Action.SESSION_BEGIN: "signed in at the pages",
     Action.SESSION_END: "signed out of the pages",

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from schedule_zero import closings, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.asks.export import BEGINNING, ExportFormat
 from schedule_zero.chain import ChainPage, ChainReport, ChainView
 from schedule_zero.event import Event
 from schedule_zero.key import Key, KeyPage, KeyRole
@@ -267,6 +268,28 @@ class CoreClient(ABC):
 
     async def last_refusal(self, guild_id: str) -> views.RefusalView:
         return await self._ask(ask.GetRefusal(guild_id=guild_id), views.RefusalView)
+
+    async def erase_guild(self, guild_id: str) -> views.Erasure:
+        return await self._ask(ask.EraseGuild(guild_id=guild_id), views.Erasure)
+
+    async def erase_user(self, user_id: str) -> views.Erasure:
+        return await self._ask(ask.EraseUser(user_id=user_id), views.Erasure)
+
+    async def export(
+        self, *, guild_id: str | None = None, user_id: str | None = None, format: ExportFormat = "json",
+        secrets: bool = False,
+    ) -> AsyncIterator[views.ExportPart]:  # fmt: skip
+        """The parts of a file, one after another; put together they are it."""
+        cursor: str | None = BEGINNING
+        while cursor is not None:
+            request = ask.Export(guild_id=guild_id, user_id=user_id, format=format, secrets=secrets, cursor=cursor)
+            part = await self._ask(request, views.ExportPart)
+            yield part
+            cursor = part.next
+
+    async def present_guilds(self, shard: int = 0, shards: int = 1, cursor: str | None = None) -> views.PresentGuilds:
+        request = ask.ListPresentGuilds(shard=shard, shards=shards, cursor=cursor)
+        return await self._ask(request, views.PresentGuilds)
 
     async def user_timezone(self, user_id: str) -> views.UserTimezone:
         return await self._ask(ask.GetUserTimezone(user_id=user_id), views.UserTimezone)

@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     HANDLER_DRAINING = "handler.draining"
     GUILD_JOINED = "guild.joined"
     GUILD_LEFT = "guild.left"
+    GUILD_RETURNED = "guild.returned"
     GUILD_VERIFIED = "guild.verified"
     GUILD_SUSPENDED = "guild.suspended"
     QUOTA_REACHED = "quota.reached"

@@ -24,9 +24,13 @@ from schedule_zero.asks.closings import (
 )
 from schedule_zero.asks.dead import DropDead, ListDead, ReplayDead
 from schedule_zero.asks.events import ListEvents
+from schedule_zero.asks.export import Export
 from schedule_zero.asks.guilds import (
+    EraseGuild,
+    EraseUser,
     GetGuildSettings,
     GetUserTimezone,
+    ListPresentGuilds,
     NoteGuild,
     PutGuildSettings,
     PutUserTimezone,
@@ -84,6 +88,9 @@ __all__ = [
     "DrainCore",
     "DrainHandler",
     "DropDead",
+    "EraseGuild",
+    "EraseUser",
+    "Export",
     "GetAudit",
     "GetCalendar",
     "GetChain",
@@ -112,6 +119,7 @@ __all__ = [
     "ListHandlers",
     "ListHours",
     "ListKeys",
+    "ListPresentGuilds",
     "ListRuns",
     "ListSchedules",
     "MoveOccurrence",
@@ -221,6 +229,10 @@ Request = (
     | SuspendGuild
     | ResumeGuild
     | GetRefusal
+    | ListPresentGuilds
+    | EraseGuild
+    | EraseUser
+    | Export
     | GetUserTimezone
     | PutUserTimezone
     | NewKey

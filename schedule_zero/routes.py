@@ -179,6 +179,10 @@ ROUTES: Final = (
     _route(
         ask.GetRefusal, "GET /guilds/{guild_id}/refusal", views.RefusalView, "The limit that who asks met last there"
     ),
+    _route(ask.ListPresentGuilds, "GET /presence", views.PresentGuilds, "List the guilds that the bot is in"),
+    _route(ask.EraseGuild, "DELETE /guilds/{guild_id}", views.Erasure, "Erase everything of a guild"),
+    _route(ask.EraseUser, "DELETE /users/{user_id}", views.Erasure, "Erase everything of a person"),
+    _route(ask.Export, "GET /export", views.ExportPart, "Export a guild, a person, or everything, as a file"),
     _route(ask.GetUserTimezone, "GET /users/{user_id}/timezone", views.UserTimezone, "Show a person's time zone"),
     _route(ask.PutUserTimezone, "PUT /users/{user_id}/timezone", views.UserTimezone, "Set a person's time zone"),
     _route(ask.NewKey, "POST /keys", Key, "Make a key or a registration", status=201),

@@ -11,14 +11,17 @@ from schedule_zero.shown.audit import AuditLine, AuditPage, AuditRevert
 from schedule_zero.shown.bans import BanPage, BanView
 from schedule_zero.shown.dead import DeadChange, DeadFate, DeadLetter, DeadPage
 from schedule_zero.shown.events import EventPage
+from schedule_zero.shown.export import ExportPart
 from schedule_zero.shown.guilds import (
     Done,
+    Erasure,
     GuildChannels,
     GuildMentions,
     GuildPolicy,
     GuildRetention,
     GuildRoles,
     GuildSettings,
+    PresentGuilds,
     UserTimezone,
 )
 from schedule_zero.shown.handlers import (
@@ -69,7 +72,9 @@ __all__ = [
     "DeadLetter",
     "DeadPage",
     "Done",
+    "Erasure",
     "EventPage",
+    "ExportPart",
     "Fire",
     "Gauge",
     "GuildChannels",
@@ -91,6 +96,7 @@ __all__ = [
     "MarkView",
     "MethodView",
     "Part",
+    "PresentGuilds",
     "PreviewView",
     "Problem",
     "QueueGuild",
@@ -135,6 +141,9 @@ View = (
     | Suggestions
     | GuildSettings
     | UserTimezone
+    | PresentGuilds
+    | Erasure
+    | ExportPart
     | CalendarPage
     | CalendarView
     | HoursPage

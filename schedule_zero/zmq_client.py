@@ -216,7 +216,7 @@ class ZmqClient(CoreClient):
         """
         if actor.kind != "member":
             raise Forbidden(f"nobody may speak for the {actor.kind} {actor.id}")
-        return _Speaking(self, asking.Member(actor.id, actor.guild_id, actor.permissions, actor.roles))
+        return _Speaking(self, asking.Member(actor.id, actor.guild_id, actor.permissions, actor.roles, actor.owner))
 
     def report(self, part: str, *, ok: bool, detail: str) -> None:
         """How a part of the service in this process is doing, as long as the connection lasts."""

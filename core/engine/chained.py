@@ -57,6 +57,9 @@ class ChainedLedger:
     async def has_room(self) -> bool:
         return await self._ledger.has_room()
 
+    async def clear_traces(self) -> None:
+        await self._ledger.clear_traces()
+
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._ledger.on_commit(callback)
 

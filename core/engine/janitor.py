@@ -9,19 +9,15 @@ from typing import Final
 import msgspec
 import structlog
 
-from core.engine.admit import Decision, events_of, missed_row
-from core.engine.blocking import block_uncomputable
 from core.engine.chronicle import roll_up
-from core.engine.events import about_schedule
-from core.engine.plan import Plan, TermsBook, rule_of
+from core.engine.plan import TermsBook
 from core.engine.ports import Clock
 from core.engine.reception import Reception
+from core.engine.resuming import resumption
 from core.engine.shorter import ShorterHistories
 from core.engine.territory import Territory
 from core.ledger.port import Ledger, StoreError, Transaction
-from core.ledger.rows import Advance, EventRow, RunRow, ScheduleRow
-from core.timing.rule import EARLIEST
-from schedule_zero.event import EventKind
+from core.ledger.rows import ScheduleRow
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import DAY, to_datetime
 
@@ -42,14 +38,6 @@ class Retention(msgspec.Struct, frozen=True):
     deleted: int = DAY
     handlers: int = 7 * DAY
     metrics: int = 30 * DAY
-
-
-class Resumption(msgspec.Struct):
-    """What a pause that is over leaves: the schedule as it is from now on, and what is told of it."""
-
-    row: ScheduleRow
-    runs: list[RunRow]
-    events: list[EventRow]
 
 
 Changed = Callable[[Sequence[ScheduleRow]], Awaitable[None]]
@@ -94,7 +82,7 @@ class Janitor:
         """Resume schedules that were paused until now."""
         now = self._clock.now()
         over = await self._ledger.reader.schedules.resumable(now, PAGE, self._territory.within())
-        found = [self._resume(row, now) for row in over]
+        found = [resumption(row, self._terms, self._ids, now, ended=row.paused_until) for row in over]
         if not found:
             return
 
@@ -108,24 +96,6 @@ class Janitor:
             return [each.row for each in resumed]
 
         await self._changed(await self._ledger.write(unit))
-
-    def _resume(self, row: ScheduleRow, now: int) -> Resumption:
-        try:
-            terms = self._terms.of(row.policy)
-            plan = Plan(row, rule_of(row, terms.policy), terms)
-            fresh = resumed_row(row, plan.rule.next_after, now, ended=row.paused_until)
-        except Exception as error:  # any fault in one stored schedule must not end what serves them all
-            log.exception("rule cannot be computed", schedule_id=row.id)
-            blocked = msgspec.structs.replace(row)
-            return Resumption(blocked, [], [block_uncomputable(blocked, str(error), now)])
-        resumed = about_schedule(row, EventKind.SCHEDULE_RESUMED, now)
-        if fresh.state == "active":
-            return Resumption(fresh, [], [resumed])
-        swallowed = _swallowed(plan, now)
-        runs = [] if swallowed is None else [missed_row(plan, swallowed, now, self._ids.make("run", now))]
-        last = row.last_due if swallowed is None else swallowed[1]
-        end = Decision(Advance(row.id, row.revision, now, None, last or now, row.fired, "done"), runs)
-        return Resumption(msgspec.structs.replace(fresh, last_due=last), runs, [resumed, *events_of(end, row, now)])
 
     async def forget_handlers(self) -> None:
         """Forget the handlers that are gone for good, as it seems: a schedule that names one is a reason to wait for it."""
@@ -157,28 +127,3 @@ class Janitor:
         await self._shorter.sweep(now, max(keep.runs, keep.events))
         await self._ledger.write(rest)
         await roll_up(self._ledger, now)
-
-
-def _swallowed(plan: Plan, now: int) -> tuple[int, int, int] | None:
-    """The due times a pause took from a schedule that has none left: first, last and how many. None: not one."""
-    rule, row = plan.rule, plan.row
-    since = row.last_due if row.last_due is not None else (row.created if rule.recurring else EARLIEST)
-    first, last = rule.next_after(since), rule.last_until(now)
-    if first is None or last is None or first > last:
-        return None
-    return first, last, 1 + rule.count_between(first, last)
-
-
-def resumed_row(
-    row: ScheduleRow, next_after: Callable[[int], int | None], now: int, *, ended: int | None = None
-) -> ScheduleRow:
-    """A schedule as it is after resuming: what was missed while it was paused is not made up for.
-
-    Args:
-        ended: when the pause was to end by itself; what is due from then on was not paused, only late. None: now.
-    """
-    due = next_after(max(now if ended is None else ended - 1, row.last_due or 0))
-    return msgspec.structs.replace(
-        row, state="active" if due is not None or row.follows else "done", next_due=due, paused_until=None, note=None, failures=0,
-        revision=row.revision + 1, updated=now,
-    )  # fmt: skip

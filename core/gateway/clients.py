@@ -243,7 +243,7 @@ class Clients:
             return msgspec.structs.replace(caller.row.actor, via="discord" if caller.row.role == "bot" else "zmq")
         actor = Actor(
             kind="member", id=member.id, guild_id=member.guild_id, permissions=member.permissions, roles=member.roles,
-            via="discord",
+            owner=member.owner, via="discord",
         )  # fmt: skip
         if caller.row.role != "bot":
             raise Forbidden("Only a client of role bot may ask in the name of others.")

@@ -7,6 +7,7 @@ the writer's own is little (SQLite documentation, "Write-Ahead Logging", section
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -16,6 +17,9 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.5
+PATIENCE_S: Final = 2.0
+TRIES: Final = 20
+AGAIN_S: Final = 0.1
 
 
 class Checkpointer:
@@ -25,6 +29,7 @@ class Checkpointer:
         self._path = path
         self._log = path.with_name(f"{path.name}-wal")
         self._ended = threading.Event()
+        self._copying = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -37,6 +42,22 @@ class Checkpointer:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+
+    def empty_log(self) -> None:
+        """Copy all of the log, and cut it to nothing, between two copies of the thread's own. Blocks."""
+        try:
+            with contextlib.closing(
+                sqlite3.connect(self._path, timeout=PATIENCE_S, isolation_level=None)
+            ) as connection:
+                for _ in range(TRIES):
+                    with self._copying:
+                        ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    if not busy:
+                        return
+                    self._ended.wait(AGAIN_S)
+            log.warning("the log could not be emptied: somebody reads from it, or writes")
+        except sqlite3.Error as error:
+            log.warning("the log could not be emptied: %s", error)
 
     def _run(self) -> None:
         try:
@@ -57,7 +78,8 @@ class Checkpointer:
                 continue
             seen = changed
             try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                with self._copying:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             except sqlite3.Error as error:  # what is wrong with the file the writer will find, and tell
                 log.debug("no checkpoint: %s", error)
 

@@ -12,6 +12,7 @@ from core.ledger.audit import Audit, AuditChanges
 from core.ledger.buckets import BucketChanges, BucketReads
 from core.ledger.connection import Connection, Reading, Session
 from core.ledger.dead import Dead, DeadChanges
+from core.ledger.erasure import Erasure, ErasureChanges
 from core.ledger.history import History, HistoryChanges
 from core.ledger.journal import Journal, JournalChanges, read_epoch, recent_events
 from core.ledger.links import LinkChanges, Links
@@ -44,6 +45,7 @@ class OpenTransaction:
         self.audit = AuditChanges(session)
         self.buckets = BucketChanges(session)
         self.history = HistoryChanges(session)
+        self.erasure = ErasureChanges(session)
         self.sessions = SessionChanges(session)
 
 
@@ -62,6 +64,7 @@ class CommittedTruth:
         self.audit = Audit(reading)
         self.buckets = BucketReads(reading)
         self.history = History(reading)
+        self.erasure = Erasure(reading)
         self.sessions = Sessions(reading)
 
 
@@ -99,6 +102,10 @@ class Driver(Protocol):
     @property
     def membership(self) -> DrivenMembership | None:
         """This core among others that write the same database; joined by ``open``, left by ``close``."""
+        ...
+
+    async def clear_traces(self) -> None:
+        """Let go of what is kept of rows that were removed, as far as that holds nobody up."""
         ...
 
     async def close(self) -> None:
@@ -177,6 +184,10 @@ class StoredLedger:
         """Whether there is room for new things, measured at most a second ago."""
         await self._driver.room.look()
         return self._driver.room.ok
+
+    async def clear_traces(self) -> None:
+        """Let go of what the database keeps of rows that were removed."""
+        await self._driver.clear_traces()
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call back after every commit that appended events."""

@@ -81,6 +81,9 @@ class MemoryDriver:
         self._reading = InlineReading(self._connection, open_transaction)
         return self._reading
 
+    async def clear_traces(self) -> None:
+        """There is no log, and no file."""
+
     async def close(self) -> None:
         """Forget the rows, unless somebody else keeps them."""
         if self._reading is not None:

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from core.ledger.among import BucketReads, BucketWrites, Membership
 from core.ledger.ports.audit import AuditFilter, AuditReads, AuditWrites
 from core.ledger.ports.dead import DeadReads, DeadWrites
+from core.ledger.ports.erasure import ErasureReads, ErasureWrites, Whom
 from core.ledger.ports.errors import (
     ForbiddenTransition,
     NameTaken,
@@ -44,6 +45,8 @@ __all__ = [
     "AuditWrites",
     "DeadReads",
     "DeadWrites",
+    "ErasureReads",
+    "ErasureWrites",
     "ForbiddenTransition",
     "HistoryReads",
     "HistoryWrites",
@@ -78,6 +81,7 @@ __all__ = [
     "Unit",
     "UsageReads",
     "UsageWrites",
+    "Whom",
     "Within",
 ]
 
@@ -110,6 +114,8 @@ class Reader(Protocol):
     @property
     def history(self) -> HistoryReads: ...
     @property
+    def erasure(self) -> ErasureReads: ...
+    @property
     def sessions(self) -> SessionReads: ...
 
 
@@ -138,6 +144,8 @@ class Transaction(Protocol):
     def buckets(self) -> BucketWrites: ...
     @property
     def history(self) -> HistoryWrites: ...
+    @property
+    def erasure(self) -> ErasureWrites: ...
     @property
     def sessions(self) -> SessionWrites: ...
 
@@ -179,6 +187,10 @@ class Ledger(Protocol):
 
     async def has_room(self) -> bool:
         """Whether there is room for new things, measured at most a second ago."""
+        ...
+
+    async def clear_traces(self) -> None:
+        """Let go of what the database keeps of rows that were removed, as far as that holds nobody up."""
         ...
 
     def on_commit(self, callback: Callable[[], None]) -> None:

@@ -411,19 +411,24 @@ class RunChanges(Runs):
 
     async def purge(self, before: int, limit: int) -> int:
         """Remove runs that ended before an instant."""
-        return await self._purge(await self._session.fetch(_PURGEABLE, before, limit))
+        ids = await self._session.fetch(_PURGEABLE, before, limit)
+        await self.remove(ids)
+        return len(ids)
 
     async def purge_guild(self, guild_id: str, before: int, limit: int) -> int:
         """Remove a guild's runs that ended before an instant."""
-        return await self._purge(await self._session.fetch(_PURGEABLE_OF, guild_id, before, limit))
+        ids = await self._session.fetch(_PURGEABLE_OF, guild_id, before, limit)
+        await self.remove(ids)
+        return len(ids)
 
-    async def _purge(self, ids: list[str]) -> int:
-        if ids:
+    async def remove(self, run_ids: Sequence[str]) -> None:
+        """Remove runs that have ended, with all that is kept of them."""
+        if run_ids:
+            ids = list(run_ids)
             self._session.later(Step(_PURGE_ATTEMPTS, (ids,)))
             forget_dead(self._session, ids)
             forget_logs(self._session, ids)
             self._session.later(Step(_PURGE, (ids,)))
-        return len(ids)
 
 
 def _results(rows: Sequence[AttemptRow]) -> list[tuple[Any, ...]]:

@@ -444,11 +444,16 @@ class ScheduleChanges(Schedules):
     async def purge(self, before: int, limit: int) -> int:
         """Remove deleted schedules that nothing refers to any more."""
         ids = await self._session.fetch(_PURGEABLE, before, limit)
-        if ids:
+        await self.remove(ids)
+        return len(ids)
+
+    async def remove(self, schedule_ids: Sequence[str]) -> None:
+        """Remove deleted schedules that no run refers to."""
+        if schedule_ids:
+            ids = list(schedule_ids)
             self._session.later(Step(_PURGE, (ids,)))
             self._session.later(Step(_PURGE_STANDING, (ids,)))
             forget_links(self._session, ids)
-        return len(ids)
 
 
 def _ordered(steps: Sequence[Advance]) -> list[tuple[Any, ...]]:

@@ -69,6 +69,9 @@ class ServerDriver:
         """A connection that cannot write. Raises StoreError."""
         return ServerConnection(await reached(self._address, 0, default_transaction_read_only="on"))
 
+    async def clear_traces(self) -> None:
+        """The server's own vacuum does, in its time."""
+
     async def close(self) -> None:
         """Close the readers, and leave the other cores."""
         if self._readers is not None:

@@ -23,7 +23,7 @@ import msgspec
 from core.ledger.port import AuditFilter, RunFilter, ScheduleFilter
 from core.ledger.rows import AuditedRow, RunRow, ScheduleRow
 from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, MENTION_EVERYONE, VIEW_AUDIT_LOG, Actor
-from schedule_zero.errors import Forbidden, NotFound
+from schedule_zero.errors import Forbidden, Invalid, NotFound
 from schedule_zero.permitted import standing_of
 from schedule_zero.schedule import MESSAGES, ScheduleSpec
 from schedule_zero.views import GuildSettings
@@ -263,6 +263,35 @@ def require_user(actor: Actor, user_id: str) -> None:
     """Raises Forbidden unless the actor may see and change this person's own settings."""
     if not (runs_service(actor) or (actor.kind == "member" and actor.id == user_id)):
         raise Forbidden("Everybody sets their own time zone, and sees only that.")
+
+
+def require_guild_erasure(actor: Actor, guild_id: str) -> None:
+    """Raises NotFound or Forbidden unless the actor may have everything of a guild erased: who operates the whole service,
+    and the guild's owner. A key is none, even where it may do all else."""
+    if runs_service(actor):
+        return
+    if guild_id != actor.guild_id:
+        raise NotFound(f"There is no server {guild_id!r} here.")
+    if not (actor.kind == "member" and actor.owner):
+        raise Forbidden("Erasing everything of a server is for its owner, and for those who run the service.")
+
+
+def require_export(actor: Actor, guild_id: str | None, user_id: str | None, *, secrets: bool) -> None:
+    """Raises NotFound, Forbidden or Invalid unless the actor may take a guild's things away as a file, or a person's, or
+    (neither) everybody's. What of a guild's they may not see is not in it (``visible``)."""
+    if guild_id is not None and user_id is not None:
+        message = "belongs to a server's export; leave it out, or leave out guild_id"
+        raise Invalid.at("user_id", message)
+    if secrets and actor.kind == "member":
+        raise Forbidden("Secrets are written out for those alone who run the service.")
+    if user_id is not None:
+        require_user(actor, user_id)
+    elif guild_id is None:
+        require_service(actor)
+    elif not runs_service(actor):
+        if guild_id != actor.guild_id:
+            raise NotFound(f"There is no server {guild_id!r} here.")
+        _require(actor, MANAGE_GUILD, "Exporting a server's data takes the permission Manage Server.")
 
 
 def require_place(actor: Actor, guild_id: str | None, user_id: str | None) -> None:

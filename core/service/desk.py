@@ -130,15 +130,41 @@ class Desk:
                 known = self._answer(await tx.notes.answer(key), digest)
                 if known is not None:
                     return msgspec.json.decode(known, type=answer)
-            view = await work(tx, effects)
-            if self.shared:
-                meaning = Meaning(effects.schedules, effects.runs, effects.withdrawn, effects.cancel)
-                await self.engine.handing.leave(tx, meaning, self.clock.now())
+            view = await self._worked(tx, effects, work)
             if key is not None:
                 text = msgspec.json.encode(view).decode()
                 until = self.clock.now() + REMEMBER_FOR
                 await tx.notes.remember_answer(AnswerRow(key=key, digest=digest, answer=text, until=until))
             return view
+
+        return await self._carried_out(unit, effects)
+
+    async def carry_on(self, work: Callable[[Transaction, Effects], Awaitable[V]]) -> V:
+        """Make a change that the service goes on with by itself, as a part of one that somebody asked for before.
+
+        Raises:
+            StorageFull, Unavailable: the store cannot take it now.
+        """
+        effects = Effects()
+
+        async def unit(tx: Transaction) -> V:
+            effects.clear()
+            return await self._worked(tx, effects, work)
+
+        return await self._carried_out(unit, effects)
+
+    async def _worked(
+        self, tx: Transaction, effects: Effects, work: Callable[[Transaction, Effects], Awaitable[V]]
+    ) -> V:
+        """The work, and what it means for other cores left for them in the same transaction."""
+        done = await work(tx, effects)
+        if self.shared:
+            meaning = Meaning(effects.schedules, effects.runs, effects.withdrawn, effects.cancel)
+            await self.engine.handing.leave(tx, meaning, self.clock.now())
+        return done
+
+    async def _carried_out(self, unit: Callable[[Transaction], Awaitable[V]], effects: Effects) -> V:
+        """Commit a unit, and let the engine have what follows from it."""
 
         async def carry_out() -> V:
             view = await self._written_beside_others(unit)

@@ -9,16 +9,14 @@ import msgspec
 import structlog
 
 from core.ledger.port import StoreClosed, StoreError, Transaction
-from core.ledger.rows import EventRow
 from core.service import access
 from core.service.desk import GUILD, USER, Desk, Effects, zone_name
-from core.service.guild_settings import document_of, settings_of
+from core.service.guild_settings import settings_of
 from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
-from schedule_zero.event import EventKind
-from schedule_zero.views import Done, UserTimezone
+from schedule_zero.views import UserTimezone
 
 log = structlog.get_logger("schedule_zero.guilds")
 
@@ -51,32 +49,6 @@ class Guilds:
                 return
             except StoreError as error:
                 log.warning("the store refused; zones are looked at again later", error=str(error))
-
-    async def note(self, actor: Actor, request: ask.NoteGuild) -> Done:
-        """The bot is in a guild, or no longer. An event only when that is news."""
-        access.require_operator(actor, request.guild_id)
-        now = self._desk.clock.now()
-
-        async def work(tx: Transaction, effects: Effects) -> Done:
-            stored = document_of(await tx.notes.get(GUILD, request.guild_id))
-            known = {name: stored[name] for name in _PRESENCE if name in stored}
-            noted = {"present": request.present, "name": request.name}
-            if known == noted:
-                return Done()
-            news = known.get("present") != request.present
-            await tx.notes.put(GUILD, {request.guild_id: msgspec.json.encode({**stored, **noted}).decode()})
-            effects.facts.append((GUILD, request.guild_id))
-            action = Action.GUILD_RENAME
-            if news:
-                kind = EventKind.GUILD_JOINED if request.present else EventKind.GUILD_LEFT
-                action = Action.GUILD_JOIN if request.present else Action.GUILD_LEAVE
-                await tx.journal.append([EventRow(at=now, kind=kind, guild_id=request.guild_id)])
-            was, is_now = (msgspec.json.encode(each).decode() for each in (known, noted))
-            line = self._desk.line(actor, action, request.guild_id, request.guild_id, was if known else None, is_now)
-            await tx.notes.audit([line])
-            return Done()
-
-        return await self._desk.change(actor, request, Done, work)
 
     async def get_user_zone(self, actor: Actor, request: ask.GetUserTimezone) -> UserTimezone:
         access.require_user(actor, request.user_id)

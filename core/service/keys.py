@@ -36,7 +36,7 @@ NOTE_EVERY: Final = MINUTE
 
 _AT_THE_DOOR: Final = msgspec.structs.replace(CORE, via="zmq")
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(KeyRow).decode
+decode_key: Final = msgspec.json.Decoder(KeyRow).decode
 
 
 class Keys:
@@ -115,7 +115,7 @@ class Keys:
         row = msgspec.structs.replace(row, digest=None if token is None else digest_of(token))
 
         async def work(tx: Transaction, effects: Effects) -> Key:
-            kept = [_decode(text) for text in (await tx.notes.all(KEY)).values()]
+            kept = [decode_key(text) for text in (await tx.notes.all(KEY)).values()]
             if row.public is not None and any(other.public == row.public for other in kept):
                 raise Conflict("This public key is known here already, and stands for one holder; make another pair.")
             if sum(other.guild_id == row.guild_id and other.revoked is None for other in kept) >= MOST_KEYS:
@@ -159,7 +159,7 @@ class Keys:
         async def work(tx: Transaction) -> KeyRow:
             effects.clear()
             before = await _stored(tx, id)
-            others = [_decode(text) for text in (await tx.notes.all(KEY)).values()]
+            others = [decode_key(text) for text in (await tx.notes.all(KEY)).values()]
             if before.state(now) != "pending":
                 raise Unauthorized("this token is used up")
             if any(other.public == public for other in others):
@@ -181,7 +181,7 @@ class Keys:
         version = self._ring.version
         stored = await self._desk.reader.notes.all(KEY)
         if version == self._ring.version:  # else they changed while they were read
-            self._ring.load(_decode(text) for text in stored.values())
+            self._ring.load(decode_key(text) for text in stored.values())
 
     async def keep(self) -> None:
         """Keep memory and ledger together, until cancelled: what others changed, what was used, what is long over."""
@@ -211,7 +211,7 @@ class Keys:
             for id, at in used.items():
                 text = await tx.notes.get(KEY, id)
                 if text is not None:
-                    changed.append(msgspec.structs.replace(_decode(text), last_used=at))
+                    changed.append(msgspec.structs.replace(decode_key(text), last_used=at))
             documents: dict[str, str | None] = {row.id: _encode(row).decode() for row in changed}
             await tx.notes.put(KEY, {**documents, **dict.fromkeys(over)})
             return changed
@@ -251,7 +251,7 @@ async def _stored(tx: Transaction, id: str) -> KeyRow:
     text = await tx.notes.get(KEY, id)
     if text is None:
         raise NotFound(f"There is no key {id!r} any more.")
-    return _decode(text)
+    return decode_key(text)
 
 
 def _kind_of(request: ask.NewKey) -> KeyKind:

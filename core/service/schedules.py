@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.engine.janitor import resumed_row
+from core.engine.resuming import resumed_row
 from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import RunRow, ScheduleRow
 from core.service import access
@@ -137,6 +137,8 @@ class Schedules:
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             current = await self._changing.current(tx, before)
             after = resumed_row(current, rule.next_after, now)
+            if current.state == "needs_owner":
+                after.owner_id = actor.id
             return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_RESUMED,
                                        Action.SCHEDULE_RESUME)  # fmt: skip
 

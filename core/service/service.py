@@ -22,6 +22,9 @@ from core.service.chains import Chains
 from core.service.closing_changes import ClosingChanges
 from core.service.dead import DeadLetters
 from core.service.desk import Desk, Effects
+from core.service.erasing import Erasing
+from core.service.errands import Errands
+from core.service.exporting.exports import Exports
 from core.service.feeding import Feed, Feeding, Wish
 from core.service.finding import Finding
 from core.service.guilds import Guilds
@@ -31,6 +34,7 @@ from core.service.keys import Keys
 from core.service.making import Making
 from core.service.measures import GuildMeasures
 from core.service.occurrences import Occurrences
+from core.service.presence import Presence
 from core.service.refusals import Refusals
 from core.service.renewal import Renewal
 from core.service.room import Room
@@ -155,6 +159,9 @@ class Service:
         desk.when_saved(self.suspicions.saved)
         engine.consequences.when_settled(self.suspicions.ended)
         self._refusals = Refusals(desk, self._usage)
+        self.errands = Errands(desk)
+        self._presence = Presence(desk, self.errands)
+        self._erasing = Erasing(desk, self.errands)
         self.keys = Keys(desk)
         self.sessions = Sessions(desk, operator_ids)
         self.renewal = Renewal(desk)
@@ -174,7 +181,6 @@ class Service:
             ask.GetGuildSettings: settings.get,
             ask.PutGuildSettings: settings.put,
             ask.UndoGuildSettings: settings.undo,
-            ask.NoteGuild: self.guilds.note,
             ask.ListGuilds: self._usage.page,
             ask.GetGuild: self._usage.get,
             ask.GetGuildQuota: self.measures.get,
@@ -185,6 +191,11 @@ class Service:
             ask.SuspendGuild: self.measures.suspend,
             ask.ResumeGuild: self.measures.resume,
             ask.GetRefusal: self._refusals.get,
+            ask.NoteGuild: self._presence.note,
+            ask.ListPresentGuilds: self._presence.present,
+            ask.EraseGuild: self._erasing.guild,
+            ask.EraseUser: self._erasing.user,
+            ask.Export: Exports(self._desk).part,
             ask.GetUserTimezone: self.guilds.get_user_zone,
             ask.PutUserTimezone: self.guilds.put_user_zone,
         }

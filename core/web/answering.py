@@ -61,6 +61,13 @@ def streaming(chunks: AsyncGenerator[bytes, None]) -> ASGIStreamingResponse:
     )
 
 
+def attached(chunks: AsyncGenerator[bytes, None], name: str, media_type: str) -> ASGIStreamingResponse:
+    """A response that a browser saves as a file, made while it is sent."""
+    return ASGIStreamingResponse(
+        iterator=chunks, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'}
+    )
+
+
 def refused(_request: Request[Any, Any, Any], error: ScheduleZeroError) -> Response[bytes]:
     """The problem document of one of our errors."""
     headers: dict[str, str] = {}

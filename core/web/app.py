@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from core.fields import quoted
 from core.service import access
-from core.web.answering import answer, broken, document, refused, streaming, unrouted
+from core.web.answering import answer, attached, broken, document, refused, streaming, unrouted
 from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
@@ -36,7 +36,7 @@ from core.web.sign_in.visitors import Caller, Visitors
 from core.web.stream import EVENT_STREAM, line_in, message, page, stream
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.errors import Invalid, ScheduleZeroError
-from schedule_zero.requests import GetRunLog, GetStatus, ListEvents, ListHandlers
+from schedule_zero.requests import Export, GetRunLog, GetStatus, ListEvents, ListHandlers
 from schedule_zero.routes import (
     HEALTH_PATHS,
     METRICS_PATHS,
@@ -46,7 +46,7 @@ from schedule_zero.routes import (
     ROUTES,
     Route,
 )
-from schedule_zero.views import HandlerPage, HandlerView, Part, Status
+from schedule_zero.views import ExportPart, HandlerPage, HandlerView, Part, Status
 
 _STATUS_PATIENCE: Final = 2.0  # seconds; a core that cannot say how it is by then is not well
 _log = structlog.get_logger(__name__)
@@ -166,6 +166,8 @@ class _Parts:
                     return await self._events(actor, asked, scope)
                 if isinstance(asked, GetRunLog):
                     return await self._log(actor, asked, scope)
+            if isinstance(asked, Export) and asked.cursor is None:
+                return await self._file(actor, asked)
             return answer(reading.route, await self.door.handle(actor, asked))
 
         return handle
@@ -183,6 +185,21 @@ class _Parts:
         await self.door.handle(actor, GetRunLog(id=asked.id, after=after, limit=1))  # a refusal is said in words
         pages = self.door.follow_log(actor, asked.id, after)
         return streaming(stream(self._while_let_in(actor, asked, scope, pages), self.closing, page))
+
+    async def _file(self, actor: Actor, asked: Export) -> ASGIResponse:
+        """All parts of an export, one after another as they are taken. A refusal is said in words: the first is made first."""
+        first = cast("ExportPart", await self.door.handle(actor, asked))
+
+        async def parts() -> AsyncGenerator[bytes, None]:
+            part = first
+            yield part.text.encode()
+            while part.next is not None:
+                part = cast(
+                    "ExportPart", await self.door.handle(actor, msgspec.structs.replace(asked, cursor=part.next))
+                )
+                yield part.text.encode()
+
+        return attached(parts(), first.name, first.media_type)
 
     async def _while_let_in(
         self, actor: Actor, asked: ListEvents | GetRunLog, scope: Any, items: AsyncIterator[T]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from schedule_zero.asks.base_request import BaseRequest
 from schedule_zero.bounds import Id, Line, Word
@@ -29,11 +31,32 @@ class UndoGuildSettings(BaseRequest, tag="guild.settings.undo", frozen=True):
 
 
 class NoteGuild(BaseRequest, tag="guild.note", frozen=True):
-    """Answers Done. The bot tells which guild it joined (or still is in), or left."""
+    """Answers Done. The bot tells which guild it joined (or still is in), or left. An empty ``name`` leaves the known one."""
 
     guild_id: Id
     name: Line
     present: bool = True
+
+
+class ListPresentGuilds(BaseRequest, tag="guild.present.list", frozen=True):
+    """Answers PresentGuilds: where the bot told that it is. Of one shard, so that a bot can say which of them it left."""
+
+    shard: Annotated[int, Meta(ge=0, description="the number of a shard")] = 0
+    shards: Annotated[int, Meta(ge=1, description="how many shards there are, at least 1")] = 1
+    cursor: Id | None = None
+    limit: int = 1000
+
+
+class EraseGuild(BaseRequest, tag="guild.erase", frozen=True):
+    """Answers Erasure. Everything that is kept of a guild goes for good."""
+
+    guild_id: Id
+
+
+class EraseUser(BaseRequest, tag="user.erase", frozen=True):
+    """Answers Erasure. Everything that is one person's own goes for good, and their name elsewhere."""
+
+    user_id: Id
 
 
 class GetUserTimezone(BaseRequest, tag="user.timezone.get", frozen=True):

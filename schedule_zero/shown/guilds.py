@@ -110,6 +110,21 @@ class UserTimezone(msgspec.Struct, kw_only=True):
     timezone: str | None
 
 
+class PresentGuilds(msgspec.Struct, kw_only=True):
+    """Ids of guilds that the bot is in."""
+
+    items: tuple[str, ...]
+    next: str | None = None
+
+
+class Erasure(msgspec.Struct, kw_only=True):
+    """What becomes of the wish that data be erased. ``finished``: nothing is left of it; else it goes on by itself."""
+
+    kind: Literal["guild", "user"]
+    id: str
+    finished: bool
+
+
 class Done(msgspec.Struct, kw_only=True):
     """It was done; there is nothing more to say."""
 

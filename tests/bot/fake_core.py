@@ -35,6 +35,7 @@ class World:
         self.zones: dict[str, str | None] = {}
         self.settings: dict[str, views.GuildSettings] = {}
         self.guilds: dict[str, tuple[str, bool]] = {}
+        self.exported = ("first, ", "second")
         self.answers: dict[str, views.View] = {}
         self.refuse: dict[type[Any], Exception] = {}
         self.hang: set[type[Any]] = set()
@@ -202,6 +203,23 @@ class FakeCore(CoreClient):
         self.world.guilds[request.guild_id] = (request.name, request.present)
         return views.Done()
 
+    def present(self, request: ask.ListPresentGuilds) -> views.PresentGuilds:
+        there = (id for id, (_, present) in self.world.guilds.items() if present)
+        mine = [id for id in there if (int(id) >> 22) % request.shards == request.shard]
+        return views.PresentGuilds(items=tuple(mine))
+
+    def erase(self, request: ask.EraseGuild | ask.EraseUser) -> views.Erasure:
+        if isinstance(request, ask.EraseUser):
+            return views.Erasure(kind="user", id=request.user_id, finished=True)
+        return views.Erasure(kind="guild", id=request.guild_id, finished=False)
+
+    def export_(self, request: ask.Export) -> views.ExportPart:
+        more = request.cursor == "0"
+        text = self.world.exported[0] if more else self.world.exported[1]
+        return views.ExportPart(
+            text=text, next="sch_1" if more else None, media_type="x/y", name=f"all.{request.format}"
+        )
+
     def zone(self, request: Any) -> views.UserTimezone:
         if isinstance(request, ask.PutUserTimezone):
             self.world.zones[request.user_id] = request.timezone
@@ -335,6 +353,10 @@ _USE_CASES: dict[type[Any], Callable[[FakeCore, Any], views.View]] = {
     ask.GetGuildSettings: FakeCore.guild,
     ask.PutGuildSettings: FakeCore.put_guild,
     ask.NoteGuild: FakeCore.note,
+    ask.ListPresentGuilds: FakeCore.present,
+    ask.EraseGuild: FakeCore.erase,
+    ask.EraseUser: FakeCore.erase,
+    ask.Export: FakeCore.export_,
     ask.GetUserTimezone: FakeCore.zone,
     ask.PutUserTimezone: FakeCore.zone,
     ask.GetStatus: _status,

@@ -118,9 +118,10 @@ async def connected(
     shards: Any = "auto",
     part: Part | None = None,
     operator_guild_id: str | None = None,
+    host: Host | None = None,
 ) -> AsyncIterator[Host]:
     """The bot running against the server; connected when the block begins, stopped in order when it ends."""
-    host = Host()
+    host = host or Host()
     settings = BotSettings(
         api_base=server.api_url, shards=shards, operator_ids=() if operator_guild_id is None else ("1",),
         operator_guild_id=operator_guild_id,

@@ -78,6 +78,8 @@ SURFACE = {
     "quota explain": "item?",
     "settings show": "",
     "settings timezone": "tz*?",
+    "data export": "format scope",
+    "data erase": "scope",
     "settings locale": "locale?",
     "settings format": "clock default_time reset",
     "settings roles": "manager member clear",

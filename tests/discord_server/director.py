@@ -10,7 +10,7 @@ from tests.discord_server.interactions import interaction_json
 from tests.discord_server.invocation import NotPossible, Typed, command_data, component_data, modal_data
 from tests.discord_server.limits import RateLimit
 from tests.discord_server.messages import Stored
-from tests.discord_server.payloads import channel_json, role_json
+from tests.discord_server.payloads import channel_json, guild_create_json, role_json
 from tests.discord_server.permissions import Permission, permissions_in
 from tests.discord_server.records import (
     Channel,
@@ -19,6 +19,7 @@ from tests.discord_server.records import (
     InteractionKind,
     JournalEntry,
     JsonObject,
+    Member,
     Overwrite,
     RequestEntry,
 )
@@ -33,6 +34,7 @@ class Director:
     """Acts as Discord's users and as its misfortunes. Times are seconds; waiting ends in TimeoutError."""
 
     def __init__(self, discord: SimulatedDiscord) -> None:
+        self._away: dict[int, Member] = {}
         self._discord = discord
         self.world = discord.world
 
@@ -271,6 +273,23 @@ class Director:
         del self.world.channels[channel_id]
         name = "THREAD_DELETE" if channel.type.is_thread else "CHANNEL_DELETE"
         self._tell(name, channel_json(channel, self.world), channel.guild_id)
+
+    def remove_bot(self, guild_id: int) -> None:
+        """Somebody removes the bot from a guild."""
+        member = self.world.guilds[guild_id].members.pop(self.world.bot_id)
+        self._away[guild_id] = member
+        self._tell("GUILD_DELETE", {"id": str(guild_id)}, guild_id)
+
+    def bring_bot_back(self, guild_id: int) -> None:
+        """Somebody adds the bot to a guild it was removed from."""
+        guild = self.world.guilds[guild_id]
+        guild.members[self.world.bot_id] = self._away.pop(guild_id)
+        created = guild_create_json(guild, self.world)
+        self._tell("GUILD_CREATE", {name: value for name, value in created.items() if name != "unavailable"}, guild_id)
+
+    def fail_guild(self, guild_id: int) -> None:
+        """Discord cannot serve a guild at the moment: an outage."""
+        self._tell("GUILD_DELETE", {"id": str(guild_id), "unavailable": True}, guild_id)
 
     def withdraw(self, user_id: int) -> None:
         """A user takes back what they let programs know of them."""

@@ -179,6 +179,7 @@ class House:
         self._pace = pace
         self._retention = retention
         self._task: asyncio.Task[None] | None = None
+        self._errands: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
         self.clock = clock
         self.governor = governor
@@ -212,6 +213,7 @@ class House:
     def run(self) -> None:
         """Let the engine turn."""
         self._task = asyncio.create_task(self.engine.run(), name="engine")
+        self._errands = asyncio.create_task(self.service.errands.run(), name="errands")
 
     async def close(self) -> None:
         """An orderly end."""
@@ -221,10 +223,11 @@ class House:
 
     async def kill(self) -> None:
         """The end of a process that did not see it coming: nothing is drained, no outcome is taken any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        for task in (self._task, self._errands):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._task = self._errands = None
         self.engine.settler.take = lambda answers: None  # type: ignore[method-assign]
         await asyncio.gather(*(link.close(0.0) for link in self.engine.fleet.links()))
         await self.ledger.close()

@@ -36,6 +36,26 @@ def test_what_a_writer_leaves_in_the_log_is_copied_into_the_file_without_it(tmp_
         writer.close()
 
 
+def test_the_log_is_emptied_as_soon_as_nobody_reads_from_it_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "some.sqlite3"
+    writer, reader = (sqlite3.connect(path, isolation_level=None) for _ in range(2))
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("CREATE TABLE texts (text)")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM texts").fetchall()
+    writer.execute("INSERT INTO texts VALUES ('kanarienvogel')")
+    checkpointer = Checkpointer(path)
+    emptying = threading.Thread(target=checkpointer.empty_log)
+    emptying.start()
+    emptying.join(0.05)
+    assert b"kanarienvogel" in path.with_name("some.sqlite3-wal").read_bytes()
+    reader.execute("COMMIT")
+    emptying.join(PATIENCE_S)
+    assert path.with_name("some.sqlite3-wal").stat().st_size == 0
+    for connection in (writer, reader):
+        connection.close()
+
+
 async def test_no_thread_is_left_when_the_store_is_closed(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     ledger = StoredLedger(FileDriver(tmp_path / "some.sqlite3"))

@@ -118,6 +118,7 @@ FILL: dict[str, Fill] = {
     "timezone": lambda world, _: ["Europe/Rome"],
     "present": lambda world, _: [False],
     "over": lambda world, _: [True],
+    "secrets": lambda world, _: [True],
     "register": lambda world, _: [True],
     "to": lambda world, _: ["in 300 days"],
     "calendar": _calendars,
@@ -129,8 +130,7 @@ FILL: dict[str, Fill] = {
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
     "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "delay", "guilds", "history",
-    "by", "reset", "end", "code", "why", "message",
-    "action",
+    "by", "reset", "end", "code", "why", "message", "shard", "shards", "format", "action",
 }  # fmt: skip
 
 

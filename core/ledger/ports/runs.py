@@ -150,6 +150,10 @@ class RunWrites(RunReads, Protocol):
         """Persist remaining lease times."""
         ...
 
+    async def remove(self, run_ids: Sequence[str]) -> None:
+        """Remove runs that have ended, with their attempts and logs."""
+        ...
+
     async def purge(self, before: int, limit: int) -> int:
         """Remove runs that ended before an instant, with their attempts and logs; how many."""
         ...

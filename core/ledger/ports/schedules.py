@@ -111,6 +111,10 @@ class ScheduleWrites(ScheduleReads, Protocol):
         """Set ``failures`` of schedules (lasting failures in a row)."""
         ...
 
+    async def remove(self, schedule_ids: Sequence[str]) -> None:
+        """Remove deleted schedules that no run refers to."""
+        ...
+
     async def purge(self, before: int, limit: int) -> int:
         """Remove deleted schedules last updated before an instant that no run refers to; how many."""
         ...

@@ -1,0 +1,123 @@
+"""``/data``: what is kept of oneself, or of the server, as a file; and to have it erased.
+
+The group asks for no permission, since everybody may have their own. What is the server's takes a right, which the core
+asks for.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final, Literal, Self
+
+import discord
+from discord import app_commands, ui
+
+from cogs.answers import defer, show
+from cogs.cards import notes_card
+from cogs.forms import Form, text_field
+from cogs.front import Interaction, actor_of, core_of
+from cogs.places import require_home
+from cogs.refusals import Refusal
+from cogs.texts import one_line
+from schedule_zero.asks.export import ExportFormat
+from schedule_zero.views import Erasure
+
+data = app_commands.Group(
+    name="data",
+    description="Take away what is kept of you or of this server, or have it erased",
+    allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
+    allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+)
+COMMANDS: Final = (data,)
+
+Scope = Literal["mine", "server"]
+MINE: Final = "erase my data"
+_LONGEST: Final = 100
+_ERASED_MINE: Final = (
+    "Your reminders, your time zone and everything else that was yours are gone. What you scheduled for servers is theirs: it "
+    "waits until somebody there takes it over."
+)
+_ERASED_SERVER: Final = "Everything that was kept of this server is gone. The bot stays, as if it had just joined."
+_GOES_ON: Final = "That takes a while; it goes on by itself."
+
+
+@data.command(name="export", description="Get what is kept of you, or of this server, as a file")
+@app_commands.describe(
+    format="json holds everything; csv is for a spreadsheet, ics for a calendar program",
+    scope="Yours, or this server's",
+)
+async def export(interaction: Interaction, format: ExportFormat = "json", scope: Scope = "mine") -> None:
+    """Send a file with everything that is kept."""
+    await defer(interaction)
+    asked: dict[str, Any] = {"user_id": actor_of(interaction).id}
+    if scope == "server":
+        asked = {"guild_id": require_home(interaction, "/data export")}
+    written, name, most = io.BytesIO(), "", _largest(interaction)
+    async for part in core_of(interaction).export(format=format, **asked):
+        written.write(part.text.encode())
+        name = part.name
+        if written.tell() > most:
+            raise Refusal(
+                f"The file is larger than the {most >> 20} MB that Discord takes here; `format: csv` is smaller, or ask those "
+                "who run the service for it."
+            )
+    written.seek(0)
+    whose = "this server" if scope == "server" else "you"
+    words = f"Everything that is kept of {whose} and not deleted, as {format}. Arguments that are secret are hidden."
+    await interaction.edit_original_response(content=words, attachments=[discord.File(written, filename=name)])
+
+
+@data.command(name="erase", description="Erase everything that is yours, or of this server, for good")
+@app_commands.describe(scope="Yours, or everything of this server, which only its owner may erase")
+async def erase(interaction: Interaction, scope: Scope = "mine") -> None:
+    """Ask for the words that confirm it; nothing is erased before."""
+    if scope == "mine":
+        await interaction.response.send_modal(EraseForm(scope, MINE))
+        return
+    require_home(interaction, "/data erase")
+    if not actor_of(interaction).owner:
+        raise Refusal("Only the owner of a server can have everything of it erased.")
+    name = interaction.guild.name if interaction.guild is not None else ""
+    await interaction.response.send_modal(EraseForm(scope, name))
+
+
+class EraseForm(Form):
+    """A field for the words that confirm it."""
+
+    def __init__(self, scope: Scope, words: str, typed: str = "") -> None:
+        super().__init__("Erase for good")
+        self._scope: Scope = scope
+        self._words = words
+        self._field = text_field(typed, required=True, hint=words, longest=_LONGEST)
+        what = "all that is yours" if scope == "mine" else "everything of this server"
+        self.ask(f"Type: {words}", self._field, f"Then {what} is erased. This cannot be undone.")
+
+    async def accept(self, interaction: Interaction) -> None:
+        """Erase it, if the words are those."""
+        if _plain(str(self._field.value)) != _plain(self._words):
+            raise Refusal(f"Nothing was erased: to confirm it, type `{one_line(self._words, _LONGEST)}`.")
+        await defer(interaction)
+        actor, core = actor_of(interaction), core_of(interaction)
+        if self._scope == "mine":
+            done = await core.erase_user(actor.id)
+        else:
+            done = await core.erase_guild(require_home(interaction, "/data erase"))
+        await show(interaction, _card(done))
+
+    def again(self) -> Self:
+        """The same form, with what was typed."""
+        return type(self)(self._scope, self._words, str(self._field.value))
+
+
+def _card(done: Erasure) -> ui.LayoutView:
+    words = _ERASED_MINE if done.kind == "user" else _ERASED_SERVER
+    return notes_card("Erased" if done.finished else "Being erased", words if done.finished else _GOES_ON)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _largest(interaction: Interaction) -> int:
+    """Bytes of the largest file that Discord takes here."""
+    return interaction.filesize_limit or discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
