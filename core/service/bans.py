@@ -36,10 +36,10 @@ class Bans:
         self._desk = desk
         self._marks: dict[str, Mark] = {}
 
-    def require_welcome(self, actor: Actor) -> None:
-        """Raises Forbidden where it is a banned person who asks."""
+    def require_welcome(self, actor: Actor, request: ask.Request) -> None:
+        """Raises Forbidden where it is a banned person who asks; not of what is kept of them."""
         mark = self._marks.get(actor.id) if actor.kind == "member" else None
-        if mark is not None:
+        if mark is not None and not _is_about_oneself(actor, request):
             raise Forbidden(f"You may not use this service any more{said(mark)}; who runs it can tell you more.")
 
     async def ban(self, actor: Actor, request: ask.BanUser) -> BanView:
@@ -103,3 +103,10 @@ class Bans:
 
 def _shown(user_id: str, mark: Mark) -> BanView:
     return BanView(user_id=user_id, at=spell(mark.at), by=mark.by, why=mark.why)
+
+
+def _is_about_oneself(actor: Actor, request: ask.Request) -> bool:
+    """Whether somebody wants to have, or to have erased, what is kept of themselves: that is everybody's right."""
+    if isinstance(request, ask.Export):
+        return request.guild_id is None and request.user_id == actor.id
+    return isinstance(request, ask.EraseUser) and request.user_id == actor.id

@@ -235,7 +235,7 @@ class Service:
         use_case = self._use_cases.get(type(request))
         if use_case is None:
             raise Malformed(f"There is no request {type(request).__name__}.")
-        self.bans.require_welcome(actor)
+        self.bans.require_welcome(actor, request)
         request = bounded(request)
         actor = await self._desk.placed(actor)
         answer = _REMEMBERED.get(type(request))

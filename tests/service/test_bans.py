@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from schedule_zero import Context
+from schedule_zero import requests as ask
 from schedule_zero.errors import Forbidden, NotFound, Passing
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger
@@ -28,6 +30,18 @@ async def test_what_a_banned_person_asks_is_refused_everywhere_with_one_sentence
             await as_(house, actor).status()
     await remind(house, BEN)
     assert (await house.client.get_schedule(made.id)).state == "active", "nothing of theirs is lost"
+
+
+async def test_a_banned_person_may_still_have_and_erase_what_is_kept_of_them(house: House) -> None:
+    await remind(house, ANNA, "secret tea")
+    await house.client.ban_user("anna")
+    mine = await as_(house, ANNA_ALONE).send(ask.Export(user_id="anna"))
+    assert "secret tea" in msgspec.json.encode(mine).decode()
+    with pytest.raises(Forbidden):
+        await as_(house, ANNA).send(ask.Export(user_id="anna", guild_id="1"))
+    with pytest.raises(Forbidden):
+        await as_(house, ANNA_ALONE).send(ask.EraseUser(user_id="ben"))
+    await as_(house, ANNA_ALONE).send(ask.EraseUser(user_id="anna"))
 
 
 async def test_nothing_of_theirs_starts_and_what_is_theirs_alone(build: Build) -> None:
