@@ -55,7 +55,7 @@ class GuildMeasures:
     def __init__(self, desk: Desk, usage: Usage) -> None:
         self._desk = desk
         self._usage = usage
-        self._codes = Codes(desk.clock)
+        self._codes = Codes(desk)
         self._changed = asyncio.Event()
         self._forwarding: set[asyncio.Task[None]] = set()
 
@@ -136,8 +136,14 @@ class GuildMeasures:
         access.require_guild(actor, request.guild_id, change=True)
         if self._measures.stored_of(request.guild_id).verified is not None:
             raise Conflict("This server is verified already.")
-        code, until = self._codes.new(request.guild_id)
-        return VerificationView(guild_id=request.guild_id, code=code, until=spell(until))
+
+        async def work(tx: Transaction, _effects: Effects) -> VerificationView:
+            code, until = await self._codes.new(tx, request.guild_id)
+            line = self._desk.line(actor, Action.GUILD_CODE, request.guild_id, request.guild_id)
+            await tx.notes.audit([line])
+            return VerificationView(guild_id=request.guild_id, code=code, until=spell(until))
+
+        return await self._desk.change(actor, request, VerificationView, work)
 
     async def verify(self, actor: Actor, request: ask.VerifyGuild) -> GuildView:
         """Give a guild the plan of verified ones. Raises Forbidden, NotFound, Invalid."""
@@ -145,7 +151,7 @@ class GuildMeasures:
             access.require_service(actor)
         else:
             access.require_guild(actor, request.guild_id, change=True)
-            if not self._codes.redeem(request.guild_id, request.code):
+            if not await self._codes.redeem(request.guild_id, request.code):
                 raise Invalid.at(
                     "code", "is not the code of this server, or too old; sign in at the dashboard for a new one"
                 )

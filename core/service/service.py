@@ -113,6 +113,7 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.NoteGuild: Done,
     ask.PutGuildQuota: QuotaView,
     ask.PatchGuildQuota: QuotaView,
+    ask.NewVerification: VerificationView,
     ask.VerifyGuild: GuildView,
     ask.SuspendGuild: GuildView,
     ask.ResumeGuild: GuildView,
@@ -131,12 +132,11 @@ _CHANGES: Final[dict[type, type[Any]]] = {
 }
 
 
-# What changes nothing that is stored and is asked by POST all the same: its answer hangs on when it is asked.
+# What changes nothing and is asked by POST all the same: its answer hangs on the time at which it is asked.
 _QUESTIONS: Final[dict[type, type[Any]]] = {
     ask.PreviewTrigger: PreviewView,
     ask.ReadTime: ReadingView,
     ask.CheckRun: RunCheck,
-    ask.NewVerification: VerificationView,
 }
 _REMEMBERED: Final = _CHANGES | _QUESTIONS
 

@@ -1,6 +1,6 @@
 """Codes that prove, entered in a guild, that whoever signed in at the dashboard manages it.
 
-In memory: a restart makes them worthless, and another is made in a moment. What is kept is not the code but its hash.
+One of each guild is kept, at every core alike: not the code but its hash, when it ends, and how often it may still be tried.
 """
 
 from __future__ import annotations
@@ -12,49 +12,64 @@ from typing import Final
 
 import msgspec
 
-from core.engine.ports import Clock
+from core.ledger.port import Transaction
+from core.service.desk import Desk
 from schedule_zero.instant import MINUTE
 
+CODE: Final = "verification"
 GOOD_FOR: Final = 15 * MINUTE
 LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are taken for each other
 LENGTH: Final = 8
 TRIES: Final = 5
-MOST: Final = 10_000
 
 
-class _Code(msgspec.Struct):
-    digest: bytes
+class Kept(msgspec.Struct, frozen=True):
+    """What is kept of a code; ``until``: microseconds since 1970."""
+
+    digest: str
     until: int
     tries: int = TRIES
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Kept).decode
 
 
 class Codes:
     """The newest code of each guild."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._codes: dict[str, _Code] = {}
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
-    def new(self, guild_id: str) -> tuple[str, int]:
-        """Another code for a guild, and until when it is good (microseconds since 1970). The one before is good no more."""
-        now = self._clock.now()
-        if len(self._codes) >= MOST:
-            self._codes = {guild: code for guild, code in self._codes.items() if code.until > now}
+    async def new(self, tx: Transaction, guild_id: str) -> tuple[str, int]:
+        """Another code for a guild, and until when it is good. The one before is good no more."""
+        until = self._desk.clock.now() + GOOD_FOR
         code = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
-        self._codes[guild_id] = _Code(_digest(guild_id, code), now + GOOD_FOR)
-        return code, now + GOOD_FOR
+        await tx.notes.put(CODE, {guild_id: _encode(Kept(digest_of(guild_id, code), until)).decode()})
+        return code, until
 
-    def redeem(self, guild_id: str, text: str) -> bool:
-        """Whether this is the guild's code. It is used up then; after five wrong ones, too."""
-        code = self._codes.get(guild_id)
-        if code is None or code.until <= self._clock.now():
-            return False
-        code.tries -= 1
-        right = hmac.compare_digest(code.digest, _digest(guild_id, text.strip().upper().replace("-", "")))
-        if right or code.tries <= 0:
-            del self._codes[guild_id]
-        return right
+    async def redeem(self, guild_id: str, text: str) -> bool:
+        """Whether this is the guild's code. It is used up then; after five wrong ones, too. Raises Unavailable."""
+
+        async def unit(tx: Transaction) -> bool:
+            kept = await tx.notes.get(CODE, guild_id)
+            if kept is None:
+                return False
+            right, after = tried(_decode(kept), digest_of(guild_id, text), self._desk.clock.now())
+            await tx.notes.put(CODE, {guild_id: None if after is None else _encode(after).decode()})
+            return right
+
+        return await self._desk.write(unit)
 
 
-def _digest(guild_id: str, code: str) -> bytes:
-    return sha256(f"{guild_id}:{code}".encode()).digest()
+def tried(kept: Kept, digest: str, now: int) -> tuple[bool, Kept | None]:
+    """Whether a try is right, and what is kept then."""
+    if kept.until <= now:
+        return False, None
+    right, tries = hmac.compare_digest(kept.digest, digest), kept.tries - 1
+    return right, None if right or tries <= 0 else msgspec.structs.replace(kept, tries=tries)
+
+
+def digest_of(guild_id: str, code: str) -> str:
+    """What is kept of a code; case and hyphens do not count."""
+    return sha256(f"{guild_id}:{code.strip().upper().replace('-', '')}".encode()).hexdigest()

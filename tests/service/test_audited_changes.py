@@ -186,6 +186,7 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
         lambda _: _plain(ask.PatchGuildQuota(guild_id="1", changes={"running": 5}, until="in 2 hours")),
         Action.GUILD_QUOTA,
     ),
+    ask.NewVerification: (lambda _: _plain(ask.NewVerification(guild_id="1")), Action.GUILD_CODE),
     ask.VerifyGuild: (lambda _: _plain(ask.VerifyGuild(guild_id="1")), Action.GUILD_VERIFY),
     ask.SuspendGuild: (lambda _: _plain(ask.SuspendGuild(guild_id="1", why="spam")), Action.GUILD_SUSPEND),
     ask.ResumeGuild: (_suspended, Action.GUILD_RESUME),

@@ -233,6 +233,15 @@ async def test_a_code_is_worth_nothing_elsewhere_later_or_after_five_wrong_ones(
     assert (await here.guild_quota("1")).plan == "unverified"
 
 
+async def test_a_code_holds_over_a_restart_and_is_kept_as_a_hash(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    code = (await as_(house, OWNER).new_verification("1")).code
+    assert code not in str(await house.ledger.reader.notes.all("verification"))
+    await house.close()
+    house = await build(governor=UNVERIFIED)
+    assert (await as_(house, ADMIN).verify_guild("1", code)).plan == "verified"
+
+
 async def test_a_code_is_for_who_manages_the_guild(build: Build) -> None:
     house = await build(governor=UNVERIFIED)
     for actor in (ANNA, MOD):
