@@ -96,7 +96,8 @@ class WaitingRoom:
         """Whether runs left in the ledger may be read again: there is enough room for it to be worth while, or none of a
         guild's is here."""
         if len(self._left) > CROWDING:
-            return self.free >= self.capacity // 4 or not self._left.keys() <= self._held.keys()
+            away = self._left.keys() - self._held.keys()
+            return self.free >= self.capacity // 4 or any(self._has_room(guild) for guild in away)
         return any(self._has_room(guild) for guild in self._left)
 
     def short(self) -> list[str | None]:

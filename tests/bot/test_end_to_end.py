@@ -28,7 +28,9 @@ class Watched(App):
     """The core, with its journal and the state of the bot to wait for."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(store=StoreSettings(url="memory"), data_dir=folder, governor=GovernorSettings())
+        super().__init__(
+            store=StoreSettings(url="memory"), data_dir=folder, governor=GovernorSettings(default_plan="verified")
+        )
         self.told: list[Event] = []
         self.connected = asyncio.Event()
         self._changed = asyncio.Event()

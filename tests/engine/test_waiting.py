@@ -153,6 +153,13 @@ def test_where_many_guilds_left_something_it_is_worth_while_with_a_quarter_free_
     assert "flood1" in room.short()
 
 
+def test_a_small_room_that_is_full_asks_for_nothing_it_could_not_take() -> None:
+    room = WaitingRoom(FairQueue(), capacity=5)
+    for number in range(CROWDING + 3):
+        crowd(room, f"flood{number}", 5)
+    assert (room.free, room.overflowed, room.has_room()) == (0, True, False)
+
+
 def test_what_another_core_works_for_is_not_read_again_here() -> None:
     room = WaitingRoom(FairQueue(), capacity=10)
     crowd(room, "flood", 20)
