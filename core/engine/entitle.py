@@ -23,6 +23,7 @@ from schedule_zero.event import EventKind
 from schedule_zero.run import RunState, SkipReason
 
 FURTHEST_PERIOD: Final = 400
+MOST_PUT_OFF: Final = 10_000
 _UTC: Final = ZoneInfo("UTC")
 
 
@@ -42,6 +43,26 @@ class Entitler:
     def set_zone(self, guild_id: str, zone: ZoneInfo) -> None:
         """The zone in which a guild's days begin."""
         self._zones[guild_id] = zone
+
+    async def change_zone(self, tx: Transaction, guild: str, zone: ZoneInfo, now: int) -> None:
+        """A guild's days begin elsewhere from now on (``set_zone`` once this is committed).
+
+        What the periods of now have counted goes on counting in those that take their places, and what was put off to a
+        later one is charged there: else to set another zone would be to begin anew.
+        """
+        old, quota = self._zones.get(guild, _UTC), self._measures.quota_of(guild)
+        if old == zone or not limited(quota):
+            return
+        pairs = [*zip(periods(quota, now, old), periods(quota, now, zone), strict=True)]
+        keys = [(_key(guild, before), _key(guild, after)) for before, after in pairs]
+        used = await tx.usage.used({key for pair in keys for key in pair})
+        amounts = {after: used.get(before, 0) - used.get(after, 0) for before, after in keys}
+        for run in await tx.runs.put_off(guild, now, MOST_PUT_OFF):
+            for place, change in ((old, -1), (zone, 1)) if run.charged is not None else ():
+                for period in periods(quota, run.charged or 0, place):
+                    key = _key(guild, period)
+                    amounts[key] = amounts.get(key, 0) + change
+        await tx.usage.charge({key: amount for key, amount in amounts.items() if amount})
 
     async def standing(self, reads: UsageReads, guild: str, instant: int) -> list[tuple[Period, int]]:
         """The periods that count at an instant, and how much of each is used."""
@@ -102,16 +123,16 @@ class Entitler:
         """
         quota, zone = self._measures.quota_of(guild), self._zones.get(guild, _UTC)
         book = _Book(guild, quota, zone, now, periods(quota, now, zone))
-        for run in runs:
-            book.count(run.charged, -1)
         moved: list[RunRow] = []
         for run in runs:
+            before = book.standing()
+            book.count(run.charged, -1)
             fresh = msgspec.structs.replace(run, not_before=None, reason=None)
             await book.charge(tx, fresh, wait=True)
             if fresh.state is RunState.WAITING and (fresh.not_before or now) < (run.not_before or now):
                 moved.append(fresh)
-            elif fresh.state is not RunState.WAITING:  # no period has room: it keeps what it was promised
-                book.count(run.charged, 1)
+            else:
+                book.go_back(before)  # it keeps the place it was promised
         if moved:
             await tx.runs.charge_again(moved)
             await tx.usage.charge(book.amounts)
@@ -214,6 +235,15 @@ class _Book:
                 break
             instant = max(period.until for period in full)
         run.state, run.reason, run.ended = RunState.SKIPPED, SkipReason.QUOTA, self._now
+
+    def standing(self) -> tuple[dict[UsageKey, int], int]:
+        """What ``go_back`` goes back to."""
+        return dict(self.amounts), len(self.events)
+
+    def go_back(self, standing: tuple[dict[UsageKey, int], int]) -> None:
+        """What was charged since then was not."""
+        self.amounts, events = standing
+        del self.events[events:]
 
     def count(self, charged: int | None, change: int) -> None:
         """So many runs more, or fewer, are charged to the periods of an instant."""

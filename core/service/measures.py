@@ -43,6 +43,7 @@ LONGEST_LOOK_S: Final = 60.0
 """So soon it is noticed that somebody set the clock."""
 MOST_FOR_A_TIME: Final = 20
 AT_ONCE: Final = 500
+_FROM_OUTSIDE: Final = frozenset({"http", "cli", "page", "zmq"})
 SUSPICION: Final = "suspicion"
 SUSPECTING: Final = Actor(kind="core", id=SUSPICION)
 _encode: Final = msgspec.json.Encoder().encode
@@ -188,9 +189,10 @@ class GuildMeasures:
 
     async def load(self) -> set[str]:
         """Read what the store says of every guild. Returns those that are different from what was known."""
-        found = {guild: _decode(text) for guild, text in (await self._desk.reader.notes.all(MEASURES)).items()}
-        known = set(self._measures.guilds())
         now = self._desk.clock.now()
+        stored = (await self._desk.reader.notes.all(MEASURES)).items()
+        found = {guild: _running(_decode(text), now) for guild, text in stored}
+        known = set(self._measures.guilds())
         different = {
             guild for guild in known | found.keys() if found.get(guild, NOTHING) != self._measures.stored_of(guild)
         }
@@ -199,7 +201,13 @@ class GuildMeasures:
         return different
 
     async def keep(self) -> None:
-        """Let limits end that have an end, and follow what other cores change, until cancelled."""
+        """Let limits end that have an end, and follow what other cores change, until cancelled.
+
+        There may be more room at a start than there was at the end before: a change was committed as the process ended,
+        or a limit ended meanwhile.
+        """
+        for guild in list(await self._desk.reader.notes.all(MEASURES)):
+            await self._forward(guild)
         while True:
             await self._until_next_end()
             try:
@@ -231,6 +239,10 @@ class GuildMeasures:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+    def forwarding(self) -> list[asyncio.Task[None]]:
+        """What is being brought forward at the moment."""
+        return list(self._forwarding)
 
     # steps
 
@@ -309,7 +321,10 @@ class GuildMeasures:
         task.add_done_callback(self._forwarding.discard)
 
     async def _forward(self, guild_id: str) -> None:
-        """There may be room sooner for runs that a calendar quota put off."""
+        """There may be room sooner for runs that a calendar quota put off. Who works for the guild sees to it, and no other
+        core: that one hears of the change within seconds."""
+        if not self._desk.engine.territory.owns(guild_id):
+            return
         moved: list[RunRow] = []
 
         async def unit(tx: Transaction) -> None:
@@ -357,8 +372,9 @@ def who(actor: Actor) -> str:
 
 
 def in_whose_name(actor: Actor, by: str | None) -> str:
-    """Who is noted. Only who operates the service is believed to speak for somebody else."""
-    return by if by is not None and access.runs_service(actor) else who(actor)
+    """Who is noted. Only the bot, and who is inside the process, is believed to speak for somebody else."""
+    believed = by is not None and access.runs_service(actor) and actor.via not in _FROM_OUTSIDE
+    return by if by is not None and believed else who(actor)
 
 
 def _limits_named(names: Iterable[str], field: str) -> frozenset[str]:

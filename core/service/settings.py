@@ -128,6 +128,7 @@ class Settings:
         await tx.notes.put(GUILD, {guild_id: _encode(with_settings(document, after)).decode()})
         effects.facts.append((GUILD, guild_id))
         place = zone_or_utc(settings.timezone)
+        await self._desk.engine.entitler.change_zone(tx, guild_id, place, self._desk.clock.now())
         effects.steps.append(lambda: self._desk.engine.entitler.set_zone(guild_id, place))
         was, is_now = (_encode(each).decode() for each in (before, after))
         await tx.notes.audit([self._desk.line(actor, action, guild_id, guild_id, was, is_now)])

@@ -284,6 +284,10 @@ class House:
             seconds -= step
         self.engine.dispatcher.wake()
 
+    async def forwarded(self) -> None:
+        """Until there is nothing more to bring forward, of what was set so far."""
+        await asyncio.gather(*self.service.measures.forwarding())
+
     # what the hands do
 
     async def working(self, run_id: str) -> None:

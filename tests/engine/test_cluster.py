@@ -393,6 +393,23 @@ async def test_a_core_of_another_version_is_refused(join: Join) -> None:
         await join(version="2")
 
 
+async def test_a_quota_raised_at_any_core_lets_what_was_put_off_go_and_counts_it_once(join: Join) -> None:
+    first = await join(governor=plan(runs_per_day=1))
+    second = await join(governor=plan(runs_per_day=1))
+    await shared_out(first, second)
+    (guild,) = guilds_of(first)
+    schedule = await first.schedule(guild_id=guild, policy={"overlap": "allow"})
+    await first.ended((await first.run_now(schedule)).id)
+    put_off = await first.run_now(schedule)
+    await second.client.change_guild_quota(guild, {"runs_per_day": 2})
+    for house in (first, second):
+        await house.service.measures.turn()
+        await house.forwarded()
+    assert (await first.ended(put_off.id)).state is RunState.SUCCEEDED
+    standing = await first.engine.entitler.standing(first.ledger.reader.usage, guild, first.clock.now())
+    assert [count for _, count in standing] == [2]
+
+
 def _only(error: BaseException | None) -> BaseException | None:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -177,3 +177,29 @@ async def test_a_run_sent_to_a_later_day_can_be_cancelled(build: Build) -> None:
     second = await house.run_now(schedule)
     async with asyncio.timeout(10):
         assert (await house.client.cancel_run(second.id)).state is RunState.CANCELLED
+
+
+async def test_another_zone_is_no_new_beginning(build: Build) -> None:
+    house = await build(governor=plan(runs_per_hour=2, runs_per_day=3))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    for _ in range(2):
+        await house.ended((await house.run_now(schedule)).id)
+    for zone in ("Pacific/Kiritimati", "Asia/Kolkata", "UTC", "America/New_York"):
+        await house.client.change_guild_settings("1", {"timezone": zone})
+        assert (await used(house, "runs_per_hour"), await used(house)) == (2, 2)
+    assert (await house.why(await house.run_now(schedule))).until is not None
+
+
+async def test_what_was_put_off_is_charged_once_whatever_zone_follows(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=1))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    put_off = [await house.run_now(schedule) for _ in range(2)]
+    await house.client.change_guild_settings("1", {"timezone": "Asia/Kathmandu"})
+    for run in put_off:
+        await house.client.cancel_run(run.id)
+    await house.client.change_guild_settings("1", {"timezone": "UTC"})
+    tomorrow = midnight_after(house) + HOUR
+    standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", tomorrow)
+    assert [count for _, count in standing] == [0]
+    assert await used(house) == 1

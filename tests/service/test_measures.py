@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
-from schedule_zero.instant import parse
+from schedule_zero.instant import DAY, parse
 from schedule_zero.run import RunState
 from schedule_zero.views import GuildView
 from tests.engine.house import House, plan
-from tests.service.people import ADMIN, ANNA, MOD, OWNER, STRANGER, Post, as_, member, post, remind
+from tests.service.people import ADMIN, ANNA, MOD, OPERATOR, OWNER, STRANGER, Post, as_, member, post, remind
 
 Build = Callable[..., Awaitable[House]]
 UNVERIFIED = GovernorSettings()
@@ -59,6 +61,53 @@ async def test_a_raised_calendar_quota_brings_forward_what_was_put_off_first_com
     assert await used(house) == 3
     await house.client.change_guild_quota("1", {"runs_per_day": None})
     assert (await house.ended(put_off[2].id)).state is RunState.SUCCEEDED
+
+
+async def test_what_cannot_go_sooner_keeps_its_place_and_is_counted_there(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=1))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    tomorrow, after_it = [await house.run_now(schedule) for _ in range(2)]
+    await house.client.cancel_run(tomorrow.id)
+    instead = await house.run_now(schedule)
+    await house.client.change_guild_quota("1", {"running": 5})
+    await house.forwarded()
+    dues = [parse((await house.why(run)).until or "") for run in (instead, after_it)]
+    assert dues[1] - dues[0] == DAY
+    for due in dues:
+        standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", due + 1)
+        assert [count for _, count in standing] == [1]
+
+
+async def test_room_that_came_while_the_core_was_down_is_found_at_its_start(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=5))
+    await house.client.change_guild_quota("1", {"runs_per_day": 1}, until="in 1 hour")
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    put_off = await house.run_now(schedule)
+    assert (await house.why(put_off)).limit == "runs_per_day"
+    await house.close()
+    house.clock.move(3601)
+    house = await build(governor=plan(runs_per_day=5))
+    keeping = asyncio.create_task(house.service.measures.keep())
+    assert (await house.ended(put_off.id)).state is RunState.SUCCEEDED
+    keeping.cancel()
+
+
+async def test_what_has_ended_makes_no_work_at_the_next_look(build: Build) -> None:
+    house = await build(governor=plan(running=1))
+    await house.client.change_guild_quota("1", {"running": 9}, until="in 1 hour")
+    house.pass_time(3601)
+    await house.service.measures.turn()
+    assert await house.service.measures.load() == set()
+
+
+@pytest.mark.parametrize("via", ["http", "cli", "page", "zmq"])
+async def test_who_holds_a_token_speaks_in_no_other_name(house: House, via: Any) -> None:
+    token = house.client.acting_as(msgspec.structs.replace(OPERATOR, via=via))
+    view = await token.suspend_guild("1", "x", by="member:999")
+    assert view.suspended is not None
+    assert view.suspended.by == "operator:token"
 
 
 async def used(house: House) -> int:
