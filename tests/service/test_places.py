@@ -17,7 +17,7 @@ from tests.engine.house import House
 ANYWHERE: Final = {
     ask.SuggestZones, ask.SuggestCountries, ask.GetUserTimezone, ask.PutUserTimezone, ask.RevokeKey, ask.RotateKey,
     ask.NewSignIn, ask.ListHandlers, ask.GetHandler, ask.DrainHandler, ask.ResumeHandler, ask.GetStatus, ask.GetLag,
-    ask.GetQueue, ask.ListGuilds, ask.GetUpkeep, ask.BanUser, ask.UnbanUser, ask.ListBans, ask.DrainCore, ask.ResumeCore, ask.SetMaintenance,
+    ask.GetQueue, ask.ListGuilds, ask.ListPresentGuilds, ask.EraseUser, ask.GetUpkeep, ask.BanUser, ask.UnbanUser, ask.ListBans, ask.DrainCore, ask.ResumeCore, ask.SetMaintenance,
 }  # fmt: skip
 BY_ITSELF: Final = {ask.CreateSchedule, ask.CreateSchedules, ask.Undo, ask.GetAudit, ask.RevertAudit}
 NAMES_IT: Final = {kind for kind in get_args(ask.Request) if "guild_id" in kind.__struct_fields__}
