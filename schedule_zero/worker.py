@@ -32,7 +32,7 @@ from schedule_zero.wire import Ended
 
 log = logging.getLogger("schedule_zero.worker")
 
-CONCURRENCY: Final = 256
+CONCURRENCY: Final = 512
 HELLO_AGAIN_S: Final = 2.0
 DRAIN_S: Final = 20.0
 ASKED_IN_VAIN: Final = (3, 30, 300)
