@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Text,
+    and_,
     bindparam,
     case,
     delete,
@@ -23,7 +24,8 @@ from sqlalchemy import (
 )
 
 from core.ledger.connection import Reading, Session, Step
-from core.ledger.ports.audit import AuditFilter
+from core.ledger.ports.audit import BANS, DECISIONS, AuditFilter
+from core.ledger.ports.erasure import Whom
 from core.ledger.rows import AuditedRow
 from core.ledger.statement import Change, Query, fields_of
 from core.ledger.tables import audit
@@ -44,6 +46,10 @@ _OLDER: Final = tuple_(audit.c.at, audit.c.id) < tuple_(
     bindparam("at", type_=BigInteger), bindparam("id", type_=BigInteger)
 )
 _GET: Final[Query[AuditedRow]] = Query(select(*_COLUMNS).where(audit.c.id == bindparam("id")), AuditedRow, "id")
+_DECIDED: Final = audit.c.action.in_([literal_column(f"'{action}'") for action in DECISIONS])
+_ABOUT_A_BAN: Final = audit.c.action.in_([literal_column(f"'{action}'") for action in BANS])
+_GUILDS_OWN: Final = and_(audit.c.guild_id == bindparam("guild_id"), ~_DECIDED)
+_ERASABLE: Final[Query[int]] = Query(select(audit.c.id).where(_GUILDS_OWN).limit(literal_column("1")), int, "guild_id")
 _NEWEST: Final[Query[int]] = Query(select(func.coalesce(func.max(audit.c.id), literal_column("0"))), int)
 
 
@@ -67,6 +73,10 @@ class Audit:
         no_guild = wanted.guild_id is None and not wanted.any_guild
         query = _page(tuple(given), no_guild=no_guild, older=before is not None)
         return await self._reading.fetch(query, *given.values(), *(before or ()), limit)
+
+    async def erasable(self, guild_id: str) -> bool:
+        """Whether there are lines of a guild that are not ``DECISIONS``."""
+        return bool(await self._reading.fetch(_ERASABLE, guild_id))
 
     async def newest(self) -> int:
         """The highest number of a line; 0 where there is none."""
@@ -93,20 +103,29 @@ _WHO: Final = bindparam("who", type_=Text)
 _USER: Final = bindparam("user_id", type_=Text)
 _SAYS_SO: Final = bindparam("text", type_=Text)
 _ERASED: Final[ColumnElement[str]] = literal_column(f"'{ERASED}'")
+_IS_TARGET: Final = and_(audit.c.target == _USER, ~_ABOUT_A_BAN)
+
+
+def _without(column: ColumnElement[str | None]) -> ColumnElement[str | None]:
+    """What a line said, without somebody: of a decision all but their id, of anything else nothing."""
+    named, instead = bindparam("named", type_=Text), bindparam("instead", type_=Text)
+    return case((_DECIDED, func.replace(column, named, instead)), else_=null())
+
+
 _FORGET: Final = Change(
     update(audit)
     .values(
         actor=case((audit.c.actor == _WHO, _ERASED), else_=audit.c.actor),
-        target=case((audit.c.target == _USER, _ERASED), else_=audit.c.target),
-        before=null(),
-        after=null(),
+        target=case((_IS_TARGET, _ERASED), else_=audit.c.target),
+        before=_without(audit.c.before),
+        after=_without(audit.c.after),
     )
     .where(
         audit.c.id > bindparam("above", type_=BigInteger),
         audit.c.id <= bindparam("upto", type_=BigInteger),
         or_(
             audit.c.actor == _WHO,
-            audit.c.target == _USER,
+            _IS_TARGET,
             audit.c.before.contains(_SAYS_SO, escape="/"),
             audit.c.after.contains(_SAYS_SO, escape="/"),
         ),
@@ -114,13 +133,15 @@ _FORGET: Final = Change(
     "who",
     "user_id",
     "text",
+    "named",
+    "instead",
     "above",
     "upto",
 )
 
 
 _OLDEST: Final = (
-    select(audit.c.id).where(audit.c.guild_id == bindparam("guild_id")).order_by(audit.c.at, audit.c.id)
+    select(audit.c.id).where(_GUILDS_OWN).order_by(audit.c.at, audit.c.id)
     .limit(bindparam("limit"))
 )  # fmt: skip
 _REMOVE: Final = Change(delete(audit).where(audit.c.id.in_(_OLDEST)), "guild_id", "limit")
@@ -134,10 +155,11 @@ class AuditChanges(Audit):
         self._session = session
 
     async def forget(self, user_id: str, above: int, upto: int) -> None:
-        """A person becomes ``ERASED`` in some of the lines, and what those said goes."""
+        """A person becomes ``ERASED`` in some of the lines, and what those said goes, but for ``DECISIONS``."""
+        whom = Whom(user_id, person=True)
         text = user_id.replace("/", "//").replace("%", "/%").replace("_", "/_")
-        self._session.later(Step(_FORGET, (f"member:{user_id}", user_id, text, above, upto)))
+        self._session.later(Step(_FORGET, (f"member:{user_id}", user_id, text, whom.text, whom.instead, above, upto)))
 
     async def remove(self, guild_id: str, limit: int) -> None:
-        """Drop some of a guild's lines, the oldest first."""
+        """Drop some of a guild's lines, the oldest first; not ``DECISIONS``."""
         self._session.later(Step(_REMOVE, (guild_id, limit)))

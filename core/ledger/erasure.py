@@ -26,7 +26,6 @@ from core.ledger.tables import (
     runs,
     standings,
     undos,
-    usage,
 )
 from core.ledger.tables import schedules as kept
 
@@ -221,7 +220,6 @@ _SCRUB_RUNS: Final = (
     _scrub(run_told.c.run_id, run_told.c.note),
     _scrub(run_log.c.run_id, run_log.c.text),
 )
-_REMOVE_USAGE: Final = Change(delete(usage).where(usage.c.scope == bindparam("scope")), "scope")
 _REMOVE_HISTORY: Final = Change(delete(handler_history).where(handler_history.c.guild == bindparam("guild")), "guild")
 _REMOVE_NOTES: Final = Change(
     delete(notes).where(
@@ -264,10 +262,9 @@ class ErasureChanges(Erasure):
             self._session.later(Step(change, (list(run_ids), _pattern(whom), whom.text, whom.instead)))
 
     async def remove_small(self, whom: Whom, except_for: Sequence[str]) -> None:
-        """Remove counters, figures and notes of somebody; not the notes of some kinds, in which a person's name alone goes."""
+        """Remove figures and notes of somebody; not the notes of some kinds, in which a person's name alone goes."""
         scope = f"{'user' if whom.person else 'guild'}:{whom.id}"
-        self._session.later(Step(_REMOVE_USAGE, (scope,)))
-        if not whom.person:
+        if not whom.person:  # what it used of its quotas stays: numbers, that go by their age
             self._session.later(Step(_REMOVE_HISTORY, (whom.id,)))
         self._session.later(Step(_REMOVE_NOTES, (whom.id, scope, f"%/{_escaped(whom.id)}", list(except_for))))
         if whom.person:

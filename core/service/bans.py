@@ -26,7 +26,7 @@ from schedule_zero.views import BanPage, BanView
 BAN: Final = "ban"
 MOST: Final = 10_000
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Mark).decode
+decode_mark: Final = msgspec.json.Decoder(Mark).decode
 
 
 class Bans:
@@ -65,7 +65,7 @@ class Bans:
             if before is None:
                 raise NotFound(f"{request.user_id!r} is not banned; the list of bans shows who is.")
             await self._write(tx, effects, actor, request, before, None)
-            return _shown(request.user_id, _decode(before))
+            return _shown(request.user_id, decode_mark(before))
 
         return await self._desk.change(actor, request, BanView, work)
 
@@ -77,7 +77,12 @@ class Bans:
 
     async def load(self) -> None:
         """Heed what the store says; at start before anything is given out, and to follow other cores."""
-        self._heed({user_id: _decode(text) for user_id, text in (await self._desk.reader.notes.all(BAN)).items()})
+        self._heed({user_id: decode_mark(text) for user_id, text in (await self._desk.reader.notes.all(BAN)).items()})
+
+    def follow(self, user_id: str, mark: Mark | None) -> None:
+        """It is committed: from now on it holds."""
+        others = {id: each for id, each in self._marks.items() if id != user_id}
+        self._heed(others if mark is None else {**others, user_id: mark})
 
     # steps
 
@@ -89,12 +94,7 @@ class Bans:
         await tx.notes.put(BAN, {request.user_id: after})
         action, by = Action.USER_UNBAN if mark is None else Action.USER_BAN, in_whose_name(actor, request.by)
         await tx.notes.audit([self._desk.line(actor, action, request.user_id, None, before, after, by=by)])
-        effects.steps.append(lambda: self._follow(request.user_id, mark))
-
-    def _follow(self, user_id: str, mark: Mark | None) -> None:
-        """It is committed: from now on it holds."""
-        others = {id: each for id, each in self._marks.items() if id != user_id}
-        self._heed(others if mark is None else {**others, user_id: mark})
+        effects.steps.append(lambda: self.follow(request.user_id, mark))
 
     def _heed(self, marks: dict[str, Mark]) -> None:
         self._marks = marks

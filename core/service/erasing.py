@@ -3,24 +3,27 @@
 Nothing is asked of anybody's memory but the errand that says how far it is: first what is scheduled ends, then what ran
 goes, then what was told, remembered and counted, a page in each transaction. Runs that are under way are stopped, and go
 when they have ended. A guild's items outlive their author: they need a new owner, and its managers are told. What an
-operator decided about a guild (its plan, its limits, that it is suspended) is not the guild's, and stays. The audit keeps
-one line that it happened.
+operator decided about a guild (its plan, its limits, that it is suspended) is not the guild's, and stays, as the lines
+about it do, and what it used of its quotas; so does a ban. The audit keeps one line that it happened.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from core.engine.acquaintances import kept as acquaintances
 from core.engine.stopping import want_stopped, wanted_stopped
-from core.ledger.port import AuditFilter, Transaction, Whom
+from core.governor.measures import Stored
+from core.ledger.port import Transaction, Whom
 from core.ledger.ports.erasure import ERASED, Place
 from core.ledger.rows import Move, ScheduleRow
 from core.service import access
+from core.service.bans import BAN, Bans, decode_mark
 from core.service.desk import CLOSINGS, GUILD, USER, Desk, Effects
 from core.service.errands import KIND, Errand, Errands, NotYet
 from core.service.guild_settings import document_of
@@ -46,7 +49,7 @@ GRACE: Final = 7 * DAY
 """After so long what a guild wants erased when the bot leaves is erased."""
 LOOK_EVERY: Final = HOUR
 _MARKS: Final = "erasing"
-_OTHERS_TOO: Final = (KIND, KEY)
+_OTHERS_TOO: Final = (KIND, KEY, BAN)
 _AGAIN_S: Final = 0.05
 
 Phase = Callable[[Errand], Awaitable[Errand | None]]
@@ -56,9 +59,10 @@ Phase = Callable[[Errand], Awaitable[Errand | None]]
 class Erasing:
     """Erases, and says when that is done."""
 
-    def __init__(self, desk: Desk, errands: Errands) -> None:
+    def __init__(self, desk: Desk, errands: Errands, bans: Bans) -> None:
         self._desk = desk
         self._errands = errands
+        self._bans = bans
         self._looked: int | None = None
         scans: tuple[Phase, ...] = tuple(self._scan(place) for place in ("journal", "answers", "undos"))
         self._of_guild: tuple[Phase, ...] = (
@@ -186,8 +190,7 @@ class Erasing:
         return await self._step(errand, work, errand.after if ids else None)
 
     async def _remove_guilds_lines(self, errand: Errand) -> Errand | None:
-        wanted = AuditFilter(guild_id=errand.subject)
-        left = await self._desk.reader.audit.page(wanted, None, 1)
+        left = await self._desk.reader.audit.erasable(errand.subject)
 
         async def work(tx: Transaction, _effects: Effects) -> None:
             await tx.audit.remove(errand.subject, LINES)
@@ -272,13 +275,24 @@ class Erasing:
 
     async def _finish_user(self, errand: Errand) -> Errand | None:
         async def work(tx: Transaction, effects: Effects) -> None:
-            await tx.erasure.remove_small(Whom(errand.subject, person=True), (*_OTHERS_TOO, GUILD, CLOSINGS, MEASURES))
+            whom = Whom(errand.subject, person=True)
+            await self._forget_in_memory(tx, effects, whom)
+            await tx.erasure.remove_small(whom, (*_OTHERS_TOO, GUILD, CLOSINGS, MEASURES))
             await tx.erasure.remove_kind(self._marks_of(errand))
             await tx.sessions.end_all(f"discord:{errand.subject}")
             effects.facts.append((USER, errand.subject))
             await self._record(tx, errand, None, Action.USER_ERASE, f"user:{ERASED}")
 
         return await self._last(errand, work)
+
+    async def _forget_in_memory(self, tx: Transaction, effects: Effects, whom: Whom) -> None:
+        """Where somebody is named in what is kept in memory, it says once this is committed what is stored then."""
+        now = self._desk.clock.now()
+        for guild_id, text in _naming(whom, await tx.notes.all(MEASURES)):
+            effects.steps.append(partial(self._desk.engine.measures.put, guild_id, _stored(text), now))
+        for user_id, text in _naming(whom, await tx.notes.all(BAN)):
+            effects.steps.append(partial(self._bans.follow, user_id, decode_mark(text)))
+        effects.keys += [decode_key(text) for _, text in _naming(whom, await tx.notes.all(KEY))]
 
     # what both have
 
@@ -375,12 +389,18 @@ class Erasing:
 
 
 _NO_OWNER: Final = "its author had their data erased"
+_stored: Final = msgspec.json.Decoder(Stored).decode
 _metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def is_own(row: ScheduleRow) -> bool:
     """Whether a schedule is its owner's alone, wherever it was made."""
     return access.is_reminder(_metadata(row.metadata))
+
+
+def _naming(whom: Whom, notes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Notes in which somebody is named, as they are without their name."""
+    return [(key, text.replace(whom.text, whom.instead)) for key, text in notes.items() if whom.text in text]
 
 
 def _next_part(errand: Errand) -> Errand:

@@ -26,7 +26,7 @@ from schedule_zero.event import Event
 from schedule_zero.instant import DAY
 from schedule_zero.run import RunState
 from schedule_zero.trigger import CronTrigger, IntervalTrigger
-from tests.engine.house import House
+from tests.engine.house import House, plan
 from tests.service.people import OPERATOR, REMINDER, Post, as_, member, post, remind
 
 Build = Callable[..., Awaitable[House]]
@@ -117,9 +117,8 @@ async def test_of_an_erased_guild_no_text_is_left_anywhere_and_others_keep_all(
     assert (answer.kind, answer.id, answer.finished) == ("guild", GUILD, True)
     left = places_of(tmp_path, CANARY)
     assert left == []
-    allowed = {"notes.key", "notes.document", "audit.guild_id", "audit.target", "answers.key"}
     named = {place.partition(":")[0] for place in places_of(tmp_path, GUILD) if ":" in place}
-    assert named <= {"notes.key", "audit.guild_id", "audit.target"}, (named, allowed)
+    assert named <= {"notes.key", "audit.guild_id", "audit.target", "usage.scope"}, named
     assert CANARY not in str(logged)
     assert await kept_of_others(house) == before
     assert (await house.client.list_schedules(guild_id="2")).items[0].id == theirs[0]
@@ -179,6 +178,29 @@ async def test_what_an_operator_decided_about_a_guild_outlives_its_data(build: B
     await as_(house, OWNER).erase_guild(GUILD)
     assert (await house.client.list_schedules(guild_id=GUILD)).items == ()
     assert (await house.client.get_guild(GUILD)).suspended is not None
+
+
+async def test_lines_about_what_an_operator_decided_outlive_the_data_of_the_guild(build: Build, tmp_path: Path) -> None:
+    house = await build()
+    await fill(house, GUILD, ANNA)
+    await house.client.suspend_guild(GUILD, why="abuse")
+    await house.client.change_guild_quota(GUILD, {"running": 1})
+    before = [line for line in audit_of(tmp_path) if line[2] in ("guild.suspend", "guild.quota")]
+    assert [line[2] for line in before] == ["guild.suspend", "guild.quota"]
+    assert "abuse" in before[0][5]
+    await as_(house, OWNER).erase_guild(GUILD)
+    assert [*before, (GUILD, "user:erased", "guild.erase", GUILD, None, None)] == audit_of(tmp_path)
+
+
+async def test_erasing_a_guild_gives_it_no_fresh_quota(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=2))
+    for _ in range(2):
+        await house.ended((await house.run_now(await house.schedule(DAILY, guild_id=GUILD))).id)
+    await as_(house, OWNER).erase_guild(GUILD)
+    put_off = await house.run_now(await house.schedule(DAILY, guild_id=GUILD))
+    assert put_off.state is RunState.WAITING
+    gauges = {each.limit: each.used for each in (await house.client.get_guild(GUILD)).gauges}
+    assert gauges["runs_per_day"] == 2
 
 
 async def test_who_listens_from_before_hears_nothing_of_what_is_gone(build: Build) -> None:
@@ -383,6 +405,37 @@ async def test_everybody_erases_themselves_and_nobody_else(house: House) -> None
     assert (await as_(house, OPERATOR).erase_user(ANNA)).finished
 
 
+async def test_a_ban_and_its_lines_outlive_the_banned_persons_data(build: Build, tmp_path: Path) -> None:
+    house = await build()
+    await house.client.ban_user(ANNA, "spam")
+    await as_(house, member(ANNA, None)).erase_user(ANNA)
+    for _ in range(2):
+        with pytest.raises(Forbidden, match="spam"):
+            await remind(house, member(ANNA))
+        await house.kill()
+        await house.open()
+    ban = audit_of(tmp_path)[0]
+    assert ban[:5] == (None, "operator:operator", "user.ban", ANNA, None)
+    assert "spam" in ban[5]
+
+
+async def test_an_erased_persons_id_is_nowhere_in_memory(build: Build) -> None:
+    house = await build()
+    admin = member(ANNA, GUILD, ADMINISTRATOR)
+    code = (await as_(house, admin).new_verification(GUILD)).code
+    await as_(house, admin).verify_guild(GUILD, code)
+    await house.client.ban_user("ben", by=f"discord:{ANNA}")
+    await house.client.suspend_guild(GUILD, why="abuse")
+    await as_(house, admin).erase_user(ANNA)
+    guild = await house.client.get_guild(GUILD)
+    assert guild.verified is not None
+    assert guild.verified.by == "member:erased"
+    assert (await house.client.list_bans()).items[0].by == "discord:erased"
+    suspended = (await house.client.list_audit(guild_id=GUILD, action="guild.suspend")).items[0]
+    assert ANNA not in str(suspended)
+    assert "abuse" in str(suspended.after), "of a decision the id goes, and no more"
+
+
 # ── nothing is overlooked ──
 
 
@@ -390,7 +443,7 @@ HOW = {
     "schedules": "by guild or owner", "standings": "with schedules", "links": "with schedules", "runs": "by schedule",
     "attempts": "with runs", "dead": "with runs", "run_told": "with runs", "run_log": "with runs",
     "leases": "gone when a run has ended", "journal": "looked through", "audit": "by guild, and looked through",
-    "undos": "looked through", "sessions": "by holder", "answers": "looked through", "usage": "by scope", "notes": "by key",
+    "undos": "looked through", "sessions": "by holder", "answers": "looked through", "usage": "numbers, that go by age", "notes": "by key",
     "handler_history": "by guild", "cursors": "nobody's", "cores": "nobody's", "buckets": "nobody's", "facts": "nobody's",
 }  # fmt: skip
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from core.ledger.rows import AuditedRow
+
+
+BANS: Final = ("user.ban", "user.unban")
+"""Who is banned stays known by id, or the ban would name nobody."""
+DECISIONS: Final = (
+    "guild.suspend", "guild.resume", "guild.quota", "guild.verify", "guild.suspect", *BANS,
+)  # fmt: skip
+"""What was decided about a guild or a person is no data of theirs: such lines outlive an erasure, with what was and became."""
 
 
 class AuditFilter(msgspec.Struct, kw_only=True, frozen=True):
@@ -34,15 +42,20 @@ class AuditReads(Protocol):
         """The highest number of a line; 0 where there is none."""
         ...
 
+    async def erasable(self, guild_id: str) -> bool:
+        """Whether there are lines of a guild that are not ``DECISIONS``."""
+        ...
+
 
 class AuditWrites(AuditReads, Protocol):
     """Taking people and guilds out of it."""
 
     async def forget(self, user_id: str, above: int, upto: int) -> None:
         """In the lines numbered from ``above`` (left out) to ``upto``, a person becomes ``user:erased``; a line that they
-        made, that is about them, or whose before or after says their id, keeps that it happened, and no content."""
+        made, that is about them, or whose before or after says their id, keeps that it happened, and no content. Of
+        ``DECISIONS`` only their id goes, and from ``BANS`` not as the target."""
         ...
 
     async def remove(self, guild_id: str, limit: int) -> None:
-        """Drop some of a guild's lines, the oldest first."""
+        """Drop some of a guild's lines, the oldest first; not ``DECISIONS``."""
         ...

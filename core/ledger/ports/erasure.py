@@ -83,7 +83,7 @@ class ErasureWrites(ErasureReads, Protocol):
         ...
 
     async def remove_small(self, whom: Whom, except_for: Sequence[str]) -> None:
-        """Remove counters, figures and notes of somebody; not the notes of some kinds, in which a person's name alone goes."""
+        """Remove figures and notes of somebody; not the notes of some kinds, in which a person's name alone goes."""
         ...
 
     async def remove_kind(self, kind: str) -> None:
