@@ -10,6 +10,7 @@ import discord
 
 from cogs.banner import LastBanner, banner_line
 from cogs.front import Interaction, core_of, front_of
+from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.instant import from_datetime
 
 logger = logging.getLogger(__name__)
@@ -31,5 +32,7 @@ async def _ask(interaction: Interaction, last: LastBanner) -> None:
     try:
         async with asyncio.timeout(BUDGET):
             last.remember((await core_of(interaction).upkeep()).maintenance)
+    except ScheduleZeroError as error:
+        logger.info("the core does not say what everybody is told: %s", error.sentence)
     except Exception:  # whatever it is: the answer this stands under goes out all the same
         logger.info("the core does not say what everybody is told", exc_info=True)

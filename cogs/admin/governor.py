@@ -126,7 +126,7 @@ def _differs(quota: QuotaView) -> str:
     lines = [f"{label_of(name)}: {one_line(said_value(name, value), 100)}" for name, value in quota.own.items()]
     for each in quota.temporary:
         said = ", ".join(f"{label_of(name)} {said_value(name, value)}" for name, value in each.limits.items())
-        lines.append(f"{one_line(said, 100)} until {stamp(each.until, 'f')}, by {who(each.by)}")
+        lines.append(f"{one_line(said, 100)} until {stamp(each.until, 'f')}{f', by {who(each.by)}' if each.by else ''}")
     if quota.origins.get(PLAN) == "operator":
         lines.insert(0, f"Plan: {one_line(quota.plan, 60)}")
     return f"**Set by operators**\n{list_of(lines)}" if lines else ""

@@ -115,7 +115,12 @@ def _facts(view: GuildView) -> list[tuple[str, Any]]:
 
 
 def _mark(mark: MarkView | None) -> str | None:
-    return None if mark is None else f"{mark.at} by {mark.by}{f' ({mark.why})' if mark.why else ''}"
+    return None if mark is None else f"{mark.at}{_by(mark.by, ' by ')}{f' ({mark.why})' if mark.why else ''}"
+
+
+def _by(who: str, before: str) -> str:
+    """Who did something, behind a word, where the key that asks may know."""
+    return f"{before}{who}" if who else ""
 
 
 def _gauge(gauge: Gauge) -> str:
@@ -141,7 +146,7 @@ def _quota_facts(view: QuotaView) -> list[tuple[str, Any]]:
     ends = [
         (
             "" if place else "ends",
-            f"{', '.join(f'{name} {_said(value)}' for name, value in each.limits.items())} at {each.until}, by {each.by}",
+            f"{', '.join(f'{name} {_said(value)}' for name, value in each.limits.items())} at {each.until}{_by(each.by, ', by ')}",
         )
         for place, each in enumerate(view.temporary)
     ]

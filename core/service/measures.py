@@ -24,7 +24,7 @@ from core.service.desk import Desk, Effects
 from core.service.shape import shaped
 from core.service.suspicion import BY, Suspected, lifted, slowed
 from core.service.triggers import moment_in
-from core.service.usage import Usage
+from core.service.usage import Usage, quota_for
 from core.service.verification import Codes
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -65,7 +65,7 @@ class GuildMeasures:
     async def get(self, actor: Actor, request: ask.GetGuildQuota) -> QuotaView:
         """What a guild may use. Raises NotFound."""
         access.require_guild(actor, request.guild_id, change=False)
-        return self._view(request.guild_id, self._measures.stored_of(request.guild_id))
+        return quota_for(actor, self._view(request.guild_id, self._measures.stored_of(request.guild_id)))
 
     async def put(self, actor: Actor, request: ask.PutGuildQuota) -> QuotaView:
         """Set all that lasts. Raises Forbidden, Invalid."""
@@ -138,13 +138,20 @@ class GuildMeasures:
         if self._measures.stored_of(request.guild_id).verified is not None:
             raise Conflict("This server is verified already.")
 
+        code, fresh = "", None
+
         async def work(tx: Transaction, _effects: Effects) -> VerificationView:
+            nonlocal code, fresh
             code, until = await self._codes.new(tx, request.guild_id)
             line = self._desk.line(actor, Action.GUILD_CODE, request.guild_id, request.guild_id)
             await tx.notes.audit([line])
-            return VerificationView(guild_id=request.guild_id, code=code, until=spell(until))
+            fresh = VerificationView(guild_id=request.guild_id, until=spell(until))  # remembered without the code
+            return fresh
 
-        return await self._desk.change(actor, request, VerificationView, work)
+        view = await self._desk.change(actor, request, VerificationView, work)
+        if view is fresh:
+            view.code = code
+        return view
 
     async def verify(self, actor: Actor, request: ask.VerifyGuild) -> GuildView:
         """Give a guild the plan of verified ones. Raises Forbidden, NotFound, Invalid."""
@@ -286,7 +293,7 @@ class GuildMeasures:
             if kind is not None and after != before:
                 now = self._desk.clock.now()
                 await tx.journal.append([EventRow(at=now, kind=kind, guild_id=request.guild_id)])
-            return await self._usage.summary(tx, request.guild_id, after)
+            return await self._usage.summary(actor, tx, request.guild_id, after)
 
         view = await self._desk.change(actor, request, GuildView, work)
         self._bring_forward(request.guild_id)

@@ -50,7 +50,7 @@ from core.service.suspicion import Suspicions
 from core.service.times import Times
 from core.service.undo import Undoing
 from core.service.upkeep import Keeping
-from core.service.usage import Usage
+from core.service.usage import Usage, mark_for
 from core.service.watching import Watching
 from schedule_zero import closings
 from schedule_zero import requests as ask
@@ -257,7 +257,7 @@ class Service:
         """Raises QuotaExceeded where an operator suspended the guild that is asked for, and this would make it act."""
         mark = self._desk.engine.measures.suspended(actor.guild_id)
         if mark is not None and actor.guild_id is not None and type(request) in ACTING:
-            raise refusal(actor.guild_id, mark)
+            raise refusal(actor.guild_id, mark_for(actor, actor.guild_id, mark))
 
     async def _kept(self, actor: Actor, request: ask.Request, answer: type[Any], view: View) -> View:
         """The answer of a question, which changes nothing, for whoever asks again under the same key."""

@@ -11,7 +11,7 @@ from schedule_zero.errors import QuotaExceeded
 ACTING: Final[frozenset[type]] = frozenset(
     {
         ask.CreateSchedule, ask.CreateSchedules, ask.PatchSchedule, ask.ResumeSchedule, ask.RunSchedule, ask.RetryRun,
-        ask.ReplayDead, ask.Undo, ask.AddLink, ask.MoveOccurrence,
+        ask.ReplayDead, ask.Undo, ask.RevertAudit, ask.AddLink, ask.MoveOccurrence,
     }
 )  # fmt: skip
 """What makes a schedule, or makes one act."""

@@ -20,7 +20,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import NotFound
 from schedule_zero.instant import spell
-from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView
+from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView, QuotaView
 
 LONGEST_PAGE: Final = 200
 MOST_OWNERS: Final = 5
@@ -61,7 +61,7 @@ class Usage:
         if noted is None and not await self._is_known(actor, guild_id):
             raise NotFound(f"There is no server {guild_id!r} here.")
         whole = access.manages(actor, guild_id)
-        view = await self.summary(self._desk.reader, guild_id, self._measures.stored_of(guild_id))
+        view = await self.summary(actor, self._desk.reader, guild_id, self._measures.stored_of(guild_id))
         own = [] if actor.kind != "member" else [await self._own(actor, guild_id)]
         if not whole:
             return msgspec.structs.replace(view, gauges=tuple(own), whole=False)
@@ -78,13 +78,14 @@ class Usage:
         gauges = [*own, *await self._gauges(guild_id)]
         return next((each for each in gauges if (each.scope, each.limit) == (scope, limit)), None)
 
-    async def summary(self, source: Reader | Transaction, guild_id: str, stored: Stored) -> GuildView:
-        """A guild without its gauges, as it is once this is stored."""
+    async def summary(self, actor: Actor, source: Reader | Transaction, guild_id: str, stored: Stored) -> GuildView:
+        """A guild without its gauges, as somebody sees it once this is stored."""
         noted = _noted(await source.notes.get(GUILD, guild_id) or "{}")
         plan = self._measures.with_one(guild_id, stored, self._desk.clock.now()).plan_of(guild_id)
         return GuildView(
             guild_id=guild_id, name=noted.get("name"), present=noted.get("present"), plan=plan,
-            verified=_mark(stored.verified), suspended=_mark(stored.suspended), gauges=(),
+            verified=_shown(actor, guild_id, stored.verified), suspended=_shown(actor, guild_id, stored.suspended),
+            gauges=(),
         )  # fmt: skip
 
     # steps
@@ -189,5 +190,24 @@ class Usage:
         ]  # fmt: skip
 
 
-def _mark(mark: Mark | None) -> MarkView | None:
-    return None if mark is None else MarkView(at=spell(mark.at), by=mark.by, why=mark.why)
+def quota_for(actor: Actor, view: QuotaView) -> QuotaView:
+    """What a guild may use as somebody sees it: who set something for a time, for who runs the service."""
+    if access.runs_service(actor):
+        return view
+    return msgspec.structs.replace(
+        view, temporary=tuple(msgspec.structs.replace(each, by="") for each in view.temporary)
+    )
+
+
+def mark_for(actor: Actor, guild_id: str, mark: Mark) -> Mark:
+    """What was done to a guild as somebody sees it: the reason is for who manages it."""
+    return mark if access.manages(actor, guild_id) else msgspec.structs.replace(mark, why="")
+
+
+def _shown(actor: Actor, guild_id: str, mark: Mark | None) -> MarkView | None:
+    """Which operator did it is for who runs the service; that a member did, for who manages the guild, too."""
+    if mark is None:
+        return None
+    theirs = mark.by.startswith("member:") and access.manages(actor, guild_id)
+    by = mark.by if theirs or access.runs_service(actor) else ""
+    return MarkView(at=spell(mark.at), by=by, why=mark_for(actor, guild_id, mark).why)

@@ -32,7 +32,12 @@ class Gauge(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class MarkView(msgspec.Struct, kw_only=True):
-    """That something was done to a guild: when, by whom, and why."""
+    """That something was done to a guild: when, by whom, and why.
+
+    Attributes:
+        by: empty for all but who runs the service; where it was a member, who manages the guild sees it, too.
+        why: empty, too, for who does not manage the guild.
+    """
 
     at: str
     by: str
@@ -86,7 +91,7 @@ class GuildView(msgspec.Struct, kw_only=True):
 
 
 class TemporaryQuota(msgspec.Struct, kw_only=True):
-    """Limits that hold until an instant."""
+    """Limits that hold until an instant. ``by``: who set them; empty for all but who runs the service."""
 
     limits: dict[str, Any]
     until: str
@@ -112,11 +117,15 @@ class QuotaView(msgspec.Struct, kw_only=True):
 
 
 class VerificationView(msgspec.Struct, kw_only=True):
-    """A code to enter in the guild, and until when it is good."""
+    """A code to enter in the guild, and until when it is good.
+
+    Attributes:
+        code: shown once; None in the repetition of a request under its idempotency key: ask under another for a new one.
+    """
 
     guild_id: str
-    code: str
     until: str
+    code: str | None = None
 
 
 class RefusalView(msgspec.Struct, kw_only=True):

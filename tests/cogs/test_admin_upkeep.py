@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -63,6 +64,18 @@ async def test_a_message_stands_in_status_help_and_refusals_until_it_ends(run: t
     await stage.env.advance_time(3601)
     assert "🔧" not in await said(stage, "status")
     assert "🔧" not in await said(stage, "remind me", when="in 2 hours", text="tea")
+
+
+async def test_help_for_a_banned_person_comes_and_logs_one_sentence(
+    run: tuple[House, Stage], caplog: pytest.LogCaptureFixture
+) -> None:
+    house, stage = run
+    await house.client.ban_user(str(stage.bob.id), "spam")
+    caplog.set_level(logging.INFO, maintenance.__name__)
+    assert "/remind" in texts((await stage.bob.slash(stage.general, "help")).response)
+    (record,) = [each for each in caplog.records if each.name == maintenance.__name__]
+    assert "You may not use this service any more (spam)" in record.getMessage()
+    assert record.exc_info is None
 
 
 async def test_a_core_that_is_away_is_refused_with_what_was_told_last(

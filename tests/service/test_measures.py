@@ -10,10 +10,13 @@ import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings
+from core.service.service import _CHANGES
+from core.service.suspension import ACTING
+from schedule_zero import requests as ask
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from schedule_zero.instant import DAY, parse
 from schedule_zero.run import RunState
-from schedule_zero.views import GuildView
+from schedule_zero.views import GuildView, VerificationView
 from tests.engine.house import House, plan
 from tests.service.people import ADMIN, ANNA, MOD, OPERATOR, OWNER, STRANGER, Post, as_, member, post, remind
 
@@ -253,6 +256,7 @@ async def test_operators_list_the_guilds_there_are_page_by_page(house: House) ->
 async def test_a_code_from_the_dashboard_verifies_the_guild_once(build: Build) -> None:
     house = await build(governor=UNVERIFIED)
     code = (await as_(house, OWNER).new_verification("1")).code
+    assert code is not None
     verified = await as_(house, ADMIN).verify_guild("1", code.lower())
     assert verified.plan == "verified"
     assert verified.verified is not None
@@ -285,6 +289,7 @@ async def test_a_code_is_worth_nothing_elsewhere_later_or_after_five_wrong_ones(
 async def test_a_code_holds_over_a_restart_and_is_kept_as_a_hash(build: Build) -> None:
     house = await build(governor=UNVERIFIED)
     code = (await as_(house, OWNER).new_verification("1")).code
+    assert code is not None
     assert code not in str(await house.ledger.reader.notes.all("verification"))
     await house.close()
     house = await build(governor=UNVERIFIED)
@@ -337,6 +342,71 @@ async def test_in_a_suspended_guild_nothing_is_made_and_everything_can_be_calmed
         await admin.resume_schedule(schedule.id)
     assert paused.state == "paused"
     assert (await admin.delete_schedule(schedule.id)).state == "deleted"
+
+
+async def test_what_makes_something_act_is_known_of_every_change() -> None:
+    changes = set(_CHANGES)
+    assert ACTING <= changes
+    assert changes - ACTING == CALM, "a new change: say whether it makes a schedule, or makes one act"
+
+
+CALM = {
+    ask.DeleteSchedule, ask.PauseSchedule, ask.SkipOccurrence, ask.CancelRun, ask.DropDead, ask.RemoveLink,  # they calm
+    ask.PutGuildSettings, ask.UndoGuildSettings, ask.PutUserTimezone, ask.PutCalendar, ask.DeleteCalendar, ask.PutHours,
+    ask.DeleteHours, ask.AddBlackout, ask.RemoveBlackout,  # of what stands they say when, and it starts nothing
+    ask.NewVerification, ask.VerifyGuild, ask.NewKey, ask.RevokeKey, ask.RotateKey, ask.NewSignIn,  # who somebody is
+    ask.NoteGuild, ask.PutGuildQuota, ask.PatchGuildQuota, ask.SuspendGuild, ask.ResumeGuild, ask.BanUser, ask.UnbanUser,
+    ask.DrainCore, ask.ResumeCore, ask.SetMaintenance, ask.DrainHandler, ask.ResumeHandler,  # of the bot and the operators
+}  # fmt: skip
+
+
+async def test_in_a_suspended_guild_the_audit_brings_nothing_back(build: Build) -> None:
+    house = await build(run=False)
+    schedule = await house.schedule(guild_id="1", owner_id="owner")
+    owner = as_(house, OWNER)
+    await owner.delete_schedule(schedule.id)
+    (line,) = (await owner.list_audit(guild_id="1", action="schedule.delete")).items
+    await house.client.suspend_guild("1")
+    with pytest.raises(QuotaExceeded, match="This server is suspended"):
+        await owner.send(ask.RevertAudit(id=line.id))
+    assert (await house.client.get_schedule(schedule.id)).state == "deleted"
+
+
+async def test_who_decided_is_for_operators_and_why_for_managers(build: Build) -> None:
+    house = await build(run=False)
+    await house.client.verify_guild("1", by="discord:eve")
+    await house.client.suspend_guild("1", "spam", by="discord:eve")
+    await house.client.change_guild_quota("1", {"running": 1}, until="in 1 hour", by="discord:eve")
+    seen: dict[str, Any] = {}
+    for actor in (OPERATOR, ADMIN, ANNA):
+        guild, quota = await as_(house, actor).get_guild("1"), await as_(house, actor).guild_quota("1")
+        assert guild.suspended is not None
+        assert guild.verified is not None
+        (limit,) = quota.temporary
+        assert (limit.limits, bool(limit.until), bool(guild.suspended.at)) == ({"running": 1}, True, True)
+        seen[actor.id] = (guild.suspended.by, guild.suspended.why, guild.verified.by, guild.verified.why, limit.by)
+    eve = "discord:eve"
+    assert seen == {
+        OPERATOR.id: (eve, "spam", eve, "by an operator", eve),
+        "admin": ("", "spam", "", "by an operator", ""),
+        "anna": ("", "", "", "", ""),
+    }
+    with pytest.raises(QuotaExceeded, match="This server is suspended; nothing"):
+        await remind(house, ANNA)
+
+
+async def test_a_remembered_answer_has_no_code_in_it(build: Build) -> None:
+    house = await build(run=False)
+    asked = ask.NewVerification(guild_id="1", idempotency_key="k")
+    first, again = [await as_(house, ADMIN).send(asked) for _ in range(2)]
+    assert isinstance(first, VerificationView)
+    assert isinstance(again, VerificationView)
+    kept = await house.ledger.reader.notes.answer("member:admin:1:k")
+    assert kept is not None
+    assert first.code is not None
+    assert first.code not in kept.answer
+    assert (again.code, again.until) == (None, first.until)
+    assert (await as_(house, ADMIN).verify_guild("1", first.code)).verified is not None
 
 
 # ── the last refusal ───────────────────────────────────────────────────────────────────────────────────────────
