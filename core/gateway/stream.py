@@ -28,7 +28,7 @@ class Stream:
         self._room = asyncio.Event()
 
     async def run(self) -> None:
-        """For ever, until cancelled."""
+        """For ever, until cancelled. Raises Forbidden when who follows is banned."""
         number, feed = self._follow.number, self._feed
         self._say(asking.Following(number, feed.epoch, feed.seq, feed.new))
         async with contextlib.aclosing(feed.portions()) as portions:
@@ -38,6 +38,7 @@ class Stream:
                     self._under_way.append((portion.seq, 0))
                 else:
                     await self._send(portion)
+        feed.require_welcome()
 
     async def _send(self, portion: Portion) -> None:
         events = portion.events
@@ -45,6 +46,7 @@ class Stream:
         for at in range(0, max(1, len(events)), chunk):
             some = events[at : at + chunk]
             await self._has_room(len(some))
+            self._feed.require_welcome()
             seq = portion.seq if at + chunk >= len(events) else some[-1].seq
             self._under_way.append((seq, len(some)))
             self._say(asking.Events(self._follow.number, some, self._feed.epoch, seq))

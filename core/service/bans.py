@@ -6,7 +6,9 @@ member and every run that is given out.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -23,6 +25,7 @@ from schedule_zero.errors import Conflict, Forbidden, NotFound
 from schedule_zero.instant import spell
 from schedule_zero.views import BanPage, BanView
 
+T = TypeVar("T")
 BAN: Final = "ban"
 MOST: Final = 10_000
 _encode: Final = msgspec.json.Encoder().encode
@@ -35,12 +38,36 @@ class Bans:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._marks: dict[str, Mark] = {}
+        self._hearing: set[tuple[str, asyncio.Event]] = set()
 
-    def require_welcome(self, actor: Actor, request: ask.Request) -> None:
+    def require_welcome(self, actor: Actor, request: ask.Request | None = None) -> None:
         """Raises Forbidden where it is a banned person who asks; not of what is kept of them."""
         mark = self._marks.get(actor.id) if actor.kind == "member" else None
         if mark is not None and not _is_about_oneself(actor, request):
             raise Forbidden(f"You may not use this service any more{said(mark)}; who runs it can tell you more.")
+
+    async def while_welcome(self, actor: Actor, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """What somebody hears as it comes; it ends as soon as they are banned. Raises Forbidden if they are already."""
+        self.require_welcome(actor)
+        banned = asyncio.Event()
+        listener = (actor.id if actor.kind == "member" else "", banned)
+        self._hearing.add(listener)
+        over = asyncio.create_task(banned.wait(), name="a ban ends what is heard")
+        upcoming: asyncio.Task[T | None] | None = None
+        try:
+            while True:
+                upcoming = asyncio.create_task(_next(items), name="what is heard next")
+                await asyncio.wait((over, upcoming), return_when=asyncio.FIRST_COMPLETED)
+                if banned.is_set() or (item := upcoming.result()) is None:
+                    return
+                yield item
+        finally:
+            self._hearing.discard(listener)
+            pending = [task for task in (over, upcoming) if task is not None]
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+            await items.aclose()
 
     async def ban(self, actor: Actor, request: ask.BanUser) -> BanView:
         """Let a person start nothing. Saying so again tells another reason. Raises Forbidden, Conflict."""
@@ -99,13 +126,20 @@ class Bans:
     def _heed(self, marks: dict[str, Mark]) -> None:
         self._marks = marks
         self._desk.engine.dispatcher.banned = frozenset(marks)
+        for who, banned in self._hearing:
+            if who in marks:
+                banned.set()
+
+
+async def _next(items: AsyncGenerator[T, None]) -> T | None:
+    return await anext(items, None)
 
 
 def _shown(user_id: str, mark: Mark) -> BanView:
     return BanView(user_id=user_id, at=spell(mark.at), by=mark.by, why=mark.why)
 
 
-def _is_about_oneself(actor: Actor, request: ask.Request) -> bool:
+def _is_about_oneself(actor: Actor, request: ask.Request | None) -> bool:
     """Whether somebody wants to have, or to have erased, what is kept of themselves: that is everybody's right."""
     if isinstance(request, ask.Export):
         return request.guild_id is None and request.user_id == actor.id

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from core.engine.publisher import Publisher
 from core.engine.standing import Standing
+from core.service.bans import Bans
 from core.service.desk import Desk
 from core.service.watching import place_of, scope_of
 from schedule_zero.actor import Actor
@@ -56,9 +56,13 @@ class Feed:
         epoch: of the journal; ``seq``: where it begins; ``new``: the subscriber was not known.
     """
 
-    def __init__(self, publisher: Publisher, desk: Desk, wish: Wish, scope: str | None, epoch: int, stands: Standing):
-        self._publisher = publisher
+    def __init__(
+        self, desk: Desk, bans: Bans, actor: Actor, wish: Wish, scope: str | None, epoch: int, stands: Standing
+    ) -> None:
+        self._publisher = desk.engine.publisher
         self._desk = desk
+        self._bans = bans
+        self._actor = actor
         self._wish = wish
         self._scope = scope
         self._wanted_place: int | None = None
@@ -66,8 +70,15 @@ class Feed:
         self._stands = stands
         self.epoch, self.seq, self.new = epoch, stands.seq, stands.new
 
-    async def portions(self) -> AsyncGenerator[Portion, None]:
-        """What is wanted, for ever. Portions may be empty: they say how far nothing was."""
+    def portions(self) -> AsyncGenerator[Portion, None]:
+        """What is wanted, until who reads is banned. Portions may be empty: they say how far nothing was."""
+        return self._bans.while_welcome(self._actor, self._portions())
+
+    def require_welcome(self) -> None:
+        """Raises Forbidden where who reads is banned by now."""
+        self._bans.require_welcome(self._actor)
+
+    async def _portions(self) -> AsyncGenerator[Portion, None]:
         seq = told = self.seq
         if seq > 0 or self._wish.subscriber is not None:
             missed = await self._missed(seq)
@@ -130,8 +141,9 @@ class Feed:
 class Feeding:
     """Opening feeds."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, bans: Bans) -> None:
         self._desk = desk
+        self._bans = bans
 
     async def open(self, actor: Actor, wish: Wish) -> Feed:
         """A feed for an actor, at its place.
@@ -140,6 +152,7 @@ class Feeding:
             Forbidden, Invalid: it may not be heard by them; ``after`` is no place.
             Conflict: the subscriber is in this process.
         """
+        self._bans.require_welcome(actor)
         scope = scope_of(await self._desk.placed(actor), wish.guild_id)
         publisher = self._desk.engine.publisher
         epoch, head = await self._desk.reader.journal.head()
@@ -152,4 +165,4 @@ class Feeding:
         else:
             place = place_of(wish.after, epoch)
             stands = Standing("", head if place is None else min(place, head), new=False)
-        return Feed(publisher, self._desk, wish, scope, epoch, stands)
+        return Feed(self._desk, self._bans, actor, wish, scope, epoch, stands)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 import msgspec
@@ -45,7 +45,7 @@ class RunLogs:
             ended=run.state in TERMINAL and len(rows) <= limit,
         )  # fmt: skip
 
-    async def follow(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
+    async def follow(self, actor: Actor, id: str, after: int) -> AsyncGenerator[RunLog, None]:
         """The log as it grows, a page at a time, until the run has ended. Raises NotFound."""
         actor = await self._desk.placed(actor)
         request = GetRunLog(id=id, after=after, limit=LONGEST_PAGE)

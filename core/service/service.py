@@ -168,7 +168,7 @@ class Service:
         self.renewal = Renewal(desk)
         self._watching = Watching(desk)
         self._run_logs = RunLogs(desk)
-        self._feeding = Feeding(desk)
+        self._feeding = Feeding(desk, self.bans)
         self.upkeep = Keeping(desk)
         self._statuses = Statuses(desk, parts, self.upkeep)
         self._use_cases: dict[type, UseCase] = (
@@ -271,12 +271,12 @@ class Service:
     def follow(
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...] = (), guild_id: str | None = None
     ) -> AsyncIterator[Event]:
-        """The journal as it grows, for ever."""
-        return self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id)
+        """The journal as it grows, for ever, or until who listens is banned."""
+        return self.bans.while_welcome(actor, self._watching.follow(actor, after, kinds=kinds, guild_id=guild_id))
 
     def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
-        """The log of a run as it grows, until the run has ended."""
-        return self._run_logs.follow(actor, id, after)
+        """The log of a run as it grows, until the run has ended, or who listens is banned."""
+        return self.bans.while_welcome(actor, self._run_logs.follow(actor, id, after))
 
     async def feed(self, actor: Actor, wish: Wish) -> Feed:
         """The journal as it grows, for somebody who acknowledges it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from core.service import access
@@ -37,7 +37,7 @@ class Watching:
 
     async def follow(
         self, actor: Actor, after: str | None, *, kinds: tuple[str, ...], guild_id: str | None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Wanted events after a place, or from now on."""
         actor = await self._desk.placed(actor)
         scope = scope_of(actor, guild_id)

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from core.service.feeding import Wish
 from schedule_zero import Context
 from schedule_zero import requests as ask
+from schedule_zero.actor import ADMINISTRATOR
 from schedule_zero.errors import Forbidden, NotFound, Passing
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger
 from tests.engine.house import House, plan
-from tests.service.people import ADMIN, ANNA, ANNA_ALONE, ANNA_ELSEWHERE, BEN, OPERATOR, OWNER, Post, as_, remind
+from tests.service.people import (
+    ADMIN,
+    ANNA,
+    ANNA_ALONE,
+    ANNA_ELSEWHERE,
+    BEN,
+    OPERATOR,
+    OWNER,
+    Post,
+    as_,
+    member,
+    remind,
+)
 
 Build = Callable[..., Awaitable[House]]
 
@@ -130,6 +145,53 @@ async def test_only_who_runs_the_service_bans_and_sees_who_is_banned(house: Hous
         with pytest.raises(Forbidden):
             await as_(house, actor).list_bans()
     assert (await as_(house, ANNA).status()).version
+
+
+@pytest.mark.parametrize("way", ["follow", "feed", "log"])
+async def test_who_listens_hears_nothing_more_from_the_ban_on_and_it_ends_at_once(build: Build, way: str) -> None:
+    house = await build()
+    gate = house.hands.hold()
+    held = await house.run_now(await house.schedule(guild_id="1"))
+    service = house.service
+    ways: dict[str, Callable[[], Awaitable[AsyncIterator[Any]]]] = {
+        "follow": lambda: _now(service.follow(OWNER, "0", guild_id="1")),
+        "feed": lambda: _portions(house),
+        "log": lambda: _now(service.follow_log(OWNER, held.id, 0)),
+    }
+    await house.working(held.id)
+    heard = await ways[way]()
+    assert await asyncio.wait_for(anext(heard), 5)
+    listening = asyncio.create_task(_all_of(heard))
+    others = service.follow(ADMIN_ALL, None, guild_id="1")
+    goes_on = asyncio.create_task(_next(others))
+    await asyncio.sleep(0)
+    await house.client.ban_user("owner")
+    await asyncio.wait_for(listening, 2)
+    await house.schedule(guild_id="1")
+    assert (await asyncio.wait_for(goes_on, 5)).guild_id == "1", "nobody else notices"
+    with pytest.raises(Forbidden, match="may not use"):
+        await anext(await ways[way]())
+    gate.set()
+    await others.aclose()  # type: ignore[attr-defined]
+
+
+ADMIN_ALL = member("mod", permissions=ADMINISTRATOR)
+
+
+async def _next(items: AsyncIterator[Any]) -> Any:
+    return await anext(items)
+
+
+async def _now(items: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    return items
+
+
+async def _portions(house: House) -> AsyncIterator[Any]:
+    return (await house.service.feed(OWNER, Wish(after="0", guild_id="1"))).portions()
+
+
+async def _all_of(items: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in items]
 
 
 async def test_an_operators_name_is_nobodys_id(house: House) -> None:

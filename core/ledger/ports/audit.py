@@ -9,7 +9,6 @@ import msgspec
 
 from core.ledger.rows import AuditedRow
 
-
 BANS: Final = ("user.ban", "user.unban")
 """Who is banned stays known by id, or the ban would name nobody."""
 DECISIONS: Final = (
