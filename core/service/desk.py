@@ -48,7 +48,7 @@ from schedule_zero.errors import Conflict, Invalid, ScheduleZeroError, StorageFu
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import DAY, MINUTE, spell
-from schedule_zero.requests import Request
+from schedule_zero.requests import NoteGuild, Request
 from schedule_zero.run import RunState
 from schedule_zero.schedule import Schedule, UndoToken
 from schedule_zero.trigger import Trigger
@@ -63,11 +63,18 @@ LOOKS: Final = 5
 GUILD: Final = shorter.GUILD
 USER: Final = "user"
 CLOSINGS: Final = "closings"
+ERRAND: Final = "errand"
 NO_GUILD: Final = "-"
 
 V = TypeVar("V")
 _encode: Final = msgspec.json.Encoder().encode
 _canonical: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+class _What(msgspec.Struct):
+    """Of an errand: what it does."""
+
+    what: str
 
 
 class Effects:
@@ -131,6 +138,8 @@ class Desk:
                 if known is not None:
                     return msgspec.json.decode(known, type=answer)
             view = await self._worked(tx, effects, work)
+            if not isinstance(request, NoteGuild):  # where the bot is stays true
+                await self._require_none_erased(tx, effects)
             if key is not None:
                 text = msgspec.json.encode(view).decode()
                 until = self.clock.now() + REMEMBER_FOR
@@ -162,6 +171,15 @@ class Desk:
             meaning = Meaning(effects.schedules, effects.runs, effects.withdrawn, effects.cancel)
             await self.engine.handing.leave(tx, meaning, self.clock.now())
         return done
+
+    async def _require_none_erased(self, tx: Transaction, effects: Effects) -> None:
+        """Raises Conflict where this makes something for a guild of which everything is being erased."""
+        made = {row.guild_id for rows in (effects.schedules, effects.runs, effects.keys) for row in rows}
+        told = {key for kind, key in effects.facts if kind in (GUILD, CLOSINGS)}
+        for guild_id in (made | told) - {None}:
+            text = await tx.notes.get(ERRAND, f"guild:{guild_id}")
+            if text is not None and msgspec.json.decode(text, type=_What).what == "erase_guild":
+                raise Conflict("Everything of this server is being erased; try again when that is done.")
 
     async def _carried_out(self, unit: Callable[[Transaction], Awaitable[V]], effects: Effects) -> V:
         """Commit a unit, and let the engine have what follows from it."""

@@ -182,12 +182,17 @@ class Erasing:
         return await self._remove_runs(errand, await reader.runs_of_guild(errand.subject, PAGE, ended=True), left)
 
     async def _remove_guilds_schedules(self, errand: Errand) -> Errand | None:
+        """Nothing was made since the first page but by what was under way then: if anything was, it all ends once more."""
         ids = await self._desk.reader.erasure.schedules_of_guild(errand.subject, PAGE, standing=False)
 
-        async def work(tx: Transaction, _effects: Effects) -> None:
+        async def work(tx: Transaction, _effects: Effects) -> Errand | None:
+            rows = (await tx.schedules.get_many(ids)).values()
+            if any(row.state != "deleted" for row in rows) or await _has_runs(tx, ids):
+                return msgspec.structs.replace(errand, phase=0, after="")
             await tx.schedules.remove(ids)
+            return errand if ids else _next_part(errand)
 
-        return await self._step(errand, work, errand.after if ids else None)
+        return await self._errands.step(errand, work)
 
     async def _remove_guilds_lines(self, errand: Errand) -> Errand | None:
         left = await self._desk.reader.audit.erasable(errand.subject)
@@ -396,6 +401,13 @@ _metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
 def is_own(row: ScheduleRow) -> bool:
     """Whether a schedule is its owner's alone, wherever it was made."""
     return access.is_reminder(_metadata(row.metadata))
+
+
+async def _has_runs(tx: Transaction, schedule_ids: Sequence[str]) -> bool:
+    for ended in (False, True):
+        if await tx.erasure.runs_of(schedule_ids, 1, ended=ended):
+            return True
+    return False
 
 
 def _naming(whom: Whom, notes: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -16,12 +16,12 @@ import msgspec
 import structlog
 
 from core.ledger.port import StoreError, Transaction
-from core.service.desk import Desk, Effects
+from core.service.desk import ERRAND, Desk, Effects
 from schedule_zero.errors import StorageFull, Unavailable
 
 log = structlog.get_logger("schedule_zero.errands")
 
-KIND: Final = "errand"
+KIND: Final = ERRAND
 LOOK_S: Final = 5.0
 WAIT_S: Final = 0.5
 
