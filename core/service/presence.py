@@ -2,7 +2,8 @@
 goes on.
 
 Nothing is deleted. What was active is paused with a reason, and marked: a pause that a person made before is theirs and
-stays, and so does one they make meanwhile, which says something else or has an end.
+stays, and so does one they make meanwhile, which says something else or has an end. One with an end rests, too, lest it
+ends while nobody is there; its mark keeps the end, which holds again when the bot comes back.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ PRESENCE_LEFT: Final = "resting:{}"
 """The kind of note that marks the schedules of a guild that rest because the bot left, by their ids."""
 MOST_GUILDS: Final = 10_000
 """Guilds in one page: a shard has a quarter of that (Discord documentation, "Sharding")."""
+
+
+class _Pause(msgspec.Struct, frozen=True):
+    """A pause with an end that somebody made before the bot left."""
+
+    until: int
+    note: str | None = None
 
 
 class Presence:
@@ -124,13 +132,22 @@ class Presence:
         now = self._desk.clock.now()
         resting = [
             msgspec.structs.replace(
-                row, state="paused", next_due=None, note=NOTE, revision=row.revision + 1, updated=now
+                row,
+                state="paused",
+                next_due=None,
+                paused_until=None,
+                note=NOTE,
+                revision=row.revision + 1,
+                updated=now,
             )
             for row in rows.values()
-            if row.state == "active"
+            if row.state == "active" or row.paused_until is not None
         ]
-        await tx.schedules.renew(resting)
-        await tx.notes.put(_marks_of(errand.subject), {row.id: "true" for row in resting})
+        timed = [row for row in resting if rows[row.id].paused_until is not None]
+        await tx.schedules.renew([row for row in resting if rows[row.id].paused_until is None])
+        for row in timed:  # few: their end is written, too
+            await tx.schedules.replace(row, expected=row.revision - 1)
+        await tx.notes.put(_marks_of(errand.subject), {row.id: _mark_of(rows[row.id]) for row in resting})
         await self._desk.tell(tx, CORE, EventKind.SCHEDULE_PAUSED, resting, {"reason": REASON})
         effects.schedules.extend(resting)
         return None if len(ids) < PAGE else msgspec.structs.replace(errand, after=ids[-1])
@@ -141,9 +158,11 @@ class Presence:
         """A page of what rests goes on. Rules are computed before the transaction, which then takes those rows that are
         still as they were read."""
         reader = self._desk.reader
-        marked = sorted(await reader.notes.all(_marks_of(errand.subject)))[:PAGE]
+        marks = await reader.notes.all(_marks_of(errand.subject))
+        marked = sorted(marks)[:PAGE]
         rows = await reader.schedules.get_many(marked)
-        found = await self._resumed([row for row in rows.values() if _rests(row)], errand.since)
+        resting = [(row, _pause_in(marks[id])) for id, row in rows.items() if _rests(row)]
+        found = await self._resumed(resting, errand.since)
         others = [id for id in marked if id not in rows or not _rests(rows[id])]
 
         async def work(tx: Transaction, effects: Effects) -> Errand | None:
@@ -162,16 +181,23 @@ class Presence:
 
         return await self._errands.step(errand, work)
 
-    async def _resumed(self, rows: Sequence[ScheduleRow], since: int) -> list[Resumption]:
-        engine, found = self._desk.engine, []
-        for start in range(0, len(rows), SLICE):
+    async def _resumed(self, resting: Sequence[tuple[ScheduleRow, _Pause | None]], since: int) -> list[Resumption]:
+        found: list[Resumption] = []
+        for start in range(0, len(resting), SLICE):
             now = self._desk.clock.now()
-            found += [
-                resumption(row, engine.book.terms, self._desk.ids, now, since=since)
-                for row in rows[start : start + SLICE]
-            ]
+            found += [self._gone_on(row, pause, now, since) for row, pause in resting[start : start + SLICE]]
             await asyncio.sleep(0)
         return found
+
+    def _gone_on(self, row: ScheduleRow, pause: _Pause | None, now: int, since: int) -> Resumption:
+        """How a schedule stands when the bot is back: paused as before, where that has its end still to come."""
+        if pause is not None and pause.until > now:
+            paused = msgspec.structs.replace(
+                row, paused_until=pause.until, note=pause.note, revision=row.revision + 1, updated=now
+            )
+            return Resumption(paused, [], [])
+        away_since = since if pause is None else max(since, pause.until)
+        return resumption(row, self._desk.engine.book.terms, self._desk.ids, now, since=away_since)
 
     async def _go_on(self, tx: Transaction, effects: Effects, going: Sequence[Resumption]) -> None:
         await tx.schedules.renew([each.row for each in going if each.row.state == "active"])
@@ -212,6 +238,17 @@ def _is_present(text: str) -> bool:
 
 def _marks_of(guild_id: str) -> str:
     return PRESENCE_LEFT.format(guild_id)
+
+
+def _mark_of(row: ScheduleRow) -> str:
+    """What is kept of a schedule as it was."""
+    if row.paused_until is None:
+        return "true"
+    return msgspec.json.encode(_Pause(row.paused_until, row.note)).decode()
+
+
+def _pause_in(mark: str) -> _Pause | None:
+    return None if mark == "true" else msgspec.json.decode(mark, type=_Pause)
 
 
 def _rests(row: ScheduleRow) -> bool:

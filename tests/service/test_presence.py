@@ -75,6 +75,30 @@ async def test_on_coming_back_exactly_those_go_on_that_the_leaving_had_paused(ho
     assert await house.ledger.reader.notes.all("errand") == {}
 
 
+async def test_a_pause_with_an_end_does_not_end_while_the_bot_is_away(build: Build) -> None:
+    house = await build(run=False)
+    await house.client.note_guild("1", "A")
+    short, long = [await house.schedule(IntervalTrigger(every="PT1H"), name=name) for name in ("short", "long")]
+    await house.client.pause_schedule(short.id, until=house.clock.in_s(1800), note="lunch")
+    until = (
+        await house.client.pause_schedule(long.id, until=house.clock.in_s(9 * 86_400), note="holidays")
+    ).paused_until
+    await leave(house)
+    house.clock.move(86_400)
+    await house.engine.janitor.resume_due()
+    for schedule in await now(house, short, long):
+        assert (schedule.state, schedule.note, schedule.next_fire_times) == ("paused", "The bot left this server.", ())
+    assert await house.runs(short.id) == []
+    await come_back(house)
+    over, still = await now(house, short, long)
+    assert (over.state, over.note) == ("active", None)
+    assert (still.state, still.note, still.paused_until) == ("paused", "holidays", until)
+    house.clock.move(9 * 86_400)
+    await house.engine.janitor.resume_due()
+    assert [each.state for each in await now(house, long)] == ["active"]
+    assert await house.ledger.reader.notes.all("resting:1") == {}
+
+
 async def test_one_event_says_how_many_came_back_and_what_was_missed(house: House) -> None:
     await house.client.note_guild("1", "A")
     hourly = await house.schedule(IntervalTrigger(every="PT1H", start=house.clock.in_s(60)))
