@@ -109,6 +109,8 @@ def explained(why: Why) -> str:
     """What a run waits for, in plain words: whose limit it is, how much of it is in use, and when it goes on."""
     used, allowed, goes_on = number(why.used), number(why.allowed), _goes_on(why)
     whose = subject_of(why.scope)
+    if why.limit == "running" and why.allowed == 0:
+        return f"{whose} may run nothing (its limit is 0). It goes on when that is raised."
     if why.limit == "running":
         return f"{whose} may have {allowed} runs going at once, and has {used}. {goes_on or 'It goes on when one of them ends.'}"
     if why.limit == "rate":

@@ -345,7 +345,7 @@ class GuildMeasures:
     def _view(self, guild_id: str, stored: Stored) -> QuotaView:
         """As it will be once this is stored."""
         as_it_will_be = self._measures.with_one(guild_id, stored, self._desk.clock.now())
-        quota = as_it_will_be.quota_of(guild_id)
+        quota = as_it_will_be.granted(guild_id)
         return QuotaView(
             guild_id=guild_id, plan=as_it_will_be.plan_of(guild_id),
             limits={name: getattr(quota, name) for name in OVERRIDES},

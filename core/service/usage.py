@@ -69,7 +69,7 @@ class Usage:
             Heavy(owner_id=id, schedules=n) for id, n in await self._desk.reader.schedules.owners(guild_id, MOST_OWNERS)
         ]
         gauges = (*await self._gauges(guild_id), *own)
-        waiting = self._desk.engine.queue.waiting_of(guild_id)
+        waiting = self._desk.engine.room.waiting_of(guild_id)
         return msgspec.structs.replace(view, gauges=gauges, waiting=waiting, most=tuple(most))
 
     async def gauge(self, actor: Actor, guild_id: str, scope: str, limit: str) -> Gauge | None:
@@ -115,7 +115,7 @@ class Usage:
         return Gauge(scope=f"user:{actor.id}", limit="reminders", used=used, allowed=allowed)
 
     async def _gauges(self, guild_id: str) -> list[Gauge]:
-        quota, reader = self._measures.quota_of(guild_id), self._desk.reader
+        quota, reader = self._measures.granted(guild_id), self._desk.reader
         scope = scope_of(guild_id)
         found = [
             Gauge(scope=scope, limit="schedules", used=await reader.schedules.count(guild_id), allowed=quota.schedules),

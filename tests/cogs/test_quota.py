@@ -81,6 +81,19 @@ async def test_an_unverified_server_is_told_how_to_be_verified_and_a_suspended_o
     assert "⛔ **Suspended** <t:1767225600:R>: spam." in shown
 
 
+async def test_a_suspension_is_explained_as_such_also_when_it_is_over(build: Build, staged: Staged) -> None:
+    house = await build(governor=plan(running=3), run=False)
+    stage = await staged(house)
+    await house.client.suspend_guild(stage.guild_id, "spam")
+    assert "**Runs going at once** 0 of 3" in await said(stage, "quota show")
+    await stage.alice.slash(stage.general, "remind me", when="in 2 hours", text="tea")
+    await house.client.resume_guild(stage.guild_id)
+    shown = await said(stage, "quota explain")
+    assert "This server is suspended (spam)" in shown
+    assert "It is not suspended any more." in shown
+    assert "0 of 0" not in shown
+
+
 # ── explain ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
