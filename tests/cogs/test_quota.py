@@ -49,8 +49,11 @@ async def test_others_see_their_own_alone(limited: Stage) -> None:
     result = await limited.bob.slash(limited.general, "quota show")
     assert result.ephemeral
     shown = texts(result.response)
-    assert "**Your reminders** 1 of 4" in shown
+    assert "**Your reminders** 1 of 2" in shown
     assert "Plan" not in shown
+    await remind(limited, "alice")
+    shown = texts((await limited.bob.slash(limited.general, "quota show")).response)
+    assert "🔴 `██████████` **Your reminders** 1 of 1" in shown, "others took the rest"
     assert "Schedules** " not in shown
 
 
