@@ -250,6 +250,7 @@ def test_names_of_strangers_make_no_markdown_and_who_is_no_person_is_not_mention
     assert "\n# big" not in words
     assert "a\\_b: \\*old\\* → @everyone" in words
     assert who("member:7") == "<@7>"
+    assert who("discord:7") == who("member:7") == "<@7>"
     assert (who("operator:ci"), who("core:core"), who("user:erased")) == (
         "operator ci",
         "core",
