@@ -31,6 +31,7 @@ LABELS: Final[dict[str, str]] = {
     "weight": "Share of the slots",
 }
 _PERIODS: Final = {"runs_per_hour": "hour", "runs_per_day": "day", "runs_per_month": "month"}
+_IN_A: Final = {"runs_per_hour": "an hour", "runs_per_day": "a day", "runs_per_month": "a month"}
 _UNITS: Final = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 _LIFTED: Final = {"operator", "temporary"}
 
@@ -116,7 +117,7 @@ def explained(why: Why) -> str:
     if why.limit == "rate":
         return f"{whose} has used {used} of the {allowed} starts its rate allows. {goes_on}".rstrip()
     if why.limit in _PERIODS:
-        return f"{whose} has used {used} of {allowed} runs it may have in a {_PERIODS[why.limit]}. {goes_on}".rstrip()
+        return f"{whose} has used {used} of {allowed} runs it may have in {_IN_A[why.limit]}. {goes_on}".rstrip()
     return waits_for(why.words)
 
 

@@ -14,6 +14,8 @@ from core.commands.remote import Remote
 from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaView
 
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
+_LIST: Final = "handlers"
+"""The limit that is a list, written with commas."""
 _SET_BY: Final = {"configuration": "set by the configuration", "operator": "set by an operator"}
 
 
@@ -73,7 +75,7 @@ class Guilds(Remote):
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """``running=50``, ``rate=30/min``, ``schedules=null``, ``handlers=["discord"]``: JSON, or else text as it stands.
+    """``running=50``, ``rate=30/min``, ``schedules=null``, ``handlers=echo,discord``: JSON, or else text as it stands.
 
     Raises:
         WrongInput: one of them is no ``limit=value``.
@@ -83,12 +85,12 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         if not (name and equals and text):
             raise WrongInput(
-                f"{setting!r} is no limit=value; write for example running=50, rate=30/min or schedules=null"
+                f"{setting!r} is no limit=value; write for example running=50, rate=30/min, schedules=null or handlers=echo,discord"
             )
         try:
             changes[name] = msgspec.json.decode(text)
         except msgspec.DecodeError:
-            changes[name] = text
+            changes[name] = [each.strip() for each in text.split(",")] if name == _LIST else text
     return changes
 
 
@@ -109,7 +111,7 @@ def _facts(view: GuildView) -> list[tuple[str, Any]]:
         ("verified", _mark(view.verified) or "no"),
         ("suspended", _mark(view.suspended)),
         *((each.limit, said) for each in view.gauges if (said := _gauge(each))),
-        ("waiting", f"{view.waiting} runs" if view.waiting else None),
+        ("waiting", f"{view.waiting} run{'' if view.waiting == 1 else 's'}" if view.waiting else None),
         ("most", ", ".join(f"{each.owner_id} {each.schedules}" for each in view.most)),
     ]
 

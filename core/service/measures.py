@@ -46,6 +46,11 @@ AT_ONCE: Final = 500
 _FROM_OUTSIDE: Final = frozenset({"http", "cli", "page", "zmq"})
 SUSPICION: Final = "suspicion"
 SUSPECTING: Final = Actor(kind="core", id=SUSPICION)
+_WRONG_CODE: Final = "is not the code of this server, or too old; sign in at the dashboard for a new one"
+_NO_CODE: Final = (
+    "is not the code of this server, for none is good any more: one ends after 15 minutes, five wrong tries, or its use; "
+    "sign in at the dashboard for a new one"
+)
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Stored).decode
 
@@ -152,10 +157,9 @@ class GuildMeasures:
             access.require_service(actor)
         else:
             access.require_guild(actor, request.guild_id, change=True)
-            if not await self._codes.redeem(request.guild_id, request.code):
-                raise Invalid.at(
-                    "code", "is not the code of this server, or too old; sign in at the dashboard for a new one"
-                )
+            tried = await self._codes.redeem(request.guild_id, request.code)
+            if tried != "right":
+                raise Invalid.at("code", _NO_CODE if tried == "none" else _WRONG_CODE)
 
         def mark(before: Stored, now: int) -> Stored:
             better = self._measures.plan_of(request.guild_id) not in (FIRST_PLAN, None)

@@ -34,6 +34,11 @@ from tests.web.fake import GUILD
                 guild_id="123", changes={"handlers": ["discord"]}, reset=("running",), end=("rate",)
             ),
         ),
+        (
+            ("quota", "123", "handlers=echo,discord"),
+            ask.PatchGuildQuota(guild_id="123", changes={"handlers": ["echo", "discord"]}),
+        ),
+        (("quota", "123", "handlers=null"), ask.PatchGuildQuota(guild_id="123", changes={"handlers": None})),
         (("verify", "123"), ask.VerifyGuild(guild_id="123")),
         (("suspend", "123", "--why", "spam"), ask.SuspendGuild(guild_id="123", why="spam")),
         (("resume", "123"), ask.ResumeGuild(guild_id="123")),
@@ -76,7 +81,7 @@ def test_a_guild_is_shown_with_its_gauges_and_marks(command: Command, core: Core
         ["rate", "9.5 of 10 (10/s), free again at 2026-11-21T09:00:01Z"],
         ["schedules", "3 of 8, until 2026-11-21T10:00:00Z"],
         ["handlers", "no limit, set by an operator"],
-        ["waiting", "1 runs"],
+        ["waiting", "1 run"],
         ["most", "9 3"],
     ]
 

@@ -172,6 +172,9 @@ async def test_what_cannot_be_read_is_refused_in_a_sentence(served: Stage, carol
     for since in ("soon", "every day", "yesterday"):
         words = texts(await listed(served, carol, since=since))
         assert words.startswith(f"`since`: '{since}' is neither a length of time nor a date")
+    for since in ("2099-01-01", "in 2 days"):
+        words = texts(await listed(served, carol, since=since))
+        assert words == f"`since`: '{since}' lies in the future; nothing was changed since then."
     words = texts(await listed(served, carol, action="schedule.paus"))
     assert words == "`action`: there is no action 'schedule.paus'; did you mean schedule.pause?"
 

@@ -14,7 +14,19 @@ from schedule_zero.errors import Forbidden, NotFound, Passing
 from schedule_zero.run import RunState
 from schedule_zero.trigger import DateTrigger
 from tests.engine.house import House, plan
-from tests.service.people import ADMIN, ANNA, ANNA_ALONE, ANNA_ELSEWHERE, BEN, OPERATOR, OWNER, Post, as_, remind
+from tests.service.people import (
+    ADMIN,
+    ANNA,
+    ANNA_ALONE,
+    ANNA_ELSEWHERE,
+    BEN,
+    BEN_ALONE,
+    OPERATOR,
+    OWNER,
+    Post,
+    as_,
+    remind,
+)
 
 Build = Callable[..., Awaitable[House]]
 
@@ -41,6 +53,9 @@ async def test_a_banned_person_may_still_have_and_erase_what_is_kept_of_them(hou
         await as_(house, ANNA).send(ask.Export(user_id="anna", guild_id="1"))
     with pytest.raises(Forbidden):
         await as_(house, ANNA_ALONE).send(ask.EraseUser(user_id="ben"))
+    for wanted in (ask.EraseUser(user_id="anna"), ask.Export(user_id="anna")):
+        with pytest.raises(Forbidden, match=r"^What is kept of a person is theirs alone to have and to erase"):
+            await as_(house, BEN_ALONE).send(wanted)
     await as_(house, ANNA_ALONE).send(ask.EraseUser(user_id="anna"))
 
 
