@@ -152,7 +152,8 @@ def _quota_facts(view: QuotaView) -> list[tuple[str, Any]]:
 
 def _limit(view: QuotaView, name: str, value: Any) -> str:
     origin = view.origins.get(name)
-    return _said(value) + (f" ({origin})" if origin else "")
+    said = "as many as the rate says" if name == "burst" and value is None else _said(value)
+    return said + (f" ({origin})" if origin else "")
 
 
 def _said(value: Any) -> str:

@@ -21,6 +21,7 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
 from core.service import access
 from core.service.desk import Desk, Effects
+from core.service.draft import MOST_ARGS
 from core.service.shape import shaped
 from core.service.suspicion import BY, Suspected, lifted, slowed
 from core.service.triggers import moment_in
@@ -259,6 +260,8 @@ class GuildMeasures:
         wanted = shaped(document, GuildQuota)
         if wanted.plan is not None and wanted.plan not in self._measures.plans:
             raise Invalid.at("plan", f"{wanted.plan!r} is no plan; there are {', '.join(self._measures.plans)}")
+        if isinstance(wanted.payload_bytes, int) and wanted.payload_bytes > MOST_ARGS:
+            raise Invalid.at("payload_bytes", f"is more than the {MOST_ARGS:,} bytes that arguments may ever take")
         return wanted
 
     async def _end_in(self, request: ask.PatchGuildQuota) -> int:

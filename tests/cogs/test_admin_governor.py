@@ -61,6 +61,20 @@ async def test_a_limit_raised_for_an_hour_lets_the_waiting_run_go_and_ends_by_it
     assert (await house.client.guild_quota(stage.guild_id)).limits["running"] == 1
 
 
+async def test_a_lasting_limit_below_one_for_a_time_says_from_when_it_holds(limited: tuple[House, Stage]) -> None:
+    _, stage = limited
+    await set_(stage, limit="running", value="7", until="in 1 hour")
+    shown = texts((await set_(stage, limit="running", value="5")).response)
+    assert f"**Runs going at once**: **5** from <t:{HOUR}:F> on; until then 7, which is set for a time" in shown
+
+
+async def test_a_burst_of_none_is_the_rate_s_own(limited: tuple[House, Stage]) -> None:
+    _, stage = limited
+    shown = texts((await set_(stage, limit="burst", value="none")).response)
+    assert "**Starts at one moment**: as many as the rate says → **as many as the rate says**" in shown
+    assert "no limit" not in shown
+
+
 async def test_undo_sets_back_what_was_whether_it_lasted_or_had_an_end(limited: tuple[House, Stage]) -> None:
     house, stage = limited
 

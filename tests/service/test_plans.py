@@ -180,20 +180,30 @@ async def test_a_rule_of_exactly_the_plans_pace_is_taken(small: House) -> None:
 
 
 async def test_arguments_are_no_larger_than_the_plan_allows(small: House) -> None:
-    error = await refusal(post(small, MOD, "x" * 60))
-    assert error.errors[0].field == "args"
+    with pytest.raises(QuotaExceeded, match=r"args: take 91 bytes; this server's plan allows 60\.") as caught:
+        await post(small, MOD, "x" * 60)
+    assert caught.value.details == {"scope": "guild:1", "limit": "payload_bytes", "used": 91, "allowed": 60}
     schedule = await post(small, MOD, "é" * 10)
     too_long = {"channel_id": "7", "content": "é" * 20}
     for asking in (
         small.client.patch_schedule(schedule.id, {"args": too_long}), small.client.run_schedule(schedule.id, args=too_long),
     ):  # fmt: skip
-        assert (await refusal(asking)).errors[0].field == "args"
+        with pytest.raises(QuotaExceeded, match="args: take "):
+            await asking
+
+
+async def test_no_guild_is_promised_more_than_arguments_may_ever_take(small: House) -> None:
+    error = await refusal(small.client.change_guild_quota("1", {"payload_bytes": 65_537}))
+    assert error.sentence == "payload_bytes: is more than the 65,536 bytes that arguments may ever take"
+    assert (await small.client.change_guild_quota("1", {"payload_bytes": 65_536})).limits["payload_bytes"] == 65_536
 
 
 async def test_handlers_are_those_of_the_plan(small: House) -> None:
-    error = await refusal(small.schedule())
-    assert error.errors[0].field == "handler"
-    assert "discord only" in error.errors[0].message
+    with pytest.raises(
+        QuotaExceeded, match="handler: of the handlers this server's plan allows discord only"
+    ) as caught:
+        await small.schedule()
+    assert caught.value.details == {"scope": "guild:1", "limit": "handlers"}
 
 
 async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Build) -> None:
@@ -204,7 +214,7 @@ async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Bui
     await house.open(run=False)
     assert (await house.client.patch_schedule(schedule.id, {"name": "renamed"})).name == "renamed"
     assert (await house.client.pause_schedule(schedule.id)).state == "paused"
-    with pytest.raises(Invalid, match="plan allows"):
+    with pytest.raises(QuotaExceeded, match="plan allows"):
         await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
 
 
