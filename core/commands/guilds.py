@@ -51,15 +51,20 @@ class Guilds(Remote):
 
     def verify(self, guild_id: str) -> None:
         """Verify a guild, and print it."""
-        self._say(self._ask(lambda client: client.verify_guild(guild_id)))
+        self._say_done(self._ask(lambda client: client.verify_guild(guild_id)))
 
     def suspend(self, guild_id: str, why: str) -> None:
         """Let a guild start nothing, and print it."""
-        self._say(self._ask(lambda client: client.suspend_guild(guild_id, why)))
+        self._say_done(self._ask(lambda client: client.suspend_guild(guild_id, why)))
 
     def resume(self, guild_id: str) -> None:
         """Let a guild go on, and print it."""
-        self._say(self._ask(lambda client: client.resume_guild(guild_id)))
+        self._say_done(self._ask(lambda client: client.resume_guild(guild_id)))
+
+    def _say_done(self, view: GuildView) -> None:
+        self._say(view)
+        if view.name is None and view.present is None:
+            click.echo(f"The bot never told of a guild {view.guild_id}; it was done all the same.", err=True)
 
     def _say(self, view: GuildView) -> None:
         if self._as_json:

@@ -173,19 +173,25 @@ class GuildMeasures:
         return await self._change_guild(actor, request, Action.GUILD_VERIFY, mark, EventKind.GUILD_VERIFIED)
 
     async def suspend(self, actor: Actor, request: ask.SuspendGuild) -> GuildView:
-        """Let a guild start nothing, until it is resumed. Raises Forbidden."""
+        """Let a guild start nothing, until it is resumed. Saying so again can tell another reason. Raises Forbidden."""
         access.require_service(actor)
 
         def mark(before: Stored, now: int) -> Stored:
-            return msgspec.structs.replace(before, suspended=Mark(now, in_whose_name(actor, request.by), request.why))
+            fresh = Mark(now, in_whose_name(actor, request.by), request.why)
+            was = before.suspended
+            if was is not None:  # it began when it began; who says no other reason leaves the one that is told
+                fresh = msgspec.structs.replace(fresh, at=was.at) if request.why else was
+            return msgspec.structs.replace(before, suspended=fresh)
 
         return await self._change_guild(actor, request, Action.GUILD_SUSPEND, mark, EventKind.GUILD_SUSPENDED)
 
     async def resume(self, actor: Actor, request: ask.ResumeGuild) -> GuildView:
-        """Let it start again. Raises Forbidden."""
+        """Let it start again. Raises Forbidden, Conflict."""
         access.require_service(actor)
 
         def unmark(before: Stored, _now: int) -> Stored:
+            if before.suspended is None:
+                raise Conflict(f"Server {request.guild_id} is not suspended, so there is nothing to resume.")
             return msgspec.structs.replace(before, suspended=None)
 
         return await self._change_guild(actor, request, Action.GUILD_RESUME, unmark, None)

@@ -51,6 +51,15 @@ def test_a_command_asks_what_it_says(command: Command, core: Core, arguments: tu
     assert json.loads(command("guilds", *arguments, "--json").out)
 
 
+@pytest.mark.parametrize("what", ["verify", "suspend", "resume"])
+def test_a_guild_that_nobody_told_of_is_said_to_be_unknown(command: Command, core: Core, what: str) -> None:
+    unknown = msgspec.structs.replace(GUILD, name=None, present=None)
+    kind = {"verify": ask.VerifyGuild, "suspend": ask.SuspendGuild, "resume": ask.ResumeGuild}[what]
+    core.door.answers[kind] = unknown
+    said = command("guilds", what, "123")
+    assert (said.code, said.err) == (0, "The bot never told of a guild 123; it was done all the same.\n")
+
+
 def test_the_list_shows_plans_and_how_it_goes_on(command: Command, core: Core) -> None:
     title, row, more = command("guilds", "list").out.splitlines()
     assert title.split() == ["guild", "name", "plan", "verified", "suspended", "bot"]
