@@ -32,7 +32,10 @@ SettingsOf = Callable[[str], Awaitable[GuildSettings]]
 """What a guild has set, by its id."""
 
 Id = Annotated[
-    str, Meta(pattern=PATTERN, max_length=20, description="a Discord id, which is 1 to 20 digits without a zero before them")
+    str,
+    Meta(
+        pattern=PATTERN, max_length=20, description="a Discord id, which is 1 to 20 digits without a zero before them"
+    ),
 ]
 Text = Annotated[
     str,

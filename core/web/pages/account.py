@@ -17,7 +17,7 @@ from schedule_zero.routes import OPENAPI_PATH
 
 PATH: Final = "/account"
 _WAYS: Final = {"discord": "with Discord", "token": "with a token", "link": "by a link"}
-_LINKS: Final = (*PAGES, (SIGN_IN, "Sign in"), (OPENAPI_PATH, "What the API can do"))
+_API: Final = (OPENAPI_PATH, "What the API can do")
 
 
 class AccountPages:
@@ -41,7 +41,7 @@ class AccountPages:
 
     async def home(self, visitor: Visitor | None) -> ASGIResponse:
         """Where everything is, and for who is signed in, that they are."""
-        links = _LINKS if visitor is None else tuple(each for each in _LINKS if each[0] != SIGN_IN)
+        links = (*PAGES, (SIGN_IN, "Sign in"), _API) if visitor is None else (*PAGES, _API)
         return page("home.html.jinja", links=links, visitor=visitor)
 
     async def show(self, visit: Visit) -> ASGIResponse:
