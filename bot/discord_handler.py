@@ -17,6 +17,8 @@ from bot.rights import AuthorRights, person, snowflake
 from bot.sender import Letter, Sender
 from cogs.mentions import MOST, Mentions, UnreadableMention, parse
 from cogs.reminders import REMINDER, buttons_for
+from schedule_zero.bounds import TO_THE_END
+from schedule_zero.discord_ids import PATTERN
 from schedule_zero.errors import Reject, RetryAfter, ScheduleZeroError
 from schedule_zero.handler import Context, Handler, method
 from schedule_zero.permitted import why_not_there
@@ -29,7 +31,12 @@ _TIMEOUT: Final = 60.0
 SettingsOf = Callable[[str], Awaitable[GuildSettings]]
 """What a guild has set, by its id."""
 
-Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", max_length=20, description="a Discord id, which is digits only")]
+Id = Annotated[
+    str,
+    Meta(
+        pattern=PATTERN, max_length=20, description="a Discord id, which is 1 to 20 digits without a zero before them"
+    ),
+]
 Text = Annotated[
     str,
     Meta(min_length=1, max_length=letters.CONTENT, pattern=r"\S",
@@ -37,7 +44,7 @@ Text = Annotated[
 ]  # fmt: skip
 Mention = Annotated[
     str,
-    Meta(pattern=r"^(<@!?[0-9]{15,20}>|<@&[0-9]{15,20}>|@everyone|@here)$", max_length=24,
+    Meta(pattern=rf"^(<@!?[0-9]{{15,20}}>|<@&[0-9]{{15,20}}>|@everyone|@here){TO_THE_END}", max_length=24,
          description="a mention such as <@123456789012345678>, <@&123456789012345678>, @everyone or @here"),
 ]  # fmt: skip
 MentionList = Annotated[tuple[Mention, ...], Meta(max_length=MOST, description=f"a list of at most {MOST} mentions")]

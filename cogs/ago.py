@@ -37,8 +37,15 @@ async def moment_before(interaction: Interaction, text: str) -> str:
     """The instant (RFC 3339) that ``since`` means: so long ago, or a date with its year, from its first minute on.
 
     Raises:
-        Refusal: it is neither.
+        Refusal: it is neither, or lies in the future.
     """
+    at = await _moment(interaction, text)
+    if instant.parse(at) > instant.from_datetime(discord.utils.utcnow()):
+        raise Refusal(f"`since`: {shorten(text, 60)!r} lies in the future; nothing was changed since then.")
+    return at
+
+
+async def _moment(interaction: Interaction, text: str) -> str:
     plain = text.casefold().removesuffix("ago").strip()
     try:
         length = instant.parse_duration(read_duration("since", plain))

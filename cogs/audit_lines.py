@@ -28,7 +28,7 @@ def who(actor: str) -> str:
     kind, _, id = actor.partition(":")
     if actor == "user:erased":
         return "somebody who was erased"
-    if kind == "member" and id.isdecimal():
+    if kind in ("member", "discord") and id.isdecimal():
         return f"<@{id}>"
     return f"{kind} {one_line(id, _TITLE)}" if id and id != kind else kind
 

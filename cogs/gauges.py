@@ -31,6 +31,7 @@ LABELS: Final[dict[str, str]] = {
     "weight": "Share of the slots",
 }
 _PERIODS: Final = {"runs_per_hour": "hour", "runs_per_day": "day", "runs_per_month": "month"}
+_IN_A: Final = {"runs_per_hour": "an hour", "runs_per_day": "a day", "runs_per_month": "a month"}
 _UNITS: Final = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 _LIFTED: Final = {"operator", "temporary"}
 
@@ -109,12 +110,14 @@ def explained(why: Why) -> str:
     """What a run waits for, in plain words: whose limit it is, how much of it is in use, and when it goes on."""
     used, allowed, goes_on = number(why.used), number(why.allowed), _goes_on(why)
     whose = subject_of(why.scope)
+    if why.limit == "running" and why.allowed == 0:
+        return f"{whose} may run nothing (its limit is 0). It goes on when that is raised."
     if why.limit == "running":
         return f"{whose} may have {allowed} runs going at once, and has {used}. {goes_on or 'It goes on when one of them ends.'}"
     if why.limit == "rate":
         return f"{whose} has used {used} of the {allowed} starts its rate allows. {goes_on}".rstrip()
     if why.limit in _PERIODS:
-        return f"{whose} has used {used} of {allowed} runs it may have in a {_PERIODS[why.limit]}. {goes_on}".rstrip()
+        return f"{whose} has used {used} of {allowed} runs it may have in {_IN_A[why.limit]}. {goes_on}".rstrip()
     return waits_for(why.words)
 
 

@@ -27,6 +27,7 @@ from schedule_zero.views import RefusalView
 
 RUNS_SHOWN: Final = 5
 _FETCHED: Final = 50
+_SUSPENDED: Final = "suspended"
 
 quota = app_commands.Group(
     name="quota",
@@ -122,7 +123,10 @@ async def _last_refusal(interaction: Interaction) -> ui.LayoutView:
         blocks.append("Nothing was refused to you here since the service started.")
     else:
         at = f" {stamp(refusal.at, 'R')}" if refusal.at else ""
-        blocks += [f"**Refused{at}**: {waits_for(sentence_case(refusal.sentence))}", _room(refusal)]
+        room = (
+            _room(refusal) if refusal.limit != _SUSPENDED else "" if view.suspended else "It is not suspended any more."
+        )
+        blocks += [f"**Refused{at}**: {waits_for(sentence_case(refusal.sentence))}", room]
     blocks.append(_waiting(waiting) or "None of the runs you may see here waits.")
     met_next = fullest(view.gauges)
     if refusal.sentence is None and not waiting and met_next is not None:

@@ -17,7 +17,7 @@ from cogs.answers import tell
 from cogs.custom_ids import WHICH_LIMIT, spelled
 from cogs.front import Interaction, front_of, home_of
 from cogs.maintenance import banner
-from cogs.texts import CONTENT, list_of, sentence_case, shorten, stamp, unix
+from cogs.texts import CONTENT, list_of, one_line, sentence_case, shorten, stamp, unix
 from schedule_zero.errors import (
     FieldError,
     Invalid,
@@ -38,6 +38,7 @@ _MAY_BE_MAINTENANCE: Final = (QuotaExceeded, Unavailable, StorageFull, TimeoutEr
 _OPTIONS: Final = {
     "trigger": "when",
     "trigger.text": "when",
+    "hour24": "clock",
     "trigger.timezone": "tz",
     "timezone": "tz",
     "begin": "from",
@@ -54,6 +55,9 @@ _OPTIONS: Final = {
     "retention.history_days": "days",
 }
 """Fields as the core names them, which commands call otherwise."""
+
+
+_SUSPENDED: Final = "suspended"
 
 
 class Refusal(Exception):
@@ -166,6 +170,8 @@ def _asked_below(message: str, error: Invalid) -> str:
 
 
 def _quota(error: QuotaExceeded) -> str:
+    if error.details.get("limit") == _SUSPENDED:  # its reason is what an operator wrote
+        return one_line(error.sentence, CONTENT // 2)
     if error.retry_after is None:
         return error.sentence
     free = unix(discord.utils.utcnow()) + int(error.retry_after) + 1

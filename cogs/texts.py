@@ -94,6 +94,11 @@ def fit(lines: Sequence[str], limit: int, more: str = "… and {count} more") ->
     return "\n".join(kept)
 
 
+def runs_wait(count: int) -> str:
+    """How many runs wait."""
+    return "1 run waits" if count == 1 else f"{count:,} runs wait"
+
+
 def waits_for(words: str) -> str:
     """What something waits for, as the core says it, with the moments in it as distances."""
     return _MOMENT.sub(lambda found: stamp(found["at"], "R"), one_line(words, WORDS))

@@ -9,15 +9,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
-_TO_THE_END = r"(?![\s\S])"  # `$` would let a line feed pass
-_LINE = rf"^[^\x00-\x1f\x7f]*{_TO_THE_END}"
+TO_THE_END = r"(?![\s\S])"  # `$` would let a line feed pass
+_LINE = rf"^[^\x00-\x1f\x7f]*{TO_THE_END}"
 
 Id = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=100,
-        pattern=rf"^[^\s\x00-\x1f\x7f]+{_TO_THE_END}",
+        pattern=rf"^[^\s\x00-\x1f\x7f]+{TO_THE_END}",
         description="an id of 1 to 100 characters, without spaces",
     ),
 ]
@@ -33,7 +33,7 @@ Text = Annotated[
     str,
     Meta(
         max_length=1000,
-        pattern=rf"^[^\x00]*{_TO_THE_END}",
+        pattern=rf"^[^\x00]*{TO_THE_END}",
         description="text of at most 1000 characters, none of them NUL",
     ),
 ]
@@ -43,7 +43,7 @@ EndWord = Annotated[
     str,
     Meta(
         max_length=100,
-        pattern=rf"^[^\W\d][\w.\-]*{_TO_THE_END}",
+        pattern=rf"^[^\W\d][\w.\-]*{TO_THE_END}",
         description="one word, such as lost or ValueError, of at most 100 characters",
     ),
 ]
@@ -51,7 +51,7 @@ EndWord = Annotated[
 
 Locale = Annotated[
     str,
-    Meta(pattern=rf"^[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}}){{0,4}}{_TO_THE_END}", description="a language such as en-US"),
+    Meta(pattern=rf"^[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}}){{0,4}}{TO_THE_END}", description="a language such as en-US"),
 ]
 
-TimeField = Annotated[str, Meta(pattern=rf"^(when|repeat){_TO_THE_END}", description="when or repeat")]
+TimeField = Annotated[str, Meta(pattern=rf"^(when|repeat){TO_THE_END}", description="when or repeat")]

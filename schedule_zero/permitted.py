@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from schedule_zero.actor import Standing
+from schedule_zero.discord_ids import canonical
 from schedule_zero.shown.guilds import GuildChannels, GuildMentions, GuildSettings
 
 EVERYONE: Final = ("@everyone", "@here")
@@ -48,11 +49,12 @@ def why_not_there(channels: GuildChannels, channel_id: str, parent_id: str | Non
     Args:
         parent_id: the channel that a thread belongs to, as far as it is known.
     """
-    if channel_id in channels.deny:
+    denied = {_one_spelling(id) for id in channels.deny}
+    if _one_spelling(channel_id) in denied:
         return f"this server's settings let no schedule post in <#{channel_id}>"
-    if parent_id is not None and parent_id in channels.deny:
+    if parent_id is not None and _one_spelling(parent_id) in denied:
         return f"this server's settings let no schedule post in the threads of <#{parent_id}>"
-    if channels.allow and channel_id not in channels.allow:
+    if channels.allow and _one_spelling(channel_id) not in {_one_spelling(id) for id in channels.allow}:
         return f"this server's settings let schedules post in {_some(channels.allow, '<#')} only"
     return None
 
@@ -87,6 +89,10 @@ def _why_not_roles(mentions: GuildMentions, roles: Sequence[str], *, manages: bo
         return None
     listed = f"only {_some(mentions.listed, _ROLE)}" if mentions.listed else "no role, for none is listed"
     return f"this server's settings let schedules mention {listed}"
+
+
+def _one_spelling(id: str) -> str:
+    return canonical(id) or id
 
 
 def _some(ids: Sequence[str], opening: str) -> str:

@@ -15,7 +15,7 @@ from cogs.job.cards import run_row
 from cogs.job.work import hidden_in, work_of
 from cogs.options import LineText
 from cogs.refusals import Refusal
-from cogs.texts import STATES, fit, one_line, owner_of, rule_of, stamp, title_of
+from cogs.texts import STATES, fit, one_line, owner_of, rule_of, runs_wait, stamp, title_of
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound
 from schedule_zero.ids import is_id
@@ -75,7 +75,7 @@ async def find_guild(interaction: Interaction, text: LineText) -> None:
             *(["**suspended**"] if view.suspended else []),
             *(["left"] if view.present is False else []),
         ]
-        notes += [f"{view.waiting:,} runs wait"] if view.waiting else []
+        notes += [runs_wait(view.waiting)] if view.waiting else []
         rows.append(f"- **{one_line(view.name or 'unnamed', 60)}** {_server(view.guild_id)} · {' · '.join(notes)}")
     more = "-# There are more; more letters find fewer." if page.next else ""
     await show(interaction, notes_card("Servers", fit(rows, _ROOM) or "Nothing fits.", more))

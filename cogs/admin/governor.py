@@ -81,6 +81,10 @@ async def _set(interaction: Interaction, *, guild: str, limit: str, value: str, 
         else:
             after = await core.change_guild_quota(guild_id, {name: wanted}, until=until, by=by(interaction))
     done = f"**{label_of(name)}**: {_now(before, name)} → **{_now(after, name)}**"
+    over = _for_a_time(after, name)
+    if until is None and over and not isinstance(wanted, Reset):
+        lasting, from_when = one_line(said_value(name, wanted), 100), stamp(max(each.until for each in over))
+        done = f"**{label_of(name)}**: **{lasting}** from {from_when} on; until then {_now(after, name)}, which is set for a time"
     if until is not None:
         done += f" until {stamp(_for_a_time(after, name)[-1].until)}"
     await show(interaction, await _card(interaction, guild_id, done=done, buttons=_back(before, after, name, until)))

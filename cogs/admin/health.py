@@ -12,7 +12,7 @@ from discord import app_commands
 from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, service_of
-from cogs.texts import fit, list_of, moment, one_line, stamp, waits_for
+from cogs.texts import fit, list_of, moment, one_line, runs_wait, stamp, waits_for
 from schedule_zero.instant import say_duration
 from schedule_zero.views import HandlerView, LagView, QueueGuild, QueueScope, QueueView, Status
 
@@ -112,7 +112,10 @@ def _lag(lag: LagView) -> str:
 
 
 def _waiting(queue: QueueView) -> str:
-    return f"{queue.waiting:,} runs wait, of {queue.guild_count:,} servers; {queue.running:,} are under way."
+    return (
+        f"{runs_wait(queue.waiting)}, of {queue.guild_count:,} server{'' if queue.guild_count == 1 else 's'}; "
+        f"{queue.running:,} {'is' if queue.running == 1 else 'are'} under way."
+    )
 
 
 def _scopes(scopes: tuple[QueueScope, ...]) -> str:

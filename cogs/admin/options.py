@@ -127,7 +127,7 @@ def read_value(limit: str, text: str) -> Value:
 def said_value(limit: str, value: Any) -> str:
     """What a limit is, in words."""
     if value is None:
-        return "no limit"
+        return "as many as the rate says" if limit == "burst" else "no limit"
     if limit == "min_interval":
         return say_duration(value)
     if isinstance(value, list | tuple):

@@ -14,6 +14,8 @@ from core.commands.remote import Remote
 from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaView
 
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
+_LIST: Final = "handlers"
+"""The limit that is a list, written with commas."""
 _SET_BY: Final = {"configuration": "set by the configuration", "operator": "set by an operator"}
 
 
@@ -49,15 +51,20 @@ class Guilds(Remote):
 
     def verify(self, guild_id: str) -> None:
         """Verify a guild, and print it."""
-        self._say(self._ask(lambda client: client.verify_guild(guild_id)))
+        self._say_done(self._ask(lambda client: client.verify_guild(guild_id)))
 
     def suspend(self, guild_id: str, why: str) -> None:
         """Let a guild start nothing, and print it."""
-        self._say(self._ask(lambda client: client.suspend_guild(guild_id, why)))
+        self._say_done(self._ask(lambda client: client.suspend_guild(guild_id, why)))
 
     def resume(self, guild_id: str) -> None:
         """Let a guild go on, and print it."""
-        self._say(self._ask(lambda client: client.resume_guild(guild_id)))
+        self._say_done(self._ask(lambda client: client.resume_guild(guild_id)))
+
+    def _say_done(self, view: GuildView) -> None:
+        self._say(view)
+        if view.name is None and view.present is None:
+            click.echo(f"The bot never told of a guild {view.guild_id}; it was done all the same.", err=True)
 
     def _say(self, view: GuildView) -> None:
         if self._as_json:
@@ -73,7 +80,7 @@ class Guilds(Remote):
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """``running=50``, ``rate=30/min``, ``schedules=null``, ``handlers=["discord"]``: JSON, or else text as it stands.
+    """``running=50``, ``rate=30/min``, ``schedules=null``, ``handlers=echo,discord``: JSON, or else text as it stands.
 
     Raises:
         WrongInput: one of them is no ``limit=value``.
@@ -83,12 +90,12 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         if not (name and equals and text):
             raise WrongInput(
-                f"{setting!r} is no limit=value; write for example running=50, rate=30/min or schedules=null"
+                f"{setting!r} is no limit=value; write for example running=50, rate=30/min, schedules=null or handlers=echo,discord"
             )
         try:
             changes[name] = msgspec.json.decode(text)
         except msgspec.DecodeError:
-            changes[name] = text
+            changes[name] = [each.strip() for each in text.split(",")] if name == _LIST else text
     return changes
 
 
@@ -109,7 +116,7 @@ def _facts(view: GuildView) -> list[tuple[str, Any]]:
         ("verified", _mark(view.verified) or "no"),
         ("suspended", _mark(view.suspended)),
         *((each.limit, said) for each in view.gauges if (said := _gauge(each))),
-        ("waiting", f"{view.waiting} runs" if view.waiting else None),
+        ("waiting", f"{view.waiting} run{'' if view.waiting == 1 else 's'}" if view.waiting else None),
         ("most", ", ".join(f"{each.owner_id} {each.schedules}" for each in view.most)),
     ]
 
@@ -155,7 +162,8 @@ def _quota_facts(view: QuotaView) -> list[tuple[str, Any]]:
 
 def _limit(view: QuotaView, name: str, value: Any) -> str:
     origin = view.origins.get(name)
-    return _said(value) + (f" ({origin})" if origin else "")
+    said = "as many as the rate says" if name == "burst" and value is None else _said(value)
+    return said + (f" ({origin})" if origin else "")
 
 
 def _said(value: Any) -> str:

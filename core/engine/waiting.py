@@ -21,6 +21,7 @@ from core.engine.routing import Routing, read_routing
 from core.governor.fairness import FairQueue, Waiting
 from core.governor.sends import SENDING, destination_of
 from core.ledger.rows import RunRow
+from schedule_zero.run import SkipReason
 
 FEW: Final = 1024
 CAPACITY: Final = 50_000
@@ -36,7 +37,7 @@ class Place(msgspec.Struct, gc=False):
     """What the room knows of one waiting run; the fair queue carries it as payload.
 
     ``args``: the run's own, None for one that takes its schedule's; ``lost``: tries that do not count so far;
-    ``routing``: what it wants of who gets it, if it does.
+    ``routing``: what it wants of who gets it, if it does; ``put_off``: it waits for a new calendar quota.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class Place(msgspec.Struct, gc=False):
     args: str | None
     lost: int
     routing: Routing | None = None
+    put_off: bool = False
 
 
 class WaitingRoom:
@@ -146,6 +148,7 @@ class WaitingRoom:
         place = Place(
             run.id, run.schedule_id, run.attempt, run.line, run.due, run.start_before, run.guild_id, run.handler,
             run.method, run.priority, run.args, run.lost, None if run.routing is None else read_routing(run.routing),
+            run.reason == SkipReason.QUOTA,
         )  # fmt: skip
         if run.attempt:  # it has begun before, so those behind it in its schedule's line still wait for its end
             self.under_way(run.schedule_id, run.id)
@@ -268,6 +271,10 @@ class WaitingRoom:
             return None
         entered = self._under_way.get(place.schedule_id, set())
         return None if run_id in entered or len(entered) < place.line else (len(entered), place.line)
+
+    def waiting_of(self, guild_id: str | None) -> int:
+        """How many runs of a guild wait here, whatever for."""
+        return self._held.get(guild_id, 0)
 
     def not_queued(self) -> tuple[list[Place], list[Place]]:
         """Runs that do not stand in the fair queue: those that wait for their time, and those behind their schedule's."""

@@ -21,6 +21,8 @@ _SAYINGS: Final = {
     "adaptive": ("bears {allowed} runs at once for now, and has {used}", "when one of them ends"),
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
 }
+# What a limit of 0 means.
+_NOTHING: Final = {"running": "run nothing", DMS: "send no direct messages"}
 _NO_HANDLER: Final = frozenset({"handlers", "available"})
 _OTHER: Final = ("has used {used} of {allowed} ({limit})", "when some of it is free again")
 
@@ -55,6 +57,10 @@ def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
     """One English sentence that names the scope, its use, its limit and when it frees; arguments as ``why_of``."""
     if refusal.limit in _NO_HANDLER:
         return f"No handler is free for {_subject(refusal.scope, free=True)}; it goes on when one is."
+    if refusal.allowed == 0 and refusal.limit in _NOTHING:
+        return (
+            f"{_subject(refusal.scope)} may {_NOTHING[refusal.limit]} (its limit is 0); it goes on when that is raised."
+        )
     use, event = _SAYINGS.get(refusal.limit, _OTHER)
     if refusal.limit == "share" and refusal.scope.startswith("handler:"):
         use = use.replace("guild", "handler")

@@ -131,6 +131,11 @@ class Measures:
         """Why a guild starts nothing, if it is suspended."""
         return None if guild_id is None else self.stored_of(guild_id).suspended
 
+    def granted(self, guild_id: str) -> Quota:
+        """What a guild may use as soon as it is not suspended."""
+        stored = self.stored_of(guild_id)
+        return self.quota_of(guild_id) if stored.suspended is None else self._granted(guild_id)
+
     def guilds(self) -> Iterator[str]:
         """Every guild the store says something of."""
         return iter(self._stored)
@@ -151,7 +156,8 @@ class Measures:
             self._quotas.pop(guild_id, None)
             return
         self._stored[guild_id] = stored
-        self._quotas[guild_id] = self._computed(guild_id, stored)
+        quota = self._granted(guild_id)
+        self._quotas[guild_id] = quota if stored.suspended is None else msgspec.structs.replace(quota, running=0)
         for each in running:
             heapq.heappush(self._ends, (each.until, guild_id))
 
@@ -176,11 +182,11 @@ class Measures:
                 changed.add(guild_id)
         return changed
 
-    def _computed(self, guild_id: str, stored: Stored) -> Quota:
+    def _granted(self, guild_id: str) -> Quota:
         quota: Quota = self._settings.plans[self.plan_of(guild_id)]
         for _, layer in self._layers(guild_id):
             quota = laid_over(quota, layer)
-        return quota if stored.suspended is None else msgspec.structs.replace(quota, running=0)
+        return quota
 
     def _layers(self, guild_id: str) -> Iterator[tuple[Origin, GuildQuota]]:
         """From below to above, without the plan."""

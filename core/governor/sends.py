@@ -8,7 +8,6 @@ limit that is at rest is forgotten. Nothing here reads a clock.
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -18,6 +17,7 @@ from core.governor.limits import Limit, RateLimit
 from core.governor.measures import Measured
 from core.governor.settings import Quota
 from core.governor.verdict import Wait
+from schedule_zero.discord_ids import canonical
 
 SENDS: Final = "sends_per_channel"
 DMS: Final = "dms_per_hour"
@@ -29,7 +29,6 @@ OTHERS: Final = "others"
 """The channel of what says only later which one it goes to."""
 _UNKNOWN_GUILD: Final = "-"
 """Its measure, which is that of a server nobody set anything for, is that of a person outside servers, too."""
-_ID: Final = re.compile(r"[0-9]{1,20}")
 _CHANNEL: Final = "channel:"
 _DMS: Final = "dms:"
 _PERSON: Final = "person:"
@@ -59,11 +58,12 @@ def destination_of(method: str, args: str, guild: str | None, owner: str) -> str
     if method == "send_dm":
         if guild is not None:
             return f"{_DMS}{guild}"
-        return f"{_PERSON}{owner}" if _ID.fullmatch(owner) else ""
+        return f"{_PERSON}{owner}" if canonical(owner) is not None else ""
     if guild is None:
         return ""
-    channel = _to(args).channel_id
-    return f"{_CHANNEL}{guild}/{channel if isinstance(channel, str) and _ID.fullmatch(channel) else OTHERS}"
+    named = _to(args).channel_id
+    channel = canonical(named) if isinstance(named, str) else None
+    return f"{_CHANNEL}{guild}/{channel or OTHERS}"
 
 
 def limited(measures: Measured, guild: str | None, method: str) -> bool:

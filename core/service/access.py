@@ -261,8 +261,18 @@ def _listed(settings: GuildSettings) -> set[str]:
 
 def require_user(actor: Actor, user_id: str) -> None:
     """Raises Forbidden unless the actor may see and change this person's own settings."""
-    if not (runs_service(actor) or (actor.kind == "member" and actor.id == user_id)):
+    if not _speaks_for(actor, user_id):
         raise Forbidden("Everybody sets their own time zone, and sees only that.")
+
+
+def require_oneself(actor: Actor, user_id: str) -> None:
+    """Raises Forbidden unless the actor may have, and have erased, what is kept of this person."""
+    if not _speaks_for(actor, user_id):
+        raise Forbidden("What is kept of a person is theirs alone to have and to erase.")
+
+
+def _speaks_for(actor: Actor, user_id: str) -> bool:
+    return runs_service(actor) or (actor.kind == "member" and actor.id == user_id)
 
 
 def require_guild_erasure(actor: Actor, guild_id: str) -> None:
@@ -285,7 +295,7 @@ def require_export(actor: Actor, guild_id: str | None, user_id: str | None, *, s
     if secrets and actor.kind == "member":
         raise Forbidden("Secrets are written out for those alone who run the service.")
     if user_id is not None:
-        require_user(actor, user_id)
+        require_oneself(actor, user_id)
     elif guild_id is None:
         require_service(actor)
     elif not runs_service(actor):

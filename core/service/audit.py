@@ -29,6 +29,7 @@ from schedule_zero.views import AuditLine, AuditPage, AuditRevert
 TOGETHER: Final = 25
 """Lines that are read before others have their turn on the loop: about two milliseconds."""
 _CURSOR: Final = re.compile(r"(?P<at>[0-9]{1,18})-(?P<id>[0-9]{1,18})")
+_PEOPLE: Final = ("member", "discord")
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -51,7 +52,7 @@ class Audits:
         """A page of what the actor may see."""
         limit = page_length(request.limit, LONGEST_PAGE)
         wanted = access.visible_audit(actor, _filter_in(request))
-        rows = await self._desk.reader.audit.page(wanted, _place_in(request.cursor), limit + 1)
+        rows = await self._rows(wanted, _place_in(request.cursor), limit + 1)
         shown, last = rows[:limit], rows[limit - 1] if len(rows) > limit else None
         return AuditPage(
             items=tuple(await self._views(actor, shown)), next=None if last is None else f"{last.at}-{last.id}"
@@ -77,6 +78,14 @@ class Audits:
             before, after = document_in(line.before), document_in(line.after)
             return await self._settings.take_back(actor, request, line.guild_id, before, after)
         raise Conflict(f"What {line.action} does cannot be taken back from the audit; do the opposite instead.")
+
+    async def _rows(self, wanted: AuditFilter, place: tuple[int, int] | None, limit: int) -> Sequence[AuditedRow]:
+        """Lines, newest first, under whichever name they have their actor: each listing goes by the index by itself."""
+        found: list[AuditedRow] = []
+        for actor in _names_of(wanted.actor):
+            under = msgspec.structs.replace(wanted, actor=actor)
+            found += await self._desk.reader.audit.page(under, place, limit)
+        return sorted(found, key=lambda row: (row.at, row.id), reverse=True)[:limit]
 
     async def _existing(self, actor: Actor, id: str) -> AuditedRow:
         row = await self._desk.reader.audit.get(int(id)) if _NUMBER.fullmatch(id) else None
@@ -130,6 +139,12 @@ def _filter_in(request: ask.ListAudit) -> AuditFilter:
         since=None if request.since is None else instant_in(request.since, "since", 0),
         until=None if request.until is None else instant_in(request.until, "until", 0),
     )  # fmt: skip
+
+
+def _names_of(actor: str | None) -> tuple[str | None, ...]:
+    """How lines name an actor: a person by the guild they spoke in, or, where they operate the service, by Discord."""
+    kind, _, id = (actor or "").partition(":")
+    return tuple(f"{each}:{id}" for each in _PEOPLE) if kind in _PEOPLE else (actor,)
 
 
 def _place_in(cursor: str | None) -> tuple[int, int] | None:

@@ -11,11 +11,12 @@ import msgspec
 from core.engine.choose import AVAILABLE
 from core.engine.waiting import Place
 from core.governor.explain import sentence_of, why_of
-from core.governor.verdict import Wait
+from core.governor.verdict import Wait, scope_of
 from core.service import access
 from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.finding import page_length
+from core.service.suspension import why_held
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.instant import SECOND, spell, spell_duration
@@ -26,7 +27,8 @@ MOST_SCOPES: Final = 20
 SCOPES_OF_A_GUILD: Final = 3
 
 _TURN: Final = "turn", "turn", "They wait for their turn."
-_TIME: Final = "schedule", "due", "They wait for their own time: between two tries, or for a new quota."
+_TIME: Final = "schedule", "due", "They wait for their own time: between two tries, or after another run."
+_QUOTA: Final = "guild", "quota", "They wait for a new quota: that of their server's hour, day or month is used up."
 _LINE: Final = "schedule", "overlap", "They wait for an earlier run of their schedule to end."
 
 
@@ -106,11 +108,24 @@ class Backlog:
     def _waiting(self) -> Iterable[tuple[str | None, int, Wait | tuple[str, str, str]]]:
         """Whose runs, how many, and what they wait for."""
         for standing in self._engine.queue.standing():
-            yield standing.guild, standing.runs, standing.wait or _TURN
+            yield (
+                standing.guild,
+                standing.runs,
+                self._suspended(standing.guild, standing.wait) or standing.wait or _TURN,
+            )
         delayed, behind = self._engine.room.not_queued()
-        for places, reason in ((delayed, _TIME), (behind, _LINE)):
+        put_off, early = [each for each in delayed if each.put_off], [each for each in delayed if not each.put_off]
+        for places, reason in ((put_off, _QUOTA), (early, _TIME), (behind, _LINE)):
             for guild, runs in Counter(place.guild_id for place in places).items():
                 yield guild, runs, reason
+
+    def _suspended(self, guild: str | None, wait: Wait | None) -> tuple[str, str, str] | None:
+        """That an operator lets the guild start nothing, where that is what its runs wait for."""
+        mark = self._engine.measures.suspended(guild)
+        if mark is None or guild is None or wait is None or wait.scope != scope_of(guild):
+            return None
+        held = why_held(guild, mark)
+        return held.scope, held.limit, held.words
 
     @staticmethod
     def _weight(id: str | None, guilds: dict[str | None, _Piles], running: Counter[str | None]) -> tuple[int, int, str]:

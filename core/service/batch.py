@@ -172,8 +172,9 @@ class _Admission:
         """Why this one may not come in; None, and its place and name are taken, if it may."""
         limits = self._limits_on(row)
         for limit in limits:
-            if await self._places(limit) <= 0:
-                return full(limit)
+            left = await self._places(limit)
+            if left <= 0:
+                return full(limit, limit.allowed - left)
         if row.name is not None:
             key = (row.guild_id, row.name)
             if key in self._names or (self._look_up and await self._tx.schedules.by_name(*key) is not None):

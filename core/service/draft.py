@@ -30,13 +30,14 @@ from core.service.closings import (
     stored_exceptions,
     unnamed,
 )
+from core.service.desk import NO_GUILD
 from core.service.forecast import require_pace
 from core.service.policy import NO_WISHES, Mistakes, policy_for, read_policy
 from core.service.posting import posting_mistakes
 from core.service.triggers import Understood, instant_in, refuse_reading, rule_in, said, trigger_of
 from core.timing.exceptions import NONE
 from core.timing.rule import Rule
-from schedule_zero.errors import Invalid
+from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE
 from schedule_zero.schedule import Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
@@ -208,10 +209,13 @@ def check_work(
     unknown: AbstractSet[str] = frozenset(),
 ) -> None:
     """Check what a schedule asks to be done: whether the plan allows it, and a handler has it and takes the arguments.
-    ``unknown``: places whose values only a run will have."""
-    if quota.handlers is not None and spec.handler not in quota.handlers:
-        mistakes.add("handler", f"this server's plan allows {', '.join(quota.handlers)} only")
-        return
+    ``unknown``: places whose values only a run will have.
+
+    Raises:
+        QuotaExceeded: the plan does not.
+    """
+    size = len(args.encode())
+    _require_planned(spec, size, quota)
     if fleet.method(spec.handler, spec.method, spec.guild_id) is None:
         _say_what_there_is(spec, fleet, mistakes)
         return
@@ -220,11 +224,24 @@ def check_work(
         whatever = mistakes_in(blanked(spec.args), fleet, spec.handler, spec.method, spec.guild_id)
         found = [each for each in found if each.field not in unknown or each in whatever]
     mistakes.errors += found
-    size = len(args.encode())
-    if quota.payload_bytes is not None and size > quota.payload_bytes:
-        mistakes.add("args", f"take {size} bytes; this server's plan allows {quota.payload_bytes}")
-    elif size > MOST_ARGS:
+    if size > MOST_ARGS:
         mistakes.add("args", f"take {size} bytes; at most {MOST_ARGS} are kept, so store them elsewhere and pass where")
+
+
+def _require_planned(spec: ScheduleSpec, size: int, quota: Quota) -> None:
+    """Raises QuotaExceeded where the plan allows no such handler, or no arguments of so many bytes."""
+    scope = f"guild:{spec.guild_id or NO_GUILD}"
+    if quota.handlers is not None and spec.handler not in quota.handlers:
+        named = ", ".join(quota.handlers)
+        only = f"{named} only" if named else "none"
+        raise QuotaExceeded(
+            f"handler: of the handlers this server's plan allows {only}.", scope=scope, limit="handlers"
+        )
+    if quota.payload_bytes is not None and size > quota.payload_bytes:
+        raise QuotaExceeded(
+            f"args: take {size:,} bytes; this server's plan allows {quota.payload_bytes:,}.", scope=scope,
+            limit="payload_bytes", used=size, allowed=quota.payload_bytes,
+        )  # fmt: skip
 
 
 def _say_what_there_is(spec: ScheduleSpec, fleet: Fleet, mistakes: Mistakes) -> None:

@@ -88,7 +88,7 @@ class Erasing:
 
     async def user(self, actor: Actor, request: ask.EraseUser) -> Erasure:
         """Everything that is one person's own, and their name elsewhere."""
-        access.require_user(actor, request.user_id)
+        access.require_oneself(actor, request.user_id)
         who = f"user:{ERASED}" if actor.kind == "member" else f"{actor.kind}:{actor.id}"
         finished = await self._carry_through(Errand(what="erase_user", subject=request.user_id, since=0, by=who))
         return Erasure(kind="user", id=request.user_id, finished=finished)

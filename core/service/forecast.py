@@ -80,6 +80,6 @@ def with_quota_notes(
 
 def _note(allowed: int, unit: str, until: str, on_quota: OnQuota) -> str:
     runs = f"this server's {allowed:,} run{'s' * (allowed != 1)} of the {unit} are used up by then"
-    if on_quota == "skip":
+    if on_quota == "skip" or allowed == 0:
         return f"would be left out: {runs}"
     return f"would wait until {until}: {runs}"

@@ -21,6 +21,7 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
 from core.service import access
 from core.service.desk import Desk, Effects
+from core.service.draft import MOST_ARGS
 from core.service.shape import shaped
 from core.service.suspicion import BY, Suspected, lifted, slowed
 from core.service.triggers import moment_in
@@ -46,6 +47,11 @@ AT_ONCE: Final = 500
 _FROM_OUTSIDE: Final = frozenset({"http", "cli", "page", "zmq"})
 SUSPICION: Final = "suspicion"
 SUSPECTING: Final = Actor(kind="core", id=SUSPICION)
+_WRONG_CODE: Final = "is not the code of this server, or too old; sign in at the dashboard for a new one"
+_NO_CODE: Final = (
+    "is not the code of this server, for none is good any more: one ends after 15 minutes, five wrong tries, or its use; "
+    "sign in at the dashboard for a new one"
+)
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Stored).decode
 
@@ -159,10 +165,9 @@ class GuildMeasures:
             access.require_service(actor)
         else:
             access.require_guild(actor, request.guild_id, change=True)
-            if not await self._codes.redeem(request.guild_id, request.code):
-                raise Invalid.at(
-                    "code", "is not the code of this server, or too old; sign in at the dashboard for a new one"
-                )
+            tried = await self._codes.redeem(request.guild_id, request.code)
+            if tried != "right":
+                raise Invalid.at("code", _NO_CODE if tried == "none" else _WRONG_CODE)
 
         def mark(before: Stored, now: int) -> Stored:
             better = self._measures.plan_of(request.guild_id) not in (FIRST_PLAN, None)
@@ -175,19 +180,25 @@ class GuildMeasures:
         return await self._change_guild(actor, request, Action.GUILD_VERIFY, mark, EventKind.GUILD_VERIFIED)
 
     async def suspend(self, actor: Actor, request: ask.SuspendGuild) -> GuildView:
-        """Let a guild start nothing, until it is resumed. Raises Forbidden."""
+        """Let a guild start nothing, until it is resumed. Saying so again can tell another reason. Raises Forbidden."""
         access.require_service(actor)
 
         def mark(before: Stored, now: int) -> Stored:
-            return msgspec.structs.replace(before, suspended=Mark(now, in_whose_name(actor, request.by), request.why))
+            fresh = Mark(now, in_whose_name(actor, request.by), request.why)
+            was = before.suspended
+            if was is not None:  # it began when it began; who says no other reason leaves the one that is told
+                fresh = msgspec.structs.replace(fresh, at=was.at) if request.why else was
+            return msgspec.structs.replace(before, suspended=fresh)
 
         return await self._change_guild(actor, request, Action.GUILD_SUSPEND, mark, EventKind.GUILD_SUSPENDED)
 
     async def resume(self, actor: Actor, request: ask.ResumeGuild) -> GuildView:
-        """Let it start again. Raises Forbidden."""
+        """Let it start again. Raises Forbidden, Conflict."""
         access.require_service(actor)
 
         def unmark(before: Stored, _now: int) -> Stored:
+            if before.suspended is None:
+                raise Conflict(f"Server {request.guild_id} is not suspended, so there is nothing to resume.")
             return msgspec.structs.replace(before, suspended=None)
 
         return await self._change_guild(actor, request, Action.GUILD_RESUME, unmark, None)
@@ -262,6 +273,8 @@ class GuildMeasures:
         wanted = shaped(document, GuildQuota)
         if wanted.plan is not None and wanted.plan not in self._measures.plans:
             raise Invalid.at("plan", f"{wanted.plan!r} is no plan; there are {', '.join(self._measures.plans)}")
+        if isinstance(wanted.payload_bytes, int) and wanted.payload_bytes > MOST_ARGS:
+            raise Invalid.at("payload_bytes", f"is more than the {MOST_ARGS:,} bytes that arguments may ever take")
         return wanted
 
     async def _end_in(self, request: ask.PatchGuildQuota) -> int:
@@ -352,7 +365,7 @@ class GuildMeasures:
     def _view(self, guild_id: str, stored: Stored) -> QuotaView:
         """As it will be once this is stored."""
         as_it_will_be = self._measures.with_one(guild_id, stored, self._desk.clock.now())
-        quota = as_it_will_be.quota_of(guild_id)
+        quota = as_it_will_be.granted(guild_id)
         return QuotaView(
             guild_id=guild_id, plan=as_it_will_be.plan_of(guild_id),
             limits={name: getattr(quota, name) for name in OVERRIDES},

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from core.service import access
-from core.service.desk import Desk
+from core.service.desk import NO_GUILD, Desk
 from core.service.usage import Usage
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -26,9 +26,9 @@ class Refusals:
         self._usage = usage
         self._last: dict[tuple[str | None, str], RefusalView] = {}
 
-    def note(self, actor: Actor, error: QuotaExceeded) -> None:
-        """Somebody met a limit."""
-        key = (actor.guild_id, actor.id)
+    def note(self, actor: Actor, request: ask.Request, error: QuotaExceeded) -> None:
+        """Somebody met a limit: in the guild they speak in, or, who speaks in none, in the one whose limit it is."""
+        key = (actor.guild_id or _guild_in(request, error), actor.id)
         self._last.pop(key, None)
         if len(self._last) >= KEPT:
             del self._last[next(iter(self._last))]
@@ -47,3 +47,12 @@ class Refusals:
             return last
         now = await self._usage.gauge(actor, request.guild_id, last.scope, last.limit)
         return msgspec.structs.replace(last, now=now)
+
+
+def _guild_in(request: ask.Request, error: QuotaExceeded) -> str | None:
+    """The guild that a refusal is about."""
+    kind, _, name = str(error.details.get("scope")).partition(":")
+    if kind == "guild" and name:
+        return None if name == NO_GUILD else name
+    named = getattr(request, "guild_id", None)
+    return named if isinstance(named, str) else None

@@ -6,6 +6,8 @@ import msgspec
 
 from core.engine.admit import collide
 from core.engine.routing import Routing, read_routing
+from core.engine.usher import BANNED
+from core.governor.entitlement import Period
 from core.governor.explain import sentence_of, why_of
 from core.governor.sends import destination_of
 from core.governor.verdict import Wait
@@ -14,6 +16,7 @@ from core.service import access
 from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.policy import read_policy
+from core.service.suspension import why_held
 from core.service.why import calendar_quota
 from schedule_zero.actor import Actor
 from schedule_zero.run import RunCheck, Why
@@ -30,20 +33,50 @@ async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow
         return RunCheck(
             instances=instances, skipped="an earlier run of it is not over, and its policy leaves out others"
         )
-    why = await _calendar(desk, run) or _absent(desk, actor, run, routing) or _refused(desk, run, schedule, instances)
+    if schedule.owner_id in desk.engine.dispatcher.banned:
+        return RunCheck(instances=instances, skipped=BANNED)
+    why = _suspended(desk, run)
+    if why is not None:
+        return RunCheck(instances=instances, why=why)
+    full = await _full(desk, run)
+    if full and (policy.on_quota == "skip" or any(period.allowed == 0 for period in full)):
+        return RunCheck(instances=instances, skipped=_left_out(full))
+    why = (
+        await _calendar(desk, run, full)
+        or _absent(desk, actor, run, routing)
+        or _refused(desk, run, schedule, instances)
+    )
     return RunCheck(instances=instances, why=why)
 
 
-async def _calendar(desk: Desk, row: RunRow) -> Why | None:
-    """The quota of a day or a month that is used up."""
+def _suspended(desk: Desk, row: RunRow) -> Why | None:
+    """That an operator lets the guild start nothing."""
+    mark = desk.engine.measures.suspended(row.guild_id)
+    return None if mark is None or row.guild_id is None else why_held(row.guild_id, mark)
+
+
+async def _full(desk: Desk, row: RunRow) -> list[Period]:
+    """The hours, days and months whose quota is used up."""
     if row.guild_id is None:
-        return None
-    now = desk.clock.now()
-    full = [
-        period for period, used in await desk.engine.entitler.standing(desk.reader.usage, row.guild_id, now)
-        if used >= period.allowed
-    ]  # fmt: skip
-    if not full:
+        return []
+    standing = await desk.engine.entitler.standing(desk.reader.usage, row.guild_id, desk.clock.now())
+    return [period for period, used in standing if used >= period.allowed]
+
+
+def _left_out(full: list[Period]) -> str:
+    """Why a run is left out that does not wait for another period, or would wait for ever."""
+    none = next((period for period in full if period.allowed == 0), None)
+    if none is not None:
+        return f"this server may run nothing ({none.limit} is 0)"
+    last = max(full, key=lambda period: period.until)
+    return (
+        f"the server's quota is used up ({last.limit} is {last.allowed:,}), and its policy leaves out what has no room"
+    )
+
+
+async def _calendar(desk: Desk, row: RunRow, full: list[Period]) -> Why | None:
+    """What a run waits for whose quota is used up."""
+    if row.guild_id is None or not full:
         return None
     return await calendar_quota(desk, desk.reader, row.guild_id, max(period.until for period in full))
 

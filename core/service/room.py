@@ -66,20 +66,33 @@ def limits_on(row: ScheduleRow, quota: Quota, actor: Actor) -> list[Limit]:
     return [Limit(tally, number) for tally, number in found if number is not None]
 
 
-def full(limit: Limit) -> QuotaExceeded:
-    """The refusal."""
+def full(limit: Limit, used: int) -> QuotaExceeded:
+    """The refusal where so many are ``used``: there may be more than the limit, which can have been lowered since."""
     tally, most = limit.tally, limit.allowed
     where = "in this server" if tally.guild_id is not None else "outside servers"
-    sentence = {
-        "own": f"You have {most:,} reminders {where}, as many as one person may have; delete one to make room.",
-        "reminders": f"This server has {most:,} reminders, the half of its schedules that they may take; there is room "
-        "again when one is over or deleted.",
-        "schedules": f"This server has {most:,} schedules, as many as the plan allows; delete one to make room.",
+    plan = f"and the limit is {_many(most, 'schedule')} in all"
+    cause = {
+        "own": f"and one person may have {most:,}" if most == REMINDERS_EACH else plan,
+        "reminders": f"and they may take half of its schedules: {most:,}",
+        "schedules": plan,
     }[tally.kind]
+    owner = f"You have {_many(used, 'reminder')} {where}"
+    if tally.kind != "own":
+        owner = f"This server has {_many(used, 'reminder' if tally.kind == 'reminders' else 'schedule')}"
     return QuotaExceeded(
-        sentence, scope=f"user:{tally.owner_id}" if tally.kind == "own" else f"guild:{tally.guild_id or NO_GUILD}",
-        limit="schedules" if tally.kind == "schedules" else "reminders", used=most, allowed=most,
+        f"{owner}, {cause}; {_way_out(tally.kind, most)}.", scope=f"user:{tally.owner_id}" if tally.kind == "own" else f"guild:{tally.guild_id or NO_GUILD}",
+        limit="schedules" if tally.kind == "schedules" else "reminders", used=used, allowed=most,
     )  # fmt: skip
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _way_out(kind: str, most: int) -> str:
+    if most == 0:
+        return "who runs the service can allow more"
+    return "there is room again when one is over or deleted" if kind == "reminders" else "delete one to make room"
 
 
 class Room:
@@ -97,8 +110,9 @@ class Room:
     async def require(self, tx: Transaction, actor: Actor, row: ScheduleRow) -> None:
         """Take a place for this one more. Raises QuotaExceeded when there is none."""
         for limit in self.limits(actor, row):
-            if await self.left(tx, limit) <= 0:
-                raise full(limit)
+            left = await self.left(tx, limit)
+            if left <= 0:
+                raise full(limit, limit.allowed - left)
         self.taken([row])
 
     def limits(self, actor: Actor, row: ScheduleRow) -> list[Limit]:

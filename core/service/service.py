@@ -247,7 +247,7 @@ class Service:
             self._require_not_suspended(actor, request)
             view: View = await use_case(actor, request)
         except QuotaExceeded as error:
-            self._refusals.note(actor, error)
+            self._refusals.note(actor, request, error)
             raise
         if answer is not None and request.idempotency_key is not None and type(request) in _QUESTIONS:
             return await self._kept(actor, request, answer, view)

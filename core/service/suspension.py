@@ -7,6 +7,7 @@ from typing import Final
 from core.governor.measures import Mark
 from schedule_zero import requests as ask
 from schedule_zero.errors import QuotaExceeded
+from schedule_zero.run import Why
 
 ACTING: Final[frozenset[type]] = frozenset(
     {
@@ -24,6 +25,12 @@ def refusal(guild_id: str, mark: Mark) -> QuotaExceeded:
         f"This server is suspended{said(mark)}; nothing new is made or started here until an operator resumes it.",
         scope=f"guild:{guild_id}", limit=SUSPENDED, used=0, allowed=0,
     )  # fmt: skip
+
+
+def why_held(guild_id: str, mark: Mark) -> Why:
+    """Why nothing of it starts."""
+    words = f"This server is suspended{said(mark)}; it goes on when an operator resumes it."
+    return Why(scope=f"guild:{guild_id}", limit=SUSPENDED, used=0, allowed=0, words=words)
 
 
 def said(mark: Mark) -> str:

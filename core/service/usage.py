@@ -69,7 +69,7 @@ class Usage:
             Heavy(owner_id=id, schedules=n) for id, n in await self._desk.reader.schedules.owners(guild_id, MOST_OWNERS)
         ]
         gauges = (*await self._gauges(guild_id), *own)
-        waiting = self._desk.engine.queue.waiting_of(guild_id)
+        waiting = self._desk.engine.room.waiting_of(guild_id)
         return msgspec.structs.replace(view, gauges=gauges, waiting=waiting, most=tuple(most))
 
     async def gauge(self, actor: Actor, guild_id: str, scope: str, limit: str) -> Gauge | None:
@@ -109,14 +109,19 @@ class Usage:
         )  # fmt: skip
 
     async def _own(self, actor: Actor, guild_id: str) -> Gauge:
-        """How many reminders the person has."""
-        most = self._measures.quota_of(guild_id).schedules
-        used = await self._desk.reader.schedules.count_owned_with(REMINDERS_OF, guild_id, actor.id)
-        allowed = REMINDERS_EACH if most is None else min(REMINDERS_EACH, most)
+        """How many reminders the person has, of as many as they can have: others take from what is the guild's."""
+        most, schedules = self._measures.quota_of(guild_id).schedules, self._desk.reader.schedules
+        used = await schedules.count_owned_with(REMINDERS_OF, guild_id, actor.id)
+        allowed = REMINDERS_EACH
+        if most is not None:
+            left = min(
+                most // 2 - await schedules.count_with(REMINDERS_OF, guild_id), most - await schedules.count(guild_id)
+            )
+            allowed = min(allowed, used + max(0, left))
         return Gauge(scope=f"user:{actor.id}", limit="reminders", used=used, allowed=allowed)
 
     async def _gauges(self, guild_id: str) -> list[Gauge]:
-        quota, reader = self._measures.quota_of(guild_id), self._desk.reader
+        quota, reader = self._measures.granted(guild_id), self._desk.reader
         scope = scope_of(guild_id)
         found = [
             Gauge(scope=scope, limit="schedules", used=await reader.schedules.count(guild_id), allowed=quota.schedules),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -21,6 +21,9 @@ GOOD_FOR: Final = 15 * MINUTE
 LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are taken for each other
 LENGTH: Final = 8
 TRIES: Final = 5
+
+Tried = Literal["right", "wrong", "none"]
+"""What a try was; ``none``: no code of the guild is good any more, so that no further try helps."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -48,16 +51,16 @@ class Codes:
         await tx.notes.put(CODE, {guild_id: _encode(Kept(digest_of(guild_id, code), until)).decode()})
         return code, until
 
-    async def redeem(self, guild_id: str, text: str) -> bool:
+    async def redeem(self, guild_id: str, text: str) -> Tried:
         """Whether this is the guild's code. It is used up then; after five wrong ones, too. Raises Unavailable."""
 
-        async def unit(tx: Transaction) -> bool:
+        async def unit(tx: Transaction) -> Tried:
             kept = await tx.notes.get(CODE, guild_id)
             if kept is None:
-                return False
+                return "none"
             right, after = tried(_decode(kept), digest_of(guild_id, text), self._desk.clock.now())
             await tx.notes.put(CODE, {guild_id: None if after is None else _encode(after).decode()})
-            return right
+            return "right" if right else "none" if after is None else "wrong"
 
         return await self._desk.write(unit)
 

@@ -19,7 +19,7 @@ from core.service import access
 from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.policy import read_policy
-from core.service.suspension import SUSPENDED, said
+from core.service.suspension import why_held
 from schedule_zero.actor import Actor
 from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, RunState, SkipReason, Why
@@ -72,9 +72,8 @@ async def why_waiting(
 
 def _refused(desk: Desk, actor: Actor, row: RunRow, wait: Wait) -> Why:
     mark = desk.engine.measures.suspended(row.guild_id)
-    if mark is not None and wait.scope == scope_of(row.guild_id):
-        words = f"This server is suspended{said(mark)}; it goes on when an operator resumes it."
-        return Why(scope=wait.scope, limit=SUSPENDED, used=0, allowed=0, words=words)
+    if mark is not None and row.guild_id is not None and wait.scope == scope_of(row.guild_id):
+        return why_held(row.guild_id, mark)
     now, monotonic = desk.clock.now(), desk.clock.monotonic()
     why = msgspec.convert(why_of(wait, now=now, monotonic=monotonic), Why)
     if wait.limit == AVAILABLE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schedule_zero.asks.base_request import BaseRequest
-from schedule_zero.bounds import Line, Word
+from schedule_zero.bounds import Line, Text, Word
 
 
 class GetUpkeep(BaseRequest, tag="core.upkeep", frozen=True):
@@ -27,6 +27,6 @@ class SetMaintenance(BaseRequest, tag="core.maintenance", frozen=True):
     """Answers Upkeep. ``message`` is told to everybody who asks how the service is, or meets a refusal, until ``until``
     (RFC 3339, or a time in words; without it, until it is taken away); without a message nothing is told any more."""
 
-    message: Line | None = None
+    message: Text | None = None
     until: Line | None = None
     by: Word | None = None

@@ -34,6 +34,11 @@ from tests.web.fake import GUILD
                 guild_id="123", changes={"handlers": ["discord"]}, reset=("running",), end=("rate",)
             ),
         ),
+        (
+            ("quota", "123", "handlers=echo,discord"),
+            ask.PatchGuildQuota(guild_id="123", changes={"handlers": ["echo", "discord"]}),
+        ),
+        (("quota", "123", "handlers=null"), ask.PatchGuildQuota(guild_id="123", changes={"handlers": None})),
         (("verify", "123"), ask.VerifyGuild(guild_id="123")),
         (("suspend", "123", "--why", "spam"), ask.SuspendGuild(guild_id="123", why="spam")),
         (("resume", "123"), ask.ResumeGuild(guild_id="123")),
@@ -44,6 +49,15 @@ def test_a_command_asks_what_it_says(command: Command, core: Core, arguments: tu
     assert (said.code, said.err) == (0, "")
     assert msgspec.structs.replace(core.door.last, idempotency_key=None) == expected
     assert json.loads(command("guilds", *arguments, "--json").out)
+
+
+@pytest.mark.parametrize("what", ["verify", "suspend", "resume"])
+def test_a_guild_that_nobody_told_of_is_said_to_be_unknown(command: Command, core: Core, what: str) -> None:
+    unknown = msgspec.structs.replace(GUILD, name=None, present=None)
+    kind = {"verify": ask.VerifyGuild, "suspend": ask.SuspendGuild, "resume": ask.ResumeGuild}[what]
+    core.door.answers[kind] = unknown
+    said = command("guilds", what, "123")
+    assert (said.code, said.err) == (0, "The bot never told of a guild 123; it was done all the same.\n")
 
 
 def test_the_list_shows_plans_and_how_it_goes_on(command: Command, core: Core) -> None:
@@ -76,7 +90,7 @@ def test_a_guild_is_shown_with_its_gauges_and_marks(command: Command, core: Core
         ["rate", "9.5 of 10 (10/s), free again at 2026-11-21T09:00:01Z"],
         ["schedules", "3 of 8, until 2026-11-21T10:00:00Z"],
         ["handlers", "no limit, set by an operator"],
-        ["waiting", "1 runs"],
+        ["waiting", "1 run"],
         ["most", "9 3"],
     ]
 

@@ -61,6 +61,20 @@ async def test_a_limit_raised_for_an_hour_lets_the_waiting_run_go_and_ends_by_it
     assert (await house.client.guild_quota(stage.guild_id)).limits["running"] == 1
 
 
+async def test_a_lasting_limit_below_one_for_a_time_says_from_when_it_holds(limited: tuple[House, Stage]) -> None:
+    _, stage = limited
+    await set_(stage, limit="running", value="7", until="in 1 hour")
+    shown = texts((await set_(stage, limit="running", value="5")).response)
+    assert f"**Runs going at once**: **5** from <t:{HOUR}:F> on; until then 7, which is set for a time" in shown
+
+
+async def test_a_burst_of_none_is_the_rate_s_own(limited: tuple[House, Stage]) -> None:
+    _, stage = limited
+    shown = texts((await set_(stage, limit="burst", value="none")).response)
+    assert "**Starts at one moment**: as many as the rate says → **as many as the rate says**" in shown
+    assert "no limit" not in shown
+
+
 async def test_undo_sets_back_what_was_whether_it_lasted_or_had_an_end(limited: tuple[House, Stage]) -> None:
     house, stage = limited
 
@@ -221,6 +235,15 @@ async def test_a_suspended_server_is_told_why_and_resumed_by_a_press(limited: tu
     assert "This server is suspended (spam)" in refused
     assert "What waited goes on." in await pressed(stage, result, "Resume")
     assert (await house.client.get_guild(stage.guild_id)).suspended is None
+
+
+async def test_what_is_done_to_a_server_nobody_knows_is_said_to_be(limited: tuple[House, Stage]) -> None:
+    house, stage = limited
+    shown = await said(stage, "admin guild suspend", guild="123456789012345678")
+    assert "no server is known by this id; it was done all the same" in shown
+    assert (await house.client.get_guild("123456789012345678")).suspended is not None
+    await house.client.resume_guild("123456789012345678")
+    assert "is not suspended" in await said(stage, "admin guild resume", guild="123456789012345678")
 
 
 def _copy(result: simcord.InteractionResult) -> Any:

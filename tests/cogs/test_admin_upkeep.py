@@ -57,7 +57,7 @@ async def test_a_message_stands_in_status_help_and_refusals_until_it_ends(run: t
     assert banner in await said(stage, "help")
     await said(stage, "remind me", when="in 2 hours", text="tea")
     refusal = await said(stage, "remind me", when="in 2 hours", text="tea")
-    assert "This server has 1 reminders" in refusal
+    assert "This server has 1 reminder, and they may take half of its schedules: 1;" in refusal
     assert banner in refusal
     wrong = await said(stage, "remind show", item="nothing like that")
     assert banner not in wrong, "a mistake of one's own has nothing to do with it"

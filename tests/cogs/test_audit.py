@@ -172,6 +172,9 @@ async def test_what_cannot_be_read_is_refused_in_a_sentence(served: Stage, carol
     for since in ("soon", "every day", "yesterday"):
         words = texts(await listed(served, carol, since=since))
         assert words.startswith(f"`since`: '{since}' is neither a length of time nor a date")
+    for since in ("2099-01-01", "in 2 days"):
+        words = texts(await listed(served, carol, since=since))
+        assert words == f"`since`: '{since}' lies in the future; nothing was changed since then."
     words = texts(await listed(served, carol, action="schedule.paus"))
     assert words == "`action`: there is no action 'schedule.paus'; did you mean schedule.pause?"
 
@@ -250,6 +253,7 @@ def test_names_of_strangers_make_no_markdown_and_who_is_no_person_is_not_mention
     assert "\n# big" not in words
     assert "a\\_b: \\*old\\* → @everyone" in words
     assert who("member:7") == "<@7>"
+    assert who("discord:7") == who("member:7") == "<@7>"
     assert (who("operator:ci"), who("core:core"), who("user:erased")) == (
         "operator ci",
         "core",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cogs.gauges import bar, fill_of, fullest, gauge_line, lines_of, size_line
+from cogs.gauges import bar, explained, fill_of, fullest, gauge_line, lines_of, size_line
+from cogs.texts import runs_wait
 from core.governor.settings import GovernorSettings
+from schedule_zero.run import Why
 from schedule_zero.views import Gauge
 from tests.cogs.stage import Stage, Staged, custom_ids, labels, offered, said, texts
 from tests.engine.conftest import Build
@@ -49,8 +51,11 @@ async def test_others_see_their_own_alone(limited: Stage) -> None:
     result = await limited.bob.slash(limited.general, "quota show")
     assert result.ephemeral
     shown = texts(result.response)
-    assert "**Your reminders** 1 of 4" in shown
+    assert "**Your reminders** 1 of 2" in shown
     assert "Plan" not in shown
+    await remind(limited, "alice")
+    shown = texts((await limited.bob.slash(limited.general, "quota show")).response)
+    assert "🔴 `██████████` **Your reminders** 1 of 1" in shown, "others took the rest"
     assert "Schedules** " not in shown
 
 
@@ -79,6 +84,21 @@ async def test_an_unverified_server_is_told_how_to_be_verified_and_a_suspended_o
     await house.client.suspend_guild(stage.guild_id, "spam")
     shown = await said(stage, "quota show")
     assert "⛔ **Suspended** <t:1767225600:R>: spam." in shown
+
+
+async def test_a_suspension_is_explained_as_such_also_when_it_is_over(build: Build, staged: Staged) -> None:
+    house = await build(governor=plan(running=3), run=False)
+    stage = await staged(house)
+    await house.client.suspend_guild(stage.guild_id, "**loud** `spam`")
+    assert "**Runs going at once** 0 of 3" in await said(stage, "quota show")
+    assert r"This server is suspended (\*\*loud\*\* \`spam\`); nothing new" in await remind(stage, "alice")
+    await house.client.suspend_guild(stage.guild_id, "spam")
+    await remind(stage, "alice")
+    await house.client.resume_guild(stage.guild_id)
+    shown = await said(stage, "quota explain")
+    assert "This server is suspended (spam)" in shown
+    assert "It is not suspended any more." in shown
+    assert "0 of 0" not in shown
 
 
 # ── explain ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,6 +140,12 @@ async def test_another_person_s_refusal_is_nobody_else_s_business(limited: Stage
     for _ in range(3):
         await remind(limited)
     assert "Nothing was refused to you" in await said(limited, "quota explain")
+
+
+def test_amounts_and_spans_are_said_as_people_say_them() -> None:
+    assert [runs_wait(count) for count in (1, 2, 1_000)] == ["1 run waits", "2 runs wait", "1,000 runs wait"]
+    why = Why(scope="guild:1", limit="runs_per_hour", used=3, allowed=3, words="")
+    assert explained(why) == "This server has used 3 of 3 runs it may have in an hour."
 
 
 async def test_a_run_that_waits_says_whose_limit_how_much_and_until_when(build: Build, staged: Staged) -> None:

@@ -45,6 +45,11 @@ def test_what_names_no_channel_beforehand_counts_in_one_for_all_of_these(id: obj
     assert channel(id) == f"channel:1/{OTHERS}"
 
 
+@pytest.mark.parametrize("id", ["0789", "00000000000000000789"])
+def test_however_a_channel_is_spelled_it_is_one_channel(id: str) -> None:
+    assert channel(id) == channel("789")
+
+
 def test_a_direct_message_counts_for_its_guild_and_outside_of_guilds_for_the_person_who_set_it() -> None:
     assert destination_of("send_dm", '{"user_id": "9"}', "1", "111") == "dms:1"
     assert destination_of("send_dm", '{"user_id": "9"}', None, "111") == "person:111"

@@ -158,6 +158,21 @@ async def test_lines_are_found_by_who_what_where_and_when(house: House) -> None:
     assert await found(until=between) == ["schedule.create"]
 
 
+@pytest.mark.parametrize("asked", ["7", "member:7", "discord:7"])
+async def test_a_person_s_lines_are_found_whether_they_operated_or_not(house: House, asked: str) -> None:
+    for by in ("member:7", "discord:7", "discord:8", "discord:7"):
+        await house.client.send(ask.SuspendGuild(guild_id="1", by=by, why=f"said by {by}"))
+        house.clock.move(1)
+    found = []
+    cursor = None
+    for _ in range(3):
+        page = await house.client.list_audit(guild_id="1", actor=asked, limit=1, cursor=cursor)
+        found += [line.actor for line in page.items]
+        cursor = page.next
+    assert found == ["discord:7", "discord:7", "member:7"]
+    assert cursor is None
+
+
 @pytest.mark.parametrize(
     ("filters", "said"),
     [

@@ -23,6 +23,7 @@ from tests.service.people import (
     ANNA_ALONE,
     ANNA_ELSEWHERE,
     BEN,
+    BEN_ALONE,
     OPERATOR,
     OWNER,
     Post,
@@ -56,6 +57,9 @@ async def test_a_banned_person_may_still_have_and_erase_what_is_kept_of_them(hou
         await as_(house, ANNA).send(ask.Export(user_id="anna", guild_id="1"))
     with pytest.raises(Forbidden):
         await as_(house, ANNA_ALONE).send(ask.EraseUser(user_id="ben"))
+    for wanted in (ask.EraseUser(user_id="anna"), ask.Export(user_id="anna")):
+        with pytest.raises(Forbidden, match=r"^What is kept of a person is theirs alone to have and to erase"):
+            await as_(house, BEN_ALONE).send(wanted)
     await as_(house, ANNA_ALONE).send(ask.EraseUser(user_id="anna"))
 
 

@@ -278,10 +278,12 @@ async def test_a_code_is_worth_nothing_elsewhere_later_or_after_five_wrong_ones(
     with pytest.raises(Invalid):
         await here.verify_guild("1", code)
     code = (await here.new_verification("1")).code
-    for _ in range(5):
-        with pytest.raises(Invalid):
+    for _ in range(4):
+        with pytest.raises(Invalid, match="not the code of this server, or too old"):
             await here.verify_guild("1", "WRONG")
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid, match=r"none is good any more: .* sign in at the dashboard for a new one"):
+        await here.verify_guild("1", "WRONG")
+    with pytest.raises(Invalid, match="none is good any more"):
         await here.verify_guild("1", code)
     assert (await here.guild_quota("1")).plan == "unverified"
 
@@ -327,6 +329,27 @@ async def test_a_suspended_guild_starts_nothing_and_goes_on_when_it_is_resumed(b
     assert held.words == "This server is suspended (spam); it goes on when an operator resumes it."
     await house.client.resume_guild("1")
     assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_suspending_again_keeps_since_when_and_the_reason_unless_there_is_another(build: Build) -> None:
+    house = await build(run=False)
+    first = (await house.client.suspend_guild("1", "spam", by="discord:eve")).suspended
+    house.clock.move(60)
+    assert (await house.client.suspend_guild("1")).suspended == first
+    again = (await house.client.suspend_guild("1", "worse spam", by="discord:ada")).suspended
+    assert first is not None
+    assert again is not None
+    assert (again.at, again.by, again.why) == (first.at, "discord:ada", "worse spam")
+
+
+async def test_what_is_not_suspended_is_not_resumed(build: Build) -> None:
+    house = await build(run=False)
+    with pytest.raises(Conflict, match="Server 7 is not suspended"):
+        await house.client.resume_guild("7")
+    await house.client.suspend_guild("7")
+    await house.client.resume_guild("7")
+    with pytest.raises(Conflict):
+        await house.client.resume_guild("7")
 
 
 async def test_in_a_suspended_guild_nothing_is_made_and_everything_can_be_calmed(build: Build) -> None:
@@ -423,6 +446,14 @@ async def test_who_met_a_limit_can_ask_which_it_was(build: Build) -> None:
     assert last.sentence == caught.value.sentence
     assert (last.scope, last.limit, last.used, last.allowed) == ("guild:1", "reminders", 1, 1)
     assert (await as_(house, ADMIN).last_refusal("1")).sentence is None
+
+
+async def test_who_speaks_in_no_guild_asks_for_what_was_refused_to_them_there(build: Build) -> None:
+    house = await build(governor=plan(schedules=0), run=False)
+    with pytest.raises(QuotaExceeded) as caught:
+        await house.schedule(guild_id="1")
+    assert (await house.client.last_refusal("1")).sentence == caught.value.sentence
+    assert (await house.client.last_refusal("2")).sentence is None
 
 
 async def test_a_refusal_says_how_that_limit_is_now_also_to_who_does_not_manage_the_guild(build: Build) -> None:

@@ -79,7 +79,9 @@ async def test_arguments_have_a_bound_whatever_the_plan(house: House) -> None:
 async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: House) -> None:
     for _ in range(2):
         await remind(small, ANNA_ALONE)
-    with pytest.raises(QuotaExceeded, match="You have 2"):
+    with pytest.raises(
+        QuotaExceeded, match="You have 2 reminders outside servers, and the limit is 2 schedules in all;"
+    ):
         await remind(small, ANNA_ALONE)
     await remind(small, BEN_ALONE)
     with pytest.raises(QuotaExceeded, match="This repeats after 1 minute; the shortest interval"):
@@ -89,7 +91,9 @@ async def test_a_person_without_a_guild_has_no_more_than_a_new_guild(small: Hous
 async def test_one_persons_reminders_do_not_fill_the_server(house: House) -> None:
     for _ in range(REMINDERS_EACH):
         await remind(house, ANNA)
-    with pytest.raises(QuotaExceeded, match="You have 50 reminders in this server") as caught:
+    with pytest.raises(
+        QuotaExceeded, match="You have 50 reminders in this server, and one person may have 50; delete"
+    ) as caught:
         await remind(house, ANNA)
     assert caught.value.details == {"scope": "user:anna", "limit": "reminders", "used": 50, "allowed": 50}
     await remind(house, ANNA_ALONE)
@@ -112,12 +116,30 @@ async def test_reminders_together_take_half_of_a_servers_schedules_at_most(build
     house.engine.serve(Post())
     for actor in (ANNA, BEN, MOD):
         await remind(house, actor)
-    with pytest.raises(QuotaExceeded, match="3 reminders, the half") as caught:
+    with pytest.raises(QuotaExceeded, match="3 reminders, and they may take half of its schedules: 3;") as caught:
         await remind(house, OWNER)
     assert caught.value.details == {"scope": "guild:1", "limit": "reminders", "used": 3, "allowed": 3}
     for _ in range(3):
         await post(house, MOD)
-    with pytest.raises(QuotaExceeded, match="6 schedules"):
+    with pytest.raises(QuotaExceeded, match="has 6 schedules, and the limit is 6 schedules in all;"):
+        await post(house, MOD)
+
+
+async def test_a_limit_that_was_lowered_is_told_with_what_there_really_is(build: Build) -> None:
+    house = await build(run=False, governor=plan(schedules=8))
+    house.engine.serve(Post())
+    for _ in range(3):
+        await remind(house, ANNA)
+    await house.client.change_guild_quota("1", {"schedules": 1})
+    with pytest.raises(
+        QuotaExceeded, match="You have 3 reminders in this server, and the limit is 1 schedule in all;"
+    ) as caught:
+        await remind(house, ANNA)
+    assert caught.value.details == {"scope": "user:anna", "limit": "reminders", "used": 3, "allowed": 1}
+    await house.client.change_guild_quota("1", {"schedules": 0})
+    with pytest.raises(
+        QuotaExceeded, match="This server has 3 schedules, and the limit is 0 schedules in all; who runs"
+    ):
         await post(house, MOD)
 
 
@@ -158,20 +180,30 @@ async def test_a_rule_of_exactly_the_plans_pace_is_taken(small: House) -> None:
 
 
 async def test_arguments_are_no_larger_than_the_plan_allows(small: House) -> None:
-    error = await refusal(post(small, MOD, "x" * 60))
-    assert error.errors[0].field == "args"
+    with pytest.raises(QuotaExceeded, match=r"args: take 91 bytes; this server's plan allows 60\.") as caught:
+        await post(small, MOD, "x" * 60)
+    assert caught.value.details == {"scope": "guild:1", "limit": "payload_bytes", "used": 91, "allowed": 60}
     schedule = await post(small, MOD, "é" * 10)
     too_long = {"channel_id": "7", "content": "é" * 20}
     for asking in (
         small.client.patch_schedule(schedule.id, {"args": too_long}), small.client.run_schedule(schedule.id, args=too_long),
     ):  # fmt: skip
-        assert (await refusal(asking)).errors[0].field == "args"
+        with pytest.raises(QuotaExceeded, match="args: take "):
+            await asking
+
+
+async def test_no_guild_is_promised_more_than_arguments_may_ever_take(small: House) -> None:
+    error = await refusal(small.client.change_guild_quota("1", {"payload_bytes": 65_537}))
+    assert error.sentence == "payload_bytes: is more than the 65,536 bytes that arguments may ever take"
+    assert (await small.client.change_guild_quota("1", {"payload_bytes": 65_536})).limits["payload_bytes"] == 65_536
 
 
 async def test_handlers_are_those_of_the_plan(small: House) -> None:
-    error = await refusal(small.schedule())
-    assert error.errors[0].field == "handler"
-    assert "discord only" in error.errors[0].message
+    with pytest.raises(
+        QuotaExceeded, match="handler: of the handlers this server's plan allows discord only"
+    ) as caught:
+        await small.schedule()
+    assert caught.value.details == {"scope": "guild:1", "limit": "handlers"}
 
 
 async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Build) -> None:
@@ -182,7 +214,7 @@ async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Bui
     await house.open(run=False)
     assert (await house.client.patch_schedule(schedule.id, {"name": "renamed"})).name == "renamed"
     assert (await house.client.pause_schedule(schedule.id)).state == "paused"
-    with pytest.raises(Invalid, match="plan allows"):
+    with pytest.raises(QuotaExceeded, match="plan allows"):
         await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
 
 

@@ -76,6 +76,55 @@ async def test_a_run_that_would_be_left_out_is_said_to_be(build: Build) -> None:
     gate.set()
 
 
+async def test_in_a_suspended_server_it_is_the_suspension_that_is_said_and_no_limit_of_0(build: Build) -> None:
+    house = await build(run=False, governor=plan(running=3))
+    schedule = await house.schedule(guild_id="1")
+    await house.client.suspend_guild("1", "spam")
+    why = (await house.client.check_run(schedule.id)).why
+    assert why is not None
+    assert (why.scope, why.limit) == ("guild:1", "suspended")
+    assert why.words == "This server is suspended (spam); it goes on when an operator resumes it."
+    gauges = {each.limit: each for each in (await house.client.get_guild("1")).gauges}
+    assert gauges["running"].allowed == 3
+    assert (await house.client.guild_quota("1")).limits["running"] == 3
+
+
+async def test_where_nothing_may_run_nothing_is_said_to_end(build: Build) -> None:
+    house = await build(run=False, governor=plan(running=0))
+    schedule = await house.schedule()
+    why = (await house.client.check_run(schedule.id)).why
+    assert why is not None
+    assert why.words == "Guild 1 may run nothing (its limit is 0); it goes on when that is raised."
+
+
+@pytest.mark.parametrize(
+    ("most", "policy", "words"),
+    [
+        (0, {}, "this server may run nothing (runs_per_day is 0)"),
+        (1, {"on_quota": "skip"}, "the server's quota is used up (runs_per_day is 1)"),
+    ],
+)
+async def test_what_a_quota_would_leave_out_is_not_said_to_wait(
+    build: Build, most: int, policy: dict[str, Any], words: str
+) -> None:
+    house = await build(run=False, governor=plan(runs_per_day=most))
+    schedule = await house.schedule(policy={"overlap": "allow", **policy})
+    for _ in range(most):
+        await house.run_now(schedule)
+    check = await house.client.check_run(schedule.id)
+    assert check.why is None
+    assert str(check.skipped).startswith(words)
+    skipped = await house.run_now(schedule)
+    assert (skipped.state, skipped.reason) == ("skipped", "quota")
+
+
+async def test_what_belongs_to_somebody_banned_is_said_to_be_left_out(build: Build) -> None:
+    house = await build(run=False)
+    schedule = await house.schedule(owner_id="anna")
+    await house.client.ban_user("anna", "spam")
+    assert (await house.client.check_run(schedule.id)).skipped == "its owner may not use this service any more"
+
+
 async def test_it_is_refused_as_the_run_would_be(house: House) -> None:
     schedule = await house.schedule()
     with pytest.raises(Invalid, match=r"args\.n"):

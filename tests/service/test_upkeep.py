@@ -58,6 +58,12 @@ async def test_status_says_it_and_the_core_stays_ready(house: House) -> None:
 
 
 async def test_a_message_is_told_until_its_end_and_then_no_more(house: House) -> None:
+    longest = "x" * 500
+    view = await house.client.set_maintenance(longest)
+    assert view.maintenance is not None
+    assert view.maintenance.message == longest
+    with pytest.raises(Invalid, match="message: has 501 characters; at most 500 can be told"):
+        await house.client.set_maintenance("x" * 501)
     told = (await house.client.set_maintenance("We move the disks.", until="in 1 hour", by="discord:eve")).maintenance
     assert told is not None
     assert (told.message, told.by) == ("We move the disks.", "discord:eve")

@@ -49,6 +49,14 @@ async def test_the_root_says_where_everything_is(stranger: aiohttp.ClientSession
     assert door.asked == []
 
 
+async def test_who_is_signed_in_sees_that_at_the_root(browser: aiohttp.ClientSession) -> None:
+    await sign_in(browser)
+    async with browser.get("/") as answer:
+        page = await answer.text()
+    assert "Sign out" in page
+    assert 'href="/sign-in"' not in page
+
+
 async def test_the_page_says_what_to_do_where_discord_is_not_set_up(browser: aiohttp.ClientSession) -> None:
     async with browser.get("/sign-in") as answer:
         page = await answer.text()

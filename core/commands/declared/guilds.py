@@ -54,7 +54,8 @@ def guilds_quota(
     guild: str, settings: tuple[str, ...], until: str | None, reset: tuple[str, ...], end: tuple[str, ...],
     file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Show what a guild may use, or set some of it: running=50, rate=30/min, schedules=null (no limit), plan=verified."""
+    """Show what a guild may use, or set some of it: running=50, rate=30/min, schedules=null (no limit),
+    handlers=echo,discord, plan=verified."""
     commands = _guilds(file, as_json)
     if settings or reset or end:
         commands.change_quota(guild, settings, until, reset, end)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from litestar import HttpMethod, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from core.web.door import SessionDesk
-from core.web.pages.rendering import PAGES, page, way
+from core.web.pages.rendering import PAGES, page
 from core.web.pages.visiting import SIGN_IN, Visit, Visiting, led_to
 from core.web.sign_in.cookies import SESSION, Cookies
 from core.web.sign_in.rights import Rights
+from core.web.sign_in.visitors import Visitor
 from schedule_zero.routes import OPENAPI_PATH
 
 PATH: Final = "/account"
 _WAYS: Final = {"discord": "with Discord", "token": "with a token", "link": "by a link"}
-_LINKS: Final = (*PAGES, (SIGN_IN, "Sign in"), (OPENAPI_PATH, "What the API can do"))
+_API: Final = (OPENAPI_PATH, "What the API can do")
 
 
 class AccountPages:
@@ -32,16 +32,17 @@ class AccountPages:
     def routes(self) -> list[HTTPRouteHandler]:
         """What answers."""
         return [
-            way("/", HttpMethod.GET, self.home),
+            self._visiting.for_everybody("/", self.home),
             self._visiting.way(PATH, self.show, anyhow=True),
             self._visiting.form("/sign-out", self.sign_out, PATH, anyhow=True),
             self._visiting.form(f"{PATH}/end-all", self.end_all, anyhow=True),
             self._visiting.form(f"{PATH}/{{id:str}}/end", self.end, PATH, anyhow=True),
         ]
 
-    async def home(self, _request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Where everything is. It says nothing that is not for everybody."""
-        return page("home.html.jinja", links=_LINKS)
+    async def home(self, visitor: Visitor | None) -> ASGIResponse:
+        """Where everything is, and for who is signed in, that they are."""
+        links = (*PAGES, (SIGN_IN, "Sign in"), _API) if visitor is None else (*PAGES, _API)
+        return page("home.html.jinja", links=links, visitor=visitor)
 
     async def show(self, visit: Visit) -> ASGIResponse:
         """Who somebody is, and where they are signed in."""

@@ -64,6 +64,18 @@ class Visiting:
 
         return way(path, HttpMethod.GET, handle)
 
+    def for_everybody(self, path: str, show: Callable[[Visitor | None], Awaitable[ASGIResponse]]) -> HTTPRouteHandler:
+        """A page for everybody, that knows who is signed in."""
+
+        async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+            try:
+                visitor = await self._visitors.visitor(headers_of(request), anyhow=True)
+            except ScheduleZeroError:
+                visitor = None
+            return await show(visitor)
+
+        return way(path, HttpMethod.GET, handle)
+
     def form(self, path: str, take: Show, stands_at: str | None = None, *, anyhow: bool = False) -> HTTPRouteHandler:
         """A form; of the page above it, if nothing else is said."""
 

@@ -1,0 +1,41 @@
+"""How many runs wait and what for, wherever they wait: for a quota, for an earlier run, for an operator."""
+
+from __future__ import annotations
+
+from tests.engine.conftest import Build
+from tests.engine.house import House, plan
+
+
+async def _piles(house: House) -> dict[str, int]:
+    """How many runs of guild 1 wait, by what for; the same for everybody, who has no other guild."""
+    queue = await house.client.queue()
+    (guild,) = queue.guilds
+    assert queue.scopes == guild.scopes
+    assert (await house.client.get_guild("1")).waiting == guild.waiting == queue.waiting
+    return {each.limit: each.runs for each in guild.scopes}
+
+
+async def test_runs_that_wait_for_a_quota_are_counted_and_said_to(build: Build) -> None:
+    house = await build(run=False, governor=plan(runs_per_day=1))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    for _ in range(3):
+        await house.run_now(schedule)
+    assert await _piles(house) == {"turn": 1, "quota": 2}
+
+
+async def test_runs_behind_an_earlier_one_of_their_schedule_are_counted(build: Build) -> None:
+    house = await build(run=False)
+    schedule = await house.schedule(policy={"overlap": "queue"})
+    for _ in range(2):
+        await house.run_now(schedule)
+    assert await _piles(house) == {"turn": 1, "overlap": 1}
+
+
+async def test_runs_of_a_suspended_server_wait_for_an_operator(build: Build) -> None:
+    house = await build()
+    await house.client.suspend_guild("1", "spam")
+    run = await house.run_now(await house.schedule())
+    await house.why(run)
+    (scope,) = (await house.client.queue()).scopes
+    assert (scope.scope, scope.limit, scope.runs) == ("guild:1", "suspended", 1)
+    assert scope.words == "This server is suspended (spam); it goes on when an operator resumes it."
