@@ -7,7 +7,6 @@ idempotency key. What follows outside (waking the scheduler) happens after the c
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Literal, TypeVar
 
@@ -37,6 +36,7 @@ from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, Schedu
 from core.service import access
 from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
 from core.service.guild_settings import settings_of
+from core.service.idempotency import answer_of, digest_of, key_of
 from core.service.keyring import Keyring, KeyRow
 from core.service.render import schedule_view
 from core.timing.rule import Rule
@@ -57,7 +57,6 @@ log = structlog.get_logger(__name__)
 
 UNDO_FOR: Final = 15 * MINUTE
 REMEMBER_FOR: Final = DAY
-LONGEST_KEY: Final = 255
 FACTS_KEPT: Final = 10_000
 LOOKS: Final = 5
 GUILD: Final = shorter.GUILD
@@ -68,7 +67,6 @@ NO_GUILD: Final = "-"
 
 V = TypeVar("V")
 _encode: Final = msgspec.json.Encoder().encode
-_canonical: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class _What(msgspec.Struct):
@@ -128,13 +126,13 @@ class Desk:
             StorageFull, Unavailable: the store cannot take it now.
         """
         effects = Effects()
-        key = _key_of(actor, request)
-        digest = "" if key is None else _digest(request)
+        key = key_of(actor, request)
+        digest = "" if key is None else digest_of(request)
 
         async def unit(tx: Transaction) -> V:
             effects.clear()  # a group that fails is played again
             if key is not None:
-                known = self._answer(await tx.notes.answer(key), digest)
+                known = answer_of(await tx.notes.answer(key), digest, self.clock.now())
                 if known is not None:
                     return msgspec.json.decode(known, type=answer)
             view = await self._worked(tx, effects, work)
@@ -208,10 +206,10 @@ class Desk:
             Conflict: the key was used for another request.
             Invalid: the key is too long.
         """
-        key = _key_of(actor, request)
+        key = key_of(actor, request)
         if key is None:
             return None
-        text = self._answer(await self.reader.notes.answer(key), _digest(request))
+        text = answer_of(await self.reader.notes.answer(key), digest_of(request), self.clock.now())
         return None if text is None else msgspec.json.decode(text, type=answer)
 
     def quota(self, actor: Actor, guild_id: str | None) -> Quota:
@@ -440,13 +438,6 @@ class Desk:
             return zone_name(given, field)
         return await self.user_zone(user_id) or (await self.guild_settings(guild_id)).timezone
 
-    def _answer(self, row: AnswerRow | None, digest: str) -> str | None:
-        if row is None or row.until < self.clock.now():
-            return None
-        if row.digest != digest:
-            raise Conflict("This Idempotency-Key was used for another request; use a new key for a new request.")
-        return row.answer
-
     async def _apply(self, effects: Effects) -> None:
         for key in effects.keys:  # first: who is revoked is cut off before anybody hears that it is done
             self.keyring.put(key)
@@ -469,21 +460,6 @@ def _unheard(change: asyncio.Task[Any]) -> None:
     error = None if change.cancelled() else change.exception()
     if error is not None and not isinstance(error, (ScheduleZeroError, NameTaken)):
         log.error("a change failed, and who asked for it was gone", exc_info=error)
-
-
-def _key_of(actor: Actor, request: Request) -> str | None:
-    """Keys are everybody's own, and a member's count where they are used."""
-    key = request.idempotency_key
-    if key is None:
-        return None
-    if not 0 < len(key) <= LONGEST_KEY:
-        message = f"must have 1 to {LONGEST_KEY} characters"
-        raise Invalid.at("idempotency_key", message)
-    return f"{actor.kind}:{actor.id}:{actor.guild_id or ''}:{key}"
-
-
-def _digest(request: Request) -> str:
-    return hashlib.sha256(_canonical(request)).hexdigest()
 
 
 def zone_name(text: str, field: str) -> str:
