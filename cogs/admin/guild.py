@@ -66,5 +66,4 @@ def _name(view: GuildView) -> str:
 
 
 def _small(view: GuildView) -> str:
-    unknown = view.name is None and view.present is None
-    return f"-# `{view.guild_id}`{' · no server is known by this id; it was done all the same' if unknown else ''}"
+    return f"-# `{view.guild_id}`"
