@@ -100,6 +100,8 @@ def _page(names: tuple[str, ...], *, no_guild: bool, older: bool) -> Query[Audit
 
 
 _WHO: Final = bindparam("who", type_=Text)
+_AS_OPERATOR: Final = bindparam("as_operator", type_=Text)
+_IS_ACTOR: Final = or_(audit.c.actor == _WHO, audit.c.actor == _AS_OPERATOR)
 _USER: Final = bindparam("user_id", type_=Text)
 _SAYS_SO: Final = bindparam("text", type_=Text)
 _ERASED: Final[ColumnElement[str]] = literal_column(f"'{ERASED}'")
@@ -115,7 +117,7 @@ def _without(column: ColumnElement[str | None]) -> ColumnElement[str | None]:
 _FORGET: Final = Change(
     update(audit)
     .values(
-        actor=case((audit.c.actor == _WHO, _ERASED), else_=audit.c.actor),
+        actor=case((_IS_ACTOR, _ERASED), else_=audit.c.actor),
         target=case((_IS_TARGET, _ERASED), else_=audit.c.target),
         before=_without(audit.c.before),
         after=_without(audit.c.after),
@@ -124,13 +126,14 @@ _FORGET: Final = Change(
         audit.c.id > bindparam("above", type_=BigInteger),
         audit.c.id <= bindparam("upto", type_=BigInteger),
         or_(
-            audit.c.actor == _WHO,
+            _IS_ACTOR,
             _IS_TARGET,
             audit.c.before.contains(_SAYS_SO, escape="/"),
             audit.c.after.contains(_SAYS_SO, escape="/"),
         ),
     ),
     "who",
+    "as_operator",
     "user_id",
     "text",
     "named",
@@ -158,7 +161,8 @@ class AuditChanges(Audit):
         """A person becomes ``ERASED`` in some of the lines, and what those said goes, but for ``DECISIONS``."""
         whom = Whom(user_id, person=True)
         text = user_id.replace("/", "//").replace("%", "/%").replace("_", "/_")
-        self._session.later(Step(_FORGET, (f"member:{user_id}", user_id, text, whom.text, whom.instead, above, upto)))
+        names = (f"member:{user_id}", f"discord:{user_id}", user_id)
+        self._session.later(Step(_FORGET, (*names, text, whom.text, whom.instead, above, upto)))
 
     async def remove(self, guild_id: str, limit: int) -> None:
         """Drop some of a guild's lines, the oldest first; not ``DECISIONS``."""

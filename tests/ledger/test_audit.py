@@ -119,6 +119,18 @@ async def test_a_person_is_forgotten_within_bounds(ledger: Ledger) -> None:
     ]
 
 
+async def test_who_operated_the_service_is_forgotten_as_an_operator_too(ledger: Ledger) -> None:
+    person = "100000000000000007"
+    await add(ledger, audit_line(actor=f"discord:{person}", target="1"), audit_line(actor="discord:8", target="2"))
+    top = await ledger.reader.audit.newest()
+
+    async def unit(tx: Transaction) -> None:
+        await tx.audit.forget(person, 0, top)
+
+    await ledger.write(unit)
+    assert [line.actor for line in await walked(ledger, EVERYTHING, 10)] == ["discord:8", ERASED]
+
+
 async def test_a_guilds_lines_are_removed_some_at_a_time_and_no_others(ledger: Ledger) -> None:
     await add(ledger, *(audit_line(at=NOW + n, guild_id="12"[n % 2], target=str(n)) for n in range(6)))
     for left in ("12345", "1345", "135"):
