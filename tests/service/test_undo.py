@@ -132,7 +132,7 @@ async def test_undo_is_no_way_to_more_schedules_than_the_plan_allows(build: Buil
     house = await build(run=False, governor=GovernorSettings(plans={"small": Plan(schedules=1)}, default_plan="small"))
     deleted = await house.client.delete_schedule((await hourly(house)).id)
     await hourly(house)
-    with pytest.raises(QuotaExceeded, match="1 schedules"):
+    with pytest.raises(QuotaExceeded, match="1 schedule,"):
         await house.client.undo(token(deleted))
 
 

@@ -95,7 +95,7 @@ async def test_a_link_is_opened_and_is_used_up(tmp_path: Path) -> None:
         link = await here.app.client.new_sign_in()
         await page.goto(f"{here.server.address}{link.path}")
         await expect(page).to_have_url(f"{here.server.address}/")
-        await page.get_by_role("link", name="Runs").click()
+        await page.get_by_role("navigation").get_by_role("link", name="Runs").click()
         await expect(page.get_by_role("heading", name="Runs")).to_be_visible()
         await page.get_by_role("button", name="Sign out").click()
         await page.goto(f"{here.server.address}{link.path}")
