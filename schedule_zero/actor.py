@@ -46,6 +46,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     standing: Standing = ""
 
+    @property
+    def who(self) -> str:
+        """How marks and lines of the audit name them."""
+        return f"{self.kind}:{self.id}"
+
     def has(self, bit: int) -> bool:
         """Whether the member holds that permission of Discord's (administrators hold all, operators need none)."""
         return self.kind != "member" or bool(self.permissions & (bit | ADMINISTRATOR))

@@ -86,7 +86,7 @@ class Usher:
         most = self._room.room_for(guild_id)
         try:
             page = await self._ledger.reader.runs.waiting_of(guild_id, start, most)
-        except BaseException:
+        except BaseException:  # the store, or a cancellation: they are still to be read
             self._room.leave_out(guild_id, start)
             raise
         if not self._territory.owns(guild_id):
@@ -103,7 +103,7 @@ class Usher:
         for some in (asked[place : place + PAGE] for place in range(0, len(asked), PAGE)):
             try:
                 ready = await self._ledger.reader.runs.ready(some)
-            except BaseException:
+            except BaseException:  # as above: it is still to be asked
                 self._room.ask_again(asked)
                 raise
             for run_id in some:

@@ -230,11 +230,6 @@ class FairQueue:
         """How many runs wait."""
         return len(self._entries)
 
-    def waiting_of(self, guild: str | None) -> int:
-        """How many runs of a guild wait."""
-        account = self._accounts.get(guild)
-        return 0 if account is None else account.waiting
-
     def held_by(self, guild: str | None) -> int:
         """How many slots a guild holds."""
         account = self._accounts.get(guild)

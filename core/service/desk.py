@@ -284,7 +284,7 @@ class Desk:
         """The audit line of a change, as of now. ``before``, ``after``: JSON of an object; None: there was, or is, nothing.
         ``by``: who made it, where the actor speaks for somebody who is none."""
         return AuditRow(
-            at=self.clock.now(), guild_id=guild_id, actor=by or f"{actor.kind}:{actor.id}", action=action, target=target,
+            at=self.clock.now(), guild_id=guild_id, actor=by or actor.who, action=action, target=target,
             before=before, after=after, via=actor.via,
         )  # fmt: skip
 

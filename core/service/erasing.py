@@ -82,14 +82,14 @@ class Erasing:
     async def guild(self, actor: Actor, request: ask.EraseGuild) -> Erasure:
         """Everything of a guild."""
         access.require_guild_erasure(actor, request.guild_id)
-        who = f"user:{ERASED}" if actor.kind == "member" else f"{actor.kind}:{actor.id}"
+        who = f"user:{ERASED}" if actor.kind == "member" else actor.who
         finished = await self._carry_through(Errand(what="erase_guild", subject=request.guild_id, since=0, by=who))
         return Erasure(kind="guild", id=request.guild_id, finished=finished)
 
     async def user(self, actor: Actor, request: ask.EraseUser) -> Erasure:
         """Everything that is one person's own, and their name elsewhere."""
         access.require_oneself(actor, request.user_id)
-        who = f"user:{ERASED}" if actor.kind == "member" else f"{actor.kind}:{actor.id}"
+        who = f"user:{ERASED}" if actor.kind == "member" else actor.who
         finished = await self._carry_through(Errand(what="erase_user", subject=request.user_id, since=0, by=who))
         return Erasure(kind="user", id=request.user_id, finished=finished)
 

@@ -61,7 +61,7 @@ class Keys:
             raise Invalid.at("name", message)
         row = KeyRow(
             id=self._desk.ids.make("key", now), name=request.name, role=request.role, kind=kind, created=now,
-            created_by=_who(actor), guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
+            created_by=actor.who, guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
             expires=now + _validity(request.valid_for) if kind == "registration" else None,
         )  # fmt: skip
         return await self._make(actor, request, row, Action.KEY_NEW, in_place=request.in_place)
@@ -103,7 +103,7 @@ class Keys:
             raise Invalid.at("public", message)
         row = KeyRow(
             id=self._desk.ids.make("key", now), name=old.name, role=old.role, kind=old.kind, created=now,
-            created_by=_who(actor), guild_id=old.guild_id, public=request.public, made_in=old.made_in,
+            created_by=actor.who, guild_id=old.guild_id, public=request.public, made_in=old.made_in,
         )  # fmt: skip
         return await self._make(actor, request, row, Action.KEY_ROTATE)
 
@@ -283,10 +283,6 @@ def _is_long_over(row: KeyRow, now: int) -> bool:
 
 def _holder(row: KeyRow) -> tuple[str, str, str | None]:
     return row.name, row.role, row.guild_id
-
-
-def _who(actor: Actor) -> str:
-    return f"{actor.kind}:{actor.id}"
 
 
 def _for_audit(row: KeyRow | None) -> str | None:

@@ -386,15 +386,10 @@ def _of_plan(stored: Stored) -> dict[str, str]:
     return {} if stored.plan is None else {"plan": "operator"}
 
 
-def who(actor: Actor) -> str:
-    """An actor, as marks and audit lines name them."""
-    return f"{actor.kind}:{actor.id}"
-
-
 def in_whose_name(actor: Actor, by: str | None) -> str:
     """Who is noted. Only the bot, and who is inside the process, is believed to speak for somebody else."""
     believed = by is not None and access.runs_service(actor) and actor.via not in _FROM_OUTSIDE
-    return by if by is not None and believed else who(actor)
+    return by if by is not None and believed else actor.who
 
 
 def _limits_named(names: Iterable[str], field: str) -> frozenset[str]:

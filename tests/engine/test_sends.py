@@ -138,7 +138,7 @@ async def test_a_limit_set_while_runs_wait_tells_their_channels_apart(build: Bui
     handler.set_available(False)
     one, two = await to(house, "7"), await to(house, "8")
     runs = [await house.run_now(schedule) for schedule in (one, one, one, two)]
-    await house.until(lambda: house.engine.queue.waiting_of("1") == 4)
+    await house.until(lambda: house.engine.queue.waiting() == 4)
     await house.client.change_guild_quota("1", {"sends_per_channel": "1/min"})
     handler.set_available(True)
     await ok(house, runs[3])

@@ -180,7 +180,7 @@ def test_a_refused_run_keeps_its_place_and_is_charged_nothing() -> None:
         queue.park(entry, Wait("guild:a", "running", 1, 1))
         queue.released("guild:a")
     assert queue.held_by("a") == 0
-    assert queue.waiting_of("a") == 2
+    assert queue.waiting() == 2
     queue.put(run("b0", "b", due=2))
     queue.put(run("b1", "b", due=3))
     assert drain(queue, limit=2) == ["a0", "b0"]
