@@ -157,6 +157,7 @@ class App:
             self.engine.serve(handler)
         await self.service.guilds.load_zones()
         await self.service.measures.load()
+        await self.service.errands.load()
         await self.service.upkeep.load()
         await self.service.bans.load()
         await self.service.renewal.look()

@@ -93,8 +93,15 @@ class Errands:
         text = await tx.notes.get(KIND, key)
         return None if text is None else msgspec.json.decode(text, type=Errand)
 
+    async def load(self) -> None:
+        """Find out at the start, before anything can change, whether an erasure stands: else no change need look for one."""
+        standing = (await self._desk.reader.notes.all(KIND)).values()
+        self._desk.may_erase = any(msgspec.json.decode(text, type=Errand).what == "erase_guild" for text in standing)
+
     async def begin(self, tx: Transaction, errand: Errand) -> None:
         """Write an errand down, in place of another about the same subject."""
+        if errand.what == "erase_guild":
+            self._desk.may_erase = True  # from here on, and not only once this is committed
         await tx.notes.put(KIND, {errand.key: msgspec.json.encode(errand).decode()})
 
     async def end(self, tx: Transaction, key: str) -> None:

@@ -31,11 +31,14 @@ async def begun(house: House, upto: int) -> Errand:
     return errand
 
 
-@pytest.mark.parametrize("upto", [0, 2, 4])
-async def test_while_a_guild_is_erased_nothing_new_is_made_for_it(build: Build, upto: int) -> None:
+@pytest.mark.parametrize(("upto", "restarted"), [(0, False), (2, True), (4, False)])
+async def test_while_a_guild_is_erased_nothing_new_is_made_for_it(build: Build, upto: int, restarted: bool) -> None:
     house = await build(run=False)
     schedule = await house.schedule(DAILY, guild_id=GUILD)
+    await house.service.errands.load()
     await begun(house, upto)
+    if restarted:
+        await house.service.errands.load()
     makes: list[Callable[[], Awaitable[Any]]] = [
         lambda: house.schedule(DAILY, guild_id=GUILD),
         lambda: house.client.change_guild_settings(GUILD, {"timezone": "Asia/Tokyo"}),
