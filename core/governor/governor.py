@@ -16,7 +16,7 @@ from core.governor.guard import Crowd, Guard
 from core.governor.limits import Limit, RateLimit, Scope
 from core.governor.measures import Measured
 from core.governor.sends import Sends, of_sends
-from core.governor.settings import Limits, MethodQuota, Quota
+from core.governor.settings import Capacity, MethodQuota
 from core.governor.verdict import Admit, Wait, scope_of
 
 HANDLERS_KEPT: Final = 64  # per method; processes come and go under new names
@@ -25,7 +25,7 @@ SHARE: Final = "share"
 # is room for one more (dynamic thresholds; Choudhury and Hahne, 1998).
 TIMES_FREE: Final = 3
 LOOK_AGAIN_S: Final = 60.0
-_NO_LIMITS: Final = Limits()
+_NO_LIMITS: Final = Capacity()
 _NO_QUOTA: Final = MethodQuota()
 
 Whose = Callable[[str], tuple[str, str | None]]
@@ -304,7 +304,7 @@ class Governor:
             runs = (each.running.used for guild, each in self._guilds.items() if self._measures.plan_of(guild) == name)
             scope.running.used = sum(runs)
 
-    def _new_scope(self, name: str, limits: Limits | Quota, old: Scope | None = None, now: float = 0.0) -> Scope:
+    def _new_scope(self, name: str, limits: Capacity, old: Scope | None = None, now: float = 0.0) -> Scope:
         scope = Scope(name, limits, self._dirty)
         if old is not None:
             scope.follow(old, now)

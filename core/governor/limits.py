@@ -10,7 +10,7 @@ import math
 from collections import deque
 from typing import Final, Protocol
 
-from core.governor.settings import Limits, Quota, parse_rate
+from core.governor.settings import Capacity, parse_rate
 from core.governor.verdict import Wait
 
 REMEMBERED: Final = 1024  # as many as the commits of attempts hold that are under way at once
@@ -154,7 +154,7 @@ class Scope:
 
     __slots__ = ("checks", "limits", "name", "rate", "running")
 
-    def __init__(self, name: str, limits: Limits | Quota, dirty: dict[str, RateLimit]) -> None:
+    def __init__(self, name: str, limits: Capacity, dirty: dict[str, RateLimit]) -> None:
         self.name = name
         self.running = RunningLimit(name, limits.running)
         self.rate = None if limits.rate is None else RateLimit(name, limits.rate, limits.burst, dirty)

@@ -61,7 +61,7 @@ class _Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     """The form all settings of the governor share."""
 
 
-class Limits(_Settings, frozen=True, kw_only=True):
+class Capacity(_Settings, frozen=True, kw_only=True):
     """Capacity of one scope: how much runs at once, and how fast runs start.
 
     ``burst``: how many may start at one moment after a quiet time; the rate's own count unless said.
@@ -72,13 +72,19 @@ class Limits(_Settings, frozen=True, kw_only=True):
     burst: Burst | None = None
 
 
-class Quota(_Settings, frozen=True, kw_only=True):
-    """Everything a guild may use. None: no limit of that kind.
+class Limits(Capacity, frozen=True, kw_only=True):
+    """Capacity and calendar quotas of one scope. Days are the server's, where the scope is one's, and UTC's elsewhere."""
+
+    runs_per_hour: Count | None = None
+    runs_per_day: Count | None = None
+    runs_per_month: Count | None = None
+
+
+class Quota(Limits, frozen=True, kw_only=True):
+    """Everything a guild may use; what Limits has is the guild's in all. None: no limit of that kind.
 
     Attributes:
-        running: runs at once.
-        rate: how fast runs start; ``burst`` as in Limits.
-        runs_per_hour: and ``_day``, ``_month``: calendar quotas in the guild's zone.
+        each_schedule: what each schedule alone may use of it.
         schedules: how many schedules there may be.
         min_interval: the shortest time between two fires of a schedule, ISO 8601.
         sends_per_channel: how fast messages go into one channel (``core.governor.sends``).
@@ -88,12 +94,7 @@ class Quota(_Settings, frozen=True, kw_only=True):
         weight: its share of the slots, relative to others, when there are too few.
     """
 
-    running: Count | None = None
-    rate: RateText | None = None
-    burst: Burst | None = None
-    runs_per_hour: Count | None = None
-    runs_per_day: Count | None = None
-    runs_per_month: Count | None = None
+    each_schedule: Limits | None = None
     schedules: Count | None = None
     min_interval: DurationText | None = None
     sends_per_channel: RateText | None = None
@@ -119,6 +120,7 @@ class GuildQuota(_Settings, frozen=True, kw_only=True):
     runs_per_hour: Count | UnsetType | None = UNSET
     runs_per_day: Count | UnsetType | None = UNSET
     runs_per_month: Count | UnsetType | None = UNSET
+    each_schedule: Limits | UnsetType | None = UNSET
     schedules: Count | UnsetType | None = UNSET
     min_interval: DurationText | UnsetType | None = UNSET
     sends_per_channel: RateText | UnsetType | None = UNSET
@@ -138,7 +140,7 @@ class MethodQuota(Limits, frozen=True, kw_only=True):
 
     adaptive: Literal["aimd", "gradient2"] | None = None
     adaptive_min: Annotated[int, Meta(ge=1, description="a whole number, 1 or more")] = 1
-    per_handler: Limits | None = None
+    per_handler: Capacity | None = None
 
 
 class SuspicionSettings(_Settings, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from core.governor.governor import LOOK_AGAIN_S, TIMES_FREE
-from core.governor.settings import GovernorSettings, Limits, MethodQuota, Quota, parse_rate
+from core.governor.settings import Capacity, GovernorSettings, MethodQuota, parse_rate
 from core.governor.verdict import Admit, Wait
 
 ACTIVE_S = 600.0
@@ -72,20 +72,20 @@ def scopes_of(settings: GovernorSettings, start: Start) -> set[str]:
     return {*outer_scopes(settings, start.guild, start.method), f"handler:{start.process}/{start.method}"}
 
 
-def limits_of(settings: GovernorSettings, scope: str) -> Limits | Quota:
+def limits_of(settings: GovernorSettings, scope: str) -> Capacity:
     """The limits of a scope by its name."""
     kind, _, name = scope.partition(":")
     match kind:
         case "plan":
             plan = settings.plans.get(name)
-            return (None if plan is None else plan.shared) or Limits()
+            return (None if plan is None else plan.shared) or Capacity()
         case "guild":
             return settings.quota_of(name)
         case "method":
             return settings.methods.get(name) or MethodQuota()
         case "handler":
             method = settings.methods.get(name.partition("/")[2]) or MethodQuota()
-            return method.per_handler or Limits()
+            return method.per_handler or Capacity()
     return settings.global_
 
 

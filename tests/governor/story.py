@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from core.governor.fairness import Waiting
-from core.governor.settings import GovernorSettings, GuildQuota, Limits, MethodQuota, Plan, parse_rate
+from core.governor.settings import Capacity, GovernorSettings, GuildQuota, Limits, MethodQuota, Plan, parse_rate
 from tests.governor.floor import Floor
 from tests.governor.model import Start, limits_of, scopes_of
 
@@ -20,8 +20,8 @@ USUAL = GovernorSettings(
     default_plan="small",
     guilds={"3": GuildQuota(plan="large"), "4": GuildQuota(plan="free"), "5": GuildQuota(plan="free")},
     methods={
-        "web.post": MethodQuota(running=3, rate="4/s", per_handler=Limits(running=1, rate="1/s", burst=2)),
-        "web.get": MethodQuota(per_handler=Limits(running=2)),
+        "web.post": MethodQuota(running=3, rate="4/s", per_handler=Capacity(running=1, rate="1/s", burst=2)),
+        "web.get": MethodQuota(per_handler=Capacity(running=2)),
         "mail.send": MethodQuota(adaptive="aimd", running=4),
     },
 )
@@ -32,7 +32,7 @@ LOWERED = GovernorSettings(
     default_plan="small",
     methods={
         "web.get": MethodQuota(running=2, rate="2/s", adaptive="gradient2"),
-        "mail.send": MethodQuota(adaptive="gradient2", running=3, per_handler=Limits(rate="8/s", burst=2)),
+        "mail.send": MethodQuota(adaptive="gradient2", running=3, per_handler=Capacity(rate="8/s", burst=2)),
     },
 )
 MOVED = GovernorSettings(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from core.governor.governor import HANDLERS_KEPT, Governor
-from core.governor.settings import GovernorSettings, GuildQuota, Limits, MethodQuota, Plan
+from core.governor.settings import Capacity, GovernorSettings, GuildQuota, Limits, MethodQuota, Plan
 from core.governor.verdict import Admit, Wait
 
 TIGHT = GovernorSettings(
@@ -17,8 +17,8 @@ TIGHT = GovernorSettings(
     default_plan="small",
     guilds={"3": GuildQuota(plan="large"), "4": GuildQuota(running=None, rate=None)},
     methods={
-        "web.post": MethodQuota(running=3, rate="3/s", per_handler=Limits(running=1, rate="1/s", burst=2)),
-        "web.get": MethodQuota(per_handler=Limits(running=2)),
+        "web.post": MethodQuota(running=3, rate="3/s", per_handler=Capacity(running=1, rate="1/s", burst=2)),
+        "web.get": MethodQuota(per_handler=Capacity(running=2)),
     },
 )
 
@@ -49,7 +49,7 @@ def test_the_outermost_refusal_is_told() -> None:
 
 
 def test_the_best_candidate_with_room_is_chosen() -> None:
-    governor = Governor(open_to_all(methods={"a.b": MethodQuota(per_handler=Limits(running=1))}))
+    governor = Governor(open_to_all(methods={"a.b": MethodQuota(per_handler=Capacity(running=1))}))
     assert governor.take("1", "a.b", ["x", "y"], 0.0) == Admit("x")
     assert governor.take("1", "a.b", ["x", "y"], 0.0) == Admit("y")
     assert governor.take("1", "a.b", ["x", "y"], 0.0) == Wait("handler:x/a.b", "running", 1, 1)
@@ -74,7 +74,7 @@ def test_guilds_of_a_plan_share_what_it_says_they_share() -> None:
 
 def test_an_end_tells_which_scopes_were_full() -> None:
     governor = Governor(open_to_all(guilds={"1": GuildQuota(running=1)},
-                                    methods={"a.b": MethodQuota(running=5, per_handler=Limits(running=1))}))  # fmt: skip
+                                    methods={"a.b": MethodQuota(running=5, per_handler=Capacity(running=1))}))  # fmt: skip
     governor.take("1", "a.b", ["x"], 0.0)
     assert governor.release("1", "a.b", "x", 1.0, 1.0) == ["guild:1", "handler:x/a.b"]
 
