@@ -188,10 +188,9 @@ class Chains:
         elif has_placeholders(row.args):
             fill_in(run, row, terms.policy, writing.parents_of(call), now)
         if run.state is RunState.WAITING:
-            charges = await self._entitler.charge_one(tx, run, now, wait=terms.policy.on_quota == "wait")
+            writing.events += await self._entitler.charge_one(tx, run, now, wait=terms.policy.on_quota == "wait")
             if run.not_before is not None and run.due > now:  # a quota may let it go sooner than its delay
                 run.not_before = max(run.not_before, run.due)
-            writing.events += charges.events
         writing.note(run, row, call)
         if run.state is RunState.WAITING:
             writing.moves += met.moves

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from core.engine.admit import Decision, Firing, MakeId, advance_of, decide, events_of
-from core.engine.entitle import Books, Entitler
+from core.engine.entitle import Entitler, Opened
 from core.engine.stopping import want_stopped
 from core.ledger.port import ActiveRun, Transaction
 from core.ledger.rows import Advance, EventRow, Move, RunRow
@@ -73,24 +73,24 @@ class TickUnit:
         """``decisions``: as ``_decide`` makes them."""
         done.advances = [decision.advance for decision in decisions]
         await tx.schedules.advance(done.advances)
-        books = self._entitler.open_books(tx, {firing.plan.row.guild_id for firing in firings}, self._now)
+        opened = self._entitler.open_books(tx, [firing.plan.row for firing in firings], self._now)
         recurring = [firing.plan.row.id for firing in firings if firing.plan.rule.recurring]
         active = await tx.runs.active(recurring) if recurring else {}
-        await books.read()
+        await opened.read()
         for place, firing in enumerate(firings if active else ()):
             if met := active.get(firing.plan.row.id):
                 decisions[place] = decide(firing, done.advances[place], self._now, met, self._make_id)
         if doubting:
             await _leave_out_known(tx, decisions)
         pairs = list(zip(firings, decisions, strict=True))
-        await self._give_back(tx, pairs, active, books)
-        charges = await self._entitler.charge(tx, books, [(firing.plan, decision) for firing, decision in pairs])
-        await self._write(tx, pairs, charges.events, done)
+        await self._give_back(tx, pairs, active, opened)
+        told = await self._entitler.charge(tx, opened, [(firing.plan, decision) for firing, decision in pairs])
+        await self._write(tx, pairs, told, done)
         self.worked_out.set()
         return done
 
     async def _write(
-        self, tx: Transaction, pairs: Sequence[tuple[Firing, Decision]], charged: list[EventRow], done: Committed
+        self, tx: Transaction, pairs: Sequence[tuple[Firing, Decision]], told: list[EventRow], done: Committed
     ) -> None:
         runs: list[RunRow] = []
         moves: list[Move] = []
@@ -106,24 +106,21 @@ class TickUnit:
         if moves:
             await tx.runs.move(moves)
         await want_stopped(tx, done.cancel)
-        await tx.journal.append(events + charged)
+        await tx.journal.append(events + told)
         done.runs = [run for run in runs if run.state is RunState.WAITING]
         done.withdrawn = [move.run_id for move in moves]
 
     async def _give_back(
         self, tx: Transaction, pairs: Sequence[tuple[Firing, Decision]], active: Mapping[str, Sequence[ActiveRun]],
-        books: Books,
+        opened: Opened,
     ) -> None:  # fmt: skip
         """What superseded runs had been charged is free again before the new ones are charged: they take their place."""
         untried = {move.run_id for _, decision in pairs for move in decision.moves if move.attempt == 0}
         if untried:
             charged = [
-                (firing.plan.row.guild_id, run.charged)
-                for firing, _ in pairs
-                for run in active.get(firing.plan.row.id, ())
-                if run.id in untried
+                run.charged for firing, _ in pairs for run in active.get(firing.plan.row.id, ()) if run.id in untried
             ]
-            await self._entitler.give_back(tx, charged, books)
+            await self._entitler.give_back(tx, charged, opened)
 
 
 async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:

@@ -132,7 +132,7 @@ class Usher:
                 await tx.dead.add(
                     [dead_letter(move.run_id, rows[move.run_id], now) for move in moves if move.after in DEAD]
                 )
-                await self._entitler.give_back(tx, [(row.guild_id, row.charged) for row in waiting if row.attempt == 0])
+                await self._entitler.give_back(tx, [row.charged for row in waiting if row.attempt == 0])
             return moves
 
         moved = await self._ledger.write(unit)
@@ -155,7 +155,7 @@ class Usher:
             )  # fmt: skip
             told = facts({"reason": BANNED})
             await tx.journal.append([about_run(row, EventKind.RUN_CANCELLED, now, told) for row in waiting])
-            await self._entitler.give_back(tx, [(row.guild_id, row.charged) for row in waiting if row.attempt == 0])
+            await self._entitler.give_back(tx, [row.charged for row in waiting if row.attempt == 0])
 
         await self._ledger.write(unit)
 

@@ -1,17 +1,31 @@
-"""Entitlements: calendar quotas of a guild, in its own zone. Which periods count a run.
+"""Entitlements: calendar quotas of a scope. Which of them count a run, and in which periods.
 
 The ledger holds the counters, and the engine charges them in the transaction that creates the runs (semantics,
-section 3); here is only the calendar.
+section 3); here is only the calendar. A guild's periods are those of its own clocks, all others go by UTC.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.governor.settings import Quota
+from core.governor.measures import Measured
+from core.governor.settings import Limits
+from core.governor.verdict import scope_of
 from schedule_zero.instant import HOUR, MINUTE, SECOND, from_datetime, to_datetime
+
+UTC: Final = ZoneInfo("UTC")
+
+
+class Calendar(msgspec.Struct, frozen=True, gc=False):
+    """The calendar quotas of one scope, on the clocks of ``zone``."""
+
+    scope: str
+    limits: Limits
+    zone: ZoneInfo
 
 
 class Period(msgspec.Struct, frozen=True, gc=False):
@@ -30,26 +44,59 @@ class Period(msgspec.Struct, frozen=True, gc=False):
     until: int
 
 
-def periods(quota: Quota, instant: int, zone: tzinfo) -> list[Period]:
-    """The quotas that count a run created at ``instant``, shortest period first.
+def limited(limits: Limits | None) -> bool:
+    """Whether any calendar quota applies."""
+    return limits is not None and bool(allowances(limits))
+
+
+def allowances(limits: Limits) -> list[int]:
+    """How many runs each of the calendar quotas that there are allows."""
+    found = (limits.runs_per_hour, limits.runs_per_day, limits.runs_per_month)
+    return [allowed for allowed in found if allowed is not None]
+
+
+def calendars_of(
+    measures: Measured, guild: str | None, method: str, schedule_id: str, zone: ZoneInfo
+) -> list[Calendar]:
+    """What counts the runs of a schedule, from the outside in.
+
+    Args:
+        guild: whose it is; None: the operator's own.
+        method: ``handler.method``.
+        zone: the guild's.
+    """
+    found: list[tuple[str, Limits | None, ZoneInfo]] = [("global", measures.global_, UTC)]
+    if guild is not None:
+        name, quota = measures.plan_of(guild), measures.quota_of(guild)
+        found += [
+            (f"plan:{name}", measures.plans[name].shared, UTC),
+            (scope_of(guild), quota, zone),
+            (f"schedule:{schedule_id}", quota.each_schedule, UTC),
+        ]
+    found.append((f"method:{method}", measures.methods.get(method), UTC))
+    return [Calendar(scope, limits, own) for scope, limits, own in found if limits is not None and limited(limits)]
+
+
+def periods(limits: Limits, instant: int, zone: tzinfo) -> list[Period]:
+    """The quotas of a scope that count a run created at ``instant``, shortest period first.
 
     Days and months begin at midnight on the clocks of ``zone``, or at the first instant after a midnight that a clock
     change leaves out. Hours are sixty minutes long; one that the clocks show twice is two.
     """
     local = to_datetime(instant, zone)
     found: list[Period] = []
-    if quota.runs_per_hour is not None:
+    if limits.runs_per_hour is not None:
         begun = instant - local.minute * MINUTE - local.second * SECOND - local.microsecond
         key = f"{local:%Y-%m-%dT%H}{_offset(local)}"
-        found.append(Period("runs_per_hour", key, quota.runs_per_hour, begun + HOUR))
-    if quota.runs_per_day is not None:
+        found.append(Period("runs_per_hour", key, limits.runs_per_hour, begun + HOUR))
+    if limits.runs_per_day is not None:
         following = local.date() + timedelta(days=1)
         until = _midnight_after(instant, following, zone)
-        found.append(Period("runs_per_day", local.date().isoformat(), quota.runs_per_day, until))
-    if quota.runs_per_month is not None:
+        found.append(Period("runs_per_day", local.date().isoformat(), limits.runs_per_day, until))
+    if limits.runs_per_month is not None:
         following = (local.date().replace(day=1) + timedelta(days=32)).replace(day=1)
         until = _midnight_after(instant, following, zone)
-        found.append(Period("runs_per_month", f"{local:%Y-%m}", quota.runs_per_month, until))
+        found.append(Period("runs_per_month", f"{local:%Y-%m}", limits.runs_per_month, until))
     return found
 
 

@@ -56,21 +56,20 @@ def _until_of(refusal: Wait, *, now: int, monotonic: float) -> int | None:
 def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
     """One English sentence that names the scope, its use, its limit and when it frees; arguments as ``why_of``."""
     if refusal.limit in _NO_HANDLER:
-        return f"No handler is free for {_subject(refusal.scope, free=True)}; it goes on when one is."
+        return f"No handler is free for {subject_of(refusal.scope, free=True)}; it goes on when one is."
     if refusal.allowed == 0 and refusal.limit in _NOTHING:
-        return (
-            f"{_subject(refusal.scope)} may {_NOTHING[refusal.limit]} (its limit is 0); it goes on when that is raised."
-        )
+        return f"{subject_of(refusal.scope)} may {_NOTHING[refusal.limit]} (its limit is 0); it goes on when that is raised."
     use, event = _SAYINGS.get(refusal.limit, _OTHER)
     if refusal.limit == "share" and refusal.scope.startswith("handler:"):
         use = use.replace("guild", "handler")
     until = _until_of(refusal, now=now, monotonic=monotonic)
     used, allowed = _plain(refusal.used), _plain(refusal.allowed)
     said = use.format(used=used, allowed=allowed, limit=refusal.limit)
-    return f"{_subject(refusal.scope)} {said}; the next can start {event if until is None else f'at {spell(until)}'}."
+    return f"{subject_of(refusal.scope)} {said}; the next can start {event if until is None else f'at {spell(until)}'}."
 
 
-def _subject(scope: str, *, free: bool = False) -> str:
+def subject_of(scope: str, *, free: bool = False) -> str:
+    """A scope as the subject of a sentence; ``free``: as what something is free for."""
     kind, _, name = scope.partition(":")
     if scope == "guild:-":
         return "The operator's own work"

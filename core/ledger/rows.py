@@ -104,7 +104,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     ``args`` stays None until the first attempt, when the run takes the schedule's newest arguments and keeps them;
     a run made with arguments of its own has them from the start. ``missed``: JSON of one outage's swallowed times.
     ``line``: how many runs of the schedule may be under way at once for this one to start; 0: any number.
-    ``charged``: the instant whose calendar periods the run was charged to; None when nothing was charged.
+    ``charged``: the counters of calendar quotas that the run was charged to (``core.engine.books``); None: nothing counts it.
     ``own_args``: 1 where the run was made with arguments of its own; None where they are the schedule's.
     ``routing``: JSON of what the run wants of who gets it (``core.engine.routing``); None: nothing.
     """
@@ -130,9 +130,9 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     ended: int | None
     lost: int
     line: int = 1
-    charged: int | None = None
     own_args: int | None = None
     routing: str | None = None
+    charged: str | None = None
 
 
 class DeadRow(msgspec.Struct, kw_only=True, gc=False):

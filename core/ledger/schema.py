@@ -19,7 +19,7 @@ from core.ledger.tables import JOURNAL_HEAD, metadata
 SchemaState = Literal["new", "current", "older", "newer"]
 
 # Every revision this build knows, oldest first; the last one is what ``tables`` describes.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 VERSION_TABLE: Final = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 VERSION: Final = f"INSERT INTO alembic_version (version_num) VALUES ('{REVISIONS[-1]}')"  # noqa: S608 - ours
 FIRST_EPOCH: Final = "INSERT INTO facts (name, value) VALUES ('epoch', '1')"

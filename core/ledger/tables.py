@@ -152,9 +152,9 @@ runs: Final = Table(
     _number("ended", null=True),
     Column("lost", Integer, nullable=False, server_default=text("0")),
     Column("line", Integer, nullable=False),
-    _number("charged", null=True),
     Column("own_args", Integer, nullable=True),
     _text("routing", null=True),
+    _text("charged", null=True),
 )
 Index("runs_occurrence", runs.c.schedule_id, runs.c.occurrence, unique=True)
 Index("runs_schedule", runs.c.schedule_id, runs.c.id)

@@ -50,20 +50,26 @@ _WAITING_OF: Final[Query[RunRow]] = Query(
     "id",
     "limit",
 )
+_PUT_OFF_AFTER: Final = and_(
+    _WAITING,
+    runs.c.attempt == literal_column("0"),
+    runs.c.reason == literal_column(f"'{SkipReason.QUOTA}'"),
+    runs.c.not_before > bindparam("after"),
+)
+_PUT_OFF_GUILDS: Final[Query[str | None]] = Query(
+    select(runs.c.guild_id).where(_PUT_OFF_AFTER).distinct(), str | None, "after"
+)
 _PUT_OFF: Final[Query[RunRow]] = Query(
     select(*COLUMNS)
     .where(
-        _WAITING,
-        runs.c.guild_id == bindparam("guild_id"),
-        runs.c.attempt == literal_column("0"),
-        runs.c.reason == literal_column(f"'{SkipReason.QUOTA}'"),
-        runs.c.not_before > bindparam("after"),
+        _PUT_OFF_AFTER,
+        func.coalesce(runs.c.guild_id, _NO_GUILD) == bindparam("guild_id"),
     )
     .order_by(runs.c.due, runs.c.id)
     .limit(bindparam("limit")),
     RunRow,
-    "guild_id",
     "after",
+    "guild_id",
     "limit",
 )
 WITHIN: Final = in_buckets(runs.c.guild_id)
@@ -88,9 +94,13 @@ class WaitingRuns:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    async def put_off(self, guild_id: str, after: int, limit: int) -> list[RunRow]:
-        """Runs of a guild that wait for a later period of its quota, by (due, id)."""
-        return await self._reading.fetch(_PUT_OFF, guild_id, after, limit)
+    async def put_off(self, guild_id: str | None, after: int, limit: int) -> list[RunRow]:
+        """Runs of a guild that wait for a later period of a calendar quota, by (due, id)."""
+        return await self._reading.fetch(_PUT_OFF, after, guild_id or "", limit)
+
+    async def put_off_guilds(self, after: int) -> list[str | None]:
+        """The guilds that have such runs."""
+        return await self._reading.fetch(_PUT_OFF_GUILDS, after)
 
     async def waiting(
         self, after: tuple[int, str] | None, limit: int, within: Within = None, *, but: Sequence[str | None] = ()

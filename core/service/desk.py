@@ -364,7 +364,7 @@ class Desk:
             [Move(run_id=run.id, before=RunState.WAITING, before_attempt=0, after=after, attempt=0, at=now,
                   reason=reason, schedule_id=row.id) for run in runs]
         )  # fmt: skip
-        await self.engine.entitler.give_back(tx, [(row.guild_id, run.charged) for run in runs])
+        await self.engine.entitler.give_back(tx, [run.charged for run in runs])
         await tx.journal.append([self.run_event(kind, row, run.id, {"reason": reason}) for run in runs])
         effects.withdrawn.extend(run.id for run in runs)
 

@@ -1,15 +1,16 @@
-"""Forecast: what a guild's plan has to say about the due times of a schedule. Pure; what is used already is told to it."""
+"""Forecast: what a plan's limits have to say about the due times of a schedule. Pure; what is used already is told to it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.governor.entitlement import periods
+from core.governor.entitlement import Calendar, Period, allowances, periods
 from core.governor.settings import Quota
 from core.timing.clock import spell_minute
 from core.timing.say import say_length
@@ -18,8 +19,9 @@ from schedule_zero.instant import SECOND, parse_duration
 from schedule_zero.schedule import OnQuota
 from schedule_zero.views import Fire
 
-Used = Mapping[tuple[str, str], int]
-"""Runs by limit and period."""
+Used = Mapping[tuple[str, str, str], int]
+"""Runs by scope, limit and period."""
+_WHOSE: Final = {"guild": "this server's", "schedule": "this schedule's", "global": "the whole service's"}
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -52,34 +54,39 @@ def require_pace(dues: Sequence[int], guild_id: str | None, quota: Quota) -> Non
 
 
 def with_quota_notes(
-    fires: Sequence[Fire], dues: Sequence[int], *, quota: Quota, zone: ZoneInfo, used: Used, on_quota: OnQuota
-) -> tuple[Fire, ...]:
-    """The fires, each with a note if the guild's runs of its hour, day or month are used up by then.
+    fires: Sequence[Fire], dues: Sequence[int], *, calendars: Sequence[Calendar], zone: ZoneInfo, used: Used,
+    on_quota: OnQuota,
+) -> tuple[Fire, ...]:  # fmt: skip
+    """The fires, each with a note if the runs of its hour, day or month are used up by then. ``zone``: to say times in.
 
     At best: what other schedules will use of it is not counted, only what was used already.
     """
-    limits = [limit for limit in (quota.runs_per_hour, quota.runs_per_day, quota.runs_per_month) if limit is not None]
+    limits = [limit for each in calendars for limit in allowances(each.limits)]
     if not limits or len(dues) + max(used.values(), default=0) <= min(limits):
         return tuple(fires)
     counts = Counter(used)
     noted = []
     for fire, due in zip(fires, dues, strict=True):
-        full = []
-        for period in periods(quota, due, zone):
-            counts[period.limit, period.key] += 1
-            if counts[period.limit, period.key] > period.allowed:
-                full.append(period)
+        full: list[tuple[str, Period]] = []
+        for calendar in calendars:
+            for period in periods(calendar.limits, due, calendar.zone):
+                key = (calendar.scope, period.limit, period.key)
+                counts[key] += 1
+                if counts[key] > period.allowed:
+                    full.append((calendar.scope, period))
         if not full:
             noted.append(fire)
         else:
-            last = max(full, key=lambda period: period.until)
-            note = _note(last.allowed, last.limit.rpartition("_")[2], spell_minute(last.until, zone), on_quota)
+            scope, last = max(full, key=lambda each: each[1].until)
+            note = _note(scope, last, spell_minute(last.until, zone), on_quota)
             noted.append(msgspec.structs.replace(fire, notes=(*fire.notes, note)))
     return tuple(noted)
 
 
-def _note(allowed: int, unit: str, until: str, on_quota: OnQuota) -> str:
-    runs = f"this server's {allowed:,} run{'s' * (allowed != 1)} of the {unit} are used up by then"
+def _note(scope: str, period: Period, until: str, on_quota: OnQuota) -> str:
+    allowed, unit = period.allowed, period.limit.rpartition("_")[2]
+    whose = _WHOSE.get(scope.partition(":")[0]) or f"{scope.replace(':', ' ')}'s"
+    runs = f"{whose} {allowed:,} run{'s' * (allowed != 1)} of the {unit} are used up by then"
     if on_quota == "skip" or allowed == 0:
         return f"would be left out: {runs}"
     return f"would wait until {until}: {runs}"

@@ -86,7 +86,7 @@ class Making:
         if run.state is not RunState.WAITING:
             return []
         wait = policy.on_quota == "wait"
-        return (await self._desk.engine.entitler.charge_one(tx, run, now, wait=wait)).events
+        return await self._desk.engine.entitler.charge_one(tx, run, now, wait=wait)
 
     async def make_room(self, tx: Transaction, effects: Effects, row: ScheduleRow, met: Collision) -> None:
         """Stop the runs of a schedule that a new one is to replace."""

@@ -222,9 +222,9 @@ class GuildMeasures:
         """Let limits end that have an end, and follow what other cores change, until cancelled.
 
         There may be more room at a start than there was at the end before: a change was committed as the process ended,
-        or a limit ended meanwhile.
+        a limit ended meanwhile, or the configuration is another one.
         """
-        for guild in list(await self._desk.reader.notes.all(MEASURES)):
+        for guild in await self._desk.reader.runs.put_off_guilds(self._desk.clock.now()):
             await self._forward(guild)
         while True:
             await self._until_next_end()
@@ -340,7 +340,7 @@ class GuildMeasures:
         self._forwarding.add(task)
         task.add_done_callback(self._forwarding.discard)
 
-    async def _forward(self, guild_id: str) -> None:
+    async def _forward(self, guild_id: str | None) -> None:
         """There may be room sooner for runs that a calendar quota put off. Who works for the guild sees to it, and no other
         core: that one hears of the change within seconds."""
         if not self._desk.engine.territory.owns(guild_id):
@@ -350,7 +350,7 @@ class GuildMeasures:
         async def unit(tx: Transaction) -> None:
             now = self._desk.clock.now()
             put_off = await tx.runs.put_off(guild_id, now, AT_ONCE)
-            moved[:] = await self._desk.engine.entitler.bring_forward(tx, guild_id, put_off, now) if put_off else ()
+            moved[:] = await self._desk.engine.entitler.bring_forward(tx, put_off, now) if put_off else ()
 
         try:
             while True:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from core.engine.admit import collide
+from core.engine.entitle import Standing
 from core.engine.routing import Routing, read_routing
 from core.engine.usher import BANNED
-from core.governor.entitlement import Period
 from core.governor.explain import sentence_of, why_of
 from core.governor.sends import destination_of
 from core.governor.verdict import Wait
@@ -17,7 +17,7 @@ from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.policy import read_policy
 from core.service.suspension import why_held
-from core.service.why import calendar_quota
+from core.service.why import calendar_quota, standing_of
 from schedule_zero.actor import Actor
 from schedule_zero.run import RunCheck, Why
 
@@ -38,11 +38,11 @@ async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow
     why = _suspended(desk, run)
     if why is not None:
         return RunCheck(instances=instances, why=why)
-    full = await _full(desk, run)
-    if full and (policy.on_quota == "skip" or any(period.allowed == 0 for period in full)):
+    full = [each for each in await standing_of(desk, desk.reader, run) if each.full]
+    if full and (policy.on_quota == "skip" or any(each.period.allowed == 0 for each in full)):
         return RunCheck(instances=instances, skipped=_left_out(full))
     why = (
-        await _calendar(desk, run, full)
+        (calendar_quota(full, max(each.period.until for each in full)) if full else None)
         or _absent(desk, actor, run, routing)
         or _refused(desk, run, schedule, instances)
     )
@@ -55,30 +55,23 @@ def _suspended(desk: Desk, row: RunRow) -> Why | None:
     return None if mark is None or row.guild_id is None else why_held(row.guild_id, mark)
 
 
-async def _full(desk: Desk, row: RunRow) -> list[Period]:
-    """The hours, days and months whose quota is used up."""
-    if row.guild_id is None:
-        return []
-    standing = await desk.engine.entitler.standing(desk.reader.usage, row.guild_id, desk.clock.now())
-    return [period for period, used in standing if used >= period.allowed]
-
-
-def _left_out(full: list[Period]) -> str:
+def _left_out(full: list[Standing]) -> str:
     """Why a run is left out that does not wait for another period, or would wait for ever."""
-    none = next((period for period in full if period.allowed == 0), None)
+    none = next((each for each in full if each.period.allowed == 0), None)
     if none is not None:
-        return f"this server may run nothing ({none.limit} is 0)"
-    last = max(full, key=lambda period: period.until)
+        return f"{_whose(none.scope)} may run nothing ({none.period.limit} is 0)"
+    last = max(full, key=lambda each: each.period.until)
     return (
-        f"the server's quota is used up ({last.limit} is {last.allowed:,}), and its policy leaves out what has no room"
+        f"the quota of {_whose(last.scope)} is used up ({last.period.limit} is {last.period.allowed:,}), and its policy leaves "
+        "out what has no room"
     )
 
 
-async def _calendar(desk: Desk, row: RunRow, full: list[Period]) -> Why | None:
-    """What a run waits for whose quota is used up."""
-    if row.guild_id is None or not full:
-        return None
-    return await calendar_quota(desk, desk.reader, row.guild_id, max(period.until for period in full))
+def _whose(scope: str) -> str:
+    kind = scope.partition(":")[0]
+    return {"guild": "this server", "schedule": "this schedule", "global": "the whole service"}.get(
+        kind, scope.replace(":", " ")
+    )
 
 
 def _absent(desk: Desk, actor: Actor, row: RunRow, routing: Routing | None) -> Why | None:

@@ -194,7 +194,7 @@ class Runs:
                   attempt=run.attempt, at=now, reason="cancelled", lost=run.lost, schedule_id=run.schedule_id)]
         )  # fmt: skip
         if run.attempt == 0:
-            await self._desk.engine.entitler.give_back(tx, [(run.guild_id, run.charged)])
+            await self._desk.engine.entitler.give_back(tx, [run.charged])
         schedule = await tx.schedules.get(run.schedule_id)
         if schedule is not None:
             event = self._desk.run_event(EventKind.RUN_CANCELLED, schedule, run.id, {"reason": "cancelled"})

@@ -36,7 +36,7 @@ from core.timing.laid_around import why_never
 from core.timing.reading import Reading, Unreadable, read, read_repeat, readings, suggest_repeat
 from core.timing.rhythm import rhythm_notes
 from core.timing.rule import EARLIEST, Rule
-from core.timing.zones import search_zones, zone
+from core.timing.zones import search_zones
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Invalid
 from schedule_zero.instant import SECOND, parse, spell
@@ -86,7 +86,7 @@ class Times:
         n = require_n(request.n)
         if understood.count is not None:
             n = min(n, understood.count)
-        coming, notes = await self._foreseen(actor, request.guild_id, rule, now, n, policy, new=True)
+        coming, notes = await self._foreseen(actor, request.guild_id, rule, now, n, policy)
         if not coming and (early := end_too_early(start, until, now)) is not None:
             notes = (*notes, f"nothing is due: its end {early}")
         return PreviewView(
@@ -109,11 +109,18 @@ class Times:
             raise refuse_rule(error) from None
 
     async def _foreseen(
-        self, actor: Actor, guild_id: str | None, rule: Rule, after: int, n: int, policy: Policy, *, new: bool
+        self,
+        actor: Actor,
+        guild_id: str | None,
+        rule: Rule,
+        after: int,
+        n: int,
+        policy: Policy,
+        row: ScheduleRow | None = None,
     ) -> tuple[tuple[Fire, ...], tuple[str, ...]]:
-        """The due times to come with what its guild's plan does to them, and notes on the rule as a whole. ``new``: it is only
-        tried out."""
-        coming = previews.preview(rule, after=after, n=n, new=new)
+        """The due times to come with what calendar quotas do to them, and notes on the rule as a whole. ``row``: of a
+        schedule that is saved; None: it is only tried out."""
+        coming = previews.preview(rule, after=after, n=n, new=row is None)
         dues, quota = [fire.at for fire in coming], self._desk.quota(actor, guild_id)
         notes = rhythm_notes(rule, after=after, dues=dues)
         if not dues and (never := why_never(rule, after)) is not None:
@@ -122,12 +129,14 @@ class Times:
         if pace is not None:
             notes = (*notes, f"it {pace}")
         shown = spelled_fires(coming)
-        if guild_id is not None:
-            now, reads = self._desk.clock.now(), self._desk.reader.usage
-            standing = await self._desk.engine.entitler.standing(reads, guild_id, now)
+        which = {} if row is None else {"method": f"{row.handler}.{row.method}", "schedule_id": row.id}
+        entitler, now = self._desk.engine.entitler, self._desk.clock.now()
+        calendars = entitler.calendars(guild_id, **which)
+        if calendars:
+            standing = await entitler.standing(self._desk.reader.usage, guild_id, now, **which)
             shown = with_quota_notes(
-                shown, dues, quota=quota, zone=zone((await self._desk.guild_settings(guild_id)).timezone),
-                used={(period.limit, period.key): used for period, used in standing}, on_quota=policy.on_quota,
+                shown, dues, calendars=calendars, on_quota=policy.on_quota, zone=rule.zone,
+                used={(each.scope, each.period.limit, each.period.key): each.used for each in standing},
             )  # fmt: skip
         return shown, notes
 
@@ -137,7 +146,7 @@ class Times:
         rule = rule_in(row, policy)
         left = require_n(n) if row.count is None else min(require_n(n), max(0, row.count - row.fired))
         trigger = stored_trigger(row)
-        coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, new=False)
+        coming, notes = await self._foreseen(actor, row.guild_id, rule, after, left, policy, row)
         notes = (no_times(row.words),) if trigger is None else notes
         return PreviewView(fires=coming, trigger=trigger, timezone=rule.zone.key, words=row.words, notes=notes)
 

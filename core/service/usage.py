@@ -132,12 +132,15 @@ class Usage:
         ]  # fmt: skip
         found += self._capacity(guild_id, quota)
         standing = await self._desk.engine.entitler.standing(reader.usage, guild_id, self._desk.clock.now())
-        by_limit = {period.limit: (period, used) for period, used in standing}
+        by_limit = {each.period.limit: each for each in standing if each.scope == scope}
         for limit in PERIODS:
-            period, used = by_limit.get(limit, (None, None))
-            until = None if period is None else spell(period.until)
-            allowed = None if period is None else period.allowed
-            found.append(Gauge(scope=scope, limit=limit, used=used, allowed=allowed, until=until))
+            gauge = Gauge(scope=scope, limit=limit)
+            if limit in by_limit:
+                each = by_limit[limit]
+                gauge = msgspec.structs.replace(
+                    gauge, used=each.used, allowed=each.period.allowed, until=spell(each.period.until)
+                )
+            found.append(gauge)
         found += [
             Gauge(scope=scope, limit="payload_bytes", allowed=quota.payload_bytes),
             Gauge(scope=scope, limit="min_interval", words=quota.min_interval or ""),

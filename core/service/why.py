@@ -9,8 +9,9 @@ import msgspec
 
 from core.engine.chains import parent_of
 from core.engine.choose import AVAILABLE
+from core.engine.entitle import Standing
 from core.engine.routing import read_routing
-from core.governor.explain import sentence_of, why_of
+from core.governor.explain import sentence_of, subject_of, why_of
 from core.governor.verdict import Wait, scope_of
 from core.ledger.buckets import bucket_of
 from core.ledger.port import ActiveRun, Reader, Transaction
@@ -56,8 +57,8 @@ async def why_waiting(
         return None
     engine, now = desk.engine, desk.clock.now()
     if row.not_before is not None and row.not_before > now:
-        if row.reason == SkipReason.QUOTA and row.guild_id is not None:
-            return await calendar_quota(desk, source, row.guild_id, row.not_before)
+        if row.reason == SkipReason.QUOTA:
+            return calendar_quota(await standing_of(desk, source, row), row.not_before)
         return _own_time(row, schedule, row.not_before)
     if not engine.territory.owns(row.guild_id):
         return _behind_begun(row, elsewhere.active) or _elsewhere(desk, actor, row, elsewhere.holders)
@@ -102,17 +103,23 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
     )
 
 
-async def calendar_quota(desk: Desk, source: Reader | Transaction, guild_id: str, not_before: int) -> Why | None:
-    """The calendar quota that sent a run to a later period."""
-    standing = await desk.engine.entitler.standing(source.usage, guild_id, desk.clock.now())
-    full = [(period, used) for period, used in standing if used >= period.allowed] or standing
+async def standing_of(desk: Desk, source: Reader | Transaction, row: RunRow) -> list[Standing]:
+    """The periods that count a run made now, and how much of each is used."""
+    return await desk.engine.entitler.standing(
+        source.usage, row.guild_id, desk.clock.now(), method=f"{row.handler}.{row.method}", schedule_id=row.schedule_id
+    )
+
+
+def calendar_quota(standing: Sequence[Standing], not_before: int) -> Why | None:
+    """The calendar quota that sends a run to a later period."""
+    full = [each for each in standing if each.full] or standing
     if not full:
         return None
-    period, used = max(full, key=lambda each: each[0].until)
-    until = spell(not_before)
+    last = max(full, key=lambda each: each.period.until)
+    until, limit, allowed = spell(not_before), last.period.limit, last.period.allowed
     return Why(
-        scope=f"guild:{guild_id}", limit=period.limit, used=used, allowed=period.allowed, until=until,
-        words=f"Guild {guild_id} has used {used} of {period.allowed} ({period.limit}); the next can start at {until}.",
+        scope=last.scope, limit=limit, used=last.used, allowed=allowed, until=until,
+        words=f"{subject_of(last.scope)} has used {last.used} of {allowed} ({limit}); the next can start at {until}.",
     )  # fmt: skip
 
 

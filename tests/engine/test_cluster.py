@@ -407,7 +407,7 @@ async def test_a_quota_raised_at_any_core_lets_what_was_put_off_go_and_counts_it
         await house.forwarded()
     assert (await first.ended(put_off.id)).state is RunState.SUCCEEDED
     standing = await first.engine.entitler.standing(first.ledger.reader.usage, guild, first.clock.now())
-    assert [count for _, count in standing] == [2]
+    assert [each.used for each in standing] == [2]
 
 
 def _only(error: BaseException | None) -> BaseException | None:

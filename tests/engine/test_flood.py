@@ -138,7 +138,7 @@ async def test_killed_in_the_middle_of_a_flood_no_count_changes(build: Build) ->
     succeeded = [event.run_id for event in await house.told("run.succeeded")]
     assert len(succeeded) == len(set(succeeded)) == FLOOD + len(quiet)
     standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", house.clock.now())
-    assert [used for _, used in standing] == [FLOOD]
+    assert [each.used for each in standing] == [FLOOD]
     assert governor.in_flight("far.work") == 0
     assert dict(house.engine.queue.holders()) == {}
     assert await house.ledger.reader.runs.open() == []

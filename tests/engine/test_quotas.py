@@ -9,18 +9,26 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.engine.entitle import Standing
+from core.governor.settings import GovernorSettings, Limits, MethodQuota, Plan
 from schedule_zero.errors import QuotaExceeded
 from schedule_zero.handler import Context
 from schedule_zero.instant import HOUR, MINUTE, from_datetime, parse, to_datetime
 from schedule_zero.run import RunState
+from schedule_zero.schedule import Schedule
 from tests.engine.house import House, plan
 
 Build = Callable[..., Awaitable[House]]
 
 
 async def used(house: House, limit: str = "runs_per_day") -> int:
-    standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", house.clock.now())
-    return next(count for period, count in standing if period.limit == limit)
+    return next(each.used for each in await standing(house) if each.period.limit == limit)
+
+
+async def standing(house: House, at: int | None = None, schedule: Schedule | None = None) -> list[Standing]:
+    which = {} if schedule is None else {"method": f"{schedule.handler}.{schedule.method}", "schedule_id": schedule.id}
+    reads = house.ledger.reader.usage
+    return await house.engine.entitler.standing(reads, "1", house.clock.now() if at is None else at, **which)
 
 
 def midnight_after(house: House, zone: str = "UTC") -> int:
@@ -200,6 +208,132 @@ async def test_what_was_put_off_is_charged_once_whatever_zone_follows(build: Bui
         await house.client.cancel_run(run.id)
     await house.client.change_guild_settings("1", {"timezone": "UTC"})
     tomorrow = midnight_after(house) + HOUR
-    standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", tomorrow)
-    assert [count for _, count in standing] == [0]
+    assert [each.used for each in await standing(house, tomorrow)] == [0]
     assert await used(house) == 1
+
+
+SCOPES: dict[str, dict[str, Any]] = {
+    "global": {"global_": Limits(runs_per_day=2)},
+    "plan:small": {"plans": {"small": Plan(shared=Limits(runs_per_day=2))}},
+    "method:hands.work": {"methods": {"hands.work": MethodQuota(runs_per_day=2)}},
+    "guild:1": {"plans": {"small": Plan(runs_per_day=2)}},
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_a_quota_that_guilds_share_counts_the_runs_of_all(build: Build, scope: str) -> None:
+    """Each scope says so by its own name; a guild's own quota counts only its own."""
+    house = await build(
+        governor=GovernorSettings(**({"plans": {"small": Plan()}} | SCOPES[scope]), default_plan="small")
+    )
+    mine, theirs = await house.schedule(policy={"overlap": "allow"}), await house.schedule(guild_id="2")
+    await house.ended((await house.run_now(mine)).id)
+    await house.ended((await house.run_now(theirs)).id)
+    third = await house.run_now(mine)
+    if scope == "guild:1":
+        await house.ended(third.id)
+        third = await house.run_now(mine)
+    held = await house.why(third)
+    assert (held.scope, held.limit, held.used, held.allowed) == (scope, "runs_per_day", 2, 2)
+    assert parse(held.until or "") == midnight_after(house)
+    event = await house.heard("quota.reached")
+    assert (event.data["scope"], event.guild_id) == (scope, "1" if scope == "guild:1" else None)
+
+
+async def test_each_schedule_may_have_a_quota_of_its_own(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=9, each_schedule=Limits(runs_per_hour=1)))
+    first, second = [await house.schedule(policy={"overlap": "allow"}) for _ in range(2)]
+    await house.ended((await house.run_now(first)).id)
+    held = await house.why(await house.run_now(first))
+    assert (held.scope, held.limit, held.allowed) == (f"schedule:{first.id}", "runs_per_hour", 1)
+    await house.ended((await house.run_now(second)).id)
+    event = await house.heard("quota.reached")
+    assert (event.data["scope"], event.guild_id) == (f"schedule:{first.id}", "1")
+
+
+async def test_the_operators_own_work_meets_what_all_share(build: Build) -> None:
+    house = await build(governor=GovernorSettings(global_=Limits(runs_per_day=1)))
+    schedule = await house.schedule(guild_id=None, policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    put_off = await house.run_now(schedule)
+    assert (await house.why(put_off)).scope == "global"
+    house.pass_time((midnight_after(house) - house.clock.now()) / 1e6 + 0.1)
+    assert (await house.ended(put_off.id)).state is RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize("full", ["guild", "schedule", "global"])
+async def test_in_one_tick_runs_of_many_schedules_take_exactly_what_each_scope_has(build: Build, full: str) -> None:
+    most = {"guild": 9, "schedule": 9, "global": 9} | {full: 3}
+    each = {"schedule": 1}.get(full, 9)
+    governor = GovernorSettings(
+        global_=Limits(runs_per_day=most["global"]), default_plan="small",
+        plans={"small": Plan(runs_per_day=most["guild"], each_schedule=Limits(runs_per_day=each))},
+    )  # fmt: skip
+    house = await build(run=False, governor=governor)
+    at, policy = house.clock.in_s(0), {"on_quota": "skip", "overlap": "allow"}
+    item = {"handler": "hands", "method": "work", "guild_id": "1", "policy": policy}
+    made = await house.client.create_schedules([{**item, "trigger": {"type": "date", "at": at}}] * 6)
+    house.run()
+    succeeded = 6 if full == "schedule" else 3
+    await house.heard("run.succeeded", count=succeeded)
+    if full == "schedule":
+        again = await house.run_now(made.items[0].schedule or pytest.fail("it was made"))
+        assert (again.state, again.reason) == (RunState.SKIPPED, "quota")
+    else:
+        await house.heard("run.skipped", count=3, reason="quota")
+    assert len(await house.told("run.succeeded")) == succeeded
+
+
+async def test_what_is_given_back_is_what_was_charged_whatever_the_plan_is_by_then(build: Build) -> None:
+    """Not a quota that came meanwhile, which never counted the run."""
+    house = await build(governor=plan(runs_per_day=5))
+    house.hands.set_available(False)
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    before = await house.run_now(schedule)
+    await house.client.change_guild_quota("1", {"runs_per_hour": 5})
+    after = await house.run_now(schedule)
+    assert (await used(house), await used(house, "runs_per_hour")) == (2, 1)
+    await house.client.cancel_run(before.id)
+    assert (await used(house), await used(house, "runs_per_hour")) == (1, 1)
+    await house.client.change_guild_quota("1", {"runs_per_hour": None})
+    await house.client.cancel_run(after.id)
+    await house.client.change_guild_quota("1", {"runs_per_hour": 5})
+    assert (await used(house), await used(house, "runs_per_hour")) == (0, 0)
+
+
+async def test_what_waits_when_the_zone_changes_gives_back_where_it_is_counted_now(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=5))
+    house.hands.set_available(False)
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    runs = [await house.run_now(schedule) for _ in range(2)]
+    await house.client.change_guild_settings("1", {"timezone": "Pacific/Kiritimati"})  # it is tomorrow there
+    assert await used(house) == 2
+    for run in runs:
+        await house.client.cancel_run(run.id)
+    assert await used(house) == 0
+
+
+async def test_where_tomorrow_begins_at_once_what_was_put_off_to_it_counts_beside_what_ran(build: Build) -> None:
+    house = await build(governor=plan(runs_per_day=2))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    for _ in range(2):
+        await house.ended((await house.run_now(schedule)).id)
+    await house.run_now(schedule)
+    await house.client.change_guild_settings("1", {"timezone": "Pacific/Kiritimati"})
+    assert await used(house) == 3
+    assert parse((await house.why(await house.run_now(schedule))).until or "") == midnight_after(
+        house, "Pacific/Kiritimati"
+    )
+
+
+async def test_a_larger_configured_quota_brings_forward_at_the_next_start_what_was_put_off(build: Build) -> None:
+    house = await build(governor=GovernorSettings(global_=Limits(runs_per_day=1)))
+    schedule = await house.schedule(guild_id=None, policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    put_off = await house.run_now(schedule)
+    assert (await house.why(put_off)).limit == "runs_per_day"
+    await house.close()
+    house = await build(governor=GovernorSettings(global_=Limits(runs_per_day=2)))
+    keeping = asyncio.create_task(house.service.measures.keep())
+    assert (await house.ended(put_off.id)).state is RunState.SUCCEEDED
+    keeping.cancel()

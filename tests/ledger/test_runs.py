@@ -33,7 +33,7 @@ async def test_a_run_comes_back_as_it_was_written(ledger: Ledger) -> None:
     full = run(
         "run_1", occurrence="c:run_0", guild_id=None, priority=2, start_before=NOW + 9, state=RunState.SKIPPED,
         attempt=2, not_before=NOW + 1, args="{}", result="1", reason="missed", error="é", missed="{}", ended=NOW,
-        lost=1, line=0, charged=NOW,
+        lost=1, line=0, charged="guild:1 runs_per_day 2026-03-03",
     )  # fmt: skip
     plain = run("run_2")
     await save(ledger, full, plain)
@@ -220,7 +220,7 @@ async def test_active_runs_come_by_schedule_oldest_due_first(ledger: Ledger) -> 
     await save(
         ledger,
         run("run_1", due=30),
-        run("run_2", due=10, charged=NOW),
+        run("run_2", due=10, charged="guild:1 runs_per_day 2026-03-03"),
         run("run_3", due=20, state=RunState.RUNNING, attempt=2),
         run("run_4", due=5, state=RunState.SUCCEEDED, ended=NOW),
         run("run_5", "sch_2"),
@@ -228,7 +228,7 @@ async def test_active_runs_come_by_schedule_oldest_due_first(ledger: Ledger) -> 
     )
     assert await ledger.reader.runs.active(["sch_1", "sch_2", "sch_9"]) == {
         "sch_1": [
-            ActiveRun("run_2", "sch_1", RunState.WAITING, 0, 10, NOW, "m:run_2"),
+            ActiveRun("run_2", "sch_1", RunState.WAITING, 0, 10, "guild:1 runs_per_day 2026-03-03", "m:run_2"),
             ActiveRun("run_3", "sch_1", RunState.RUNNING, 2, 20, None, "m:run_3"),
             ActiveRun("run_1", "sch_1", RunState.WAITING, 0, 30, None, "m:run_1"),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from core.governor.settings import Limits
 from schedule_zero.trigger import CronTrigger
 from tests.engine.house import House, plan
 from tests.service.people import MOD, Post, as_, post
@@ -30,6 +31,16 @@ async def test_times_that_would_wait_for_the_days_quota_are_noted(build: Build) 
     unsaved = await as_(house, MOD).preview(HOURLY, n=5, guild_id="1", policy={"on_quota": "skip"})
     assert unsaved.fires[4].notes == ("would be left out: this server's 3 runs of the day are used up by then",)
     assert not any(fire.notes for fire in (await as_(house, MOD).preview(HOURLY, n=5)).fires)
+
+
+async def test_a_quota_of_each_schedule_is_noted_for_one_that_is_saved_and_one_that_is_not(build: Build) -> None:
+    house = await _house(build, runs_per_day=100, each_schedule=Limits(runs_per_day=3))
+    made = await post(house, MOD, trigger=HOURLY)
+    waits = WAITS.replace("this server's", "this schedule's")
+    for seen in (
+        await as_(house, MOD).preview_schedule(made.id, n=5), await as_(house, MOD).preview(HOURLY, n=5, guild_id="1")
+    ):  # fmt: skip
+        assert [fire.notes for fire in seen.fires] == [(), (), (), (waits,), (waits,)]
 
 
 async def test_what_was_used_already_counts(build: Build) -> None:

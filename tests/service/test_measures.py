@@ -79,7 +79,7 @@ async def test_what_cannot_go_sooner_keeps_its_place_and_is_counted_there(build:
     assert dues[1] - dues[0] == DAY
     for due in dues:
         standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", due + 1)
-        assert [count for _, count in standing] == [1]
+        assert [each.used for each in standing] == [1]
 
 
 async def test_room_that_came_while_the_core_was_down_is_found_at_its_start(build: Build) -> None:
@@ -115,7 +115,7 @@ async def test_who_holds_a_token_speaks_in_no_other_name(house: House, via: Any)
 
 async def used(house: House) -> int:
     standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", house.clock.now())
-    return next(count for period, count in standing if period.limit == "runs_per_day")
+    return next(each.used for each in standing if each.period.limit == "runs_per_day")
 
 
 async def test_a_limit_for_a_time_ends_by_itself_and_survives_a_restart(build: Build) -> None:

@@ -101,7 +101,7 @@ async def test_where_nothing_may_run_nothing_is_said_to_end(build: Build) -> Non
     ("most", "policy", "words"),
     [
         (0, {}, "this server may run nothing (runs_per_day is 0)"),
-        (1, {"on_quota": "skip"}, "the server's quota is used up (runs_per_day is 1)"),
+        (1, {"on_quota": "skip"}, "the quota of this server is used up (runs_per_day is 1)"),
     ],
 )
 async def test_what_a_quota_would_leave_out_is_not_said_to_wait(
