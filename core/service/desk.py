@@ -75,6 +75,12 @@ class _What(msgspec.Struct):
     what: str
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """What a change comes to that is refused, although what it wrote stays; it is not remembered for a repetition."""
+
+    error: ScheduleZeroError
+
+
 class Effects:
     """What a committed change means for the engine; filled inside the unit, applied after it."""
 
@@ -122,11 +128,12 @@ class Desk:
 
     async def change(
         self, actor: Actor, request: Request, answer: type[V],
-        work: Callable[[Transaction, Effects], Awaitable[V]],
+        work: Callable[[Transaction, Effects], Awaitable[V | Refusal]],
     ) -> V:  # fmt: skip
         """Make a change once, whatever happens between here and the client.
 
         Raises:
+            ScheduleZeroError: what the work raised, and nothing it wrote stays; or its ``Refusal``, and all of it does.
             Conflict: the idempotency key was used for another request.
             StorageFull, Unavailable: the store cannot take it now.
         """
@@ -134,13 +141,15 @@ class Desk:
         key = key_of(actor, request)
         digest = "" if key is None else digest_of(request)
 
-        async def unit(tx: Transaction) -> V:
+        async def unit(tx: Transaction) -> V | Refusal:
             effects.clear()  # a group that fails is played again
             if key is not None:
                 known = answer_of(await tx.notes.answer(key), digest, self.clock.now())
                 if known is not None:
                     return msgspec.json.decode(known, type=answer)
             view = await self._worked(tx, effects, work)
+            if isinstance(view, Refusal):
+                return view
             if not isinstance(request, NoteGuild):  # where the bot is stays true
                 await self._require_none_erased(tx, effects)
             if key is not None:
@@ -149,7 +158,10 @@ class Desk:
                 await tx.notes.remember_answer(AnswerRow(key=key, digest=digest, answer=text, until=until))
             return view
 
-        return await self._carried_out(unit, effects)
+        done = await self._carried_out(unit, effects)
+        if isinstance(done, Refusal):
+            raise done.error
+        return done
 
     async def carry_on(self, work: Callable[[Transaction, Effects], Awaitable[V]]) -> V:
         """Make a change that the service goes on with by itself, as a part of one that somebody asked for before.

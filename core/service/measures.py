@@ -8,7 +8,7 @@ runs that were put off to a later day are brought forward, some at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from core.governor.verdict import scope_of
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk, Effects, Refusal
 from core.service.draft import MOST_ARGS
 from core.service.shape import shaped
 from core.service.suspicion import BY, Suspected, lifted, slowed
@@ -165,9 +165,15 @@ class GuildMeasures:
             access.require_service(actor)
         else:
             access.require_guild(actor, request.guild_id, change=True)
-            tried = await self._codes.redeem(request.guild_id, request.code)
-            if tried != "right":
-                raise Invalid.at("code", _NO_CODE if tried == "none" else _WRONG_CODE)
+
+        async def try_code(tx: Transaction) -> Refusal | None:
+            """A wrong try counts whatever comes of it; a right one uses the code up together with what it is for."""
+            if request.code is None:
+                return None
+            tried = await self._codes.redeem(tx, request.guild_id, request.code)
+            if tried == "right":
+                return None
+            return Refusal(Invalid.at("code", _NO_CODE if tried == "none" else _WRONG_CODE))
 
         def mark(before: Stored, now: int) -> Stored:
             better = self._measures.plan_of(request.guild_id) not in (FIRST_PLAN, None)
@@ -177,7 +183,9 @@ class GuildMeasures:
                 before, plan=plan, verified=before.verified or Mark(now, in_whose_name(actor, request.by), why)
             )
 
-        return await self._change_guild(actor, request, Action.GUILD_VERIFY, mark, EventKind.GUILD_VERIFIED)
+        return await self._change_guild(
+            actor, request, Action.GUILD_VERIFY, mark, EventKind.GUILD_VERIFIED, unless=try_code
+        )
 
     async def suspend(self, actor: Actor, request: ask.SuspendGuild) -> GuildView:
         """Let a guild start nothing, until it is resumed. Saying so again can tell another reason. Raises Forbidden."""
@@ -298,9 +306,15 @@ class GuildMeasures:
 
     async def _change_guild(
         self, actor: Actor, request: ask.VerifyGuild | ask.SuspendGuild | ask.ResumeGuild, action: Action,
-        change: Callable[[Stored, int], Stored], kind: EventKind | None,
+        change: Callable[[Stored, int], Stored], kind: EventKind | None, *,
+        unless: Callable[[Transaction], Awaitable[Refusal | None]] | None = None,
     ) -> GuildView:  # fmt: skip
-        async def work(tx: Transaction, effects: Effects) -> GuildView:
+        """``unless``: what refuses it in the transaction itself."""
+
+        async def work(tx: Transaction, effects: Effects) -> GuildView | Refusal:
+            refusal = None if unless is None else await unless(tx)
+            if refusal is not None:
+                return refusal
             before = self._measures.stored_of(request.guild_id)
             after = await self._write(tx, effects, actor, request.by, request.guild_id, action, change)
             if kind is not None and after != before:

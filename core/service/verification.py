@@ -51,18 +51,14 @@ class Codes:
         await tx.notes.put(CODE, {guild_id: _encode(Kept(digest_of(guild_id, code), until)).decode()})
         return code, until
 
-    async def redeem(self, guild_id: str, text: str) -> Tried:
-        """Whether this is the guild's code. It is used up then; after five wrong ones, too. Raises Unavailable."""
-
-        async def unit(tx: Transaction) -> Tried:
-            kept = await tx.notes.get(CODE, guild_id)
-            if kept is None:
-                return "none"
-            right, after = tried(_decode(kept), digest_of(guild_id, text), self._desk.clock.now())
-            await tx.notes.put(CODE, {guild_id: None if after is None else _encode(after).decode()})
-            return "right" if right else "none" if after is None else "wrong"
-
-        return await self._desk.write(unit)
+    async def redeem(self, tx: Transaction, guild_id: str, text: str) -> Tried:
+        """Whether this is the guild's code. With what follows from that, it is used up; after five wrong ones, too."""
+        kept = await tx.notes.get(CODE, guild_id)
+        if kept is None:
+            return "none"
+        right, after = tried(_decode(kept), digest_of(guild_id, text), self._desk.clock.now())
+        await tx.notes.put(CODE, {guild_id: None if after is None else _encode(after).decode()})
+        return "right" if right else "none" if after is None else "wrong"
 
 
 def tried(kept: Kept, digest: str, now: int) -> tuple[bool, Kept | None]:

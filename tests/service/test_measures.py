@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings
+from core.ledger.notes import NoteChanges
+from core.ledger.port import StoreError
 from core.service.service import _CHANGES
 from core.service.suspension import ACTING
 from schedule_zero import requests as ask
-from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
+from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Unavailable
 from schedule_zero.instant import DAY, parse
 from schedule_zero.run import RunState
 from schedule_zero.views import GuildView, VerificationView
@@ -296,6 +298,61 @@ async def test_a_code_holds_over_a_restart_and_is_kept_as_a_hash(build: Build) -
     await house.close()
     house = await build(governor=UNVERIFIED)
     assert (await as_(house, ADMIN).verify_guild("1", code)).plan == "verified"
+
+
+async def test_a_code_is_used_up_with_the_verification_or_not_at_all(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build(governor=UNVERIFIED)
+    code = (await as_(house, OWNER).new_verification("1")).code
+
+    async def refuse(_notes: NoteChanges, _rows: object) -> None:
+        raise StoreError("the disk is away")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(NoteChanges, "audit", refuse)  # what the verification writes behind what became of the code
+        with pytest.raises(Unavailable, match="the disk is away"):
+            await as_(house, ADMIN).verify_guild("1", code)
+    await house.kill()
+    house = await build(governor=UNVERIFIED)
+    assert (await as_(house, OWNER).guild_quota("1")).plan == "unverified"
+    assert (await as_(house, ADMIN).verify_guild("1", code)).plan == "verified"
+
+
+async def test_a_wrong_try_counts_whatever_follows_and_changes_nothing_else(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    code = (await as_(house, OWNER).new_verification("1")).code
+    wrong = ask.VerifyGuild(guild_id="1", code="WRONG", idempotency_key="k")
+    for _ in range(4):  # asked again under its key, a wrong one is looked at again: nothing of it is remembered
+        with pytest.raises(Invalid, match="or too old"):
+            await as_(house, ADMIN).send(wrong)
+    assert await house.ledger.reader.notes.all("measures") == {}
+    assert [line.action for line in (await house.client.list_audit(guild_id="1")).items] == ["guild.code"]
+    await house.kill()
+    house = await build(governor=UNVERIFIED)
+    with pytest.raises(Invalid, match="none is good any more"):
+        await as_(house, ADMIN).verify_guild("1", "WRONG")
+    with pytest.raises(Invalid, match="none is good any more"):
+        await as_(house, ADMIN).verify_guild("1", code)
+
+
+async def test_of_many_tries_at_once_five_count(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    code = (await as_(house, OWNER).new_verification("1")).code
+    tries = (*[f"WRONG{number}" for number in range(5)], code)
+    refused = await asyncio.gather(
+        *(as_(house, ADMIN).verify_guild("1", each) for each in tries), return_exceptions=True
+    )
+    assert [type(each) for each in refused] == [Invalid] * 6
+    assert (await as_(house, OWNER).guild_quota("1")).plan == "unverified"
+
+
+async def test_a_verification_that_is_asked_for_again_under_its_key_is_answered_as_before(build: Build) -> None:
+    house = await build(governor=UNVERIFIED)
+    code = (await as_(house, OWNER).new_verification("1")).code
+    asked = ask.VerifyGuild(guild_id="1", code=code, idempotency_key="k")
+    first, again = [await as_(house, ADMIN).send(asked) for _ in range(2)]
+    assert first == again
 
 
 async def test_a_code_is_for_who_manages_the_guild(build: Build) -> None:
