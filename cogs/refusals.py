@@ -20,6 +20,7 @@ from cogs.maintenance import banner
 from cogs.texts import CONTENT, list_of, one_line, sentence_case, shorten, stamp, unix
 from schedule_zero.errors import (
     FieldError,
+    Forbidden,
     Invalid,
     QuotaExceeded,
     ReadingOffer,
@@ -178,6 +179,11 @@ def _quota(error: QuotaExceeded) -> str:
     return f"{error.sentence} Free again <t:{free}:R>."
 
 
+def _forbidden(error: Forbidden) -> str:
+    """Why somebody may not; of a ban it has the reason in it, which is what an operator wrote."""
+    return sentence_case(one_line(error.sentence, CONTENT // 2))
+
+
 def _stale_commands(_: Exception) -> str:
     return "The commands were updated just now. Reload Discord (or wait a minute), then try again."
 
@@ -190,6 +196,7 @@ _TABLE: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
     (Refusal, str),
     (Invalid, _invalid),
     (QuotaExceeded, _quota),
+    (Forbidden, _forbidden),
     (ScheduleZeroError, lambda error: sentence_case(error.sentence)),
     (TimeoutError, lambda _: "That took too long. Look whether it was done before you try again."),
     (app_commands.CommandNotFound, _stale_commands),

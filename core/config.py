@@ -13,7 +13,7 @@ import msgspec
 
 from core.fields import check
 from core.governor.settings import GovernorSettings
-from core.kinds import Duration
+from core.kinds import DiscordId, Duration
 from core.ledger.settings import StoreSettings
 from core.log_settings import LogSettings
 from core.processes.settings import ProcessesSettings
@@ -30,7 +30,6 @@ _SEPARATOR: Final = "__"
 # Variables with a name of their own, and the key each of them stands for; they win over everything else.
 _OWN_NAMES: Final = {"DISCORD_TOKEN": "discord.token", "DISCORD_API_BASE": "discord.api_base"}
 
-DiscordId = Annotated[str, msgspec.Meta(pattern=r"^\d{1,20}$", description="a Discord id, which is digits only")]
 Endpoint = Annotated[
     str,
     with_port(

@@ -108,10 +108,14 @@ class _Check:
         wrong = self._refusal(value, kind)
         if wrong is None:
             return value
-        text = self._texts.get(path)
-        if text is not None and self._refusal(text, kind) is None:
-            return text
-        self._say(path, _wanted(value, kind, wrong))
+        text, shown = self._texts.get(path), value
+        if text is not None:
+            wrong_text = self._refusal(text, kind)
+            if wrong_text is None:
+                return text
+            if any(_bare(part) is str for part in _parts(kind)):
+                shown, wrong = text, wrong_text
+        self._say(path, _wanted(shown, kind, wrong))
         return value
 
     def _refusal(self, value: Any, kind: Any) -> str | None:

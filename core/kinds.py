@@ -6,6 +6,16 @@ from typing import Annotated
 
 import msgspec
 
+from core.fields import NEARLY
+from schedule_zero.discord_ids import PATTERN
+
+DiscordId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=PATTERN, description="a Discord id, which is digits only",
+        extra={NEARLY: (r"^[0-9]+$", "a Discord id as Discord writes it, with no 0 before it and 20 digits at most")},
+    ),
+]  # fmt: skip
 Duration = Annotated[
     str,
     msgspec.Meta(

@@ -141,8 +141,11 @@ class CoreClient(ABC):
     async def list_dead(self, **filters: Any) -> views.DeadPage:
         return await self._ask(ask.ListDead(**filters), views.DeadPage)
 
-    async def replay_dead(self, ids: Sequence[str] = (), *, key: str | None = None, **filters: Any) -> views.DeadChange:
-        return await self._ask(ask.ReplayDead(ids=tuple(ids), idempotency_key=key, **filters), views.DeadChange)
+    async def replay_dead(
+        self, ids: Sequence[str] = (), *, key: str | None = None, by: str | None = None, **filters: Any
+    ) -> views.DeadChange:
+        request = ask.ReplayDead(ids=tuple(ids), idempotency_key=key, by=by, **filters)
+        return await self._ask(request, views.DeadChange)
 
     async def drop_dead(self, ids: Sequence[str] = (), *, key: str | None = None, **filters: Any) -> views.DeadChange:
         return await self._ask(ask.DropDead(ids=tuple(ids), idempotency_key=key, **filters), views.DeadChange)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import discord
 from discord import app_commands, ui
 
+from cogs.admin.governor import by
 from cogs.admin.options import GuildText, resolve_guild
 from cogs.answers import defer, show
 from cogs.cards import card
@@ -77,7 +78,8 @@ class _Replaying(Question):
         fates: list[DeadFate] = []
         cursor: str | None = None
         while True:
-            done = await core.replay_dead(key=f"interaction:{interaction.id}:{cursor}", cursor=cursor, **self._found)
+            key = f"interaction:{interaction.id}:{cursor}"
+            done = await core.replay_dead(key=key, by=by(interaction), cursor=cursor, **self._found)
             fates += done.items
             cursor = done.next
             if cursor is None:

@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from core.kinds import DiscordId
+
 _RATE: Final = re.compile(r"\s*(\d{1,9})\s*/\s*(s|min|h|d)\s*")
 _PERIODS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 FIRST_PLAN: Final = "unverified"
@@ -184,7 +186,7 @@ class GovernorSettings(_Settings, frozen=True, kw_only=True):
     global_: Limits = msgspec.field(name="global", default=Limits(running=1000, rate="5000/s", burst=10000))
     plans: dict[str, Plan] = {}
     default_plan: str | None = None
-    guilds: dict[str, GuildQuota] = {}
+    guilds: dict[DiscordId, GuildQuota] = {}
     methods: dict[str, MethodQuota] = {}
     suspicion: SuspicionSettings = SuspicionSettings()
 

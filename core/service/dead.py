@@ -18,6 +18,7 @@ from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
 from core.service.making import BUSY, USED_UP, Making, why_stopped
+from core.service.measures import in_whose_name
 from core.service.policy import read_policy
 from core.service.run_views import run_views, visible_runs
 from schedule_zero import requests as ask
@@ -70,7 +71,8 @@ class DeadLetters:
 
         async def work(tx: Transaction, effects: Effects) -> DeadChange:
             found = await self._find(tx, request, wanted)
-            replaying = _Replaying(self._desk, self._making, tx, effects, actor, found)
+            by = in_whose_name(actor, request.by)
+            replaying = _Replaying(self._desk, self._making, tx, effects, actor, by, found)
             return DeadChange(items=tuple(await replaying.all()), next=found.next)
 
         return await self._desk.change(actor, request, DeadChange, work)
@@ -123,13 +125,15 @@ class _Replaying:
     """Dead letters on their way to new runs, inside one transaction."""
 
     def __init__(
-        self, desk: Desk, making: Making, tx: Transaction, effects: Effects, actor: Actor, found: _Found
+        self, desk: Desk, making: Making, tx: Transaction, effects: Effects, actor: Actor, by: str, found: _Found
     ) -> None:  # fmt: skip
+        """``by``: who is noted."""
         self._desk = desk
         self._making = making
         self._tx = tx
         self._effects = effects
         self._actor = actor
+        self._by = by
         self._found = found
         self._now = desk.clock.now()
         self._fresh: list[RunRow] = []
@@ -169,7 +173,8 @@ class _Replaying:
         self._fresh.append(run)
         facts = {"due": run.due, "actor": self._actor.id, "reason": run.reason}
         self._events += [self._desk.run_event(EventKind.RUN_CREATED, row, run.id, facts), *told]
-        self._lines.append(_line(self._desk, self._actor, Action.DEAD_REPLAY, self._found.letters[old.id], run.id))
+        letter = self._found.letters[old.id]
+        self._lines.append(_line(self._desk, self._actor, Action.DEAD_REPLAY, letter, run.id, by=self._by))
         return DeadFate(id=old.id, fate="replayed", run=run.id)
 
 
@@ -191,6 +196,8 @@ def _judged(actor: Actor, id: str, found: _Found, *, acts_at: int | None = None)
     return None if stopped is None else DeadFate(id=id, fate="refused", why=f"its schedule is {stopped}")
 
 
-def _line(desk: Desk, actor: Actor, action: Action, letter: DeadRow, run_id: str | None = None) -> AuditRow:
+def _line(
+    desk: Desk, actor: Actor, action: Action, letter: DeadRow, run_id: str | None = None, *, by: str | None = None
+) -> AuditRow:  # fmt: skip
     after = None if run_id is None else _encode({"run": run_id}).decode()
-    return desk.line(actor, action, letter.run_id, letter.guild_id, _encode(letter).decode(), after)
+    return desk.line(actor, action, letter.run_id, letter.guild_id, _encode(letter).decode(), after, by=by)

@@ -147,7 +147,12 @@ def merged(settings: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
 def stands(stored: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether all that a change made different between ``before`` and ``after`` is stored as it became."""
     now, became = _entries(stored), _entries(after)
-    return all(now.get(place) == became.get(place) for place in _changed(before, after))
+    return all(_is_same(now.get(place), became.get(place)) for place in _changed(before, after))
+
+
+def differs(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether anything is set otherwise."""
+    return bool(_changed(before, after))
 
 
 def taken_back(stored: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +180,14 @@ def _entries(settings: Mapping[str, Any]) -> dict[Place, Any]:
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Place]:
     was, is_now = _entries(before), _entries(after)
-    return [place for place in dict.fromkeys((*was, *is_now)) if was.get(place) != is_now.get(place)]
+    return [place for place in dict.fromkeys((*was, *is_now)) if not _is_same(was.get(place), is_now.get(place))]
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether a setting has the same value; of roles and channels it counts which are listed, not in which order."""
+    if isinstance(one, list) and isinstance(other, list):
+        return set(one) == set(other)
+    return bool(one == other)
 
 
 def settings_of(guild_id: str, text: str | None) -> GuildSettings:

@@ -14,6 +14,7 @@ from core.service import access
 from core.service.desk import GUILD, UNDO_FOR, Desk, Effects, zone_name
 from core.service.guild_settings import (
     changes_in,
+    differs,
     document_of,
     merged,
     require_sense,
@@ -120,9 +121,9 @@ class Settings:
     ) -> GuildSettings:  # fmt: skip
         """Write other settings into a guild's note, with the audit line and the way back."""
         before = settings_in(document)
+        if not differs(before, after):
+            return shown(guild_id, before)
         settings = shown(guild_id, after)
-        if after == before:
-            return settings
         require_sense(settings, self._longest_days)
         access.require_settings(actor, shown(guild_id, before), settings)
         await tx.notes.put(GUILD, {guild_id: _encode(with_settings(document, after)).decode()})

@@ -27,7 +27,9 @@ from schedule_zero.run import OPEN, RunState, SkipReason, Why
 
 ELSEWHERE: Final = "elsewhere"
 DRAINED: Final = "drained"
+BANNED: Final = "banned"
 _DRAINED: Final = "Who runs the service lets it give out nothing new for now; it goes on when they do."
+_BANNED: Final = "Its owner may not use this service any more; it is cancelled when its turn comes."
 Active = Mapping[str, Sequence[ActiveRun]]
 
 
@@ -56,6 +58,8 @@ async def why_waiting(
     if row.state is not RunState.WAITING:
         return None
     engine, now = desk.engine, desk.clock.now()
+    if schedule is not None and schedule.owner_id in engine.dispatcher.banned:
+        return Why(scope=f"user:{schedule.owner_id}", limit=BANNED, used=0, allowed=0, words=_BANNED)
     if row.not_before is not None and row.not_before > now:
         if row.reason == SkipReason.QUOTA:
             return calendar_quota(await standing_of(desk, source, row), row.not_before)

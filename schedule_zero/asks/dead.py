@@ -34,7 +34,12 @@ class _SomeDead(BaseRequest, frozen=True):
 
 
 class ReplayDead(_SomeDead, tag="dead.replay", frozen=True):
-    """Answers DeadChange. They are run again as new runs, all in one transaction; one that was already is ``gone``."""
+    """Answers DeadChange. They are run again as new runs, all in one transaction; one that was already is ``gone``.
+
+    ``by``: in whose name, where the service asks for somebody else.
+    """
+
+    by: Word | None = None
 
 
 class DropDead(_SomeDead, tag="dead.drop", frozen=True):

@@ -41,6 +41,8 @@ async def test_dead_letters_are_run_again_only_after_a_press(run: tuple[House, S
     await stage.alice.click(result.response, label="Run 2 again")
     assert "**2** run again" in texts(result.response)
     assert [letter.run.guild_id for letter in (await house.client.list_dead(any_guild=True)).items] == ["77"]
+    lines = (await house.client.list_audit(any_guild=True, action="dead.replay")).items
+    assert {line.actor for line in lines} == {f"discord:{stage.alice.id}"}
 
 
 async def test_by_handler_all_servers_are_meant(run: tuple[House, Stage]) -> None:

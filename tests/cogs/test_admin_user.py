@@ -38,6 +38,15 @@ async def test_a_banned_person_is_told_so_at_every_command_until_a_press_lets_th
     assert "Nobody." in await said(stage, "admin user list")
 
 
+async def test_the_reason_of_a_ban_is_text_wherever_discord_shows_it(run: tuple[House, Stage]) -> None:
+    _, stage = run
+    reason, shown = "**loud** `spam` [here](https://a.b)", r"\*\*loud\*\* \`spam\` \[here](https://a.b)"
+    result = await stage.alice.slash(stage.general, "admin user ban", user=stage.bob, why=reason)
+    refused = await stage.bob.slash(stage.general, "status")
+    for card in (texts(result.response), texts(refused.response), await said(stage, "admin user list")):
+        assert shown in card
+
+
 async def test_the_buttons_of_a_banned_person_are_refused_too(run: tuple[House, Stage]) -> None:
     _, stage = run
     made = await stage.bob.slash(stage.general, "remind me", when="in 2 hours", text="tea")

@@ -42,6 +42,8 @@ processes: {core: {}, bot: {}, handlers: [{module: "reports:Reports", name: repo
 log: {level: info, format: console, file: null, rotate: {size: 50MB, keep: 10}}
 """
 
+ONE_SPELLING = "has to be a Discord id as Discord writes it, with no 0 before it and 20 digits at most"
+
 
 def read(tmp_path: Path, text: str, **environ: str) -> Config:
     path = tmp_path / "schedule-zero.yaml"
@@ -100,6 +102,7 @@ processes:
         (4, "http.public_url"): "has to be an address such as https://schedule.example.org, not 'ftp://x'",
         (5, "log.level"): "has to be one of debug, info, warning, error, critical, not 'inf'; did you mean info?",
         (5, "log.rotate.keep"): "has to be at least 0",
+        (7, "discord.operator_ids[1]"): f"{ONE_SPELLING}, not '0123'",
         (7, "discord.operator_ids[2]"): "has to be a Discord id, which is digits only, not 'abc'",
         (8, "log"): "is written twice, on lines 5 and 8; keep one",
         (9, "mode"): "has to be one of full, minimal, autonomous, reporter, not 'NO'",
@@ -114,10 +117,24 @@ processes:
     assert "30/min" in found[(12, "governor.global.rate")]
 
 
-def test_an_id_needs_no_quotes_and_keeps_its_zeros(tmp_path: Path) -> None:
-    config = read(tmp_path, "discord: {operator_ids: [123456789012345678, 0123], operator_guild_id: 99}\n")
-    assert config.discord.operator_ids == ("123456789012345678", "0123")
+def test_an_id_needs_no_quotes(tmp_path: Path) -> None:
+    config = read(tmp_path, "discord: {operator_ids: [123456789012345678], operator_guild_id: 99}\n")
+    assert config.discord.operator_ids == ("123456789012345678",)
     assert config.discord.operator_guild_id == "99"
+
+
+@pytest.mark.parametrize("id", ["034", '"034"', "0", "00", "1" * 21])
+def test_an_id_that_discord_does_not_spell_so_is_refused_wherever_one_stands(tmp_path: Path, id: str) -> None:
+    written = (
+        f"discord: {{operator_ids: [{id}], operator_guild_id: {id}}}\ngovernor:\n  guilds: {{{id}: {{running: 1}}}}\n"
+    )
+    plain = id.strip('"')
+    sentence = f"{ONE_SPELLING}, not '{plain}'"
+    assert mistakes(tmp_path, written) == {
+        (1, "discord.operator_ids[0]"): sentence,
+        (1, "discord.operator_guild_id"): sentence,
+        (3, f"governor.guilds.{plain}"): sentence,
+    }
 
 
 @pytest.mark.parametrize(
@@ -130,7 +147,7 @@ def test_an_id_needs_no_quotes_and_keeps_its_zeros(tmp_path: Path) -> None:
         ("SCHEDULE_ZERO__REPORTING__METRICS__ENABLED", "false", "reporting.metrics.enabled", False),
         ("SCHEDULE_ZERO__HTTP__PUBLIC_URL", "null", "http.public_url", None),
         ("SCHEDULE_ZERO__HTTP__BIND", "", "http.bind", "127.0.0.1:8080"),
-        ("SCHEDULE_ZERO__DISCORD__OPERATOR_IDS", "[12, '034']", "discord.operator_ids", ("12", "034")),
+        ("SCHEDULE_ZERO__DISCORD__OPERATOR_IDS", "[12, '34']", "discord.operator_ids", ("12", "34")),
         ("SCHEDULE_ZERO__DISCORD__SHARDS", "4", "discord.shards", 4),
         ("SCHEDULE_ZERO__STORE__URL", "memory", "store.url", "memory"),
         ("DISCORD_API_BASE", "http://127.0.0.1:9000/api/v10", "discord.api_base", "http://127.0.0.1:9000/api/v10"),

@@ -80,6 +80,20 @@ async def test_nothing_of_theirs_starts_and_what_is_theirs_alone(build: Build) -
     assert (await house.ended((await house.run_now(theirs)).id)).state is RunState.SUCCEEDED
 
 
+async def test_a_run_that_waits_says_that_its_owner_is_banned_and_that_it_will_be_cancelled(house: House) -> None:
+    theirs = await house.schedule(owner_id="anna", policy={"overlap": "queue"})
+    later = await house.client.run_schedule(theirs.id)
+    assert (await house.client.get_run(later.id)).why is None
+    await house.client.ban_user("anna", "spam")
+    for asker in (house.client, as_(house, OWNER)):
+        why = (await asker.get_run(later.id)).why
+        assert why is not None
+        assert (why.scope, why.limit) == ("user:anna", "banned")
+        assert why.words == "Its owner may not use this service any more; it is cancelled when its turn comes."
+    await house.client.unban_user("anna")
+    assert (await house.client.get_run(later.id)).why is None
+
+
 async def test_due_times_while_somebody_is_banned_pile_nothing_up(build: Build) -> None:
     house = await build(governor=plan(running=2, runs_per_day=2))
     theirs = await house.schedule(owner_id="anna", policy={"overlap": "queue"})

@@ -20,7 +20,7 @@ from schedule_zero.run import Run, RunState
 from schedule_zero.schedule import After, Schedule, ScheduleSpec
 from schedule_zero.views import DeadChange, DeadFate
 from tests.engine.house import House, plan
-from tests.service.people import ANNA, MOD, OPERATOR, STRANGER, as_
+from tests.service.people import ANNA, MOD, OPERATOR, OWNER, STRANGER, as_
 from tests.service.test_idempotency import same
 
 Build = Callable[..., Awaitable[House]]
@@ -230,6 +230,17 @@ async def test_a_member_sees_their_own_and_moderators_their_servers(house: House
     (refused,) = (await as_(house, MOD).replay_dead([run.id])).items
     assert (refused.fate, "Manage Server" in (refused.why or "")) == ("refused", True)
     assert fates(await as_(house, ANNA).drop_dead([run.id])) == [(run.id, "dropped")]
+
+
+async def test_a_replay_is_noted_in_the_name_of_whom_the_service_asks_for_and_of_nobody_else(house: House) -> None:
+    ended = [await dead(house) for _ in range(2)]
+    await house.client.replay_dead([ended[0].id], by="discord:eve")
+    await as_(house, OWNER).replay_dead([ended[1].id], by="discord:eve")
+    lines = (await house.client.list_audit(any_guild=True, action="dead.replay")).items
+    assert {(line.target, line.actor) for line in lines} == {
+        (ended[0].id, "discord:eve"),
+        (ended[1].id, "member:owner"),
+    }
 
 
 async def test_each_replay_and_drop_has_its_line_in_the_audit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

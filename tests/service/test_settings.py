@@ -130,6 +130,24 @@ async def test_a_change_leaves_one_audit_line_with_what_was_and_what_is_and_no_c
     assert (row.before, row.after) == ("{}", '{"hour24":false}')
 
 
+async def test_roles_and_channels_in_another_order_are_no_change_and_can_be_taken_back(house: House) -> None:
+    wanted: dict[str, Any] = {
+        "roles": {"manager": ["5", "6"], "member": ["7"]}, "channels": {"deny": ["8", "9"]},
+        "mentions": {"roles": "listed", "listed": ["5", "6"]},
+    }  # fmt: skip
+    first = await put(house, **wanted)
+    turned: dict[str, Any] = {
+        "roles": {"manager": ["6", "5"]}, "channels": {"deny": ["9", "8"]}, "mentions": {"listed": ["6", "5"]},
+    }  # fmt: skip
+    again = await put(house, **turned)
+    assert again.undo is None
+    assert again.roles.manager == ("5", "6")
+    assert len((await house.client.list_audit(guild_id="1")).items) == 1
+    await put(house, hour24=False, **turned)  # written in that order, and still the same lists
+    assert first.undo is not None
+    assert (await house.client.undo_guild_settings("1", first.undo.token)).roles.manager == ()
+
+
 # ── taking back ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
