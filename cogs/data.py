@@ -20,6 +20,7 @@ from cogs.places import require_home
 from cogs.refusals import Refusal
 from cogs.texts import one_line
 from schedule_zero.asks.export import ExportFormat
+from schedule_zero.confirming import confirms
 from schedule_zero.views import Erasure
 
 data = app_commands.Group(
@@ -94,7 +95,7 @@ class EraseForm(Form):
 
     async def accept(self, interaction: Interaction) -> None:
         """Erase it, if the words are those."""
-        if _plain(str(self._field.value)) != _plain(self._words):
+        if not confirms(str(self._field.value), self._words):
             raise Refusal(f"Nothing was erased: to confirm it, type `{one_line(self._words, _LONGEST)}`.")
         await defer(interaction)
         actor, core = actor_of(interaction), core_of(interaction)
@@ -112,10 +113,6 @@ class EraseForm(Form):
 def _card(done: Erasure) -> ui.LayoutView:
     words = _ERASED_MINE if done.kind == "user" else _ERASED_SERVER
     return notes_card("Erased" if done.finished else "Being erased", words if done.finished else _GOES_ON)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
 
 
 def _largest(interaction: Interaction) -> int:

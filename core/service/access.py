@@ -51,18 +51,21 @@ def runs_service(actor: Actor) -> bool:
     return actor.kind != "member" and actor.guild_id is None
 
 
-def person(who: str, guild_id: str | None, permissions: int, *, operates: bool) -> Actor:
+def person(who: str, guild_id: str | None, permissions: int, *, owner: bool, operates: bool) -> Actor:
     """Who a person is that signed in with Discord.
 
     Args:
         who: their id.
         guild_id: the guild they ask in; None: none.
         permissions: what Discord allows them in all of it.
+        owner: whether it is their own.
         operates: whether the configuration names them among the operators.
     """
     if operates:
         return Actor(kind="operator", id=who)
-    return Actor(kind="member", id=who, guild_id=guild_id, permissions=0 if guild_id is None else permissions)
+    if guild_id is None:
+        return Actor(kind="member", id=who)
+    return Actor(kind="member", id=who, guild_id=guild_id, permissions=permissions, owner=owner)
 
 
 def gains_by_roles(actor: Actor) -> bool:
@@ -275,15 +278,19 @@ def _speaks_for(actor: Actor, user_id: str) -> bool:
     return runs_service(actor) or (actor.kind == "member" and actor.id == user_id)
 
 
+def may_erase(actor: Actor, guild_id: str) -> bool:
+    """Whether the actor may have everything of a guild erased: who operates the whole service, and the guild's owner. A
+    key is none, even where it may do all else."""
+    return runs_service(actor) or (actor.kind == "member" and actor.owner and guild_id == actor.guild_id)
+
+
 def require_guild_erasure(actor: Actor, guild_id: str) -> None:
-    """Raises NotFound or Forbidden unless the actor may have everything of a guild erased: who operates the whole service,
-    and the guild's owner. A key is none, even where it may do all else."""
-    if runs_service(actor):
+    """Raises NotFound or Forbidden unless the actor may have everything of a guild erased (``may_erase``)."""
+    if may_erase(actor, guild_id):
         return
     if guild_id != actor.guild_id:
         raise NotFound(f"There is no server {guild_id!r} here.")
-    if not (actor.kind == "member" and actor.owner):
-        raise Forbidden("Erasing everything of a server is for its owner, and for those who run the service.")
+    raise Forbidden("Erasing everything of a server is for its owner, and for those who run the service.")
 
 
 def require_export(actor: Actor, guild_id: str | None, user_id: str | None, *, secrets: bool) -> None:

@@ -49,6 +49,18 @@ T = TypeVar("T")
 log = structlog.get_logger("schedule_zero.sessions")
 
 
+class TheirGuilds(msgspec.Struct, frozen=True):
+    """What Discord says of a person's guilds.
+
+    Attributes:
+        permissions: by guild, what they may do in all of it.
+        owned: which are their own.
+    """
+
+    permissions: dict[str, int] = {}
+    owned: tuple[str, ...] = ()
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who somebody signed in is.
 
@@ -60,6 +72,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         guild_id: the one guild the token is confined to.
         proofs: what the holder held when they signed in: digests of tokens, public keys. One has to be in force.
         guilds: a person's guilds at Discord, with the permissions they have in all of each.
+        owned: which of those are their own.
         read: when Discord said so.
         agent: what the browser calls itself.
     """
@@ -71,6 +84,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     guild_id: str | None = None
     proofs: tuple[str, ...] = ()
     guilds: dict[str, int] = {}
+    owned: tuple[str, ...] = ()
     read: int = 0
     agent: str = ""
 
@@ -150,12 +164,12 @@ class Sessions:
         )  # fmt: skip
         return await self._begin(known, before)
 
-    async def by_discord(self, who: str, name: str, guilds: dict[str, int], agent: str, before: str) -> str:
-        """The same for a person, with the guilds and permissions that Discord named just now."""
+    async def by_discord(self, who: str, name: str, guilds: TheirGuilds, agent: str, before: str) -> str:
+        """The same for a person, with the guilds that Discord named just now."""
         now = self._desk.clock.now()
         known = Known(
-            way="discord", who=who, name=name, guilds=guilds, read=now, latest=now + LONGEST,
-            agent=agent[:LONGEST_AGENT],
+            way="discord", who=who, name=name, guilds=guilds.permissions, owned=guilds.owned, read=now,
+            latest=now + LONGEST, agent=agent[:LONGEST_AGENT],
         )  # fmt: skip
         return await self._begin(known, before)
 
@@ -224,7 +238,7 @@ class Sessions:
         crowded = [each.digest for each in others[: max(0, len(others) - MOST + 1)]]
         await tx.sessions.end([*crowded, digest_of(before)])
         await tx.sessions.add(row)
-        actor = self._someone(known, None, 0)
+        actor = self._someone(known, None)
         after = _encode({"way": known.way, "name": known.name}).decode()
         await self._note(tx, actor, Action.SESSION_BEGIN, row.id, known.guild_id, after)
 
@@ -261,9 +275,10 @@ class Sessions:
         known = session.known
         return known.way == "discord" and self._desk.clock.now() - known.read > FRESH_FOR
 
-    async def note_guilds(self, session: Session, guilds: dict[str, int]) -> Session:
+    async def note_guilds(self, session: Session, guilds: TheirGuilds) -> Session:
         """What Discord says now of a person's guilds. Raises Unavailable."""
-        known = msgspec.structs.replace(session.known, guilds=guilds, read=self._desk.clock.now())
+        now = self._desk.clock.now()
+        known = msgspec.structs.replace(session.known, guilds=guilds.permissions, owned=guilds.owned, read=now)
 
         async def unit(tx: Transaction) -> None:
             await tx.sessions.rewrite(session.digest, _encode(known).decode())
@@ -274,21 +289,21 @@ class Sessions:
     async def actor(self, session: Session, request: ask.Request) -> Actor:
         """Who asks this: the person in the guild that the request is about."""
         if session.known.way != "discord" or session.operates:
-            return self._someone(session.known, None, 0)
+            return self._someone(session.known, None)
         return await self.actor_in(session, await self._places.of(request))
 
     async def actor_in(self, session: Session, guild_id: str | None) -> Actor:
         """Who somebody is in a guild; where it is not theirs, or the bot is not there, somebody outside of any."""
         known = session.known
         here = guild_id is not None and guild_id in known.guilds and guild_id in await self._present([guild_id])
-        return self._someone(known, guild_id if here else None, known.guilds.get(guild_id or "", 0) if here else 0)
+        return self._someone(known, guild_id if here else None)
 
     async def guilds(self, session: Session) -> list[GuildHere]:
         """The guilds of a person that the bot is in, too, by name."""
         mine = session.known.guilds
         found = []
         for guild_id, presence in (await self._present(mine)).items():
-            actor = self._someone(session.known, guild_id, mine[guild_id])
+            actor = self._someone(session.known, guild_id)
             manages = access.manages(actor, guild_id)
             found.append(GuildHere(guild_id=guild_id, name=presence.name or guild_id, manages=manages))
         return sorted(found, key=lambda each: (each.name.casefold(), each.guild_id))
@@ -298,10 +313,13 @@ class Sessions:
         found = {guild_id: _presence(text) for guild_id, text in texts.items()}
         return {guild_id: presence for guild_id, presence in found.items() if presence.present}
 
-    def _someone(self, known: Known, guild_id: str | None, permissions: int) -> Actor:
+    def _someone(self, known: Known, guild_id: str | None) -> Actor:
         if known.way != "discord":
             return Actor(kind="operator", id=known.who, guild_id=known.guild_id)
-        return access.person(known.who, guild_id, permissions, operates=known.who in self._operators)
+        return access.person(
+            known.who, guild_id, known.guilds.get(guild_id or "", 0), owner=guild_id in known.owned,
+            operates=known.who in self._operators,
+        )  # fmt: skip
 
     # signing out
 
@@ -334,7 +352,7 @@ class Sessions:
         await self._write(unit)
 
     async def _note_end(self, tx: Transaction, session: Session, ended: Iterable[Session]) -> None:
-        actor = self._someone(session.known, None, 0)
+        actor = self._someone(session.known, None)
         for each in ended:
             await self._note(tx, actor, Action.SESSION_END, each.id, each.known.guild_id)
 

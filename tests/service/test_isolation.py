@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,18 +17,23 @@ import aiohttp
 import msgspec
 import pytest
 from sqlalchemy import select
+from yarl import URL
 
 from core.ledger.statement import Query
 from core.ledger.tables import metadata
+from core.local import LocalClient
 from core.service.feeding import Wish
+from core.service.sessions import Session, TheirGuilds
 from core.web.app import build_web
 from core.web.settings import HttpSettings
+from core.web.sign_in.cookies import SESSION
 from schedule_zero.actor import ADMINISTRATOR, Actor
 from schedule_zero.asks.base_request import BaseRequest
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound, ScheduleZeroError
 from schedule_zero.http import HttpClient
 from schedule_zero.routes import HEALTH_PATHS, METRICS_PATHS, PREFIX, READY_PATHS, ROUTES
+from schedule_zero.views import View
 from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
 from tests.service.people import as_
@@ -71,12 +77,44 @@ def leaks(world: World, said: str, answered: str) -> list[str]:
     return [word for word in secrets if word in answered and word not in said]
 
 
+class SignedIn(LocalClient):
+    """Who is signed in to the pages with Discord: in the guild that a request is about they are what Discord says."""
+
+    def __init__(self, house: House, session: Session) -> None:
+        super().__init__(house.service)
+        self._session = session
+
+    async def send(self, request: Any) -> View:
+        return await self._service.handle(await self._service.sessions.actor(self._session, request), request)
+
+
+async def signed_in_owner(house: House) -> str:
+    """What the browser shows of somebody who owns guild 1, signed in with Discord."""
+    await house.client.note_guild(OURS, "ours")
+    theirs = TheirGuilds({OURS: ADMINISTRATOR}, (OURS,))
+    return await house.service.sessions.by_discord("stranger", "Stranger", theirs, "", "")
+
+
 @pytest.fixture(
-    params=["member-local", "member-zmq", "manager-local", "manager-zmq", "key-local", "key-http", "key-zmq"]
+    params=[
+        "member-local",
+        "member-zmq",
+        "manager-local",
+        "manager-zmq",
+        "key-local",
+        "key-http",
+        "key-zmq",
+        "owner-page",
+    ]
 )
 async def outsider(world: World, request: pytest.FixtureRequest) -> AsyncIterator[CoreClient]:
     """Somebody of guild 1, over each carrier that takes their word."""
     who, _, door = request.param.partition("-")
+    if door == "page":
+        session = await world.house.service.sessions.find(await signed_in_owner(world.house))
+        assert session is not None
+        yield SignedIn(world.house, session)
+        return
     if door == "local":
         yield as_(world.house, WHO.get(who) or Actor(kind="operator", id="theirs", guild_id=OURS))
         return
@@ -157,6 +195,7 @@ def pages(world: World) -> dict[str, list[str]]:
         "/runs/{id:str}/retry": [f"/runs/{run}/retry" for run in runs],
         "/guilds/{id:str}": [f"/guilds/{THEIRS}"],
         "/guilds/{id:str}/verification": [f"/guilds/{THEIRS}/verification"],
+        "/guilds/{id:str}/erasure": [f"/guilds/{THEIRS}/erasure"],
     }
 
 
@@ -169,18 +208,26 @@ def test_every_page_there_is_is_walked(house: House) -> None:
     assert there - probes == named | OF_NOBODY, "a page is new: say what of others its address could name"
 
 
-async def test_no_page_shows_a_byte_of_another_guild(world: World) -> None:
+def verbs_of(pattern: str) -> tuple[str, ...]:
+    """How a page is asked for: a form is sent, and some are a page of their own as well."""
+    if pattern.endswith("/erasure"):
+        return "GET", "POST"
+    return ("POST",) if pattern.endswith(("/cancel", "/retry", "/verification")) else ("GET",)
+
+
+@pytest.mark.parametrize("who", ["key", "owner"])
+async def test_no_page_shows_a_byte_of_another_guild(world: World, who: str) -> None:
     async with serving(world) as address, browser_at(address) as browser:
-        assert (await sign_in(browser, world.token)).status == 200
+        if who == "owner":
+            browser.cookie_jar.update_cookies({SESSION: await signed_in_owner(world.house)}, URL(address))
+        else:
+            assert (await sign_in(browser, world.token)).status == 200
         csrf = await csrf_at(browser, "/account")
         before = await rows_of(world.house)
         for pattern, paths in pages(world).items():
-            is_form = pattern.endswith(("/cancel", "/retry", "/verification"))
-            for path in paths:
-                body = {"csrf": csrf} if is_form else None
-                async with browser.request(
-                    "POST" if is_form else "GET", path, data=body, allow_redirects=False
-                ) as answer:
+            for path, verb in itertools.product(paths, verbs_of(pattern)):
+                body = {"csrf": csrf, "words": "beta"} if verb == "POST" else None
+                async with browser.request(verb, path, data=body, allow_redirects=False) as answer:
                     text = (await answer.read()).decode()
                     assert leaks(world, path, text) == [], f"{path}: {text}"
                     assert answer.status < 500

@@ -11,7 +11,7 @@ from core.ledger.notes import NoteChanges
 from core.ledger.rows import AuditRow
 from core.service import sessions as module
 from core.service.service import Service
-from core.service.sessions import IDLE, LINK, LINK_FOR, LONGEST, MOST, NOTE_EVERY, Session
+from core.service.sessions import IDLE, LINK, LINK_FOR, LONGEST, MOST, NOTE_EVERY, Session, TheirGuilds
 from schedule_zero import requests as ask
 from schedule_zero.actor import ADMINISTRATOR, MANAGE_GUILD, MANAGE_MESSAGES, OPERATOR, Actor
 from schedule_zero.errors import Forbidden, Gone, NotFound
@@ -37,8 +37,10 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[AuditRow]:
     return noted
 
 
-async def signed_in(house: House, who: str = "anna", guilds: dict[str, int] = ANNAS) -> tuple[str, Session]:
-    secret = await house.service.sessions.by_discord(who, who.title(), guilds, "Firefox", "")
+async def signed_in(
+    house: House, who: str = "anna", guilds: dict[str, int] = ANNAS, owned: tuple[str, ...] = ()
+) -> tuple[str, Session]:
+    secret = await house.service.sessions.by_discord(who, who.title(), TheirGuilds(guilds, owned), "Firefox", "")
     return secret, await known(house, secret)
 
 
@@ -91,7 +93,7 @@ async def test_use_is_written_down_now_and_then_and_never_brings_a_session_back(
     assert later.used > session.used
     assert later.until > session.until
     await house.service.sessions.end(later)
-    await house.service.sessions.note_guilds(later, {})
+    await house.service.sessions.note_guilds(later, TheirGuilds())
     assert await house.service.sessions.find(secret) is None
 
 
@@ -115,7 +117,7 @@ async def test_who_signs_out_is_out_with_that_browser_alone_or_with_all(house: H
 
 async def test_a_browser_that_signs_in_again_is_not_signed_in_twice(house: House) -> None:
     before, _ = await signed_in(house)
-    await house.service.sessions.by_discord("ben", "Ben", {}, "", before)
+    await house.service.sessions.by_discord("ben", "Ben", TheirGuilds(), "", before)
     assert await house.service.sessions.find(before) is None
 
 
@@ -178,14 +180,36 @@ async def test_a_guild_that_the_bot_left_or_took_the_role_from_is_nothing_any_mo
     assert [(each.guild_id, each.name, each.manages) for each in await sessions.guilds(session)] == [
         ("1", "Server 1", True)
     ]
-    fewer = await sessions.note_guilds(session, {"1": 0})
+    fewer = await sessions.note_guilds(session, TheirGuilds({"1": 0}))
     assert (await sessions.actor_in(fewer, "1")).permissions == 0
     assert not (await sessions.guilds(fewer))[0].manages
-    gone = await sessions.note_guilds(session, {})
+    gone = await sessions.note_guilds(session, TheirGuilds())
     assert (await sessions.actor_in(gone, "1")).guild_id is None
     await house.client.note_guild("1", "Server 1", present=False)
     assert (await sessions.actor_in(session, "1")).guild_id is None
     assert await sessions.guilds(session) == []
+
+
+async def test_who_owns_a_guild_at_discord_is_its_owner_here_until_discord_says_otherwise(house: House) -> None:
+    await bot_is_in(house, "1", "2")
+    _, session = await signed_in(house, owned=("1", "9"))
+    sessions = house.service.sessions
+
+    async def owns(session: Session, guild_id: str) -> bool:
+        return (await sessions.actor(session, ask.EraseGuild(guild_id=guild_id))).owner
+
+    assert [await owns(session, guild_id) for guild_id in ("1", "2", "9")] == [True, False, False]
+    for guild_id, error in (("2", Forbidden), ("9", NotFound)):
+        asked = ask.EraseGuild(guild_id=guild_id)
+        with pytest.raises(error):
+            await house.service.handle(await sessions.actor(session, asked), asked)
+    given_away = await sessions.note_guilds(session, TheirGuilds(ANNAS))
+    assert not await owns(given_away, "1")
+    asked = ask.EraseGuild(guild_id="1")
+    with pytest.raises(Forbidden, match="is for its owner"):
+        await house.service.handle(await sessions.actor(given_away, asked), asked)
+    await house.client.note_guild("1", "Server 1", present=False)
+    assert not await owns(session, "1"), "the bot is not there any more"
 
 
 async def test_who_the_configuration_names_operates_the_service_however_they_come(house: House) -> None:
@@ -206,7 +230,7 @@ async def test_rights_are_asked_for_anew_when_they_are_minutes_old(house: House)
     assert not sessions.is_stale(session)
     house.clock.move(module.FRESH_FOR // SECOND + 1)
     assert sessions.is_stale(session)
-    assert not sessions.is_stale(await sessions.note_guilds(session, ANNAS))
+    assert not sessions.is_stale(await sessions.note_guilds(session, TheirGuilds(ANNAS)))
     house.service.keyring.trust(TOKEN)
     token = await sessions.by_token(TOKEN, "", "")
     assert token is not None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from core.service.keyring import digest_of
-from core.service.sessions import GuildHere, Known, Session
+from core.service.sessions import GuildHere, Known, Session, TheirGuilds
 from schedule_zero import chain, closings, views
 from schedule_zero import requests as ask
 from schedule_zero.actor import MANAGE_GUILD, OPERATOR, Actor
@@ -290,13 +290,14 @@ class FakeSessions:
         self.links.discard(code)
         return self._begin(Known(way="link", who="operator", name="operator", latest=9, agent=agent), before)
 
-    async def by_discord(self, who: str, name: str, guilds: dict[str, int], agent: str, before: str) -> str:
+    async def by_discord(self, who: str, name: str, guilds: TheirGuilds, agent: str, before: str) -> str:
         self.known.pop(before, None)
-        return self.let_in(who, guilds, name)
+        return self.let_in(who, guilds.permissions, name, guilds.owned)
 
-    def let_in(self, who: str, guilds: dict[str, int], name: str = "Anna") -> str:
+    def let_in(self, who: str, guilds: dict[str, int], name: str = "Anna", owned: tuple[str, ...] = ()) -> str:
         """Somebody has signed in with Discord; what their browser shows."""
-        return self._begin(Known(way="discord", who=who, name=name, guilds=guilds, latest=9), "")
+        known = Known(way="discord", who=who, name=name, guilds=guilds, owned=owned, latest=9)
+        return self._begin(known, "")
 
     def _begin(self, known: Known, before: str) -> str:
         self.known.pop(before, None)
@@ -314,9 +315,10 @@ class FakeSessions:
     def is_stale(self, session: Session) -> bool:
         return session.id in self.stale
 
-    async def note_guilds(self, session: Session, guilds: dict[str, int]) -> Session:
+    async def note_guilds(self, session: Session, guilds: TheirGuilds) -> Session:
         self.stale.discard(session.id)
-        fresh = msgspec.structs.replace(session, known=msgspec.structs.replace(session.known, guilds=guilds))
+        known = msgspec.structs.replace(session.known, guilds=guilds.permissions, owned=guilds.owned)
+        fresh = msgspec.structs.replace(session, known=known)
         self.known = {secret: fresh if each.id == fresh.id else each for secret, each in self.known.items()}
         return fresh
 
@@ -328,7 +330,8 @@ class FakeSessions:
             return OPERATOR
         here = guild_id if guild_id in self.guilds_here and guild_id in session.known.guilds else None
         permissions = 0 if here is None else session.known.guilds[here]
-        return Actor(kind="member", id=session.known.who, guild_id=here, permissions=permissions)
+        owner = here in session.known.owned
+        return Actor(kind="member", id=session.known.who, guild_id=here, permissions=permissions, owner=owner)
 
     async def guilds(self, session: Session) -> list[GuildHere]:
         return [

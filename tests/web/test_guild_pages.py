@@ -23,7 +23,7 @@ from schedule_zero.trigger import TextTrigger
 from tests.discord_server import world
 from tests.playground.browser import NEEDS_BROWSER, browsing
 from tests.web.fake import FakeDoor
-from tests.web.signing import browser_at, press, sign_in
+from tests.web.signing import browser_at, csrf_at, csrf_in, press, sign_in
 from tests.web.test_sign_in_in_browser import CONTRAST, FITS, complaints_of
 from tests.web.with_discord import town
 
@@ -128,6 +128,35 @@ async def test_a_server_that_is_not_somebodys_is_not_there(manager: aiohttp.Clie
     door.answers[ask.GetGuild] = NotFound("There is no server '9' here.")
     assert "There is no server" in await shown(manager, "/guilds/9", 404)
     assert door.asked[-1] == (Actor(kind="member", id="anna", via="page"), ask.GetGuild(guild_id="9"))
+
+
+async def test_the_owner_erases_everything_of_a_server_with_words_typed_for_it(
+    stranger: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    door.answers |= {ask.GetGuild: GUILD, ask.EraseGuild: views.Erasure(kind="guild", id="123", finished=True)}
+    owner = msgspec.structs.replace(MANAGER, owner=True)
+    cookie = {"Cookie": f"schedule_zero_session={door.sessions.let_in('anna', {'123': MANAGE_GUILD}, owned=('123',))}"}
+    async with stranger.get("/guilds/123", headers=cookie) as answer:
+        assert 'href="/guilds/123/erasure"' in await answer.text()
+    async with stranger.get("/guilds/123/erasure", headers=cookie) as answer:
+        page = await answer.text()
+    assert "Type <strong>Tea House</strong>" in page
+    for words, status, said in (("tea", 422, "Nothing was erased"), (" tea  HOUSE", 200, "is gone")):
+        assert ask.EraseGuild(guild_id="123") not in [request for _, request in door.asked]
+        form = {"csrf": csrf_in(page), "words": words}
+        async with stranger.post("/guilds/123/erasure", headers=cookie, data=form) as answer:
+            assert answer.status == status
+            assert said in await answer.text()
+    assert door.asked[-1] == (owner, ask.EraseGuild(guild_id="123"))
+
+
+async def test_who_only_manages_a_server_cannot_have_it_erased(manager: aiohttp.ClientSession, door: FakeDoor) -> None:
+    assert "erasure" not in await shown(manager, "/guilds/123")
+    assert "is for its owner" in await shown(manager, "/guilds/123/erasure", 403)
+    form = {"csrf": await csrf_at(manager, "/account"), "words": "Tea House"}
+    async with manager.post("/guilds/123/erasure", data=form) as answer:
+        assert answer.status == 403
+    assert not any(isinstance(request, ask.EraseGuild) for _, request in door.asked)
 
 
 async def test_what_strangers_wrote_is_text(manager: aiohttp.ClientSession, door: FakeDoor) -> None:

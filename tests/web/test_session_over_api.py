@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from core.service.sessions import TheirGuilds
 from core.web.server import HttpServer
 from schedule_zero import requests as ask
 from schedule_zero.actor import MANAGE_GUILD, Actor
@@ -105,7 +106,7 @@ async def test_a_stream_ends_with_the_session_and_with_the_rights_it_was_opened_
             if end == "signed out":
                 await door.sessions.end(session)
             else:
-                await door.sessions.note_guilds(session, {"123": 0})
+                await door.sessions.note_guilds(session, TheirGuilds({"123": 0}))
             await door.tell(event(2))
             assert b"data:" not in await answer.content.read()
 

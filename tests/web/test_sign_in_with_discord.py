@@ -342,6 +342,15 @@ async def test_an_operator_by_discord_operates(tmp_path: Path) -> None:
                 assert answer.status == 403
 
 
+async def test_who_owns_a_server_at_discord_may_have_it_erased_here(here: Town) -> None:
+    for who, status in ((world.MODERATOR, 403), (world.OPERATOR, 200)):
+        async with here.browser() as browser:
+            await browser.sign_in(who)
+            headers = {"X-CSRF-Token": await csrf_at(browser.core, "/account")}
+            async with browser.core.delete(f"{PREFIX}/guilds/{GUILD}", headers=headers) as answer:
+                assert answer.status == status, await answer.text()
+
+
 async def test_a_session_is_good_at_every_core_on_the_store(here: Town) -> None:
     async with here.browser() as browser, door_of(here.app, here.discord) as another:
         await browser.sign_in(world.MEMBER)

@@ -15,13 +15,16 @@ from core.web.pages.gauges import dials_of
 from core.web.pages.rendering import page
 from core.web.pages.visiting import Visit, Visiting, led_to
 from core.web.reading import parameters
-from schedule_zero.errors import ScheduleZeroError
-from schedule_zero.requests import GetGuild, ListGuilds, NewVerification
-from schedule_zero.views import GuildPage, GuildView, VerificationView
+from schedule_zero.confirming import confirms
+from schedule_zero.errors import Invalid, ScheduleZeroError
+from schedule_zero.requests import EraseGuild, GetGuild, ListGuilds, NewVerification
+from schedule_zero.views import Erasure, GuildPage, GuildView, VerificationView
 
 PATH: Final = "/guilds"
 REFRESH_S: Final = 15
 ON_A_PAGE: Final = 50
+_ERASED: Final = "Everything that was kept of this server is gone."
+_GOES_ON: Final = "That takes a while; it goes on by itself."
 
 
 class GuildPages:
@@ -37,6 +40,8 @@ class GuildPages:
             self._visiting.way(PATH, self.show_list),
             self._visiting.way(f"{PATH}/{{id:str}}", self.show),
             self._visiting.form(f"{PATH}/{{id:str}}/verification", self.new_code),
+            self._visiting.way(f"{PATH}/{{id:str}}/erasure", self.ask_erasure),
+            self._visiting.form(f"{PATH}/{{id:str}}/erasure", self.erase),
         ]
 
     async def show_list(self, visit: Visit) -> ASGIResponse:
@@ -69,6 +74,36 @@ class GuildPages:
             return await self._guild(visit, trouble=error)
         return await self._guild(visit, code=code)
 
+    async def ask_erasure(self, visit: Visit) -> ASGIResponse:
+        """What is erased, and the words to type for it; to who may have it erased."""
+        return self._erasure(visit, await self._erasable(visit))
+
+    async def erase(self, visit: Visit) -> ASGIResponse:
+        """The button that has everything of the guild erased, if the words were typed."""
+        guild = await self._erasable(visit)
+        if not confirms(visit.form.get("words", ""), _words_of(guild)):
+            trouble = Invalid(f"Nothing was erased: to confirm it, type {_words_of(guild)}.")
+            return self._erasure(visit, guild, trouble=trouble)
+        asked = EraseGuild(guild_id=guild.guild_id)
+        done = cast("Erasure", await self._door.handle(await visit.visitor.actor(asked), asked))
+        return self._erasure(visit, guild, done=_ERASED if done.finished else _GOES_ON)
+
+    async def _erasable(self, visit: Visit) -> GuildView:
+        """The guild, for who may have everything of it erased. Raises NotFound, Forbidden."""
+        asked = GetGuild(guild_id=_id(visit))
+        actor = await visit.visitor.actor(asked)
+        access.require_guild_erasure(actor, asked.guild_id)
+        return cast("GuildView", await self._door.handle(actor, asked))
+
+    def _erasure(
+        self, visit: Visit, guild: GuildView, *, trouble: ScheduleZeroError | None = None, done: str = ""
+    ) -> ASGIResponse:
+        return page(
+            "guild_erasure.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, guild=guild,
+            words=_words_of(guild), trouble=None if trouble is None else trouble.sentence, done=done,
+            visitor=visit.visitor,
+        )  # fmt: skip
+
     async def _guild(
         self, visit: Visit, *, code: VerificationView | None = None, trouble: ScheduleZeroError | None = None
     ) -> ASGIResponse:
@@ -78,8 +113,14 @@ class GuildPages:
         return page(
             "guild.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, guild=guild,
             dials=dials_of(guild.gauges), manages=access.manages(actor, guild.guild_id), proof=code,
+            may_erase=access.may_erase(actor, guild.guild_id),
             trouble=None if trouble is None else trouble.sentence, refresh=REFRESH_S, visitor=visit.visitor,
         )  # fmt: skip
+
+
+def _words_of(guild: GuildView) -> str:
+    """What is typed to have everything of it erased."""
+    return guild.name or guild.guild_id
 
 
 def _id(visit: Visit) -> str:

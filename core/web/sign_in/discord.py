@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from core.secret import Secret
+from core.service.sessions import TheirGuilds
 from core.web.sign_in.attempt import Attempt
 from schedule_zero.actor import ADMINISTRATOR
 from schedule_zero.errors import Unauthorized, Unavailable
@@ -106,11 +107,13 @@ class DiscordSignIn:
         user = await self._ask("GET", "/users/@me", _User, headers=_bearer(token))
         return Person(user.id, user.global_name or user.username)
 
-    async def guilds(self, token: str) -> dict[str, int]:
-        """The guilds of who holds the token, and their permissions there. Raises NotLetIn, Unavailable."""
+    async def guilds(self, token: str) -> TheirGuilds:
+        """The guilds of who holds the token, and what they are there. Raises NotLetIn, Unavailable."""
         path = f"/users/@me/guilds?limit={_MOST_GUILDS}"
         found = await self._ask("GET", path, list[_Guild], headers=_bearer(token))
-        return {each.id: _permissions(each) for each in found}
+        return TheirGuilds(
+            {each.id: _permissions(each) for each in found}, tuple(each.id for each in found if each.owner)
+        )
 
     async def give_back(self, token: str) -> None:
         """Let Discord forget the token. Where it does not answer the token runs out by itself."""
