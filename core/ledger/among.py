@@ -42,6 +42,10 @@ class Membership(Protocol):
         """Call when cores came or went, or another one says that there is something to look at."""
         ...
 
+    def on_rules(self, listener: Callable[[], None]) -> None:
+        """Call when a core, this one too, has changed what all keep in memory."""
+        ...
+
 
 class BucketReads(Protocol):
     """Reading how guilds are shared out among the cores on one database."""
@@ -64,4 +68,8 @@ class BucketWrites(BucketReads, Protocol):
 
     def hint(self) -> None:
         """Let the other cores look at once, as soon as this is committed."""
+        ...
+
+    def rules_change(self) -> None:
+        """Let the other cores read at once what all keep in memory, as soon as this is committed."""
         ...

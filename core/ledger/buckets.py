@@ -24,6 +24,9 @@ NO_GUILD: Final = GUILD_BUCKETS
 BUCKETS: Final = GUILD_BUCKETS + 1
 CHANNEL: Final = "schedule_zero"
 """Where cores tell each other that there is something to look at. Only a hint: everybody looks now and then anyway."""
+LOOK: Final = "look"
+RULES: Final = "rules"
+"""The word there that what all cores keep in memory was changed: limits, bans, keys, that nothing is given out."""
 
 
 @lru_cache(maxsize=65_536)
@@ -114,7 +117,11 @@ class BucketChanges(BucketReads):
 
     def hint(self) -> None:
         """Let the other cores look at once, as soon as this is committed."""
-        self._session.later(Step(_HINT, (CHANNEL, "look")))
+        self._session.later(Step(_HINT, (CHANNEL, LOOK)))
+
+    def rules_change(self) -> None:
+        """Let the other cores read at once what all keep in memory, as soon as this is committed."""
+        self._session.later(Step(_HINT, (CHANNEL, RULES)))
 
 
 def hold(session: Session, names: Iterable[str]) -> None:

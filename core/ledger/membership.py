@@ -15,13 +15,13 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 
 from core.ledger.among import Member
-from core.ledger.buckets import BUCKETS, CHANNEL
+from core.ledger.buckets import BUCKETS, CHANNEL, LOOK, RULES
 from core.ledger.port import StoreClosed, StoreError
 from core.ledger.reach import Address, explained, reached
 from schedule_zero.ids import IdMaker
@@ -89,6 +89,7 @@ class ServerMembership:
         self._task: asyncio.Task[None] | None = None
         self._failed: Callable[[BaseException], None] = log.critical
         self._listeners: list[Callable[[], None]] = []
+        self._rules_listeners: list[Callable[[], None]] = []
         self._committed: Callable[[], None] = lambda: None
 
     @property
@@ -126,7 +127,7 @@ class ServerMembership:
                 self._connection = connection
                 await connection.add_listener(CHANNEL, self._told)
                 await self._turn()
-                await connection.execute(f"NOTIFY {CHANNEL}, 'look'")
+                await connection.execute(f"NOTIFY {CHANNEL}, '{LOOK}'")
         except BaseException:  # a cancellation too: nobody else has the connection yet to end it
             connection.terminate()
             raise
@@ -148,7 +149,7 @@ class ServerMembership:
         try:
             async with self._turning:
                 await connection.execute(_LEAVE, self.id)
-                await connection.execute(f"NOTIFY {CHANNEL}, 'look'")
+                await connection.execute(f"NOTIFY {CHANNEL}, '{LOOK}'")
                 await connection.close(timeout=self._turn_s)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # then its lease runs out
             connection.terminate()
@@ -168,6 +169,10 @@ class ServerMembership:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call when cores came or went, or another one says that there is something to look at."""
         self._listeners.append(listener)
+
+    def on_rules(self, listener: Callable[[], None]) -> None:
+        """Call when a core, this one too, has changed what all keep in memory."""
+        self._rules_listeners.append(listener)
 
     @property
     def _lease_us(self) -> int:
@@ -217,11 +222,16 @@ class ServerMembership:
     def _told(self, _connection: Any, _pid: int, _channel: str, word: str) -> None:
         if word == "journal":
             self._committed()
+        elif word == RULES:
+            self._call(self._rules_listeners)
         else:
             self._tell()
 
     def _tell(self) -> None:
-        for listener in self._listeners:
+        self._call(self._listeners)
+
+    def _call(self, listeners: Iterable[Callable[[], None]]) -> None:
+        for listener in listeners:
             try:
                 listener()
             except Exception:  # must not end what keeps the lease: it is logged, and the others are told

@@ -104,7 +104,10 @@ class Bans:
 
     async def load(self) -> None:
         """Heed what the store says; at start before anything is given out, and to follow other cores."""
-        self._heed({user_id: decode_mark(text) for user_id, text in (await self._desk.reader.notes.all(BAN)).items()})
+        before = self._marks
+        stored = await self._desk.reader.notes.all(BAN)
+        if self._marks is before:  # else they changed while they were read; word of that comes, and they are read again
+            self._heed({user_id: decode_mark(text) for user_id, text in stored.items()})
 
     def follow(self, user_id: str, mark: Mark | None) -> None:
         """It is committed: from now on it holds."""
@@ -118,6 +121,7 @@ class Bans:
         mark: Mark | None,
     ) -> None:  # fmt: skip
         after = None if mark is None else _encode(mark).decode()
+        self._desk.rules_change(tx)
         await tx.notes.put(BAN, {request.user_id: after})
         action, by = Action.USER_UNBAN if mark is None else Action.USER_BAN, in_whose_name(actor, request.by)
         await tx.notes.audit([self._desk.line(actor, action, request.user_id, None, before, after, by=by)])

@@ -292,6 +292,7 @@ class Erasing:
 
     async def _forget_in_memory(self, tx: Transaction, effects: Effects, whom: Whom) -> None:
         """Where somebody is named in what is kept in memory, it says once this is committed what is stored then."""
+        self._desk.rules_change(tx)
         now = self._desk.clock.now()
         for guild_id, text in _naming(whom, await tx.notes.all(MEASURES)):
             effects.steps.append(partial(self._desk.engine.measures.put, guild_id, _stored(text), now))

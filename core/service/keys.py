@@ -5,7 +5,6 @@ A secret is never kept here. Of a token the ledger has its SHA-256, and a rememb
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -16,6 +15,7 @@ from core.secret import new_token
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.keyring import KeyRow, digest_of
+from core.service.rules import RulesWatch
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.audit import Action
@@ -158,6 +158,7 @@ class Keys:
 
         async def work(tx: Transaction) -> KeyRow:
             effects.clear()
+            self._desk.rules_change(tx)
             before = await _stored(tx, id)
             others = [decode_key(text) for text in (await tx.notes.all(KEY)).values()]
             if before.state(now) != "pending":
@@ -186,8 +187,9 @@ class Keys:
     async def keep(self) -> None:
         """Keep memory and ledger together, until cancelled: what others changed, what was used, what is long over."""
         noted = self._desk.clock.now()
+        rules = RulesWatch(self._desk)
         while True:
-            await asyncio.sleep(LOOK_S)
+            await rules.change(LOOK_S)
             try:
                 await self.load()
                 now = self._desk.clock.now()

@@ -39,7 +39,7 @@ log = structlog.get_logger("schedule_zero.measures")
 
 MEASURES: Final = "measures"
 LOOK_S: Final = 5.0
-"""So soon a change by another core holds here."""
+"""So soon a change by another core holds here, should its word of it be lost."""
 LONGEST_LOOK_S: Final = 60.0
 """So soon it is noticed that somebody set the clock."""
 MOST_FOR_A_TIME: Final = 20
@@ -64,6 +64,7 @@ class GuildMeasures:
         self._usage = usage
         self._codes = Codes(desk)
         self._changed = asyncio.Event()
+        self._followed = 0
         self._forwarding: set[asyncio.Task[None]] = set()
 
     # what people ask for
@@ -215,8 +216,11 @@ class GuildMeasures:
 
     async def load(self) -> set[str]:
         """Read what the store says of every guild. Returns those that are different from what was known."""
-        now = self._desk.clock.now()
+        followed = self._followed
         stored = (await self._desk.reader.notes.all(MEASURES)).items()
+        if followed != self._followed:
+            return set()  # some changed here while they were read; word of that comes, and they are read again
+        now = self._desk.clock.now()
         found = {guild: _running(_decode(text), now) for guild, text in stored}
         known = set(self._measures.guilds())
         different = {
@@ -232,6 +236,7 @@ class GuildMeasures:
         There may be more room at a start than there was at the end before: a change was committed as the process ended,
         a limit ended meanwhile, or the configuration is another one.
         """
+        self._desk.when_rules_change(self._changed.set)
         for guild in await self._desk.reader.runs.put_off_guilds(self._desk.clock.now()):
             await self._forward(guild)
         while True:
@@ -336,6 +341,7 @@ class GuildMeasures:
         after = change(before, now)
         written = None if after == NOTHING else _encode(after).decode()
         if written != text:
+            self._desk.rules_change(tx)
             await tx.notes.put(MEASURES, {guild_id: written})
             await tx.notes.audit(
                 [self._desk.line(actor, action, guild_id, guild_id, text, written, by=in_whose_name(actor, by))]
@@ -345,6 +351,7 @@ class GuildMeasures:
 
     def _follow(self, guild_id: str, after: Stored) -> None:
         """It is committed: from now on it holds."""
+        self._followed += 1
         self._measures.put(guild_id, after, self._desk.clock.now())
         self._desk.engine.consequences.measures_changed([guild_id])
         self._changed.set()

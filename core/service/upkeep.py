@@ -5,7 +5,6 @@ Both stand in the ledger, so that they outlive a restart and hold at every core.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -17,6 +16,7 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.service import access
 from core.service.desk import NO_SETTINGS, Desk, Effects
 from core.service.measures import LOOK_S, in_whose_name
+from core.service.rules import RulesWatch
 from core.service.triggers import moment_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -94,13 +94,16 @@ class Keeping:
 
     async def load(self) -> None:
         """Heed what the store says; at start before anything is given out, and to follow other cores."""
+        before = self._state
         text = await self._desk.reader.notes.get(UPKEEP, UPKEEP)
-        self._heed(State() if text is None else _decode(text))
+        if self._state is before:  # else it changed while it was read; word of that comes, and it is read again
+            self._heed(State() if text is None else _decode(text))
 
     async def keep(self, *others: Callable[[], Awaitable[None]]) -> None:
         """Follow what is changed through other cores, until cancelled; ``others``: what else is read again then."""
+        rules = RulesWatch(self._desk)
         while True:
-            await asyncio.sleep(LOOK_S)
+            await rules.change(LOOK_S)
             try:
                 await self.load()
                 for load in others:
@@ -142,6 +145,7 @@ class Keeping:
             after = change(State() if text is None else _decode(text), now)
             written = None if after == State() else _encode(after).decode()
             if written != text:
+                self._desk.rules_change(tx)
                 await tx.notes.put(UPKEEP, {UPKEEP: written})
                 by = in_whose_name(actor, request.by)
                 await tx.notes.audit([self._desk.line(actor, action, UPKEEP, None, text, written, by=by)])
