@@ -13,6 +13,7 @@ from typing import Any, Final
 import discord
 
 from bot import endpoint, wire
+from bot.known_commands import ToldCommands
 from bot.shards import Part
 from bot.sync import TreeSync
 from bot.tree import Tree, load
@@ -91,6 +92,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         self.banner = banner or LastBanner()
         self.tree: Tree = Tree(self)
         self._sync = sync
+        self.known_commands = ToldCommands(self, self.tree, sync or TreeSync(None))
         self._elsewhere = elsewhere
         self._on_state = on_state
         self._launching: set[int] = set()
@@ -106,7 +108,7 @@ class ScheduleZeroBot(discord.AutoShardedClient):
         load(self.tree, operators=self.operators.guild)
         self.add_dynamic_items(CardButton, RolePicker, ChannelPicker)
         if self._sync is not None:
-            whom = f"{self.application_id} at {endpoint.base()}"
+            whom = self.known_commands.whom
             await self._sync.sync(self.tree, whom=whom, operators=self.operators.guild)
         if self._elsewhere or self.shard_count is None:
             wanted = await endpoint.ask_gateway(self.http)

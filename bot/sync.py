@@ -69,6 +69,20 @@ class TreeSync:
             )
             return False
 
+    async def tell_one(self, tree: app_commands.CommandTree[Any], guild: discord.Object | None, *, whom: str) -> None:
+        """Tell Discord the commands of everywhere, or of the operators' server, whatever it knows. Raises what it refuses with."""
+        await tree.sync(guild=guild)
+        logger.info("told Discord the commands of %s", "everywhere" if guild is None else f"the server {guild.id}")
+        if self._record is None:
+            return
+        known = await asyncio.to_thread(_read, self._record)
+        told = known if isinstance(known, dict) and known.get("whom") == whom else {"whom": whom}
+        if guild is None:
+            told |= {"hash": hash_of(tree)}
+        else:
+            told |= {"operators": str(guild.id), "operators_hash": hash_of(tree, guild)}
+        await asyncio.to_thread(_write, self._record, told)
+
     def stop(self) -> None:
         """Tell nothing later: the bot whose commands they are is closed, or tells them anew."""
         if self._later is not None:

@@ -10,6 +10,7 @@ import discord
 
 from cogs.banner import LastBanner
 from cogs.incidents import Incidents
+from cogs.known_commands import KnownCommands
 from cogs.operators import Operators
 from cogs.replies import Replies
 from cogs.undo import RecentUndos
@@ -35,6 +36,7 @@ class Front(Protocol):
     operators: Operators
     replies: Replies
     banner: LastBanner
+    known_commands: KnownCommands
 
 
 def front_of(interaction: Interaction) -> Front:
@@ -112,6 +114,17 @@ def service_of(interaction: Interaction) -> CoreClient:
     Raises:
         Forbidden: it is no operator who asks, or not in the operators' server.
     """
-    if not front_of(interaction).operators.include(interaction):
-        raise Forbidden("This is for those who run the service, in their own server.")
+    operators_server(interaction)
     return _Bounded(front_of(interaction).core)
+
+
+def operators_server(interaction: Interaction) -> discord.Object:
+    """The server of those who run the service, where one of them asks, there.
+
+    Raises:
+        Forbidden: it is no operator who asks, or not in the operators' server.
+    """
+    operators = front_of(interaction).operators
+    if operators.guild is None or not operators.include(interaction):
+        raise Forbidden("This is for those who run the service, in their own server.")
+    return operators.guild

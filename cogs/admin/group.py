@@ -12,6 +12,7 @@ from cogs.admin.find import find
 from cogs.admin.governor import governor
 from cogs.admin.guild import guild
 from cogs.admin.health import health, lag, queue, shards
+from cogs.admin.sync import sync
 from cogs.admin.upkeep import drain, maintenance
 from cogs.admin.user import user
 
@@ -23,7 +24,7 @@ admin = app_commands.Group(
     allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
 )
 _PARTS: tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...] = (
-    health, lag, queue, shards, governor, guild, dead, user, drain, maintenance, find,
+    health, lag, queue, shards, governor, guild, dead, user, drain, maintenance, find, sync,
 )  # fmt: skip
 for _part in _PARTS:
     admin.add_command(_part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,14 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.known_commands import differences
 from bot.sync import TreeSync, hash_of
 from bot.tree import Tree, load
+from cogs.known_commands import Differences
 from tests.bot.fake_core import World
 from tests.cogs.stage import make_bot
+from tests.discord_server.clock import Clock, Snowflakes
+from tests.discord_server.commands import CommandStore
 
 OPERATORS = discord.Object(7)
 
@@ -169,3 +174,58 @@ async def test_a_server_that_refuses_its_commands_leaves_the_others_as_they_are_
         await TreeSync(tmp_path / "x.json").sync(tree, whom="1 at x", operators=OPERATORS)
     assert (tree.times, len(tree.servers)) == (1, 2)
     assert "Discord refused the commands of the server 7 (discord.operator_guild_id)" in caplog.text
+
+
+async def test_telling_one_scope_leaves_the_others_to_the_next_start(tree: Told, tmp_path: Path) -> None:
+    record = tmp_path / "x.json"
+    sync = TreeSync(record)
+    await sync.tell_one(tree, OPERATORS, whom="1 at x")
+    assert (tree.times, tree.servers) == (0, [(7, ["admin"])])
+    assert await TreeSync(record).sync(tree, whom="1 at x", operators=OPERATORS)
+    assert tree.times == 1
+    await sync.tell_one(tree, None, whom="1 at x")
+    assert not await TreeSync(record).sync(tree, whom="1 at x", operators=OPERATORS)
+    await sync.tell_one(tree, None, whom="2 at x")
+    assert await TreeSync(record).sync(tree, whom="2 at x", operators=OPERATORS), (
+        "another application has other servers"
+    )
+
+
+# ── what Discord knows ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("guild", [None, OPERATORS], ids=["everywhere", "operators"])
+async def test_what_discord_was_told_is_not_different_for_how_it_says_it(
+    tree: Told, guild: discord.Object | None
+) -> None:
+    wanted = [command.to_dict(tree) for command in tree.get_commands(guild=guild)]
+    store = CommandStore(1, Snowflakes(Clock()))
+    known = store.overwrite(None if guild is None else guild.id, json.loads(json.dumps(wanted)))
+    for command in known:  # as Discord fills in what was left out
+        command |= {"default_member_permissions": _as_text(command["default_member_permissions"]), "version": "9"}
+        if guild is not None:
+            command |= {"contexts": None, "integration_types": [0]}
+    assert differences(wanted, known, everywhere=guild is None) == Differences()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"description": "Other"}, {"nsfw": True}, {"contexts": [0]}, {"default_member_permissions": "0"},
+        {"options": [{"type": 3, "name": "text", "description": "t"}]},
+        {"options": [{"type": 3, "name": "text", "description": "t", "required": True, "min_length": 1}]},
+        {"options": [{"type": 3, "name": "text", "description": "t", "required": True, "choices": [{"name": "a", "value": "a"}]}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_everything_that_people_would_notice_is_a_difference(changed: dict[str, Any]) -> None:
+    told = {
+        "name": "tea", "type": 1, "description": "Tea", "nsfw": False, "contexts": [0, 1], "default_member_permissions": None,
+        "options": [{"type": 3, "name": "text", "description": "t", "required": True}],
+    }  # fmt: skip
+    assert differences([told], [told], everywhere=True) == Differences()
+    assert differences([told], [told | changed], everywhere=True) == Differences(other=("tea",))
+
+
+def _as_text(permissions: int | None) -> str | None:
+    return None if permissions is None else str(permissions)

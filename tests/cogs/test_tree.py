@@ -111,6 +111,8 @@ SURFACE = {
     "admin drain on": "",
     "admin drain off": "",
     "admin maintenance": "message until?",
+    "admin sync diff": "scope",
+    "admin sync apply": "scope*",
     "help": "topic?",
 }
 OPERATORS = Operators(["1"], "2")
