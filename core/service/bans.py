@@ -17,6 +17,7 @@ from core.ledger.port import Transaction
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.measures import in_whose_name
+from core.service.rules import rules_change
 from core.service.suspension import said
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -121,7 +122,7 @@ class Bans:
         mark: Mark | None,
     ) -> None:  # fmt: skip
         after = None if mark is None else _encode(mark).decode()
-        self._desk.rules_change(tx)
+        rules_change(self._desk, tx)
         await tx.notes.put(BAN, {request.user_id: after})
         action, by = Action.USER_UNBAN if mark is None else Action.USER_BAN, in_whose_name(actor, request.by)
         await tx.notes.audit([self._desk.line(actor, action, request.user_id, None, before, after, by=by)])

@@ -38,6 +38,7 @@ from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
 from core.service.guild_settings import settings_of
 from core.service.idempotency import answer_of, digest_of, key_of
 from core.service.keyring import Keyring, KeyRow
+from core.service.refusal import Refusal
 from core.service.render import schedule_view
 from core.timing.rule import Rule
 from core.timing.zones import zone
@@ -73,12 +74,6 @@ class _What(msgspec.Struct):
     """Of an errand: what it does."""
 
     what: str
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """What a change comes to that is refused, although what it wrote stays; it is not remembered for a repetition."""
-
-    error: ScheduleZeroError
 
 
 class Effects:
@@ -185,8 +180,8 @@ class Desk:
         if self.shared:
             meaning = Meaning(effects.schedules, effects.runs, effects.withdrawn, effects.cancel)
             await self.engine.handing.leave(tx, meaning, self.clock.now())
-        if effects.keys:
-            self.rules_change(tx)
+            if effects.keys:
+                tx.buckets.rules_change()
         return done
 
     async def _require_none_erased(self, tx: Transaction, effects: Effects) -> None:
@@ -261,16 +256,6 @@ class Desk:
     def shared(self) -> bool:
         """Whether other cores change the same store, so that nothing that can change is kept in memory."""
         return self.engine.territory.shared
-
-    def rules_change(self, tx: Transaction) -> None:
-        """What all cores keep in memory is changed in this transaction: the others read it as soon as it is committed."""
-        if self.shared:
-            tx.buckets.rules_change()
-
-    def when_rules_change(self, heard: Callable[[], None]) -> None:
-        """Call when a core has changed what all keep in memory, this one too."""
-        if self.ledger.membership is not None:
-            self.ledger.membership.on_rules(heard)
 
     async def _written_beside_others(self, unit: Callable[[Transaction], Awaitable[V]]) -> V:
         """Where another core changed what a unit had read, the unit looks again."""

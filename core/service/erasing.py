@@ -30,6 +30,7 @@ from core.service.guild_settings import document_of
 from core.service.keys import KEY, decode_key
 from core.service.measures import MEASURES
 from core.service.presence import PRESENCE_LEFT
+from core.service.rules import rules_change
 from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, Actor
@@ -292,7 +293,7 @@ class Erasing:
 
     async def _forget_in_memory(self, tx: Transaction, effects: Effects, whom: Whom) -> None:
         """Where somebody is named in what is kept in memory, it says once this is committed what is stored then."""
-        self._desk.rules_change(tx)
+        rules_change(self._desk, tx)
         now = self._desk.clock.now()
         for guild_id, text in _naming(whom, await tx.notes.all(MEASURES)):
             effects.steps.append(partial(self._desk.engine.measures.put, guild_id, _stored(text), now))

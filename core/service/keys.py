@@ -15,7 +15,7 @@ from core.secret import new_token
 from core.service import access
 from core.service.desk import Desk, Effects
 from core.service.keyring import KeyRow, digest_of
-from core.service.rules import RulesWatch
+from core.service.rules import RulesWatch, rules_change
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.audit import Action
@@ -158,7 +158,7 @@ class Keys:
 
         async def work(tx: Transaction) -> KeyRow:
             effects.clear()
-            self._desk.rules_change(tx)
+            rules_change(self._desk, tx)
             before = await _stored(tx, id)
             others = [decode_key(text) for text in (await tx.notes.all(KEY)).values()]
             if before.state(now) != "pending":

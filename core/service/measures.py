@@ -20,8 +20,10 @@ from core.governor.verdict import scope_of
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
 from core.service import access
-from core.service.desk import Desk, Effects, Refusal
+from core.service.desk import Desk, Effects
 from core.service.draft import MOST_ARGS
+from core.service.refusal import Refusal
+from core.service.rules import rules_change, when_rules_change
 from core.service.shape import shaped
 from core.service.suspicion import BY, Suspected, lifted, slowed
 from core.service.triggers import moment_in
@@ -236,7 +238,7 @@ class GuildMeasures:
         There may be more room at a start than there was at the end before: a change was committed as the process ended,
         a limit ended meanwhile, or the configuration is another one.
         """
-        self._desk.when_rules_change(self._changed.set)
+        when_rules_change(self._desk, self._changed.set)
         for guild in await self._desk.reader.runs.put_off_guilds(self._desk.clock.now()):
             await self._forward(guild)
         while True:
@@ -341,7 +343,7 @@ class GuildMeasures:
         after = change(before, now)
         written = None if after == NOTHING else _encode(after).decode()
         if written != text:
-            self._desk.rules_change(tx)
+            rules_change(self._desk, tx)
             await tx.notes.put(MEASURES, {guild_id: written})
             await tx.notes.audit(
                 [self._desk.line(actor, action, guild_id, guild_id, text, written, by=in_whose_name(actor, by))]

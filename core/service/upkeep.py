@@ -16,7 +16,7 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.service import access
 from core.service.desk import NO_SETTINGS, Desk, Effects
 from core.service.measures import LOOK_S, in_whose_name
-from core.service.rules import RulesWatch
+from core.service.rules import RulesWatch, rules_change
 from core.service.triggers import moment_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -145,7 +145,7 @@ class Keeping:
             after = change(State() if text is None else _decode(text), now)
             written = None if after == State() else _encode(after).decode()
             if written != text:
-                self._desk.rules_change(tx)
+                rules_change(self._desk, tx)
                 await tx.notes.put(UPKEEP, {UPKEEP: written})
                 by = in_whose_name(actor, request.by)
                 await tx.notes.audit([self._desk.line(actor, action, UPKEEP, None, text, written, by=by)])

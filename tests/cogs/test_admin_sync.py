@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import discord
 import pytest
 
+from bot.client import ScheduleZeroBot
 from bot.tree import Tree
 from tests.cogs import stage as stages
 from tests.cogs.stage import Stage, Staged, said, texts
@@ -23,6 +24,11 @@ async def stage(build: Build, staged: Staged) -> Stage:
     return await stages.run_by_alice(await staged(house), house.client)
 
 
+def tree_of(stage: Stage) -> Tree:
+    """The commands of the bot that runs now."""
+    return cast("ScheduleZeroBot", stage.env.bot).tree
+
+
 async def test_after_a_start_discord_knows_all_commands_as_they_are(stage: Stage) -> None:
     shown = await said(stage, "admin sync diff")
     assert f"**In all servers**\n{ALIKE}" in shown
@@ -32,10 +38,10 @@ async def test_after_a_start_discord_knows_all_commands_as_they_are(stage: Stage
 async def test_what_is_different_is_named_and_gone_once_discord_was_told(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quota = stage.env.bot.tree.get_command("quota")
+    quota = tree_of(stage).get_command("quota")
     assert isinstance(quota, discord.app_commands.Group)
     monkeypatch.setattr(quota.get_command("show"), "description", "Something else")
-    stage.env.bot.tree.remove_command("timezone")
+    tree_of(stage).remove_command("timezone")
     shown = await said(stage, "admin sync diff", scope="everywhere")
     assert "− `/timezone`\n− `/timezone clear`" in shown
     assert "≠ `/quota show`" in shown
@@ -44,8 +50,8 @@ async def test_what_is_different_is_named_and_gone_once_discord_was_told(
     told = await said(stage, "admin sync apply", scope="everywhere")
     assert "≠ `/quota show`" in told
     assert ALIKE in await said(stage, "admin sync diff", scope="everywhere")
-    stage.env.bot.tree.remove_command("quota")
-    stage.env.bot.tree.add_command(quota)
+    tree_of(stage).remove_command("quota")
+    tree_of(stage).add_command(quota)
     assert ALIKE in await said(stage, "admin sync diff", scope="operators")
     assert "told once more" in await said(stage, "admin sync apply", scope="operators")
 
@@ -54,7 +60,7 @@ async def test_a_command_that_discord_does_not_know_yet_is_named(stage: Stage) -
     @discord.app_commands.command(name="tea", description="Tea")
     async def tea(_: discord.Interaction[Any]) -> None: ...
 
-    stage.env.bot.tree.add_command(tea)
+    tree_of(stage).add_command(tea)
     assert "+ `/tea`" in await said(stage, "admin sync diff")
     await said(stage, "admin sync apply", scope="operators")
     assert "+ `/tea`" in await said(stage, "admin sync diff"), "that is another scope"
