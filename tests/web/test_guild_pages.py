@@ -267,3 +267,33 @@ async def test_a_manager_reads_their_server_on_a_phone_and_gets_a_code_that_is_g
         await expect(page.get_by_text("verified since")).to_be_visible()
         assert complaints == []
         assert [each for each in wrong if not each.endswith("/favicon.ico")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@NEEDS_BROWSER[2]
+async def test_an_owner_erases_their_server_on_a_phone_and_only_with_its_name_typed(tmp_path: Path) -> None:
+    async with town(tmp_path / "core") as here, browsing(tmp_path / "profile") as (page, wrong):
+        complaints = complaints_of(page)
+        here.app.serve(Echo())
+        spec = ScheduleSpec(
+            handler="echo", method="echo", trigger=TextTrigger(text="in 1 hour"), guild_id=str(world.GUILD)
+        )
+        await here.app.client.create_schedule(spec)
+        await page.set_viewport_size({"width": 360, "height": 640})
+        await page.goto(f"{here.server.address}/guilds")
+        await page.get_by_role("link", name="Sign in with Discord").click()
+        await page.get_by_role("link", name="Sign in as olga").click()
+        await page.get_by_role("link", name="Tea House").click()
+        await page.get_by_role("link", name="Erase everything of this server").click()
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            assert await page.evaluate(FITS)
+            for element in await page.locator("h1, p, label, strong, a, button").all():
+                assert await element.evaluate(CONTRAST) >= 4.5, await element.text_content()
+        await page.get_by_label("to confirm it").fill("tea house")
+        await page.get_by_role("button", name="Erase for good").click()
+        await expect(page.get_by_role("status")).to_have_text("Everything that was kept of this server is gone.")
+        assert (await here.app.client.list_schedules(guild_id=str(world.GUILD))).items == ()
+        assert complaints == []
+        assert [each for each in wrong if not each.endswith("/favicon.ico")] == []
