@@ -24,6 +24,7 @@ LABELS: Final[dict[str, str]] = {
     "runs_per_month": "Runs this month",
     "sends_per_channel": "Messages into one channel",
     "dms_per_hour": "Direct messages this hour",
+    "each_schedule": "Each schedule alone",
     "min_interval": "Shortest time between two runs",
     "payload_bytes": "Arguments of a schedule",
     "handlers": "Handlers",

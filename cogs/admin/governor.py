@@ -16,6 +16,7 @@ from cogs.admin.options import (
     Reset,
     ValueText,
     read_limit,
+    read_spelled,
     read_value,
     resolve_guild,
     said_value,
@@ -31,11 +32,14 @@ from cogs.options import UntilText
 from cogs.quota_cards import quota_card
 from cogs.refusals import Refusal, about
 from cogs.texts import fit, list_of, one_line, stamp
+from schedule_zero.each_schedule import FIELDS
 from schedule_zero.views import GuildPage, QueueView, QuotaView
 
 GUILDS_SHOWN: Final = 50
 STALE: Final = "What this server may use was changed since, so nothing was done; it is shown as it is now."
 _ROOM: Final = 3_000
+_LONGEST: Final = 200
+"""Characters of what a limit is."""
 
 governor = app_commands.Group(name="governor", description="What servers may use")
 
@@ -74,7 +78,8 @@ async def _set(interaction: Interaction, *, guild: str, limit: str, value: str, 
     wanted = read_value(name, value)
     if until is not None and isinstance(wanted, Reset):
         raise Refusal("`until`: what the plan says has no end; leave `until` out, or write the value.")
-    with about("value", name, f"changes.{name}"):
+    parts = (f"{name}.{part}" for part in FIELDS)
+    with about("value", name, f"changes.{name}", *parts):
         if isinstance(wanted, Reset):
             ends = [name] * len(_for_a_time(before, name))
             after = await core.change_guild_quota(guild_id, {}, reset=[name], end=ends, by=by(interaction))
@@ -83,7 +88,7 @@ async def _set(interaction: Interaction, *, guild: str, limit: str, value: str, 
     done = f"**{label_of(name)}**: {_now(before, name)} → **{_now(after, name)}**"
     over = _for_a_time(after, name)
     if until is None and over and not isinstance(wanted, Reset):
-        lasting, from_when = one_line(said_value(name, wanted), 100), stamp(max(each.until for each in over))
+        lasting, from_when = one_line(said_value(name, wanted), _LONGEST), stamp(max(each.until for each in over))
         done = f"**{label_of(name)}**: **{lasting}** from {from_when} on; until then {_now(after, name)}, which is set for a time"
     if until is not None:
         done += f" until {stamp(_for_a_time(after, name)[-1].until)}"
@@ -105,7 +110,7 @@ async def back(interaction: Interaction, guild_id: str, detail: str) -> None:
     elif kind == "r":
         await core.change_guild_quota(guild_id, {}, reset=[name], by=by(interaction))
     else:
-        await core.change_guild_quota(guild_id, {name: msgspec.json.decode(value)}, by=by(interaction))
+        await core.change_guild_quota(guild_id, {name: read_spelled(name, value)}, by=by(interaction))
     now = _now(await core.guild_quota(guild_id), name)
     await show(interaction, await _card(interaction, guild_id, done=f"Taken back: **{label_of(name)}** is {now}"))
 
@@ -127,10 +132,12 @@ async def _card(
 
 def _differs(quota: QuotaView) -> str:
     """What operators set, and who set what has an end."""
-    lines = [f"{label_of(name)}: {one_line(said_value(name, value), 100)}" for name, value in quota.own.items()]
+    lines = [f"{label_of(name)}: {one_line(said_value(name, value), _LONGEST)}" for name, value in quota.own.items()]
     for each in quota.temporary:
         said = ", ".join(f"{label_of(name)} {said_value(name, value)}" for name, value in each.limits.items())
-        lines.append(f"{one_line(said, 100)} until {stamp(each.until, 'f')}{f', by {who(each.by)}' if each.by else ''}")
+        lines.append(
+            f"{one_line(said, _LONGEST)} until {stamp(each.until, 'f')}{f', by {who(each.by)}' if each.by else ''}"
+        )
     if quota.origins.get(PLAN) == "operator":
         lines.insert(0, f"Plan: {one_line(quota.plan, 60)}")
     return f"**Set by operators**\n{list_of(lines)}" if lines else ""
@@ -164,7 +171,7 @@ def _for_a_time(quota: QuotaView, name: str) -> list[Any]:
 
 
 def _now(quota: QuotaView, name: str) -> str:
-    return one_line(said_value(name, quota.plan if name == PLAN else quota.limits[name]), 100)
+    return one_line(said_value(name, quota.plan if name == PLAN else quota.limits[name]), _LONGEST)
 
 
 def _back(before: QuotaView, after: QuotaView, name: str, until: str | None) -> tuple[CardButton, ...]:

@@ -16,6 +16,7 @@ from cogs.naming import called, nothing_fits, several_fit
 from cogs.options import CHOICES, TIME_TEXT, Choices, Text, suggestions
 from cogs.refusals import Refusal
 from cogs.texts import shorten
+from schedule_zero.each_schedule import EACH_SCHEDULE, EXAMPLE, FIELDS, read_limits, say_limits
 from schedule_zero.instant import say_duration
 from schedule_zero.views import GuildSummary, QuotaView, Suggestion, Suggestions
 
@@ -34,7 +35,7 @@ class Reset:
     """The limit shall be as in the plan again."""
 
 
-Value = int | float | str | list[str] | Reset | None
+Value = int | float | str | list[str] | dict[str, int | str] | Reset | None
 
 
 class GuildChoice(Text):
@@ -114,6 +115,8 @@ def read_value(limit: str, text: str) -> Value:
         return [name.strip() for name in text.split(",") if name.strip()]
     if limit == "weight":
         return _weight(text)
+    if limit == EACH_SCHEDULE:
+        return _each_schedule(text)
     match = _SIZE.fullmatch(plain.replace(",", "").replace("_", ""))
     if match is None or (match[2] is not None and not limit.endswith("_bytes")):
         example = "16384 or 16 KiB" if limit.endswith("_bytes") else "50"
@@ -130,6 +133,8 @@ def said_value(limit: str, value: Any) -> str:
         return "as many as the rate says" if limit == "burst" else "no limit"
     if limit == "min_interval":
         return say_duration(value)
+    if isinstance(value, dict):
+        return say_limits(value) or "no limit"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return number(value) if isinstance(value, int | float) else str(value)
@@ -143,6 +148,13 @@ def _weight(text: str) -> float:
     if not math.isfinite(weight):
         raise Refusal(f"`value`: {shorten(text, 60)!r} is no number; write for example 2, or `default`.")
     return weight
+
+
+def _each_schedule(text: str) -> dict[str, int | str]:
+    try:
+        return read_limits(text)
+    except ValueError as error:
+        raise Refusal(f"`value`: {error}.") from None
 
 
 async def _guilds_like(interaction: Interaction, typed: str) -> Suggestions:
@@ -185,6 +197,8 @@ async def _values_like(interaction: Interaction, typed: str) -> Suggestions:
         now = quota.limits.get(name)
         if isinstance(now, int) and name != "weight":
             rows += [Suggestion(name=f"{said_value(name, 2 * now)}: twice as much as now", value=str(2 * now))]
+        if name == EACH_SCHEDULE:
+            rows.append(Suggestion(name=f"{EXAMPLE}: for example", value=EXAMPLE))
         if name not in (PLAN, "weight"):
             rows.append(Suggestion(name="none: no limit", value="none"))
     rows.append(Suggestion(name="default: as in the plan", value="default"))
@@ -192,5 +206,15 @@ async def _values_like(interaction: Interaction, typed: str) -> Suggestions:
 
 
 def spelled_value(value: Any) -> str:
-    """A value as a button's id carries it."""
+    """A value as a button's id carries it, which has little room: of what is said of each schedule, the numbers alone."""
+    if isinstance(value, dict):
+        value = [value.get(name) for name in FIELDS]
     return msgspec.json.encode(value).decode()
+
+
+def read_spelled(limit: str, text: str) -> Any:
+    """The value of a limit that ``spelled_value`` spelled."""
+    value = msgspec.json.decode(text)
+    if limit == EACH_SCHEDULE and value is not None:
+        return {name: part for name, part in zip(FIELDS, value, strict=True) if part is not None}
+    return value

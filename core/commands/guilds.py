@@ -11,6 +11,7 @@ import msgspec
 from core.commands.explain import WrongInput
 from core.commands.output import say_card, say_json, say_table
 from core.commands.remote import Remote
+from schedule_zero.each_schedule import EACH_SCHEDULE, read_limits, say_limits
 from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaView
 
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
@@ -80,10 +81,11 @@ class Guilds(Remote):
 
 
 def read_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """``running=50``, ``rate=30/min``, ``schedules=null``, ``handlers=echo,discord``: JSON, or else text as it stands.
+    """``running=50``, ``rate=30/min``, ``schedules=null``, ``handlers=echo,discord``, ``each_schedule=running 2, rate 1/min``:
+    JSON, or else text as it stands.
 
     Raises:
-        WrongInput: one of them is no ``limit=value``.
+        WrongInput: one of them is no ``limit=value``, or says no limits of a schedule.
     """
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -95,8 +97,19 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
         try:
             changes[name] = msgspec.json.decode(text)
         except msgspec.DecodeError:
-            changes[name] = [each.strip() for each in text.split(",")] if name == _LIST else text
+            changes[name] = _read(name, text)
     return changes
+
+
+def _read(name: str, text: str) -> Any:
+    if name == _LIST:
+        return [each.strip() for each in text.split(",")]
+    if name != EACH_SCHEDULE:
+        return text
+    try:
+        return read_limits(text)
+    except ValueError as error:
+        raise WrongInput(f"{name}: {error}") from None
 
 
 def _row(guild: GuildSummary) -> tuple[str, ...]:
@@ -169,4 +182,6 @@ def _limit(view: QuotaView, name: str, value: Any) -> str:
 def _said(value: Any) -> str:
     if value is None:
         return "no limit"
+    if isinstance(value, dict):
+        return say_limits(value) or "no limit"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -44,7 +44,7 @@ def choose(
             wait = Wait(scope=f"handler:{place.handler}", limit=AVAILABLE, used=0, allowed=0, until=None)
             queue.park(entry, wait, apart=apart(place.handler))
             continue
-        verdict = governor.take(entry.guild, entry.method, able, now, entry.destination)
+        verdict = governor.take(entry.guild, entry.method, able, now, entry.destination, entry.schedule)
         if isinstance(verdict, Wait):
             queue.park(entry, verdict, apart=verdict.limit == BREAKER or apart(place.handler))
             continue

@@ -124,11 +124,12 @@ class Consequences:
         """The attempt was not committed: what was taken is given back; a run that still waits queues again."""
         for item in chosen:
             entry = item.entry
-            self._governor.give_back(entry.guild, entry.method, item.instance, item.taken_at, entry.destination)
+            self._governor.give_back(
+                entry.guild, entry.method, item.instance, item.taken_at, entry.destination, entry.schedule
+            )
             self._fleet.not_begun(item.instance, item.place.handler, item.taken_at)
-            self._queue.finished(item.entry, 0.0)
-            if item.place.run_id in self._room:
-                self._queue.put(item.entry)
+            self._queue.finished(entry, 0.0)
+            self._room.stand_again(item.place)
 
     def overtaken(self, chosen: Sequence[Chosen], still_waiting: Sequence[RunRow]) -> None:
         """Between choice and commit the runs were cancelled or moved on: the room follows the ledger."""
@@ -170,7 +171,7 @@ class Consequences:
         flight, order, took_s = verdict.flight, verdict.flight.order, verdict.took_s
         method, seat_s, ok = order.full_method, max(0.0, now - flight.sent_at), judged(flight, verdict.outcome)
         for scope in self._governor.release(
-            order.guild_id, method, flight.instance, seat_s, now, ok=ok, took_s=took_s,
+            order.guild_id, method, flight.instance, seat_s, now, schedule=order.schedule_id, ok=ok, took_s=took_s,
             taken_at=flight.taken_at, one_of_several=ok is False and self._fleet.another_is_well(
                 flight.instance, order.handler, order.method, order.guild_id
             ),

@@ -17,6 +17,7 @@ from core.engine.territory import Territory, busy_buckets
 from core.engine.tick import Tick
 from core.engine.usher import Usher
 from core.engine.waiting import WaitingRoom
+from core.governor.own_scopes import schedule_of
 from core.governor.sends import guild_of
 from core.governor.verdict import scope_of
 from core.ledger.buckets import bucket_of
@@ -70,8 +71,7 @@ class Estate:
         beside another one of its schedule.
         """
         some = sorted(buckets)
-        rates = await self._ledger.reader.notes.all(RATE)
-        self._dispatcher.restore_rates({scope: ahead for scope, ahead in rates.items() if _is_of(scope, some)})
+        self._dispatcher.restore_rates(await self._rates_of(some))
         await self._settler.drain()
         await self._recovery.open_runs(some)
         self._territory.add(some)
@@ -79,6 +79,14 @@ class Estate:
         await self._usher.fill(some)
         self._tick.forget()
         self._consequences.territory_changed()
+
+    async def _rates_of(self, buckets: list[int]) -> dict[str, str]:
+        """What is stored of the rates of these. A schedule's scope does not name its guild, so its row is asked."""
+        rates = await self._ledger.reader.notes.all(RATE)
+        schedules = {scope: id for scope in rates if (id := schedule_of(scope)) is not None}
+        rows = await self._ledger.reader.schedules.get_many(list(schedules.values())) if schedules else {}
+        theirs = {scope for scope, id in schedules.items() if id in rows and bucket_of(rows[id].guild_id) in buckets}
+        return {scope: ahead for scope, ahead in rates.items() if scope in theirs or _is_of(scope, buckets)}
 
     async def lay_down(self, buckets: Iterable[int]) -> None:
         """Make no more runs in these and give none out; on return none is on its way."""

@@ -68,7 +68,7 @@ class Memory:
         self.queue = FairQueue(self.slots, weight_of=lambda id: self.measures.quota_of(id).weight)
         self.destinations = Destinations(self.measures, self.book)
         self.room = WaitingRoom(self.queue, destinations=self.destinations)
-        self.governor = Governor(self.measures, self.fleet.whose)
+        self.governor = Governor(self.measures, self.fleet.whose, self.queue.under_way)
         self.entitler = Entitler(self.measures)
         self.territory = Territory(shared=shared)
         self.handing = Handing(self.territory, self.ids)
@@ -140,7 +140,8 @@ class Parts(Memory):
         clock, ledger = self.clock, self.ledger
         recovery = Recovery(
             clock=clock, ledger=ledger, flights=self.flights, room=self.room, terms=self.book.terms, fleet=self.fleet,
-            governor=self.governor, territory=self.territory, ends=self.settler, incarnation=self.incarnation,
+            queue=self.queue, governor=self.governor, territory=self.territory, ends=self.settler,
+            incarnation=self.incarnation,
         )  # fmt: skip
         self.estate = Estate(
             ledger=ledger, territory=self.territory, flights=self.flights, room=self.room, tick=self.tick,

@@ -19,6 +19,7 @@ from core.engine.routing import read_routing
 from core.engine.stopping import stopped, wanted_stopped
 from core.engine.territory import Territory
 from core.engine.waiting import WaitingRoom
+from core.governor.fairness import FairQueue, Waiting
 from core.governor.governor import Governor
 from core.ledger.port import Ledger, ReadyRun, Within
 from core.ledger.rows import AttemptRow, LeaseRow, RunRow
@@ -32,7 +33,7 @@ class Recovery:
 
     def __init__(
         self, *, clock: Clock, ledger: Ledger, flights: Flights, room: WaitingRoom, terms: TermsBook, fleet: Fleet,
-        governor: Governor, territory: Territory, ends: Ends, incarnation: str,
+        queue: FairQueue, governor: Governor, territory: Territory, ends: Ends, incarnation: str,
     ) -> None:  # fmt: skip
         """``incarnation``: this process, as the instances inside it are named for."""
         self._clock = clock
@@ -41,6 +42,7 @@ class Recovery:
         self._room = room
         self._terms = terms
         self._fleet = fleet
+        self._queue = queue
         self._governor = governor
         self._territory = territory
         self._ends = ends
@@ -73,7 +75,11 @@ class Recovery:
         """It takes its room already, also where it ends at once: every end is counted off."""
         order = flight.order
         flight.confined = self._fleet.is_confined(flight.instance, order.handler, order.guild_id)
-        self._governor.restore_running(order.guild_id, order.full_method, flight.instance)
+        self._governor.restore_running(order.guild_id, order.full_method, flight.instance, order.schedule_id)
+        self._queue.started(
+            Waiting(order.run_id, order.guild_id, order.full_method, order.handler, flight.terms.priority, order.due,
+                    schedule=order.schedule_id)
+        )  # fmt: skip
         self._fleet.had(flight.instance, order.handler)
 
     def _died(self, instance: str) -> bool:

@@ -19,7 +19,7 @@ from core.engine.destinations import Destinations, Nowhere
 from core.engine.ports import Order
 from core.engine.routing import Routing, read_routing
 from core.governor.fairness import FairQueue, Waiting
-from core.governor.sends import SENDING, destination_of
+from core.governor.sends import destination_of
 from core.ledger.rows import RunRow
 from schedule_zero.run import SkipReason
 
@@ -295,12 +295,17 @@ class WaitingRoom:
         unknown, self._unknown = sorted(self._unknown), set()
         return unknown
 
+    def stand_again(self, place: Place) -> None:
+        """It was handed out and not begun: it waits on, unless it ended meanwhile, under the limits there are by now."""
+        if place.run_id in self._places:
+            self._into_queue(place)
+
     def know(self, run_id: str, args: str, owner_id: str) -> None:
         """The arguments that a run takes, and whose it is. One whose schedule has changed since is read again."""
         place = self._places.get(run_id)
         if place is not None and run_id not in self._unknown and not self._queue.holds(run_id):
             there = destination_of(place.method, args, place.guild_id, owner_id)
-            self._stand(place, there if self._is_limited(place) else "")
+            self._queue.put(self._entry(place, there if self._is_limited(place) else ""))
 
     def ask_again(self, run_ids: Iterable[str]) -> None:
         """It could not be read where these go."""
@@ -314,10 +319,24 @@ class WaitingRoom:
                 self._stand_anew(place)
 
     def limits_changed(self, guilds: Collection[str]) -> None:
-        """Where messages of these guilds go is limited now, perhaps, and was not, or the other way round."""
+        """Schedules of these guilds, or where their messages go, are limited now, perhaps, and were not, or the other way
+        round. Who is not in the queue looks when it comes there."""
+        self._destinations.limits_changed(guilds)
         for place in [each for each in self._places.values() if each.guild_id in guilds]:
-            if (place.handler, place.method) in SENDING and place.run_id in self._under_way.get(place.schedule_id, ()):
-                self._stand_anew(place)
+            stood = self._queue.waits(place.run_id)
+            if stood is not None:
+                self._stand_elsewhere(place, stood)
+
+    def _stand_elsewhere(self, place: Place, stood: Waiting) -> None:
+        """In the lane where it belongs by now, if that is another one."""
+        there = self._destination_of(place)
+        if there is None:
+            self._stand_anew(place)
+            return
+        entry = self._entry(place, there)
+        if entry.kind != stood.kind:
+            self._queue.withdraw(place.run_id)
+            self._queue.put(entry)
 
     def _stand_anew(self, place: Place) -> None:
         if self._queue.withdraw(place.run_id) is None and self._queue.holds(place.run_id):
@@ -348,17 +367,19 @@ class WaitingRoom:
 
     def _into_queue(self, place: Place) -> None:
         self.under_way(place.schedule_id, place.run_id)
-        there = self._destinations.of(place.guild_id, place.handler, place.method, place.schedule_id, place.args)
+        there = self._destination_of(place)
         if there is None:
             self._unknown.add(place.run_id)
         else:
-            self._stand(place, there)
+            self._queue.put(self._entry(place, there))
 
-    def _stand(self, place: Place, destination: str) -> None:
-        self._queue.put(
-            Waiting(
-                run_id=place.run_id, guild=place.guild_id, method=f"{place.handler}.{place.method}",
-                handler=place.handler, priority=place.priority, due=place.due, payload=place,
-                wants="" if place.routing is None else place.routing.conditions, destination=destination,
-            )
+    def _destination_of(self, place: Place) -> str | None:
+        return self._destinations.of(place.guild_id, place.handler, place.method, place.schedule_id, place.args)
+
+    def _entry(self, place: Place, destination: str) -> Waiting:
+        return Waiting(
+            run_id=place.run_id, guild=place.guild_id, method=f"{place.handler}.{place.method}",
+            handler=place.handler, priority=place.priority, due=place.due, payload=place,
+            wants="" if place.routing is None else place.routing.conditions, destination=destination,
+            schedule=place.schedule_id, alone=self._destinations.alone(place.guild_id),
         )  # fmt: skip

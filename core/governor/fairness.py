@@ -252,6 +252,14 @@ class FairQueue:
                 for lane in share.standing() if share.gate is None else ():
                     yield from lane.entries()
 
+    def waits(self, run_id: str) -> Waiting | None:
+        """The entry of a run that waits here."""
+        return self._entries.get(run_id)
+
+    def under_way(self, guild: str | None) -> Iterator[str]:
+        """The schedule of each of a guild's runs that hold a slot."""
+        return (entry.schedule for entry in self._held.values() if entry.guild == guild)
+
     def holders(self) -> Iterator[tuple[str | None, int]]:
         """Every guild that holds slots, and how many."""
         return ((account.guild, account.held) for account in self._accounts.values() if account.held)

@@ -103,10 +103,10 @@ class Gates:
         self._by_scope.pop(scope, None)
 
     def _new_scope(self, scope: str) -> dict[tuple[str, str, str, int], Gate]:
-        """Channels are many and come and go: scopes where nobody waits, and that open by time alone, make room."""
+        """Schedules and channels are many and come and go: scopes where nobody waits make room."""
         if len(self._by_scope) >= self._most:
             for name, gates in list(self._by_scope.items()):
-                if not any(gate.waiters.size or gate.releasable for gate in gates.values()):
+                if not any(gate.waiters.size for gate in gates.values()):
                     for gate in gates.values():
                         gate.closed = False  # nobody shall be sent back to it
                     del self._by_scope[name]

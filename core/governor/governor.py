@@ -1,21 +1,22 @@
 """The quota governor: may this run start now, and on which handler?
 
-Scopes are asked from the outside in: global → plan → guild → method → channel → handler. All are checked before any is charged,
-so a refusal costs nothing. Time is always the caller's monotonic seconds; nothing here reads a clock or waits.
+Scopes are asked from the outside in: global → plan → guild → schedule → method → channel → handler. All are checked before any
+is charged, so a refusal costs nothing. Time is always the caller's monotonic seconds; nothing here reads a clock or waits.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from core.governor.activity import ACTIVE_S
 from core.governor.adaptive import adaptive_of
 from core.governor.guard import Crowd, Guard
-from core.governor.limits import Limit, RateLimit, Scope
+from core.governor.limits import RateLimit, Scope
 from core.governor.measures import Measured
-from core.governor.sends import Sends, of_sends
+from core.governor.own_scopes import OwnScope, OwnScopes, is_own, limits_schedules, scope_of_schedule
 from core.governor.settings import Capacity, MethodQuota
 from core.governor.verdict import Admit, Wait, scope_of
 
@@ -30,6 +31,9 @@ _NO_QUOTA: Final = MethodQuota()
 
 Whose = Callable[[str], tuple[str, str | None]]
 """Of a process: the handler it serves, and the one guild it works for, if it is one's alone."""
+
+UnderWay = Callable[[str], Iterable[str]]
+"""Of a guild: the schedule of each of its attempts under way."""
 
 
 class _Place:
@@ -61,14 +65,20 @@ class _Method:
 
 
 class _Path:
-    """What one guild's runs of one method pass through, with the calls laid out that each start and end makes."""
+    """What one guild's runs of one method pass through, with the calls laid out that each start and end makes.
 
-    __slots__ = ("checks", "guild", "method", "releases", "scopes", "takes")
+    ``each_schedule``: each of the guild's schedules has limits of its own, which stand between ``outer`` and the method's.
+    """
 
-    def __init__(self, guild: str | None, scopes: Sequence[Scope], method: _Method) -> None:
+    __slots__ = ("checks", "each_schedule", "guild", "method", "outer", "releases", "scopes", "takes")
+
+    def __init__(self, guild: str | None, outer: Sequence[Scope], method: _Method, *, each_schedule: bool) -> None:
+        scopes = (*outer, method.scope)
         self.guild = guild
-        self.scopes = tuple(scopes)
+        self.scopes = scopes
         self.method = method
+        self.each_schedule = each_schedule
+        self.outer = tuple(check for scope in outer for check in scope.checks)
         self.checks = tuple(check for scope in scopes for check in scope.checks)
         self.takes = tuple(limit.take for scope in scopes for limit in scope.limits)
         self.releases = tuple(scope.running.release for scope in scopes)
@@ -77,10 +87,20 @@ class _Path:
 class Governor:
     """Admits runs, and knows what is in use. One per core."""
 
-    def __init__(self, measures: Measured, whose: Whose = lambda _: ("", None)) -> None:
-        """``whose``: asked of each process once; without it all belong to one handler."""
+    def __init__(
+        self, measures: Measured, whose: Whose = lambda _: ("", None), under_way: UnderWay = lambda _: ()
+    ) -> None:
+        """Start with nothing in use.
+
+        Args:
+            measures: what everybody may use.
+            whose: asked of each process once; without it all belong to one handler.
+            under_way: asked where a guild's schedules have limits of their own from now on, for what runs of them is not
+                counted before.
+        """
         self._measures = measures
         self._whose = whose
+        self._under_way = under_way
         self._crowds: dict[str, Crowd] = {}
         self._over_share: dict[str, None] = {}  # handlers found to hold their share, since anything was released
         self._dirty: dict[str, RateLimit] = {}
@@ -90,13 +110,14 @@ class Governor:
         self._guilds: dict[str, Scope] = {}
         self._plans = self._new_plans({}, 0.0)
         self._methods: dict[str, _Method] = {}
-        self.sends = Sends(lambda: self._measures, self._dirty)
+        self.own = OwnScopes(lambda: self._measures, self._dirty)
 
     # one run
 
     def take(
-        self, guild: str | None, method: str, candidates: Sequence[str], now: float, destination: str = ""
-    ) -> Admit | Wait:
+        self, guild: str | None, method: str, candidates: Sequence[str], now: float, destination: str = "",
+        schedule: str = "",
+    ) -> Admit | Wait:  # fmt: skip
         """Charge one start to every scope on its way, if all of them have room.
 
         Args:
@@ -105,19 +126,23 @@ class Governor:
             candidates: instances of the handler that could do it, best first.
             now: monotonic seconds.
             destination: the scope of where its message goes (``core.governor.sends``), where there is a limit for that.
+            schedule: the schedule it is a run of.
 
         Returns:
             Admit with the first candidate that has room, or the outermost refusal, with nothing charged.
         """
         path = self._path(guild, method)
-        sends = self.sends.limit(destination, now) if destination else None
-        handler = self._check(path, candidates, now, sends)
+        mine = self._own_of(path, schedule, now) if path.each_schedule else None
+        there = self.own.scope(destination, guild, now) if destination else None
+        handler = self._check(path, candidates, now, mine, there)
         if isinstance(handler, Wait):
             return handler
         for take in path.takes:
             take(now)
-        if sends is not None:
-            sends.take(now)
+        if mine is not None:
+            mine.take(now)
+        if there is not None:
+            there.take(now)
         place = path.method.handlers[handler]
         for limit in place.scope.limits:
             limit.take(now)
@@ -125,37 +150,43 @@ class Governor:
         return Admit(handler)
 
     def explain(
-        self, guild: str | None, method: str, candidates: Sequence[str], now: float, destination: str = ""
-    ) -> Admit | Wait:
+        self, guild: str | None, method: str, candidates: Sequence[str], now: float, destination: str = "",
+        schedule: str = "",
+    ) -> Admit | Wait:  # fmt: skip
         """What ``take`` would answer, taking nothing."""
-        sends = self.sends.limit(destination, now) if destination else None
-        handler = self._check(self._path(guild, method), candidates, now, sends)
+        path = self._path(guild, method)
+        mine = self._own_of(path, schedule, now) if path.each_schedule else None
+        there = self.own.scope(destination, guild, now) if destination else None
+        handler = self._check(path, candidates, now, mine, there)
         return handler if isinstance(handler, Wait) else Admit(handler)
 
     def give_back(
-        self, guild: str | None, method: str, handler: str, taken_at: float | None = None, destination: str = ""
-    ) -> None:
+        self, guild: str | None, method: str, handler: str, taken_at: float | None = None, destination: str = "",
+        schedule: str = "",
+    ) -> None:  # fmt: skip
         """The attempt was not committed: its start never happened.
 
         Args:
             taken_at: the ``now`` of its ``take``; without it, rates stay charged.
-            destination: as of ``take``.
+            destination: as of ``take``, and so is ``schedule``.
         """
         path, place = self._path_to(guild, method, handler)
         for scope in (*path.scopes, place.scope):
             for limit in scope.limits:
                 limit.undo(taken_at)
-        if destination:
-            self.sends.undo(destination, taken_at)
+        for name in (scope_of_schedule(schedule), destination):
+            if (own := self.own.known(name)) is not None:
+                own.undo(taken_at)
         place.guard.undo(guild, taken_at)
 
     def release(
-        self, guild: str | None, method: str, handler: str, seat_seconds: float, now: float, *, ok: bool | None = None,
-        took_s: float | None = None, taken_at: float = -math.inf, one_of_several: bool = False,
+        self, guild: str | None, method: str, handler: str, seat_seconds: float, now: float, *, schedule: str = "",
+        ok: bool | None = None, took_s: float | None = None, taken_at: float = -math.inf, one_of_several: bool = False,
     ) -> list[str]:  # fmt: skip
         """An attempt ended after so many seconds. Returns the scopes that were full: who waits for them may try again.
 
         Args:
+            schedule: as of ``take``.
             ok: whether it succeeded; False: it failed for a passing cause; None: its end says nothing of the handler.
             took_s: from its sending to its answer, where it was answered.
             taken_at: the ``now`` of its ``take``; without it, it is older than anything that is known.
@@ -163,6 +194,10 @@ class Governor:
         """
         path = self._path(guild, method)
         freed = [name for release in path.releases if (name := release(seat_seconds, now)) is not None]
+        if path.each_schedule:
+            mine = self.own.known(scope_of_schedule(schedule))
+            if mine is not None and (name := mine.release(seat_seconds, now)) is not None:
+                freed.append(name)
         if self._over_share:  # whoever this one was, what is free is more
             freed += self._over_share
             self._over_share.clear()
@@ -176,11 +211,14 @@ class Governor:
 
     # across a restart
 
-    def restore_running(self, guild: str | None, method: str, handler: str) -> None:
+    def restore_running(self, guild: str | None, method: str, handler: str, schedule: str = "") -> None:
         """Count an attempt that the ledger holds open from before a restart."""
         path, place = self._path_to(guild, method, handler)
         for scope in (*path.scopes, place.scope):
             scope.running.used += 1
+        mine = self._own_of(path, schedule, -math.inf) if path.each_schedule else None
+        if mine is not None:
+            mine.restore()
         place.guard.restore()
 
     def changed(self, now: float) -> dict[str, float]:
@@ -190,7 +228,7 @@ class Governor:
         """
         rows = {scope: max(0.0, limit.tat - now) for scope, limit in self._dirty.items()}
         self._dirty.clear()
-        return rows | dict.fromkeys(self.sends.rested() - rows.keys(), 0.0)
+        return rows | dict.fromkeys(self.own.rested() - rows.keys(), 0.0)
 
     def rate_state(self, now: float) -> dict[str, float]:
         """All rate state that is not at rest, as ``changed`` has it."""
@@ -198,13 +236,13 @@ class Governor:
         for scope in self._scopes():
             if scope.rate is not None and scope.rate.tat > now:
                 state[scope.name] = scope.rate.tat - now
-        return state | {scope: tat - now for scope, tat in self.sends.tats() if tat > now}
+        return state | {scope: tat - now for scope, tat in self.own.tats() if tat > now}
 
     def restore_rates(self, state: Mapping[str, float], now: float) -> None:
         """Go on from stored rate state; for a start, before anything is taken."""
-        sends = {scope: seconds for scope, seconds in state.items() if of_sends(scope)}
-        self.sends.restore(sends, now)
-        self._kept |= {scope: (now, remaining) for scope, remaining in state.items() if scope not in sends}
+        own = {scope: seconds for scope, seconds in state.items() if is_own(scope)}
+        self.own.restore(own, now)
+        self._kept |= {scope: (now, remaining) for scope, remaining in state.items() if scope not in own}
         for scope in self._scopes():
             self._resume(scope)
 
@@ -220,7 +258,8 @@ class Governor:
             if fresh.rate is not None:
                 self._dirty[fresh.name] = fresh.rate
         self._recount_plans()
-        self.sends.remeasure(guild, now)
+        self.own.remeasure(guild, now)
+        self._recount_schedules(guild, now)
 
     def reconfigure(self, measures: Measured, now: float) -> None:
         """Go on under other settings. What runs stays counted, what is in use of a rate's burst stays in use."""
@@ -247,7 +286,9 @@ class Governor:
                 if guard.adaptive is not None:  # where there was none before, nobody has counted
                     guard.adaptive.in_flight = self.in_flight(name, (bound,))
         self._dirty.update((scope.name, scope.rate) for scope in self._scopes() if scope.rate is not None)
-        self.sends.remeasure(None, now)
+        self.own.remeasure(None, now)
+        for guild in self._guilds:
+            self._recount_schedules(guild, now)
 
     # questions
 
@@ -288,7 +329,8 @@ class Governor:
             if guild not in self._guilds:
                 self._guilds[guild] = self._new_scope(scope_of(guild), self._measures.quota_of(guild))
             scopes.append(self._guilds[guild])
-        return _Path(guild, [*scopes, method.scope], method)
+        each_schedule = limits_schedules(self._measures.quota_of(guild))
+        return _Path(guild, scopes, method, each_schedule=each_schedule)
 
     def _new_plans(self, old: Mapping[str, Scope], now: float) -> dict[str, Scope]:
         """A scope for every plan whose guilds share limits."""
@@ -303,6 +345,11 @@ class Governor:
         for name, scope in self._plans.items():
             runs = (each.running.used for guild, each in self._guilds.items() if self._measures.plan_of(guild) == name)
             scope.running.used = sum(runs)
+
+    def _recount_schedules(self, guild: str, now: float) -> None:
+        """What runs of each schedule of a guild, should they have limits of their own only since now."""
+        if limits_schedules(self._measures.quota_of(guild)):
+            self.own.recount(guild, Counter(self._under_way(guild)), now)
 
     def _new_scope(self, name: str, limits: Capacity, old: Scope | None = None, now: float = 0.0) -> Scope:
         scope = Scope(name, limits, self._dirty)
@@ -319,13 +366,23 @@ class Governor:
         path = self._path(guild, method)
         return path, path.method.handlers.get(handler) or self._new_place(path.method, handler, -math.inf)
 
-    def _check(self, path: _Path, candidates: Sequence[str], now: float, sends: Limit | None) -> str | Wait:
-        """The first candidate with room. Else the outermost refusal; of the handlers' ones that which ends soonest."""
-        for check in path.checks:
+    def _own_of(self, path: _Path, schedule: str, now: float) -> OwnScope | None:
+        """A schedule's own scope; None where it is not known whose run it is."""
+        return self.own.scope(scope_of_schedule(schedule), path.guild, now) if schedule else None
+
+    def _check(
+        self, path: _Path, candidates: Sequence[str], now: float, mine: OwnScope | None, there: OwnScope | None
+    ) -> str | Wait:
+        """The first candidate with room. Else the outermost refusal; of the handlers' ones that which ends soonest.
+
+        ``mine``: the schedule's own scope; ``there``: that of where its message goes.
+        """
+        checks = path.checks if mine is None else (*path.outer, mine.check, *path.method.scope.checks)
+        for check in checks:
             wait = check(now)
             if wait is not None:
                 return wait
-        if sends is not None and (wait := sends.check(now)) is not None:
+        if there is not None and (wait := there.check(now)) is not None:
             return wait
         method, everything, refusals = path.method, self._global.running, []
         for name in candidates:

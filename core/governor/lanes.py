@@ -35,16 +35,19 @@ class Waiting:
         payload: whatever the caller wants back with it.
         wants: what it asks of its handler beyond the method; runs that differ in that wait in lanes of their own.
         destination: the scope of where its message goes (``core.governor.sends``), if that is limited; likewise.
+        schedule: the schedule it is a run of.
+        kind: tells its lane apart from the guild's others.
     """
 
     __slots__ = ("charge", "destination", "due", "guild", "handler", "kind", "lane", "method", "payload", "place", "priority", "run_id",
-                 "wants")  # fmt: skip
+                 "schedule", "wants")  # fmt: skip
     lane: Lane
 
     def __init__(
         self, run_id: str, guild: str | None, method: str, handler: str, priority: int, due: int, payload: Any = None,
-        wants: str = "", destination: str = "",
+        wants: str = "", destination: str = "", schedule: str = "", *, alone: bool = False,
     ) -> None:  # fmt: skip
+        """``alone``: each schedule of the guild has limits of its own, so its runs wait in lanes of their own."""
         self.run_id = run_id
         self.guild = guild
         self.method = method
@@ -54,7 +57,10 @@ class Waiting:
         self.payload = payload
         self.wants = wants
         self.destination = destination
+        self.schedule = schedule
         self.kind = f"{method} {wants} {destination}" if wants or destination else method
+        if alone:
+            self.kind += f" {schedule}"
         self.place = 0
         self.charge = 0.0
 

@@ -1,8 +1,8 @@
 """Verdicts: what the governor answers. Admit, or Wait until when and why.
 
-Scopes are named ``global``, ``plan:verified``, ``guild:123``, ``method:webhook.post``, ``channel:123/789`` (a channel of a
-guild), ``dms:123`` (a guild's direct messages), ``person:456`` (those of a person outside guilds), ``handler:NAME`` and
-``handler:NAME/METHOD``; ``guild:-`` is the operator's own work, which belongs to no guild.
+Scopes are named ``global``, ``plan:verified``, ``guild:123``, ``schedule:sch_…``, ``method:webhook.post``, ``channel:123/789`` (a
+channel of a guild), ``dms:123`` (a guild's direct messages), ``person:456`` (those of a person outside guilds), ``handler:NAME``
+and ``handler:NAME/METHOD``; ``guild:-`` is the operator's own work, which belongs to no guild.
 """
 
 from __future__ import annotations

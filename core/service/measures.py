@@ -8,14 +8,14 @@ runs that were put off to a later day are brought forward, some at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 import structlog
 
 from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, Stored, changed, ended, said
-from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota
+from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota, Limits
 from core.governor.verdict import scope_of
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
@@ -391,10 +391,10 @@ class GuildMeasures:
         quota = as_it_will_be.granted(guild_id)
         return QuotaView(
             guild_id=guild_id, plan=as_it_will_be.plan_of(guild_id),
-            limits={name: getattr(quota, name) for name in OVERRIDES},
-            origins=dict(as_it_will_be.origins(guild_id)) | _of_plan(stored), own=said(stored.own),
+            limits=_plain({name: getattr(quota, name) for name in OVERRIDES}),
+            origins=dict(as_it_will_be.origins(guild_id)) | _of_plan(stored), own=_plain(said(stored.own)),
             temporary=tuple(
-                TemporaryQuota(limits=said(each.limits), until=spell(each.until), by=each.by)
+                TemporaryQuota(limits=_plain(said(each.limits)), until=spell(each.until), by=each.by)
                 for each in as_it_will_be.stored_of(guild_id).for_a_time
             ),
         )  # fmt: skip
@@ -403,6 +403,16 @@ class GuildMeasures:
 def _running(stored: Stored, now: int) -> Stored:
     """The same without what has its end behind it."""
     return msgspec.structs.replace(stored, for_a_time=tuple(each for each in stored.for_a_time if each.until > now))
+
+
+def _plain(limits: Mapping[str, object]) -> dict[str, object]:
+    """Limits as a document has them: those of each schedule are what they say, without what they leave open."""
+    return {
+        name: {key: part for key, part in msgspec.structs.asdict(value).items() if part is not None}
+        if isinstance(value, Limits)
+        else value
+        for name, value in limits.items()
+    }
 
 
 def _of_plan(stored: Stored) -> dict[str, str]:

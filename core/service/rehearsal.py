@@ -91,7 +91,8 @@ def _refused(desk: Desk, row: RunRow, schedule: ScheduleRow, instances: tuple[st
     there = ""
     if desk.engine.destinations.limited(row.guild_id, row.handler, row.method):
         there = destination_of(row.method, row.args or schedule.args, row.guild_id, schedule.owner_id)
-    verdict = desk.engine.governor.explain(row.guild_id, f"{row.handler}.{row.method}", instances, monotonic, there)
+    method = f"{row.handler}.{row.method}"
+    verdict = desk.engine.governor.explain(row.guild_id, method, instances, monotonic, there, schedule.id)
     if not isinstance(verdict, Wait):
         return None
     why = msgspec.convert(why_of(verdict, now=now, monotonic=monotonic), Why)

@@ -18,6 +18,7 @@ from core.service.finding import page_length
 from core.service.room import REMINDERS_EACH, REMINDERS_OF
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
+from schedule_zero.each_schedule import EACH_SCHEDULE, say_limits
 from schedule_zero.errors import NotFound
 from schedule_zero.instant import spell
 from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView, QuotaView
@@ -142,6 +143,7 @@ class Usage:
                 )
             found.append(gauge)
         found += [
+            Gauge(scope=scope, limit=EACH_SCHEDULE, words=_each_schedule(quota)),
             Gauge(scope=scope, limit="payload_bytes", allowed=quota.payload_bytes),
             Gauge(scope=scope, limit="min_interval", words=quota.min_interval or ""),
             Gauge(scope=scope, limit="handlers", words="" if quota.handlers is None else ", ".join(quota.handlers)),
@@ -165,10 +167,10 @@ class Usage:
     def _sends(self, guild_id: str, quota: Quota, *, here: bool) -> list[Gauge]:
         """Messages: what one channel may get, the channels that had most lately, and direct messages."""
         monotonic, scope = self._desk.clock.monotonic(), scope_of(guild_id)
-        limit, busiest = self._desk.engine.governor.sends.use_of(guild_id, monotonic, MOST_CHANNELS)
+        direct, busiest = self._desk.engine.governor.own.sends_of(guild_id, monotonic, MOST_CHANNELS)
         dms = Gauge(scope=scope, limit=DMS, used=0 if here else None, allowed=quota.dms_per_hour)
-        if here and isinstance(limit, RateLimit):
-            dms = self._rate(dms, limit)
+        if here and direct is not None and direct.rate is not None:
+            dms = self._rate(dms, direct.rate)
         elif quota.dms_per_hour is None:
             dms = msgspec.structs.replace(dms, used=None)
         words = quota.sends_per_channel or ""
@@ -196,6 +198,11 @@ class Usage:
             )
             for gauge in gauges
         ]  # fmt: skip
+
+
+def _each_schedule(quota: Quota) -> str:
+    """What each schedule alone may use, as it is written."""
+    return "" if quota.each_schedule is None else say_limits(msgspec.structs.asdict(quota.each_schedule))
 
 
 def quota_for(actor: Actor, view: QuotaView) -> QuotaView:

@@ -38,6 +38,14 @@ from tests.web.fake import GUILD
             ("quota", "123", "handlers=echo,discord"),
             ask.PatchGuildQuota(guild_id="123", changes={"handlers": ["echo", "discord"]}),
         ),
+        (
+            ("quota", "123", "each_schedule=rate 1/min, running 2"),
+            ask.PatchGuildQuota(guild_id="123", changes={"each_schedule": {"rate": "1/min", "running": 2}}),
+        ),
+        (
+            ("quota", "123", 'each_schedule={"running": 2}', "--reset", "rate"),
+            ask.PatchGuildQuota(guild_id="123", changes={"each_schedule": {"running": 2}}, reset=("rate",)),
+        ),
         (("quota", "123", "handlers=null"), ask.PatchGuildQuota(guild_id="123", changes={"handlers": None})),
         (("verify", "123"), ask.VerifyGuild(guild_id="123")),
         (("suspend", "123", "--why", "spam"), ask.SuspendGuild(guild_id="123", why="spam")),
@@ -110,6 +118,10 @@ def test_a_quota_says_who_set_what_and_what_ends(command: Command, core: Core) -
     [
         (("running",), "'running' is no limit=value; write for example running=50"),
         (("=5",), "'=5' is no limit=value"),
+        (
+            ("each_schedule=fast",),
+            "each_schedule: 'fast' is no limit of a schedule; write for example running 2, rate 1/min",
+        ),
         (("--until", "in 1 hour"), "--until says how long a limit holds; name one"),
     ],
 )

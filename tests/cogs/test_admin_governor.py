@@ -10,6 +10,7 @@ import simcord
 from cogs.admin.options import Reset, read_value
 from cogs.refusals import Refusal
 from core.governor.settings import GovernorSettings
+from schedule_zero.each_schedule import read_limits
 from tests.cogs import stage as stages
 from tests.cogs.stage import Stage, Staged, labels, offered, said, texts
 from tests.engine.conftest import Build
@@ -97,6 +98,34 @@ async def test_undo_sets_back_what_was_whether_it_lasted_or_had_an_end(limited: 
     assert await now() == (1, {}, 0)
 
 
+async def test_what_each_schedule_may_use_is_set_shown_and_taken_back_as_it_is_written(
+    limited: tuple[House, Stage],
+) -> None:
+    house, stage = limited
+    longest = "running 100, rate 10000/min, burst 1000, runs_per_hour 1000, runs_per_day 20000, runs_per_month 500000"
+    first = await set_(stage, limit="each_schedule", value=longest)
+    escaped = longest.replace("_", "\\_")
+    assert f"**Each schedule alone**: no limit → **{escaped}**" in texts(first.response)
+    second = await set_(stage, limit="Each schedule alone", value="rate 1/min, running 2")
+    shown = texts(second.response)
+    assert "→ **running 2, rate 1/min**" in shown
+    assert "- **Each schedule alone** running 2, rate 1/min · set by an operator" in shown
+    assert "Taken back: **Each schedule alone** is running 100, rate 10000/min" in await pressed(stage, second, "Undo")
+    assert (await house.client.guild_quota(stage.guild_id)).own == {"each_schedule": read_limits(longest)}
+    assert "Taken back: **Each schedule alone** is no limit" in await pressed(stage, first, "Undo")
+    assert (await house.client.guild_quota(stage.guild_id)).own == {}
+
+
+async def test_a_run_its_own_schedule_holds_back_is_explained_as_this_schedule_s(limited: tuple[House, Stage]) -> None:
+    house, stage = limited
+    await house.client.change_guild_quota(stage.guild_id, {"each_schedule": {"rate": "1/h"}})
+    schedule = await house.schedule(guild_id=stage.guild_id, policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    await house.why(await house.run_now(schedule))
+    said_ = await said(stage, "quota explain", item=schedule.id)
+    assert "This schedule has used 1 of the 1 starts its rate allows. It goes on" in said_
+
+
 async def test_an_undo_after_somebody_elses_change_shows_it_and_does_nothing(limited: tuple[House, Stage]) -> None:
     house, stage = limited
     result = await set_(stage, limit="running", value="5")
@@ -147,6 +176,19 @@ async def test_a_plan_is_set_and_taken_back(build: Build, staged: Staged) -> Non
         ({"limit": "rate", "value": "fast"}, "`value`:"),
         ({"limit": "min_interval", "value": "soon"}, "`value`: 'soon' is no length of time"),
         ({"limit": "weight", "value": "heavy"}, "`value`: 'heavy' is no number"),
+        (
+            {"limit": "each_schedule", "value": "fast"},
+            "`value`: 'fast' is no limit of a schedule; write for example running 2",
+        ),
+        (
+            {"limit": "each_schedule", "value": "running two"},
+            "`value`: 'two' is no whole number for running; write for",
+        ),
+        ({"limit": "each_schedule", "value": "rate fast"}, "`value`: has to be a rate such as 10/s"),
+        (
+            {"limit": "each_schedule", "value": "running 1, running 2"},
+            "`value`: running is there twice; write it once.",
+        ),
         ({"limit": "plan", "value": "golden"}, "`value`: 'golden' is no plan"),
         ({"limit": "plan", "value": "small", "until": "in 1 hour"}, "`value`: a plan does not change for a time"),
         ({"limit": "running", "value": "default", "until": "in 1 hour"}, "`until`: what the plan says has no end"),
@@ -201,7 +243,9 @@ async def test_nothing_is_suggested_to_who_is_no_operator(limited: tuple[House, 
     [
         ("running", "1,000", 1000), ("payload_bytes", "16 KiB", 16384), ("min_interval", "5 min", "PT5M"),
         ("handlers", "discord, report", ["discord", "report"]), ("weight", "2.5", 2.5), ("schedules", "no limit", None),
-        ("rate", "30/min", "30/min"), ("plan", "trusted", "trusted"),
+        ("rate", "30/min", "30/min"), ("plan", "trusted", "trusted"), ("each_schedule", "none", None),
+        ("each_schedule", "Rate 1/min, running 2", {"rate": "1/min", "running": 2}),
+        ("each_schedule", "runs per day: 50", {"runs_per_day": 50}),
     ],
 )  # fmt: skip
 def test_values_are_read_by_the_kind_of_limit(limit: str, text: str, value: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from core.engine.ports import ADOPTION_S
 from core.engine.territory import fair_share
+from core.governor.settings import Limits
 from core.ledger.buckets import BUCKETS, bucket_of
 from core.ledger.ledger import StoredLedger
 from core.ledger.membership import ServerMembership
@@ -93,6 +94,20 @@ def guilds_of(house: House, count: int = 1) -> list[str]:
 async def shared_out(first: House, second: House) -> None:
     await held(second, BUCKETS - fair_share(2))
     await held(first, fair_share(2))
+
+
+async def test_what_a_schedule_used_of_its_own_rate_goes_with_its_guild_to_another_core(join: Join) -> None:
+    limits = plan(each_schedule=Limits(rate="1/h"))
+    first, second = await join(governor=limits), await join(governor=limits)
+    await shared_out(first, second)
+    theirs = guilds_of(first, 2)
+    used, other = [await first.schedule(guild_id=id, policy={"overlap": "allow"}) for id in theirs]
+    await first.ended((await first.run_now(used)).id)
+    await die(first)
+    await held(second, BUCKETS)
+    assert (await second.ended((await second.run_now(other)).id)).state is RunState.SUCCEEDED
+    waiting = await second.why(await second.run_now(used))
+    assert (waiting.scope, waiting.limit) == (f"schedule:{used.id}", "rate")
 
 
 async def test_a_core_alone_works_for_everybody(join: Join) -> None:

@@ -5,15 +5,17 @@ Beside the governor stands the model, which is asked the same. What may never ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.governor.fairness import FairQueue, Waiting
 from core.governor.governor import Governor
 from core.governor.guard import BREAKER, Guard
+from core.governor.limits import Scope
+from core.governor.own_scopes import OwnScope
 from core.governor.settings import GovernorSettings
 from core.governor.verdict import Admit, Wait
-from tests.governor.model import ACTIVE_S, Model, Start, scopes_of
+from tests.governor.model import ACTIVE_S, Model, Start, are_limited, scopes_of
 
 CREDIT = 3
 SHARE = 0.8
@@ -52,7 +54,7 @@ class Floor:
         self.stored: dict[str, float] = {}
         self.started: Callable[[Start], None] = lambda _: None
         self.undone: Callable[[Start], None] = lambda _: None
-        self.governor = Governor(settings, lambda process: (handler_of(process), None))
+        self.governor = self._new_governor(settings)
         self.model = Model(settings, handler_of, self._guarded)
         self.queue = self._new_queue()
 
@@ -97,8 +99,9 @@ class Floor:
         seat_s = self.now - run.start.at
         self.model.end(run.start)
         for scope in self.governor.release(
-            entry.guild, entry.method, process, seat_s, self.now, ok=ok, took_s=seat_s, taken_at=at
-        ):
+            entry.guild, entry.method, process, seat_s, self.now, schedule=entry.schedule, ok=ok, took_s=seat_s,
+            taken_at=at,
+        ):  # fmt: skip
             self.queue.released(scope)
         self.queue.finished(entry, max(seat_s, 0.001))
 
@@ -108,9 +111,10 @@ class Floor:
         assert not run.committed
         self.undone(run.start)
         self.model.undo(run.start)
-        self.governor.give_back(run.entry.guild, run.entry.method, run.start.process, run.taken_at)
-        self.queue.finished(run.entry, 0.0)
-        self.put(run.entry)
+        entry = run.entry
+        self.governor.give_back(entry.guild, entry.method, run.start.process, run.taken_at, schedule=entry.schedule)
+        self.queue.finished(entry, 0.0)
+        self.put(self._again(entry))
 
     # the store
 
@@ -133,18 +137,18 @@ class Floor:
             self.model.end(run.start)
             del self.running[run.entry.run_id]
             self.waiting[run.entry.run_id] = run.entry
-        self.governor = Governor(settings, lambda process: (handler_of(process), None))
+        self.governor = self._new_governor(settings)
         self.governor.restore_rates({scope: seconds for scope, seconds in self.stored.items() if seconds}, self.now)
         self.model.restart(settings, self.now)
         self.queue = self._new_queue()
         self.last_work = {}
         for run in self.running.values():
-            run.entry, run.taken_at = _again(run.entry), None
-            self.governor.restore_running(run.entry.guild, run.entry.method, run.start.process)
+            run.entry, run.taken_at = self._again(run.entry), None
+            self.governor.restore_running(run.entry.guild, run.entry.method, run.start.process, run.entry.schedule)
             self.model.meet(run.start, self.now)
             self.queue.started(run.entry)
         for run_id, entry in self.waiting.items():
-            self.waiting[run_id] = _again(entry)
+            self.waiting[run_id] = self._again(entry)
             self.queue.put(self.waiting[run_id])
 
     def reconfigure(self, settings: GovernorSettings) -> None:
@@ -152,6 +156,12 @@ class Floor:
         self.settings = settings
         self.governor.reconfigure(settings, self.now)
         self.model.reconfigure(settings, self.now)
+        for run_id, entry in self.waiting.items():
+            fresh = self._again(entry)
+            if fresh.kind != entry.kind:
+                self.queue.withdraw(run_id)
+                self.waiting[run_id] = fresh
+                self.queue.put(fresh)
         self.queue.resize(self.slots)
         self.queue.wake_all()
 
@@ -187,8 +197,8 @@ class Floor:
         able = self.candidates(entry)
         if not able or (self.held(entry.guild) >= self.cap and self.several(besides=entry.guild)):
             return False
-        answer = self.governor.explain(entry.guild, entry.method, able, self.now)
-        assert answer == self.model.explain(entry.guild, entry.method, able, self.now)
+        answer = self.governor.explain(entry.guild, entry.method, able, self.now, schedule=entry.schedule)
+        assert answer == self.model.explain(entry.guild, entry.method, able, self.now, schedule=entry.schedule)
         return isinstance(answer, Admit)
 
     def overlooked(self) -> list[Waiting]:
@@ -197,7 +207,7 @@ class Floor:
 
     def in_use(self) -> dict[str, int]:
         """What is in use, of every scope and guard, as the governor counts it."""
-        counts = {scope.name: scope.running.used for scope in self.governor._scopes()}
+        counts = {scope.name: scope.running.used for scope in self._scopes() if scope.running is not None}
         for name, method in self.governor._methods.items():
             for guard in method.guards.values():
                 counts[f"crowd of {guard.scope.partition(':')[2].partition('/')[0]}"] = guard.crowd.held
@@ -229,9 +239,9 @@ class Floor:
     def _take(self, entry: Waiting, able: Sequence[str]) -> Admit | Wait:
         """Ask governor and model; a refusal changes nothing."""
         before = self._everything()
-        explained = self.governor.explain(entry.guild, entry.method, able, self.now)
-        expected = self.model.take(entry.guild, entry.method, able, self.now)
-        answer = self.governor.take(entry.guild, entry.method, able, self.now)
+        explained = self.governor.explain(entry.guild, entry.method, able, self.now, schedule=entry.schedule)
+        expected = self.model.take(entry.guild, entry.method, able, self.now, schedule=entry.schedule)
+        answer = self.governor.take(entry.guild, entry.method, able, self.now, schedule=entry.schedule)
         assert answer == explained == expected
         if isinstance(answer, Wait):
             after = self._everything()
@@ -240,7 +250,7 @@ class Floor:
 
     def _everything(self) -> dict[str, object]:
         """All that a start could have charged."""
-        rates = {f"rate {scope.name}": scope.rate.tat for scope in self.governor._scopes() if scope.rate is not None}
+        rates = {f"rate {scope.name}": scope.rate.tat for scope in self._scopes() if scope.rate is not None}
         probes = {
             f"probe {name} {number}": breaker.probing
             for name, method in self.governor._methods.items()
@@ -248,6 +258,10 @@ class Floor:
             for number, breaker in enumerate(guard.breakers())
         }
         return {**self.in_use(), **rates, **probes}
+
+    def _scopes(self) -> Iterator[Scope | OwnScope]:
+        yield from self.governor._scopes()
+        yield from self.governor.own
 
     def _guarded(self, guild: str | None, method: str, process: str, now: float) -> Wait | None:
         guard = self.guard(method)
@@ -257,15 +271,23 @@ class Floor:
         """What stands before a method, if it has been used."""
         return dict(self.governor.guards(method)).get(None)
 
+    def _new_governor(self, settings: GovernorSettings) -> Governor:
+        return Governor(settings, lambda process: (handler_of(process), None), self._under_way)
+
+    def _under_way(self, guild: str) -> Iterator[str]:
+        return self.queue.under_way(guild)
+
     def _new_queue(self) -> FairQueue:
         return FairQueue(self.slots, weight_of=lambda guild: self.settings.quota_of(guild).weight)
 
     def _in_order(self, entry: Waiting) -> None:
-        key = (entry.priority, entry.guild, entry.method)
-        line = [each for each in self.waiting.values() if (each.priority, each.guild, each.method) == key]
+        key = (entry.priority, entry.guild, entry.kind)
+        line = [each for each in self.waiting.values() if (each.priority, each.guild, each.kind) == key]
         assert min(line, key=lambda each: (each.due, each.run_id)) is entry
 
-
-def _again(entry: Waiting) -> Waiting:
-    """The same run, as another process reads it from its row."""
-    return Waiting(entry.run_id, entry.guild, entry.method, entry.handler, entry.priority, entry.due)
+    def _again(self, entry: Waiting) -> Waiting:
+        """The same run, as it is read from its row under the limits there are now."""
+        return Waiting(
+            entry.run_id, entry.guild, entry.method, entry.handler, entry.priority, entry.due, schedule=entry.schedule,
+            alone=are_limited(self.settings, entry.guild),
+        )  # fmt: skip

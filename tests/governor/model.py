@@ -26,6 +26,7 @@ class Start:
     method: str
     process: str
     at: float
+    schedule: str = ""
 
 
 @dataclass
@@ -58,18 +59,32 @@ class Bucket:
             self.changed = True
 
 
-def outer_scopes(settings: GovernorSettings, guild: str | None, method: str) -> Iterator[str]:
+def are_limited(settings: GovernorSettings, guild: str | None) -> bool:
+    """Whether each schedule of a guild has limits of its own."""
+    each = settings.quota_of(guild).each_schedule
+    return each is not None and (each.running, each.rate) != (None, None)
+
+
+def outer_scopes(settings: GovernorSettings, guild: str | None, method: str, schedule: str) -> Iterator[str]:
     """What a guild's runs of a method pass through before a process is chosen."""
     yield "global"
     if guild is not None:
         yield f"plan:{settings.plan_of(guild)}"
         yield f"guild:{guild}"
+        if are_limited(settings, guild):
+            yield f"schedule:{schedule}"
     yield f"method:{method}"
 
 
 def scopes_of(settings: GovernorSettings, start: Start) -> set[str]:
     """Every scope a start is charged to."""
-    return {*outer_scopes(settings, start.guild, start.method), f"handler:{start.process}/{start.method}"}
+    outer = outer_scopes(settings, start.guild, start.method, start.schedule)
+    return {*outer, f"handler:{start.process}/{start.method}"}
+
+
+def guild_of(schedule: str) -> str:
+    """Whose schedule it is: they are named ``GUILD/NUMBER`` here."""
+    return schedule.partition("/")[0]
 
 
 def limits_of(settings: GovernorSettings, scope: str) -> Capacity:
@@ -81,6 +96,8 @@ def limits_of(settings: GovernorSettings, scope: str) -> Capacity:
             return (None if plan is None else plan.shared) or Capacity()
         case "guild":
             return settings.quota_of(name)
+        case "schedule":
+            return settings.quota_of(guild_of(name)).each_schedule or Capacity()
         case "method":
             return settings.methods.get(name) or MethodQuota()
         case "handler":
@@ -106,20 +123,25 @@ class Model:
         self._stored: dict[str, float] = {}
         self._restored: dict[str, tuple[float, float]] = {}
         self._given: dict[str, float] = {}
+        self._gone: set[str] = set()
         self._meet(self._always(), 0.0)
 
     # questions
 
-    def take(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+    def take(
+        self, guild: str | None, method: str, candidates: Sequence[str], now: float, *, schedule: str
+    ) -> Admit | Wait:
         """As the governor's."""
-        answer = self.explain(guild, method, candidates, now)
+        answer = self.explain(guild, method, candidates, now, schedule=schedule)
         if isinstance(answer, Admit):
-            self._start(Start(guild, method, answer.handler, now))
+            self._start(Start(guild, method, answer.handler, now, schedule))
         return answer
 
-    def explain(self, guild: str | None, method: str, candidates: Sequence[str], now: float) -> Admit | Wait:
+    def explain(
+        self, guild: str | None, method: str, candidates: Sequence[str], now: float, *, schedule: str
+    ) -> Admit | Wait:
         """As the governor's."""
-        outer = list(outer_scopes(self.settings, guild, method))
+        outer = list(outer_scopes(self.settings, guild, method, schedule))
         self._meet(outer, now)
         for scope in outer:
             if (refusal := self.refusal(scope, now)) is not None:
@@ -183,26 +205,34 @@ class Model:
         rows = {scope: each.level(now) * each.interval for scope, each in self._buckets.items() if each.changed}
         for bucket in self._buckets.values():
             bucket.changed = False
+        rows |= dict.fromkeys(self._gone - rows.keys(), 0.0)
+        self._gone = set()
         self._stored |= rows
         return rows
 
     def restart(self, settings: GovernorSettings, now: float) -> None:
         """Nothing is left but what was stored, and what the ledger holds open."""
         self.settings = settings
-        self._buckets, self._met, self._given = {}, set(), {}
+        self._buckets, self._met, self._given, self._gone = {}, set(), {}, set()
         self._restored = {scope: (now, seconds) for scope, seconds in self._stored.items() if seconds}
         self._meet(self._always(), now)
 
     def reconfigure(self, settings: GovernorSettings, now: float) -> None:
-        """What runs stays counted, what is in use of a burst stays in use."""
+        """What runs stays counted, what is in use of a burst stays in use. Of schedules, whose scopes come and go, nothing stays
+        stored that has no rate any more."""
         levels = {scope: bucket.level(now) for scope, bucket in self._buckets.items()}
         self.settings = settings
         self._buckets = {}
         met, self._met = self._met, set()
         plans = {scope for scope in met if scope.startswith("plan:")}
-        self._meet((met - plans) | set(self._always()), now, levels)
+        schedules = {scope for scope in met if scope.startswith("schedule:")}
+        limited = {scope for scope in schedules if are_limited(settings, guild_of(scope.partition(":")[2]))}
+        self._gone |= {scope for scope in schedules if limits_of(settings, scope).rate is None}
+        self._meet((met - plans - (schedules - limited)) | set(self._always()), now, levels)
         for bucket in self._buckets.values():
             bucket.changed = True
+        for start in self.starts:
+            self._meet(scopes_of(settings, start), now)
 
     def _always(self) -> Iterable[str]:
         """Scopes that are there before anybody asks."""

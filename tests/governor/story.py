@@ -7,14 +7,14 @@ from collections import defaultdict
 from core.governor.fairness import Waiting
 from core.governor.settings import Capacity, GovernorSettings, GuildQuota, Limits, MethodQuota, Plan, parse_rate
 from tests.governor.floor import Floor
-from tests.governor.model import Start, limits_of, scopes_of
+from tests.governor.model import Start, are_limited, limits_of, scopes_of
 
 # Intervals of rates are powers of two, and so are all pauses: governor and model reckon exactly, each in its own way.
 USUAL = GovernorSettings(
     global_=Limits(running=7, rate="16/s", burst=12),
     plans={
         "small": Plan(running=2, rate="30/min", burst=4, shared=Limits(running=4, rate="2/s", burst=6)),
-        "large": Plan(running=6, weight=2),
+        "large": Plan(running=6, weight=2, each_schedule=Limits(running=2, rate="15/min", burst=3)),
         "free": Plan(),
     },
     default_plan="small",
@@ -25,10 +25,16 @@ USUAL = GovernorSettings(
         "mail.send": MethodQuota(adaptive="aimd", running=4),
     },
 )
-RAISED = GovernorSettings(global_=Limits(running=9), plans={"small": Plan(running=3)}, default_plan="small")
+RAISED = GovernorSettings(
+    global_=Limits(running=9), plans={"small": Plan(running=3, each_schedule=Limits(running=1))}, default_plan="small"
+)
 LOWERED = GovernorSettings(
     global_=Limits(running=4, rate="4/s", burst=2),
-    plans={"small": Plan(running=1, rate="15/min", burst=1, shared=Limits(running=2))},
+    plans={
+        "small": Plan(
+            running=2, rate="15/min", burst=2, shared=Limits(running=2), each_schedule=Limits(rate="2/s", burst=1)
+        )
+    },
     default_plan="small",
     methods={
         "web.get": MethodQuota(running=2, rate="2/s", adaptive="gradient2"),
@@ -37,13 +43,14 @@ LOWERED = GovernorSettings(
 )
 MOVED = GovernorSettings(
     global_=USUAL.global_, plans=USUAL.plans, default_plan="large", methods=USUAL.methods,
-    guilds={"1": GuildQuota(plan="free"), "3": GuildQuota(plan="small", running=1), "4": GuildQuota(plan="small", rate=None)},
+    guilds={"1": GuildQuota(plan="free", each_schedule=Limits(running=1, rate="1/s")), "3": GuildQuota(plan="small", running=1), "4": GuildQuota(plan="small", rate=None)},
 )  # fmt: skip
 SETTINGS = [USUAL, RAISED, LOWERED, MOVED]
 GUILDS = [None, "1", "2", "3", "4", "5"]
 METHODS = ["web.post", "web.get", "mail.send"]
 PROCESSES = {"web": ["web@a", "web@b"], "mail": ["mail@m", "mail@n"]}
 PAUSES = [0.0, 1 / 32, 0.5, 2.0, 30.0, 700.0]
+SCHEDULES = 2
 MOMENT = 2.0**-20
 
 
@@ -63,8 +70,13 @@ class Story:
 
     def arrive(self, guild: str | None, method: str, priority: int, due: int) -> None:
         self._made += 1
-        run_id = f"run_{due * 7919 % 101:03}{self._made:06}"
-        self.floor.put(Waiting(run_id, guild, method, method.partition(".")[0], priority, due))
+        run_id, schedule = f"run_{due * 7919 % 101:03}{self._made:06}", f"{guild}/{self._made % SCHEDULES}"
+        self.floor.put(
+            Waiting(
+                run_id, guild, method, method.partition(".")[0], priority, due, schedule=schedule,
+                alone=are_limited(self.floor.settings, guild),
+            )
+        )  # fmt: skip
 
     def end(self, place: int, *, ok: bool | None) -> None:
         """One of those that run ends; what a handler in trouble does, fails."""

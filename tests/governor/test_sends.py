@@ -12,8 +12,9 @@ from core.governor.fairness import FairQueue, Waiting
 from core.governor.gates import SCOPES_KEPT
 from core.governor.governor import Governor
 from core.governor.measures import Measures, Stored
+from core.governor.own_scopes import KEPT
 from core.governor.ring import SMALL
-from core.governor.sends import KEPT, OTHERS, destination_of, guild_of
+from core.governor.sends import OTHERS, destination_of, guild_of
 from core.governor.settings import GovernorSettings, GuildQuota, Plan
 from core.governor.verdict import Admit, Wait
 from schedule_zero.instant import parse
@@ -163,7 +164,7 @@ def test_channels_at_rest_are_forgotten_here_and_in_the_store_and_those_in_use_a
             stored.pop(scope, None)
             if ahead:
                 stored[scope] = ahead
-    assert len(dict(governor.sends.tats())) <= 2 * KEPT
+    assert len(dict(governor.own.tats())) <= 2 * KEPT
     assert len(stored) <= 2 * KEPT
     assert isinstance(take(governor, "channel:1/busy", now), Wait)
 
@@ -175,13 +176,13 @@ def test_the_busiest_channels_and_the_direct_messages_of_a_guild_are_told() -> N
             take(governor, f"channel:1/{number}", 0.0)
     take(governor, "channel:2/9", 0.0, "2")
     take(governor, "dms:1", 0.0, method=DM)
-    dms, busy = governor.sends.use_of("1", 0.0, 3)
+    dms, busy = governor.own.sends_of("1", 0.0, 3)
     assert [(each.scope, each.taken(0.0)) for each in busy] == [
         ("channel:1/3", 4), ("channel:1/2", 3), ("channel:1/1", 2),
     ]  # fmt: skip
     assert dms is not None
-    assert dms.scope == "dms:1"
-    assert governor.sends.use_of("3", 0.0, 3) == (None, [])
+    assert dms.name == "dms:1"
+    assert governor.own.sends_of("3", 0.0, 3) == (None, [])
 
 
 # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -216,6 +216,8 @@ async def test_a_person_sees_their_servers_and_an_operator_all_there_are(
         ({"limit": "payload_bytes", "allowed": 16384}, "Size of what a run is given: at most 16,384 bytes", None),
         ({"limit": "payload_bytes"}, "Size of what a run is given: no limit", None),
         ({"limit": "min_interval", "words": "PT5M"}, "Shortest interval: 5 min", None),
+        ({"limit": "each_schedule", "words": "running 2"}, "Each schedule alone: running 2", None),
+        ({"limit": "each_schedule"}, "Each schedule alone: no limit", None),
         ({"limit": "min_interval"}, "Shortest interval: none", None),
         ({"limit": "handlers", "words": "discord"}, "Handlers: discord", None),
         ({"limit": "handlers"}, "Handlers: all", None),

@@ -18,6 +18,7 @@ _LABELS: Final = {
     "runs_per_hour": "Runs this hour",
     "runs_per_day": "Runs today",
     "runs_per_month": "Runs this month",
+    "each_schedule": "Each schedule alone",
     "payload_bytes": "Size of what a run is given",
     "min_interval": "Shortest interval",
     "handlers": "Handlers",
