@@ -78,6 +78,23 @@ async def test_a_restart_counts_the_runs_that_go_on_and_forgets_no_start(build: 
     assert (held.scope, held.limit, held.used, held.allowed) == (f"schedule:{busy.id}", "rate", 2, 2)
 
 
+async def test_a_limit_set_after_a_restart_counts_the_runs_that_went_on(build: Build) -> None:
+    house = await build(governor=plan())
+    far = joined(house)
+    busy = await loose(house, handler="far", method="work")
+    await house.run_now(busy)
+    order = await far.orders.get()
+    await house.kill()
+    house = await build(governor=plan())
+    back = joined(house)
+    await house.client.change_guild_quota("1", {"each_schedule": {"running": 1}})
+    second = await house.run_now(busy)
+    assert (await house.why(second)).scope == f"schedule:{busy.id}"
+    assert back.orders.empty()
+    back.answer(order)
+    assert (await back.orders.get()).run_id == second.id
+
+
 async def test_a_limit_set_while_runs_wait_and_go_holds_at_once_and_goes_by_a_word(build: Build) -> None:
     house = await build(governor=plan())
     gate = house.hold()
