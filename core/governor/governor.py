@@ -16,9 +16,9 @@ from core.governor.adaptive import adaptive_of
 from core.governor.guard import Crowd, Guard
 from core.governor.limits import RateLimit, Scope
 from core.governor.measures import Measured
-from core.governor.own_scopes import OwnScope, OwnScopes, is_own, limits_schedules, scope_of_schedule
+from core.governor.own_scopes import OwnScope, OwnScopes, is_own, limits_schedules
 from core.governor.settings import Capacity, MethodQuota
-from core.governor.verdict import Admit, Wait, scope_of
+from core.governor.verdict import Admit, Wait, scope_of, scope_of_schedule
 
 HANDLERS_KEPT: Final = 64  # per method; processes come and go under new names
 SHARE: Final = "share"

@@ -15,26 +15,20 @@ from core.governor.limits import Limit, RateLimit, RunningLimit
 from core.governor.measures import Measured
 from core.governor.sends import DMS, SENDS, UNKNOWN_GUILD, dms_of, is_channel, is_destination
 from core.governor.settings import Quota
-from core.governor.verdict import Wait
+from core.governor.verdict import SCHEDULE, Wait, scope_of_schedule
 
 KEPT: Final = 1024
 """So many scopes are kept before those at rest are looked for."""
-_SCHEDULE: Final = "schedule:"
-
-
-def scope_of_schedule(id: str) -> str:
-    """The name of a schedule's own scope."""
-    return f"{_SCHEDULE}{id}"
 
 
 def schedule_of(scope: str) -> str | None:
     """The schedule whose scope it is; None: it is no schedule's."""
-    return scope.removeprefix(_SCHEDULE) if scope.startswith(_SCHEDULE) else None
+    return scope.removeprefix(SCHEDULE) if scope.startswith(SCHEDULE) else None
 
 
 def is_own(scope: str) -> bool:
     """Whether a scope is a run's own, and not one of the tree."""
-    return scope.startswith(_SCHEDULE) or is_destination(scope)
+    return scope.startswith(SCHEDULE) or is_destination(scope)
 
 
 def limits_schedules(quota: Quota) -> bool:

@@ -7,7 +7,11 @@ and ``handler:NAME/METHOD``; ``guild:-`` is the operator's own work, which belon
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+SCHEDULE: Final = "schedule:"
 
 
 class Admit(msgspec.Struct, frozen=True, gc=False):
@@ -37,3 +41,8 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
 def scope_of(guild: str | None) -> str:
     """The name of a guild's scope; the operator's own work counts as the guild ``-``."""
     return "guild:-" if guild is None else f"guild:{guild}"
+
+
+def scope_of_schedule(id: str) -> str:
+    """The name of a schedule's own scope."""
+    return f"{SCHEDULE}{id}"

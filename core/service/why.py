@@ -12,7 +12,7 @@ from core.engine.choose import AVAILABLE
 from core.engine.entitle import Standing
 from core.engine.routing import read_routing
 from core.governor.explain import sentence_of, subject_of, why_of
-from core.governor.verdict import Wait, scope_of
+from core.governor.verdict import Wait, scope_of, scope_of_schedule
 from core.ledger.buckets import bucket_of
 from core.ledger.port import ActiveRun, Reader, Transaction
 from core.ledger.rows import RunRow, ScheduleRow
@@ -103,7 +103,12 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
         limit, allowed = "retry", read_policy(schedule.policy).retry.max_attempts
         words = f"The next attempt begins at {until}."
     return Why(
-        scope=f"schedule:{row.schedule_id}", limit=limit, used=row.attempt, allowed=allowed, until=until, words=words
+        scope=scope_of_schedule(row.schedule_id),
+        limit=limit,
+        used=row.attempt,
+        allowed=allowed,
+        until=until,
+        words=words,
     )
 
 
@@ -130,7 +135,7 @@ def calendar_quota(standing: Sequence[Standing], not_before: int) -> Why | None:
 def _behind(row: RunRow, under_way: int, allowed: int) -> Why:
     """A run behind others of its schedule."""
     return Why(
-        scope=f"schedule:{row.schedule_id}", limit="overlap", used=under_way, allowed=allowed,
+        scope=scope_of_schedule(row.schedule_id), limit="overlap", used=under_way, allowed=allowed,
         words="It waits for an earlier run of its schedule to end.",
     )  # fmt: skip
 
