@@ -151,10 +151,11 @@ class OwnScopes:
                 if fresh is not None:
                     fresh.follow(old, now)
                     self._scopes[name] = fresh
-                if fresh is None or fresh.rate is None:
-                    self._rested.add(name)
-                else:
+                    self._resume(fresh)
+                if fresh is not None and fresh.rate is not None:
                     self._dirty[name] = fresh.rate
+                elif name not in self._kept:
+                    self._rested.add(name)
 
     def recount(self, guild: str, running: Mapping[str, int], now: float) -> None:
         """So many attempts of a guild's schedules are under way, by schedule; of those that have limits only since now."""
@@ -198,9 +199,8 @@ class OwnScopes:
         return OwnScope(name, guild, limits) if limits else None
 
     def _resume(self, scope: OwnScope) -> None:
-        kept = self._kept.pop(scope.name, None)
-        if kept is not None and scope.rate is not None:
-            scope.rate.resume(*kept)
+        if scope.rate is not None and scope.name in self._kept:
+            scope.rate.resume(*self._kept.pop(scope.name))
 
     def _forget_at_rest(self, now: float) -> None:
         """Those that a fresh one would do as well as."""

@@ -231,6 +231,8 @@ async def test_servers_limits_and_values_are_suggested_with_what_they_are_now(li
         ("none: no limit", "none"),
         ("default: as in the plan", "default"),
     ]
+    values = await offered(stage, command, "value", "", guild=stage.guild_id, limit="each_schedule")
+    assert values[0] == ("running 2, rate 1/min: for example", "running 2, rate 1/min")
 
 
 async def test_nothing_is_suggested_to_who_is_no_operator(limited: tuple[House, Stage]) -> None:

@@ -227,7 +227,7 @@ class Model:
         plans = {scope for scope in met if scope.startswith("plan:")}
         schedules = {scope for scope in met if scope.startswith("schedule:")}
         limited = {scope for scope in schedules if are_limited(settings, guild_of(scope.partition(":")[2]))}
-        self._gone |= {scope for scope in schedules if limits_of(settings, scope).rate is None}
+        self._gone |= {each for each in schedules - self._restored.keys() if limits_of(settings, each).rate is None}
         self._meet((met - plans - (schedules - limited)) | set(self._always()), now, levels)
         for bucket in self._buckets.values():
             bucket.changed = True

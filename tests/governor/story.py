@@ -111,6 +111,8 @@ class Story:
         self.floor.restart(SETTINGS[number], away_s)
 
     def reconfigure(self, number: int) -> None:
+        """It takes a moment: no start from before can be mistaken for one after it, of the same time."""
+        self.floor.now += MOMENT
         self._settings_are(SETTINGS[number])
         self.floor.reconfigure(SETTINGS[number])
 
