@@ -14,7 +14,7 @@ import msgspec
 
 from core.governor.measures import Measured
 from core.governor.settings import Limits
-from core.governor.verdict import scope_of
+from core.governor.verdict import scope_of, scope_of_schedule
 from schedule_zero.instant import HOUR, MINUTE, SECOND, from_datetime, to_datetime
 
 UTC: Final = ZoneInfo("UTC")
@@ -71,7 +71,7 @@ def calendars_of(
         found += [
             (f"plan:{name}", measures.plans[name].shared, UTC),
             (scope_of(guild), quota, zone),
-            (f"schedule:{schedule_id}", quota.each_schedule, UTC),
+            (scope_of_schedule(schedule_id), quota.each_schedule, UTC),
         ]
     found.append((f"method:{method}", measures.methods.get(method), UTC))
     return [Calendar(scope, limits, own) for scope, limits, own in found if limits is not None and limited(limits)]
