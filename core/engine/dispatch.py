@@ -102,6 +102,10 @@ class Dispatcher:
         state = {scope: float(ahead) for scope, ahead in stored.items()}
         self._governor.restore_rates(state, self._clock.monotonic())
 
+    def leave_rates(self, owns: Callable[[str | None], bool]) -> None:
+        """Keep no rate state of single schedules and channels of guilds that this core works for no more."""
+        self._governor.own.leave(owns)
+
     def wake(self) -> None:
         """Something changed that may let a run start."""
         self._wake.set()

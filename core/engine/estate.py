@@ -97,6 +97,7 @@ class Estate:
         await self._tick.idle()
         self._tick.forget()
         await self._settler.drain()
+        self._dispatcher.leave_rates(self._territory.owns)
 
     def under_way(self) -> Mapping[int, int]:
         """How many attempts are under way, in each bucket that has any."""

@@ -164,7 +164,14 @@ class OwnScopes:
             if scope is not None and scope.running is not None:
                 scope.running.used = count
 
-    # across a restart
+    # across a restart, and from core to core
+
+    def leave(self, owns: Callable[[str | None], bool]) -> None:
+        """Others work for some guilds now, and keep what is stored of these: here it is forgotten without a word."""
+        for name, each in list(self._scopes.items()):
+            if not owns(each.guild) and (each.running is None or each.running.used == 0):
+                del self._scopes[name]
+                self._dirty.pop(name, None)
 
     def rested(self) -> set[str]:
         """The scopes that were forgotten since the last call: nothing needs to be stored of them."""

@@ -153,6 +153,19 @@ def test_schedules_at_rest_are_forgotten_here_and_in_the_store_and_those_in_use_
     assert long.running.used == 1
 
 
+def test_what_a_core_keeps_of_guilds_that_others_work_for_now_is_not_dropped_from_the_store() -> None:
+    governor = Governor(each(Limits(running=3, rate="5/min")))
+    take(governor, "theirs", guild="2")
+    release(governor, "theirs")
+    take(governor, "mine")
+    assert governor.changed(0.0).keys() >= {"schedule:theirs", "schedule:mine"}
+    governor.own.leave(lambda guild: guild == "1")
+    assert [each.name for each in governor.own] == ["schedule:mine"]
+    for number in range(2 * KEPT):  # until those at rest are looked for
+        take(governor, f"s{number}", 10_000.0 + number)
+    assert "schedule:theirs" not in governor.changed(20_000.0)
+
+
 # ── words ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
