@@ -34,6 +34,7 @@ from core.zone_data import take_newest_zones
 if TYPE_CHECKING:
     from core.commands.up import Front, Up
     from core.config import Config, Further
+    from core.engine.afresh import Missed
     from schedule_zero.schedule import OnClash
 
 NAME = "schedule-zero"
@@ -253,6 +254,24 @@ def backup(target: Path, file: Path | None) -> None:
     from core.config import load_config
 
     commands.backup(load_config(file, os.environ), target)
+
+
+@db.command()
+@click.argument("source", type=FILE, metavar="[FILE]", required=False)
+@click.option(
+    "--missed",
+    type=click.Choice(["skip", "fire"]),
+    default="skip",
+    show_default=True,
+    help="What becomes of what was due since the backup was made.",
+)
+@with_config
+def restore(source: Path | None, missed: Missed, file: Path | None) -> None:
+    """Put a backup in the place of the database, which no service may use meanwhile; what was there is kept beside it."""
+    from core.commands import db as commands
+    from core.config import load_config
+
+    commands.restore(load_config(file, os.environ), source, missed)
 
 
 GROUPS = (

@@ -103,6 +103,13 @@ def _within_count(
     return newest[:remaining], None
 
 
+def passed_over(firing: Firing) -> Firing:
+    """The same, none of it to be done: every due time of it was missed."""
+    dues = list(firing.behind) if firing.behind or firing.swallowed is not None else [firing.due]
+    swallowed = _join(firing.swallowed, dues) if dues else firing.swallowed
+    return Firing(firing.plan, firing.due, firing.next_due, (), swallowed)
+
+
 def _bounded(firing: Firing) -> Firing:
     """No next due time once the count is used up."""
     row = firing.plan.row

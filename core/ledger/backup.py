@@ -35,13 +35,14 @@ def backup(path: Path, target: Path) -> None:
         with explained(target):
             with explained(path), closing(open_existing(path)) as source, closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
-            _to_disk(part)
+            to_disk(part)
             os.link(part, target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _to_disk(file: Path) -> None:
+def to_disk(file: Path) -> None:
+    """Return when a file, or what a folder lists, is on the disk. Raises OSError."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple
-from sqlalchemy import ColumnElement, bindparam, column, delete, func, literal_column, select, table
+from sqlalchemy import ColumnElement, bindparam, column, delete, func, literal_column, select, table, update
 
 from core.ledger.connection import Asked, Reading, Session, Step
 from core.ledger.recent import RecentEvents
@@ -129,6 +129,9 @@ _ACKNOWLEDGE: Final = Insert(
     ("subscriber", "epoch", "seq"),
     changing={"epoch": literal_column("excluded.epoch"), "seq": literal_column("excluded.seq")},
 )
+_BEGIN_EPOCH: Final = Change(
+    update(facts).where(facts.c.name == literal_column("'epoch'")).values(value=bindparam("epoch")), "epoch"
+)
 _BEYOND: Final[ColumnElement[int]] = literal_column(str(2**63 - 1))
 _FIRST_KEPT: Final = select(func.min(journal.c.seq)).where(journal.c.at >= bindparam("before")).scalar_subquery()
 _PURGEABLE: Final = (
@@ -180,6 +183,10 @@ class JournalChanges(Journal):
         if events:
             self._session.later(Step(_APPEND, [astuple(event) for event in events]))
             self._session.told += events
+
+    async def begin_epoch(self, epoch: int) -> None:
+        """What follows is of another epoch, from the next opening of the store on."""
+        self._session.later(Step(_BEGIN_EPOCH, (str(epoch),)))
 
     async def acknowledge(self, subscriber: str, epoch: int, seq: int) -> None:
         """Move a subscriber's cursor."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from core.ledger import backup, maintenance, migrate
-from core.ledger.open import database_path
+from core.ledger.open import database_path, open_ledger
 from core.ledger.port import StoreError
+from core.ledger.restore import Renewing, Restored, renewed, restore
 from core.ledger.settings import StoreSettings
+
+T = TypeVar("T")
 
 
 class Keeping(Protocol):
@@ -31,6 +34,14 @@ class Keeping(Protocol):
         """Copy it to a file that does not exist yet. Raises StoreError."""
         ...
 
+    async def restore(self, source: Path | None, renewing: Renewing[T]) -> Restored[T]:
+        """Bring a backup back, renewed. No core may use it. ``source`` None: it has been brought back already.
+
+        Raises:
+            StoreError: it cannot be done; nothing was changed.
+        """
+        ...
+
 
 def keeping_of(settings: StoreSettings, data_dir: Path) -> Keeping:
     """How to look after the store a setting means.
@@ -39,7 +50,7 @@ def keeping_of(settings: StoreSettings, data_dir: Path) -> Keeping:
         StoreError: there is nothing to look after.
     """
     if settings.on_a_server:
-        return OnServer(settings.url or "")
+        return OnServer(settings)
     return InFile(database_path(settings, data_dir))
 
 
@@ -64,16 +75,23 @@ class InFile:
         """See ``Keeping``."""
         backup.backup(self._path, target)
 
+    async def restore(self, source: Path | None, renewing: Renewing[T]) -> Restored[T]:
+        """See ``Keeping``."""
+        if source is None:
+            raise StoreError(f"name the backup that shall take the place of {self._path}")
+        return await restore(self._path, source, renewing)
+
 
 class OnServer:
     """A database of a PostgreSQL server, which has programs of its own for copying it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, settings: StoreSettings) -> None:
         # Only who uses a server loads its driver.
         from core.ledger import reach, upkeep  # noqa: PLC0415
 
+        self._settings = settings
         self._upkeep = upkeep
-        self._address = reach.address_of(url)
+        self._address = reach.address_of(settings.url or "")
         self.name = self._address.place
 
     def upgrade(self) -> str:
@@ -90,3 +108,12 @@ class OnServer:
             f"{self.name} is copied by PostgreSQL's own `pg_dump --format=custom --file={target} …`, also while a core "
             "uses it, and brought back by `pg_restore` into an empty database while none does"
         )
+
+    async def restore(self, source: Path | None, renewing: Renewing[T]) -> Restored[T]:
+        """See ``Keeping``; the copying itself is PostgreSQL's."""
+        if source is not None:
+            raise StoreError(
+                f"{self.name} is brought back by PostgreSQL's own `pg_restore` into an empty database, while no core uses "
+                "it; then run `schedule-zero db restore` without a file"
+            )
+        return Restored(None, migrated=False, renewed=await renewed(open_ledger(self._settings, Path()), renewing))

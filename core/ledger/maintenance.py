@@ -66,7 +66,7 @@ def check(path: Path) -> list[str]:
     if state != "current":
         raise StoreError(f"{path} was written by an {state} version of ScheduleZero; only the same version checks it")
     with explained(path), closing(open_existing(path)) as database:
-        findings = _damage(database)
+        findings = _damage_in(database)
         if findings:
             return findings
         database.execute("BEGIN")  # one snapshot for every question, while a core goes on writing
@@ -76,7 +76,13 @@ def check(path: Path) -> list[str]:
     return findings
 
 
-def _damage(database: sqlite3.Connection) -> list[str]:
+def damage(path: Path) -> list[str]:
+    """What SQLite finds broken in a database file, whoever wrote it. Raises StoreError."""
+    with explained(path), closing(open_existing(path)) as database:
+        return _damage_in(database)
+
+
+def _damage_in(database: sqlite3.Connection) -> list[str]:
     try:
         rows = database.execute(f"PRAGMA integrity_check({MOST_FINDINGS})").fetchall()
     except sqlite3.DatabaseError as error:  # damage so bad that the check itself cannot go on

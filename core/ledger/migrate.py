@@ -22,7 +22,7 @@ def schema_state(path: Path, patience_s: float = 5.0) -> SchemaState:
     """
     with explained(path):
         if path.is_dir():
-            raise StoreError(f"{path} is a directory; store.url must name a database file")
+            raise StoreError(f"{path} is a directory, and no database file")
         if not path.exists() or path.stat().st_size == 0:
             return "new"
         with closing(open_existing(path, patience_s)) as database:
@@ -30,7 +30,7 @@ def schema_state(path: Path, patience_s: float = 5.0) -> SchemaState:
             if not tables:
                 return "new"
             if "alembic_version" not in tables:
-                raise StoreError(f"{path} is a database of another program; store.url must name a file of its own")
+                raise StoreError(f"{path} is a database of another program; ScheduleZero needs a file of its own")
             found = database.execute("SELECT version_num FROM alembic_version").fetchone()
     return state_of(found and found[0])
 

@@ -11,12 +11,15 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from core.cli import run as run_command
+from core.engine.afresh import begin_afresh
+from core.ledger.keeping import keeping_of
 from core.ledger.ledger import StoredLedger
 from core.ledger.migrations.run import migrate_server
 from core.ledger.port import StoreError
 from core.ledger.reach import address_of
 from core.ledger.schema import REVISIONS, VERSION_TABLE
 from core.ledger.server import ServerDriver
+from core.ledger.settings import StoreSettings
 from core.ledger.upkeep import check, upgrade
 from tests.ledger.making import NOW, begin, event, finish, run, save, schedule
 from tests.postgres import OWNER, PASSWORD, Databases
@@ -116,6 +119,20 @@ def test_a_database_in_use_is_not_upgraded(database: Database) -> None:
     asyncio.run(while_it_is_used())
 
 
+def test_a_database_in_use_does_not_begin_afresh(database: Database) -> None:
+    async def while_it_is_used() -> None:
+        ledger = StoredLedger(ServerDriver(database.address))
+        await ledger.open()
+        try:
+            store = keeping_of(StoreSettings(url=database.url), Path())
+            with pytest.raises(StoreError, match="in use by another ScheduleZero"):
+                await store.restore(None, lambda ledger: begin_afresh(ledger, NOW, "skip"))
+        finally:
+            await ledger.close()
+
+    asyncio.run(while_it_is_used())
+
+
 def test_a_sound_database_in_use_has_no_findings(database: Database) -> None:
     async def while_it_is_used() -> list[str]:
         ledger = StoredLedger(ServerDriver(database.address))
@@ -181,7 +198,14 @@ def test_the_commands_look_after_a_server_too_and_say_no_password(
     assert code == 1
     assert "pg_dump --format=custom" in text
     assert not (tmp_path / "copy").exists()
-    database.ask("DELETE FROM leases")
+    code, text = said("restore", str(tmp_path / "copy"))
+    assert code == 1
+    assert "pg_restore" in text
+    assert database.ask("SELECT value FROM facts WHERE name = 'epoch'") == ["1"]
+    code, text = said("restore")
+    assert (code, text.splitlines()[0]) == (0, f"{place} begins afresh")
+    assert int(database.ask("SELECT value FROM facts WHERE name = 'epoch'")[0]) > 1
+    database.ask("INSERT INTO usage VALUES ('guild:1', 'runs', '2026', -1)")
     code, text = said("check")
     assert code == 1
-    assert "nobody holds a lease" in text
+    assert "is below zero" in text

@@ -33,6 +33,10 @@ class JournalWrites(JournalReads, Protocol):
     """Appending events, in the same unit as the change they tell of."""
 
     async def append(self, events: Sequence[EventRow]) -> None: ...
+    async def begin_epoch(self, epoch: int) -> None:
+        """What follows is of another epoch, from the next opening of the store on."""
+        ...
+
     async def acknowledge(self, subscriber: str, epoch: int, seq: int) -> None: ...
     async def purge(self, before: int, limit: int) -> int:
         """Remove events older than an instant; how many."""

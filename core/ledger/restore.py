@@ -1,0 +1,152 @@
+"""Putting a backup in the place of a database file, so that there is the old one or the new one whatever happens.
+
+The copy is made, checked and renewed under another name; a rename puts it in place. What was there keeps a name of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from core.ledger.backup import backup, to_disk
+from core.ledger.connection import Locked
+from core.ledger.file import FileDriver
+from core.ledger.ledger import StoredLedger
+from core.ledger.lock import FileLock
+from core.ledger.maintenance import damage
+from core.ledger.migrate import schema_state
+from core.ledger.port import Ledger, StoreError
+from core.ledger.sqlite import explained, translate
+
+T = TypeVar("T")
+Renewing = Callable[[Ledger], Awaitable[T]]
+_BESIDE: Final = ("-wal", "-shm")
+
+
+class Restored(msgspec.Struct, Generic[T]):
+    """What a restoring did.
+
+    Attributes:
+        kept: what was there before, under this name; None where nothing was, or where another program keeps it.
+        migrated: the backup was of an older version, and was brought to this one's schema.
+        renewed: what came of renewing it.
+    """
+
+    kept: Path | None
+    migrated: bool
+    renewed: T
+
+
+async def restore(path: Path, source: Path, renewing: Renewing[T]) -> Restored[T]:
+    """Put a backup in the place of a database file that no core uses. The backup itself stays as it is.
+
+    Args:
+        renewing: what is done to the copy before it is put in place.
+
+    Raises:
+        StoreError: the file is in use, or the backup is none, is damaged or is newer than this build; nothing was changed.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    lock.take()
+    try:
+        older = _require_backup(path, source)
+        copy = path.with_name(f"{path.name}.restoring")
+        try:
+            _clear_away(copy)
+            result = await _renewed_copy(source, copy, renewing, older=older)
+            return Restored(_put_in_place(path, copy), older, result)
+        finally:
+            _clear_away(copy)
+    finally:
+        lock.release()
+
+
+async def renewed(ledger: StoredLedger, renewing: Renewing[T]) -> T:
+    """Renew what a ledger holds that nobody else has open. Raises StoreError."""
+    await ledger.open()
+    try:
+        return await renewing(ledger)
+    finally:
+        await ledger.close()
+
+
+def _require_backup(path: Path, source: Path) -> bool:
+    """Whether it is one of an older version. Raises StoreError."""
+    with explained(source):
+        if path.exists() and source.exists() and path.samefile(source):
+            raise StoreError(f"{source} is the database itself; name a backup of it")
+    state = schema_state(source)
+    if state == "new":
+        raise StoreError(f"{source} does not exist or is empty; name a backup")
+    if state == "newer":
+        raise StoreError(f"{source} was written by a newer version of ScheduleZero; install that version to restore it")
+    return state == "older"
+
+
+async def _renewed_copy(source: Path, copy: Path, renewing: Renewing[T], *, older: bool) -> T:
+    backup(source, copy)
+    found = damage(copy)
+    if found:
+        raise StoreError(f"{source} is damaged ({found[0]}); nothing was changed, restore another backup")
+    if older:
+        from core.ledger.migrations.run import run_migrations  # noqa: PLC0415 - loading it takes longer than the rest
+
+        with explained(copy):
+            run_migrations(copy)
+    return await renewed(StoredLedger(FileDriver(copy)), renewing)
+
+
+def _put_in_place(path: Path, copy: Path) -> Path | None:
+    with explained(path):
+        kept = _keep(path) if path.exists() else None
+        _empty_log(copy)
+        to_disk(copy)
+        for beside in _BESIDE:  # a log that stays would be played into the copy
+            path.with_name(path.name + beside).unlink(missing_ok=True)
+        copy.replace(path)
+        to_disk(path.parent)
+    return kept
+
+
+def _keep(path: Path) -> Path:
+    """Give what is there another name, besides its own. A log that cannot be played into it any more is copied with it."""
+    for left in path.parent.glob(f"{path.name}.before-restore-*"):
+        if left.samefile(path):  # by one that was killed before it put another in place
+            left.unlink()
+    kept = path.with_name(f"{path.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    try:
+        _empty_log(path)
+    except sqlite3.Error as error:
+        if isinstance(translate(error), Locked):
+            raise
+        # It is damaged, which may be why somebody restores a backup.
+        for beside in _BESIDE:
+            log = path.with_name(path.name + beside)
+            if log.exists():
+                to_disk(Path(shutil.copyfile(log, kept.with_name(kept.name + beside))))
+    os.link(path, kept)
+    to_disk(path.parent)
+    return kept
+
+
+def _empty_log(path: Path) -> None:
+    """Bring all that was committed into the file itself. Raises sqlite3.Error, and StoreError where somebody reads it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(f"{path} is open in another program; close it, then try again")
+
+
+def _clear_away(copy: Path) -> None:
+    for ending in ("", *_BESIDE, ".part", ".part-wal", ".part-shm", ".lock"):
+        copy.with_name(copy.name + ending).unlink(missing_ok=True)
