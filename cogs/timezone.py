@@ -40,10 +40,14 @@ async def set_timezone(interaction: Interaction, tz: ZoneText) -> None:
     """Set the caller's zone."""
     await defer(interaction)
     saved = await core_of(interaction).set_user_timezone(actor_of(interaction).id, tz)
-    # Discord's own way to write a time shows it on the reader's clock.
-    there = discord.utils.utcnow().astimezone(ZoneInfo(saved.timezone or "UTC"))
-    note = f"Times you write are read in **{saved.timezone}** from now on. It is {there:%H:%M on %A} there."
+    there = _now_in(saved.timezone or "UTC")
+    note = f"Times you write are read in **{saved.timezone}** from now on. It is {there} there."
     await show(interaction, notes_card("Time zone set", note, "-# What is scheduled already keeps its own zone."))
+
+
+def _now_in(zone: str) -> str:
+    """In words: Discord's own way to write a time shows it on the reader's clock."""
+    return f"{discord.utils.utcnow().astimezone(ZoneInfo(zone)):%H:%M on %A}"
 
 
 @timezone.command(name="show", description="Show which time zone applies to you, or to somebody else")
@@ -62,6 +66,8 @@ async def _own(interaction: Interaction) -> list[str]:
     core, home = core_of(interaction), home_of(interaction)
     own = await core.user_timezone(actor_of(interaction).id)
     lines = [f"Yours: **{own.timezone}**" if own.timezone else "Yours: not set; `/timezone set` sets it."]
+    if own.timezone:
+        lines.append("Others see it." if own.shared else "Only you see it; `/timezone share on` lets others.")
     if home is not None:
         settings = await core.guild_settings(home)
         lines.append(f"This server's: **{settings.timezone}**")
@@ -71,7 +77,9 @@ async def _own(interaction: Interaction) -> list[str]:
 
 async def _somebodys(interaction: Interaction, member: discord.User) -> list[str]:
     theirs = await core_of(interaction).user_timezone(str(member.id))
-    return [f"<@{member.id}>: **{theirs.timezone}**" if theirs.timezone else f"<@{member.id}> has set none."]
+    if theirs.timezone is None:
+        return [f"<@{member.id}> has set none."]
+    return [f"<@{member.id}>: **{theirs.timezone}**. It is {_now_in(theirs.timezone)} there."]
 
 
 @timezone.command(name="clear", description="Forget your time zone; the server's applies again")
@@ -84,6 +92,32 @@ async def clear_timezone(interaction: Interaction) -> None:
     await core.set_user_timezone(id, None)
     note = "Times you write are read in the server's zone from now on, or in UTC."
     await show(interaction, notes_card("Time zone cleared", note, "-# What is scheduled already keeps its own zone."))
+
+
+share = app_commands.Group(name="share", description="Whether others see your time zone", parent=timezone)
+
+
+@share.command(name="on", description="Let everybody see your time zone with /timezone show")
+async def share_on(interaction: Interaction) -> None:
+    """Share the caller's zone."""
+    note = "Everybody may see it with `/timezone show`. `/timezone share off` takes that back."
+    await _share(interaction, "Time zone shared", note, shared=True)
+
+
+@share.command(name="off", description="Keep your time zone to yourself")
+async def share_off(interaction: Interaction) -> None:
+    """Keep the caller's zone to them."""
+    await _share(interaction, "Time zone not shared", "Nobody else sees it.", shared=False)
+
+
+async def _share(interaction: Interaction, heading: str, note: str, *, shared: bool) -> None:
+    await defer(interaction)
+    core, id = core_of(interaction), actor_of(interaction).id
+    own = await core.user_timezone(id)
+    if own.timezone is None:
+        raise Refusal("You have set no time zone, so there is none to share; `/timezone set` sets it.")
+    saved = await core.set_user_timezone(id, own.timezone, shared=shared)
+    await show(interaction, notes_card(heading, f"Yours is **{saved.timezone}**. {note}"))
 
 
 @timezone.command(name="convert", description="Show a time in other zones, and on everybody's own clock")

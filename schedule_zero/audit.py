@@ -108,7 +108,7 @@ DONE: Final[Mapping[str, str]] = {
     Action.GUILD_VERIFY: "verified the server",
     Action.GUILD_SUSPEND: "suspended the server",
     Action.GUILD_RESUME: "let the server start again",
-    Action.USER_TIMEZONE: "set their own time zone",
+    Action.USER_TIMEZONE: "set their own time zone, or whether others see it",
     Action.USER_ERASE: "had everything of a person erased",
     Action.SIGN_IN_NEW: "made a link to sign in with",
     Action.SESSION_BEGIN: "signed in at the pages",

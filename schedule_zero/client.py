@@ -297,8 +297,11 @@ class CoreClient(ABC):
     async def user_timezone(self, user_id: str) -> views.UserTimezone:
         return await self._ask(ask.GetUserTimezone(user_id=user_id), views.UserTimezone)
 
-    async def set_user_timezone(self, user_id: str, timezone: str | None) -> views.UserTimezone:
-        return await self._ask(ask.PutUserTimezone(user_id=user_id, timezone=timezone), views.UserTimezone)
+    async def set_user_timezone(
+        self, user_id: str, timezone: str | None, *, shared: bool | None = None
+    ) -> views.UserTimezone:
+        request = ask.PutUserTimezone(user_id=user_id, timezone=timezone, shared=shared)
+        return await self._ask(request, views.UserTimezone)
 
     async def new_key(self, name: str, role: KeyRole, *, key: str | None = None, **options: Any) -> Key:
         return await self._ask(ask.NewKey(name=name, role=role, idempotency_key=key, **options), Key)

@@ -263,9 +263,15 @@ def _listed(settings: GuildSettings) -> set[str]:
 
 
 def require_user(actor: Actor, user_id: str) -> None:
-    """Raises Forbidden unless the actor may see and change this person's own settings."""
+    """Raises Forbidden unless the actor may change this person's own settings, and have text read by them."""
     if not _speaks_for(actor, user_id):
-        raise Forbidden("Everybody sets their own time zone, and sees only that.")
+        raise Forbidden("A person's time zone is theirs alone to set, and to have times read in.")
+
+
+def require_zone_of(actor: Actor, user_id: str, *, shared: bool) -> None:
+    """Raises Forbidden unless the actor may see this person's zone. One that is not shared is like none, to others."""
+    if not _speaks_for(actor, user_id) and not (shared and actor.kind == "member"):
+        raise Forbidden("They do not share a time zone. Whoever wants to says `/timezone share on`.")
 
 
 def require_oneself(actor: Actor, user_id: str) -> None:

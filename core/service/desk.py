@@ -38,6 +38,7 @@ from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
 from core.service.guild_settings import settings_of
 from core.service.idempotency import answer_of, digest_of, key_of
 from core.service.keyring import Keyring, KeyRow
+from core.service.own_zone import NO_ZONE, OwnZone, own_zone_in
 from core.service.refusal import Refusal
 from core.service.render import schedule_view
 from core.timing.rule import Rule
@@ -425,11 +426,11 @@ class Desk:
             found.append(row if after is row else msgspec.structs.replace(after, revision=row.revision))
         return found
 
-    async def user_zone(self, user_id: str | None) -> str | None:
-        """A person's own zone."""
+    async def own_zone(self, user_id: str | None) -> OwnZone:
+        """A person's own zone, and whether others may see it."""
         if user_id is None:
-            return None
-        return await self._remembered(USER, user_id, _zone_in)
+            return NO_ZONE
+        return await self._remembered(USER, user_id, own_zone_in)
 
     async def _remembered(self, kind: str, key: str, read: Callable[[str | None], V]) -> V:
         """A small fact, kept in memory until a change to it is committed; every request asks for some."""
@@ -452,7 +453,7 @@ class Desk:
         """The zone that applies: the item's own, else the person's, else the guild's. Raises Invalid."""
         if given:
             return zone_name(given, field)
-        return await self.user_zone(user_id) or (await self.guild_settings(guild_id)).timezone
+        return (await self.own_zone(user_id)).timezone or (await self.guild_settings(guild_id)).timezone
 
     async def _apply(self, effects: Effects) -> None:
         for key in effects.keys:  # first: who is revoked is cut off before anybody hears that it is done
@@ -491,10 +492,6 @@ def with_undo(schedule: Schedule, undo: UndoToken) -> Schedule:
     """The schedule as answered after a change."""
     schedule.undo = undo
     return schedule
-
-
-def _zone_in(text: str | None) -> str | None:
-    return None if text is None else msgspec.json.decode(text, type=str)
 
 
 NO_SETTINGS: Final = settings_of("", None)

@@ -12,14 +12,17 @@ from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.service import access
 from core.service.desk import GUILD, USER, Desk, Effects, zone_name
 from core.service.guild_settings import settings_of
+from core.service.own_zone import NO_ZONE, OwnZone, kept, own_zone_in
 from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
+from schedule_zero.errors import Invalid
 from schedule_zero.views import UserTimezone
 
 log = structlog.get_logger("schedule_zero.guilds")
 
+_encode: Final = msgspec.json.Encoder().encode
 LOOK_S: Final = 5.0
 _PRESENCE: Final = ("present", "name")
 
@@ -51,21 +54,29 @@ class Guilds:
                 log.warning("the store refused; zones are looked at again later", error=str(error))
 
     async def get_user_zone(self, actor: Actor, request: ask.GetUserTimezone) -> UserTimezone:
-        access.require_user(actor, request.user_id)
-        return UserTimezone(user_id=request.user_id, timezone=await self._desk.user_zone(request.user_id))
+        own = await self._desk.own_zone(request.user_id)
+        access.require_zone_of(actor, request.user_id, shared=own.shared)
+        return _view(request.user_id, own)
 
     async def put_user_zone(self, actor: Actor, request: ask.PutUserTimezone) -> UserTimezone:
         access.require_user(actor, request.user_id)
         name = None if request.timezone is None else zone_name(request.timezone, "timezone")
+        if name is None and request.shared:
+            raise Invalid.at("shared", "there is no time zone to share; set one")
 
         async def work(tx: Transaction, effects: Effects) -> UserTimezone:
-            text = None if name is None else msgspec.json.encode(name).decode()
-            old = await tx.notes.get(USER, request.user_id)
-            await tx.notes.put(USER, {request.user_id: text})
-            if text != old:
-                was, is_now = (None if each is None else f'{{"timezone":{each}}}' for each in (old, text))
+            old = own_zone_in(await tx.notes.get(USER, request.user_id))
+            shared = old.shared if request.shared is None else request.shared
+            new = NO_ZONE if name is None else OwnZone(name, shared)
+            await tx.notes.put(USER, {request.user_id: kept(new)})
+            if new != old:
+                was, is_now = (None if each == NO_ZONE else _encode(each).decode() for each in (old, new))
                 await tx.notes.audit([self._desk.line(actor, Action.USER_TIMEZONE, request.user_id, None, was, is_now)])
             effects.facts.append((USER, request.user_id))
-            return UserTimezone(user_id=request.user_id, timezone=name)
+            return _view(request.user_id, new)
 
         return await self._desk.change(actor, request, UserTimezone, work)
+
+
+def _view(user_id: str, zone: OwnZone) -> UserTimezone:
+    return UserTimezone(user_id=user_id, timezone=zone.timezone, shared=zone.shared)

@@ -66,7 +66,9 @@ class GetUserTimezone(BaseRequest, tag="user.timezone.get", frozen=True):
 
 
 class PutUserTimezone(BaseRequest, tag="user.timezone.put", frozen=True):
-    """Answers UserTimezone; ``timezone`` None forgets it."""
+    """Answers UserTimezone; ``timezone`` None forgets it. ``shared``: whether others may see it; None: as it was, and not
+    where none was set."""
 
     user_id: Id
     timezone: Word | None
+    shared: bool | None = None

@@ -104,10 +104,11 @@ class GuildSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class UserTimezone(msgspec.Struct, kw_only=True):
-    """A person's time zone, if one was set."""
+    """A person's time zone, if one was set. ``shared``: others may see it."""
 
     user_id: str
     timezone: str | None
+    shared: bool = False
 
 
 class PresentGuilds(msgspec.Struct, kw_only=True):

@@ -33,6 +33,7 @@ class World:
         self.runs: dict[str, Run] = {}
         self.undo: dict[str, Schedule] = {}
         self.zones: dict[str, str | None] = {}
+        self.shared: set[str] = set()
         self.settings: dict[str, views.GuildSettings] = {}
         self.guilds: dict[str, tuple[str, bool]] = {}
         self.exported = ("first, ", "second")
@@ -223,7 +224,10 @@ class FakeCore(CoreClient):
     def zone(self, request: Any) -> views.UserTimezone:
         if isinstance(request, ask.PutUserTimezone):
             self.world.zones[request.user_id] = request.timezone
-        return views.UserTimezone(user_id=request.user_id, timezone=self.world.zones.get(request.user_id))
+            if request.shared is not None:
+                (self.world.shared.add if request.shared else self.world.shared.discard)(request.user_id)
+        zone, shared = self.world.zones.get(request.user_id), request.user_id in self.world.shared
+        return views.UserTimezone(user_id=request.user_id, timezone=zone, shared=shared)
 
 
 def make_run(id: str, schedule_id: str, state: RunState, **fields: Any) -> Run:

@@ -39,8 +39,8 @@ class StrictCore(FakeCore):
 
     async def send(self, request: ask.Request) -> views.View:
         refusal: ScheduleZeroError | None = self._key_is_taken(request)
-        if isinstance(request, ask.GetUserTimezone) and request.user_id != self.actor.id:
-            refusal = Forbidden("Everybody sets their own time zone, and sees only that.")
+        if isinstance(request, ask.GetUserTimezone) and request.user_id not in {self.actor.id, *self.world.shared}:
+            refusal = Forbidden("They do not share a time zone.")
         if refusal is not None:
             self.world.asked.append((self.actor, request))
             raise refusal

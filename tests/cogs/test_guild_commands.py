@@ -29,7 +29,7 @@ async def test_everybody_sets_their_own_zone_anywhere(stage: Stage) -> None:
 async def test_another_persons_zone_is_shown_only_if_the_core_lets_it_be_seen(stage: Stage) -> None:
     stage.world.zones[str(stage.alice.id)] = "Asia/Tokyo"
     hidden = _said(await stage.bob.slash(stage.general, "timezone show", member=stage.alice))
-    assert hidden == "Everybody sets their own time zone, and sees only that."
+    assert hidden == "They do not share a time zone."
     assert stage.world.last_actor(ask.GetUserTimezone).id == str(stage.bob.id)
     own = await stage.alice.slash(stage.general, "timezone show", member=stage.alice)
     assert "Yours: **Asia/Tokyo**" in _said(own)

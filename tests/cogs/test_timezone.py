@@ -117,3 +117,28 @@ async def test_a_zone_can_be_forgotten_again(stage: Stage) -> None:
     assert stage.world.zones[str(stage.bob.id)] is None
     assert "Yours: not set" in _said(await stage.bob.slash(stage.general, "timezone show"))
     assert _said(await stage.bob.slash(stage.general, "timezone clear")).startswith("You have set no time zone")
+
+
+async def test_who_shares_a_zone_is_seen_by_others_until_they_take_it_back(served: Stage) -> None:
+    async def seen() -> str:
+        return _said(await served.bob.slash(served.general, "timezone show", member=served.alice))
+
+    async def own(command: str, **options: str) -> str:
+        return _said(await served.alice.slash(served.general, command, **options))
+
+    none = "You have set no time zone, so there is none to share; `/timezone set` sets it."
+    assert await own("timezone share on") == none
+    hidden = await seen()
+    await own("timezone set", tz="Asia/Tokyo")
+    assert "Only you see it; `/timezone share on` lets others." in await own("timezone show")
+    assert await seen() == hidden  # as if none were set
+    assert "Yours is **Asia/Tokyo**. Everybody may see it" in await own("timezone share on")
+    assert "Others see it." in await own("timezone show")
+    assert f"<@{served.alice.id}>: **Asia/Tokyo**. It is " in await seen()
+    assert "Nobody else sees it." in await own("timezone share off")
+    assert await seen() == hidden
+    await own("timezone share on")
+    await own("timezone clear")
+    assert await seen() == hidden
+    await own("timezone set", tz="Asia/Tokyo")
+    assert await seen() == hidden  # forgotten with the zone

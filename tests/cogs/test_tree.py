@@ -73,6 +73,8 @@ SURFACE = {
     "timezone set": "tz*?",
     "timezone show": "member",
     "timezone clear": "",
+    "timezone share on": "",
+    "timezone share off": "",
     "timezone convert": "when*? from? to? public",
     "quota show": "",
     "quota explain": "item?",

@@ -130,7 +130,7 @@ FILL: dict[str, Fill] = {
 HARMLESS = {
     "idempotency_key", "state", "handler", "q", "metadata", "limit", "cursor", "revision", "until", "note", "args", "n",
     "policy", "start", "occurrence", "past", "repeat", "since", "kinds", "public", "valid_for", "jobs", "in_place", "delay", "guilds", "history",
-    "by", "reset", "end", "code", "why", "message", "shard", "shards", "format", "action",
+    "by", "reset", "end", "code", "why", "message", "shard", "shards", "format", "action", "shared",
 }  # fmt: skip
 
 

@@ -128,11 +128,11 @@ async def test_of_nothing_there_is_a_file_too(house: House) -> None:
 
 
 async def test_a_person_takes_what_is_theirs_wherever_it_is(house: House) -> None:
-    await house.client.set_user_timezone("anna", "Asia/Tokyo")
+    await house.client.set_user_timezone("anna", "Asia/Tokyo", shared=True)
     mine = [await remind(house, member("anna", place), f"tea {place}") for place in ("1", "2", None)]
     await remind(house, member("ben"), "bens")
     told = await as_json(as_(house, ANNA), user_id="anna")
-    assert (told["timezone"], told["guilds"]) == ("Asia/Tokyo", [])
+    assert (told["timezone"], told["timezone_shared"], told["guilds"]) == ("Asia/Tokyo", True, [])
     assert [each["id"] for each in told["schedules"]] == [each.id for each in mine]
 
 

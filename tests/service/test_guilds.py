@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from schedule_zero.errors import Invalid, Malformed
+from schedule_zero.actor import Actor
+from schedule_zero.errors import Forbidden, Invalid, Malformed
 from schedule_zero.instant import parse
 from schedule_zero.trigger import DateTrigger
 from schedule_zero.views import GuildSettings
 from tests.engine.house import House
-from tests.service.people import MOD, as_, post
+from tests.service.people import MOD, as_, member, post
 
 Build = Callable[..., Awaitable[House]]
 
@@ -88,6 +89,38 @@ async def test_a_persons_zone_is_kept_under_its_full_name_and_forgotten_when_ask
     with pytest.raises(Invalid, match="Mars"):
         await house.client.set_user_timezone("anna", "Mars")
     assert (await house.client.set_user_timezone("anna", None)).timezone is None
+
+
+async def test_a_zone_is_seen_by_others_only_while_it_is_shared(house: House) -> None:
+    anna, ben = as_(house, member("anna")), as_(house, member("ben"))
+    confined = as_(house, Actor(kind="operator", id="key", guild_id="1"))
+    with pytest.raises(Invalid, match="no time zone to share"):
+        await anna.set_user_timezone("anna", None, shared=True)
+    with pytest.raises(Forbidden) as none:
+        await ben.user_timezone("anna")
+    assert not (await anna.set_user_timezone("anna", "Europe/Rome")).shared
+    with pytest.raises(Forbidden) as hidden:
+        await ben.user_timezone("anna")
+    assert hidden.value.sentence == none.value.sentence
+    await anna.set_user_timezone("anna", "Europe/Rome", shared=True)
+    assert (await anna.set_user_timezone("anna", "Asia/Tokyo")).shared  # another zone stays shared
+    assert (await ben.user_timezone("anna")).timezone == "Asia/Tokyo"
+    for asking in (ben.set_user_timezone("anna", "Europe/Rome"), confined.user_timezone("anna")):
+        with pytest.raises(Forbidden):
+            await asking
+    for zone, shared in (("Asia/Tokyo", False), (None, None), ("Asia/Tokyo", None)):
+        await anna.set_user_timezone("anna", zone, shared=shared)
+        with pytest.raises(Forbidden):
+            await ben.user_timezone("anna")
+
+
+async def test_what_is_shared_outlives_a_restart_and_counts_for_times(build: Build) -> None:
+    house = await build(run=False)
+    await house.client.set_user_timezone("anna", "Europe/Rome", shared=True)
+    await house.kill()
+    await house.open(run=False)
+    assert (await as_(house, member("ben")).user_timezone("anna")).timezone == "Europe/Rome"
+    assert (await house.client.read_time("tomorrow at 9", guild_id="1", user_id="anna")).timezone == "Europe/Rome"
 
 
 async def test_a_changed_zone_counts_at_once_also_while_others_ask(house: House) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from core.ledger.rows import ScheduleRow
 from core.service.exporting.things import Guild, Item
+from core.service.own_zone import OwnZone
 from schedule_zero.instant import spell
 
 COLUMNS: Final = (
@@ -32,7 +33,7 @@ class CsvFile:
     ending = "csv"
     names_zones = False
 
-    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], timezone: str | None) -> str:
+    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], own: OwnZone) -> str:
         """The titles."""
         return _lines([COLUMNS])
 

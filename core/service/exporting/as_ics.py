@@ -15,6 +15,7 @@ import structlog
 from core.engine.plan import rule_of, stored_trigger
 from core.ledger.rows import ScheduleRow
 from core.service.exporting.things import Guild, Item
+from core.service.own_zone import OwnZone
 from core.service.policy import read_policy
 from core.timing.as_recurrence import recurrence_of
 from core.timing.compile import compile_rule
@@ -38,7 +39,7 @@ class IcsFile:
     ending = "ics"
     names_zones = True
 
-    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], timezone: str | None) -> str:
+    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], own: OwnZone) -> str:
         """What opens it."""
         return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{_PRODUCT}\r\nCALSCALE:GREGORIAN\r\n"
 

@@ -10,6 +10,7 @@ import msgspec
 from core.ledger.rows import ScheduleRow
 from core.service.edit import spec_of
 from core.service.exporting.things import Guild, Item
+from core.service.own_zone import OwnZone
 from schedule_zero.instant import spell
 
 VERSION: Final = 1
@@ -23,11 +24,11 @@ class JsonFile:
     ending = "json"
     names_zones = False
 
-    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], timezone: str | None) -> str:
+    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], own: OwnZone) -> str:
         """Everything before the schedules."""
         head: dict[str, Any] = {"schedule_zero_export": VERSION, "exported_at": at, "scope": scope}
         if scope["user_id"] is not None:
-            head["timezone"] = timezone
+            head["timezone"], head["timezone_shared"] = own.timezone, own.shared
         head["guilds"] = [_guild(guild) for guild in guilds]
         return f'{_text(head)[:-1]},"schedules":['
 

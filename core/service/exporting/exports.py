@@ -20,6 +20,7 @@ from core.service.exporting.as_ics import IcsFile
 from core.service.exporting.as_json import JsonFile
 from core.service.exporting.things import Guild, Item
 from core.service.guild_settings import document_of, settings_in
+from core.service.own_zone import OwnZone
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.asks.export import BEGINNING
@@ -42,9 +43,7 @@ class File(Protocol):
     ending: str
     names_zones: bool
 
-    def beginning(
-        self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], timezone: str | None
-    ) -> str: ...
+    def beginning(self, scope: dict[str, str | None], at: str, guilds: Sequence[Guild], own: OwnZone) -> str: ...
     def zones(self, rows: Sequence[ScheduleRow]) -> set[str]: ...
     def with_zones(self, names: Sequence[str]) -> str: ...
     def page(self, items: Sequence[Item], *, first: bool, now: int) -> str: ...
@@ -78,9 +77,9 @@ class Exports:
 
     async def _beginning(self, request: ask.Export, file: File, wanted: ScheduleFilter | None, now: int) -> str:
         guilds = await self._guilds(request)
-        timezone = await self._desk.user_zone(request.user_id)
+        own = await self._desk.own_zone(request.user_id)
         scope = {"guild_id": request.guild_id, "user_id": request.user_id}
-        text = file.beginning(scope, spell(now), guilds, timezone)
+        text = file.beginning(scope, spell(now), guilds, own)
         if not file.names_zones or wanted is None:
             return text
         names: set[str] = set()
