@@ -121,7 +121,7 @@ class ClosedDays:
     def next_closing(self, instant: int) -> int:
         for day in self._days.coming(self._clock.highest(instant) // DAY):
             if self._days.name(day) is not None and self._days.name(day - 1) is None:
-                return self._clock.first(day * DAY)
+                return self._clock.first(day * DAY) if day * DAY < LATEST else LATEST
         return LATEST
 
     def why(self, instant: int) -> str:

@@ -1,19 +1,23 @@
 """Days off out of an iCalendar file (RFC 5545): its events that last whole days.
 
 The ``icalendar`` package reads the file. What comes again is written as days of every year where that says the same, else as
-the single days of some years to come.
+the single days of some years to come: with the dates an event adds (``RDATE``), without those it leaves out (``EXDATE``),
+those that an event of its own stands for (``RECURRENCE-ID``), and what was called off.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from core.timing.compile import BadTrigger, compile_rule
 from core.timing.rule import BadPattern
 from schedule_zero.instant import from_datetime, to_datetime
 from schedule_zero.trigger import RRuleTrigger
 
+R = TypeVar("R")
 MOST_DAYS: Final = 1000
 MOST_RULES: Final = 50
 """Repeating events; to follow each takes some time."""
@@ -36,13 +40,14 @@ def days_in(text: str, *, now: int) -> list[str]:
         raise BadPattern("this is no iCalendar file; export one (.ics) from a calendar program") from why
     found: list[str] = []
     rules = 0
+    replaced = _replaced(events)
     for event in events:
         rules += "RRULE" in event
         if rules > MOST_RULES:
             raise BadPattern(
                 f"this iCalendar file has more than the {MOST_RULES} repeating events that a calendar takes"
             )
-        found += _days_of(event, now)
+        found += _read(event, _days, now, () if "RECURRENCE-ID" in event else replaced[_id(event)])
         if len(found) > MOST_DAYS:
             raise BadPattern(f"this iCalendar file has more days than the {MOST_DAYS:,} that a calendar takes")
     if not found:
@@ -50,32 +55,68 @@ def days_in(text: str, *, now: int) -> list[str]:
     return found
 
 
-def _days_of(event: Any, now: int) -> list[str]:
+def _replaced(events: Sequence[Any]) -> defaultdict[str, set[date]]:
+    """By the id of what comes again, the days for which the file has events of their own."""
+    found = defaultdict[str, set[date]](set)
+    for event in events:
+        moved = event.get("RECURRENCE-ID")
+        if moved is not None:
+            if "RANGE" in moved.params:
+                raise BadPattern(
+                    f"the event {_name(event)!r} of this iCalendar file changes itself and all that follow; give those an "
+                    "event of their own"
+                )
+            found[_id(event)].update(_read(event, _days_in, "RECURRENCE-ID"))
+    return found
+
+
+def _read(event: Any, read: Callable[..., R], *given: Any) -> R:
+    """What is read of an event; what the package cannot read, as one sentence that names it."""
     try:
-        return _days(event, now)
+        return read(event, *given)
     except BadPattern:
         raise
     except Exception as why:  # a date that does not exist, two rules in one event: the package says so when it is asked
-        name = " ".join(str(event.get("SUMMARY", "")).split())[:_NAME]
         raise BadPattern(
-            f"the event {name!r} of this iCalendar file cannot be read; correct it or leave it out"
+            f"the event {_name(event)!r} of this iCalendar file cannot be read; correct it or leave it out"
         ) from why
 
 
-def _days(event: Any, now: int) -> list[str]:
+def _name(event: Any) -> str:
+    return " ".join(str(event.get("SUMMARY", "")).split())[:_NAME]
+
+
+def _id(event: Any) -> str:
+    return str(event.get("UID", ""))
+
+
+def _days(event: Any, now: int, replaced: Collection[date]) -> list[str]:
     first = _date(event, "DTSTART")
-    if first is None:
+    if first is None or str(event.get("STATUS", "")).upper() == "CANCELLED":
         return []
-    last = (_date(event, "DTEND") or first + timedelta(days=1)) - timedelta(days=1)
-    length = max(0, (last - first).days)
-    name = " ".join(str(event.get("SUMMARY", "")).split())[:_NAME]
+    length, name = _length(event, first), _name(event)
+    more, without = _days_in(event, "RDATE"), _days_in(event, "EXDATE").union(replaced)
     rule = event.get("RRULE")
-    if rule is None:
-        return [_span(first, length, name)]
-    written = rule.to_ical().decode()
-    if written == "FREQ=YEARLY" and length == 0:
+    written = None if rule is None else rule.to_ical().decode()
+    if written == "FREQ=YEARLY" and length == 0 and not more and not without:
         return [f"{first:%m-%d} {name}".strip()]
-    return [_span(day, length, name) for day in _repeated(first, written, now)]
+    own = [first] if written is None else _repeated(first, written, now)
+    return [_span(day, length, name) for day in sorted(more.union(own) - without)]
+
+
+def _length(event: Any, first: date) -> int:
+    """How many days it lasts beyond its first."""
+    duration = event.get("DURATION")
+    end = _date(event, "DTEND") or first + (timedelta(days=1) if duration is None else duration.dt)
+    return max(0, (end - first).days - 1)
+
+
+def _days_in(event: Any, name: str) -> set[date]:
+    """The days that a property names, once or several times; of a time of day, that day."""
+    value = event.get(name, ())
+    lists = value if isinstance(value, (list, tuple)) else [value]
+    times = [each.dt for some in lists for each in getattr(some, "dts", [some])]
+    return {each.date() if isinstance(each, datetime) else each for each in times}
 
 
 def _repeated(first: date, rule: str, now: int) -> list[date]:

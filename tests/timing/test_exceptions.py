@@ -16,7 +16,7 @@ from core.timing.closures import Blackouts, Closure, Closures
 from core.timing.compile import compile_rule
 from core.timing.hours import Hours
 from core.timing.rolling import MOST_MOVED, Rolling
-from core.timing.rule import Rule
+from core.timing.rule import LATEST, Rule
 from schedule_zero.instant import DAY, HOUR, parse, spell
 from schedule_zero.schedule import OnClash
 from schedule_zero.trigger import CronTrigger, IntervalTrigger, Trigger
@@ -174,3 +174,11 @@ def test_a_stretch_ends_where_it_is_open_and_begins_where_it_was(case: Case) -> 
             assert closures.around(stretch.begin - 1) is None
             assert closures.around(stretch.end - 1) == stretch
             place = stretch.end
+
+
+def test_a_day_off_at_the_end_of_time_is_never_asked_for() -> None:
+    days = ClosedDays(Days(["2026-03-05", "9999-12-31 The end"]), ZoneInfo("Asia/Tokyo"))
+    first = days.next_closing(parse("2026-03-01T00:00:00Z"))
+    assert spell(first) == "2026-03-04T15:00:00+00:00"
+    assert days.next_closing(first) == LATEST
+    assert days.around(LATEST) is None
