@@ -18,7 +18,7 @@ from cogs.forms import Form, text_field
 from cogs.front import Interaction, actor_of, core_of
 from cogs.places import require_home
 from cogs.refusals import Refusal
-from cogs.texts import one_line
+from cogs.texts import moment, one_line
 from schedule_zero.asks.export import ExportFormat
 from schedule_zero.confirming import confirms
 from schedule_zero.views import Erasure
@@ -32,8 +32,14 @@ data = app_commands.Group(
 COMMANDS: Final = (data,)
 
 Scope = Literal["mine", "server"]
+LinkAction = Literal["show", "new", "end"]
 MINE: Final = "erase my data"
 _LONGEST: Final = 100
+_NEW_LINK: Final = (
+    "Only you see it, and only now. Subscribe to it in a calendar program. Whoever has it reads what is scheduled, until "
+    "`/data calendar action:end`, or until another is made."
+)
+_ABOUT_LINK: Final = "-# `/data calendar action:new` makes one, which ends the one before; `action:end` ends it."
 _ERASED_MINE: Final = (
     "Your reminders, your time zone and everything else that was yours are gone. What you scheduled for servers is theirs: it "
     "waits until somebody there takes it over."
@@ -66,6 +72,35 @@ async def export(interaction: Interaction, format: ExportFormat = "json", scope:
     whose = "this server" if scope == "server" else "you"
     words = f"Everything that is kept of {whose} and not deleted, as {format}. Arguments that are secret are hidden."
     await interaction.edit_original_response(content=words, attachments=[discord.File(written, filename=name)])
+
+
+@data.command(name="calendar", description="A secret link by which calendar programs show what is scheduled")
+@app_commands.describe(
+    action="new makes one, and ends the one before; end ends it; left out, whether there is one",
+    scope="Of what is yours, or of what this server posts and does",
+)
+async def calendar(interaction: Interaction, action: LinkAction = "show", scope: Scope = "mine") -> None:
+    """Make, end or look for the link of a calendar."""
+    await defer(interaction, public=False)
+    core, whose = core_of(interaction), _whose(interaction, scope)
+    if action == "show":
+        link = await core.calendar_link(**whose)
+        since = f"There is a link since {moment(link.since)}." if link.since else "There is no link."
+        await show(interaction, notes_card("Calendar link", since, _ABOUT_LINK))
+    elif action == "end":
+        await core.end_calendar_link(**whose)
+        await show(interaction, notes_card("Calendar link ended", "Who has it gets nothing by it any more."))
+    else:
+        link = await core.new_calendar_link(**whose, key=f"interaction:{interaction.id}")
+        if link.url is None:
+            raise Refusal("This link was shown already; make another one.")
+        await show(interaction, notes_card("Calendar link", _NEW_LINK, f"```\n{link.url}\n```"))
+
+
+def _whose(interaction: Interaction, scope: Scope) -> dict[str, str]:
+    if scope == "server":
+        return {"guild_id": require_home(interaction, "/data calendar")}
+    return {"user_id": actor_of(interaction).id}
 
 
 @data.command(name="erase", description="Erase everything that is yours, or of this server, for good")

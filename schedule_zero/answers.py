@@ -21,7 +21,7 @@ NOT_TWICE: Final = (
     ask.AddLink, ask.RemoveLink, ask.NewKey, ask.RevokeKey, ask.RotateKey, ask.DrainHandler, ask.ResumeHandler,
     ask.PatchGuildQuota, ask.NewVerification, ask.VerifyGuild, ask.SuspendGuild, ask.ResumeGuild,
     ask.RevertAudit, ask.NewSignIn, ask.PutGuildSettings, ask.UndoGuildSettings,
-    ask.DrainCore, ask.ResumeCore, ask.BanUser, ask.UnbanUser,
+    ask.DrainCore, ask.ResumeCore, ask.BanUser, ask.UnbanUser, ask.NewCalendarLink,
 )  # fmt: skip
 """What changes something else, or is refused, when it is carried out again. Under an idempotency key it may be asked
 again; what is not named here reads, or sets what is set already."""

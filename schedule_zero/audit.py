@@ -55,6 +55,8 @@ class Action(StrEnum):
     GUILD_SUSPEND = "guild.suspend"
     GUILD_RESUME = "guild.resume"
     USER_TIMEZONE = "user.timezone"
+    CALENDAR_LINK_NEW = "calendar_link.new"
+    CALENDAR_LINK_END = "calendar_link.end"
     USER_ERASE = "user.erase"
     SIGN_IN_NEW = "sign_in.new"
     SESSION_BEGIN = "session.begin"
@@ -109,6 +111,8 @@ DONE: Final[Mapping[str, str]] = {
     Action.GUILD_SUSPEND: "suspended the server",
     Action.GUILD_RESUME: "let the server start again",
     Action.USER_TIMEZONE: "set their own time zone, or whether others see it",
+    Action.CALENDAR_LINK_NEW: "made a link for calendar programs",
+    Action.CALENDAR_LINK_END: "ended the link for calendar programs",
     Action.USER_ERASE: "had everything of a person erased",
     Action.SIGN_IN_NEW: "made a link to sign in with",
     Action.SESSION_BEGIN: "signed in at the pages",

@@ -290,6 +290,18 @@ class CoreClient(ABC):
             yield part
             cursor = part.next
 
+    async def new_calendar_link(
+        self, *, guild_id: str | None = None, user_id: str | None = None, key: str | None = None
+    ) -> views.CalendarLink:
+        request = ask.NewCalendarLink(guild_id=guild_id, user_id=user_id, idempotency_key=key)
+        return await self._ask(request, views.CalendarLink)
+
+    async def calendar_link(self, *, guild_id: str | None = None, user_id: str | None = None) -> views.CalendarLink:
+        return await self._ask(ask.GetCalendarLink(guild_id=guild_id, user_id=user_id), views.CalendarLink)
+
+    async def end_calendar_link(self, *, guild_id: str | None = None, user_id: str | None = None) -> views.CalendarLink:
+        return await self._ask(ask.EndCalendarLink(guild_id=guild_id, user_id=user_id), views.CalendarLink)
+
     async def present_guilds(self, shard: int = 0, shards: int = 1, cursor: str | None = None) -> views.PresentGuilds:
         request = ask.ListPresentGuilds(shard=shard, shards=shards, cursor=cursor)
         return await self._ask(request, views.PresentGuilds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from schedule_zero.asks.audit import GetAudit, ListAudit, RevertAudit
 from schedule_zero.asks.bans import BanUser, ListBans, UnbanUser
+from schedule_zero.asks.calendar_links import EndCalendarLink, GetCalendarLink, NewCalendarLink
 from schedule_zero.asks.chains import AddLink, CheckChains, GetChain, ListChains, RemoveLink
 from schedule_zero.asks.closings import (
     AddBlackout,
@@ -88,11 +89,13 @@ __all__ = [
     "DrainCore",
     "DrainHandler",
     "DropDead",
+    "EndCalendarLink",
     "EraseGuild",
     "EraseUser",
     "Export",
     "GetAudit",
     "GetCalendar",
+    "GetCalendarLink",
     "GetChain",
     "GetGuild",
     "GetGuildQuota",
@@ -123,6 +126,7 @@ __all__ = [
     "ListRuns",
     "ListSchedules",
     "MoveOccurrence",
+    "NewCalendarLink",
     "NewKey",
     "NewSignIn",
     "NewVerification",
@@ -233,6 +237,9 @@ Request = (
     | EraseGuild
     | EraseUser
     | Export
+    | NewCalendarLink
+    | GetCalendarLink
+    | EndCalendarLink
     | GetUserTimezone
     | PutUserTimezone
     | NewKey

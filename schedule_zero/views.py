@@ -9,6 +9,7 @@ from schedule_zero.run import Run, RunCheck
 from schedule_zero.schedule import Schedule
 from schedule_zero.shown.audit import AuditLine, AuditPage, AuditRevert
 from schedule_zero.shown.bans import BanPage, BanView
+from schedule_zero.shown.calendar_links import CalendarLink
 from schedule_zero.shown.dead import DeadChange, DeadFate, DeadLetter, DeadPage
 from schedule_zero.shown.events import EventPage
 from schedule_zero.shown.export import ExportPart
@@ -66,6 +67,7 @@ __all__ = [
     "BatchItem",
     "BatchView",
     "BreakerView",
+    "CalendarLink",
     "Counts",
     "DeadChange",
     "DeadFate",
@@ -156,6 +158,7 @@ View = (
     | Key
     | KeyPage
     | SignInLink
+    | CalendarLink
     | HandlerPage
     | HandlerView
     | Status

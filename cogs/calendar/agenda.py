@@ -88,6 +88,7 @@ async def _show_agenda(interaction: Interaction, *, from_: str | None, to: str |
         if datetime.fromisoformat(each.begin) < until and datetime.fromisoformat(each.end) > after
     ]
     notes = [f"-# Times in {timezone}. Reminders are not listed."]
+    notes += ["-# `/data calendar` gives a link by which calendar programs show it."]
     notes += [] if found.whole else [found.note]
     notes += [f"-# Of {', '.join(cut)} only the first {EACH} times were looked at."] if cut else []
     await show(

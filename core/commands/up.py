@@ -157,6 +157,7 @@ async def _open_http(config: Config, app: App, leaving: contextlib.AsyncExitStac
     await server.start()
     leaving.push_async_callback(server.stop)
     up = Up(config, app, web, server)
+    app.service.calendar_links.address = config.http.public_url or server.address
     click.echo(f"ScheduleZero {status.version} is up; Ctrl-C stops it.")
     up.say_address("API", "/api/v1")
     up.say_address("runs", "/runs")

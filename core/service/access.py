@@ -317,6 +317,19 @@ def require_export(actor: Actor, guild_id: str | None, user_id: str | None, *, s
         _require(actor, MANAGE_GUILD, "Exporting a server's data takes the permission Manage Server.")
 
 
+def require_calendar_link(actor: Actor, guild_id: str | None, user_id: str | None) -> None:
+    """Raises Invalid, NotFound or Forbidden unless the actor may let others see what is scheduled in a guild, or by a person."""
+    if (guild_id is None) == (user_id is None):
+        raise Invalid.at("guild_id", "name a server, or a person in user_id")
+    if user_id is not None:
+        require_oneself(actor, user_id)
+    elif not runs_service(actor):
+        if guild_id != actor.guild_id:
+            raise NotFound(f"There is no server {guild_id!r} here.")
+        for bit in (MANAGE_GUILD, MANAGE_MESSAGES):
+            _require(actor, bit, "A server's calendar shows all it posts; it takes Manage Server and Manage Messages.")
+
+
 def require_place(actor: Actor, guild_id: str | None, user_id: str | None) -> None:
     """Raises NotFound or Forbidden unless the actor may have text read as this guild and this person would."""
     if guild_id is not None:

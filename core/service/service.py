@@ -16,6 +16,7 @@ from core.service.backlog import Backlog
 from core.service.bans import Bans
 from core.service.batch import Batches
 from core.service.blackouts import Blackouts
+from core.service.calendar_links import CalendarLinks
 from core.service.calendars import Calendars
 from core.service.chaining import Chaining
 from core.service.chains import Chains
@@ -64,6 +65,7 @@ from schedule_zero.views import (
     AuditRevert,
     BanView,
     BatchView,
+    CalendarLink,
     DeadChange,
     Done,
     GuildSettings,
@@ -128,6 +130,8 @@ _CHANGES: Final[dict[type, type[Any]]] = {
     ask.RevokeKey: Key,
     ask.RotateKey: Key,
     ask.NewSignIn: SignInLink,
+    ask.NewCalendarLink: CalendarLink,
+    ask.EndCalendarLink: CalendarLink,
     ask.RevertAudit: AuditRevert,
 }
 
@@ -162,6 +166,7 @@ class Service:
         self.errands = Errands(desk)
         self._presence = Presence(desk, self.errands)
         self.bans = Bans(desk)
+        self.calendar_links = CalendarLinks(desk, self.bans)
         self._erasing = Erasing(desk, self.errands, self.bans)
         self.keys = Keys(desk)
         self.sessions = Sessions(desk, operator_ids)
@@ -196,6 +201,9 @@ class Service:
             ask.EraseGuild: self._erasing.guild,
             ask.EraseUser: self._erasing.user,
             ask.Export: Exports(self._desk).part,
+            ask.NewCalendarLink: self.calendar_links.new,
+            ask.GetCalendarLink: self.calendar_links.get,
+            ask.EndCalendarLink: self.calendar_links.end,
             ask.GetUserTimezone: self.guilds.get_user_zone,
             ask.PutUserTimezone: self.guilds.put_user_zone,
         }
@@ -277,6 +285,10 @@ class Service:
     def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
         """The log of a run as it grows, until the run has ended, or who listens is banned."""
         return self.bans.while_welcome(actor, self._run_logs.follow(actor, id, after))
+
+    async def calendar(self, whose: str, id: str, secret: str) -> str | None:
+        """What is behind the link of a calendar, for whoever has it; None: it is none."""
+        return await self.calendar_links.calendar(whose, id, secret)
 
     async def feed(self, actor: Actor, wish: Wish) -> Feed:
         """The journal as it grows, for somebody who acknowledges it.

@@ -63,8 +63,9 @@ def streaming(chunks: AsyncGenerator[bytes, None]) -> ASGIStreamingResponse:
 
 def attached(chunks: AsyncGenerator[bytes, None], name: str, media_type: str) -> ASGIStreamingResponse:
     """A response that a browser saves as a file, made while it is sent."""
+    plain = media_type.partition(";")[0]  # the framework adds that it is UTF-8
     return ASGIStreamingResponse(
-        iterator=chunks, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'}
+        iterator=chunks, media_type=plain, headers={"content-disposition": f'attachment; filename="{name}"'}
     )
 
 

@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from core.fields import quoted
 from core.service import access
 from core.web.answering import answer, attached, broken, document, refused, streaming, unrouted
+from core.web.calendars import calendars
 from core.web.door import AsgiApp, Door, TokenCheck
 from core.web.front import Front
 from core.web.metrics import CONTENT_TYPE, RequestMetrics, exposition
@@ -126,7 +127,7 @@ def build_web(
     handlers += SignInPages(door.sessions, rights, cookies, settings).routes()
     handlers += GuildPages(door, visiting).routes()
     handlers += HandlersPage(door, visiting).routes() + RunsPages(door, visiting, closing).routes()
-    handlers += [_described(describe(readings, Health, version)), _indexed(parts, version)]
+    handlers += [calendars(door), _described(describe(readings, Health, version)), _indexed(parts, version)]
     if with_metrics:
         handlers.append(_measured(parts, (REGISTRY, own_metrics)))
     api = Litestar(

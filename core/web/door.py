@@ -56,6 +56,10 @@ class Door(Protocol):
         """The journal from a place on, for ever; None starts with the next event."""
         ...
 
+    async def calendar(self, whose: str, id: str, secret: str) -> str | None:
+        """What is behind the link of a calendar, for whoever has it; None: it is none. Raises Unavailable."""
+        ...
+
     def follow_log(self, actor: Actor, id: str, after: int) -> AsyncIterator[RunLog]:
         """The log of a run behind a line, a page at a time, until the run has ended."""
         ...

@@ -104,3 +104,20 @@ async def test_in_private_there_is_no_server_to_erase(stage: Stage) -> None:
 def test_the_group_asks_for_no_permission() -> None:
     assert data.data.default_permissions is None
     assert isinstance(data.data, discord.app_commands.Group)
+
+
+async def test_a_calendar_link_is_made_shown_once_and_ended(served: Stage) -> None:
+    async def asked(**options: str) -> str:
+        return _said(await served.bob.slash(served.general, "data calendar", **options))
+
+    assert "There is no link." in await asked()
+    first = await asked(action="new")
+    assert f"/calendar/user/{served.bob.id}.ics?key=" in first
+    assert "Only you see it, and only now." in first
+    assert "There is a link since <t:" in await asked()
+    assert await asked(action="new") != first
+    assert "Who has it gets nothing by it any more." in await asked(action="end")
+    assert "There is no link." in await asked()
+    assert "takes Manage Server and Manage Messages" in await asked(action="new", scope="server")
+    own = _said(await served.alice.slash(served.general, "data calendar", action="new", scope="server"))
+    assert f"/calendar/guild/{served.guild_id}.ics?key=" in own

@@ -81,6 +81,7 @@ SURFACE = {
     "settings show": "",
     "settings timezone": "tz*?",
     "data export": "format scope",
+    "data calendar": "action scope",
     "data erase": "scope",
     "settings locale": "locale?",
     "settings format": "clock default_time reset",

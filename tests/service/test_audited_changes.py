@@ -109,6 +109,11 @@ async def _banned(scene: Scene) -> ask.Request:
     return ask.UnbanUser(user_id="666")
 
 
+async def _calendar_linked(scene: Scene) -> ask.Request:
+    await scene.core.new_calendar_link(guild_id="1")
+    return ask.EndCalendarLink(guild_id="1")
+
+
 async def _core_drained(scene: Scene) -> ask.Request:
     await scene.core.drain_core()
     return ask.ResumeCore()
@@ -193,6 +198,8 @@ CHANGES: dict[type[Any], tuple[Made, Action]] = {
     ask.PutUserTimezone: (
         lambda _: _plain(ask.PutUserTimezone(user_id="7", timezone="Asia/Tokyo")), Action.USER_TIMEZONE,
     ),
+    ask.NewCalendarLink: (lambda _: _plain(ask.NewCalendarLink(guild_id="1")), Action.CALENDAR_LINK_NEW),
+    ask.EndCalendarLink: (_calendar_linked, Action.CALENDAR_LINK_END),
     ask.PutCalendar: (
         lambda _: _plain(ask.PutCalendar(guild_id="1", name="ours", calendar=CalendarDays(dates=("12-24",)))),
         Action.CALENDAR_PUT,

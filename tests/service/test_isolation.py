@@ -194,6 +194,10 @@ def pages(world: World) -> dict[str, list[str]]:
         "/runs/{id:str}/cancel": [f"/runs/{run}/cancel" for run in runs],
         "/runs/{id:str}/retry": [f"/runs/{run}/retry" for run in runs],
         "/guilds/{id:str}": [f"/guilds/{THEIRS}"],
+        "/calendar/{whose:str}/{name:str}": [
+            f"/calendar/guild/{THEIRS}.ics?key=guessed",
+            "/calendar/user/person.ics?key=x",
+        ],
         "/guilds/{id:str}/verification": [f"/guilds/{THEIRS}/verification"],
         "/guilds/{id:str}/erasure": [f"/guilds/{THEIRS}/erasure"],
     }

@@ -313,6 +313,7 @@ CALM = {
     ask.PutGuildSettings, ask.UndoGuildSettings, ask.PutUserTimezone, ask.PutCalendar, ask.DeleteCalendar, ask.PutHours,
     ask.DeleteHours, ask.AddBlackout, ask.RemoveBlackout,  # of what stands they say when, and it starts nothing
     ask.NewVerification, ask.VerifyGuild, ask.NewKey, ask.RevokeKey, ask.RotateKey, ask.NewSignIn,  # who somebody is
+    ask.NewCalendarLink, ask.EndCalendarLink,  # who sees it
     ask.NoteGuild, ask.PutGuildQuota, ask.PatchGuildQuota, ask.SuspendGuild, ask.ResumeGuild, ask.BanUser, ask.UnbanUser,
     ask.DrainCore, ask.ResumeCore, ask.SetMaintenance, ask.DrainHandler, ask.ResumeHandler,  # of the bot and the operators
 }  # fmt: skip

@@ -215,6 +215,11 @@ _ANSWERS: Final[dict[type, Any]] = {
     ask.Export: views.ExportPart(text="{}", next=None, media_type="application/json", name="all.json"),
     ask.EraseUser: views.Erasure(kind="user", id="456", finished=False),
     ask.GetUserTimezone: views.UserTimezone(user_id="456", timezone="Europe/Berlin"),
+    ask.NewCalendarLink: views.CalendarLink(
+        guild_id="12", user_id=None, since="2026-11-21T09:00:00+00:00", url="/calendar/guild/12.ics?key=x"
+    ),
+    ask.GetCalendarLink: views.CalendarLink(guild_id=None, user_id="34", since="2026-11-21T09:00:00+00:00"),
+    ask.EndCalendarLink: views.CalendarLink(guild_id="12", user_id=None),
     ask.PutUserTimezone: views.UserTimezone(user_id="456", timezone=None),
     ask.ListCalendars: closings.CalendarPage(items=(CALENDAR,)),
     ask.GetCalendar: CALENDAR,
@@ -389,6 +394,10 @@ class FakeDoor:
         if isinstance(answer, Exception):
             raise answer
         return answer(request) if callable(answer) else answer
+
+    async def calendar(self, whose: str, id: str, secret: str) -> str | None:
+        self.asked.append((OPERATOR, (whose, id, secret)))
+        return "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n" if secret == "right" else None
 
     async def tell(self, *events: Event) -> None:
         """Append to the journal."""
