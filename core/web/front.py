@@ -12,6 +12,7 @@ import msgspec
 
 from core.web.answering import PROBLEM_JSON
 from core.web.door import AsgiApp, Message, Receive, Scope, Send
+from core.web.intake import Intake, has_body
 from core.web.metrics import RequestMetrics
 from core.web.settings import HttpSettings
 from schedule_zero.errors import Forbidden
@@ -58,6 +59,9 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return  # uvicorn runs us without lifespan and without WebSockets
+        if has_body(scope):
+            intake = Intake(scope, receive, send)
+            receive, send = intake.receive, intake.send
         refusal = self._refusal(scope)
         if refusal is not None:
             await _refuse(send, refusal)

@@ -16,6 +16,7 @@ import msgspec
 
 from core.fields import check, nearest
 from core.web.door import Receive
+from core.web.intake import BODY_S
 from schedule_zero.errors import FieldError, Invalid, Malformed, TooLarge
 from schedule_zero.requests import Request
 from schedule_zero.routes import NO_GUILD, Route
@@ -116,21 +117,21 @@ async def whole_body(receive: Receive, headers: Headers) -> bytes:
 
     Raises:
         TooLarge: there is more; nothing more is read.
-        Malformed: the connection ended before the body did.
+        Malformed: the connection ended before the body did, or the body took too long (``core.web.intake``).
     """
     announced = headers.get(b"content-length", b"0")
     if not announced.isdigit() or int(announced[:20]) > _LARGEST_BODY:
         raise TooLarge("The body is larger than 1 MiB; send less, or several requests.")
     message = await receive()
-    body: bytes = message.get("body", b"")
+    body = bytearray(message.get("body", b""))
     while message.get("more_body", False):
         message = await receive()
         body += message.get("body", b"")
         if len(body) > _LARGEST_BODY:
             raise TooLarge("The body is larger than 1 MiB; send less, or several requests.")
     if message["type"] != "http.request":
-        raise Malformed("The connection ended before the body did.")
-    return body
+        raise Malformed(f"The body did not come whole within {BODY_S:.0f} seconds.")
+    return bytes(body)
 
 
 def parameters(query: bytes) -> dict[str, list[str]]:
