@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from core.web.token import FILE, read_token
@@ -111,6 +112,24 @@ async def test_after_kill_9_it_goes_on_with_the_same_token_and_schedules(
     client = second.client()
     assert (await client.get_schedule(made.id)).next_fire_times == made.next_fire_times
     await client.close()
+
+
+@pytest.mark.parametrize("public", [None, "https://schedule.example.org/"])
+async def test_links_of_calendars_begin_with_where_it_is_reached(
+    started: list[Process], tmp_path: Path, public: str | None
+) -> None:
+    if public is not None:
+        (tmp_path / "schedule-zero.yaml").write_text(f"http: {{public_url: '{public}'}}\n")
+    service = up(started, tmp_path).came_up()
+    client = service.client()
+    link = await client.new_calendar_link(user_id="7")
+    await client.close()
+    assert link.url is not None
+    begins, path = (public or f"{service.address}/").rstrip("/"), link.url.partition("/calendar/")[2]
+    assert link.url == f"{begins}/calendar/{path}"
+    async with aiohttp.ClientSession() as session, session.get(f"{service.address}/calendar/{path}") as answer:
+        assert answer.status == 200
+        assert (await answer.text()).startswith("BEGIN:VCALENDAR")
 
 
 def test_a_port_in_use_is_one_sentence(started: list[Process], tmp_path: Path) -> None:

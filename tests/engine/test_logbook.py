@@ -273,6 +273,45 @@ async def test_after_a_crash_what_was_written_is_there_once_and_the_numbers_go_o
     assert [(line.n, line.text) for line in page.items] == [(1, "a"), (2, "b"), (3, "c")]
 
 
+async def test_a_line_after_a_quiet_second_is_not_waited_with(
+    far: tuple[House, Mute], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, mute = far
+    run, order = await begun(house, mute)
+    say(mute, order, "a")
+    await house.heard("run.progress", run_id=run.id)
+    house.pass_time(1.0)
+    monkeypatch.setattr(logbook, "EVERY_S", 1_000.0)  # who would have to wait now waits longer than this test does
+    say(mute, order, "b")
+    await house.heard("run.progress", run_id=run.id, count=2)
+    say(mute, order, "c")
+    assert await house.engine.settler.logbook.turn()  # it is left for later
+    assert await texts(house, run) == ["a", "b"]
+
+
+async def test_what_was_not_written_when_a_core_is_killed_is_lost_and_the_numbers_go_on_without_it(
+    far: tuple[House, Mute],
+) -> None:
+    house, mute = far
+    run, order = await begun(house, mute)
+    say(mute, order, "a")
+    await house.heard("run.progress", run_id=run.id)
+    say(mute, order, "lost")
+    assert await house.engine.settler.logbook.turn()  # within the second
+    await house.kill()
+    await house.open(serve=False)
+    again = Mute(house.engine)
+    house.engine.join(again)
+    house.engine.came_back(again.instance.name, [(run.id, 1)])
+    house.engine.beat(again.instance.name, [(run.id, 1)])
+    say(again, order, "b")
+    again.answer(order)
+    await house.ended(run.id)
+    page = await log(house, run)
+    assert [(line.n, line.text, line.left_out) for line in page.items] == [(1, "a", 0), (2, "b", 0)]
+    assert (page.lines, page.left_out) == (2, 0)
+
+
 async def test_a_log_is_followed_from_its_first_line_to_the_end_of_the_run(far: tuple[House, Mute]) -> None:
     house, mute = far
     run, order = await begun(house, mute)
