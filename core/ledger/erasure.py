@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, bindparam, delete, func, literal_column, or_, select, update
 
 from core.ledger.connection import Reading, Session, Step
+from core.ledger.journal import note_thinned
 from core.ledger.ports.erasure import Place, Whom
 from core.ledger.statement import Change, Query, among, given
 from core.ledger.tables import (
@@ -249,7 +250,9 @@ class ErasureChanges(Erasure):
         if not keys:
             return
         keys = list(keys)
-        self._session.untold = self._session.untold or place == "journal"
+        if place == "journal":
+            self._session.untold = True
+            await note_thinned(self._session)
         if not whom.person or place in ("answers", "undos"):
             self._session.later(Step(_REMOVE[place], (keys,)))
         else:

@@ -129,6 +129,7 @@ _ACKNOWLEDGE: Final = Insert(
     ("subscriber", "epoch", "seq"),
     changing={"epoch": literal_column("excluded.epoch"), "seq": literal_column("excluded.seq")},
 )
+_THINNED: Final = Insert(facts, ("name", "value"), changing={"value": literal_column("excluded.value")})
 _BEGIN_EPOCH: Final = Change(
     update(facts).where(facts.c.name == literal_column("'epoch'")).values(value=bindparam("epoch")), "epoch"
 )
@@ -171,6 +172,11 @@ _OLDEST: Final = func.coalesce(
 _PURGE_CURSORS: Final = Change(delete(cursors).where(cursors.c.seq + literal_column("1") < _OLDEST))
 
 
+async def note_thinned(session: Session) -> None:
+    """Events are removed from among others: up to here a number that is not there is no damage (``db check``)."""
+    session.later(Step(_THINNED, [("thinned", str(await read_head(session)))]))
+
+
 class JournalChanges(Journal):
     """Appending events, inside a transaction."""
 
@@ -203,6 +209,7 @@ class JournalChanges(Journal):
         guilds; the place that was come to. None: there are none."""
         (upto,) = await self._session.fetch(_COME_TO, after, limit, before)
         if upto is not None:
+            await note_thinned(self._session)
             self._removed(await self._session.change(Step(_PURGE_GUILDS, (after, upto, list(guild_ids)))))
         return upto
 

@@ -390,7 +390,8 @@ buckets: Final = Table(
     _text("holder", null=True),
 )
 
-# Facts about the file itself; ``epoch`` is one of them.
+# Facts about the file itself; ``epoch`` is one of them. ``thinned``: the newest event when some were last removed from among
+# others.
 facts: Final = Table(
     "facts",
     metadata,

@@ -11,7 +11,7 @@ from core.ledger.backup import backup
 from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
 from core.ledger.maintenance import check
-from core.ledger.port import StoreError
+from core.ledger.port import StoreError, Whom
 from tests.ledger.making import NOW, begin, event, finish, run, save, schedule
 
 pytestmark = pytest.mark.slow
@@ -71,6 +71,21 @@ async def test_every_broken_fact_is_found_and_named(
         database.execute(damage)
     findings = check(path)
     assert any(found.startswith(finding) for found in findings), findings
+
+
+async def test_events_that_were_removed_from_among_others_are_no_gap_and_one_behind_them_is(
+    ledger: StoredLedger, path: Path
+) -> None:
+    await save(ledger, *(event(guild_id=str(n % 2)) for n in range(4)))
+    await ledger.write(lambda tx: tx.journal.purge_guilds(["1"], 0, NOW + 1, 100))
+    assert check(path) == []
+    await save(ledger, *(event(guild_id="2") for _ in range(4)))
+    await ledger.write(lambda tx: tx.erasure.remove("journal", Whom("0"), [6, 8]))
+    assert check(path) == []
+    await save(ledger, *(event() for _ in range(3)))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM journal WHERE seq = 15")
+    assert check(path) == ["the journal has a gap before event 16"]
 
 
 async def test_damage_that_sqlite_finds_is_listed(ledger: StoredLedger, path: Path) -> None:

@@ -169,6 +169,18 @@ def test_every_broken_fact_is_found_and_named(database: Database, damage: str, f
     assert any(found.startswith(finding) for found in findings), findings
 
 
+def test_events_that_were_removed_from_among_others_are_no_gap(database: Database) -> None:
+    async def thin() -> None:
+        ledger = StoredLedger(ServerDriver(database.address))
+        await ledger.open()
+        await save(ledger, *(event(guild_id=str(n % 2)) for n in range(4)))
+        await ledger.write(lambda tx: tx.journal.purge_guilds(["1"], 0, NOW + 1, 100))
+        await ledger.close()
+
+    asyncio.run(thin())
+    assert check(database.address) == []
+
+
 def test_what_is_not_there_or_of_another_version_cannot_be_checked(empty: Database, database: Database) -> None:
     with pytest.raises(StoreError, match="is empty"):
         check(empty.address)
