@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -33,7 +34,8 @@ def number(place: int, text: str) -> int:
     return int(text)
 
 
-def values(place: int, part: str) -> set[int]:
+@cache  # asked for every day of a hundred years
+def values(place: int, part: str) -> frozenset[int]:
     """The plain numbers of a field: values, ranges (also over the end), steps, lists."""
     low, high = RANGES[place]
     found: set[int] = set()
@@ -53,7 +55,7 @@ def values(place: int, part: str) -> set[int]:
         if last < first:
             last += high - low + 1
         found |= {low + (value - low) % (high - low + 1) for value in range(first, last + 1, int(step or 1))}
-    return found
+    return frozenset(found)
 
 
 def nearest_weekday(year: int, month: int, day: int) -> int:
