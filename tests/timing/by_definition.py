@@ -148,8 +148,9 @@ def due(expression: str, zone: ZoneInfo, after: datetime, n: int, *, literal: bo
     began = after.astimezone(zone).date() - timedelta(days=2)
     found: set[datetime] = set()
     wanted = walls(expression, began)
-    # Clock changes reorder due times within two days at most, so some more are taken before they are sorted.
-    while page := list(islice(wanted, 64)):
+    # Clock changes reorder due times within two days at most, so some more are taken before they are sorted: twice as many
+    # as are there, for to sort after every few seconds' walls would be to sort two days of them again and again.
+    while page := list(islice(wanted, max(64, len(found)))):
         for wall in page:
             found.update(instants(wall, zone) if as_shown else [first(wall, zone)])
         sure = sorted(moment for moment in found if moment > after)
