@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zoneinfo
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,7 @@ def system_zones() -> str | None:
     return None
 
 
+@cache  # reading it takes milliseconds, and a process goes on with what it has loaded
 def _package(name: str) -> str:
     try:
         return version(name)

@@ -1,16 +1,32 @@
-"""What every test starts from: logging as Python has it, and no examples judged by how long they took."""
+"""What every test starts from: logging as Python has it, no examples judged by how long they took, long tests early, and
+nothing compiled twice."""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.turns import early
+
 OUR_ROOMS = {"bot", "cogs", "core", "handlers", "schedule_zero"}
+
+# Where no bytecode is kept, every process of a run compiles all of ours again, and there are hundreds: minutes of a run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # a busy machine fails nothing
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that may take longer than others, as their own time limit says, do not begin last."""
+    long = [item for item in items if item.get_closest_marker("timeout") is not None]
+    short = [item for item in items if item.get_closest_marker("timeout") is None]
+    items[:] = early(long, short, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(autouse=True)

@@ -152,24 +152,25 @@ def copy(clone: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)  # four checkers with cold caches
-@pytest.mark.parametrize("kind", ["handler", "command", "trigger"])
-def test_what_new_writes_runs_and_passes_every_check_as_it_is(dev: Dev, copy: Path, kind: str) -> None:
-    done = dev("new", kind, "tea_time")
-    assert done.returncode == 0, done.stderr
-    *written, left = done.stdout.splitlines()
-    assert left.startswith("Next: ")
-    code = [line.removeprefix("wrote ") for line in written if line.endswith(".py")]
-    assert len(written) == 3
-    assert len(code) == 2
+def test_what_new_writes_runs_and_passes_every_check_as_it_is(dev: Dev, copy: Path) -> None:
+    code: list[str] = []
+    for kind in ("handler", "command", "trigger"):
+        done = dev("new", kind, "tea_time")
+        assert done.returncode == 0, done.stderr
+        *written, left = done.stdout.splitlines()
+        assert left.startswith("Next: ")
+        assert len(written) == 3
+        code += [line.removeprefix("wrote ") for line in written if line.endswith(".py")]
+    tests = [path for path in code if path.startswith("tests/")]
+    assert (len(code), len(tests)) == (6, 3)
     for check in (
         ["ruff", "check"],
         ["ruff", "format", "--check"],
         ["mypy", "--follow-imports=silent"],
         ["pytest", "-q", "-p", "no:cacheprovider"],
     ):
-        arguments = code[1:] if check[0] == "pytest" else code
         checked = subprocess.run(
-            [sys.executable, "-m", *check, *arguments],
+            [sys.executable, "-m", *check, *(tests if check[0] == "pytest" else code)],
             cwd=copy,
             capture_output=True,
             text=True,

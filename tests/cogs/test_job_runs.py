@@ -6,6 +6,8 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
+
 from cogs.job import running
 from tests.cogs.job_stage import fill, made, only, press, said_in, until_ended
 from tests.cogs.stage import Stage, labels, offered, said
@@ -179,6 +181,7 @@ async def test_a_run_that_said_nothing_says_so(jobs: Stage) -> None:
 # ── an answer that is kept up to date ────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 async def test_the_answer_follows_the_run_and_says_where_its_end_is_told_when_it_cannot_any_longer(
     jobs: Stage, reports: Reports
 ) -> None:
@@ -199,6 +202,7 @@ async def test_the_answer_follows_the_run_and_says_where_its_end_is_told_when_it
     assert (await until_ended(jobs, job.id)).state == "succeeded"
 
 
+@pytest.mark.slow
 async def test_the_answer_is_edited_when_the_run_ends(jobs: Stage, reports: Reports) -> None:
     gate = asyncio.Event()
 

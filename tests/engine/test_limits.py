@@ -178,6 +178,7 @@ async def test_what_does_not_fit_into_memory_is_read_again_when_there_is_room(bu
     assert len({run_id for run_id, _, _ in house.hands.calls}) == len(house.hands.calls) == 30
 
 
+@pytest.mark.slow
 async def test_one_guilds_sixty_thousand_waiting_runs_do_not_hide_anothers(build: Build) -> None:
     """Before it starts and while it runs: the other guild's run goes at once."""
     governor = GovernorSettings(default_plan="trusted", guilds={"1": GuildQuota(running=0)})

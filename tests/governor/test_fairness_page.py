@@ -47,6 +47,7 @@ def test_the_picture_is_one_that_browsers_can_read(found: Mapping[str, Outcome])
     assert len(lines) == len(found)
 
 
+@pytest.mark.slow
 def test_one_seed_makes_one_hour() -> None:
     runs = hour()
     assert runs == hour()

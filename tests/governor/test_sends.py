@@ -256,6 +256,7 @@ def test_channels_come_and_go_without_leaving_anything_in_the_queue() -> None:
     assert len(queue._gates._by_scope) <= 2 * SCOPES_KEPT
 
 
+@pytest.mark.slow
 def test_of_many_channels_the_run_that_is_due_first_is_next_whatever_comes_and_goes() -> None:
     dice, queue = random.Random(7), FairQueue()
     here: dict[str, Waiting] = {}

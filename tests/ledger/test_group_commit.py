@@ -20,6 +20,7 @@ from core.ledger.writer import LEAST_RETRY_S, MOST_UNITS
 from tests.ledger.conftest import Opening
 from tests.ledger.faults import Between
 from tests.ledger.making import begin, dispatch, event, run, save, schedule
+from tests.uncollected import only_what_is_new
 
 Doing = Callable[[Transaction], Awaitable[str]]
 
@@ -422,13 +423,9 @@ async def test_a_refused_unit_is_let_go_of_at_once(
             await asyncio.sleep(0)
 
     await refused()  # what is made only once
-    gc.collect()
-    gc.disable()
-    try:
+    with only_what_is_new():
         await refused()
         assert _left_behind() == []
-    finally:
-        gc.enable()
 
 
 def _left_behind() -> list[str]:

@@ -23,6 +23,7 @@ from core.engine.ports import Pace
 from core.governor.settings import GovernorSettings, Plan
 from core.ledger.port import StoreError
 from core.ledger.settings import StoreSettings
+from core.service import errands, keys
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.ids import IdMaker
 from tests.simulation.disk import Disk, simulated_ledger
@@ -36,6 +37,8 @@ CALM_S = 3_600.0  # the last hour has no faults, so that everything under way ca
 LIMITS = GovernorSettings(
     default_plan="day", plans={"day": Plan(running=3, rate="20/min", runs_per_hour=60, schedules=50)}
 )
+IDLE_S = 300.0
+"""Between two looks at what only other processes change, as there are none in a day: each look is steps nothing comes of."""
 PACE = Pace(longest_sleep_s=900.0, dispatch_s=900.0, janitor_s=300.0)
 
 
@@ -65,7 +68,7 @@ class _Now(dt.datetime):
         return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=cls.clock.now())
 
 
-def live(seed: int, guards: Guards | None = None, *, stop_every: int = 500, rows: Rows | None = None) -> Story:
+def live(seed: int, guards: Guards | None = None, *, stop_every: int = 430, rows: Rows | None = None) -> Story:
     """Simulate one day.
 
     Args:
@@ -151,9 +154,12 @@ def quiet() -> Iterator[list[VirtualLoop]]:
     Whoever lived on the loops of the list is collected at the end, all together.
     """
     hook, real = sys.unraisablehook, vars(aps)["datetime"]
+    looks = {room: vars(room)["LOOK_S"] for room in (errands, keys)}
     loops: list[VirtualLoop] = []
     sys.unraisablehook = lambda _: None
     vars(aps)["datetime"] = _Now
+    for room in looks:
+        vars(room)["LOOK_S"] = IDLE_S
     gc.disable()
     gc.freeze()  # what was there before the day need not be looked through after it
     logging.disable(logging.CRITICAL)
@@ -162,6 +168,8 @@ def quiet() -> Iterator[list[VirtualLoop]]:
         yield loops
     finally:
         vars(aps)["datetime"] = real
+        for room, look_s in looks.items():
+            vars(room)["LOOK_S"] = look_s
         while loops:
             loops.pop().bury()
         with warnings.catch_warnings():

@@ -24,6 +24,8 @@ from schedule_zero.trigger import DateTrigger, IntervalTrigger
 from tests.simulation.day import clock_of_life, quiet, run_life
 from tests.simulation.virtual import START, VirtualLoop
 
+pytestmark = pytest.mark.slow
+
 LASTS_S: Final = 150.0
 FLOOD_AT_S: Final = 5.0
 FLOOD: Final = 300
@@ -202,7 +204,7 @@ def given_to_good(
 
 @pytest.mark.parametrize(
     "guild_id",
-    ["2", pytest.param("1", marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.slow)],
+    ["2", "1", None],
     ids=["anothers", "its own", "the operators"],
 )
 @pytest.mark.parametrize("bad", BADS)

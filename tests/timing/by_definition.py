@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -33,7 +34,8 @@ def number(place: int, text: str) -> int:
     return int(text)
 
 
-def values(place: int, part: str) -> set[int]:
+@cache  # asked for every day of a hundred years
+def values(place: int, part: str) -> frozenset[int]:
     """The plain numbers of a field: values, ranges (also over the end), steps, lists."""
     low, high = RANGES[place]
     found: set[int] = set()
@@ -53,7 +55,7 @@ def values(place: int, part: str) -> set[int]:
         if last < first:
             last += high - low + 1
         found |= {low + (value - low) % (high - low + 1) for value in range(first, last + 1, int(step or 1))}
-    return found
+    return frozenset(found)
 
 
 def nearest_weekday(year: int, month: int, day: int) -> int:
@@ -146,8 +148,9 @@ def due(expression: str, zone: ZoneInfo, after: datetime, n: int, *, literal: bo
     began = after.astimezone(zone).date() - timedelta(days=2)
     found: set[datetime] = set()
     wanted = walls(expression, began)
-    # Clock changes reorder due times within two days at most, so some more are taken before they are sorted.
-    while page := list(islice(wanted, 64)):
+    # Clock changes reorder due times within two days at most, so some more are taken before they are sorted: twice as many
+    # as are there, for to sort after every few seconds' walls would be to sort two days of them again and again.
+    while page := list(islice(wanted, max(64, len(found)))):
         for wall in page:
             found.update(instants(wall, zone) if as_shown else [first(wall, zone)])
         sure = sorted(moment for moment in found if moment > after)

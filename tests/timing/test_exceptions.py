@@ -101,6 +101,7 @@ def keeps(rule: Rule, expected: list[int], case: Case) -> None:
     assert len({rule.nominal(due) for due in expected}) == len(expected), "two due times are known by one instant"
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(case=cases(), clash=st.sampled_from(CLASHES), which=st.sampled_from(("hours", "days", "blackouts", "all")))
 def test_a_rule_kept_out_of_closed_times_is_due_where_a_list_says(case: Case, clash: OnClash, which: str) -> None:

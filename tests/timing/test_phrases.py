@@ -19,7 +19,7 @@ from core.timing.compile import compile_rule
 from core.timing.reading import Reading, Unreadable, read, read_repeat
 from schedule_zero.instant import parse, to_datetime
 from schedule_zero.trigger import Trigger
-from tests.timing.batches import batches
+from tests.batches import batches
 
 FOLDER = Path(__file__).parent / "phrases"
 

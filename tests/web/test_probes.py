@@ -46,6 +46,7 @@ async def test_a_core_that_does_not_fire_is_healthy_and_not_ready(
         assert await answer.json() == {"ok": True, "failing": {"scheduler": "PT40S behind"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Unavailable("The store is closed."), RuntimeError("secret")])
 async def test_a_core_that_cannot_answer_is_neither(
     stranger: aiohttp.ClientSession, door: FakeDoor, error: Exception

@@ -26,6 +26,7 @@ from schedule_zero.errors import (
 )
 from schedule_zero.requests import CreateSchedule, GetRun
 from schedule_zero.routes import PREFIX, ROUTES
+from tests.uncollected import only_what_is_new
 from tests.web.fake import FakeDoor
 from tests.web.test_requests import SPEC
 
@@ -214,11 +215,7 @@ async def test_a_body_that_is_no_json_is_let_go_of_at_once(body: bytes) -> None:
     reading = next(Reading(route) for route in ROUTES if route.request is CreateSchedule)
     with contextlib.suppress(ScheduleZeroError):  # what is made only once
         reading.request({}, {}, b"", body)
-    gc.collect()
-    gc.disable()
-    try:
+    with only_what_is_new():
         with contextlib.suppress(ScheduleZeroError):
             reading.request({}, {}, b"", body)
         assert gc.collect() == 0
-    finally:
-        gc.enable()

@@ -26,6 +26,8 @@ from tests.discord_server.permissions import Permission
 from tests.web.signing import csrf_at, press
 from tests.web.with_discord import Town, asked_of, door_of, town
 
+pytestmark = pytest.mark.slow
+
 GUILD: Final = str(world.GUILD)
 AWAY: Final = "Discord does not answer at the moment"
 
@@ -273,7 +275,6 @@ async def test_while_discord_is_away_old_rights_do_not_count_and_it_is_left_in_p
 # starting again, signing out
 
 
-@pytest.mark.slow
 async def test_people_stay_signed_in_when_the_core_starts_again_and_no_secret_lies_anywhere(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,8 +18,8 @@ from dateutil.rrule import rrulestr
 from core.timing.compile import compile_rule
 from schedule_zero.instant import from_datetime
 from schedule_zero.trigger import RRuleTrigger
+from tests.batches import batches
 from tests.timing import by_definition
-from tests.timing.batches import batches
 from tests.timing.corpus import Case, Example, clock_changes, cron_cases, rfc_examples
 from tests.timing.walls import cron, due_after
 

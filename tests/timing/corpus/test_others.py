@@ -12,7 +12,7 @@ import pytest
 from core.timing.compile import compile_rule
 from schedule_zero.instant import from_datetime
 from schedule_zero.trigger import RRuleTrigger
-from tests.timing.batches import batches
+from tests.batches import batches
 from tests.timing.corpus import Case, Expected, ExpectedDates, others_cron, others_recurrences
 from tests.timing.walls import cron, due_after
 
