@@ -94,9 +94,9 @@ def fit(lines: Sequence[str], limit: int, more: str = "… and {count} more") ->
     return "\n".join(kept)
 
 
-def runs_wait(count: int) -> str:
-    """How many runs wait."""
-    return "1 run waits" if count == 1 else f"{count:,} runs wait"
+def runs_wait(count: int, *, most: int | None = None) -> str:
+    """How many runs wait; ``most``: that many are as many as are counted."""
+    return "1 run waits" if count == 1 else f"{count:,}{' or more' if count == most else ''} runs wait"
 
 
 def waits_for(words: str) -> str:

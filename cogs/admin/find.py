@@ -21,6 +21,7 @@ from schedule_zero.errors import NotFound
 from schedule_zero.ids import is_id
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
+from schedule_zero.shown.quota import MOST_WAITING
 
 SHOWN: Final = 15
 _ROOM: Final = 3_000
@@ -75,7 +76,7 @@ async def find_guild(interaction: Interaction, text: LineText) -> None:
             *(["**suspended**"] if view.suspended else []),
             *(["left"] if view.present is False else []),
         ]
-        notes += [runs_wait(view.waiting)] if view.waiting else []
+        notes += [runs_wait(view.waiting, most=MOST_WAITING)] if view.waiting else []
         rows.append(f"- **{one_line(view.name or 'unnamed', 60)}** {_server(view.guild_id)} · {' · '.join(notes)}")
     more = "-# There are more; more letters find fewer." if page.next else ""
     await show(interaction, notes_card("Servers", fit(rows, _ROOM) or "Nothing fits.", more))

@@ -144,6 +144,7 @@ async def test_another_person_s_refusal_is_nobody_else_s_business(limited: Stage
 
 def test_amounts_and_spans_are_said_as_people_say_them() -> None:
     assert [runs_wait(count) for count in (1, 2, 1_000)] == ["1 run waits", "2 runs wait", "1,000 runs wait"]
+    assert [runs_wait(count, most=9) for count in (8, 9)] == ["8 runs wait", "9 or more runs wait"]
     why = Why(scope="guild:1", limit="runs_per_hour", used=3, allowed=3, words="")
     assert explained(why) == "This server has used 3 of 3 runs it may have in an hour."
 
