@@ -68,7 +68,8 @@ class GuildRetention(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How long what is over is kept.
 
     Attributes:
-        history_days: days for which runs, their logs and events are kept; None: as long as the operator keeps them.
+        history_days: days for which runs, their logs and events are kept, and schedules that are done; None: as long as
+            the operator keeps them.
         delete_on_leave: whether everything of the guild goes some time after the bot has left it.
     """
 
