@@ -1,13 +1,12 @@
-"""Limits as people read them: what each is called, a bar of how much is in use, and why something waits or was refused."""
+"""Limits as people read them: what each is called, and a bar of how much is in use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from cogs.texts import moment, one_line, stamp, waits_for
+from cogs.texts import one_line, stamp
 from schedule_zero.instant import say_duration
-from schedule_zero.run import Why
 from schedule_zero.views import Gauge
 
 CELLS: Final = 10
@@ -32,7 +31,6 @@ LABELS: Final[dict[str, str]] = {
     "weight": "Share of the slots",
 }
 _PERIODS: Final = {"runs_per_hour": "hour", "runs_per_day": "day", "runs_per_month": "month"}
-_IN_A: Final = {"runs_per_hour": "an hour", "runs_per_day": "a day", "runs_per_month": "a month"}
 _UNITS: Final = {"B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 _LIFTED: Final = {"operator", "temporary"}
 
@@ -107,34 +105,6 @@ def fullest(gauges: Iterable[Gauge]) -> Gauge | None:
     return max(counted, key=lambda each: (each.used or 0.0) / (each.allowed or 0.1), default=None)
 
 
-def explained(why: Why) -> str:
-    """What a run waits for, in plain words: whose limit it is, how much of it is in use, and when it goes on."""
-    used, allowed, goes_on = number(why.used), number(why.allowed), _goes_on(why)
-    whose = subject_of(why.scope)
-    if why.limit == "running" and why.allowed == 0:
-        return f"{whose} may run nothing (its limit is 0). It goes on when that is raised."
-    if why.limit == "running":
-        return f"{whose} may have {allowed} runs going at once, and has {used}. {goes_on or 'It goes on when one of them ends.'}"
-    if why.limit == "rate":
-        return f"{whose} has used {used} of the {allowed} starts its rate allows. {goes_on}".rstrip()
-    if why.limit in _PERIODS:
-        return f"{whose} has used {used} of {allowed} runs it may have in {_IN_A[why.limit]}. {goes_on}".rstrip()
-    return waits_for(why.words)
-
-
-def subject_of(scope: str) -> str:
-    """Whose limit it is."""
-    kind, _, name = scope.partition(":")
-    if scope == "guild:-":
-        return "The operator's own work"
-    shown = one_line(name.replace("/", ", method "), 120)
-    return {
-        "guild": "This server", "user": "You", "schedule": "This schedule", "global": "The whole service",
-        "plan": f"All servers with the plan {shown} together", "handler": f"The handler {shown}",
-        "method": f"The method {shown}",
-    }.get(kind, one_line(scope, 120))  # fmt: skip
-
-
 def number(value: float) -> str:
     """A number without a fraction that says nothing."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
@@ -144,10 +114,6 @@ def lines_of(gauges: Sequence[Gauge]) -> tuple[list[str], list[str]]:
     """The bars, and what there is beside them."""
     sizes = [size_line(each) for each in gauges if not is_counted(each)]
     return [gauge_line(each) for each in ordered(gauges)], [line for line in sizes if line]
-
-
-def _goes_on(why: Why) -> str:
-    return "" if why.until is None else f"It goes on {moment(why.until)}."
 
 
 def _who_says(gauge: Gauge) -> list[str]:

@@ -12,12 +12,12 @@ from cogs.buttons import on_press
 from cogs.cards import notes_card
 from cogs.custom_ids import WHICH_LIMIT
 from cogs.front import Interaction, core_of
-from cogs.gauges import explained, fill_of, fullest, gauge_line, is_counted, number
+from cogs.gauges import fill_of, fullest, gauge_line, is_counted, number
 from cogs.items import resolve_item
 from cogs.options import ItemText
 from cogs.places import require_home
 from cogs.quota_cards import quota_card, suspended_line
-from cogs.texts import STATES, list_of, moment, one_line, sentence_case, stamp, title_of, waits_for
+from cogs.texts import STATES, explained, list_of, moment, one_line, sentence_case, stamp, title_of, waits_for
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.instant import parse

@@ -11,6 +11,7 @@ from cogs.buttons import CardButton
 from cogs.cards import card
 from cogs.gauges import lines_of
 from cogs.texts import one_line, runs_wait, stamp
+from schedule_zero.shown.quota import MOST_WAITING
 from schedule_zero.views import GuildView
 
 _UNVERIFIED: Final = "unverified"
@@ -40,7 +41,7 @@ def quota_card(
             "-# Those with Manage Server see all limits of the server here. `/quota explain` says why something waits."
         )
         return card(heading, suspended_line(view), "\n".join(bars) or "Nothing of yours is limited here.", hint)
-    waiting = f"{runs_wait(view.waiting)}; `/quota explain` says why." if view.waiting else ""
+    waiting = f"{runs_wait(view.waiting, most=MOST_WAITING)}; `/quota explain` says why." if view.waiting else ""
     most = " · ".join(f"{_person(each.owner_id)} {each.schedules:,}" for each in view.most)
     return card(
         heading,

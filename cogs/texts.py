@@ -10,6 +10,7 @@ from typing import Final
 import discord
 
 from schedule_zero import instant
+from schedule_zero.run import Why
 from schedule_zero.schedule import MESSAGES, Schedule
 
 CARD_TEXT: Final = 4_000
@@ -23,6 +24,10 @@ _TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MOMENT: Final = re.compile(r"(?:at )?(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))")
 """RFC 3339, as the core writes it in a sentence."""
 
+_HERE: Final = {
+    "guild": ("Guild", "This server"), "dms": ("Guild", "This server"), "schedule": ("Schedule", "This schedule"),
+}  # fmt: skip
+"""By the kind of a scope: how the core's sentences call it, and how who asks in its server does."""
 STATES: Final[dict[str, str]] = {
     "active": "active",
     "paused": "paused",
@@ -94,14 +99,24 @@ def fit(lines: Sequence[str], limit: int, more: str = "… and {count} more") ->
     return "\n".join(kept)
 
 
-def runs_wait(count: int) -> str:
-    """How many runs wait."""
-    return "1 run waits" if count == 1 else f"{count:,} runs wait"
+def runs_wait(count: int, *, most: int | None = None) -> str:
+    """How many runs wait; ``most``: that many are as many as are counted."""
+    return "1 run waits" if count == 1 else f"{count:,}{' or more' if count == most else ''} runs wait"
 
 
 def waits_for(words: str) -> str:
     """What something waits for, as the core says it, with the moments in it as distances."""
     return _MOMENT.sub(lambda found: stamp(found["at"], "R"), one_line(words, WORDS))
+
+
+def explained(why: Why) -> str:
+    """What a run waits for, as the core says it, to who asks in its server: that is no number to them, and the moments are
+    dates and distances."""
+    kind, _, name = why.scope.partition(":")
+    called, here = _HERE.get(kind, ("", ""))
+    whose = f"{called} {name} "
+    words = f"{here} {why.words.removeprefix(whose)}" if here and why.words.startswith(whose) else why.words
+    return _MOMENT.sub(lambda found: moment(found["at"]), one_line(words, WORDS))
 
 
 def is_job(schedule: Schedule) -> bool:

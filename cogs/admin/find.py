@@ -10,17 +10,17 @@ from discord import app_commands, ui
 from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, service_of
-from cogs.gauges import explained
 from cogs.job.cards import run_row
 from cogs.job.work import hidden_in, work_of
 from cogs.options import LineText
 from cogs.refusals import Refusal
-from cogs.texts import STATES, fit, one_line, owner_of, rule_of, runs_wait, stamp, title_of
+from cogs.texts import STATES, fit, one_line, owner_of, rule_of, runs_wait, stamp, title_of, waits_for
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound
 from schedule_zero.ids import is_id
 from schedule_zero.run import Run
 from schedule_zero.schedule import Schedule
+from schedule_zero.shown.quota import MOST_WAITING
 
 SHOWN: Final = 15
 _ROOM: Final = 3_000
@@ -54,7 +54,7 @@ async def find_run(interaction: Interaction, id: LineText) -> None:
     run = await core.get_run(id)
     schedule = await _schedule_of(core, run)
     work = None if schedule is None else await work_of(core, schedule)
-    why = "" if run.why is None else f"**Waits**: {explained(run.why)}"
+    why = "" if run.why is None else f"**Waits**: {waits_for(run.why.words)}"
     belongs = "Its schedule is gone." if schedule is None else _row(schedule)
     where = f"**Server** {_server(run.guild_id)} · **Work** `{run.handler}.{run.method}`"
     await show(interaction, notes_card("Run", run_row(run, hidden_in(schedule, work, run)), why, where, belongs))
@@ -75,7 +75,7 @@ async def find_guild(interaction: Interaction, text: LineText) -> None:
             *(["**suspended**"] if view.suspended else []),
             *(["left"] if view.present is False else []),
         ]
-        notes += [runs_wait(view.waiting)] if view.waiting else []
+        notes += [runs_wait(view.waiting, most=MOST_WAITING)] if view.waiting else []
         rows.append(f"- **{one_line(view.name or 'unnamed', 60)}** {_server(view.guild_id)} · {' · '.join(notes)}")
     more = "-# There are more; more letters find fewer." if page.next else ""
     await show(interaction, notes_card("Servers", fit(rows, _ROOM) or "Nothing fits.", more))

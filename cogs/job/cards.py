@@ -12,7 +12,7 @@ from cogs.buttons import CardButton
 from cogs.cards import card, schedule_buttons, schedule_card
 from cogs.job.work import Work, hidden_in
 from cogs.telling import telling_of
-from cogs.texts import moment, one_line, sentence_case, shorten, stamp, title_of, waits_for
+from cogs.texts import explained, moment, one_line, sentence_case, shorten, stamp, title_of
 from schedule_zero import instant
 from schedule_zero.instant import say_duration
 from schedule_zero.masking import masked, without
@@ -82,7 +82,7 @@ def run_card(
         note = f" · {one_line(without(run.progress.note, hidden), _VALUE)}" if run.progress.note else ""
         facts.append(f"**Progress**: {run.progress.fraction:.0%}{note}")
     if run.why is not None:
-        facts.append(f"**Waits**: {waits_for(run.why.words)}")
+        facts.append(f"**Waits**: {explained(run.why)}")
     result = "" if run.result is None else f"**Result**\n```json\n{_fenced(_spelled(run.result), hidden)}\n```"
     return card(
         f"{heading}: {title}", done, "\n".join(facts), why_sentence(run, hidden), _attempts(run, hidden), result,

@@ -19,7 +19,7 @@ from cogs.options import JobText
 from cogs.presses import show_stale, shown
 from cogs.refusals import Refusal
 from cogs.telling import telling_of
-from cogs.texts import one_line, sentence_case, title_of, waits_for
+from cogs.texts import explained, one_line, sentence_case, title_of
 from cogs.watching import looks
 from schedule_zero.chain import ChainView
 from schedule_zero.errors import Conflict, NotFound
@@ -203,7 +203,7 @@ async def _rehearse(
     """Whether a run could be, and who would get it."""
     who = [f"- `{one_line(name, 80)}`" for name in check.instances] or ["- nobody at the moment"]
     facts = [f"**Work**: `{job.handler}.{job.method}`", "**Arguments**: all right", "**Who could get it**", *who]
-    waits = "" if check.why is None else f"**It would wait**: {waits_for(check.why.words)}"
+    waits = "" if check.why is None else f"**It would wait**: {explained(check.why)}"
     if check.skipped is not None:
         waits = f"**It would be left out**: {one_line(check.skipped, 200)}"
     mixed = Schedule(**{name: getattr(job, name) for name in job.__struct_fields__} | {"args": {**job.args, **changes}})

@@ -123,7 +123,7 @@ async def set_replies(interaction: Interaction, ephemeral: Literal["on", "off"] 
 
 @app_commands.command(name="retention", description="Set how long what is over is kept")
 @app_commands.describe(
-    days="How many days runs, their logs and events are kept; at most as long as the operator keeps them",
+    days="How many days runs, events and what is done are kept; at most as long as the operator keeps them",
     delete_on_leave="Delete everything of this server some days after the bot has left it",
     reset=_RESET,
 )

@@ -12,6 +12,7 @@ from core.commands.explain import WrongInput
 from core.commands.output import say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.each_schedule import EACH_SCHEDULE, read_limits, say_limits
+from schedule_zero.shown.quota import MOST_WAITING
 from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaView
 
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
@@ -129,9 +130,13 @@ def _facts(view: GuildView) -> list[tuple[str, Any]]:
         ("verified", _mark(view.verified) or "no"),
         ("suspended", _mark(view.suspended)),
         *((each.limit, said) for each in view.gauges if (said := _gauge(each))),
-        ("waiting", f"{view.waiting} run{'' if view.waiting == 1 else 's'}" if view.waiting else None),
+        ("waiting", _runs(view.waiting) if view.waiting else None),
         ("most", ", ".join(f"{each.owner_id} {each.schedules}" for each in view.most)),
     ]
+
+
+def _runs(waiting: int) -> str:
+    return f"{waiting} {'or more ' if waiting == MOST_WAITING else ''}run{'' if waiting == 1 else 's'}"
 
 
 def _mark(mark: MarkView | None) -> str | None:

@@ -22,6 +22,7 @@ from core.engine.usher import Usher
 from core.engine.waiting import WaitingRoom
 from core.governor.fairness import FairQueue
 from core.governor.governor import Governor
+from core.governor.sends import is_of
 from core.ledger.port import Ledger, ReadyRun, StaleMove, StoreClosed, StoreError, Transaction
 from core.ledger.rows import AttemptRow, LeaseRow, Move, RunRow, ScheduleRow
 from schedule_zero.event import EventKind
@@ -105,6 +106,13 @@ class Dispatcher:
     def leave_rates(self, owns: Callable[[str | None], bool]) -> None:
         """Keep no rate state of single schedules and channels of guilds that this core works for no more."""
         self._governor.own.leave(owns)
+
+    def forget_rates(self, id: str, *, person: bool) -> None:
+        """What was stored of how fast a guild sent messages, or a person outside of guilds, is erased."""
+        self._governor.own.forget(id, person=person)
+        self._kept_rates = {
+            scope: ahead for scope, ahead in self._kept_rates.items() if not is_of(scope, id, person=person)
+        }
 
     def wake(self) -> None:
         """Something changed that may let a run start."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Final
 
 from core.ledger.rows import DueRow
 
-CROWD: Final = 0.5  # of a tick: what an instant with more than fits takes while something is due after it
+_instant: Final = itemgetter(1)
 
 
 class Horizon:
@@ -73,30 +74,47 @@ class Horizon:
         self._known.clear()
 
     def pop_due(self, now: int, limit: int) -> list[tuple[str, int]]:
-        """Take up to ``limit`` due entries out: (schedule, due), soonest first.
+        """Take up to ``limit`` due entries out: (schedule, due), soonest first, and those of one instant by schedule.
 
-        An instant with more than fits does not hold up what is due after it: it gets a part, and then they have theirs.
+        Where more is due than that, half of it goes to the oldest, and the other half round all due instants: so what
+        became due first is never starved by what comes after it, and however many crowded instants stand before one, it
+        gets its part at once.
         """
+        instants, there = self._due(now, limit)
+        crowded = there > limit
         due: list[tuple[str, int]] = []
-        crowd = None
-        while self._instants and self._instants[0] <= now and len(due) < limit:
-            instant = self._instants[0]
-            if crowd is None and len(self._at[instant]) > limit:
-                crowd = heapq.heappop(self._instants)
-                others = self._instants and self._instants[0] <= now
-                self._take(instant, int(limit * CROWD) if others else limit, due)
+        for instant in instants:
+            self._take(instant, ((limit + 1) // 2 if crowded else limit) - len(due), due)
+        if crowded:
+            self._go_round(instants, limit, due)
+            due.sort(key=_instant)
+        for instant in instants:
+            if self._at[instant]:
+                heapq.heappush(self._instants, instant)
             else:
-                self._take(instant, limit - len(due), due)
-                if not self._at[instant]:
-                    del self._at[heapq.heappop(self._instants)]
-        if crowd is not None:
-            heapq.heappush(self._instants, crowd)
+                del self._at[instant]
         return due
 
+    def _due(self, now: int, most: int) -> tuple[list[int], int]:
+        """Take the oldest due instants off the heap, at most so many; and how many entries they have at the most."""
+        instants: list[int] = []
+        there = 0
+        while len(instants) < most and (instant := self.soonest()) is not None and instant <= now:
+            instants.append(heapq.heappop(self._instants))
+            self._at[instant].sort(reverse=True)
+            there += len(self._at[instant])
+        return instants, there
+
+    def _go_round(self, instants: list[int], limit: int, due: list[tuple[str, int]]) -> None:
+        """Fill up to the limit: all instants alike, what one has no use for goes to the others, the last few to the oldest."""
+        while len(due) < limit and (left := [instant for instant in instants if self._at[instant]]):
+            part = max(1, (limit - len(due)) // len(left))
+            for instant in left:
+                self._take(instant, min(part, limit - len(due)), due)
+
     def _take(self, instant: int, most: int, due: list[tuple[str, int]]) -> None:
-        """Take up to so many entries of an instant out, by schedule."""
+        """Take up to so many entries of an instant out, in order."""
         ids, known = self._at[instant], self._known
-        ids.sort(reverse=True)
         most += len(due)
         while ids and len(due) < most:
             id = ids.pop()

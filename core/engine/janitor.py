@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from core.engine.chronicle import roll_up
+from core.engine.over import forget_over
 from core.engine.plan import TermsBook
 from core.engine.ports import Clock
 from core.engine.reception import Reception
@@ -29,8 +30,8 @@ PAGE: Final = 1000
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long what is over is kept, in microseconds. ``handlers``: those that nobody serves and no schedule names;
-    ``metrics``: how the attempts of handlers went."""
+    """How long what is over is kept, in microseconds. ``runs``: and schedules that are done, with the last of them;
+    ``handlers``: those that nobody serves and no schedule names; ``metrics``: how the attempts of handlers went."""
 
     runs: int = 30 * DAY
     events: int = 30 * DAY
@@ -125,5 +126,6 @@ class Janitor:
         while await self._ledger.write(pages):  # noqa: ASYNC110 - page after page, others first
             await asyncio.sleep(0)
         await self._shorter.sweep(now, max(keep.runs, keep.events))
+        await forget_over(self._ledger, now - keep.runs)
         await self._ledger.write(rest)
         await roll_up(self._ledger, now)

@@ -1,6 +1,6 @@
 """Shorter histories: guilds that want what is over to be kept for fewer days than the operator keeps it.
 
-Their runs are found along an index of their own. Their events are not: the journal is looked through once for all guilds
+Their runs are found along an index of their own, and so are their schedules that are done. Their events are not: the journal is looked through once for all guilds
 that want it as short, page by page, and afterwards only what has become too old since; how far that came is kept in
 memory, so that after a start it is looked through once more.
 """
@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from core.engine.over import forget_over
 from core.ledger.port import Ledger, Transaction
 from schedule_zero.instant import DAY
 
@@ -58,6 +59,8 @@ class ShorterHistories:
         wishes = {guild_id: kept for guild_id, kept in wishes.items() if kept < longest}
         self._come_to = {guild_id: place for guild_id, place in self._come_to.items() if guild_id in wishes}
         await self._sweep_runs({guild_id: now - kept for guild_id, kept in wishes.items()})
+        for guild_id, kept in wishes.items():
+            await forget_over(self._ledger, now - kept, guild_id)
         for (kept, place), guild_ids in self._alike(wishes).items():
             await self._sweep_events(guild_ids, place, now - kept)
 

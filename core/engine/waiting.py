@@ -272,10 +272,6 @@ class WaitingRoom:
         entered = self._under_way.get(place.schedule_id, set())
         return None if run_id in entered or len(entered) < place.line else (len(entered), place.line)
 
-    def waiting_of(self, guild_id: str | None) -> int:
-        """How many runs of a guild wait here, whatever for."""
-        return self._held.get(guild_id, 0)
-
     def not_queued(self) -> tuple[list[Place], list[Place]]:
         """Runs that do not stand in the fair queue: those that wait for their time, and those behind their schedule's."""
         places = self._places

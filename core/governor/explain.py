@@ -19,6 +19,13 @@ _SAYINGS: Final = {
     DMS: ("has used {used} of {allowed} direct messages an hour", "when more are allowed"),
     "breaker": ("failed {used} times in a row, so its runs wait and it is tried with one", "when that one succeeds"),
     "adaptive": ("bears {allowed} runs at once for now, and has {used}", "when one of them ends"),
+    **{
+        f"runs_per_{each}": (
+            f"has used {{used}} of {{allowed}} runs it may have in {a} {each}",
+            "when more are allowed",
+        )
+        for a, each in (("an", "hour"), ("a", "day"), ("a", "month"))
+    },
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
 }
 # What a limit of 0 means.
@@ -55,6 +62,12 @@ def _until_of(refusal: Wait, *, now: int, monotonic: float) -> int | None:
 
 def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
     """One English sentence that names the scope, its use, its limit and when it frees; arguments as ``why_of``."""
+    until = _until_of(refusal, now=now, monotonic=monotonic)
+    return said(refusal, None if until is None else spell(until))
+
+
+def said(refusal: Wait, until: str | None) -> str:
+    """The same, where it is known already when it frees (RFC 3339; None: on release)."""
     if refusal.limit in _NO_HANDLER:
         return f"No handler is free for {subject_of(refusal.scope, free=True)}; it goes on when one is."
     if refusal.allowed == 0 and refusal.limit in _NOTHING:
@@ -62,10 +75,9 @@ def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
     use, event = _SAYINGS.get(refusal.limit, _OTHER)
     if refusal.limit == "share" and refusal.scope.startswith("handler:"):
         use = use.replace("guild", "handler")
-    until = _until_of(refusal, now=now, monotonic=monotonic)
     used, allowed = _plain(refusal.used), _plain(refusal.allowed)
-    said = use.format(used=used, allowed=allowed, limit=refusal.limit)
-    return f"{subject_of(refusal.scope)} {said}; the next can start {event if until is None else f'at {spell(until)}'}."
+    in_use = use.format(used=used, allowed=allowed, limit=refusal.limit)
+    return f"{subject_of(refusal.scope)} {in_use}; the next can start {event if until is None else f'at {until}'}."
 
 
 def subject_of(scope: str, *, free: bool = False) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from core.governor.limits import Limit, RateLimit, RunningLimit
 from core.governor.measures import Measured
-from core.governor.sends import DMS, SENDS, UNKNOWN_GUILD, dms_of, is_channel, is_destination
+from core.governor.sends import DMS, SENDS, UNKNOWN_GUILD, dms_of, is_channel, is_destination, is_of
 from core.governor.settings import Quota
 from core.governor.verdict import SCHEDULE, Wait, scope_of_schedule
 
@@ -139,6 +139,14 @@ class OwnScopes:
         ]  # fmt: skip
         return self._scopes.get(dms_of(guild)), heapq.nlargest(most, busy, key=lambda each: each.tat - now)
 
+    def forget(self, id: str, *, person: bool) -> None:
+        """Know nothing any more of a guild's schedules and channels, or of a person outside of guilds: they are erased. How
+        many direct messages a guild sent stays: else it could send as many again to others."""
+        theirs = {name for name, each in self._scopes.items() if each.guild == id and not person}
+        theirs |= {name for name in (*self._scopes, *self._kept) if is_of(name, id, person=person)}
+        for name in theirs - {dms_of(id)}:
+            self._drop(name)
+
     # settings
 
     def remeasure(self, guild: str | None, now: float) -> None:
@@ -209,14 +217,17 @@ class OwnScopes:
         if scope.rate is not None and scope.name in self._kept:
             scope.rate.resume(*self._kept.pop(scope.name))
 
+    def _drop(self, name: str) -> None:
+        self._kept.pop(name, None)
+        self._scopes.pop(name, None)
+        self._dirty.pop(name, None)
+
     def _forget_at_rest(self, now: float) -> None:
         """Those that a fresh one would do as well as."""
         resting = {name for name, (at, seconds) in self._kept.items() if at + seconds <= now}
         resting |= {name for name, each in self._scopes.items() if each.at_rest(now)}
         for name in resting:
-            self._kept.pop(name, None)
-            self._scopes.pop(name, None)
-            self._dirty.pop(name, None)
+            self._drop(name)
         self._rested |= resting
         self._most = max(KEPT, 2 * (len(self._scopes) + len(self._kept)))
 

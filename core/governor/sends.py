@@ -84,3 +84,8 @@ def guild_of(scope: str) -> str | None:
     if is_channel(scope):
         return scope.removeprefix(_CHANNEL).rpartition("/")[0]
     return scope.removeprefix(_DMS) if scope.startswith(_DMS) else None
+
+
+def is_of(scope: str, id: str, *, person: bool = False) -> bool:
+    """Whether a scope of sends is a guild's, or a person's own."""
+    return scope == f"{_PERSON}{id}" if person else guild_of(scope) == id

@@ -13,6 +13,7 @@ from core.ledger import tables
 from core.ledger.buckets import hold, in_buckets
 from core.ledger.connection import Reading, Session, Step, Violation
 from core.ledger.links import forget_links, write_links
+from core.ledger.over import OVER, OVER_OF, STILL_OVER
 from core.ledger.port import NameTaken, ScheduleFilter, StaleAdvance, Within
 from core.ledger.rows import Advance, DueRow, HeededRow, ScheduleRow
 from core.ledger.statement import Change, HasEntry, Insert, Query, among, fields_of, given
@@ -213,6 +214,12 @@ class Schedules:
     async def total(self) -> int:
         """How many schedules are active."""
         return (await self._reading.fetch(_TOTAL))[0]
+
+    async def over(self, since: int, before: int, limit: int, guild_id: str | None = None) -> list[tuple[int, str]]:
+        """(updated, id) of schedules that are over: see ``core.ledger.over``."""
+        if guild_id is not None:
+            return await self._reading.fetch(OVER_OF, since, before, limit, guild_id)
+        return await self._reading.fetch(OVER, since, before, limit)
 
     async def handlers(self) -> set[str]:
         """The handlers of live schedules."""
@@ -447,8 +454,16 @@ class ScheduleChanges(Schedules):
         await self.remove(ids)
         return len(ids)
 
+    async def purge_over(self, ids: Sequence[str], before: int) -> int:
+        """Remove those of some schedules that are over still; how many."""
+        if self._session.shared:  # another core may run one by hand: it waits, or it came first
+            await self._session.fetch(_GET_MANY_AND_KEEP, sorted(ids))
+        still = await self._session.fetch(STILL_OVER, ids, before)
+        await self.remove(still)
+        return len(still)
+
     async def remove(self, schedule_ids: Sequence[str]) -> None:
-        """Remove deleted schedules that no run refers to."""
+        """Remove schedules that are deleted or over, and that no run refers to."""
         if schedule_ids:
             ids = list(schedule_ids)
             self._session.later(Step(_PURGE, (ids,)))

@@ -13,7 +13,7 @@ from core.ledger.connection import Reading
 from core.ledger.ports.within import Within
 from core.ledger.rows import RunRow
 from core.ledger.statement import Query, among, fields_of
-from core.ledger.tables import runs
+from core.ledger.tables import runs, schedules
 from schedule_zero.run import SkipReason
 
 COLUMNS: Final = [runs.c[name] for name in fields_of(RunRow)]
@@ -58,6 +58,19 @@ _PUT_OFF_AFTER: Final = and_(
 )
 _PUT_OFF_GUILDS: Final[Query[str | None]] = Query(
     select(runs.c.guild_id).where(_PUT_OFF_AFTER).distinct(), str | None, "after"
+)
+# By way of the guild's schedules: the runs that are active are found by theirs, whatever else the guild ever ran.
+_COUNT_OF: Final[Query[int]] = Query(
+    select(func.count()).select_from(
+        select(runs.c.id)
+        .join_from(schedules, runs, runs.c.schedule_id == schedules.c.id)
+        .where(schedules.c.guild_id == bindparam("guild_id"), _WAITING)
+        .limit(bindparam("most"))
+        .subquery()
+    ),
+    int,
+    "guild_id",
+    "most",
 )
 _PUT_OFF: Final[Query[RunRow]] = Query(
     select(*COLUMNS)
@@ -118,6 +131,10 @@ class WaitingRuns:
         if after is None:
             return await self._reading.fetch(_WAITING_FIRST, limit)
         return await self._reading.fetch(_WAITING_AFTER, *after, limit)
+
+    async def count_waiting(self, guild_id: str, most: int) -> int:
+        """How many runs of a guild wait; ``most``: that many, or more."""
+        return (await self._reading.fetch(_COUNT_OF, guild_id, most))[0]
 
     async def waiting_of(self, guild_id: str | None, start: tuple[int, str], limit: int) -> list[RunRow]:
         """A guild's waiting runs, by (due, id)."""

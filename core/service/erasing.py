@@ -17,8 +17,11 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.acquaintances import kept as acquaintances
+from core.engine.dispatch import RATE
 from core.engine.stopping import want_stopped, wanted_stopped
 from core.governor.measures import Stored
+from core.governor.sends import is_of
+from core.governor.verdict import scope_of_schedule
 from core.ledger.port import Transaction, Whom
 from core.ledger.ports.erasure import ERASED, Place
 from core.ledger.rows import Move, ScheduleRow
@@ -191,6 +194,7 @@ class Erasing:
             if any(row.state != "deleted" for row in rows) or await _has_runs(tx, ids):
                 return msgspec.structs.replace(errand, phase=0, after="")
             await tx.schedules.remove(ids)
+            await tx.notes.put(RATE, {scope_of_schedule(id): None for id in ids})
             return errand if ids else _next_part(errand)
 
         return await self._errands.step(errand, work)
@@ -213,6 +217,7 @@ class Erasing:
         async def work(tx: Transaction, effects: Effects) -> None:
             await tx.erasure.remove_small(Whom(guild_id), (*_OTHERS_TOO, GUILD, USER, MEASURES))
             await tx.erasure.remove_kind(PRESENCE_LEFT.format(guild_id))
+            await self._forget_sends(tx, effects, Whom(guild_id))
             await tx.notes.put(KEY, {row.id: None for row in keys})
             effects.keys += [msgspec.structs.replace(row, revoked=now) for row in keys]
             await self._record(tx, errand, guild_id, Action.GUILD_ERASE, guild_id)
@@ -267,6 +272,7 @@ class Erasing:
 
         async def work(tx: Transaction, _effects: Effects) -> None:
             await tx.schedules.remove(page)
+            await tx.notes.put(RATE, {scope_of_schedule(id): None for id in page})
 
         return await self._step(errand, work, page[-1] if page else None)
 
@@ -285,6 +291,7 @@ class Erasing:
             await self._forget_in_memory(tx, effects, whom)
             await tx.erasure.remove_small(whom, (*_OTHERS_TOO, GUILD, CLOSINGS, MEASURES))
             await tx.erasure.remove_kind(self._marks_of(errand))
+            await self._forget_sends(tx, effects, whom)
             await tx.sessions.end_all(f"discord:{errand.subject}")
             effects.facts.append((USER, errand.subject))
             await self._record(tx, errand, None, Action.USER_ERASE, f"user:{ERASED}")
@@ -302,6 +309,12 @@ class Erasing:
         effects.keys += [decode_key(text) for _, text in _naming(whom, await tx.notes.all(KEY))]
 
     # what both have
+
+    async def _forget_sends(self, tx: Transaction, effects: Effects, whom: Whom) -> None:
+        """How fast messages of theirs went where: what is stored of it, and once this is committed, what is in memory, too."""
+        scopes = [scope for scope in await tx.notes.all(RATE) if is_of(scope, whom.id, person=whom.person)]
+        await tx.notes.put(RATE, dict.fromkeys(scopes))
+        effects.steps.append(partial(self._desk.engine.dispatcher.forget_rates, whom.id, person=whom.person))
 
     def _scan(self, place: Place) -> Phase:
         """Look a table through for what is left of somebody, a span at a time."""

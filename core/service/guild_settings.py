@@ -1,5 +1,6 @@
 """A guild's settings as a document: what may be sent, what is stored, and what that means. Pure.
 
+What there is to set is what is shown of it (``schedule_zero.shown.guilds``), with its bounds, and nothing is said twice.
 Only what was set is stored, so that defaults can improve. The document lies in the guild's note, beside what else is
 known of the guild; what is no setting is left as it is.
 """
@@ -7,115 +8,59 @@ known of the guild; what is no setting is left as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from core.service.policy import Mistakes
 from core.service.shape import shaped
 from core.timing.locales import known_locale
-from schedule_zero.bounds import Id, Locale, Word
-from schedule_zero.schedule import Catchup, ClockChange, MonthEnd
-from schedule_zero.shown.guilds import MOST_MENTIONS
-from schedule_zero.views import (
-    GuildChannels,
-    GuildMentions,
-    GuildPolicy,
-    GuildRetention,
-    GuildRoles,
-    GuildSettings,
-)
+from schedule_zero.views import GuildSettings
 
-MOST_LISTED: Final = 25
-"""Roles or channels of a list; as many as a menu of Discord's shows as chosen."""
 _READ_ONLY: Final = frozenset({"guild_id", "defaults", "undo"})
-
-_Hour = Annotated[
-    str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])", description="a time of day such as 09:00")
-]
-_Ids = Annotated[
-    tuple[Id, ...], msgspec.Meta(max_length=MOST_LISTED, description=f"a list of at most {MOST_LISTED} ids")
-]
-_Most = Annotated[int, msgspec.Meta(ge=0, le=MOST_MENTIONS)]
-_Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
-_Unset = msgspec.UnsetType
+_KINDS: Final[dict[str, Any]] = {
+    name: kind for name, kind in get_type_hints(GuildSettings, include_extras=True).items() if name not in _READ_ONLY
+}
+SETTINGS: Final = tuple(_KINDS)
+_GROUPS: Final[dict[str, type[msgspec.Struct]]] = {
+    name: kind for name, kind in _KINDS.items() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+}
 Place = tuple[str, str | None]
 """A setting: its field, and its name within that, if it is of a group."""
 
 
-class _Group(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Part of what may be set. UNSET: left alone, None: back to the default."""
+def _changes(name: str, kinds: Mapping[str, Any]) -> type[msgspec.Struct]:
+    """The record of what may be sent of these fields. UNSET: left alone, None: back to the default."""
+    fields = [(field, kind | msgspec.UnsetType | None, msgspec.UNSET) for field, kind in kinds.items()]
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, omit_defaults=True)
 
 
-class _Channels(_Group):
-    default: Id | _Unset | None = msgspec.UNSET
-    log: Id | _Unset | None = msgspec.UNSET
-    review: Id | _Unset | None = msgspec.UNSET
-    failures: Id | _Unset | None = msgspec.UNSET
-    allow: _Ids | _Unset | None = msgspec.UNSET
-    deny: _Ids | _Unset | None = msgspec.UNSET
+_CHANGES: Final = _changes(
+    "GuildChanges",
+    _KINDS
+    | {
+        name: _changes(f"{kind.__name__}Changes", get_type_hints(kind, include_extras=True))
+        for name, kind in _GROUPS.items()
+    },
+)
 
 
-class _Roles(_Group):
-    manager: _Ids | _Unset | None = msgspec.UNSET
-    member: _Ids | _Unset | None = msgspec.UNSET
-
-
-class _Mentions(_Group):
-    everyone: Literal["off", "managers"] | _Unset | None = msgspec.UNSET
-    roles: Literal["off", "listed", "managers"] | _Unset | None = msgspec.UNSET
-    listed: _Ids | _Unset | None = msgspec.UNSET
-    max: _Most | _Unset | None = msgspec.UNSET
-
-
-class _Policy(_Group):
-    catchup: Catchup | _Unset | None = msgspec.UNSET
-    dst: ClockChange | _Unset | None = msgspec.UNSET
-    month_end: MonthEnd | _Unset | None = msgspec.UNSET
-
-
-class _Retention(_Group):
-    history_days: _Days | _Unset | None = msgspec.UNSET
-    delete_on_leave: bool | _Unset | None = msgspec.UNSET
-
-
-class Changes(_Group):
-    """What may be set of a guild; of a group also a part."""
-
-    timezone: Word | _Unset | None = msgspec.UNSET
-    locale: Locale | _Unset | None = msgspec.UNSET
-    hour24: bool | _Unset | None = msgspec.UNSET
-    default_time: _Hour | _Unset | None = msgspec.UNSET
-    channels: _Channels | _Unset | None = msgspec.UNSET
-    roles: _Roles | _Unset | None = msgspec.UNSET
-    mentions: _Mentions | _Unset | None = msgspec.UNSET
-    policy: _Policy | _Unset | None = msgspec.UNSET
-    retention: _Retention | _Unset | None = msgspec.UNSET
-    ephemeral: bool | _Unset | None = msgspec.UNSET
-
-
-SETTINGS: Final = Changes.__struct_fields__
-_GROUPS: Final[dict[str, type[msgspec.Struct]]] = {
-    "channels": GuildChannels, "roles": GuildRoles, "mentions": GuildMentions, "policy": GuildPolicy,
-    "retention": GuildRetention,
-}  # fmt: skip
-
-
-def changes_in(sent: Mapping[str, Any]) -> Changes:
-    """What is sent, checked each by itself. What a client may only read is ignored, so that what was read can be sent back.
+def changes_in(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent, checked each by itself; of a group also a part. What a client may only read is ignored, so that what was
+    read can be sent back. None: back to the default.
 
     Raises:
         Invalid: a field is unknown, or its value is wrong.
     """
-    changes = shaped({name: value for name, value in sent.items() if name not in _READ_ONLY}, Changes)
-    if isinstance(changes.locale, str):
-        known, mistakes = known_locale(changes.locale), Mistakes()
+    wanted = shaped({name: value for name, value in sent.items() if name not in _READ_ONLY}, _CHANGES)
+    changes: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(wanted))
+    locale = changes.get("locale")
+    if locale is not None:
+        known, mistakes = known_locale(locale), Mistakes()
         if known is None:
-            mistakes.add(
-                "locale", f"{changes.locale!r} is no language of Discord's; write one such as en-GB, en-US or de"
-            )
+            mistakes.add("locale", f"{locale!r} is no language of Discord's; write one such as en-GB, en-US or de")
         mistakes.raise_any()
-        changes.locale = known
+        changes["locale"] = known
     return changes
 
 
@@ -134,11 +79,10 @@ def with_settings(document: Mapping[str, Any], settings: Mapping[str, Any]) -> d
     return {name: value for name, value in document.items() if name not in SETTINGS} | dict(settings)
 
 
-def merged(settings: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Stored settings with changes over them; what goes back to its default is stored no more."""
     after = dict(settings)
-    sent: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(changes))
-    for name, value in sent.items():
+    for name, value in changes.items():
         is_part = name in _GROUPS and value is not None
         after[name] = _without_none({**settings.get(name, {}), **value}) or None if is_part else value
     return _without_none(after)

@@ -21,7 +21,7 @@ from schedule_zero.run import AGAIN, RunState
 from schedule_zero.schedule import Policy
 
 BUSY: Final = "another run of its schedule is under way, and its overlap is skip; run it again when that has ended"
-USED_UP: Final = "this server's quota of runs is used up, and its schedule does not wait"
+USED_UP: Final = "a quota of runs is used up, and its schedule does not wait"
 MOST_BETWEEN: Final = 100
 """So many runs of a parent are looked through for the one that a run joined."""
 

@@ -13,7 +13,7 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.errors import QuotaExceeded
 from schedule_zero.instant import SECOND, spell
-from schedule_zero.views import RefusalView
+from schedule_zero.views import BatchView, RefusalView, View, error_of
 
 KEPT: Final = 10_000
 
@@ -38,6 +38,18 @@ class Refusals:
             used=details.get("used"), allowed=details.get("allowed"),
             until=None if after is None else spell(now + round(after * SECOND)),
         )  # fmt: skip
+
+    def note_among(self, actor: Actor, request: ask.Request, view: View) -> None:
+        """A batch is answered item by item: in each guild the last limit counts that one of them met."""
+        if not isinstance(view, BatchView):
+            return
+        last: dict[str | None, QuotaExceeded] = {}
+        for item in view.items:
+            error = None if item.problem is None else error_of(item.problem)
+            if isinstance(error, QuotaExceeded):
+                last[_guild_in(request, error)] = error
+        for error in last.values():
+            self.note(actor, request, error)
 
     async def get(self, actor: Actor, request: ask.GetRefusal) -> RefusalView:
         """The limit that who asks met last there, and how it is now. Raises NotFound."""

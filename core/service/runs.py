@@ -25,7 +25,7 @@ from core.service.triggers import instant_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
-from schedule_zero.errors import Conflict, Invalid
+from schedule_zero.errors import Conflict, Invalid, NotFound
 from schedule_zero.event import EventKind
 from schedule_zero.run import RETRIABLE, TERMINAL, Run, RunCheck, RunState, SkipReason
 from schedule_zero.views import RunPage
@@ -125,8 +125,8 @@ class Runs:
         policy = read_policy(row.policy)
 
         async def work(tx: Transaction, effects: Effects) -> Run:
-            if self._desk.shared:
-                await tx.schedules.get(row.id)  # its ticks, at whichever core, come before or behind
+            if await tx.schedules.get(row.id) is None:  # its ticks, at whichever core, come before or behind
+                raise NotFound(f"Schedule {row.id} was done long ago, and is gone now.")
             made = await tx.runs.by_occurrence(run.schedule_id, run.occurrence)
             if made is not None:  # looked for first: the ledger would refuse it only at the end of the transaction
                 raise Conflict(f"This run was run again already: {made.id}; if that one failed too, retry that one.")

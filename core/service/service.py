@@ -257,6 +257,7 @@ class Service:
         except QuotaExceeded as error:
             self._refusals.note(actor, request, error)
             raise
+        self._refusals.note_among(actor, request, view)
         if answer is not None and request.idempotency_key is not None and type(request) in _QUESTIONS:
             return await self._kept(actor, request, answer, view)
         return view

@@ -60,8 +60,8 @@ class Settings:
         """Change what is named; what stands as it is asked for leaves no trace."""
         access.require_guild(actor, request.guild_id, change=True)
         changes = changes_in(request.changes)
-        if isinstance(changes.timezone, str):
-            changes.timezone = zone_name(changes.timezone, "timezone")
+        if changes.get("timezone") is not None:
+            changes["timezone"] = zone_name(changes["timezone"], "timezone")
 
         async def work(tx: Transaction, effects: Effects) -> GuildSettings:
             document = document_of(await tx.notes.get(GUILD, request.guild_id))

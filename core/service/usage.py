@@ -21,6 +21,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.each_schedule import EACH_SCHEDULE, say_limits
 from schedule_zero.errors import NotFound
 from schedule_zero.instant import spell
+from schedule_zero.shown.quota import MOST_WAITING
 from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView, QuotaView
 
 LONGEST_PAGE: Final = 200
@@ -70,7 +71,7 @@ class Usage:
             Heavy(owner_id=id, schedules=n) for id, n in await self._desk.reader.schedules.owners(guild_id, MOST_OWNERS)
         ]
         gauges = (*await self._gauges(guild_id), *own)
-        waiting = self._desk.engine.room.waiting_of(guild_id)
+        waiting = await self._desk.reader.runs.count_waiting(guild_id, MOST_WAITING)
         return msgspec.structs.replace(view, gauges=gauges, waiting=waiting, most=tuple(most))
 
     async def gauge(self, actor: Actor, guild_id: str, scope: str, limit: str) -> Gauge | None:

@@ -11,7 +11,7 @@ from core.engine.chains import parent_of
 from core.engine.choose import AVAILABLE
 from core.engine.entitle import Standing
 from core.engine.routing import read_routing
-from core.governor.explain import sentence_of, subject_of, why_of
+from core.governor.explain import said, sentence_of, why_of
 from core.governor.verdict import Wait, scope_of, scope_of_schedule
 from core.ledger.buckets import bucket_of
 from core.ledger.port import ActiveRun, Reader, Transaction
@@ -128,7 +128,7 @@ def calendar_quota(standing: Sequence[Standing], not_before: int) -> Why | None:
     until, limit, allowed = spell(not_before), last.period.limit, last.period.allowed
     return Why(
         scope=last.scope, limit=limit, used=last.used, allowed=allowed, until=until,
-        words=f"{subject_of(last.scope)} has used {last.used} of {allowed} ({limit}); the next can start at {until}.",
+        words=said(Wait(last.scope, limit, last.used, allowed), until),
     )  # fmt: skip
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
+from schedule_zero.bounds import TO_THE_END, Id, Locale, Word
 from schedule_zero.schedule import Catchup, ClockChange, MonthEnd, UndoToken
 
 MOST_MENTIONS: Final = 20
 """The most mentions a message may make, whatever a guild has set."""
+MOST_LISTED: Final = 25
+"""Roles or channels of a list; as many as a menu of Discord's shows as chosen."""
+_Hour = Annotated[
+    str,
+    msgspec.Meta(pattern=rf"^([01][0-9]|2[0-3]):[0-5][0-9]{TO_THE_END}", description="a time of day such as 09:00"),
+]
+_Ids = Annotated[
+    tuple[Id, ...], msgspec.Meta(max_length=MOST_LISTED, description=f"a list of at most {MOST_LISTED} ids")
+]
 
 
 class GuildChannels(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -20,12 +30,12 @@ class GuildChannels(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         deny: where they may not, nor in the threads there.
     """
 
-    default: str | None = None
-    log: str | None = None
-    review: str | None = None
-    failures: str | None = None
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
+    default: Id | None = None
+    log: Id | None = None
+    review: Id | None = None
+    failures: Id | None = None
+    allow: _Ids = ()
+    deny: _Ids = ()
 
 
 class GuildRoles(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -36,8 +46,8 @@ class GuildRoles(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         member: may schedule messages of their own. The guild's own id stands for everybody in it.
     """
 
-    manager: tuple[str, ...] = ()
-    member: tuple[str, ...] = ()
+    manager: _Ids = ()
+    member: _Ids = ()
 
 
 class GuildMentions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -52,8 +62,8 @@ class GuildMentions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     everyone: Literal["off", "managers"] = "managers"
     roles: Literal["off", "listed", "managers"] = "managers"
-    listed: tuple[str, ...] = ()
-    max: int = MOST_MENTIONS
+    listed: _Ids = ()
+    max: Annotated[int, msgspec.Meta(ge=0, le=MOST_MENTIONS)] = MOST_MENTIONS
 
 
 class GuildPolicy(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -68,11 +78,12 @@ class GuildRetention(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How long what is over is kept.
 
     Attributes:
-        history_days: days for which runs, their logs and events are kept; None: as long as the operator keeps them.
+        history_days: days for which runs, their logs and events are kept, and schedules that are done; None: as long as
+            the operator keeps them.
         delete_on_leave: whether everything of the guild goes some time after the bot has left it.
     """
 
-    history_days: int | None = None
+    history_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
     delete_on_leave: bool = False
 
 
@@ -89,10 +100,10 @@ class GuildSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
     guild_id: str
-    timezone: str = "UTC"
-    locale: str | None = None
+    timezone: Word = "UTC"
+    locale: Locale | None = None
     hour24: bool = True
-    default_time: str = "09:00"
+    default_time: _Hour = "09:00"
     channels: GuildChannels = msgspec.field(default_factory=GuildChannels)
     roles: GuildRoles = msgspec.field(default_factory=GuildRoles)
     mentions: GuildMentions = msgspec.field(default_factory=GuildMentions)

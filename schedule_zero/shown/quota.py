@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+MOST_WAITING: Final = 10_000
+"""Up to so many of a guild's waiting runs are counted."""
 
 
 class Gauge(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -73,7 +76,7 @@ class GuildView(msgspec.Struct, kw_only=True):
     """A guild: its plan, and each limit with what is used of it.
 
     Attributes:
-        waiting: how many of its runs wait.
+        waiting: how many of its runs wait, counted up to 10,000: that many, or more.
         most: who has most of its schedules; empty for who does not manage it.
         whole: whether all limits are here; False: only those of the person who asks.
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cogs.gauges import bar, explained, fill_of, fullest, gauge_line, lines_of, size_line
-from cogs.texts import runs_wait
-from core.governor.settings import GovernorSettings
+from cogs.gauges import bar, fill_of, fullest, gauge_line, lines_of, size_line
+from cogs.texts import explained, runs_wait
+from core.governor.settings import GovernorSettings, Limits, MethodQuota
 from schedule_zero.run import Why
 from schedule_zero.views import Gauge
 from tests.cogs.stage import Stage, Staged, custom_ids, labels, offered, said, texts
@@ -144,8 +144,23 @@ async def test_another_person_s_refusal_is_nobody_else_s_business(limited: Stage
 
 def test_amounts_and_spans_are_said_as_people_say_them() -> None:
     assert [runs_wait(count) for count in (1, 2, 1_000)] == ["1 run waits", "2 runs wait", "1,000 runs wait"]
-    why = Why(scope="guild:1", limit="runs_per_hour", used=3, allowed=3, words="")
-    assert explained(why) == "This server has used 3 of 3 runs it may have in an hour."
+    assert [runs_wait(count, most=9) for count in (8, 9)] == ["8 runs wait", "9 or more runs wait"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "words", "here"),
+    [
+        ("guild:1", "Guild 1 has used 3 of 3 runs", "This server has used 3 of 3 runs"),
+        ("dms:1", "Guild 1 has used 3 of 3 direct", "This server has used 3 of 3 direct"),
+        ("schedule:sch_1", "Schedule sch_1 has used 3", "This schedule has used 3"),
+        ("guild:1", "Guild 12 has used 3", "Guild 12 has used 3"),
+        ("global", "The whole service has used 3", "The whole service has used 3"),
+    ],
+)  # fmt: skip
+def test_who_asks_in_a_server_hears_what_the_core_says_of_it_without_its_number(
+    scope: str, words: str, here: str
+) -> None:
+    assert explained(Why(scope=scope, limit="running", used=3, allowed=3, words=words)) == here
 
 
 async def test_a_run_that_waits_says_whose_limit_how_much_and_until_when(build: Build, staged: Staged) -> None:
@@ -157,9 +172,34 @@ async def test_a_run_that_waits_says_whose_limit_how_much_and_until_when(build: 
     shown = await said(stage, "quota explain", item="backup")
     assert "Why it waits: backup" in shown
     assert (
-        "This server has used 1 of 1 runs it may have in a day. It goes on <t:1767312000:F> (<t:1767312000:R>)."
+        "This server has used 1 of 1 runs it may have in a day; the next can start <t:1767312000:F> (<t:1767312000:R>)."
         in shown
     )
+
+
+@pytest.mark.parametrize(
+    "governor",
+    [
+        *(plan(**{limit: 1}) for limit in ("running", "runs_per_hour", "runs_per_day", "runs_per_month")),
+        plan(rate="1/h"),
+        GovernorSettings(default_plan="trusted", global_=Limits(running=1)),
+        GovernorSettings(default_plan="trusted", methods={"hands.work": MethodQuota(running=1)}),
+    ],
+)
+async def test_whatever_limit_holds_a_run_back_the_run_and_the_explanation_say_it_in_one_sentence(
+    build: Build, staged: Staged, governor: GovernorSettings
+) -> None:
+    house = await build(governor=governor)
+    stage = await staged(house)
+    gate = house.hands.hold()
+    schedule = await house.schedule(guild_id=stage.guild_id, name="backup", policy={"overlap": "allow"})
+    first, second = [await house.run_now(schedule) for _ in range(2)]
+    await house.working(first.id)
+    words = (await house.why(second)).words.replace(f"Guild {stage.guild_id} ", "This server ")
+    sentence = words.partition("; the next can start ")[0]
+    assert sentence != words
+    assert sentence in await said(stage, "quota explain", item="backup")
+    gate.set()
 
 
 async def test_runs_at_once_are_explained_in_plain_words(build: Build, staged: Staged) -> None:
@@ -171,7 +211,7 @@ async def test_runs_at_once_are_explained_in_plain_words(build: Build, staged: S
     await house.working(first.id)
     await house.why(second)
     shown = await said(stage, "quota explain", item="backup")
-    assert "This server may have 1 runs going at once, and has 1. It goes on when one of them ends." in shown
+    assert "This server has 1 of 1 runs going at once; the next can start when one of them ends." in shown
     gate.set()
 
 

@@ -33,11 +33,90 @@ def test_an_instant_with_more_than_fits_does_not_hold_up_what_is_due_after_it() 
         made.put(f"crowd{number:02}", 1, T0)
     made.put("after", 1, T0 + 1)
     made.put("later", 1, T0 + 2)
-    assert made.pop_due(T0 + 1, 10) == [*((f"crowd{number:02}", T0) for number in range(5)), ("after", T0 + 1)]
-    assert [id for id, _ in made.pop_due(T0 + 1, 10)] == [f"crowd{number:02}" for number in range(5, 15)]
+    assert made.pop_due(T0 + 1, 10) == [*((f"crowd{number:02}", T0) for number in range(9)), ("after", T0 + 1)]
+    assert [id for id, _ in made.pop_due(T0 + 1, 10)] == [f"crowd{number:02}" for number in range(9, 19)]
     assert made.soonest() == T0
-    assert len(made.pop_due(T0 + 2, 99)) == 16
+    assert len(made.pop_due(T0 + 2, 99)) == 12
     assert made.soonest() is None
+
+
+@given(st.integers(1, 12), st.integers(2, 40), st.integers(1, 9))
+def test_what_is_due_behind_any_number_of_crowded_instants_has_its_part_of_the_same_tick(
+    crowds: int, limit: int, behind: int
+) -> None:
+    made = horizon()
+    for crowd in range(crowds):
+        for number in range(3 * limit):
+            made.put(f"crowd{crowd}.{number:03}", 1, T0 + crowd)
+    for number in range(behind):
+        made.put(f"quiet{number}", 1, T0 + crowds)
+    popped = made.pop_due(T0 + crowds, limit)
+    assert len(popped) == limit
+    part = limit // 2 // (crowds + 1)
+    assert sum(due == T0 + crowds for _, due in popped) >= min(behind, part)
+
+
+@given(st.integers(1, 60), st.integers(1, 12), st.integers(1, 3))
+def test_what_became_due_first_is_never_starved_by_what_comes_after_it(size: int, limit: int, pace: int) -> None:
+    """Whatever floods in behind, half of every tick is for the oldest."""
+    made, left = horizon(), size
+    for number in range(size):
+        made.put(f"oldest{number:02}", 1, T0)
+    half = (limit + 1) // 2
+    for tick in range(-(-size // half)):
+        for number in range(pace * limit):
+            made.put(f"tick{tick}.{number}", 1, T0 + 1 + tick)
+        left -= sum(due == T0 for _, due in made.pop_due(T0 + 1 + tick, limit))
+    assert left == 0
+
+
+Entry = tuple[str, int]
+
+
+def obvious(table: dict[str, int], now: int, limit: int) -> list[Entry]:
+    """What a tick takes, one entry at a time: half of it from the front, the rest in turns round the due instants."""
+    waiting = sorted((due, id) for id, due in table.items() if due <= now)
+    if len(waiting) <= limit:
+        return [(id, due) for due, id in waiting]
+    front = (limit + 1) // 2
+    taken, left = waiting[:front], waiting[front:]
+    while len(taken) < limit:
+        for instant in sorted({due for due, _ in left}):
+            if len(taken) < limit:
+                first = next(each for each in left if each[0] == instant)
+                left.remove(first)
+                taken.append(first)
+    return [(id, due) for due, id in sorted(taken)]
+
+
+Put = st.tuples(st.integers(0, 30), st.integers(0, 6))
+Rounds = st.lists(st.tuples(st.lists(Put, max_size=30), st.integers(0, 2), st.integers(1, 9)), max_size=12)
+
+
+@given(Rounds)
+def test_every_tick_takes_what_an_obvious_queue_gives_nothing_lost_and_nothing_twice(
+    rounds: list[tuple[list[tuple[int, int]], int, int]],
+) -> None:
+    """Schedules are saved and moved between the ticks, so that entries are left that are void by then."""
+    made, table, revisions, now = horizon(), dict[str, int](), dict[str, int](), T0
+    for puts, step, limit in rounds:
+        now += step
+        for number, offset in puts:
+            id = f"s{number:02}"
+            revisions[id] = revisions.get(id, 0) + 1
+            table[id] = T0 + offset
+            made.put(id, revisions[id], T0 + offset)
+        expected = obvious(table, now, limit)
+        assert made.pop_due(now, limit) == expected
+        for id, _ in expected:
+            del table[id]
+        assert made.soonest() == min(table.values(), default=None)
+    last = T0 + 10
+    for _ in range(len(table)):
+        for id, due in made.pop_due(last, 1):
+            assert table.pop(id) == due
+    assert not table
+    assert len(made) == 0
 
 
 def test_what_lies_beyond_the_horizon_takes_no_memory() -> None:

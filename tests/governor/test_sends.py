@@ -19,6 +19,8 @@ from core.governor.settings import GovernorSettings, GuildQuota, Plan
 from core.governor.verdict import Admit, Wait
 from schedule_zero.instant import parse
 
+TREE = {"global"}
+"""The rates of all that is sent."""
 SEND, DM = "discord.send_message", "discord.send_dm"
 FIVE = GovernorSettings(plans={"p": Plan(sends_per_channel="5/min", dms_per_hour=2)}, default_plan="p")
 
@@ -167,6 +169,19 @@ def test_channels_at_rest_are_forgotten_here_and_in_the_store_and_those_in_use_a
     assert len(dict(governor.own.tats())) <= 2 * KEPT
     assert len(stored) <= 2 * KEPT
     assert isinstance(take(governor, "channel:1/busy", now), Wait)
+
+
+def test_an_erased_guilds_channels_are_forgotten_and_what_it_sent_to_people_and_what_others_sent_is_not() -> None:
+    governor = Governor(FIVE)
+    mine, others = ["channel:1/7", "channel:1/8", "person:1"], ["channel:2/7", "dms:2", "person:2"]
+    governor.restore_rates({"channel:1/9": 40.0, "channel:2/9": 40.0}, 0.0)
+    for there in (*mine, "dms:1", *others):
+        take(governor, there, 0.0, guild_of(there))
+    governor.own.forget("1", person=False)
+    assert set(governor.rate_state(0.0)) - TREE == {"person:1", "dms:1", "channel:2/9", *others}
+    governor.own.forget("1", person=True)
+    assert set(governor.rate_state(0.0)) - TREE == {"dms:1", "channel:2/9", *others}
+    assert set(governor.changed(0.0)) - TREE == {"dms:1", *others}
 
 
 def test_the_busiest_channels_and_the_direct_messages_of_a_guild_are_told() -> None:

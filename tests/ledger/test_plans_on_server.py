@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Iterator
 
 import pytest
 
-from core.ledger import audit, dead, journal, links, logs, notes, runs, schedules, usage
+from core.ledger import audit, dead, journal, links, logs, notes, over, runs, schedules, usage
 from core.ledger.port import OccurrenceTaken, Transaction
 from core.ledger.reach import address_of, reached
 from core.ledger.statement import Change, Query, Statement
@@ -29,7 +29,7 @@ def _shape(size: int, *wanted: int) -> tuple[bool, ...]:
 
 
 def statements() -> Iterator[tuple[str, Statement]]:
-    for room in (audit, dead, journal, links, logs, notes, runs, schedules, usage):
+    for room in (audit, dead, journal, links, logs, notes, over, runs, schedules, usage):
         for name, value in vars(room).items():
             if isinstance(value, (Query, Change)):
                 yield f"{room.__name__}.{name}", value

@@ -273,6 +273,22 @@ async def test_waiting_runs_are_read_without_some_guilds_and_of_one_alone(ledger
     assert ids(await reads.waiting_of(None, (0, ""), 9)) == ["run_3"]
 
 
+async def test_the_waiting_runs_of_one_guild_are_counted_up_to_a_number(ledger: Ledger) -> None:
+    async def saved(tx: Transaction) -> None:
+        await tx.schedules.insert([schedule("sch_1", guild_id="1"), schedule("sch_2", guild_id="2")])
+
+    await ledger.write(saved)
+    await save(ledger, *(run(f"run_{number}", schedule_id="sch_1", guild_id="1") for number in range(3)))
+    await save(ledger, run("run_5", schedule_id="sch_2", guild_id="2"))
+    for number, state in enumerate((RunState.RUNNING, RunState.SUCCEEDED)):
+        over = run(f"run_{number + 6}", schedule_id="sch_1", guild_id="1", state=state)
+        over.ended = 1 if state is RunState.SUCCEEDED else None
+        await save(ledger, over)
+    reads = ledger.reader.runs
+    assert [await reads.count_waiting("1", most) for most in (9, 3, 2)] == [3, 3, 2]
+    assert await reads.count_waiting("3", 9) == 0
+
+
 async def test_the_newest_run_of_each_schedule_is_found(ledger: Ledger) -> None:
     await save(
         ledger, run("run_1"), run("run_3", state=RunState.SKIPPED, ended=NOW), run("run_2"), run("run_0", "sch_2")

@@ -43,11 +43,11 @@ async def test_a_limit_is_met_explained_raised_for_an_hour_and_what_waited_goes(
             await expect(posts(page)).to_have_count(1, timeout=20_000)
 
             await run_now(page, "standup")
-            await see(page, "(runs_per_month); the next can start")
+            await see(page, "has used 1 of 1 runs it may have in a month; the next can start")
             await type_command(page, "/quota explain")
             await choose_option(page, "item", "standup")
             await page.keyboard.press("Enter")
-            await see(page, "This server has used 1 of 1 runs it may have in a month. It goes on ")
+            await see(page, "This server has used 1 of 1 runs it may have in a month; the next can start")
 
             for _ in range(2):
                 await remind(page)

@@ -23,6 +23,17 @@ async def test_runs_that_wait_for_a_quota_are_counted_and_said_to(build: Build) 
     assert await _piles(house) == {"turn": 1, "quota": 2}
 
 
+async def test_the_waiting_runs_of_a_guild_are_counted_where_none_of_them_is_in_memory(build: Build) -> None:
+    """There was no room for them, or another core works for the guild."""
+    house = await build(run=False)
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    for _ in range(3):
+        await house.run_now(schedule)
+    house.engine.room.clear_out(lambda guild: guild != "1")
+    assert len(house.engine.room) == 0
+    assert (await house.client.get_guild("1")).waiting == 3
+
+
 async def test_runs_behind_an_earlier_one_of_their_schedule_are_counted(build: Build) -> None:
     house = await build(run=False)
     schedule = await house.schedule(policy={"overlap": "queue"})

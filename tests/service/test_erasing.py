@@ -203,6 +203,34 @@ async def test_erasing_a_guild_gives_it_no_fresh_quota(build: Build) -> None:
     assert gauges["runs_per_day"] == 2
 
 
+async def test_how_fast_an_erased_guild_or_person_sent_is_neither_stored_nor_told(build: Build) -> None:
+    house = await build(governor=plan(sends_per_channel="2/h", dms_per_hour=2))
+    house.engine.serve(Post())
+    await house.client.note_guild(GUILD, "A")
+
+    async def rates() -> set[str]:
+        return set(await house.ledger.reader.notes.all("rate"))
+
+    async def send(method: str, guild_id: str | None, **to: str) -> None:
+        args = {**to, "content": "x"}
+        made = await house.schedule(handler="discord", method=method, guild_id=guild_id, args=args, owner_id=ANNA)
+        await house.ended((await house.run_now(made)).id)
+
+    for guild_id in (GUILD, "2"):
+        await send("send_message", guild_id, channel_id="7")
+        await send("send_dm", guild_id, user_id=ANNA)
+    await send("send_dm", None, user_id=ANNA)
+    theirs, own = {"channel:2/7", "dms:2"}, f"person:{ANNA}"
+    assert await rates() == {f"channel:{GUILD}/7", f"dms:{GUILD}", own, *theirs}
+    await house.client.erase_guild(GUILD)
+    assert await rates() == {own, *theirs}
+    gauges = (await house.client.get_guild(GUILD)).gauges
+    assert not any(gauge.scope.startswith("channel:") for gauge in gauges)
+    assert next(gauge.used for gauge in gauges if gauge.limit == "dms_per_hour") == 1, "erasing gives no fresh quota"
+    await as_(house, member(ANNA)).erase_user(ANNA)
+    assert await rates() == theirs
+
+
 async def test_who_listens_from_before_hears_nothing_of_what_is_gone(build: Build) -> None:
     house = await build()
     await fill(house, GUILD, ANNA)

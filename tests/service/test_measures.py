@@ -384,6 +384,20 @@ async def test_who_met_a_limit_can_ask_which_it_was(build: Build) -> None:
     assert (await as_(house, ADMIN).last_refusal("1")).sentence is None
 
 
+async def test_a_limit_that_an_item_of_a_batch_met_can_be_asked_for_too(build: Build) -> None:
+    house = await build(governor=plan(schedules=1), run=False)
+    at = {"type": "date", "at": house.clock.in_s(3600)}
+    items = [{"handler": "hands", "method": "work", "guild_id": guild, "trigger": at} for guild in "1122"]
+    answer = await house.client.create_schedules(items)
+    assert [item.status for item in answer.items] == [201, 429, 201, 429]
+    for guild, met in zip("12", (answer.items[1], answer.items[3]), strict=True):
+        last = await house.client.last_refusal(guild)
+        assert met.problem is not None
+        assert last.sentence == met.problem.detail
+        assert (last.scope, last.limit, last.used, last.allowed) == (f"guild:{guild}", "schedules", 1, 1)
+    assert (await as_(house, ADMIN).last_refusal("1")).sentence is None
+
+
 async def test_who_speaks_in_no_guild_asks_for_what_was_refused_to_them_there(build: Build) -> None:
     house = await build(governor=plan(schedules=0), run=False)
     with pytest.raises(QuotaExceeded) as caught:

@@ -19,6 +19,7 @@ from schedule_zero import views
 from schedule_zero.actor import MANAGE_GUILD, Actor
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.shown.quota import MOST_WAITING
 from schedule_zero.trigger import TextTrigger
 from tests.discord_server import world
 from tests.playground.browser import NEEDS_BROWSER, browsing
@@ -78,6 +79,8 @@ async def test_a_page_says_what_a_server_uses_of_what_it_may_and_when_some_frees
     ):
         assert words in page
     assert door.asked[-1] == (MANAGER, ask.GetGuild(guild_id="123"))
+    door.answers[ask.GetGuild] = msgspec.structs.replace(GUILD, waiting=MOST_WAITING)
+    assert "10,000 or more runs wait" in await shown(manager, "/guilds/123")
     assert " style=" not in page
     assert "<script" not in page
 

@@ -89,6 +89,10 @@ class RunReads(Protocol):
         """
         ...
 
+    async def count_waiting(self, guild_id: str, most: int) -> int:
+        """How many runs of a guild wait, whatever for; ``most``: that many, or more."""
+        ...
+
     async def waiting_of(self, guild_id: str | None, start: tuple[int, str], limit: int) -> list[RunRow]:
         """Waiting runs of one guild, or of none (None), by (due, id) from a key on."""
         ...

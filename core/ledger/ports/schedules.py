@@ -77,6 +77,11 @@ class ScheduleReads(Protocol):
         """The ids of all of them."""
         ...
 
+    async def over(self, since: int, before: int, limit: int, guild_id: str | None = None) -> list[tuple[int, str]]:
+        """(updated, id) of schedules that are done, were due and updated last before an instant, and that neither a run nor
+        a schedule that runs after them refers to; by ``updated``, from an instant on; of one guild, or of all."""
+        ...
+
     async def handlers(self) -> set[str]:
         """The handlers of those that are neither done nor deleted."""
         ...
@@ -112,9 +117,13 @@ class ScheduleWrites(ScheduleReads, Protocol):
         ...
 
     async def remove(self, schedule_ids: Sequence[str]) -> None:
-        """Remove deleted schedules that no run refers to."""
+        """Remove schedules that are deleted or over, and that no run refers to."""
         ...
 
     async def purge(self, before: int, limit: int) -> int:
         """Remove deleted schedules last updated before an instant that no run refers to; how many."""
+        ...
+
+    async def purge_over(self, ids: Sequence[str], before: int) -> int:
+        """Remove those of some schedules of which ``over`` is true still; how many."""
         ...

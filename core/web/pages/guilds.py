@@ -18,6 +18,7 @@ from core.web.reading import parameters
 from schedule_zero.confirming import confirms
 from schedule_zero.errors import Invalid, ScheduleZeroError
 from schedule_zero.requests import EraseGuild, GetGuild, ListGuilds, NewVerification
+from schedule_zero.shown.quota import MOST_WAITING
 from schedule_zero.views import Erasure, GuildPage, GuildView, VerificationView
 
 PATH: Final = "/guilds"
@@ -114,7 +115,8 @@ class GuildPages:
             "guild.html.jinja", HTTPStatus.OK if trouble is None else trouble.status, guild=guild,
             dials=dials_of(guild.gauges), manages=access.manages(actor, guild.guild_id), proof=code,
             may_erase=access.may_erase(actor, guild.guild_id),
-            trouble=None if trouble is None else trouble.sentence, refresh=REFRESH_S, visitor=visit.visitor,
+            trouble=None if trouble is None else trouble.sentence, most_waiting=MOST_WAITING, refresh=REFRESH_S,
+            visitor=visit.visitor,
         )  # fmt: skip
 
 
