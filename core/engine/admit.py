@@ -24,6 +24,7 @@ from schedule_zero.run import AGAIN, OPEN, RunState, SkipReason
 from schedule_zero.schedule import Policy, ScheduleState
 
 MISSED_COUNT_LIMIT: Final = 1_000_000
+_encode: Final = msgspec.json.Encoder().encode
 _ENDINGS: Final = {RunState.SKIPPED: EventKind.RUN_SKIPPED, RunState.CANCELLED: EventKind.RUN_CANCELLED}
 
 
@@ -278,4 +279,5 @@ def events_of(decision: Decision, row: ScheduleRow, now: int) -> list[EventRow]:
 
 def _skipped_data(run: RunRow) -> str:
     missed = f',"missed":{run.missed}' if run.missed else ""
-    return f'{{"due":{run.due},"reason":"{run.reason}"{missed}}}'
+    error = f',"error":{_encode(run.error).decode()}' if run.error else ""
+    return f'{{"due":{run.due},"reason":"{run.reason}"{missed}{error}}}'

@@ -15,10 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from core.governor.entitlement import Calendar, Period, periods
+from core.governor.explain import said
 from core.governor.settings import Limits
+from core.governor.verdict import Wait
 from core.ledger.port import Transaction
 from core.ledger.rows import EventRow, RunRow, UsageKey
 from schedule_zero.event import EventKind
+from schedule_zero.instant import spell
 from schedule_zero.run import RunState, SkipReason
 
 FURTHEST_PERIOD: Final = 400
@@ -31,6 +34,20 @@ class Charge(msgspec.Struct, gc=False):
     instant: int
     counted: list[tuple[UsageKey, Period]]
     names: str
+
+
+class NoRoom(msgspec.Struct, frozen=True, gc=False):
+    """The quota that leaves no room for a run, and how much of it is used."""
+
+    scope: str
+    period: Period
+    used: int
+
+    @property
+    def words(self) -> str:
+        """One sentence with its scope, its use, its limit and when there is room again."""
+        period = self.period
+        return said(Wait(self.scope, period.limit, self.used, period.allowed), spell(period.until))
 
 
 class Way:
@@ -80,28 +97,36 @@ class Books:
             for key, _ in charge.counted:
                 self.add(key, len(runs))
 
-    async def charge(self, tx: Transaction, way: Way, run: RunRow, *, wait: bool) -> None:
-        """Charge one run to the first periods with room, or skip it."""
-        charge = await self.find(tx, way, wait=wait)
-        if charge is None:
-            run.state, run.reason, run.ended = RunState.SKIPPED, SkipReason.QUOTA, self._now
-        else:
-            self.take(run, charge)
+    async def charge(self, tx: Transaction, way: Way, run: RunRow, *, wait: bool) -> NoRoom | None:
+        """Charge one run to the first periods with room, or skip it.
 
-    async def find(self, tx: Transaction, way: Way, *, wait: bool) -> Charge | None:
-        """The first periods with room for one more, from now on; None: there are none, or only later ones and it does not
-        wait."""
-        instant = self._now
-        for _ in range(FURTHEST_PERIOD):
-            charge = self._charge(way, instant)
+        Returns:
+            What it was skipped for.
+        """
+        found = await self.find(tx, way, wait=wait)
+        if isinstance(found, Charge):
+            self.take(run, found)
+            return None
+        run.state, run.reason, run.ended, run.error = RunState.SKIPPED, SkipReason.QUOTA, self._now, found.words
+        return found
+
+    async def find(self, tx: Transaction, way: Way, *, wait: bool) -> Charge | NoRoom:
+        """The first periods with room for one more, from now on; else, or where those are later ones and it does not wait,
+        what leaves no room."""
+        charge, looked = self._charge(way, self._now), 0
+        while True:
             await self._look_up(tx, charge)
-            full = [period for key, period in charge.counted if self._count(key) >= period.allowed]
+            full = self._without_room(charge)
             if not full:
                 return charge
-            if not wait or any(period.allowed == 0 for period in full):  # no later period has room either
-                return None
-            instant = max(period.until for period in full)
-        return None
+            none = next((each for each in full if each.period.allowed == 0), None)
+            last = none or max(full, key=lambda each: each.period.until)
+            looked += 1
+            if (
+                not wait or none is not None or looked == FURTHEST_PERIOD
+            ):  # where nothing is allowed, no later one has room
+                return last
+            charge = self._charge(way, last.period.until)
 
     def take(self, run: RunRow, charge: Charge) -> None:
         """Charge a run to periods that have room."""
@@ -133,6 +158,10 @@ class Books:
         changed = {key: amount for key, amount in self.amounts.items() if amount}
         if changed:
             await tx.usage.charge(changed)
+
+    def _without_room(self, charge: Charge) -> list[NoRoom]:
+        counted = ((key, period, self._count(key)) for key, period in charge.counted)
+        return [NoRoom(key.scope, period, used) for key, period, used in counted if used >= period.allowed]
 
     def _count(self, key: UsageKey) -> int:
         """A counter as it will be written; none goes below zero."""

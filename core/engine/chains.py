@@ -188,7 +188,8 @@ class Chains:
         elif has_placeholders(row.args):
             fill_in(run, row, terms.policy, writing.parents_of(call), now)
         if run.state is RunState.WAITING:
-            writing.events += await self._entitler.charge_one(tx, run, now, wait=terms.policy.on_quota == "wait")
+            told, _ = await self._entitler.charge_one(tx, run, now, wait=terms.policy.on_quota == "wait")
+            writing.events += told
             if run.not_before is not None and run.due > now:  # a quota may let it go sooner than its delay
                 run.not_before = max(run.not_before, run.due)
         writing.note(run, row, call)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from core.engine.admit import Decision
-from core.engine.books import Books, Way, keys_in, names_of, renamed
+from core.engine.books import Books, Charge, NoRoom, Way, keys_in, names_of, renamed
 from core.engine.plan import Plan
 from core.governor.entitlement import UTC, Calendar, Period, calendars_of, limited, periods
 from core.governor.measures import Measured
@@ -130,15 +130,21 @@ class Entitler:
         await opened.books.write(tx)
         return opened.books.events
 
-    async def charge_one(self, tx: Transaction, run: RunRow, now: int, *, wait: bool) -> list[EventRow]:
-        """Charge one run made outside a tick (run now, retry, a chain). Returns what is to be told."""
+    async def charge_one(
+        self, tx: Transaction, run: RunRow, now: int, *, wait: bool
+    ) -> tuple[list[EventRow], NoRoom | None]:
+        """Charge one run made outside a tick (run now, retry, a chain).
+
+        Returns:
+            What is to be told, and what it was skipped for.
+        """
         way = self._way_of(run)
         if way is None:
-            return []
+            return [], None
         books = Books(now)
-        await books.charge(tx, way, run, wait=wait)
+        full = await books.charge(tx, way, run, wait=wait)
         await books.write(tx)
-        return books.events
+        return books.events, full
 
     async def bring_forward(self, tx: Transaction, runs: Sequence[RunRow], now: int) -> list[RunRow]:
         """Charge runs anew that were put off to a later period (``put_off``), first come first; there may be room sooner now.
@@ -152,12 +158,12 @@ class Entitler:
             way = self._way_of(run)
             fresh = msgspec.structs.replace(run, not_before=None, reason=None, charged=None)
             books.give_back([run.charged])
-            charge = None if way is None else await books.find(tx, way, wait=True)
-            if way is not None and (charge is None or charge.instant >= (run.not_before or now)):
-                books.keep(run.charged)  # it keeps the place it was promised
-                continue
-            if charge is not None:
-                books.take(fresh, charge)
+            if way is not None:
+                found = await books.find(tx, way, wait=True)
+                if not isinstance(found, Charge) or found.instant >= (run.not_before or now):
+                    books.keep(run.charged)  # it keeps the place it was promised
+                    continue
+                books.take(fresh, found)
             moved.append(fresh)
         if moved:
             await tx.runs.charge_again(moved)

@@ -29,7 +29,10 @@ _SAYINGS: Final = {
     "share": ("holds {used} of the {allowed} slots one guild may hold while others are active", "when one is free"),
 }
 # What a limit of 0 means.
-_NOTHING: Final = {"running": "run nothing", DMS: "send no direct messages"}
+_NOTHING: Final = {
+    **dict.fromkeys(("running", "runs_per_hour", "runs_per_day", "runs_per_month"), "run nothing"),
+    DMS: "send no direct messages",
+}
 _NO_HANDLER: Final = frozenset({"handlers", "available"})
 _OTHER: Final = ("has used {used} of {allowed} ({limit})", "when some of it is free again")
 

@@ -14,7 +14,8 @@ from core.ledger.port import AuditFilter
 from core.ledger.rows import AuditedRow, ScheduleRow
 from core.service import access
 from core.service.audited import OF_SETTINGS, definitions_in, document_in, is_of_schedule, line_view
-from core.service.desk import GUILD, UNDO_FOR, Desk
+from core.service.desk import UNDO_FOR, Desk
+from core.service.facts import GUILD
 from core.service.finding import LONGEST_PAGE, page_length
 from core.service.guild_settings import stands
 from core.service.settings import Settings

@@ -15,7 +15,8 @@ import msgspec
 from core.governor.measures import Mark
 from core.ledger.port import Transaction
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.measures import in_whose_name
 from core.service.rules import rules_change
 from core.service.suspension import said

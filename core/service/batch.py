@@ -14,8 +14,9 @@ from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.chaining import Chaining
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
 from core.service.draft import Draft
+from core.service.effects import Effects
 from core.service.render import schedule_view
 from core.service.room import Limit, Room, Tally, full
 from core.service.shape import shaped
@@ -124,7 +125,7 @@ class Batches:
         ]
         accepted = [each for each in results if isinstance(each, Proposal)]
         if accepted:
-            rows = await self._desk.all_as_closed(tx, [each.row for each in accepted])
+            rows = await self._desk.closed.all_as_closed(tx, [each.row for each in accepted])
             for each, row in zip(accepted, rows, strict=True):
                 each.stands_as(row)
             results = [await self._linked(tx, each) if isinstance(each, Proposal) else each for each in results]

@@ -66,7 +66,7 @@ class Blackouts:
         )
 
     async def _read(self, request: ask.AddBlackout, where: str, now: int) -> StoredBlackout:
-        asked, settings = request.blackout, await self._desk.guild_settings(request.guild_id)
+        asked, settings = request.blackout, await self._desk.facts.guild_settings(request.guild_id)
         end = moment_in(asked.end, "to", now=now, timezone=where, settings=settings)
         try:
             begin = now if asked.begin.strip().lower() == NOW else parse(asked.begin)  # one that has begun is as good

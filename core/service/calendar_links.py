@@ -20,7 +20,8 @@ from core.ledger.port import ScheduleFilter, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.bans import Bans
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.exporting.as_ics import IcsFile
 from core.service.exporting.things import Item
 from core.service.guild_settings import document_of

@@ -17,7 +17,8 @@ from core.ledger.links import parents_of
 from core.ledger.port import LinkReads, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.graph import Pair, cycle_in, longest_through, most_from_one
 from core.service.policy import Mistakes
 from core.service.render import NO_TRIGGER

@@ -11,7 +11,8 @@ from core.ledger.port import NameTaken, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.batch import name_taken
-from core.service.desk import Desk, Effects, with_undo
+from core.service.desk import Desk, with_undo
+from core.service.effects import Effects
 from core.service.policy import read_policy
 from core.timing.rule import Rule
 from schedule_zero.actor import Actor

@@ -20,7 +20,9 @@ from core.ledger.port import Reader, Transaction
 from core.ledger.rows import HeededRow, ScheduleRow
 from core.service import access
 from core.service.closings import Closings, StoredBlackout, closings_of, refreshed
-from core.service.desk import CLOSINGS, Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
+from core.service.facts import CLOSINGS
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
 from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded, RevisionMismatch
@@ -60,11 +62,11 @@ class ClosingChanges:
     async def kept(self, actor: Actor, guild_id: str) -> Closings:
         """What a guild keeps, for who may see it. Raises NotFound."""
         access.require_guild(actor, guild_id, change=False)
-        return await self._desk.closings(guild_id)
+        return await self._desk.facts.closings(guild_id)
 
     async def zone(self, guild_id: str) -> str:
         """The guild's own zone."""
-        return (await self._desk.guild_settings(guild_id)).timezone
+        return (await self._desk.facts.guild_settings(guild_id)).timezone
 
     async def users(self, guild_id: str) -> Counter[Named]:
         """How many schedules heed each calendar and each of the hours."""
@@ -89,10 +91,10 @@ class ClosingChanges:
         """
         guild_id: str = request.guild_id
         access.require_closings(actor, guild_id)
-        prepared = await self._prepare(guild_id, about, changed(await self._desk.closings(guild_id)))
+        prepared = await self._prepare(guild_id, about, changed(await self._desk.facts.closings(guild_id)))
 
         async def work(tx: Transaction, effects: Effects) -> V:
-            self._desk.closings_change(guild_id)
+            self._desk.closed.changes(guild_id)
             before = closings_of(await tx.notes.get(CLOSINGS, guild_id))
             kept = changed(before)
             ids = await _heeding(tx, guild_id, about)

@@ -15,9 +15,10 @@ from core.engine.admit import Collision, collide
 from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import AuditRow, DeadRow, EventRow, RunRow, ScheduleRow
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
-from core.service.making import BUSY, USED_UP, Making, why_stopped
+from core.service.making import BUSY, Making, why_stopped
 from core.service.measures import in_whose_name
 from core.service.policy import read_policy
 from core.service.run_views import run_views, visible_runs
@@ -167,9 +168,9 @@ class _Replaying:
         run = await self._making.again(self._tx, row, old)
         if run.state is RunState.FAILED:
             return DeadFate(id=old.id, fate="refused", why=run.error)
-        told = await self._making.charge(self._tx, run, read_policy(row.policy), self._now)
-        if run.state is not RunState.WAITING:
-            return DeadFate(id=old.id, fate="refused", why=USED_UP)
+        told, full = await self._making.charge(self._tx, run, read_policy(row.policy), self._now)
+        if full is not None:
+            return DeadFate(id=old.id, fate="refused", why=full.words)
         self._fresh.append(run)
         facts = {"due": run.due, "actor": self._actor.id, "reason": run.reason}
         self._events += [self._desk.run_event(EventKind.RUN_CREATED, row, run.id, facts), *told]

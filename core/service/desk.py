@@ -13,7 +13,6 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 import structlog
 
-from core.engine import shorter
 from core.engine.engine import Engine
 from core.engine.events import about_schedule, facts
 from core.engine.handover import Meaning
@@ -34,19 +33,18 @@ from core.ledger.port import (
 )
 from core.ledger.rows import AnswerRow, AuditRow, EventRow, Move, RunRow, ScheduleRow, UndoRow
 from core.service import access
-from core.service.closings import NO_CLOSINGS, Closings, closings_of, refreshed
-from core.service.guild_settings import settings_of
+from core.service.closed import Closed
+from core.service.effects import Effects
+from core.service.facts import CLOSINGS, GUILD, Facts
 from core.service.idempotency import answer_of, digest_of, key_of
-from core.service.keyring import Keyring, KeyRow
-from core.service.own_zone import NO_ZONE, OwnZone, own_zone_in
+from core.service.keyring import Keyring
 from core.service.refusal import Refusal
 from core.service.render import schedule_view
 from core.timing.rule import Rule
 from core.timing.zones import zone
-from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
-from schedule_zero.errors import Conflict, Invalid, ScheduleZeroError, StorageFull, Unavailable
+from schedule_zero.errors import Conflict, ScheduleZeroError, StorageFull, Unavailable
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
 from schedule_zero.instant import DAY, MINUTE, spell
@@ -59,11 +57,7 @@ log = structlog.get_logger(__name__)
 
 UNDO_FOR: Final = 15 * MINUTE
 REMEMBER_FOR: Final = DAY
-FACTS_KEPT: Final = 10_000
 LOOKS: Final = 5
-GUILD: Final = shorter.GUILD
-USER: Final = "user"
-CLOSINGS: Final = "closings"
 ERRAND: Final = "errand"
 NO_GUILD: Final = "-"
 
@@ -77,30 +71,12 @@ class _What(msgspec.Struct):
     what: str
 
 
-class Effects:
-    """What a committed change means for the engine; filled inside the unit, applied after it."""
-
-    def __init__(self) -> None:
-        self.schedules: list[ScheduleRow] = []
-        self.runs: list[RunRow] = []
-        self.withdrawn: list[str] = []
-        self.cancel: list[str] = []
-        self.facts: list[tuple[str, str]] = []
-        self.keys: list[KeyRow] = []
-        self.steps: list[Callable[[], None]] = []
-
-    def clear(self) -> None:
-        """A unit may run twice; what it noted the first time does not count."""
-        for notes in (
-            self.schedules, self.runs, self.withdrawn, self.cancel, self.facts, self.keys, self.steps,
-        ):  # fmt: skip
-            notes.clear()
-
-
 class Desk:
     """Shared by all use cases.
 
     Attributes:
+        facts: what guilds and people have set.
+        closed: what guilds keep closed, for rows that are drafted.
         may_erase: whether a guild may be being erased, so that changes look whether theirs is; see ``Errands.load``.
     """
 
@@ -109,14 +85,13 @@ class Desk:
         self.keyring = keyring
         self.may_erase = True
         self._changes: set[asyncio.Task[Any]] = set()
-        self._facts: dict[tuple[str, str], Any] = {}
-        self._forgotten = 0
-        self._unsteady: set[str] = set()
         self._when_undone: list[Callable[[], None]] = []
         self._when_saved: list[Callable[[Sequence[ScheduleRow]], None]] = []
         self.clock = engine.clock
         self.ids: IdMaker = engine.ids
         self.ledger: Ledger = engine.ledger
+        self.facts = Facts(engine)
+        self.closed = Closed(engine)
 
     @property
     def reader(self) -> Reader:
@@ -385,82 +360,12 @@ class Desk:
             actor = msgspec.structs.replace(actor, standing="")
         if not access.gains_by_roles(actor):
             return actor
-        return access.standed(actor, await self.guild_settings(actor.guild_id))
-
-    async def guild_settings(self, guild_id: str | None) -> views.GuildSettings:
-        """What a guild has set, with defaults filled in. Shared: not to be changed."""
-        if guild_id is None:
-            return NO_SETTINGS
-        return await self._remembered(GUILD, guild_id, lambda text: settings_of(guild_id, text))
-
-    async def closings(self, guild_id: str | None) -> Closings:
-        """The calendars, hours and blackouts a guild keeps."""
-        return NO_CLOSINGS if guild_id is None else await self._remembered(CLOSINGS, guild_id, closings_of)
-
-    def closings_change(self, guild_id: str) -> None:
-        """What a guild keeps closed changes in this transaction: what was drafted before is looked at again."""
-        self._unsteady.add(guild_id)
-
-    async def as_closed(self, tx: Transaction, row: ScheduleRow, *, of_old: bool = False) -> ScheduleRow:
-        """A drafted row by what its guild keeps closed now, where that may have changed since it was read. ``of_old``: it
-        may have been read before this process started."""
-        if not (of_old or self._may_have_closed(row)):
-            return row
-        return (await self._refreshed(tx, [row]))[0]
-
-    async def all_as_closed(self, tx: Transaction, rows: Sequence[ScheduleRow]) -> list[ScheduleRow]:
-        """The same of many, in their order."""
-        return await self._refreshed(tx, rows) if any(map(self._may_have_closed, rows)) else list(rows)
-
-    def _may_have_closed(self, row: ScheduleRow) -> bool:
-        return row.guild_id is not None and (self.shared or row.guild_id in self._unsteady)
-
-    async def _refreshed(self, tx: Transaction, rows: Sequence[ScheduleRow]) -> list[ScheduleRow]:
-        """Rows by what their guilds keep closed now, each guild asked for once. What stays as it is stays the same row."""
-        guilds = {row.guild_id for row in rows if row.guild_id is not None}
-        kept = {guild: closings_of(await tx.notes.get(CLOSINGS, guild)) for guild in guilds}
-        now = self.clock.now()
-        found: list[ScheduleRow] = []
-        for row in rows:
-            after = row if row.guild_id is None else refreshed(row, kept[row.guild_id], now)
-            found.append(row if after is row else msgspec.structs.replace(after, revision=row.revision))
-        return found
-
-    async def own_zone(self, user_id: str | None) -> OwnZone:
-        """A person's own zone, and whether others may see it."""
-        if user_id is None:
-            return NO_ZONE
-        return await self._remembered(USER, user_id, own_zone_in)
-
-    async def _remembered(self, kind: str, key: str, read: Callable[[str | None], V]) -> V:
-        """A small fact, kept in memory until a change to it is committed; every request asks for some."""
-        if self.shared:
-            return read(await self.reader.notes.get(kind, key))
-        if (kind, key) in self._facts:
-            known: V = self._facts[kind, key]
-            return known
-        before = self._forgotten
-        value = read(await self.reader.notes.get(kind, key))
-        if before == self._forgotten:  # else it may have changed while it was read
-            if len(self._facts) >= FACTS_KEPT:
-                self._facts.clear()
-            self._facts[kind, key] = value
-        return value
-
-    async def zone_for(
-        self, given: str | None, guild_id: str | None, user_id: str | None, *, field: str = "timezone"
-    ) -> str:
-        """The zone that applies: the item's own, else the person's, else the guild's. Raises Invalid."""
-        if given:
-            return zone_name(given, field)
-        return (await self.own_zone(user_id)).timezone or (await self.guild_settings(guild_id)).timezone
+        return access.standed(actor, await self.facts.guild_settings(actor.guild_id))
 
     async def _apply(self, effects: Effects) -> None:
         for key in effects.keys:  # first: who is revoked is cut off before anybody hears that it is done
             self.keyring.put(key)
-        for fact in effects.facts:
-            self._forgotten += 1
-            self._facts.pop(fact, None)
+        self.facts.forget(effects.facts)
         if effects.schedules:
             await self.engine.consequences.schedules_changed(effects.schedules)
             for heard in self._when_saved:
@@ -479,19 +384,7 @@ def _unheard(change: asyncio.Task[Any]) -> None:
         log.error("a change failed, and who asked for it was gone", exc_info=error)
 
 
-def zone_name(text: str, field: str) -> str:
-    """The full name of a zone as somebody wrote it. Raises Invalid."""
-    try:
-        return zone(text).key
-    except ValueError as error:
-        message = getattr(error, "message", str(error))
-        raise Invalid.at(field, message) from None
-
-
 def with_undo(schedule: Schedule, undo: UndoToken) -> Schedule:
     """The schedule as answered after a change."""
     schedule.undo = undo
     return schedule
-
-
-NO_SETTINGS: Final = settings_of("", None)

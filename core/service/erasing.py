@@ -27,8 +27,10 @@ from core.ledger.ports.erasure import ERASED, Place
 from core.ledger.rows import Move, ScheduleRow
 from core.service import access
 from core.service.bans import BAN, Bans, decode_mark
-from core.service.desk import CLOSINGS, GUILD, USER, Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.errands import KIND, Errand, Errands, NotYet
+from core.service.facts import CLOSINGS, GUILD, USER
 from core.service.guild_settings import document_of
 from core.service.keys import KEY, decode_key
 from core.service.measures import MEASURES

@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from core.ledger.port import StoreError, Transaction
-from core.service.desk import ERRAND, Desk, Effects
+from core.service.desk import ERRAND, Desk
+from core.service.effects import Effects
 from schedule_zero.errors import StorageFull, Unavailable
 
 log = structlog.get_logger("schedule_zero.errands")

@@ -10,7 +10,9 @@ import structlog
 
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.service import access
-from core.service.desk import GUILD, USER, Desk, Effects, zone_name
+from core.service.desk import Desk
+from core.service.effects import Effects
+from core.service.facts import GUILD, USER, zone_name
 from core.service.guild_settings import settings_of
 from core.service.own_zone import NO_ZONE, OwnZone, kept, own_zone_in
 from core.timing.zones import zone
@@ -54,7 +56,7 @@ class Guilds:
                 log.warning("the store refused; zones are looked at again later", error=str(error))
 
     async def get_user_zone(self, actor: Actor, request: ask.GetUserTimezone) -> UserTimezone:
-        own = await self._desk.own_zone(request.user_id)
+        own = await self._desk.facts.own_zone(request.user_id)
         access.require_zone_of(actor, request.user_id, shared=own.shared)
         return _view(request.user_id, own)
 

@@ -13,7 +13,8 @@ from core.engine.tally import FAILED, LOST, SUCCEEDED, WINDOW_S, Whose
 from core.fields import nearest
 from core.ledger.port import Transaction
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.history import BUCKET, buckets_of, spelled
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor

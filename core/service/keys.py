@@ -13,7 +13,8 @@ import structlog
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.secret import new_token
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.keyring import KeyRow, digest_of
 from core.service.rules import RulesWatch, rules_change
 from schedule_zero import requests as ask

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.engine.admit import Collision, line_of
+from core.engine.books import NoRoom
 from core.engine.chains import fill_in, left_by, parent_of
 from core.engine.placeholders import NOBODY, Parents, following, has_placeholders, names_parents
 from core.engine.plan import PRIORITIES
@@ -13,7 +14,8 @@ from core.engine.stopping import want_stopped
 from core.ledger.port import Reader, RunFilter, Transaction
 from core.ledger.rows import EventRow, RunRow, ScheduleRow, links_of
 from core.service.changing import in_words
-from core.service.desk import UNDO_FOR, Desk, Effects
+from core.service.desk import UNDO_FOR, Desk
+from core.service.effects import Effects
 from core.service.policy import read_policy
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
@@ -21,7 +23,6 @@ from schedule_zero.run import AGAIN, RunState
 from schedule_zero.schedule import Policy
 
 BUSY: Final = "another run of its schedule is under way, and its overlap is skip; run it again when that has ended"
-USED_UP: Final = "a quota of runs is used up, and its schedule does not wait"
 MOST_BETWEEN: Final = 100
 """So many runs of a parent are looked through for the one that a run joined."""
 
@@ -81,10 +82,16 @@ class Making:
             fill_in(run, row, read_policy(row.policy), await _parents_of(source, row, old), run.created)
         return run
 
-    async def charge(self, tx: Transaction, run: RunRow, policy: Policy, now: int) -> list[EventRow]:
-        """Charge a run to its guild's quotas: it may have to wait, or be skipped. Returns what is to be told."""
+    async def charge(
+        self, tx: Transaction, run: RunRow, policy: Policy, now: int
+    ) -> tuple[list[EventRow], NoRoom | None]:
+        """Charge a run to the quotas that count it: it may have to wait, or be skipped.
+
+        Returns:
+            What is to be told, and what it was skipped for.
+        """
         if run.state is not RunState.WAITING:
-            return []
+            return [], None
         wait = policy.on_quota == "wait"
         return await self._desk.engine.entitler.charge_one(tx, run, now, wait=wait)
 

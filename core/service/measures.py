@@ -20,8 +20,9 @@ from core.governor.verdict import scope_of
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.ledger.rows import EventRow, RunRow
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
 from core.service.draft import MOST_ARGS
+from core.service.effects import Effects
 from core.service.refusal import Refusal
 from core.service.rules import rules_change, when_rules_change
 from core.service.shape import shaped
@@ -293,7 +294,7 @@ class GuildMeasures:
         return wanted
 
     async def _end_in(self, request: ask.PatchGuildQuota) -> int:
-        settings = await self._desk.guild_settings(request.guild_id)
+        settings = await self._desk.facts.guild_settings(request.guild_id)
         now = self._desk.clock.now()
         until = moment_in(str(request.until), "until", now=now, timezone=settings.timezone, settings=settings)
         if until <= now:

@@ -12,8 +12,9 @@ from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.changing import Changing, in_words, rule_to_follow
 from core.service.closings import stored_exceptions
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
 from core.service.due import next_due
+from core.service.effects import Effects
 from core.service.forecast import require_pace
 from core.service.triggers import instant_in, moment_in
 from core.timing.exceptions import Exceptions
@@ -65,7 +66,7 @@ class Occurrences:
 
     async def move(self, actor: Actor, request: ask.MoveOccurrence) -> Schedule:
         before = await self._active(actor, request.id)
-        settings = await self._desk.guild_settings(before.guild_id)
+        settings = await self._desk.facts.guild_settings(before.guild_id)
         to = moment_in(request.to, "to", now=self._desk.clock.now(), timezone=before.timezone, settings=settings)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:

@@ -18,8 +18,10 @@ from core.engine.resuming import Resumption, resumption
 from core.ledger.port import ScheduleFilter, Transaction
 from core.ledger.rows import EventRow, ScheduleRow
 from core.service import access
-from core.service.desk import GUILD, Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.errands import Errand, Errands
+from core.service.facts import GUILD
 from core.service.finding import page_length
 from core.service.guild_settings import document_of
 from schedule_zero import requests as ask

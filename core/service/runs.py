@@ -7,16 +7,18 @@ from typing import Any, Final
 import msgspec
 
 from core.engine.admit import collide
+from core.engine.books import NoRoom
 from core.engine.placeholders import NOBODY, BadPlaceholder, filled
 from core.engine.stopping import want_stopped
 from core.ledger.port import RunFilter, Transaction
 from core.ledger.rows import AuditRow, Move, RunRow, ScheduleRow, dead_letter
 from core.service import access
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
 from core.service.draft import check_work
 from core.service.edit import spec_of
+from core.service.effects import Effects
 from core.service.finding import LONGEST_PAGE, cursor_in, page_length
-from core.service.making import BUSY, USED_UP, Making, takes_from_before, why_stopped
+from core.service.making import BUSY, Making, takes_from_before, why_stopped
 from core.service.policy import Mistakes, read_policy
 from core.service.rehearsal import rehearsed
 from core.service.render import run_view
@@ -25,8 +27,9 @@ from core.service.triggers import instant_in
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
-from schedule_zero.errors import Conflict, Invalid, NotFound
+from schedule_zero.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from schedule_zero.event import EventKind
+from schedule_zero.instant import SECOND
 from schedule_zero.run import RETRIABLE, TERMINAL, Run, RunCheck, RunState, SkipReason
 from schedule_zero.views import RunPage
 
@@ -106,6 +109,7 @@ class Runs:
         Raises:
             Conflict: the run did not fail, was run again already, or would be skipped now; or its schedule is blocked or
                 deleted.
+            QuotaExceeded: a quota has no room for it, and its schedule does not wait.
         """
         old, row = await existing_run(self._desk, actor, request.id)
         if row is not None:
@@ -135,11 +139,9 @@ class Runs:
             met = collide(policy, (await tx.runs.active([row.id])).get(row.id, ()), now)
             if met.skip and fresh.state is RunState.WAITING:
                 fresh.state, fresh.reason, fresh.ended = RunState.SKIPPED, SkipReason.OVERLAP, now
-            events = await self._making.charge(tx, fresh, policy, now)
-            if (
-                instead_of is not None and fresh.state is RunState.SKIPPED
-            ):  # it stays what it was, to be asked for again
-                raise Conflict(f"This run cannot be run again now: {BUSY if met.skip else USED_UP}.")
+            events, full = await self._making.charge(tx, fresh, policy, now)
+            if instead_of is not None:
+                _require_made(fresh, full, now)
             await tx.runs.insert([fresh])
             if row.follows:
                 await tx.links.ran([row.id])
@@ -200,3 +202,19 @@ class Runs:
             event = self._desk.run_event(EventKind.RUN_CANCELLED, schedule, run.id, {"reason": "cancelled"})
             await tx.journal.append([event])
         effects.withdrawn.append(run.id)
+
+
+def _require_made(run: RunRow, full: NoRoom | None, now: int) -> None:
+    """That a run takes the place of one that ended; else that one stays what it was, to be asked for again.
+
+    Raises:
+        QuotaExceeded: no quota has room for it.
+        Conflict: another run of its schedule is in its way.
+    """
+    if full is not None:
+        raise QuotaExceeded(
+            f"This run cannot be run again now: {full.words}", scope=full.scope, limit=full.period.limit, used=full.used,
+            allowed=full.period.allowed, retry_after=max(0, full.period.until - now) / SECOND,
+        )  # fmt: skip
+    if run.state is RunState.SKIPPED:
+        raise Conflict(f"This run cannot be run again now: {BUSY}.")

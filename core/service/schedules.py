@@ -11,9 +11,10 @@ from core.service import access
 from core.service.batch import name_taken
 from core.service.chaining import Chaining
 from core.service.changing import Changing, in_words, rule_to_follow
-from core.service.desk import Desk, Effects, with_undo
+from core.service.desk import Desk, with_undo
 from core.service.draft import Draft, draft
 from core.service.edit import edited, require_fields, spec_of
+from core.service.effects import Effects
 from core.service.room import Room
 from core.service.times import Times
 from core.service.triggers import instant_in, moment_in
@@ -44,7 +45,7 @@ class Schedules:
         view = self._desk.view(made.row, trigger=made.trigger, rule=made.rule)
 
         async def work(tx: Transaction, effects: Effects) -> Schedule:
-            row = await self._desk.as_closed(tx, made.row)
+            row = await self._desk.closed.as_closed(tx, made.row)
             undo = await self._save(tx, effects, actor, row)
             return with_undo(view if row is made.row else self._desk.view(row), undo)
 
@@ -72,7 +73,7 @@ class Schedules:
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             self._chaining.begin(tx, made.row)
             current = await self._changing.current(tx, before)
-            after = await self._desk.as_closed(tx, edited(made, current, self._desk.clock.now()))
+            after = await self._desk.closed.as_closed(tx, edited(made, current, self._desk.clock.now()))
             if self._changing.is_same(current, after):
                 return self._desk.view(current, newest=newest)
             if current.state == "done" and after.state != "done":
@@ -104,7 +105,7 @@ class Schedules:
         if request.until is not None:
             if before.state == "paused":  # what was stopped by others would be set going again
                 access.require_action(actor, before)
-            settings = await self._desk.guild_settings(before.guild_id)
+            settings = await self._desk.facts.guild_settings(before.guild_id)
             now = self._desk.clock.now()
             until = moment_in(request.until, "until", now=now, timezone=before.timezone, settings=settings)
         newest = await self._newest(before)
@@ -159,12 +160,12 @@ class Schedules:
         zone_owner = owner_id if own and access.knows_people(actor) else None
         field = "timezone" if spec.timezone else "trigger.timezone"
         given = spec.timezone or getattr(spec.trigger, "timezone", None)
-        timezone = await self._desk.zone_for(given, spec.guild_id, zone_owner, field=field)
+        timezone = await self._desk.facts.zone_for(given, spec.guild_id, zone_owner, field=field)
         now = self._desk.clock.now()
         return draft(
             spec, id=before.id if before is not None else self._desk.ids.make("sch", now), owner_id=owner_id,
-            timezone=timezone, settings=await self._desk.guild_settings(spec.guild_id),
-            closings=await self._desk.closings(spec.guild_id),
+            timezone=timezone, settings=await self._desk.facts.guild_settings(spec.guild_id),
+            closings=await self._desk.facts.closings(spec.guild_id),
             quota=self._desk.quota(actor, spec.guild_id), fleet=self._desk.engine.fleet, now=now, before=before,
             parents=await self._chaining.parents(actor, spec), manages=access.moderates(actor, spec.guild_id),
         )  # fmt: skip

@@ -22,7 +22,8 @@ from core.service.chaining import Chaining
 from core.service.chains import Chains
 from core.service.closing_changes import ClosingChanges
 from core.service.dead import DeadLetters
-from core.service.desk import Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
 from core.service.erasing import Erasing
 from core.service.errands import Errands
 from core.service.exporting.exports import Exports

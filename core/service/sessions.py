@@ -17,7 +17,9 @@ import structlog
 from core.ledger.port import StoreError, Transaction
 from core.ledger.rows import SessionRow
 from core.service import access
-from core.service.desk import GUILD, Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
+from core.service.facts import GUILD
 from core.service.keyring import digest_of
 from core.service.places import Places
 from schedule_zero import requests as ask

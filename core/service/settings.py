@@ -11,7 +11,9 @@ import msgspec
 from core.ledger.port import Transaction
 from core.ledger.rows import UndoRow
 from core.service import access
-from core.service.desk import GUILD, UNDO_FOR, Desk, Effects, zone_name
+from core.service.desk import UNDO_FOR, Desk
+from core.service.effects import Effects
+from core.service.facts import GUILD, zone_name
 from core.service.guild_settings import (
     changes_in,
     differs,
@@ -54,7 +56,7 @@ class Settings:
 
     async def get(self, actor: Actor, request: ask.GetGuildSettings) -> GuildSettings:
         access.require_guild(actor, request.guild_id, change=False)
-        return await self._desk.guild_settings(request.guild_id)
+        return await self._desk.facts.guild_settings(request.guild_id)
 
     async def put(self, actor: Actor, request: ask.PutGuildSettings) -> GuildSettings:
         """Change what is named; what stands as it is asked for leaves no trace."""

@@ -10,7 +10,8 @@ from core.engine.plan import stored_trigger
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.closings import blackouts_for, calendar_for, hours_for
-from core.service.desk import Desk, zone_name
+from core.service.desk import Desk
+from core.service.facts import zone_name
 from core.service.forecast import too_fast, with_quota_notes
 from core.service.policy import Mistakes, policy_for, read_policy
 from core.service.render import no_times
@@ -75,7 +76,7 @@ class Times:
         timezone = zone_name(request.timezone, "timezone")
         if request.guild_id is not None:
             access.require_guild(actor, request.guild_id, change=False)
-        settings = await self._desk.guild_settings(request.guild_id)
+        settings = await self._desk.facts.guild_settings(request.guild_id)
         understood = trigger_of(request.trigger, now=now, timezone=timezone, settings=settings)
         policy = policy_for(request.policy, understood.trigger, understood.month_end, settings.policy)
         start = instant_in(request.start, "start", 0) if request.start else understood.start
@@ -98,7 +99,7 @@ class Times:
         """A rule with the calendar and the hours it is asked about with, and the blackouts of its guild."""
         if request.guild_id is None and request.calendar is None and request.active_hours is None:
             return rule
-        closings, mistakes = await self._desk.closings(request.guild_id), Mistakes()
+        closings, mistakes = await self._desk.facts.closings(request.guild_id), Mistakes()
         calendar = calendar_for(request.calendar, closings, mistakes)
         hours = hours_for(request.active_hours, closings, mistakes)
         mistakes.raise_any()
@@ -154,8 +155,8 @@ class Times:
         """What words mean, in the zone that applies."""
         access.require_place(actor, request.guild_id, request.user_id)
         now = self._desk.clock.now()
-        settings = await self._desk.guild_settings(request.guild_id)
-        timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
+        settings = await self._desk.facts.guild_settings(request.guild_id)
+        timezone = await self._desk.facts.zone_for(request.timezone, request.guild_id, request.user_id)
         said = None
         if request.past and not request.repeat:
             said = _said_at_any_time(request.when, now=now, timezone=timezone, settings=settings)
@@ -173,11 +174,11 @@ class Times:
         """Readings of half-typed text, for autocompletion. Nothing half-typed makes it refuse, nor does an unknown zone."""
         access.require_place(actor, request.guild_id, request.user_id)
         now = self._desk.clock.now()
-        settings = await self._desk.guild_settings(request.guild_id)
+        settings = await self._desk.facts.guild_settings(request.guild_id)
         try:
-            timezone = await self._desk.zone_for(request.timezone, request.guild_id, request.user_id)
+            timezone = await self._desk.facts.zone_for(request.timezone, request.guild_id, request.user_id)
         except Invalid:  # half-typed, too
-            timezone = await self._desk.zone_for(None, request.guild_id, request.user_id)
+            timezone = await self._desk.facts.zone_for(None, request.guild_id, request.user_id)
         options: dict[str, Any] = {"now": now, "timezone": timezone, **manner(settings)}
         found = suggest_repeat(request.text, **options) if request.field == "repeat" else readings(
             request.text, **options

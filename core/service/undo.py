@@ -13,9 +13,10 @@ from core.service import access
 from core.service.audited import definitions_in
 from core.service.chaining import Chaining
 from core.service.closings import names_lost, remembering, stored_exceptions
-from core.service.desk import UNDO_FOR, Desk, Effects, with_undo
+from core.service.desk import UNDO_FOR, Desk, with_undo
 from core.service.draft import Draft
 from core.service.edit import spec_of
+from core.service.effects import Effects
 from core.service.policy import read_policy
 from core.service.room import Room
 from schedule_zero.actor import Actor
@@ -89,7 +90,7 @@ class Undoing:
         current = await self._standing(tx, actor, undo)
         access.require_change(actor, current)
         as_it_was = self._restored(undo, current)
-        restored = await self._desk.as_closed(tx, as_it_was, of_old=True)
+        restored = await self._desk.closed.as_closed(tx, as_it_was, of_old=True)
         if restored.state != "deleted":
             access.require_action(actor, current)
             access.require_action(actor, restored)

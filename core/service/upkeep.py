@@ -14,7 +14,9 @@ import structlog
 from core.governor.measures import Mark
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.service import access
-from core.service.desk import NO_SETTINGS, Desk, Effects
+from core.service.desk import Desk
+from core.service.effects import Effects
+from core.service.facts import NO_SETTINGS
 from core.service.measures import LOOK_S, in_whose_name
 from core.service.rules import RulesWatch, rules_change
 from core.service.triggers import moment_in

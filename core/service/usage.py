@@ -13,7 +13,8 @@ from core.governor.settings import Quota
 from core.governor.verdict import scope_of
 from core.ledger.port import Reader, Transaction
 from core.service import access
-from core.service.desk import GUILD, Desk
+from core.service.desk import Desk
+from core.service.facts import GUILD
 from core.service.finding import page_length
 from core.service.room import REMINDERS_EACH, REMINDERS_OF
 from schedule_zero import requests as ask

@@ -123,7 +123,7 @@ async def test_a_run_its_own_schedule_holds_back_is_explained_as_this_schedule_s
     await house.ended((await house.run_now(schedule)).id)
     await house.why(await house.run_now(schedule))
     said_ = await said(stage, "quota explain", item=schedule.id)
-    assert "This schedule has used 1 of the 1 starts its rate allows. It goes on" in said_
+    assert "This schedule has used 1 of the 1 starts its rate allows; the next can start" in said_
 
 
 async def test_an_undo_after_somebody_elses_change_shows_it_and_does_nothing(limited: tuple[House, Stage]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -58,13 +59,30 @@ async def test_on_quota_skip_skips(build: Build) -> None:
     await house.ended((await house.run_now(schedule)).id)
     second = await house.run_now(schedule)
     assert (second.state, second.reason) == (RunState.SKIPPED, "quota")
-    await house.heard("run.skipped", run_id=second.id, reason="quota")
+    told = await house.heard("run.skipped", run_id=second.id, reason="quota")
+    assert second.error == told.data["error"]
+    assert re.fullmatch(
+        r"Guild 1 has used 1 of 1 runs it may have in an hour; the next can start at 2\S+\.", str(second.error)
+    )
+
+
+async def test_a_retry_that_no_quota_has_room_for_is_refused_with_its_scope_and_when_to_try_again(build: Build) -> None:
+    house = await build(governor=plan(runs_per_hour=1))
+    house.fail_with(ValueError("no"))
+    schedule = await house.schedule(policy={"on_quota": "skip", "retry": {"max_attempts": 1}})
+    failed = await house.ended((await house.run_now(schedule)).id)
+    with pytest.raises(QuotaExceeded, match="cannot be run again now: Guild 1 has used 1 of 1 runs") as refused:
+        await house.client.retry_run(failed.id)
+    assert refused.value.details == {"scope": "guild:1", "limit": "runs_per_hour", "used": 1, "allowed": 1}
+    assert 0 < (refused.value.retry_after or 0) <= 3600
+    assert (await house.client.get_run(failed.id)).state is RunState.FAILED
 
 
 async def test_a_quota_of_nothing_skips_at_once_instead_of_looking_for_a_better_day(build: Build) -> None:
     house = await build(governor=plan(runs_per_day=0))
     run = await house.run_now(await house.schedule())
     assert (run.state, run.reason) == (RunState.SKIPPED, "quota")
+    assert run.error == "Guild 1 may run nothing (its limit is 0); it goes on when that is raised."
 
 
 async def test_what_was_charged_is_given_back_when_a_run_ends_without_an_attempt(build: Build) -> None:

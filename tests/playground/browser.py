@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import TimeoutError as TimedOut
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -22,6 +23,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 BETWEEN_KEYS = 20  # milliseconds
+TO_CLICK = 3_000  # milliseconds
 MESSAGES = "#channel-message-list article"
 COMPOSER = "#channel-composer-input"
 NEEDS_BROWSER = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
@@ -65,9 +67,11 @@ async def type_command(page: Page, name: str) -> None:
 async def type_option(page: Page, option: str, text: str) -> None:
     """Type what an option of the command is to be; one that does not stand there yet is taken from the others."""
     field = page.locator(f'.command-option-input[data-option="{option}"]')
-    if await field.count() == 0:
-        await page.locator(".command-ghost").click()
-        await page.locator(f'.command-suggestion[data-value="{option}"]').click()
+    while await field.count() == 0:
+        # What is offered for the option before may come late, in the place of the others: then they are asked for again.
+        with contextlib.suppress(TimedOut):
+            await page.locator(".command-ghost").click(timeout=TO_CLICK)
+            await page.locator(f'.command-suggestion[data-value="{option}"]').click(timeout=TO_CLICK)
     await field.press_sequentially(text, delay=BETWEEN_KEYS)
 
 

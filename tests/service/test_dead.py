@@ -172,7 +172,7 @@ async def test_what_overlap_or_quota_forbids_stays_a_dead_letter(build: Build) -
     gate.set()
     await house.ended(under_way.id)
     change = await house.client.replay_dead([first.id, second.id])
-    assert [(each.fate, "quota" in (each.why or "")) for each in change.items] == [("refused", True)] * 2
+    assert [(each.fate, "has used 3 of 3 runs" in (each.why or "")) for each in change.items] == [("refused", True)] * 2
     assert await listed(house) == [second.id, first.id]
 
 

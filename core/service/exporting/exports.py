@@ -14,11 +14,12 @@ from core.ledger.port import ScheduleFilter
 from core.ledger.rows import ScheduleRow
 from core.service import access
 from core.service.closings import closings_of
-from core.service.desk import CLOSINGS, GUILD, Desk
+from core.service.desk import Desk
 from core.service.exporting.as_csv import CsvFile
 from core.service.exporting.as_ics import IcsFile
 from core.service.exporting.as_json import JsonFile
 from core.service.exporting.things import Guild, Item
+from core.service.facts import CLOSINGS, GUILD
 from core.service.guild_settings import document_of, settings_in
 from core.service.own_zone import OwnZone
 from schedule_zero import requests as ask
@@ -77,7 +78,7 @@ class Exports:
 
     async def _beginning(self, request: ask.Export, file: File, wanted: ScheduleFilter | None, now: int) -> str:
         guilds = await self._guilds(request)
-        own = await self._desk.own_zone(request.user_id)
+        own = await self._desk.facts.own_zone(request.user_id)
         scope = {"guild_id": request.guild_id, "user_id": request.user_id}
         text = file.beginning(scope, spell(now), guilds, own)
         if not file.names_zones or wanted is None:
