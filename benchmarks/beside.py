@@ -18,7 +18,7 @@ from benchmarks.wire import NAME, house
 from core.app import App
 from schedule_zero import Handler, method
 from schedule_zero.instant import DAY, spell
-from schedule_zero.serving import main as serve_handler
+from schedule_zero.process.serving import main as serve_handler
 
 RATE = 1000
 SECONDS = 5

@@ -21,7 +21,7 @@ from core.ledger.port import Transaction, Unit
 from core.ledger.rows import EventRow
 from core.web.token import ensure_token
 from schedule_zero.event import EventKind
-from schedule_zero.zmq_client import ZmqClient
+from schedule_zero.transport.zmq_client import ZmqClient
 
 HOUR = 3600
 PER_SECOND = 1000

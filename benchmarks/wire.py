@@ -19,8 +19,8 @@ from core.gateway.exposure import Curve
 from core.gateway.pair import ensure_pair
 from core.gateway.peer import Peer
 from handlers.echo import Echo
-from schedule_zero.curve import new_pair
-from schedule_zero.worker import Worker
+from schedule_zero.process.worker import Worker
+from schedule_zero.transport.curve import new_pair
 
 ANY = "tcp://127.0.0.1:*"
 HANDLERS = 2

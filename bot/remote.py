@@ -14,11 +14,11 @@ from bot.shards import Part
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, ScheduleZeroError
 from schedule_zero.event import Event
-from schedule_zero.feed import Page
 from schedule_zero.handler import Handler
-from schedule_zero.keyfile import KeyFile
-from schedule_zero.worker import Refused, Worker
-from schedule_zero.zmq_client import ZmqClient
+from schedule_zero.process.worker import Refused, Worker
+from schedule_zero.transport.feed import Page
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.zmq_client import ZmqClient
 
 logger = logging.getLogger(__name__)
 

@@ -35,8 +35,8 @@ from schedule_zero.errors import Unavailable
 from schedule_zero.event import Event, EventKind
 from schedule_zero.handler import Handler, name_of
 from schedule_zero.ids import IdMaker
-from schedule_zero.interrupts import meant_for_the_process
-from schedule_zero.loading import said
+from schedule_zero.process.interrupts import meant_for_the_process
+from schedule_zero.process.loading import said
 from schedule_zero.views import Part
 
 if TYPE_CHECKING:

@@ -212,7 +212,9 @@ def preview(
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
 def handler(words: tuple[str, ...]) -> int:
     """Serve a handler of yours in a process of its own."""
-    from schedule_zero.serving import main as serve  # the kit reads the words itself: it has the same command alone
+    from schedule_zero.process.serving import (
+        main as serve,  # the kit reads the words itself: it has the same command alone
+    )
 
     try:
         return serve(words)

@@ -13,7 +13,7 @@ HIDDEN = "another package named 'core' hides the one of schedule-zero ({}); run 
 def main() -> int:
     """Serve a handler, or hand the command line to the core; says why when there is none."""
     if sys.argv[1:2] == ["handler"]:
-        from schedule_zero.serving import main as serve
+        from schedule_zero.process.serving import main as serve
 
         return serve(sys.argv[2:])
     try:

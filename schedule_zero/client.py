@@ -1,6 +1,6 @@
 """The client: one coroutine per request, the same names and types whatever carries them.
 
-``CoreClient`` knows no transport. ``core.local`` carries requests inside one process, ``schedule_zero.http`` over
+``CoreClient`` knows no transport. ``core.local`` carries requests inside one process, ``schedule_zero.transport.http`` over
 HTTP; ``schedule_zero.Client`` picks by address. Cogs, commands and strangers' programs are written against this class.
 """
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from schedule_zero.actor import Actor
 from schedule_zero.client import CoreClient
 from schedule_zero.event import Event
-from schedule_zero.http import HttpClient
-from schedule_zero.keyfile import KeyFile
 from schedule_zero.requests import Request
+from schedule_zero.transport.http import HttpClient
+from schedule_zero.transport.keyfile import KeyFile
 from schedule_zero.views import View
 
 
@@ -47,7 +47,7 @@ def carrier_to(address: str, key: str | KeyFile | None) -> CoreClient:
         ValueError: there is none.
     """
     if address.startswith(("tcp://", "ipc://", "inproc://")):
-        from schedule_zero.zmq_client import ZmqClient  # noqa: PLC0415 - loaded by whoever speaks it
+        from schedule_zero.transport.zmq_client import ZmqClient  # noqa: PLC0415 - loaded by whoever speaks it
 
         return ZmqClient(address, key)
     return HttpClient(address, key.token if isinstance(key, KeyFile) else key)

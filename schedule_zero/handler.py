@@ -21,7 +21,7 @@ import msgspec
 
 from schedule_zero import instant
 from schedule_zero.errors import Cancelled, FieldError, Invalid, Reject
-from schedule_zero.interrupts import meant_for_the_process
+from schedule_zero.process.interrupts import meant_for_the_process
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__schedule_zero_method__"

@@ -24,11 +24,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schedule_zero import instant
-from schedule_zero.calling import OnLoop
-from schedule_zero.calling import call as call_method
 from schedule_zero.handler import Context, Handler, deadline_after, methods_of, name_of
+from schedule_zero.process.calling import OnLoop
+from schedule_zero.process.calling import call as call_method
 from schedule_zero.run import Cause
-from schedule_zero.wire import Ended
+from schedule_zero.transport.wire import Ended
 
 TIMEOUT_S: Final = 30.0
 GRACE_S: Final = 5.0

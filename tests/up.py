@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from core.web.token import read_token
-from schedule_zero.http import HttpClient
+from schedule_zero.transport.http import HttpClient
 
 ROOT = Path(__file__).resolve().parents[1]
 ANY_PORT = {

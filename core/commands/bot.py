@@ -21,10 +21,10 @@ from core.commands.up import ask_on_signals, end
 from core.config import Config, secrets_of
 from core.logs import configure
 from core.web.token import BOT_FILE, ensure_token
-from schedule_zero.curve import open_key_file
-from schedule_zero.keyfile import KeyFile
-from schedule_zero.notify import Notifier
-from schedule_zero.zmq_client import ZmqClient
+from schedule_zero.process.notify import Notifier
+from schedule_zero.transport.curve import open_key_file
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.zmq_client import ZmqClient
 
 log = structlog.get_logger("schedule_zero.bot")
 

@@ -15,8 +15,8 @@ from core.commands.explain import WrongInput
 from core.config import BuiltinHandler, Config
 from core.engine.inprocess import Functions
 from schedule_zero.handler import Handler, methods_of, name_of
-from schedule_zero.interrupts import meant_for_the_process
-from schedule_zero.loading import said
+from schedule_zero.process.interrupts import meant_for_the_process
+from schedule_zero.process.loading import said
 
 # Handlers that need no options are always there.
 ALWAYS: Final = ("handlers.echo",)

@@ -15,9 +15,9 @@ from core.commands.explain import Failed, WrongInput
 from core.commands.output import say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.client import CoreClient
-from schedule_zero.curve import new_pair
 from schedule_zero.key import Key, KeyRole
-from schedule_zero.keyfile import KeyFile, text_of
+from schedule_zero.transport.curve import new_pair
+from schedule_zero.transport.keyfile import KeyFile, text_of
 
 Kind = Literal["pair", "public", "token", "registration"]
 Write = Callable[[str], None]

@@ -14,11 +14,11 @@ from core.logs import configure
 from core.processes.foreground import Built, govern
 from core.processes.governor import ProcessGovernor
 from core.processes.running import ChildSpec
-from schedule_zero.leaving import leave_at_once
+from schedule_zero.process.leaving import leave_at_once
 
 if TYPE_CHECKING:
     from core.processes.threads import ThreadGovernor
-    from schedule_zero.serving import Serving
+    from schedule_zero.process.serving import Serving
 
 
 def run(plan: Plan, *, threads: bool) -> None:
@@ -53,11 +53,11 @@ def run(plan: Plan, *, threads: bool) -> None:
 
 def maker_of(plan: Plan) -> Callable[[ChildSpec], Serving]:
     """What makes the handlers that a ThreadGovernor keeps alive, each with its connection."""
-    from schedule_zero import loading
-    from schedule_zero.curve import open_key_file
     from schedule_zero.handler import Handler
-    from schedule_zero.serving import Serving
-    from schedule_zero.worker import Worker
+    from schedule_zero.process import loading
+    from schedule_zero.process.serving import Serving
+    from schedule_zero.process.worker import Worker
+    from schedule_zero.transport.curve import open_key_file
 
     used = weakref.WeakSet[Handler]()
 

@@ -13,8 +13,8 @@ from core.web.settings import address_of
 from core.web.token import FILE, read_token
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import NotFound, Unauthorized
-from schedule_zero.http import HttpClient
 from schedule_zero.routes import COMMAND_LINE
+from schedule_zero.transport.http import HttpClient
 
 TOKEN_VARIABLE: Final = "SCHEDULE_ZERO_TOKEN"  # noqa: S105  # the name of a variable
 _LIST_OF: Final = re.compile(r"the list of (schedules|runs|keys) shows what there is")

@@ -37,8 +37,8 @@ from core.web.sign_in.discord import API, DiscordSignIn
 from core.web.token import BOT_FILE, BOT_NAME, FILE, ensure_token
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.instant import SECOND, parse_duration
-from schedule_zero.leaving import run
-from schedule_zero.notify import Notifier
+from schedule_zero.process.leaving import run
+from schedule_zero.process.notify import Notifier
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _VERIFIED: Final = "verified"

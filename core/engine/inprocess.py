@@ -14,12 +14,12 @@ import msgspec
 import structlog
 
 from core.engine.ports import BEAT_S, Answer, AnswerSink, HandlerLink, Instance, Order
-from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Handler, Method, method_of, methods_of, name_of
-from schedule_zero.interrupts import meant_for_the_process
-from schedule_zero.lines import Told
-from schedule_zero.telling import Teller
-from schedule_zero.wire import Ended
+from schedule_zero.process.calling import OnLoop, call, cancelled
+from schedule_zero.process.interrupts import meant_for_the_process
+from schedule_zero.process.lines import Told
+from schedule_zero.process.telling import Teller
+from schedule_zero.transport.wire import Ended
 
 log = structlog.get_logger("schedule_zero.inprocess")
 

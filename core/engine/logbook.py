@@ -22,9 +22,9 @@ from core.engine.run_log import MILLION, appended, shares
 from core.ledger.port import Ledger, StoreClosed, StoreError, Transaction
 from core.ledger.rows import Cut, EventRow, LineRow, ToldRow
 from schedule_zero.event import EventKind
-from schedule_zero.lines import Allowance, Excerpt, Taken, Told, shortened
+from schedule_zero.process.lines import Allowance, Excerpt, Taken, Told, shortened
 from schedule_zero.run import RunState
-from schedule_zero.wire import Line
+from schedule_zero.transport.wire import Line
 
 log = structlog.get_logger("schedule_zero.logbook")
 

@@ -15,7 +15,7 @@ from core.governor.breaker import Breaker
 from schedule_zero.event import Event
 from schedule_zero.handler import MethodInfo
 from schedule_zero.run import Cause
-from schedule_zero.wire import Line
+from schedule_zero.transport.wire import Line
 
 BEAT_S = 2.0
 LEASE_S = 3 * BEAT_S

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.ledger.rows import Cut, LineRow, ToldRow
-from schedule_zero.lines import MOST_BYTES, Told, size_of
-from schedule_zero.wire import MOST_LINES
+from schedule_zero.process.lines import MOST_BYTES, Told, size_of
+from schedule_zero.transport.wire import MOST_LINES
 
 HALF_LINES: Final = MOST_LINES // 2
 HALF_BYTES: Final = MOST_BYTES // 2

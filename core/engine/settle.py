@@ -27,7 +27,7 @@ from core.ledger.port import Ledger, StaleMove, StoreClosed, StoreError, Transac
 from core.ledger.rows import AttemptRow, EventRow, Move, ScheduleRow, dead_letter
 from schedule_zero.event import EventKind
 from schedule_zero.ids import IdMaker
-from schedule_zero.lines import Told
+from schedule_zero.process.lines import Told
 from schedule_zero.run import DEAD, OPEN, TERMINAL, RunState
 
 log = structlog.get_logger("schedule_zero.settle")

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from core.service.keyring import BOTS_HANDLER, Keyring, KeyRow
-from schedule_zero.wire import Hello
+from schedule_zero.transport.wire import Hello
 
 _UNKNOWN: Final = "this token is not known: it was used or revoked, or its time ran out; ask for a new one"
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import zmq
 
-from schedule_zero.pump import Pump
+from schedule_zero.transport.pump import Pump
 
 _EVENT: Final = struct.Struct("<Hi")
 

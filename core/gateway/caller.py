@@ -7,7 +7,7 @@ from collections import deque
 
 from core.gateway.stream import Stream
 from core.service.keyring import KeyRow
-from schedule_zero import asking
+from schedule_zero.transport import asking
 
 
 class Caller:

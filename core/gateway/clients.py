@@ -23,7 +23,6 @@ from core.gateway.following import Feeder, Following
 from core.gateway.guard import Guard
 from core.gateway.sockets import body_of, sender_of, socket_of
 from core.service.keyring import KeyRow
-from schedule_zero import asking, wire
 from schedule_zero.actor import Actor
 from schedule_zero.errors import (
     Forbidden,
@@ -35,9 +34,10 @@ from schedule_zero.errors import (
     Unavailable,
 )
 from schedule_zero.key import KeyRole
-from schedule_zero.pump import Pump
 from schedule_zero.requests import Request
-from schedule_zero.turn import OnceATurn
+from schedule_zero.transport import asking, wire
+from schedule_zero.transport.pump import Pump
+from schedule_zero.transport.turn import OnceATurn
 from schedule_zero.views import View, problem_details
 
 log = structlog.get_logger("schedule_zero.clients")

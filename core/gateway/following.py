@@ -14,9 +14,9 @@ import structlog
 from core.gateway.caller import Caller
 from core.gateway.stream import Stream
 from core.service.feeding import Feed, Wish
-from schedule_zero import asking
 from schedule_zero.actor import Actor
 from schedule_zero.errors import Conflict, Forbidden, QuotaExceeded, ScheduleZeroError, Unavailable
+from schedule_zero.transport import asking
 
 log = structlog.get_logger("schedule_zero.clients")
 

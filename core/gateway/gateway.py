@@ -25,13 +25,13 @@ from core.gateway.guard import Guard
 from core.gateway.peer import Peer
 from core.gateway.sockets import body_of, sender_of, socket_of
 from core.service.keyring import KeyRow
-from schedule_zero import wire
 from schedule_zero.errors import ScheduleZeroError, Unavailable
 from schedule_zero.handler import MethodInfo
-from schedule_zero.pump import Pump
 from schedule_zero.result import readable
 from schedule_zero.run import Cause
-from schedule_zero.turn import OnceATurn
+from schedule_zero.transport import wire
+from schedule_zero.transport.pump import Pump
+from schedule_zero.transport.turn import OnceATurn
 
 log = structlog.get_logger("schedule_zero.gateway")
 

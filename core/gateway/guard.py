@@ -24,9 +24,9 @@ from core.engine.ports import Clock
 from core.gateway.exposure import Curve, Refused, protection, speaks_ipv6
 from core.listening import CannotListen, cannot_listen
 from core.service.keyring import Keyring
-from schedule_zero.curve import Pair
 from schedule_zero.key import KeyRole
-from schedule_zero.pump import Pump
+from schedule_zero.transport.curve import Pair
+from schedule_zero.transport.pump import Pump
 
 log = structlog.get_logger("schedule_zero.guard")
 

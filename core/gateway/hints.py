@@ -24,7 +24,7 @@ from core.listening import CannotListen
 from core.service.feeding import Wish
 from schedule_zero.actor import CORE
 from schedule_zero.event import topic
-from schedule_zero.pump import Pump
+from schedule_zero.transport.pump import Pump
 
 log = structlog.get_logger("schedule_zero.hints")
 

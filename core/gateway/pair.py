@@ -7,7 +7,7 @@ from typing import Final
 
 from core.listening import CannotListen
 from core.secret import write_once
-from schedule_zero.curve import Pair, new_pair, public_of
+from schedule_zero.transport.curve import Pair, new_pair, public_of
 
 SECRET_FILE: Final = "curve.secret"  # noqa: S105  # the name of a file
 

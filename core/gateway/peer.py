@@ -10,7 +10,7 @@ import msgspec
 
 from core.engine.ports import HandlerLink, Instance, Order
 from core.service.keyring import KeyRow
-from schedule_zero import wire
+from schedule_zero.transport import wire
 
 MOST_ORDERS: Final = 512
 Send = Callable[[bytes, msgspec.Struct], None]

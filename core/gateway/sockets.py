@@ -8,8 +8,8 @@ from typing import Any
 import zmq
 
 from core.gateway.guard import Guard, user_of
-from schedule_zero.connecting import guarded
-from schedule_zero.wire import WireError
+from schedule_zero.transport.connecting import guarded
+from schedule_zero.transport.wire import WireError
 
 
 def socket_of(guard: Guard, kind: int, *, largest: int, high_water: int) -> zmq.Socket[bytes]:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from core.service.feeding import Feed, Portion
-from schedule_zero import asking
+from schedule_zero.transport import asking
 
 CHUNK: Final = 256
 Say = Callable[[msgspec.Struct], None]

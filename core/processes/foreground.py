@@ -17,7 +17,7 @@ from core.processes.deployments import Claim, Deployments
 from core.processes.identity import own_identity
 from core.processes.places import Places, control_in
 from core.processes.port import GovernorBase, ProcessError
-from schedule_zero.notify import Notifier
+from schedule_zero.process.notify import Notifier
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 LOCK_S: Final = 1.0

@@ -24,10 +24,10 @@ from core.processes.places import Places
 from core.processes.record import Record, write_record
 from core.processes.running import WRONG_INPUT, ChildSpec, Running
 from schedule_zero.errors import ScheduleZeroError
-from schedule_zero.leaving import run
-from schedule_zero.loading import WrongInput, said
-from schedule_zero.notify import BEATS
-from schedule_zero.serving import Serving
+from schedule_zero.process.leaving import run
+from schedule_zero.process.loading import WrongInput, said
+from schedule_zero.process.notify import BEATS
+from schedule_zero.process.serving import Serving
 
 _FAILED: Final = 1
 log = structlog.get_logger("schedule_zero.processes")

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from schedule_zero import requests as ask
-from schedule_zero.curve import open_key_file, public_of
 from schedule_zero.errors import Forbidden
 from schedule_zero.key import KeyPage
-from schedule_zero.keyfile import KeyFile, read_key_file
+from schedule_zero.transport.curve import open_key_file, public_of
+from schedule_zero.transport.keyfile import KeyFile, read_key_file
 from tests.cli.conftest import Command, Core
 from tests.web.fake import KEY
 

@@ -12,8 +12,8 @@ from core.engine.ports import Answer, Order
 from schedule_zero import Context
 from schedule_zero.actor import OPERATOR
 from schedule_zero.run import Progress, Run, RunState
+from schedule_zero.transport.wire import MOST_LINES, Line
 from schedule_zero.views import RunLog
-from schedule_zero.wire import MOST_LINES, Line
 from tests.engine.conftest import Build
 from tests.engine.house import House, Mute
 

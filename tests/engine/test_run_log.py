@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from core.engine.run_log import HALF_BYTES, HALF_LINES, MILLION, MOST_COUNTED, appended, shares
 from core.ledger.rows import LineRow, ToldRow
-from schedule_zero.lines import MOST_BYTES, Taken, Told
-from schedule_zero.wire import MOST_LINES, Line
+from schedule_zero.process.lines import MOST_BYTES, Taken, Told
+from schedule_zero.transport.wire import MOST_LINES, Line
 
 PORTIONS = st.lists(
     st.tuples(st.integers(0, 400), st.sampled_from(["", "x" * 20, "ü" * 500, "\U0001f600" * 500]), st.integers(0, 9)),

@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 import zmq
 
-from schedule_zero import wire
-from schedule_zero.pump import Pump
+from schedule_zero.transport import wire
+from schedule_zero.transport.pump import Pump
 from tests.faults.effects import Journal, own_journal
 
 NAME: Final = "crowd"

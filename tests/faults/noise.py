@@ -12,7 +12,7 @@ import msgspec
 import zmq
 from zmq import ZMQError
 
-from schedule_zero import wire
+from schedule_zero.transport import wire
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)
 """A whole ZMTP 3.0 greeting."""

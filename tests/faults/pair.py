@@ -14,7 +14,7 @@ import msgspec
 
 from core.engine.ports import ADOPTION_S
 from core.ledger.membership import LEASE_S
-from schedule_zero.http import HttpClient
+from schedule_zero.transport.http import HttpClient
 from tests.faults.follower import Follower
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy

@@ -17,9 +17,9 @@ from typing import Any, Self
 import msgspec
 
 from core.engine.ports import ADOPTION_S, LEASE_S
-from schedule_zero.curve import new_pair
-from schedule_zero.http import HttpClient
-from schedule_zero.keyfile import KeyFile, text_of
+from schedule_zero.transport.curve import new_pair
+from schedule_zero.transport.http import HttpClient
+from schedule_zero.transport.keyfile import KeyFile, text_of
 from tests.faults.effects import FOLDER, Effects
 from tests.faults.follower import Follower
 from tests.faults.proxy import Proxy

@@ -9,9 +9,9 @@ import socket as sockets
 import pytest
 import zmq
 
-from schedule_zero.connecting import connect
-from schedule_zero.keyfile import KeyFile
-from schedule_zero.pump import Pump
+from schedule_zero.transport.connecting import connect
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.pump import Pump
 from tests.faults.proxy import Proxy
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 
-from schedule_zero.worker import Worker
+from schedule_zero.process.worker import Worker
 from tests.faults.works import Works
 
 

@@ -12,9 +12,9 @@ from core.gateway.exposure import Curve
 from core.gateway.gateway import Gateway
 from core.gateway.guard import Guard
 from core.listening import CannotListen
-from schedule_zero.curve import new_pair
 from schedule_zero.handler import Handler
-from schedule_zero.worker import Worker
+from schedule_zero.process.worker import Worker
+from schedule_zero.transport.curve import new_pair
 from tests.engine.conftest import Build, build, clock, logged, make_ledger
 from tests.engine.house import Hands, House
 from tests.gateway.desk import Desk

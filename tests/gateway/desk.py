@@ -12,11 +12,11 @@ from core.ledger.port import Transaction
 from core.ledger.rows import EventRow
 from core.service.keyring import KeyRow, digest_of
 from schedule_zero.actor import Actor
-from schedule_zero.curve import new_pair
-from schedule_zero.keyfile import KeyFile
 from schedule_zero.requests import Request
+from schedule_zero.transport.curve import new_pair
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.zmq_client import ZmqClient
 from schedule_zero.views import Done, Part, View
-from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
 from tests.gateway.stranger import StrangeClient
 

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import zmq
 
-from schedule_zero import asking, requests, wire
-from schedule_zero.pump import Pump
+from schedule_zero import requests
+from schedule_zero.transport import asking, wire
+from schedule_zero.transport.pump import Pump
 
 OFFER = wire.MethodOffer("work", "", None, False, "{}")
 _encode = msgspec.msgpack.Encoder().encode

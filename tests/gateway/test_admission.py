@@ -19,14 +19,14 @@ from core.gateway.guard import GRACE_S, Guard
 from core.gateway.pair import SECRET_FILE, ensure_pair
 from core.listening import CannotListen
 from core.service.keyring import Keyring
-from schedule_zero import wire
 from schedule_zero.actor import Actor
-from schedule_zero.curve import Pair, new_pair
 from schedule_zero.errors import Unauthorized
 from schedule_zero.key import Key
-from schedule_zero.keyfile import KeyFile
+from schedule_zero.process.worker import Refused, Worker
 from schedule_zero.run import RunState
-from schedule_zero.worker import Refused, Worker
+from schedule_zero.transport import wire
+from schedule_zero.transport.curve import Pair, new_pair
+from schedule_zero.transport.keyfile import KeyFile
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, Far
 from tests.gateway.stranger import OFFER, StrangeHandler

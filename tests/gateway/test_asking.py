@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedule_zero import asking, wire
 from schedule_zero import requests as ask
 from schedule_zero.answers import ANSWERS, NOT_TWICE
 from schedule_zero.event import Event, bucket_of
 from schedule_zero.routes import ROUTES
+from schedule_zero.transport import asking, wire
 from schedule_zero.views import Problem
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -15,17 +15,18 @@ from zmq.utils import z85
 from core.gateway import clients
 from core.gateway.hints import Hints
 from core.service.keyring import KeyRow
-from schedule_zero import asking, views
 from schedule_zero import requests as ask
+from schedule_zero import views
 from schedule_zero.actor import CORE, MANAGE_MESSAGES, OPERATOR, Actor
-from schedule_zero.curve import encrypt, new_pair
 from schedule_zero.errors import Forbidden, Malformed, NotFound, QuotaExceeded, TooLarge, Unauthorized, Unavailable
 from schedule_zero.key import KeyRole
-from schedule_zero.keyfile import KeyFile
+from schedule_zero.process.worker import Refused, Worker
 from schedule_zero.requests import Request
+from schedule_zero.transport import asking
+from schedule_zero.transport.curve import encrypt, new_pair
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.zmq_client import ZmqClient
 from schedule_zero.views import Part, View
-from schedule_zero.worker import Refused, Worker
-from schedule_zero.zmq_client import ZmqClient
 from tests.engine.conftest import Build
 from tests.engine.house import Hands
 from tests.gateway.desk import CONFINED, Desk

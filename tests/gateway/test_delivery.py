@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from schedule_zero import wire
 from schedule_zero.errors import Passing, Reject
 from schedule_zero.handler import Context, Handler, method
 from schedule_zero.run import RunState
+from schedule_zero.transport import wire
 from tests.engine.house import House
 from tests.gateway.conftest import Door, Far
 from tests.gateway.stranger import StrangeHandler

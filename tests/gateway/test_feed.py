@@ -12,12 +12,12 @@ import pytest
 from core.ledger.port import StoreError, Transaction
 from core.ledger.rows import EventRow
 from core.service.keyring import digest_of
-from schedule_zero import asking
 from schedule_zero.errors import Conflict
 from schedule_zero.event import Event
-from schedule_zero.feed import Page
 from schedule_zero.instant import SECOND
-from schedule_zero.zmq_client import ZmqClient
+from schedule_zero.transport import asking
+from schedule_zero.transport.feed import Page
+from schedule_zero.transport.zmq_client import ZmqClient
 from tests.engine.house import House
 from tests.gateway.desk import CONFINED, Desk, tell
 from tests.gateway.stranger import StrangeClient

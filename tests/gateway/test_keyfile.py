@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedule_zero.curve import new_pair, open_key_file
-from schedule_zero.keyfile import KeyFile, WrongKeyFile, read_key_file, text_of
+from schedule_zero.transport.curve import new_pair, open_key_file
+from schedule_zero.transport.keyfile import KeyFile, WrongKeyFile, read_key_file, text_of
 
 PAIR, OTHER = new_pair(), new_pair()
 WHOLE = KeyFile(public=PAIR.public, secret=PAIR.secret, server=OTHER.public, token="sz_t")

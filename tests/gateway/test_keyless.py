@@ -9,10 +9,10 @@ import pytest
 
 from core.gateway.gateway import Gateway
 from core.gateway.guard import Guard
-from schedule_zero import wire
 from schedule_zero.actor import Actor
+from schedule_zero.process.worker import Refused, Worker
 from schedule_zero.run import Run, RunState
-from schedule_zero.worker import Refused, Worker
+from schedule_zero.transport import wire
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, bound_again
 from tests.gateway.stranger import OFFER, StrangeHandler

@@ -13,8 +13,8 @@ import pytest
 from core.web.token import read_token
 from schedule_zero.errors import Unavailable
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.zmq_client import ZmqClient
 from schedule_zero.trigger import TextTrigger
-from schedule_zero.zmq_client import ZmqClient
 from tests.up import Process
 
 pytestmark = pytest.mark.slow

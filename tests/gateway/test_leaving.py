@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from schedule_zero import wire
 from schedule_zero.run import RunState
+from schedule_zero.transport import wire
 from tests.gateway.conftest import Door
 from tests.gateway.stranger import StrangeHandler
 
@@ -71,7 +71,7 @@ async def test_people_see_what_a_process_said_of_itself(door: Door, stranger: St
 
 
 async def test_a_handler_says_that_it_was_told_to_leave(door: Door, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "schedule_zero.worker")
+    caplog.set_level("INFO", "schedule_zero.process.worker")
     await door.come()
     await door.house.client.drain_handler("far")
     await door.house.heard("handler.disconnected")

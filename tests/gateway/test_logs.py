@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from schedule_zero import wire
 from schedule_zero.handler import Context
 from schedule_zero.run import Progress, RunState
+from schedule_zero.transport import wire
 from tests.gateway.conftest import Door, Far
 from tests.gateway.stranger import StrangeHandler
 

@@ -9,8 +9,8 @@ import zmq
 import zmq.asyncio
 
 from schedule_zero.handler import Context, Handler, method
+from schedule_zero.process.worker import Worker
 from schedule_zero.run import RunState
-from schedule_zero.worker import Worker
 from tests.gateway.conftest import Door, Far
 from tests.gateway.desk import Desk
 
@@ -127,7 +127,7 @@ async def test_a_handler_at_a_wrong_port_says_in_one_line_what_is_likely(
             route, *_ = await router.recv_multipart()
             await router.send_multipart([route, b"", b"what?"])
 
-    monkeypatch.setattr("schedule_zero.worker.HELLO_AGAIN_S", 0.05)
+    monkeypatch.setattr("schedule_zero.process.worker.HELLO_AGAIN_S", 0.05)
     with zmq.asyncio.Context() as context, context.socket(zmq.ROUTER) as router:
         port = router.bind_to_random_port("tcp://127.0.0.1")
         babbling = asyncio.create_task(babble(router))

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from core.gateway.gateway import Gateway
-from schedule_zero import wire
+from schedule_zero.process.worker import Refused, Worker
 from schedule_zero.run import RunState
-from schedule_zero.worker import Refused, Worker
+from schedule_zero.transport import wire
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door, Far, bound_again
 from tests.gateway.stranger import OFFER, StrangeHandler

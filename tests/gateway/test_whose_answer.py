@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from schedule_zero import wire
 from schedule_zero.run import RunState
+from schedule_zero.transport import wire
 from tests.engine.conftest import Build
 from tests.gateway.conftest import Door
 from tests.gateway.stranger import StrangeHandler

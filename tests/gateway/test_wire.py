@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedule_zero import wire
 from schedule_zero.run import Cause
+from schedule_zero.transport import wire
 
 GOLDEN: list[tuple[msgspec.Struct, str]] = [
     (wire.Beat([]), "01 91 92 a4 42454154 90"),

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 import zmq
 
-from schedule_zero import wire
-from schedule_zero.pump import Pump
+from schedule_zero.transport import wire
+from schedule_zero.transport.pump import Pump
 
 PATIENCE_S = 30.0
 M = TypeVar("M", bound=msgspec.Struct)

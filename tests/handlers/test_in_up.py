@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 
 from schedule_zero.errors import Invalid, ScheduleZeroError
-from schedule_zero.http import HttpClient
 from schedule_zero.run import Run, RunState
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.http import HttpClient
 from schedule_zero.trigger import TextTrigger
 from tests.handlers.test_command import alive, gone
 from tests.up import Process, running

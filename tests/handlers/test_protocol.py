@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schedule_zero import wire
 from schedule_zero.run import Cause
+from schedule_zero.transport import wire
 from tests.handlers.bare_core import BareCore
 from tests.kit.conftest import Far, Open, Start, came, done
 from tests.up import ROOT

@@ -8,11 +8,12 @@ import time
 import msgspec
 import pytest
 
-from schedule_zero import Handler, method, wire
-from schedule_zero.attempts import Attempts
+from schedule_zero import Handler, method
 from schedule_zero.handler import Context, methods_of
-from schedule_zero.silences import Silences
-from schedule_zero.slots import Slots
+from schedule_zero.process.attempts import Attempts
+from schedule_zero.process.silences import Silences
+from schedule_zero.process.slots import Slots
+from schedule_zero.transport import wire
 
 
 class Slow(Handler):

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
-from schedule_zero import wire
-from schedule_zero.slots import Slots
-from schedule_zero.worker import Worker
+from schedule_zero.process.slots import Slots
+from schedule_zero.process.worker import Worker
+from schedule_zero.transport import wire
 from tests.engine.house import Hands
 from tests.handlers.bare_core import BareCore
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedule_zero.lines import A_SECOND, Allowance, Excerpt, Taken, shortened, size_of
-from schedule_zero.wire import MOST_LINES, Line
+from schedule_zero.process.lines import A_SECOND, Allowance, Excerpt, Taken, shortened, size_of
+from schedule_zero.transport.wire import MOST_LINES, Line
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 LINES = st.lists(st.builds(Line, st.just(0), TEXTS, st.integers(0, 3)), max_size=40)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import zmq
 
-from schedule_zero.pump import AT_ONCE, BYTES_AT_ONCE, Pump
+from schedule_zero.transport.pump import AT_ONCE, BYTES_AT_ONCE, Pump
 
 
 @pytest.mark.parametrize(

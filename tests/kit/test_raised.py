@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from schedule_zero import Handler, method
-from schedule_zero.calling import call as call_method
 from schedule_zero.handler import Context, methods_of
 from schedule_zero.printable import OneLine
+from schedule_zero.process.calling import call as call_method
 from schedule_zero.run import Cause
 from schedule_zero.testing import begin, call
 from tests.kit.conftest import Open, Start, came, done

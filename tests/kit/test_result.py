@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedule_zero.calling import call
 from schedule_zero.handler import Context, Handler, method, methods_of
+from schedule_zero.process.calling import call
 from schedule_zero.result import DEEPEST, readable
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

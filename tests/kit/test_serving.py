@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from schedule_zero import Context
+from schedule_zero.process.serving import main, script
+from schedule_zero.process.slots import Slots
 from schedule_zero.run import RunState
-from schedule_zero.serving import main, script
-from schedule_zero.slots import Slots
 from tests.engine.house import Hands
 from tests.kit.conftest import Open, Start, came, done
 

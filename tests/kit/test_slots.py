@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedule_zero.slots import Seat, Slots
+from schedule_zero.process.slots import Seat, Slots
 
 
 def seats(most: int, held: list[int], turn: int = 0) -> tuple[Slots, list[Seat]]:

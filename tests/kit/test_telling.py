@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from schedule_zero.calling import OnLoop
-from schedule_zero.lines import Told
-from schedule_zero.telling import Teller
+from schedule_zero.process.calling import OnLoop
+from schedule_zero.process.lines import Told
+from schedule_zero.process.telling import Teller
 
 
 class Ear:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from schedule_zero.handler import Method
-from schedule_zero.serving import _parser
+from schedule_zero.process.serving import _parser
 from tests.kit.conftest import Start
 from tests.test_repository import build_wheel, ignore_leftovers
 from tests.up import ROOT, running

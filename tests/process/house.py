@@ -18,8 +18,8 @@ from core.ledger.open import database_path
 from core.ledger.settings import StoreSettings
 from schedule_zero import instant
 from schedule_zero.event import EventKind
-from schedule_zero.http import HttpClient
 from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.transport.http import HttpClient
 from schedule_zero.trigger import DateTrigger
 from tests.discord_server import world
 from tests.discord_server.process import DiscordProcess

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from schedule_zero.http import HttpClient
+from schedule_zero.transport.http import HttpClient
 from tests.discord_server import world
 from tests.discord_server.process import DiscordProcess
 from tests.process.house import DOOR_OPEN

@@ -18,8 +18,8 @@ from core.processes.control import Remote
 from core.processes.places import control_in
 from core.processes.record import read_record
 from core.web.token import read_token
-from schedule_zero.http import HttpClient
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.http import HttpClient
 from schedule_zero.trigger import DateTrigger
 from tests.discord_server.process import DiscordProcess
 from tests.processes.deployment import Deployment

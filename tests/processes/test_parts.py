@@ -23,8 +23,8 @@ from core.processes.places import LONGEST_SOCKET, Places, control_in, private_fo
 from core.processes.port import ProcessError
 from core.processes.record import Record, read_record, write_record
 from core.processes.restarts import Again, GivenUp, Patience, after_end
-from schedule_zero.notify import Notifier
-from schedule_zero.silences import Silences
+from schedule_zero.process.notify import Notifier
+from schedule_zero.process.silences import Silences
 from tests.processes.household import Household, child
 
 # ── restarts ─────────────────────────────────────────────────────────────────────────────────────────────────

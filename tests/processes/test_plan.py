@@ -16,7 +16,7 @@ from core.config import Config
 from core.processes.port import ProcessError
 from core.processes.settings import HandlerProcess
 from core.secret import read_secret
-from schedule_zero import loading
+from schedule_zero.process import loading
 
 
 def config(processes: object, **sections: Any) -> Config:

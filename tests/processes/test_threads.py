@@ -16,10 +16,10 @@ from core.processes.running import ChildSpec
 from core.processes.settings import HandlerProcess
 from core.processes.threads import ThreadGovernor
 from schedule_zero import Handler, method
-from schedule_zero.loading import WrongInput
+from schedule_zero.process.loading import WrongInput
+from schedule_zero.process.serving import Serving
+from schedule_zero.process.worker import Worker
 from schedule_zero.run import RunState
-from schedule_zero.serving import Serving
-from schedule_zero.worker import Worker
 from tests.gateway.conftest import Door
 from tests.kit.conftest import Open, clock, done, logged, open_core
 from tests.processes.household import PATIENCE_S, limits, until

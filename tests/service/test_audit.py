@@ -15,12 +15,12 @@ from schedule_zero.actor import (
     Actor,
 )
 from schedule_zero.audit import DONE, Action, Changed, csv_of, what_changed
-from schedule_zero.curve import new_pair
 from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound
 from schedule_zero.handler import MethodInfo
 from schedule_zero.instant import parse
 from schedule_zero.masking import MASK
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.curve import new_pair
 from schedule_zero.views import AuditLine
 from tests.engine.house import House, Mute
 from tests.service.auditing import CHIEF, DAILY, READER, newest, stored

@@ -14,10 +14,10 @@ from core.service.service import _CHANGES
 from schedule_zero import requests as ask
 from schedule_zero.audit import DONE, Action
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
-from schedule_zero.curve import new_pair
 from schedule_zero.errors import Conflict, Forbidden
 from schedule_zero.instant import parse
 from schedule_zero.schedule import Schedule, ScheduleSpec
+from schedule_zero.transport.curve import new_pair
 from tests.engine.house import House
 from tests.service.auditing import DAILY, newest, stored
 from tests.service.people import ANNA, OPERATOR, as_

@@ -26,13 +26,13 @@ from schedule_zero import requests as ask
 from schedule_zero.actor import MANAGE_MESSAGES, Actor
 from schedule_zero.client import CoreClient
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
-from schedule_zero.curve import new_pair
 from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound, ScheduleZeroError
-from schedule_zero.http import HttpClient
 from schedule_zero.routes import METRICS_PATHS, PREFIX, ROUTES
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.curve import new_pair
+from schedule_zero.transport.http import HttpClient
+from schedule_zero.transport.zmq_client import ZmqClient
 from schedule_zero.trigger import CronTrigger, DateTrigger
-from schedule_zero.zmq_client import ZmqClient
 from tests.batches import batches
 from tests.engine.house import House, Mute
 from tests.gateway.desk import Desk

@@ -20,11 +20,11 @@ from schedule_zero import Context
 from schedule_zero import requests as ask
 from schedule_zero.actor import ADMINISTRATOR, MANAGE_MESSAGES, Actor
 from schedule_zero.closings import CalendarDays, HoursWindows, NewBlackout
-from schedule_zero.curve import new_pair
 from schedule_zero.errors import Forbidden, Gone, NotFound, Reject
 from schedule_zero.event import Event
 from schedule_zero.instant import DAY
 from schedule_zero.run import RunState
+from schedule_zero.transport.curve import new_pair
 from schedule_zero.trigger import CronTrigger, IntervalTrigger
 from tests.engine.house import House, plan
 from tests.service.people import OPERATOR, REMINDER, Post, as_, member, post, remind

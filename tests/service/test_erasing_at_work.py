@@ -10,8 +10,8 @@ import pytest
 
 from core.service.errands import Errand
 from schedule_zero.closings import CalendarDays
-from schedule_zero.curve import new_pair
 from schedule_zero.errors import Conflict, NotFound
+from schedule_zero.transport.curve import new_pair
 from schedule_zero.trigger import CronTrigger
 from tests.engine.house import House
 

@@ -31,10 +31,10 @@ from schedule_zero.actor import ADMINISTRATOR, Actor
 from schedule_zero.asks.base_request import BaseRequest
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound, ScheduleZeroError
-from schedule_zero.http import HttpClient
 from schedule_zero.routes import HEALTH_PATHS, METRICS_PATHS, PREFIX, READY_PATHS, ROUTES
+from schedule_zero.transport.http import HttpClient
+from schedule_zero.transport.zmq_client import ZmqClient
 from schedule_zero.views import View
-from schedule_zero.zmq_client import ZmqClient
 from tests.engine.house import House
 from tests.service.people import as_
 from tests.service.test_confined import (

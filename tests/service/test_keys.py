@@ -15,10 +15,10 @@ from core.service import keys as keys_module
 from core.service.keyring import Keyring, KeyRow, digest_of
 from core.service.keys import EXPIRED_KEPT, KEY, REVOKED_KEPT
 from schedule_zero.actor import MANAGE_GUILD, OPERATOR, Actor
-from schedule_zero.curve import new_pair
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from schedule_zero.instant import SECOND
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.curve import new_pair
 from schedule_zero.trigger import DateTrigger
 from tests.engine.house import House
 from tests.service.people import ANNA, REMINDER, as_, member

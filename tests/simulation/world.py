@@ -15,7 +15,7 @@ import msgspec
 from core.engine.ports import Answer, AnswerKind, AnswerSink, HandlerLink, Instance, Order
 from schedule_zero.handler import MethodInfo
 from schedule_zero.run import Cause
-from schedule_zero.wire import Line
+from schedule_zero.transport.wire import Line
 
 NONCE_S = 180.0
 REPEATABLE_S = 120.0

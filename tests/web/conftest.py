@@ -11,7 +11,7 @@ from core.web.app import Web, build_web
 from core.web.door import TokenCheck
 from core.web.server import HttpServer
 from core.web.settings import HttpSettings
-from schedule_zero.http import HttpClient
+from schedule_zero.transport.http import HttpClient
 from tests.web import signing
 from tests.web.fake import FakeDoor
 

@@ -27,10 +27,10 @@ from schedule_zero.errors import (
     Unauthorized,
     Unavailable,
 )
-from schedule_zero.http import HttpClient, problem_error
 from schedule_zero.routes import ROUTES
 from schedule_zero.run import RunState
 from schedule_zero.schedule import ScheduleSpec
+from schedule_zero.transport.http import HttpClient, problem_error
 from schedule_zero.trigger import IntervalTrigger, TextTrigger
 from tests.web.conftest import SETTINGS, TOKEN, holding
 from tests.web.fake import STATUS, FakeDoor, event

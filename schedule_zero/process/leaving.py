@@ -15,10 +15,10 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn, TypeVar
 
-from schedule_zero.interrupts import meant_for_the_process
+from schedule_zero.process.interrupts import meant_for_the_process
 
 LEAVING_S: Final = 2.0
-log = logging.getLogger("schedule_zero.leaving")
+log = logging.getLogger("schedule_zero.process.leaving")
 T = TypeVar("T")
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from schedule_zero import asking, views
+from schedule_zero import views
 from schedule_zero.errors import ScheduleZeroError
 from schedule_zero.event import Event
+from schedule_zero.transport import asking
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -17,20 +17,20 @@ from typing import Final
 import msgspec
 import zmq
 
-from schedule_zero import wire
-from schedule_zero.attempts import Attempts, Pair
-from schedule_zero.calling import OnLoop
-from schedule_zero.connecting import connect
-from schedule_zero.curve import Watch
 from schedule_zero.errors import Invalid, Unavailable
 from schedule_zero.handler import Handler, Method, methods_of, name_of, plain
-from schedule_zero.keyfile import KeyFile
-from schedule_zero.pump import Pump
-from schedule_zero.slots import Slots
-from schedule_zero.turn import OnceATurn
-from schedule_zero.wire import Ended
+from schedule_zero.process.attempts import Attempts, Pair
+from schedule_zero.process.calling import OnLoop
+from schedule_zero.process.slots import Slots
+from schedule_zero.transport import wire
+from schedule_zero.transport.connecting import connect
+from schedule_zero.transport.curve import Watch
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.pump import Pump
+from schedule_zero.transport.turn import OnceATurn
+from schedule_zero.transport.wire import Ended
 
-log = logging.getLogger("schedule_zero.worker")
+log = logging.getLogger("schedule_zero.process.worker")
 
 CONCURRENCY: Final = 512
 HELLO_AGAIN_S: Final = 2.0

@@ -13,10 +13,10 @@ from typing import Any, Final
 import msgspec
 import zmq
 
-from schedule_zero.keyfile import KeyFile, WrongKeyFile, read_key_file, replace_key_file
-from schedule_zero.pump import Pump
+from schedule_zero.transport.keyfile import KeyFile, WrongKeyFile, read_key_file, replace_key_file
+from schedule_zero.transport.pump import Pump
 
-log = logging.getLogger("schedule_zero.curve")
+log = logging.getLogger("schedule_zero.transport.curve")
 
 _FAILURES: Final = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL

@@ -8,8 +8,8 @@ from typing import Final
 
 import zmq
 
-from schedule_zero.curve import encrypt
-from schedule_zero.keyfile import KeyFile
+from schedule_zero.transport.curve import encrypt
+from schedule_zero.transport.keyfile import KeyFile
 
 # The first try comes at once for people, and not in the same instant for five hundred handlers; later ones ever less often.
 RECONNECT_MS: Final = (10, 40)

@@ -1,6 +1,6 @@
 """What a core and its clients say to each other on ``zmq.clients``, byte for byte; ``docs/protocol.md`` in prose.
 
-Bodies and messages have the form of ``schedule_zero.wire``. Requests, views, events and problems travel as the maps
+Bodies and messages have the form of ``schedule_zero.transport.wire``. Requests, views, events and problems travel as the maps
 they are over HTTP, in MessagePack.
 """
 
@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from schedule_zero.bounds import Id, Word
 from schedule_zero.event import BUCKETS, Event
+from schedule_zero.transport.wire import Message, Name, Note, Seconds, reader
 from schedule_zero.views import Problem
-from schedule_zero.wire import Message, Name, Note, Seconds, reader
 
 LARGEST_REQUESTS: Final = 1024 * 1024
 """Bytes of a body towards the core."""

@@ -17,15 +17,16 @@ from typing import Any, Final, Protocol
 import msgspec
 import zmq
 
-from schedule_zero import asking, views, wire
-from schedule_zero.connecting import connect
-from schedule_zero.curve import Watch
+from schedule_zero import views
 from schedule_zero.errors import ScheduleZeroError, Unauthorized
-from schedule_zero.keyfile import KeyFile
-from schedule_zero.pump import Pump
-from schedule_zero.turn import OnceATurn
+from schedule_zero.transport import asking, wire
+from schedule_zero.transport.connecting import connect
+from schedule_zero.transport.curve import Watch
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.pump import Pump
+from schedule_zero.transport.turn import OnceATurn
 
-log = logging.getLogger("schedule_zero.line")
+log = logging.getLogger("schedule_zero.transport.line")
 
 LOGIN_AGAIN_S: Final = 2.0
 LINGER_MS: Final = 500

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
-from schedule_zero.silences import Silences
+from schedule_zero.process.silences import Silences
 
 
 class Slots:

@@ -14,24 +14,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from schedule_zero.connecting import check_address
-from schedule_zero.curve import open_key_file
 from schedule_zero.errors import Invalid, ScheduleZeroError
 from schedule_zero.handler import Handler, methods_of, name_of
-from schedule_zero.interrupts import meant_for_the_process
-from schedule_zero.keyfile import WrongKeyFile
-from schedule_zero.leaving import Leaving, leave_at_once
-from schedule_zero.loading import NAME, WrongInput, load, said
-from schedule_zero.notify import Notifier
 from schedule_zero.printable import OneLine
-from schedule_zero.reloading import Reloading
-from schedule_zero.slots import Slots
-from schedule_zero.worker import CONCURRENCY, DRAIN_S, Refused, Worker, new_instance
+from schedule_zero.process.interrupts import meant_for_the_process
+from schedule_zero.process.leaving import Leaving, leave_at_once
+from schedule_zero.process.loading import NAME, WrongInput, load, said
+from schedule_zero.process.notify import Notifier
+from schedule_zero.process.reloading import Reloading
+from schedule_zero.process.slots import Slots
+from schedule_zero.process.worker import CONCURRENCY, DRAIN_S, Refused, Worker, new_instance
+from schedule_zero.transport.connecting import check_address
+from schedule_zero.transport.curve import open_key_file
+from schedule_zero.transport.keyfile import WrongKeyFile
 
 CORE: Final = "tcp://127.0.0.1:4242"
 FAILED: Final = 1
 WRONG_INPUT: Final = 2
-log = logging.getLogger("schedule_zero.serving")
+log = logging.getLogger("schedule_zero.process.serving")
 
 
 def main(arguments: Sequence[str], prog: str = "schedule-zero handler") -> int:

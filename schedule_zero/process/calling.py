@@ -18,14 +18,14 @@ import msgspec
 
 from schedule_zero.errors import Cancelled, Invalid, Passing, Reject, RetryAfter
 from schedule_zero.handler import Context, Method, plain
-from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.printable import printable
+from schedule_zero.process.interrupts import meant_for_the_process
+from schedule_zero.process.threads import in_thread
 from schedule_zero.result import readable
 from schedule_zero.run import Cause
-from schedule_zero.threads import in_thread
-from schedule_zero.wire import Ended
+from schedule_zero.transport.wire import Ended
 
-log = logging.getLogger("schedule_zero.calling")
+log = logging.getLogger("schedule_zero.process.calling")
 
 LARGEST_RESULT: Final = 64 * 1024
 LONGEST_WAIT_S: Final = 366 * 86_400.0

@@ -9,14 +9,14 @@ from typing import Final
 
 import msgspec
 
-from schedule_zero import wire
-from schedule_zero.calling import OnLoop, call, cancelled
 from schedule_zero.handler import Context, Method, deadline_after
-from schedule_zero.lines import Told
-from schedule_zero.silences import Silences
-from schedule_zero.slots import Seat
-from schedule_zero.telling import Teller
-from schedule_zero.wire import Ended
+from schedule_zero.process.calling import OnLoop, call, cancelled
+from schedule_zero.process.lines import Told
+from schedule_zero.process.silences import Silences
+from schedule_zero.process.slots import Seat
+from schedule_zero.process.telling import Teller
+from schedule_zero.transport import wire
+from schedule_zero.transport.wire import Ended
 
 Pair = tuple[str, int]
 _decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from schedule_zero.calling import OnLoop
-from schedule_zero.lines import Allowance, Excerpt, Taken, Told
-from schedule_zero.wire import Line
+from schedule_zero.process.calling import OnLoop
+from schedule_zero.process.lines import Allowance, Excerpt, Taken, Told
+from schedule_zero.transport.wire import Line
 
 EVERY_S: Final = 0.1
 _NOTHING: Final = Taken((), 0)

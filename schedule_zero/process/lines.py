@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schedule_zero.wire import MOST_LINES, Line
+from schedule_zero.transport.wire import MOST_LINES, Line
 
 MOST_BYTES: Final = 256 * 1024
 A_SECOND: Final = 100.0

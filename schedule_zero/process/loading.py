@@ -13,15 +13,15 @@ from typing import Any, Final
 
 import msgspec
 
-from schedule_zero import wire
 from schedule_zero.handler import Handler, methods_of, name_of
-from schedule_zero.interrupts import meant_for_the_process
 from schedule_zero.printable import printable
+from schedule_zero.process.interrupts import meant_for_the_process
+from schedule_zero.transport import wire
 
 MOST_METHODS: Final = 256
 MOST_CAPABILITIES: Final = 32  # as many more may be given on the command line
 LONGEST_VERSION: Final = 64
-_KIT: Final = os.path.dirname(__file__)
+_KIT: Final = os.path.dirname(os.path.dirname(__file__))
 NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 """The form of a handler's name, a method's, and a capability."""
 

@@ -14,16 +14,17 @@ from typing import Any, Final
 
 import msgspec
 
-from schedule_zero import asking, views
 from schedule_zero import requests as ask
+from schedule_zero import views
 from schedule_zero.actor import Actor
 from schedule_zero.answers import ANSWERS, NOT_TWICE
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Forbidden, ScheduleZeroError, TooLarge, Unavailable
 from schedule_zero.event import Event
-from schedule_zero.feed import Feed, Page
-from schedule_zero.keyfile import KeyFile
-from schedule_zero.line import Line
+from schedule_zero.transport import asking
+from schedule_zero.transport.feed import Feed, Page
+from schedule_zero.transport.keyfile import KeyFile
+from schedule_zero.transport.line import Line
 
 log = logging.getLogger("schedule_zero.client")
 
