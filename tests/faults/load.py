@@ -66,6 +66,7 @@ class Load:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: list[asyncio.Task[None]] = []
         self._callable: list[Series] = []
+        self._watched: set[str] = set()
         self._caller = asyncio.create_task(self._ask_for_ever(), name="load")
         follower.on_event.append(self._perhaps_cancel)
 
@@ -91,11 +92,13 @@ class Load:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def single(self, method: str, due: int, seconds: float = 0.0) -> Single:
-        """A schedule due once, acknowledged."""
+    async def single(self, method: str, due: int, seconds: float = 0.0, *, watched: bool = False) -> Single:
+        """A schedule due once, acknowledged. ``watched``: nobody cancels it, for a scene goes by what becomes of it."""
         spec = self._spec(method, DateTrigger(at=instant.spell(due)), seconds, {})
         single = Single((await self.create(spec)).id, method, due, promise_of(spec))
         self.asked.singles.append(single)
+        if watched:
+            self._watched.add(single.schedule_id)
         return single
 
     # ── what is asked ────────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +155,8 @@ class Load:
         """Now and then somebody cancels what has just been given out."""
         if event.kind == EventKind.RUN_DISPATCHED and not self._stopping and self._random.random() < 0.02:
             assert event.run_id is not None
-            self._keep(self._cancel(event.run_id))
+            if event.schedule_id not in self._watched:
+                self._keep(self._cancel(event.run_id))
 
     async def _cancel(self, run_id: str) -> None:
         self.asked.stopped.add(run_id)

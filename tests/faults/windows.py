@@ -240,7 +240,7 @@ async def kill_in(window: Window, stage: Stage, load: Load, times: int, proven: 
 async def _strike(stage: Stage, load: Load, aim: Aim) -> Window | None:
     """One kill; the window that it is proven to have been in."""
     await stage.core_works()
-    target = await load.single("work", now() + LEAD, WORK_S)
+    target = await load.single("work", now() + LEAD, WORK_S, watched=True)
     scene = Scene(stage, load, target, stage.core.place)
     core = stage.core
     with stage.episode("core killed in a window", ADOPTION_S):
@@ -261,9 +261,9 @@ async def _strike(stage: Stage, load: Load, aim: Aim) -> Window | None:
 async def _breathe(stage: Stage, load: Load) -> None:
     """Until this core has done work as long as any that went down with those before it."""
     await stage.core_works()
-    breath = await load.single("echo", now() + LEAD, LONGEST_S)
-    ends = {(kind, breath.schedule_id) for kind in (EventKind.RUN_SUCCEEDED, EventKind.RUN_CANCELLED)}
-    await stage.follower.until(lambda: bool(ends & stage.follower.told_of), PATIENCE, "the long work of a core ended")
+    breath = await load.single("echo", now() + LEAD, LONGEST_S, watched=True)
+    end = (EventKind.RUN_SUCCEEDED, breath.schedule_id)
+    await stage.follower.until(lambda: end in stage.follower.told_of, PATIENCE, "the long work of a core ended")
 
 
 async def _repeated(stage: Stage) -> None:
