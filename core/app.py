@@ -175,8 +175,8 @@ class App:
         self._tasks.append(asyncio.create_task(self.service.measures.keep(), name="limits with an end"))
         self._tasks.append(asyncio.create_task(self.service.suspicions.keep(), name="suspicion"))
         self._tasks.append(asyncio.create_task(self.service.errands.run(), name="the errands"))
+        self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
         if self.ledger.membership is not None:
-            self._tasks.append(asyncio.create_task(self.service.guilds.keep_zones(), name="the zones"))
             self._tasks.append(asyncio.create_task(self.service.upkeep.keep(self.service.bans.load), name="the upkeep"))
         if self._listening is not None:
             from core.gateway.doors import Doors

@@ -7,16 +7,14 @@ plans and zones change meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.governor.entitlement import Calendar, Period, periods
+from core.governor.entitlement import Calendar, Clocks, Period, periods_of
 from core.governor.explain import said
-from core.governor.settings import Limits
 from core.governor.verdict import Wait
 from core.ledger.port import Transaction
 from core.ledger.rows import EventRow, RunRow, UsageKey
@@ -69,7 +67,7 @@ class Books:
         self.events: list[EventRow] = []
         self._now = now
         self._used: dict[UsageKey, int] = {}
-        self._periods: dict[tuple[int, ZoneInfo, int], list[Period]] = {}  # guilds of one plan and zone share theirs
+        self._periods: dict[tuple[int, Clocks, int], list[Period]] = {}  # guilds of one plan and zone share theirs
         self._asked: Awaitable[dict[UsageKey, int]] | None = None
 
     def ask(self, tx: Transaction, ways: Iterable[Way]) -> None:
@@ -131,7 +129,7 @@ class Books:
     def take(self, run: RunRow, charge: Charge) -> None:
         """Charge a run to periods that have room."""
         run.charged = charge.names
-        if charge.instant > self._now:
+        if charge.instant > max(self._now, run.not_before or 0):  # else it waits for its own time, if for any
             run.not_before, run.reason = charge.instant, SkipReason.QUOTA
         for key, period in charge.counted:
             self.add(key, 1)
@@ -173,15 +171,16 @@ class Books:
             counted = [
                 (UsageKey(calendar.scope, period.limit, period.key), period)
                 for calendar in way.calendars
-                for period in self._periods_at(calendar.limits, instant, calendar.zone)
+                for period in self._periods_at(calendar, instant)
             ]
             charge = way.charges[instant] = Charge(instant, counted, names_of(key for key, _ in counted))
         return charge
 
-    def _periods_at(self, limits: Limits, instant: int, zone: ZoneInfo) -> list[Period]:
-        known = self._periods.get((id(limits), zone, instant))
+    def _periods_at(self, calendar: Calendar, instant: int) -> list[Period]:
+        alike = (id(calendar.limits), calendar.clocks, instant)
+        known = self._periods.get(alike)
         if known is None:
-            known = self._periods[id(limits), zone, instant] = periods(limits, instant, zone)
+            known = self._periods[alike] = periods_of(calendar, instant)
         return known
 
     async def _look_up(self, tx: Transaction, charge: Charge) -> None:
@@ -206,8 +205,3 @@ def names_of(keys: Iterable[UsageKey]) -> str:
 def keys_in(names: str) -> tuple[UsageKey, ...]:
     """The counters that a run's row names."""
     return tuple(UsageKey(*line.rsplit(" ", 2)) for line in names.split("\n"))
-
-
-def renamed(names: str, other: Mapping[UsageKey, UsageKey]) -> str:
-    """The same names, with some counters in the place of others."""
-    return names_of(other.get(key, key) for key in keys_in(names))

@@ -7,23 +7,19 @@ used up waits for the next one that has room (and is charged to that), or is ski
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from core.engine.admit import Decision
-from core.engine.books import Books, Charge, NoRoom, Way, keys_in, names_of, renamed
+from core.engine.books import Books, Charge, NoRoom, Way
 from core.engine.plan import Plan
-from core.governor.entitlement import UTC, Calendar, Period, calendars_of, limited, periods
+from core.governor.entitlement import BY_UTC, Calendar, Clocks, Period, calendars_of, limited, periods, periods_of
 from core.governor.measures import Measured
-from core.governor.settings import Limits
 from core.governor.verdict import scope_of
 from core.ledger.port import Transaction, UsageReads
 from core.ledger.rows import EventRow, RunRow, ScheduleRow, UsageKey
 from schedule_zero.run import RunState
-
-MOST_PUT_OFF: Final = 10_000
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -55,44 +51,25 @@ class Entitler:
 
     def __init__(self, measures: Measured) -> None:
         self._measures = measures
-        self._zones: dict[str, ZoneInfo] = {}
+        self._clocks: dict[str, Clocks] = {}
 
-    def set_zone(self, guild_id: str, zone: ZoneInfo) -> None:
-        """The zone in which a guild's days begin."""
-        self._zones[guild_id] = zone
+    def set_clocks(self, guild_id: str, clocks: Clocks) -> None:
+        """By which clocks a guild's days begin."""
+        self._clocks[guild_id] = clocks
 
-    async def change_zone(self, tx: Transaction, guild: str, zone: ZoneInfo, now: int) -> None:
-        """A guild's days begin elsewhere from now on (``set_zone`` once this is committed).
+    def clocks_of(self, guild_id: str | None) -> Clocks:
+        """By which clocks a guild's days begin; the operator's own work goes by UTC."""
+        return BY_UTC if guild_id is None else self._clocks.get(guild_id, BY_UTC)
 
-        What the periods of now have counted goes on counting in those that take their places, and what was put off to a
-        later one is charged there: else to set another zone would be to begin anew.
-        """
-        place, quota, scope = self._zone_of(guild), self._measures.quota_of(guild), scope_of(guild)
-        if place == zone or not limited(quota):
-            return
-        before, after = (_keys(scope, quota, now, each) for each in (place, zone))
-        others = {old: new for old, new in zip(before, after, strict=True) if old != new}
-        used = await tx.usage.used({*others, *others.values()})
-        books = Books(now)
-        for old, new in others.items():
-            books.add(new, used[old] - used[new])
-        await tx.runs.charge_others(guild, [(names_of([old]), names_of([new])) for old, new in others.items()])
-        put_off = [run for run in await tx.runs.put_off(guild, now, MOST_PUT_OFF) if run.charged is not None]
-        for run in put_off:
-            later = {key.limit: key for key in _keys(scope, quota, run.not_before or now, zone)}
-            mine = [key for key in keys_in(run.charged or "") if key.scope == scope and key.limit in later]
-            for key in mine:
-                if key not in others.values():  # else it was counted anew above
-                    books.add(key, -1)
-                books.add(later[key.limit], 1)
-            run.charged = renamed(run.charged or "", {key: later[key.limit] for key in mine})
-        await tx.runs.charge_again(put_off)
-        await books.write(tx)
+    async def anything_used(self, tx: Transaction, guild_id: str, zone: ZoneInfo, now: int) -> bool:
+        """Whether a guild has used any of its quotas in the periods that the clocks of a zone show."""
+        keys = [_key(scope_of(guild_id), period) for period in periods(self._measures.quota_of(guild_id), now, zone)]
+        return any((await tx.usage.used(keys)).values())
 
     def calendars(self, guild: str | None, method: str = "", schedule_id: str = "") -> list[Calendar]:
         """What counts the runs of a schedule, from the outside in. ``method``: ``handler.method``; without it, or the
         schedule, what its guild has."""
-        return calendars_of(self._measures, guild, method, schedule_id, self._zone_of(guild))
+        return calendars_of(self._measures, guild, method, schedule_id, self.clocks_of(guild))
 
     async def standing(
         self, reads: UsageReads, guild: str | None, instant: int, *, method: str = "", schedule_id: str = ""
@@ -101,7 +78,7 @@ class Entitler:
         counted = [
             (calendar.scope, period)
             for calendar in self.calendars(guild, method, schedule_id)
-            for period in periods(calendar.limits, instant, calendar.zone)
+            for period in periods_of(calendar, instant)
         ]
         used = await reads.used([_key(scope, period) for scope, period in counted])
         return [Standing(scope, period, used.get(_key(scope, period), 0)) for scope, period in counted]
@@ -156,11 +133,13 @@ class Entitler:
         moved: list[RunRow] = []
         for run in runs:
             way = self._way_of(run)
-            fresh = msgspec.structs.replace(run, not_before=None, reason=None, charged=None)
+            own_time = run.due if run.due > now else None  # it follows another run after a while, or has its jitter
+            fresh = msgspec.structs.replace(run, not_before=own_time, reason=None, charged=None)
             books.give_back([run.charged])
             if way is not None:
                 found = await books.find(tx, way, wait=True)
-                if not isinstance(found, Charge) or found.instant >= (run.not_before or now):
+                begins = max(found.instant, run.due) if isinstance(found, Charge) else run.not_before
+                if not isinstance(found, Charge) or (begins or now) >= (run.not_before or now):
                     books.keep(run.charged)  # it keeps the place it was promised
                     continue
                 books.take(fresh, found)
@@ -181,9 +160,6 @@ class Entitler:
         await books.write(tx)
 
     # which calendars count
-
-    def _zone_of(self, guild: str | None) -> ZoneInfo:
-        return UTC if guild is None else self._zones.get(guild, UTC)
 
     def _way_of(self, run: RunRow) -> Way | None:
         calendars = self.calendars(run.guild_id, f"{run.handler}.{run.method}", run.schedule_id)
@@ -210,7 +186,3 @@ class Entitler:
 
 def _key(scope: str, period: Period) -> UsageKey:
     return UsageKey(scope, period.limit, period.key)
-
-
-def _keys(scope: str, limits: Limits, instant: int, zone: ZoneInfo) -> list[UsageKey]:
-    return [_key(scope, period) for period in periods(limits, instant, zone)]

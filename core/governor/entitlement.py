@@ -2,6 +2,9 @@
 
 The ledger holds the counters, and the engine charges them in the transaction that creates the runs (semantics,
 section 3); here is only the calendar. A guild's periods are those of its own clocks, all others go by UTC.
+
+Who sets other clocks begins nothing anew: until the hour, day and month that were running end, runs count in these as well
+as in those that the new clocks show.
 """
 
 from __future__ import annotations
@@ -20,12 +23,35 @@ from schedule_zero.instant import HOUR, MINUTE, SECOND, from_datetime, to_dateti
 UTC: Final = ZoneInfo("UTC")
 
 
+class Clocks(msgspec.Struct, frozen=True):
+    """By which clocks a scope's periods go.
+
+    Attributes:
+        zone: those of now.
+        before: those it had lately, with the instant at which each was left (microseconds since 1970).
+    """
+
+    zone: ZoneInfo = UTC
+    before: tuple[tuple[ZoneInfo, int], ...] = ()
+
+    def changed(self, zone: ZoneInfo, now: int) -> Clocks:
+        """The same set to another zone. Forgotten are those of which every period has ended."""
+        if zone == self.zone:
+            return self
+        kept = ((each, left) for each, left in self.before if each not in (zone, self.zone))
+        running = ((each, left) for each, left in kept if month_end(left, each) > now)
+        return Clocks(zone, (*running, (self.zone, now)))
+
+
+BY_UTC: Final = Clocks()
+
+
 class Calendar(msgspec.Struct, frozen=True, gc=False):
-    """The calendar quotas of one scope, on the clocks of ``zone``."""
+    """The calendar quotas of one scope, and on which clocks."""
 
     scope: str
     limits: Limits
-    zone: ZoneInfo
+    clocks: Clocks = BY_UTC
 
 
 class Period(msgspec.Struct, frozen=True, gc=False):
@@ -56,25 +82,42 @@ def allowances(limits: Limits) -> list[int]:
 
 
 def calendars_of(
-    measures: Measured, guild: str | None, method: str, schedule_id: str, zone: ZoneInfo
+    measures: Measured, guild: str | None, method: str, schedule_id: str, clocks: Clocks
 ) -> list[Calendar]:
     """What counts the runs of a schedule, from the outside in.
 
     Args:
         guild: whose it is; None: the operator's own.
         method: ``handler.method``.
-        zone: the guild's.
+        clocks: the guild's.
     """
-    found: list[tuple[str, Limits | None, ZoneInfo]] = [("global", measures.global_, UTC)]
+    found: list[tuple[str, Limits | None, Clocks]] = [("global", measures.global_, BY_UTC)]
     if guild is not None:
         name, quota = measures.plan_of(guild), measures.quota_of(guild)
         found += [
-            (f"plan:{name}", measures.plans[name].shared, UTC),
-            (scope_of(guild), quota, zone),
-            (scope_of_schedule(schedule_id), quota.each_schedule, UTC),
+            (f"plan:{name}", measures.plans[name].shared, BY_UTC),
+            (scope_of(guild), quota, clocks),
+            (scope_of_schedule(schedule_id), quota.each_schedule, BY_UTC),
         ]
-    found.append((f"method:{method}", measures.methods.get(method), UTC))
+    found.append((f"method:{method}", measures.methods.get(method), BY_UTC))
     return [Calendar(scope, limits, own) for scope, limits, own in found if limits is not None and limited(limits)]
+
+
+def periods_of(calendar: Calendar, instant: int) -> list[Period]:
+    """The periods of a scope that count a run created at ``instant``: those of its clocks, shortest first, and of those it
+    had before what was running when they were left, and still is."""
+    found = periods(calendar.limits, instant, calendar.clocks.zone)
+    for zone, left in calendar.clocks.before:
+        known = {period.key for period in found}
+        there = zip(periods(calendar.limits, instant, zone), periods(calendar.limits, left, zone), strict=True)
+        found += [period for period, then in there if period.key == then.key and period.key not in known]
+    return found
+
+
+def month_end(instant: int, zone: tzinfo) -> int:
+    """When the month ends that the clocks of ``zone`` show at ``instant``, microseconds since 1970."""
+    following = (to_datetime(instant, zone).date().replace(day=1) + timedelta(days=32)).replace(day=1)
+    return _midnight_after(instant, following, zone)
 
 
 def periods(limits: Limits, instant: int, zone: tzinfo) -> list[Period]:
@@ -94,9 +137,7 @@ def periods(limits: Limits, instant: int, zone: tzinfo) -> list[Period]:
         until = _midnight_after(instant, following, zone)
         found.append(Period("runs_per_day", local.date().isoformat(), limits.runs_per_day, until))
     if limits.runs_per_month is not None:
-        following = (local.date().replace(day=1) + timedelta(days=32)).replace(day=1)
-        until = _midnight_after(instant, following, zone)
-        found.append(Period("runs_per_month", f"{local:%Y-%m}", limits.runs_per_month, until))
+        found.append(Period("runs_per_month", f"{local:%Y-%m}", limits.runs_per_month, month_end(instant, zone)))
     return found
 
 

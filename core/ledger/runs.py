@@ -267,19 +267,6 @@ _CHARGE_AGAIN: Final = Change(
     ),
     "rows",
 )
-_CHARGE_OTHERS: Final = Change(
-    update(runs)
-    .values(charged=func.replace(runs.c.charged, bindparam("old"), bindparam("new")))
-    .where(
-        ACTIVE,
-        runs.c.state == literal_column("'waiting'"),
-        runs.c.guild_id == bindparam("guild_id"),
-        runs.c.charged.is_not(None),
-    ),
-    "old",
-    "new",
-    "guild_id",
-)
 _STARTS: Final = given("run_id", "attempt", "started")
 _STARTED: Final = Change(
     update(attempts)
@@ -392,11 +379,6 @@ class RunChanges(Runs):
         """Write which periods runs are charged to now, and when they may begin."""
         if rows:
             self._session.later(Step(_CHARGE_AGAIN, ([(r.id, r.not_before, r.reason, r.charged) for r in rows],)))
-
-    async def charge_others(self, guild_id: str, names: Sequence[tuple[str, str]]) -> None:
-        """Name other counters in what a guild's waiting runs are charged to."""
-        for old, new in names:
-            self._session.later(Step(_CHARGE_OTHERS, (old, new, guild_id)))
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
         """Write new attempts with their leases."""

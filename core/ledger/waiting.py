@@ -77,12 +77,15 @@ _PUT_OFF: Final[Query[RunRow]] = Query(
     .where(
         _PUT_OFF_AFTER,
         func.coalesce(runs.c.guild_id, _NO_GUILD) == bindparam("guild_id"),
+        tuple_(runs.c.due, runs.c.id) > tuple_(bindparam("due"), bindparam("id")),
     )
     .order_by(runs.c.due, runs.c.id)
     .limit(bindparam("limit")),
     RunRow,
     "after",
     "guild_id",
+    "due",
+    "id",
     "limit",
 )
 WITHIN: Final = in_buckets(runs.c.guild_id)
@@ -107,9 +110,11 @@ class WaitingRuns:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    async def put_off(self, guild_id: str | None, after: int, limit: int) -> list[RunRow]:
+    async def put_off(
+        self, guild_id: str | None, after: int, behind: tuple[int, str] | None, limit: int
+    ) -> list[RunRow]:
         """Runs of a guild that wait for a later period of a calendar quota, by (due, id)."""
-        return await self._reading.fetch(_PUT_OFF, after, guild_id or "", limit)
+        return await self._reading.fetch(_PUT_OFF, after, guild_id or "", *(behind or _BEFORE_ALL), limit)
 
     async def put_off_guilds(self, after: int) -> list[str | None]:
         """The guilds that have such runs."""

@@ -19,6 +19,7 @@ import msgspec
 from core.engine.acquaintances import kept as acquaintances
 from core.engine.dispatch import RATE
 from core.engine.stopping import want_stopped, wanted_stopped
+from core.governor.entitlement import UTC
 from core.governor.measures import Stored
 from core.governor.sends import is_of
 from core.governor.verdict import scope_of_schedule
@@ -27,16 +28,17 @@ from core.ledger.ports.erasure import ERASED, Place
 from core.ledger.rows import Move, ScheduleRow
 from core.service import access
 from core.service.bans import BAN, Bans, decode_mark
+from core.service.clocks import change_clocks
 from core.service.desk import Desk
 from core.service.effects import Effects
 from core.service.errands import KIND, Errand, Errands, NotYet
 from core.service.facts import CLOSINGS, GUILD, USER
-from core.service.guild_settings import document_of
+from core.service.guild_settings import document_of, settings_in, shown
 from core.service.keys import KEY, decode_key
 from core.service.measures import MEASURES
 from core.service.presence import PRESENCE_LEFT
+from core.service.render import zone_or_utc
 from core.service.rules import rules_change
-from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import CORE, Actor
 from schedule_zero.audit import Action
@@ -144,7 +146,8 @@ class Erasing:
         await tx.notes.put(GUILD, {guild_id: there})
         await tx.notes.put(CLOSINGS, {guild_id: None})
         effects.facts += [(GUILD, guild_id), (CLOSINGS, guild_id)]
-        effects.steps.append(lambda: self._desk.engine.entitler.set_zone(guild_id, zone("UTC")))
+        was_at = zone_or_utc(shown(guild_id, settings_in(document)).timezone)
+        await change_clocks(self._desk, tx, effects, guild_id, was_at, UTC, bounded=False)
 
     # how it goes on
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from core.governor.entitlement import Calendar, Period, allowances, periods
+from core.governor.entitlement import Calendar, Period, allowances, periods_of
 from core.governor.settings import Quota
 from core.timing.clock import spell_minute
 from core.timing.say import say_length
@@ -69,7 +69,7 @@ def with_quota_notes(
     for fire, due in zip(fires, dues, strict=True):
         full: list[tuple[str, Period]] = []
         for calendar in calendars:
-            for period in periods(calendar.limits, due, calendar.zone):
+            for period in periods_of(calendar, due):
                 key = (calendar.scope, period.limit, period.key)
                 counts[key] += 1
                 if counts[key] > period.allowed:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 import msgspec
 import structlog
 
+from core.governor.entitlement import Clocks
 from core.ledger.port import StoreClosed, StoreError, Transaction
 from core.service import access
+from core.service.clocks import CLOCKS, before_in, forget_ended
 from core.service.desk import Desk
 from core.service.effects import Effects
 from core.service.facts import GUILD, USER, zone_name
 from core.service.guild_settings import settings_of
 from core.service.own_zone import NO_ZONE, OwnZone, kept, own_zone_in
+from core.service.rules import RulesWatch
 from core.timing.zones import zone
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
@@ -26,6 +28,7 @@ log = structlog.get_logger("schedule_zero.guilds")
 
 _encode: Final = msgspec.json.Encoder().encode
 LOOK_S: Final = 5.0
+LONGEST_LOOK_S: Final = 3600.0
 _PRESENCE: Final = ("present", "name")
 
 
@@ -36,20 +39,26 @@ class Guilds:
         self._desk = desk
 
     async def load_zones(self) -> None:
-        """Tell the engine where every guild's days begin; at start."""
-        for guild_id, text in (await self._desk.reader.notes.all(GUILD)).items():
-            name = settings_of(guild_id, text).timezone
+        """Tell the engine by which clocks every guild's days begin; at start."""
+        settings, before = await self._desk.reader.notes.all(GUILD), await self._desk.reader.notes.all(CLOCKS)
+        for guild_id in settings.keys() | before.keys():
+            name = settings_of(guild_id, settings.get(guild_id)).timezone
             try:
-                self._desk.engine.entitler.set_zone(guild_id, zone(name))
+                place = zone(name)
             except ValueError:  # a zone may vanish with an update of the zone data; the others' days begin all the same
                 log.warning("a server's time zone is not known any more", guild_id=guild_id, timezone=name)
+                continue
+            self._desk.engine.entitler.set_clocks(guild_id, Clocks(place, before_in(before.get(guild_id))))
 
     async def keep_zones(self) -> None:
-        """Where days begin may be changed through another core: look again and again, until cancelled."""
+        """Follow where another core lets days begin, and forget zones of before that count no more, until cancelled."""
+        watch = RulesWatch(self._desk)
         while True:
-            await asyncio.sleep(LOOK_S)
+            await watch.change(LOOK_S if self._desk.shared else LONGEST_LOOK_S)
             try:
-                await self.load_zones()
+                if self._desk.shared:
+                    await self.load_zones()
+                await forget_ended(self._desk)
             except StoreClosed:
                 return
             except StoreError as error:

@@ -267,12 +267,12 @@ class GuildMeasures:
         end = self._measures.next_end()
         left = None if end is None else max(0.0, (end - self._desk.clock.now()) / 1e6)
         longest = LOOK_S if self._desk.shared else LONGEST_LOOK_S
-        self._changed.clear()
         try:
             async with asyncio.timeout(longest if left is None else min(left, longest)):
                 await self._changed.wait()
         except TimeoutError:
             pass
+        self._changed.clear()  # not before: a word that came while the last one was heeded counts
 
     def forwarding(self) -> list[asyncio.Task[None]]:
         """What is being brought forward at the moment."""
@@ -369,20 +369,23 @@ class GuildMeasures:
         core: that one hears of the change within seconds."""
         if not self._desk.engine.territory.owns(guild_id):
             return
+        page: list[RunRow] = []
         moved: list[RunRow] = []
+        behind: tuple[int, str] | None = None
 
         async def unit(tx: Transaction) -> None:
             now = self._desk.clock.now()
-            put_off = await tx.runs.put_off(guild_id, now, AT_ONCE)
-            moved[:] = await self._desk.engine.entitler.bring_forward(tx, put_off, now) if put_off else ()
+            page[:] = await tx.runs.put_off(guild_id, now, behind, AT_ONCE)
+            moved[:] = await self._desk.engine.entitler.bring_forward(tx, page, now) if page else ()
 
         try:
             while True:
                 await self._desk.ledger.write_essential(unit)
-                if not moved:
-                    return
                 self._desk.engine.consequences.runs_withdrawn([run.id for run in moved])
                 self._desk.engine.consequences.runs_created(moved)
+                if len(page) < AT_ONCE:
+                    return
+                behind = (page[-1].due, page[-1].id)
         except StoreError as error:
             log.warning("runs that wait for a later day stay there, for the store refused", error=str(error))
 

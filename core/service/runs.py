@@ -214,7 +214,7 @@ def _require_made(run: RunRow, full: NoRoom | None, now: int) -> None:
     if full is not None:
         raise QuotaExceeded(
             f"This run cannot be run again now: {full.words}", scope=full.scope, limit=full.period.limit, used=full.used,
-            allowed=full.period.allowed, retry_after=max(0, full.period.until - now) / SECOND,
+            allowed=full.period.allowed, retry_after=max(0, full.period.until - now) / SECOND if full.period.allowed else None,
         )  # fmt: skip
     if run.state is RunState.SKIPPED:
         raise Conflict(f"This run cannot be run again now: {BUSY}.")

@@ -11,6 +11,7 @@ import msgspec
 from core.ledger.port import Transaction
 from core.ledger.rows import UndoRow
 from core.service import access
+from core.service.clocks import change_clocks
 from core.service.desk import UNDO_FOR, Desk
 from core.service.effects import Effects
 from core.service.facts import GUILD, zone_name
@@ -131,8 +132,8 @@ class Settings:
         await tx.notes.put(GUILD, {guild_id: _encode(with_settings(document, after)).decode()})
         effects.facts.append((GUILD, guild_id))
         place = zone_or_utc(settings.timezone)
-        await self._desk.engine.entitler.change_zone(tx, guild_id, place, self._desk.clock.now())
-        effects.steps.append(lambda: self._desk.engine.entitler.set_zone(guild_id, place))
+        was_at = zone_or_utc(shown(guild_id, before).timezone)
+        await change_clocks(self._desk, tx, effects, guild_id, was_at, place)
         was, is_now = (_encode(each).decode() for each in (before, after))
         await tx.notes.audit([self._desk.line(actor, action, guild_id, guild_id, was, is_now)])
         settings.undo = await self._way_back(tx, actor, guild_id, Taken(before, after), place)

@@ -135,7 +135,9 @@ class Usage:
         ]  # fmt: skip
         found += self._capacity(guild_id, quota)
         standing = await self._desk.engine.entitler.standing(reader.usage, guild_id, self._desk.clock.now())
-        by_limit = {each.period.limit: each for each in standing if each.scope == scope}
+        # Where the zone was changed lately there may be two of a kind: the one that has less room is met first.
+        mine = sorted((each for each in standing if each.scope == scope), key=lambda each: each.used)
+        by_limit = {each.period.limit: each for each in mine}
         for limit in PERIODS:
             gauge = Gauge(scope=scope, limit=limit)
             if limit in by_limit:

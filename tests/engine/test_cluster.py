@@ -402,6 +402,19 @@ async def test_a_calendar_quota_is_exact_whichever_core_is_asked(join: Join) -> 
     assert {run.reason for run in ends if run.state is RunState.SKIPPED} == {"quota"}
 
 
+async def test_a_zone_changed_at_one_core_and_then_at_another_begins_no_quota_anew(join: Join) -> None:
+    limits = plan(runs_per_day=4)
+    first, second = await join(governor=limits), await join(governor=limits)
+    await shared_out(first, second)
+    schedule = await first.schedule(guild_id="77", policy={"on_quota": "skip", "overlap": "allow"})
+    await first.client.change_guild_settings("77", {"timezone": "Pacific/Kiritimati"})
+    for _ in range(4):
+        await first.ended((await first.run_now(schedule)).id)
+    await second.client.change_guild_settings("77", {"timezone": "UTC"})  # it has not heard of the other zone
+    for house in (second, first):
+        assert (await house.run_now(schedule)).reason == "quota"
+
+
 async def test_a_core_of_another_version_is_refused(join: Join) -> None:
     await join(version="1")
     with pytest.raises(StoreError, match="cores on one database are of one version"):

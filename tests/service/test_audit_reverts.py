@@ -193,9 +193,9 @@ async def test_settings_that_were_changed_again_are_not_taken_back(house: House)
 async def test_the_server_days_begin_by_the_zone_that_came_back(house: House) -> None:
     await house.client.change_guild_settings("1", {"timezone": "Asia/Tokyo"})
     line = await newest(house)
-    assert house.engine.entitler._zones["1"].key == "Asia/Tokyo"
+    assert house.engine.entitler.clocks_of("1").zone.key == "Asia/Tokyo"
     await house.client.revert_audit(line.id)
-    assert house.engine.entitler._zones["1"].key == "UTC"
+    assert house.engine.entitler.clocks_of("1").zone.key == "UTC"
 
 
 async def test_what_cannot_be_taken_back_says_so(house: House) -> None:

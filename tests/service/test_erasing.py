@@ -192,8 +192,11 @@ async def test_lines_about_what_an_operator_decided_outlive_the_data_of_the_guil
     assert [*before, (GUILD, "user:erased", "guild.erase", GUILD, None, None)] == audit_of(tmp_path)
 
 
-async def test_erasing_a_guild_gives_it_no_fresh_quota(build: Build) -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati"])
+async def test_erasing_a_guild_gives_it_no_fresh_quota(build: Build, zone: str) -> None:
+    """Nor does it where its days begin elsewhere: without its settings they are those of UTC."""
     house = await build(governor=plan(runs_per_day=2))
+    await house.client.change_guild_settings(GUILD, {"timezone": zone})
     for _ in range(2):
         await house.ended((await house.run_now(await house.schedule(DAILY, guild_id=GUILD))).id)
     await as_(house, OWNER).erase_guild(GUILD)

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.governor.settings import GovernorSettings
+from core.governor.settings import GovernorSettings, MethodQuota, Plan
+from core.service import measures
 from core.service.service import _CHANGES
 from core.service.suspension import ACTING
 from schedule_zero import requests as ask
@@ -80,6 +81,23 @@ async def test_what_cannot_go_sooner_keeps_its_place_and_is_counted_there(build:
     for due in dues:
         standing = await house.engine.entitler.standing(house.ledger.reader.usage, "1", due + 1)
         assert [each.used for each in standing] == [1]
+
+
+async def test_what_a_raised_quota_frees_goes_however_many_wait_for_another_limit_before_it(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "AT_ONCE", 2)
+    limits = GovernorSettings(
+        methods={"hands.work": MethodQuota(runs_per_day=1)}, plans={"small": Plan(runs_per_day=3)}, default_plan="small"
+    )
+    house = await build(governor=limits)
+    work, once = [await house.schedule(method=name, policy={"overlap": "allow"}) for name in ("work", "once")]
+    others = [await house.run_now(work) for _ in range(6)]
+    put_off = [await house.run_now(once) for _ in range(3)][-1]
+    assert (await house.why(put_off)).scope == "guild:1"
+    await house.client.change_guild_quota("1", {"runs_per_day": 100})
+    assert (await house.ended(put_off.id)).state is RunState.SUCCEEDED
+    assert (await house.why(others[-1])).scope == "method:hands.work"
 
 
 async def test_room_that_came_while_the_core_was_down_is_found_at_its_start(build: Build) -> None:

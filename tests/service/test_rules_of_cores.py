@@ -11,7 +11,7 @@ import pytest
 from core.governor.measures import NOTHING
 from core.governor.settings import GovernorSettings
 from core.ledger.notes import Notes
-from core.service import keys, measures, upkeep
+from core.service import guilds, keys, measures, upkeep
 from schedule_zero.errors import Invalid
 from tests.engine.house import House
 from tests.engine.test_cluster import Join, join, shared_out
@@ -26,14 +26,17 @@ GUILD = "1"
 @pytest.fixture
 async def pair(join: Join, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[House, House]]:
     """Two cores on one database, of which none looks by itself within the time of a test."""
-    for room in (keys, measures, upkeep):
+    for room in (guilds, keys, measures, upkeep):
         monkeypatch.setattr(room, "LOOK_S", 3600.0)
     first, second = await join(governor=GovernorSettings()), await join(governor=GovernorSettings())
     await shared_out(first, second)
     keeping = []
     for house in (first, second):
         service = house.service
-        ways = (service.measures.keep(), service.keys.keep(), service.upkeep.keep(service.bans.load))
+        ways = (
+            service.measures.keep(), service.keys.keep(), service.upkeep.keep(service.bans.load),
+            service.guilds.keep_zones(),
+        )  # fmt: skip
         keeping += [asyncio.create_task(way) for way in ways]
     await asyncio.sleep(0)
     yield first, second
@@ -53,6 +56,8 @@ async def test_what_one_core_changes_the_other_hears_without_looking(pair: tuple
     await first.until(lambda: "anna" in first.engine.dispatcher.banned)
     await first.client.unban_user("anna")
     await second.until(lambda: "anna" not in second.engine.dispatcher.banned)
+    await first.client.change_guild_settings(GUILD, {"timezone": "Asia/Kathmandu"})
+    await second.until(lambda: second.engine.entitler.clocks_of(GUILD).zone.key == "Asia/Kathmandu")
     await first.client.drain_core()
     await second.until(lambda: second.engine.dispatcher.held)
     await second.client.resume_core()
@@ -124,3 +129,30 @@ def _held(read: Callable[..., Any], begun: asyncio.Event, go_on: asyncio.Event) 
         return found
 
     return late
+
+
+@pytest.mark.slow
+async def test_word_that_comes_while_the_last_word_is_heeded_is_heeded_next(
+    pair: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pair
+    reading, go, real = asyncio.Event(), asyncio.Event(), Notes.all
+
+    async def late(notes: Notes, kind: str) -> dict[str, str]:
+        found = await real(notes, kind)
+        if kind == measures.MEASURES and notes is second.ledger.reader.notes and not reading.is_set():
+            reading.set()
+            await go.wait()
+        return found
+
+    monkeypatch.setattr(Notes, "all", late)
+    await first.client.change_guild_quota(GUILD, {"running": 7})
+    await reading.wait()
+    heard = asyncio.Event()
+    membership = second.ledger.membership
+    assert membership is not None
+    membership.on_rules(heard.set)
+    await first.client.suspend_guild("2")
+    await heard.wait()
+    go.set()
+    await second.until(lambda: second.engine.measures.suspended("2") is not None)

@@ -97,9 +97,11 @@ class RunReads(Protocol):
         """Waiting runs of one guild, or of none (None), by (due, id) from a key on."""
         ...
 
-    async def put_off(self, guild_id: str | None, after: int, limit: int) -> list[RunRow]:
+    async def put_off(
+        self, guild_id: str | None, after: int, behind: tuple[int, str] | None, limit: int
+    ) -> list[RunRow]:
         """Runs of a guild, or of none (None), that wait for their first attempt, and may not begin before an instant that
-        lies behind this one because a calendar quota is used up; by (due, id)."""
+        lies behind this one because a calendar quota is used up; a page by (due, id), after a key."""
         ...
 
     async def put_off_guilds(self, after: int) -> list[str | None]:
@@ -135,10 +137,6 @@ class RunWrites(RunReads, Protocol):
 
     async def charge_again(self, rows: Sequence[RunRow]) -> None:
         """Write ``not_before``, ``reason`` and ``charged`` of runs that still wait for their first attempt."""
-        ...
-
-    async def charge_others(self, guild_id: str, names: Sequence[tuple[str, str]]) -> None:
-        """Write the names of other counters into ``charged`` of a guild's waiting runs: the old ones, and what replaces each."""
         ...
 
     async def begin(self, attempts: Sequence[AttemptRow], leases: Sequence[LeaseRow]) -> None:
