@@ -18,6 +18,7 @@ from core.governor.explain import said
 from core.governor.verdict import Wait
 from core.ledger.port import Transaction
 from core.ledger.rows import EventRow, RunRow, UsageKey
+from core.timing.rule import LATEST
 from schedule_zero.event import EventKind
 from schedule_zero.instant import spell
 from schedule_zero.run import RunState, SkipReason
@@ -96,7 +97,8 @@ class Books:
                 self.add(key, len(runs))
 
     async def charge(self, tx: Transaction, way: Way, run: RunRow, *, wait: bool) -> NoRoom | None:
-        """Charge one run to the first periods with room, or skip it.
+        """Charge one run to the first periods with room, or skip it. Where nothing is allowed at all it waits uncharged until
+        more is.
 
         Returns:
             What it was skipped for.
@@ -104,6 +106,9 @@ class Books:
         found = await self.find(tx, way, wait=wait)
         if isinstance(found, Charge):
             self.take(run, found)
+            return None
+        if wait and found.period.allowed == 0:
+            run.not_before, run.reason = LATEST, SkipReason.QUOTA
             return None
         run.state, run.reason, run.ended, run.error = RunState.SKIPPED, SkipReason.QUOTA, self._now, found.words
         return found

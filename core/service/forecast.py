@@ -87,6 +87,8 @@ def _note(scope: str, period: Period, until: str, on_quota: OnQuota) -> str:
     allowed, unit = period.allowed, period.limit.rpartition("_")[2]
     whose = _WHOSE.get(scope.partition(":")[0]) or f"{scope.replace(':', ' ')}'s"
     runs = f"{whose} {allowed:,} run{'s' * (allowed != 1)} of the {unit} are used up by then"
-    if on_quota == "skip" or allowed == 0:
+    if on_quota == "skip":
         return f"would be left out: {runs}"
+    if allowed == 0:
+        return f"would wait until more is allowed: {runs}"
     return f"would wait until {until}: {runs}"

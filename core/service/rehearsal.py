@@ -39,13 +39,9 @@ async def rehearsed(desk: Desk, actor: Actor, run: RunRow, schedule: ScheduleRow
     if why is not None:
         return RunCheck(instances=instances, why=why)
     full = [each for each in await standing_of(desk, desk.reader, run) if each.full]
-    if full and (policy.on_quota == "skip" or any(each.period.allowed == 0 for each in full)):
+    if full and policy.on_quota == "skip":
         return RunCheck(instances=instances, skipped=_left_out(full))
-    why = (
-        (calendar_quota(full, max(each.period.until for each in full)) if full else None)
-        or _absent(desk, actor, run, routing)
-        or _refused(desk, run, schedule, instances)
-    )
+    why = calendar_quota(full) or _absent(desk, actor, run, routing) or _refused(desk, run, schedule, instances)
     return RunCheck(instances=instances, why=why)
 
 

@@ -21,6 +21,7 @@ from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.policy import read_policy
 from core.service.suspension import why_held
+from core.timing.rule import LATEST
 from schedule_zero.actor import Actor
 from schedule_zero.instant import spell
 from schedule_zero.run import OPEN, RunState, SkipReason, Why
@@ -62,7 +63,7 @@ async def why_waiting(
         return Why(scope=f"user:{schedule.owner_id}", limit=BANNED, used=0, allowed=0, words=_BANNED)
     if row.not_before is not None and row.not_before > now:
         if row.reason == SkipReason.QUOTA:
-            return calendar_quota(await standing_of(desk, source, row), row.not_before)
+            return await _put_off(desk, source, row, row.not_before)
         return _own_time(row, schedule, row.not_before)
     if not engine.territory.owns(row.guild_id):
         return _behind_begun(row, elsewhere.active) or _elsewhere(desk, actor, row, elsewhere.holders)
@@ -112,20 +113,38 @@ def _own_time(row: RunRow, schedule: ScheduleRow | None, not_before: int) -> Why
     )
 
 
-async def standing_of(desk: Desk, source: Reader | Transaction, row: RunRow) -> list[Standing]:
-    """The periods that count a run made now, and how much of each is used."""
+async def standing_of(desk: Desk, source: Reader | Transaction, row: RunRow, at: int | None = None) -> list[Standing]:
+    """The periods that count a run made now, or at an instant, and how much of each is used."""
+    instant = desk.clock.now() if at is None else at
     return await desk.engine.entitler.standing(
-        source.usage, row.guild_id, desk.clock.now(), method=f"{row.handler}.{row.method}", schedule_id=row.schedule_id
+        source.usage, row.guild_id, instant, method=f"{row.handler}.{row.method}", schedule_id=row.schedule_id
     )
 
 
-def calendar_quota(standing: Sequence[Standing], not_before: int) -> Why | None:
-    """The calendar quota that sends a run to a later period."""
+async def _put_off(desk: Desk, source: Reader | Transaction, row: RunRow, not_before: int) -> Why:
+    """A run that a calendar quota sent to a later period: the one that ends as it may begin had no room for it."""
+    if not_before == LATEST:
+        found = calendar_quota([each for each in await standing_of(desk, source, row) if each.period.allowed == 0])
+    else:
+        before = await standing_of(desk, source, row, not_before - 1)
+        found = calendar_quota([each for each in before if each.period.until == not_before])
+    until = None if not_before == LATEST else spell(not_before)
+    words = "A calendar quota put it off that is another one by now" + (f"; its place is at {until}." if until else ".")
+    return found or Why(
+        scope=scope_of_schedule(row.schedule_id), limit="quota", used=0, allowed=0, until=until, words=words
+    )
+
+
+def calendar_quota(standing: Sequence[Standing]) -> Why | None:
+    """The calendar quota, of those that count a run, that has no room the longest."""
     full = [each for each in standing if each.full] or standing
     if not full:
         return None
-    last = max(full, key=lambda each: each.period.until)
-    until, limit, allowed = spell(not_before), last.period.limit, last.period.allowed
+    last = next((each for each in full if each.period.allowed == 0), None) or max(
+        full, key=lambda one: one.period.until
+    )
+    limit, allowed = last.period.limit, last.period.allowed
+    until = spell(last.period.until) if allowed else None
     return Why(
         scope=last.scope, limit=limit, used=last.used, allowed=allowed, until=until,
         words=said(Wait(last.scope, limit, last.used, allowed), until),

@@ -78,11 +78,32 @@ async def test_a_retry_that_no_quota_has_room_for_is_refused_with_its_scope_and_
     assert (await house.client.get_run(failed.id)).state is RunState.FAILED
 
 
-async def test_a_quota_of_nothing_skips_at_once_instead_of_looking_for_a_better_day(build: Build) -> None:
+async def test_a_quota_of_nothing_skips_or_lets_wait_until_more_is_allowed(build: Build) -> None:
     house = await build(governor=plan(runs_per_day=0))
-    run = await house.run_now(await house.schedule())
-    assert (run.state, run.reason) == (RunState.SKIPPED, "quota")
-    assert run.error == "Guild 1 may run nothing (its limit is 0); it goes on when that is raised."
+    skipped = await house.run_now(await house.schedule(policy={"on_quota": "skip"}))
+    assert (skipped.state, skipped.reason) == (RunState.SKIPPED, "quota")
+    words = "Guild 1 may run nothing (its limit is 0); it goes on when that is raised."
+    assert skipped.error == words
+    waiting = await house.run_now(await house.schedule())
+    held = await house.why(waiting)
+    assert (held.scope, held.limit, held.used, held.allowed, held.until) == ("guild:1", "runs_per_day", 0, 0, None)
+    assert held.words == words
+    await house.client.change_guild_quota("1", {"runs_per_day": 1}, until="in 1 hour")
+    assert (await house.ended(waiting.id)).state is RunState.SUCCEEDED
+    assert await used(house) == 1
+
+
+async def test_why_tells_of_the_quota_that_put_a_run_off_and_not_of_one_that_came_later(build: Build) -> None:
+    house = await build(governor=plan(runs_per_hour=1))
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    await house.ended((await house.run_now(schedule)).id)
+    put_off = await house.run_now(schedule)
+    await house.client.change_guild_quota("1", {"runs_per_day": 1})
+    held = await house.why(put_off)
+    assert held.limit == "runs_per_hour"
+    assert parse(held.until or "") - house.clock.now() <= HOUR
+    await house.client.change_guild_quota("1", {"runs_per_day": 0})
+    assert (await house.why(put_off)).limit == "runs_per_hour"
 
 
 async def test_what_was_charged_is_given_back_when_a_run_ends_without_an_attempt(build: Build) -> None:

@@ -100,7 +100,7 @@ async def test_where_nothing_may_run_nothing_is_said_to_end(build: Build) -> Non
 @pytest.mark.parametrize(
     ("most", "policy", "words"),
     [
-        (0, {}, "this server may run nothing (runs_per_day is 0)"),
+        (0, {"on_quota": "skip"}, "this server may run nothing (runs_per_day is 0)"),
         (1, {"on_quota": "skip"}, "the quota of this server is used up (runs_per_day is 1)"),
     ],
 )
