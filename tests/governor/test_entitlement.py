@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -7,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.governor.entitlement import periods
+from core.governor.entitlement import Calendar, Period, periods, periods_of
 from core.governor.settings import Quota
-from schedule_zero.instant import HOUR, from_datetime, parse
+from schedule_zero.instant import HOUR, MINUTE, from_datetime, parse
 
 ALL = Quota(runs_per_hour=5, runs_per_day=10, runs_per_month=20)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -73,3 +74,27 @@ def test_the_key_holds_until_the_period_ends_and_changes_then(moment: datetime, 
         assert after[period.limit] != period.key
         if period.limit != "runs_per_hour":  # an hour may end early, by a change of half an hour
             assert just_before[period.limit] == period.key
+
+
+ZONES = [ZoneInfo(name) for name in ("UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kolkata", "America/New_York")]
+Step = tuple[int, int]
+
+
+@given(st.lists(st.tuples(st.integers(1, 14 * 60), st.integers(0, len(ZONES) - 1)), min_size=1, max_size=40))
+def test_what_the_clocks_showed_holds_no_more_however_they_are_changed_before_it_ends(steps: list[Step]) -> None:
+    """As many runs as there is room for, after every step: so many minutes later, then another zone."""
+    calendar, counted = Calendar("guild:1", Quota(runs_per_day=3, runs_per_hour=2)), Counter[tuple[str, str]]()
+    now = parse("2026-03-27T12:00:00Z")  # two of the zones have changes of their clocks around then
+    runs: list[int] = []
+    shown: dict[tuple[str, str], tuple[int, Period]] = {}
+    for minutes, place in steps:
+        now += minutes * MINUTE
+        for period in periods(calendar.limits, now, calendar.clocks.zone):
+            shown.setdefault((calendar.clocks.zone.key, period.key), (now, period))
+        while all(counted[each.limit, each.key] < each.allowed for each in periods_of(calendar, now)):
+            counted.update((each.limit, each.key) for each in periods_of(calendar, now))
+            runs.append(now)
+        calendar = Calendar(calendar.scope, calendar.limits, calendar.clocks.changed(ZONES[place], now))
+        assert len(calendar.clocks.before) < len(ZONES)
+    for since, period in shown.values():
+        assert sum(since <= run < period.until for run in runs) <= period.allowed
