@@ -50,6 +50,7 @@ class Action(StrEnum):
     GUILD_ERASE = "guild.erase"
     GUILD_QUOTA = "guild.quota"
     GUILD_SUSPECT = "guild.suspect"
+    QUOTA_MEET = "quota.meet"
     GUILD_CODE = "guild.code"
     GUILD_VERIFY = "guild.verify"
     GUILD_SUSPEND = "guild.suspend"
@@ -106,6 +107,7 @@ DONE: Final[Mapping[str, str]] = {
     Action.GUILD_ERASE: "had everything of the server erased",
     Action.GUILD_QUOTA: "changed what the server may use",
     Action.GUILD_SUSPECT: "slowed the server down for a time, because it looked like abuse",
+    Action.QUOTA_MEET: "met a limit, and was refused",
     Action.GUILD_CODE: "made a code to verify the server with",
     Action.GUILD_VERIFY: "verified the server",
     Action.GUILD_SUSPEND: "suspended the server",

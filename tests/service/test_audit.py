@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,17 +16,18 @@ from schedule_zero.actor import (
     Actor,
 )
 from schedule_zero.audit import DONE, Action, Changed, csv_of, what_changed
-from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound
+from schedule_zero.errors import Forbidden, Gone, Invalid, NotFound, QuotaExceeded
 from schedule_zero.handler import MethodInfo
 from schedule_zero.instant import parse
 from schedule_zero.masking import MASK
 from schedule_zero.schedule import ScheduleSpec
 from schedule_zero.transport.curve import new_pair
 from schedule_zero.views import AuditLine
-from tests.engine.house import House, Mute
+from tests.engine.house import House, Mute, plan
 from tests.service.auditing import CHIEF, DAILY, READER, newest, stored
 from tests.service.people import ANNA, CORE, MOD, OPERATOR, STRANGER, as_, member, post, remind
 
+Build = Callable[..., Awaitable[House]]
 CONFINED = Actor(kind="operator", id="theirs", guild_id="1")
 
 
@@ -294,3 +296,28 @@ def test_what_changed_is_told_entry_by_entry() -> None:
 def test_every_action_has_its_words() -> None:
     assert set(DONE) == set(Action)
     assert all(action.count(".") == 1 for action in Action)
+
+
+async def test_who_meets_a_limit_leaves_one_line_an_hour_that_says_which(build: Build) -> None:
+    house = await build(run=False, governor=plan(schedules=1))
+    await house.schedule(owner_id=OPERATOR.id)
+
+    async def met() -> list[AuditLine]:
+        return list((await house.client.list_audit(guild_id="1", action="quota.meet")).items)
+
+    for _ in range(3):
+        with pytest.raises(QuotaExceeded) as refused:
+            await house.schedule()
+    await house.until(lambda: not house.service._refusals._writing)
+    (line,) = await met()
+    assert line.before is None
+    assert line.after is not None
+    assert (line.after["scope"], line.after["limit"], line.after["used"], line.after["allowed"]) == (
+        "guild:1", "schedules", 1, 1,
+    )  # fmt: skip
+    assert line.after["sentence"] == refused.value.sentence
+    house.clock.move(3601)
+    with pytest.raises(QuotaExceeded):
+        await house.schedule()
+    await house.until(lambda: not house.service._refusals._writing)
+    assert len(await met()) == 2
