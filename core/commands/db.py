@@ -50,6 +50,8 @@ def backup(config: Config, target: Path) -> None:
 
 _CAUGHT_UP: Final = "what was due since then is caught up with by each schedule's policy"
 
+_TO_DO_AGAIN: Final = "revoke, ban and erase again what was revoked, banned and erased since then"
+
 
 def restore(config: Config, source: Path | None, missed: Missed) -> None:
     """Put a backup in the store's place and say what was done. Raises StoreError."""
@@ -67,6 +69,8 @@ def restore(config: Config, source: Path | None, missed: Missed) -> None:
     if done.migrated:
         click.echo("the backup was of an older version, and has this version's schema now")
     click.echo(_passed_over(done.renewed) if missed == "skip" else _CAUGHT_UP)
+    links = done.renewed.links
+    click.echo(f"{links} calendar link{'' if links == 1 else 's'} ended, and everybody is signed out; {_TO_DO_AGAIN}")
 
 
 def _passed_over(passed: PassedOver) -> str:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from core.engine.admit import Decision, advance_of, decide, events_of, look, passed_over
+from core.engine.books import Books
 from core.engine.events import about_run, facts
 from core.engine.plan import Plan, PlanBook
 from core.ledger.port import Ledger, Reader, Transaction
@@ -30,13 +31,20 @@ RESTORED: Final = "a backup was restored"
 """Why an attempt was ended that was open in a backup, or one that waited to be tried again."""
 _PAGE: Final = 500
 _EVERY_SESSION: Final = 2**62
+CALENDAR_LINK: Final = "calendar_link"
+"""The kind of document that a link for calendar programs is kept as."""
 
 
 class PassedOver(msgspec.Struct):
-    """What was not done again: schedules with times that lay behind, and runs that waited or were under way."""
+    """What was not done again: schedules with times that lay behind, and runs that waited or were under way.
+
+    Attributes:
+        links: links for calendar programs that were ended.
+    """
 
     schedules: int = 0
     runs: int = 0
+    links: int = 0
 
 
 async def begin_afresh(ledger: Ledger, now: int, missed: Missed) -> PassedOver:
@@ -56,6 +64,9 @@ async def begin_afresh(ledger: Ledger, now: int, missed: Missed) -> PassedOver:
         # Whoever has seen a later epoch than the backup's, by an earlier restoring, must not take this one for it.
         await tx.journal.begin_epoch(max(epoch + 1, now // SECOND))
         await tx.sessions.purge(_EVERY_SESSION)  # who signed out since then is not signed in again
+        links = await tx.notes.all(CALENDAR_LINK)  # one that was ended or replaced since then is not good again
+        await tx.notes.put(CALENDAR_LINK, dict.fromkeys(links))
+        done.links = len(links)
 
     await ledger.write(unit)
     return done
@@ -133,9 +144,12 @@ async def _end(ledger: Ledger, runs: Sequence[RunRow], now: int, attempts: Seque
     if not runs:
         return
     moves = [_end_of(run, now) for run in runs]
+    books = Books(now)
+    books.give_back(run.charged for run in runs if run.attempt == 0)
 
     async def unit(tx: Transaction) -> None:
         await tx.runs.move(moves)
+        await books.write(tx)
         if attempts:
             over = {"ended": now, "outcome": "cancelled", "error": RESTORED}
             await tx.runs.finish([msgspec.structs.replace(attempt, **over) for attempt in attempts])

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.engine.afresh import CALENDAR_LINK
 from core.ledger.port import ScheduleFilter, Transaction
 from core.ledger.rows import ScheduleRow
 from core.service import access
@@ -35,7 +36,6 @@ from schedule_zero.schedule import MESSAGES
 from schedule_zero.views import CalendarLink
 
 Whose = Literal["guild", "user"]
-KIND: Final = "calendar_link"
 PATH: Final = "/calendar"
 MOST: Final = 1_000
 """Schedules in a calendar."""
@@ -77,7 +77,7 @@ class CalendarLinks:
     async def get(self, actor: Actor, request: ask.GetCalendarLink) -> CalendarLink:
         """Whether there is one, and since when. Raises Invalid, NotFound, Forbidden."""
         access.require_calendar_link(actor, request.guild_id, request.user_id)
-        text = await self._desk.reader.notes.get(KIND, _key(request))
+        text = await self._desk.reader.notes.get(CALENDAR_LINK, _key(request))
         since = None if text is None else spell(_decode(text).since)
         return CalendarLink(guild_id=request.guild_id, user_id=request.user_id, since=since)
 
@@ -90,7 +90,7 @@ class CalendarLinks:
         async def work(tx: Transaction, _effects: Effects) -> CalendarLink:
             nonlocal fresh
             now = self._desk.clock.now()
-            await tx.notes.put(KIND, {_key(request): _encode(Kept(_digest(secret), now)).decode()})
+            await tx.notes.put(CALENDAR_LINK, {_key(request): _encode(Kept(_digest(secret), now)).decode()})
             await self._note(tx, actor, request, Action.CALENDAR_LINK_NEW)
             fresh = CalendarLink(guild_id=request.guild_id, user_id=request.user_id, since=spell(now))
             return fresh  # and so it is remembered
@@ -106,8 +106,8 @@ class CalendarLinks:
         access.require_calendar_link(actor, request.guild_id, request.user_id)
 
         async def work(tx: Transaction, _effects: Effects) -> CalendarLink:
-            if await tx.notes.get(KIND, _key(request)) is not None:
-                await tx.notes.put(KIND, {_key(request): None})
+            if await tx.notes.get(CALENDAR_LINK, _key(request)) is not None:
+                await tx.notes.put(CALENDAR_LINK, {_key(request): None})
                 await self._note(tx, actor, request, Action.CALENDAR_LINK_END)
             return CalendarLink(guild_id=request.guild_id, user_id=request.user_id)
 
@@ -127,7 +127,7 @@ class CalendarLinks:
             self._waiting -= 1
 
     async def _is_good(self, whose: str, id: str, secret: str) -> bool:
-        text = await self._desk.reader.notes.get(KIND, f"{whose}:{id}")
+        text = await self._desk.reader.notes.get(CALENDAR_LINK, f"{whose}:{id}")
         if text is None or not hmac.compare_digest(_decode(text).digest, _digest(secret)):
             return False
         try:

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.engine.afresh import RESTORED, begin_afresh
+from core.engine.afresh import CALENDAR_LINK, RESTORED, Missed, begin_afresh
+from core.engine.books import names_of
 from core.ledger.ledger import StoredLedger
 from core.ledger.port import RunFilter, Transaction
-from core.ledger.rows import SessionRow
+from core.ledger.rows import SessionRow, UsageKey
 from schedule_zero.event import Event
 from schedule_zero.instant import SECOND, spell
 from schedule_zero.run import RunState
@@ -86,6 +87,29 @@ async def test_what_waited_or_was_under_way_is_not_done_again(backup: StoredLedg
     assert (attempt.ended, attempt.outcome, attempt.error) == (LATER, "cancelled", RESTORED)
 
 
+async def test_quotas_get_back_what_is_skipped_untried_and_nothing_else(
+    backup: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.afresh._PAGE", 2)
+    counters = [UsageKey("guild:1", "day", "2027-01-15"), UsageKey("handler:echo.say", "hour", "2027-01-15T08")]
+    names = names_of(counters)
+    charged = [run(f"run_charged_{n}", "sch_series", charged=names) for n in range(5)]
+    await save(
+        backup,
+        *charged,
+        run("run_tried", "sch_series", attempt=1, charged=names),
+        run("run_counted_later", "sch_series", due=LATER + 1, charged=names),
+    )
+
+    async def count(tx: Transaction) -> None:
+        await tx.usage.charge(dict.fromkeys(counters, 7))
+
+    await backup.write(count)
+    for _ in range(2):  # a second time gives nothing more back
+        await begin_afresh(backup, LATER, "skip")
+        assert await backup.reader.usage.used(counters) == dict.fromkeys(counters, 2)
+
+
 async def test_a_second_time_there_is_nothing_more_to_pass_over(backup: StoredLedger) -> None:
     await begin_afresh(backup, LATER, "skip")
     before = len(await told(backup))
@@ -110,6 +134,19 @@ async def test_a_schedule_that_cannot_be_computed_keeps_no_other_from_being_rest
     await save(backup, *broken)
     assert (await begin_afresh(backup, LATER, "skip")).schedules == 2
     assert (await backup.reader.schedules.get_many(["sch_broken_1"]))["sch_broken_1"].next_due == NOW
+
+
+@pytest.mark.parametrize("missed", ["skip", "fire"])
+async def test_every_calendar_link_is_ended_for_it_may_have_been_ended_since(backup: StoredLedger, missed: Missed) -> None:
+    async def remember(tx: Transaction) -> None:
+        await tx.notes.put(CALENDAR_LINK, {"user:7": "{}", "guild:1": "{}"})
+        await tx.notes.put("zone", {"user:7": "{}"})
+
+    await backup.write(remember)
+    assert (await begin_afresh(backup, LATER, missed)).links == 2
+    assert await backup.reader.notes.all(CALENDAR_LINK) == {}
+    assert await backup.reader.notes.all("zone") == {"user:7": "{}"}
+    assert (await begin_afresh(backup, LATER, missed)).links == 0
 
 
 @pytest.mark.parametrize("missed", ["skip", "fire"])

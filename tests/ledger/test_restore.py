@@ -232,10 +232,14 @@ def test_the_command_says_what_it_did(place: SimpleNamespace, capsys: pytest.Cap
 
     code, out, err = said(str(place.source))
     assert (code, err) == (0, "")
-    now, kept, missed = out.splitlines()
+    now, kept, missed, again = out.splitlines()
     assert now == f"{place.path} is now what {place.source} holds"
     assert kept.startswith(f"what was there before is in {place.path}.before-restore-")
     assert missed == "what was due since then is missed: times of 0 schedules, and 0 runs that waited or were under way"
+    assert again == (
+        "0 calendar links ended, and everybody is signed out; "
+        "revoke, ban and erase again what was revoked, banned and erased since then"
+    )
     code, out, err = said(str(place.source), "--missed", "fire")
     assert (code, err) == (0, "")
     assert "catch" not in out.splitlines()[0]
