@@ -1,8 +1,8 @@
 """Links that calendar programs subscribe to: what is scheduled in a guild, or by a person, for whoever has the link.
 
 A guild and a person have one each, until it is ended or another takes its place. What is secret in it is not kept, only its
-SHA-256. A calendar program shows no key and asks every few minutes for ever, so little is written at once, and the rest waits
-or is told to come later.
+SHA-256. A calendar program shows no key and asks every few minutes for ever, so little is written at once, of each link one
+calendar, and the rest waits or is told to come later.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from core.service.exporting.as_ics import IcsFile
 from core.service.exporting.things import Item
 from core.service.guild_settings import document_of
 from core.service.own_zone import NO_ZONE
+from core.service.turns import TooMany, Turns
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.audit import Action
@@ -41,6 +42,7 @@ MOST: Final = 1_000
 """Schedules in a calendar."""
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 20
+"""Links that have a calendar written or wait for it; what is asked of the others meanwhile comes later."""
 LATER_S: Final = 60.0
 _PAGE: Final = 500
 _WRITTEN_AT_ONCE: Final = 100
@@ -65,13 +67,13 @@ class CalendarLinks:
 
     Attributes:
         address: where the HTTP door is reached; what a link begins with.
+        turns: who has a calendar written, or waits for it: each link by ``guild:ID`` or ``user:ID``.
     """
 
     def __init__(self, desk: Desk, bans: Bans) -> None:
         self._desk = desk
         self._bans = bans
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self.turns = Turns(AT_ONCE, MOST_WAITING)
         self.address = ""
 
     async def get(self, actor: Actor, request: ask.GetCalendarLink) -> CalendarLink:
@@ -117,14 +119,12 @@ class CalendarLinks:
         """What is behind a link, as iCalendar; None: it is none, or is good no more. Raises Unavailable."""
         if whose not in ("guild", "user") or not await self._is_good(whose, id, secret):
             return None
-        if self._waiting >= MOST_WAITING:
-            raise Unavailable("Too many calendars are being written; ask again in a minute.", retry_after=LATER_S)
-        self._waiting += 1
         try:
-            async with self._turns:
+            async with self.turns.of(f"{whose}:{id}"):
                 return await self._written(await self._rows(whose, id))
-        finally:
-            self._waiting -= 1
+        except TooMany as many:
+            why = "This calendar is being written already" if many.own else "Too many calendars are being written"
+            raise Unavailable(f"{why}; ask again in a minute.", retry_after=LATER_S) from None
 
     async def _is_good(self, whose: str, id: str, secret: str) -> bool:
         text = await self._desk.reader.notes.get(CALENDAR_LINK, f"{whose}:{id}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from icalendar import Calendar
 
+from core.ledger.rows import ScheduleRow
 from core.service.calendar_links import AT_ONCE, MOST_WAITING
+from core.service.turns import EACH
 from schedule_zero import requests as ask
 from schedule_zero.actor import MANAGE_GUILD, MANAGE_MESSAGES, Actor
 from schedule_zero.errors import Forbidden, Invalid, NotFound, ScheduleZeroError, Unavailable
@@ -125,27 +128,65 @@ async def test_who_is_banned_or_erased_has_a_link_no_more(house: House) -> None:
     assert await behind(house, guild) is None
 
 
-async def test_of_many_who_ask_at_once_some_wait_and_the_rest_are_told_to_come_later(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    link = await as_(house, ANNA).new_calendar_link(user_id="anna")
-    links, gate, writing = house.service.calendar_links, asyncio.Event(), 0
+class Gate:
+    """Holds every calendar that is being written until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.writing: list[str | None] = []
+
+
+@pytest.fixture
+def gate(house: House, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    links, gate = house.service.calendar_links, Gate()
     written = links._written
 
-    async def slowly(rows: Any) -> str:
-        nonlocal writing
-        writing += 1
-        assert writing <= AT_ONCE
-        await gate.wait()
-        writing -= 1
+    async def slowly(rows: Sequence[ScheduleRow]) -> str:
+        gate.writing.append(rows[0].owner_id)
+        assert len(gate.writing) == len(set(gate.writing)) <= AT_ONCE
+        await gate.opened.wait()
+        gate.writing.remove(rows[0].owner_id)
         return await written(rows)
 
     monkeypatch.setattr(links, "_written", slowly)
-    asking = [asyncio.create_task(behind(house, link)) for _ in range(MOST_WAITING)]
-    await house.until(lambda: links._waiting == MOST_WAITING)
+    return gate
+
+
+async def links_of(house: House, many: int) -> list[CalendarLink]:
+    people = [member(f"user{n}") for n in range(many)]
+    for each in people:
+        await remind(house, each, "tea")
+    return [await as_(house, each).new_calendar_link(user_id=each.id) for each in people]
+
+
+async def test_of_many_links_that_are_asked_at_once_some_wait_and_the_rest_are_told_to_come_later(
+    house: House, gate: Gate
+) -> None:
+    *some, one_more = await links_of(house, MOST_WAITING + 1)
+    asking = [asyncio.create_task(behind(house, link)) for link in some]
+    turns = house.service.calendar_links.turns
+    await house.until(lambda: len(turns.asking) == MOST_WAITING)
     with pytest.raises(Unavailable) as late:
-        await behind(house, link)
+        await behind(house, one_more)
     assert late.value.retry_after == 60
-    gate.set()
+    gate.opened.set()
     assert None not in await asyncio.gather(*asking)
-    assert await behind(house, link) is not None
+    assert turns.asking == {}
+    assert await behind(house, one_more) is not None
+
+
+async def test_a_link_that_is_asked_again_and_again_is_told_to_come_later_and_others_have_room(
+    house: House, gate: Gate
+) -> None:
+    greedy, other = await links_of(house, 2)
+    asking = [asyncio.create_task(behind(house, greedy)) for _ in range(MOST_WAITING + AT_ONCE)]
+    await house.until(lambda: sum(each.done() for each in asking) == len(asking) - EACH)
+    late = [each.exception() for each in asking if each.done()]
+    assert {(type(error), getattr(error, "retry_after", None)) for error in late} == {(Unavailable, 60.0)}
+    others = asyncio.create_task(behind(house, other))
+    await house.until(lambda: gate.writing == ["user0", "user1"])
+    gate.opened.set()
+    assert await others is not None
+    texts = await asyncio.gather(*asking, return_exceptions=True)
+    assert sum(isinstance(text, str) for text in texts) == EACH
+    assert await behind(house, greedy) is not None
