@@ -5,6 +5,7 @@ SQLite would let two cores share the file; both would fire everything.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from core import file_lock
@@ -12,12 +13,17 @@ from core.ledger.port import StoreError
 
 
 class FileLock:
-    """The right to write a database file."""
+    """The right to write a database file.
+
+    Attributes:
+        path: the file that is locked. It lies beside the database itself, by whatever links that is named.
+    """
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._path = database.with_name(database.name + ".lock")
-        self._lock = file_lock.FileLock(self._path)
+        real = Path(os.path.realpath(database))
+        self.path = real.with_name(real.name + ".lock")
+        self._lock = file_lock.FileLock(self.path)
 
     def take(self) -> None:
         """Take the lock, or say who holds it.
@@ -34,7 +40,7 @@ class FileLock:
             ) from None
         except OSError as error:
             raise StoreError(
-                f"{self._path.parent} cannot be written ({error.strerror}); check the folder's owner and permissions"
+                f"{self.path.parent} cannot be written ({error.strerror}); check the folder's owner and permissions"
             ) from error
 
     def release(self) -> None:

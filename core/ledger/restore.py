@@ -11,24 +11,26 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from core.ledger.backup import backup, to_disk
+from core.ledger.backup import to_disk
+from core.ledger.byte_copy import BESIDE, copy_bytes
 from core.ledger.connection import Locked
 from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
 from core.ledger.lock import FileLock
 from core.ledger.maintenance import damage
 from core.ledger.migrate import schema_state
+from core.ledger.owner import give, hand_on, make_folder, owner_of, require_same_owner
 from core.ledger.port import Ledger, StoreError
 from core.ledger.sqlite import explained, translate
 
 T = TypeVar("T")
 Renewing = Callable[[Ledger], Awaitable[T]]
-_BESIDE: Final = ("-wal", "-shm")
 
 
 class Restored(msgspec.Struct, Generic[T]):
@@ -46,24 +48,30 @@ class Restored(msgspec.Struct, Generic[T]):
 
 
 async def restore(path: Path, source: Path, renewing: Renewing[T]) -> Restored[T]:
-    """Put a backup in the place of a database file that no core uses. The backup itself stays as it is.
+    """Put a backup in the place of a database file that no core uses. The backup itself is only read.
+
+    Behind a link it is the file that the link leads to. What takes the place belongs to whom the old file did.
 
     Args:
         renewing: what is done to the copy before it is put in place.
 
     Raises:
-        StoreError: the file is in use, or the backup is none, is damaged or is newer than this build; nothing was changed.
+        StoreError: the file is in use, the backup is none, is damaged or is newer than this build, or the copy cannot be
+            given to whom the file belongs; nothing was changed.
     """
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path = _place(path)
     lock = FileLock(path)
     lock.take()
     try:
-        older = _require_backup(path, source)
         copy = path.with_name(f"{path.name}.restoring")
+        _require_another(path, copy, source)
         try:
             _clear_away(copy)
-            result = await _renewed_copy(source, copy, renewing, older=older)
+            with explained(path):
+                hand_on(lock.path, path if path.exists() else path.parent)
+            copy_bytes(source, copy)
+            older = _require_sound(source, copy)
+            result = await _renewed_copy(copy, renewing, older=older)
             return Restored(_put_in_place(path, copy), older, result)
         finally:
             _clear_away(copy)
@@ -80,24 +88,45 @@ async def renewed(ledger: StoredLedger, renewing: Renewing[T]) -> T:
         await ledger.close()
 
 
-def _require_backup(path: Path, source: Path) -> bool:
-    """Whether it is one of an older version. Raises StoreError."""
+def _place(path: Path) -> Path:
+    """Where the database itself lies, or shall lie. Raises StoreError."""
+    with explained(path):
+        make_folder(path.parent)
+        real = Path(os.path.realpath(path))
+        require_same_owner(real)
+    return real
+
+
+def _require_another(path: Path, copy: Path, source: Path) -> None:
     with explained(source):
-        if path.exists() and source.exists() and path.samefile(source):
+        if not source.exists():
+            return  # which is said when it is read
+        if path.exists() and path.samefile(source):
             raise StoreError(f"{source} is the database itself; name a backup of it")
-    state = schema_state(source)
+        if copy.exists() and copy.samefile(source):
+            raise StoreError(
+                f"{source} is what a killed restoring left, and may be half a copy; name the backup itself, or give this "
+                "file another name first"
+            )
+
+
+def _require_sound(source: Path, copy: Path) -> bool:
+    """Whether the copied backup is one of an older version. Raises StoreError, which names the backup."""
+    try:
+        state = schema_state(copy)
+        found = damage(copy) if state in ("current", "older") else []
+    except StoreError as error:
+        raise StoreError(str(error).replace(str(copy), str(source))) from error
     if state == "new":
         raise StoreError(f"{source} does not exist or is empty; name a backup")
     if state == "newer":
         raise StoreError(f"{source} was written by a newer version of ScheduleZero; install that version to restore it")
+    if found:
+        raise StoreError(f"{source} is damaged ({found[0]}); nothing was changed, restore another backup")
     return state == "older"
 
 
-async def _renewed_copy(source: Path, copy: Path, renewing: Renewing[T], *, older: bool) -> T:
-    backup(source, copy)
-    found = damage(copy)
-    if found:
-        raise StoreError(f"{source} is damaged ({found[0]}); nothing was changed, restore another backup")
+async def _renewed_copy(copy: Path, renewing: Renewing[T], *, older: bool) -> T:
     if older:
         from core.ledger.migrations.run import run_migrations  # noqa: PLC0415 - loading it takes longer than the rest
 
@@ -108,10 +137,15 @@ async def _renewed_copy(source: Path, copy: Path, renewing: Renewing[T], *, olde
 
 def _put_in_place(path: Path, copy: Path) -> Path | None:
     with explained(path):
-        kept = _keep(path) if path.exists() else None
         _empty_log(copy)
+        kept = None
+        if path.exists():
+            give(copy, owner_of(path), path)
+            kept = _keep(path)
+        else:
+            hand_on(copy, path.parent)
         to_disk(copy)
-        for beside in _BESIDE:  # a log that stays would be played into the copy
+        for beside in BESIDE:  # a log that stays would be played into the copy
             path.with_name(path.name + beside).unlink(missing_ok=True)
         copy.replace(path)
         to_disk(path.parent)
@@ -120,8 +154,8 @@ def _put_in_place(path: Path, copy: Path) -> Path | None:
 
 def _keep(path: Path) -> Path:
     """Give what is there another name, besides its own. A log that cannot be played into it any more is copied with it."""
-    for left in path.parent.glob(f"{path.name}.before-restore-*"):
-        if left.samefile(path):  # by one that was killed before it put another in place
+    for left in path.parent.glob(f"{escape(path.name)}.before-restore-*"):
+        if left.exists() and left.samefile(path):  # by one that was killed before it put another in place
             left.unlink()
     kept = path.with_name(f"{path.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     try:
@@ -130,13 +164,19 @@ def _keep(path: Path) -> Path:
         if isinstance(translate(error), Locked):
             raise
         # It is damaged, which may be why somebody restores a backup.
-        for beside in _BESIDE:
+        for beside in BESIDE:
             log = path.with_name(path.name + beside)
             if log.exists():
-                to_disk(Path(shutil.copyfile(log, kept.with_name(kept.name + beside))))
+                _copy_log(log, kept.with_name(kept.name + beside))
     os.link(path, kept)
     to_disk(path.parent)
     return kept
+
+
+def _copy_log(log: Path, kept: Path) -> None:
+    shutil.copyfile(log, kept)
+    give(kept, owner_of(log), log)
+    to_disk(kept)
 
 
 def _empty_log(path: Path) -> None:
@@ -148,5 +188,5 @@ def _empty_log(path: Path) -> None:
 
 
 def _clear_away(copy: Path) -> None:
-    for ending in ("", *_BESIDE, ".part", ".part-wal", ".part-shm", ".lock"):
+    for ending in ("", *BESIDE, ".lock"):
         copy.with_name(copy.name + ending).unlink(missing_ok=True)

@@ -9,15 +9,14 @@ import asyncio
 import os
 import shutil
 import signal
-import sqlite3
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 from core.engine.afresh import begin_afresh
 from core.ledger.maintenance import check
 from core.ledger.restore import restore
+from tests.ledger.database_files import names
 from tests.ledger.making import NOW
 
 STEPS: Final = {"open", "os.link", "os.remove", "os.rename", "sqlite3.connect"}
@@ -44,11 +43,6 @@ def killed_at(step: int, path: Path, source: Path) -> bool:
         put_back(path, source)
         os._exit(0)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def names(path: Path) -> set[str]:
-    with closing(sqlite3.connect(path)) as database:
-        return {id for (id,) in database.execute("SELECT id FROM schedules")}
 
 
 def main(folder: Path) -> None:

@@ -137,7 +137,9 @@ async def test_a_schedule_that_cannot_be_computed_keeps_no_other_from_being_rest
 
 
 @pytest.mark.parametrize("missed", ["skip", "fire"])
-async def test_every_calendar_link_is_ended_for_it_may_have_been_ended_since(backup: StoredLedger, missed: Missed) -> None:
+async def test_every_calendar_link_is_ended_for_it_may_have_been_ended_since(
+    backup: StoredLedger, missed: Missed
+) -> None:
     async def remember(tx: Transaction) -> None:
         await tx.notes.put(CALENDAR_LINK, {"user:7": "{}", "guild:1": "{}"})
         await tx.notes.put("zone", {"user:7": "{}"})

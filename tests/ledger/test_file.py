@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from core.ledger.statement import Change
 from core.ledger.tables import schedules
 from tests.ledger.faults import Between
 from tests.ledger.making import save, schedule
+from tests.ledger.ordinary import ordinary_user
 
 
 @pytest.fixture
@@ -55,23 +54,6 @@ async def refusal(path: Path) -> str:
         await opened(path)
     await asyncio.sleep(0)
     return str(caught.value)
-
-
-@contextmanager
-def ordinary_user() -> Iterator[Path]:
-    """Without root's right to write everywhere; a folder that such a user may enter."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    was = os.geteuid()
-    try:
-        if was == 0:
-            os.chown(folder, 65534, 65534)
-            os.seteuid(65534)
-        yield folder
-    finally:
-        if was == 0:
-            os.seteuid(0)
-        shutil.rmtree(folder)
 
 
 async def test_what_was_written_is_there_after_the_next_start(path: Path) -> None:

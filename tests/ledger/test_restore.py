@@ -23,21 +23,11 @@ from core.ledger.migrations.run import run_migrations
 from core.ledger.port import Ledger, StoreError
 from core.ledger.restore import restore
 from core.ledger.schema import REVISIONS
+from tests.ledger.database_files import beside, names, nothing, written
 from tests.ledger.making import save, schedule
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-
-
-async def nothing(ledger: Ledger) -> None:
-    """Restore it as it is."""
-
-
-async def written(path: Path, *ids: str) -> None:
-    ledger = StoredLedger(FileDriver(path))
-    await ledger.open()
-    await save(ledger, *(schedule(id) for id in ids))
-    await ledger.close()
 
 
 @pytest.fixture
@@ -58,16 +48,6 @@ async def place(tmp_path: Path) -> SimpleNamespace:
     await written(tmp_path / "other.sqlite3", "sch_new")
     backup(tmp_path / "other.sqlite3", source)
     return SimpleNamespace(path=path, source=source, folder=tmp_path)
-
-
-def names(path: Path) -> set[str]:
-    with closing(sqlite3.connect(path)) as database:
-        return {id for (id,) in database.execute("SELECT id FROM schedules")}
-
-
-def beside(path: Path) -> list[str]:
-    """What lies in its folder, but for what a core puts there at every start."""
-    return sorted(entry.name for entry in path.parent.iterdir() if entry.suffix not in {".lock", ".ballast"})
 
 
 async def test_a_backup_takes_the_place_and_what_was_there_is_kept_with_its_last_commit(place: SimpleNamespace) -> None:
