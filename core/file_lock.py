@@ -49,7 +49,8 @@ class FileLock:
             Held: another process has it.
             OSError: the file cannot be opened or made.
         """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        # Nothing is written through a link that somebody else laid in the folder.
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         try:
             _take(descriptor)
         except OSError:
