@@ -5,12 +5,14 @@ Each carries its words, which a refusal says after the name of the field: "``nam
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 TO_THE_END = r"(?![\s\S])"  # `$` would let a line feed pass
 _LINE = rf"^[^\x00-\x1f\x7f]*{TO_THE_END}"
+_NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Id = Annotated[
     str,
@@ -55,3 +57,8 @@ Locale = Annotated[
 ]
 
 TimeField = Annotated[str, Meta(pattern=rf"^(when|repeat){TO_THE_END}", description="when or repeat")]
+
+
+def without_controls(text: str) -> str:
+    """Text as a line may hold it: without control characters and halves of characters, which nothing can be read by."""
+    return _NO_LINE.sub("", text)

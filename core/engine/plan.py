@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from core.engine.kept_days import calendar_in
 from core.engine.ports import LEASE_S
 from core.engine.routing import routing_of
 from core.ledger.rows import HeededRow, ScheduleRow
@@ -27,7 +28,6 @@ PRIORITIES: Final = {"high": 0, "normal": 1, "low": 2}
 
 _triggers: Final[msgspec.json.Decoder[Trigger | None]] = msgspec.json.Decoder(Trigger | None)
 _policies: Final = msgspec.json.Decoder(Policy)
-_calendars: Final = msgspec.json.Decoder(Calendar)
 _hours: Final = msgspec.json.Decoder(ActiveHours)
 _exceptions: Final = msgspec.json.Decoder(Exceptions)
 
@@ -131,7 +131,7 @@ def rule_of(row: ScheduleRow, policy: Policy, trigger: Trigger | None = None) ->
 
 def calendar_of(row: ScheduleRow | HeededRow) -> Calendar | None:
     """A schedule's days off."""
-    return None if row.calendar is None else _calendars.decode(row.calendar)
+    return None if row.calendar is None else calendar_in(row.calendar)
 
 
 def active_hours_of(row: ScheduleRow | HeededRow) -> ActiveHours | None:

@@ -6,11 +6,14 @@ the same transaction (``closing_changes``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final, Literal, TypeVar
 
 import msgspec
+import structlog
 
+from core.engine.kept_days import calendar_in
 from core.engine.plan import active_hours_of, calendar_of, exceptions_of, rule_of
 from core.ledger.rows import ScheduleRow
 from core.service.due import next_due
@@ -20,6 +23,9 @@ from core.timing.hours import require_lengths
 from core.timing.rule import BadPattern, Rule
 from schedule_zero.schedule import MESSAGES, ActiveHours, Calendar
 
+log = structlog.get_logger("schedule_zero.closings")
+
+V = TypeVar("V")
 Heeded = TypeVar("Heeded", Calendar | None, ActiveHours | None)
 
 Scope = Literal["all", "messages", "jobs"]
@@ -42,13 +48,52 @@ class Closings(msgspec.Struct, frozen=True, omit_defaults=True):
     blackouts: dict[str, StoredBlackout] = {}
 
 
+class _Pieces(msgspec.Struct, frozen=True):
+    """A document of which some pieces may be unreadable."""
+
+    calendars: dict[str, msgspec.Raw] = {}
+    hours: dict[str, msgspec.Raw] = {}
+    blackouts: dict[str, msgspec.Raw] = {}
+
+
 NO_CLOSINGS: Final = Closings()
+_strict: Final = msgspec.json.Decoder(Closings)
+_pieces: Final = msgspec.json.Decoder(_Pieces)
+_hours: Final = msgspec.json.Decoder(ActiveHours)
+_blackouts: Final = msgspec.json.Decoder(StoredBlackout)
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def closings_of(text: str | None) -> Closings:
-    """A guild's document from its stored JSON."""
-    return NO_CLOSINGS if text is None else msgspec.json.decode(text, type=Closings)
+    """A guild's document from its stored JSON. What of it cannot be read is not there, and costs nothing beside it."""
+    if text is None:
+        return NO_CLOSINGS
+    try:
+        return _strict.decode(text)
+    except msgspec.ValidationError:
+        return _piece_by_piece(text)
+
+
+@lru_cache(maxsize=256)  # so that the log says it once
+def _piece_by_piece(text: str) -> Closings:
+    pieces = _pieces.decode(text)
+    return Closings(
+        calendars=_readable("calendar", pieces.calendars, lambda piece: calendar_in(bytes(piece).decode())),
+        hours=_readable("hours", pieces.hours, _hours.decode),
+        blackouts=_readable("blackout", pieces.blackouts, _blackouts.decode),
+    )
+
+
+def _readable(what: str, pieces: Mapping[str, msgspec.Raw], read: Callable[[msgspec.Raw], V]) -> dict[str, V]:
+    found: dict[str, V] = {}
+    for name, piece in pieces.items():
+        try:
+            found[name] = read(piece)
+        except ValueError as error:
+            log.warning(
+                "what a server keeps closed is left out: it cannot be read", what=what, name=name, error=str(error)
+            )
+    return found
 
 
 def calendar_for(asked: str | Calendar | None, closings: Closings, mistakes: Mistakes) -> Calendar | None:
