@@ -37,9 +37,10 @@ MINE: Final = "erase my data"
 _LONGEST: Final = 100
 _NEW_LINK: Final = (
     "Only you see it, and only now. Subscribe to it in a calendar program. Whoever has it reads what is scheduled, until "
-    "`/data calendar action:end`, or until another is made."
+    "`{}`, or until another is made."
 )
-_ABOUT_LINK: Final = "-# `/data calendar action:new` makes one, which ends the one before; `action:end` ends it."
+_ABOUT_LINK: Final = "-# `{}` makes one, which ends the one before; `{}` ends it."
+_OF: Final[dict[Scope, str]] = {"mine": "of what is yours", "server": "of this server"}
 _ERASED_MINE: Final = (
     "Your reminders, your time zone and everything else that was yours are gone. What you scheduled for servers is theirs: it "
     "waits until somebody there takes it over."
@@ -85,16 +86,35 @@ async def calendar(interaction: Interaction, action: LinkAction = "show", scope:
     core, whose = core_of(interaction), _whose(interaction, scope)
     if action == "show":
         link = await core.calendar_link(**whose)
-        since = f"There is a link since {moment(link.since)}." if link.since else "There is no link."
-        await show(interaction, notes_card("Calendar link", since, _ABOUT_LINK))
+        since = f"There is a link {_OF[scope]} since {moment(link.since)}." if link.since else _none(scope)
+        about = _ABOUT_LINK.format(_typed("new", scope), _typed("end", scope))
+        await show(interaction, notes_card("Calendar link", since, about))
     elif action == "end":
+        if (await core.calendar_link(**whose)).since is None:
+            raise Refusal(f"{_none(scope)} {_elsewhere(scope)}")
         await core.end_calendar_link(**whose)
-        await show(interaction, notes_card("Calendar link ended", "Who has it gets nothing by it any more."))
+        words = f"Who has the link {_OF[scope]} gets nothing by it any more."
+        await show(interaction, notes_card("Calendar link ended", words))
     else:
         link = await core.new_calendar_link(**whose, key=f"interaction:{interaction.id}")
         if link.url is None:
             raise Refusal("This link was shown already; make another one.")
-        await show(interaction, notes_card("Calendar link", _NEW_LINK, f"```\n{link.url}\n```"))
+        await show(interaction, notes_card("Calendar link", _NEW_LINK.format(_typed("end", scope)), f"```\n{link.url}\n```"))
+
+
+def _none(scope: Scope) -> str:
+    return f"There is no link {_OF[scope]}."
+
+
+def _elsewhere(scope: Scope) -> str:
+    """What else may have been meant by who finds no link to end."""
+    other: Scope = "mine" if scope == "server" else "server"
+    return f"That {_OF[other]} ends by `{_typed('end', other)}`."
+
+
+def _typed(action: LinkAction, scope: Scope) -> str:
+    """The command as somebody types it."""
+    return f"/data calendar action:{action}" + (" scope:server" if scope == "server" else "")
 
 
 def _whose(interaction: Interaction, scope: Scope) -> dict[str, str]:

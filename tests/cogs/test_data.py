@@ -110,14 +110,30 @@ async def test_a_calendar_link_is_made_shown_once_and_ended(served: Stage) -> No
     async def asked(**options: str) -> str:
         return _said(await served.bob.slash(served.general, "data calendar", **options))
 
-    assert "There is no link." in await asked()
+    assert "There is no link of what is yours." in await asked()
     first = await asked(action="new")
     assert f"/calendar/user/{served.bob.id}.ics?key=" in first
     assert "Only you see it, and only now." in first
-    assert "There is a link since <t:" in await asked()
+    assert "There is a link of what is yours since <t:" in await asked()
     assert await asked(action="new") != first
-    assert "Who has it gets nothing by it any more." in await asked(action="end")
-    assert "There is no link." in await asked()
+    assert "Who has the link of what is yours gets nothing by it any more." in await asked(action="end")
+    assert "There is no link of what is yours." in await asked()
     assert "takes Manage Server and Manage Messages" in await asked(action="new", scope="server")
     own = _said(await served.alice.slash(served.general, "data calendar", action="new", scope="server"))
     assert f"/calendar/guild/{served.guild_id}.ics?key=" in own
+
+
+async def test_what_is_said_of_a_link_names_the_command_that_ends_that_very_link(served: Stage) -> None:
+    async def asked(**options: str) -> str:
+        return _said(await served.alice.slash(served.general, "data calendar", **options))
+
+    assert "`/data calendar action:end`" in await asked(action="new")
+    assert "`/data calendar action:end scope:server`" in await asked(action="new", scope="server")
+    assert "`/data calendar action:end scope:server` ends it" in await asked(scope="server")
+    assert "Who has the link of this server gets nothing" in await asked(action="end", scope="server")
+    assert "There is a link of what is yours" in await asked()
+    assert await asked(action="end", scope="server") == (
+        "There is no link of this server. That of what is yours ends by `/data calendar action:end`."
+    )
+    await asked(action="end")
+    assert "There is no link of what is yours. That of this server ends by" in await asked(action="end")
