@@ -88,6 +88,25 @@ async def test_a_person_speaks_where_the_request_is_about(stranger: aiohttp.Clie
         assert answer.status == 403
 
 
+async def test_a_list_of_every_server_names_those_a_person_may_ask_for(
+    stranger: aiohttp.ClientSession, door: FakeDoor
+) -> None:
+    door.sessions.guilds_here |= {"456": "Werkstatt"}
+    cookie = person(door, g123=MANAGE_GUILD, g456=0, g9=MANAGE_GUILD)
+    for path in ("/schedules", "/runs", "/runs?state=failed", "/schedules?owner_id=ben", "/dead", "/audit", "/chains"):
+        async with stranger.get(f"{PREFIX}{path}", headers=cookie) as answer:
+            assert answer.status == 422
+            told = await answer.json(content_type=None)
+        assert told["errors"][0]["field"] == "guild_id"
+        assert "one server at a time: 123 (Tea House), 456 (Werkstatt), or null for none" in told["detail"]
+    assert door.asked == []
+    for path in ("/schedules?guild_id=456", "/runs?guild_id=null", "/runs?schedule_id=s", "/schedules?owner_id=anna"):
+        async with stranger.get(f"{PREFIX}{path}", headers=cookie) as answer:
+            assert answer.status == 200, path
+    async with stranger.get(f"{PREFIX}/runs", headers=person(door)) as answer:
+        assert answer.status == 200, "who has no server here asks for what is theirs alone"
+
+
 async def test_a_stream_ends_with_the_session_and_with_the_rights_it_was_opened_with(
     stranger: aiohttp.ClientSession, door: FakeDoor
 ) -> None:
@@ -123,8 +142,12 @@ async def test_a_person_sees_the_pages_of_their_servers_and_chooses_among_them(
         Actor(**anna, guild_id="123", permissions=MANAGE_GUILD),  # type: ignore[arg-type]
         ask.ListRuns(guild_id="123", limit=50),
     )
+    assert "These are runs of Tea House. You are in 2 servers here; choose another above." in page
     assert '<option value="123" selected>Tea House</option><option value="456">&lt;Werkstatt&gt;</option>' in page
-    async with stranger.get("/runs?guild_id=456", headers=cookie):
+    async with stranger.get("/runs?guild_id=null", headers=cookie) as answer:
+        assert "These are runs of no server." in await answer.text()
+    async with stranger.get("/runs?guild_id=456", headers=cookie) as answer:
+        assert "These are runs of &lt;Werkstatt&gt;." in await answer.text()
         assert door.asked[-1][0] == Actor(**anna, guild_id="456")  # type: ignore[arg-type]
     async with stranger.get("/handlers?guild_id=456", headers=cookie) as answer:
         assert '<option value="456" selected>' in await answer.text()

@@ -217,8 +217,15 @@ def _listed(
     more = None if found.next is None else urlencode(given | {"cursor": found.next})
     return page(
         "runs.html.jinja", code, runs=found.items, given=given, states=list(RunState), more=more, trouble=trouble,
-        guilds=guilds, visitor=visit.visitor,
+        guilds=guilds, visitor=visit.visitor, place=_place(guilds, given.get("guild_id")),
     )  # fmt: skip
+
+
+def _place(guilds: Sequence[GuildHere], guild_id: str | None) -> str | None:
+    """Where the runs are that somebody sees who sees those of one server at a time."""
+    if guilds and guild_id == NO_GUILD:
+        return "These are runs of no server."
+    return next((f"These are runs of {each.name}." for each in guilds if each.guild_id == guild_id), None)
 
 
 def _filters(request: Request[Any, Any, Any]) -> tuple[dict[str, str], list[str]]:

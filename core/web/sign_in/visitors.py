@@ -14,11 +14,14 @@ from core.web.sign_in import forms
 from core.web.sign_in.cookies import SESSION, Cookies
 from core.web.sign_in.rights import Rights, SignInAgain
 from schedule_zero.actor import Actor, Via
-from schedule_zero.errors import Forbidden, Unauthorized, Unavailable
+from schedule_zero.errors import Forbidden, Invalid, Unauthorized, Unavailable
+from schedule_zero.printable import printable
 from schedule_zero.requests import Request
 from schedule_zero.routes import COMMAND_LINE
 
 HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_NAMED: Final = 25
+"""Of somebody's guilds, in a refusal."""
 _NO_TOKEN: Final = (
     "Send the API token as 'Authorization: Bearer TOKEN'; it is in the file api-token of the data folder."  # noqa: S105  # words
 )
@@ -70,7 +73,9 @@ class Visitor:
         return self.session.operates
 
     async def actor(self, request: Request) -> Actor:
-        """Who they are in the guild that a request is about."""
+        """Who they are in the guild that a request is about. Raises Invalid: it is about all of several."""
+        if _is_about_all(request, self.session.known.who):
+            self._require_one(await self.guilds())
         return _on_a_page(await self._sessions.actor(self.session, request))
 
     async def in_guild(self, guild_id: str | None) -> Actor:
@@ -80,6 +85,23 @@ class Visitor:
     async def guilds(self) -> list[GuildHere]:
         """Their guilds that the bot is in; of an operator none, for all are."""
         return [] if self.operates else await self._sessions.guilds(self.session)
+
+    @staticmethod
+    def _require_one(guilds: list[GuildHere]) -> None:
+        """A person is judged in one guild at a time. Raises Invalid where they have any to be judged in."""
+        if guilds:
+            named = ", ".join(f"{each.guild_id} ({printable(each.name)})" for each in guilds[:_MOST_NAMED])
+            more = f" and {len(guilds) - _MOST_NAMED} more" if len(guilds) > _MOST_NAMED else ""
+            raise Invalid.at(
+                "guild_id", f"is needed, since you are judged in one server at a time: {named}{more}, or null for none"
+            )
+
+
+def _is_about_all(request: Request, who: str) -> bool:
+    """Whether a request is about every guild, and not about what lies in one of them or is that person's own."""
+    if not getattr(request, "any_guild", False):
+        return False
+    return getattr(request, "schedule_id", None) is None and getattr(request, "owner_id", None) != who
 
 
 class Visitors:
