@@ -28,6 +28,7 @@ from schedule_zero.schedule import MESSAGES
 log = structlog.get_logger("schedule_zero.keys")
 
 KEY: Final = "key"
+VALID_FOR: Final = "PT1H"
 LONGEST_VALID: Final = 30 * DAY
 REVOKED_KEPT: Final = 30 * DAY
 EXPIRED_KEPT: Final = DAY
@@ -63,7 +64,7 @@ class Keys:
         row = KeyRow(
             id=self._desk.ids.make("key", now), name=request.name, role=request.role, kind=kind, created=now,
             created_by=actor.who, guild_id=request.guild_id, public=request.public, made_in=actor.guild_id,
-            expires=now + _validity(request.valid_for) if kind == "registration" else None,
+            expires=now + _validity(request.valid_for or VALID_FOR) if kind == "registration" else None,
         )  # fmt: skip
         return await self._make(actor, request, row, Action.KEY_NEW, in_place=request.in_place)
 
@@ -259,6 +260,9 @@ async def _stored(tx: Transaction, id: str) -> KeyRow:
 
 def _kind_of(request: ask.NewKey) -> KeyKind:
     """What kind of key is asked for. Raises Invalid."""
+    if request.valid_for is not None and not request.register:
+        message = "is for a registration, and every other key is good until it is revoked; add register, or leave it out"
+        raise Invalid.at("valid_for", message)
     if not request.register:
         return "token" if request.public is None else "curve"
     if request.public is not None or request.role != "handler":

@@ -8,8 +8,8 @@ from schedule_zero.key import KeyName, KeyRole, PublicKey
 
 
 class NewKey(BaseRequest, tag="key.new", frozen=True):
-    """Answers Key. With ``public`` a CURVE key; with ``register`` a registration, which is good for ``valid_for``; else
-    a token. The token stands in the first answer alone: a repetition under the same idempotency key has none.
+    """Answers Key. With ``public`` a CURVE key; with ``register`` a registration, which is good for ``valid_for`` (None: an
+    hour; no other key ends by itself); else a token. The token stands in the first answer alone: a repetition under the same idempotency key has none.
 
     ``in_place``: the keys there are of that name, role and guild end at once. Who manages a guild may have registrations
     of handlers for it made, and no other keys."""
@@ -19,7 +19,7 @@ class NewKey(BaseRequest, tag="key.new", frozen=True):
     guild_id: Id | None = None
     public: PublicKey | None = None
     register: bool = False
-    valid_for: Word = "PT1H"
+    valid_for: Word | None = None
     in_place: bool = False
 
 

@@ -93,6 +93,7 @@ async def test_keys_are_there_again_after_a_start(house: House) -> None:
         ({"public": '"' * 40}, "public: has to be a CURVE public key"),
         ({"register": True, "public": PUBLIC}, "register: is for a handler that brings its own key"),
         ({"register": True, "role": "operator"}, "register: is for a handler that brings its own key"),
+        ({"valid_for": "PT1H"}, "valid_for: is for a registration, and every other key is good until it is revoked"),
         ({"register": True, "valid_for": "soon"}, "valid_for: "),
         ({"register": True, "valid_for": "PT0S"}, "valid_for: must be more than nothing and at most P30D"),
         ({"register": True, "valid_for": "P31D"}, "valid_for: must be more than nothing and at most P30D"),

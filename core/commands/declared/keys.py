@@ -52,7 +52,7 @@ def keys_new(
         raise click.UsageError("--valid-for is for a registration; add --register, or leave it out")
     kind: Kind | None = "token" if token else "registration" if register else None if public is None else "public"
     keys = _keys(file, as_json)
-    keys.new(name, role, guild_id=guild_id, kind=kind, public=public, valid_for=valid_for or "PT1H", out=out)
+    keys.new(name, role, guild_id=guild_id, kind=kind, public=public, valid_for=valid_for, out=out)
 
 
 @keys_group.command("list")
