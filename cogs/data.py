@@ -99,7 +99,9 @@ async def calendar(interaction: Interaction, action: LinkAction = "show", scope:
         link = await core.new_calendar_link(**whose, key=f"interaction:{interaction.id}")
         if link.url is None:
             raise Refusal("This link was shown already; make another one.")
-        await show(interaction, notes_card("Calendar link", _NEW_LINK.format(_typed("end", scope)), f"```\n{link.url}\n```"))
+        await show(
+            interaction, notes_card("Calendar link", _NEW_LINK.format(_typed("end", scope)), f"```\n{link.url}\n```")
+        )
 
 
 def _none(scope: Scope) -> str:

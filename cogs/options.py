@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import discord
 from discord import app_commands
@@ -69,7 +69,10 @@ class Text(app_commands.Transformer):
 
 
 class Line(Text):
-    """A line of words about which nothing is offered."""
+    """A line of words about which nothing is offered. ``option``: what people know it by, which a refusal names."""
+
+    def __init__(self, option: str = "text") -> None:
+        self.option = option
 
 
 class _Time(Text):
@@ -285,7 +288,16 @@ Place = app_commands.AppCommandChannel | app_commands.AppCommandThread
 
 WhenText = app_commands.Transform[str, When]
 UntilText = app_commands.Transform[str, Until]
-LineText = app_commands.Transform[str, Line]
+LineText = Annotated[str, Line()]
+WhyText = Annotated[str, Line("why")]
+IdText = Annotated[str, Line("id")]
+CodeText = Annotated[str, Line("code")]
+HandlerText = Annotated[str, Line("handler")]
+AnyItemText = Annotated[str, Line("item")]
+RegionText = Annotated[str, Line("region")]
+DaysText = Annotated[str, Line("days")]
+BeginText = Annotated[str, Line("from")]
+EndText = Annotated[str, Line("to")]
 ToText = app_commands.Transform[str, To]
 CalendarText = app_commands.Transform[str, CalendarName]
 HoursText = app_commands.Transform[str, HoursName]

@@ -14,7 +14,7 @@ from cogs.answers import defer, show
 from cogs.cards import card
 from cogs.drafts import Question
 from cogs.front import Interaction, service_of
-from cogs.options import LineText
+from cogs.options import AnyItemText, HandlerText
 from cogs.refusals import Refusal
 from cogs.texts import list_of, one_line, stamp
 from schedule_zero.ids import is_id
@@ -35,8 +35,8 @@ dead = app_commands.Group(name="dead", description="What failed for good, in all
 async def replay(
     interaction: Interaction,
     guild: GuildText | None = None,
-    handler: LineText | None = None,
-    item: LineText | None = None,
+    handler: HandlerText | None = None,
+    item: AnyItemText | None = None,
 ) -> None:
     """Show how much it is, and ask."""
     await defer(interaction)

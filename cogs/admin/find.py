@@ -12,7 +12,7 @@ from cogs.cards import notes_card
 from cogs.front import Interaction, service_of
 from cogs.job.cards import run_row
 from cogs.job.work import hidden_in, work_of
-from cogs.options import LineText
+from cogs.options import IdText, LineText
 from cogs.refusals import Refusal
 from cogs.texts import STATES, fit, one_line, owner_of, rule_of, runs_wait, stamp, title_of, waits_for
 from schedule_zero.client import CoreClient
@@ -45,7 +45,7 @@ async def find_item(interaction: Interaction, text: LineText) -> None:
 
 @find.command(name="run", description="Find a run by its id: where it belongs, how it stands, what it waits for")
 @app_commands.describe(id="Its id")
-async def find_run(interaction: Interaction, id: LineText) -> None:
+async def find_run(interaction: Interaction, id: IdText) -> None:
     """Show a run with its schedule."""
     await defer(interaction)
     if not is_id(id, "run"):

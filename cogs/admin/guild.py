@@ -10,7 +10,7 @@ from cogs.answers import defer, show
 from cogs.buttons import CardButton, on_press
 from cogs.cards import card
 from cogs.front import Interaction, service_of
-from cogs.options import LineText
+from cogs.options import WhyText
 from cogs.quota_cards import suspended_line
 from cogs.texts import one_line
 from schedule_zero.views import GuildView
@@ -32,7 +32,7 @@ async def verify(interaction: Interaction, guild: GuildText) -> None:
 
 @guild.command(name="suspend", description="Let a server start nothing until it is resumed; nothing of it is lost")
 @app_commands.describe(guild="Which server", why="The reason, which the server is told")
-async def suspend(interaction: Interaction, guild: GuildText, why: LineText | None = None) -> None:
+async def suspend(interaction: Interaction, guild: GuildText, why: WhyText | None = None) -> None:
     """Suspend a server."""
     await defer(interaction)
     core = service_of(interaction)

@@ -12,7 +12,7 @@ from cogs.answers import defer, show
 from cogs.buttons import CardButton, on_press
 from cogs.cards import card
 from cogs.front import Interaction, service_of
-from cogs.options import LineText
+from cogs.options import WhyText
 from cogs.texts import fit, one_line, stamp
 from schedule_zero.views import BanView
 
@@ -23,7 +23,7 @@ user = app_commands.Group(name="user", description="People who may not use the s
 
 @user.command(name="ban", description="Refuse what a person asks, everywhere, and start nothing of theirs")
 @app_commands.describe(user="Who; of somebody who is not here, the id", why="The reason, which the person is told")
-async def ban(interaction: Interaction, user: discord.User, why: LineText | None = None) -> None:
+async def ban(interaction: Interaction, user: discord.User, why: WhyText | None = None) -> None:
     """Ban a person."""
     await defer(interaction)
     done = await service_of(interaction).ban_user(str(user.id), why or "", by=by(interaction))

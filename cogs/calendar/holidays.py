@@ -17,7 +17,7 @@ from cogs.calendar.days import Day, DayText, days_of, say_days, zone_of
 from cogs.cards import card
 from cogs.drafts import carry_out
 from cogs.front import Interaction, core_of
-from cogs.options import CalendarText, Choices, LineText, Text, suggestions
+from cogs.options import CalendarText, Choices, RegionText, Text, suggestions
 from cogs.places import require_home
 from cogs.refusals import Refusal, about
 from cogs.texts import fit, list_of, one_line
@@ -68,7 +68,7 @@ async def add(
     name: CalendarText,
     date: DayText | None = None,
     country: CountryText | None = None,
-    region: LineText | None = None,
+    region: RegionText | None = None,
 ) -> None:
     """Add a day or a country's holidays; a calendar that is not there yet is made."""
     await defer(interaction)

@@ -10,7 +10,7 @@ from cogs.calendar.affected import changes_since, glance, heeded_by
 from cogs.calendar.windows import Unreadable, read_days, read_times, with_windows
 from cogs.cards import card
 from cogs.front import Interaction, core_of
-from cogs.options import HoursText, LineText, ZoneText
+from cogs.options import BeginText, DaysText, EndText, HoursText, ZoneText
 from cogs.places import require_home
 from cogs.refusals import Refusal
 from cogs.texts import list_of, one_line
@@ -32,9 +32,9 @@ hours = app_commands.Group(name="hours", description="When schedules may be due 
 async def set_hours(
     interaction: Interaction,
     name: HoursText,
-    days: LineText,
-    begin: LineText,
-    end: LineText,
+    days: DaysText,
+    begin: BeginText,
+    end: EndText,
     tz: ZoneText | None = None,
 ) -> None:
     """Set the windows of some days."""

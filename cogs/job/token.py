@@ -11,7 +11,7 @@ from cogs.cards import card
 from cogs.front import Interaction, core_of
 from cogs.job.work import HandlerName
 from cogs.places import require_home
-from cogs.refusals import Refusal
+from cogs.refusals import Refusal, about
 from cogs.texts import moment, one_line
 from schedule_zero.schedule import MESSAGES
 
@@ -38,10 +38,11 @@ async def token(interaction: Interaction, scope: ScopeText, rotate: bool = False
     home = require_home(interaction, "/job")
     if scope == MESSAGES:
         raise Refusal("`scope`: that name is the bot's own; choose another.")
-    made = await core_of(interaction).new_key(
-        scope, "handler", key=f"interaction:{interaction.id}", guild_id=home, register=True, valid_for=VALID_FOR,
-        in_place=rotate,
-    )  # fmt: skip
+    with about("scope", "name"):
+        made = await core_of(interaction).new_key(
+            scope, "handler", key=f"interaction:{interaction.id}", guild_id=home, register=True, valid_for=VALID_FOR,
+            in_place=rotate,
+        )  # fmt: skip
     if made.token is None:
         raise Refusal("This token was shown already; ask for another one.")
     until = "" if made.expires is None else f" Use it once, until {moment(made.expires)}."

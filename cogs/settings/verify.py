@@ -7,7 +7,7 @@ from discord import app_commands
 from cogs.answers import defer, show
 from cogs.cards import notes_card
 from cogs.front import Interaction, core_of
-from cogs.options import LineText
+from cogs.options import CodeText
 from cogs.places import require_home
 from cogs.refusals import about
 from cogs.texts import one_line
@@ -16,7 +16,7 @@ from schedule_zero.views import GuildView
 
 @app_commands.command(name="verify", description="Verify this server with a code from the dashboard")
 @app_commands.describe(code="The code that the dashboard shows to who manages this server; good for 15 minutes")
-async def verify(interaction: Interaction, code: LineText) -> None:
+async def verify(interaction: Interaction, code: CodeText) -> None:
     """Give the server the plan of verified ones."""
     await defer(interaction)
     with about("code"):

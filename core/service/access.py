@@ -271,7 +271,7 @@ def require_user(actor: Actor, user_id: str) -> None:
 def require_zone_of(actor: Actor, user_id: str, *, shared: bool) -> None:
     """Raises Forbidden unless the actor may see this person's zone. One that is not shared is like none, to others."""
     if not _speaks_for(actor, user_id) and not (shared and actor.kind == "member"):
-        raise Forbidden("They do not share a time zone. Whoever wants to says `/timezone share on`.")
+        raise Forbidden("They do not share a time zone. Whoever wants to says /timezone share on.")
 
 
 def require_oneself(actor: Actor, user_id: str) -> None:

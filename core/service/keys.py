@@ -261,7 +261,9 @@ async def _stored(tx: Transaction, id: str) -> KeyRow:
 def _kind_of(request: ask.NewKey) -> KeyKind:
     """What kind of key is asked for. Raises Invalid."""
     if request.valid_for is not None and not request.register:
-        message = "is for a registration, and every other key is good until it is revoked; add register, or leave it out"
+        message = (
+            "is for a registration, and every other key is good until it is revoked; add register, or leave it out"
+        )
         raise Invalid.at("valid_for", message)
     if not request.register:
         return "token" if request.public is None else "curve"

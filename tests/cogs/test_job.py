@@ -426,4 +426,5 @@ async def test_a_token_is_shown_once_to_one_person_and_is_good_for_this_server_a
     states = [each.state for each in (await jobs.bot.core.list_keys(guild_id=jobs.guild_id, over=True)).items]
     assert states == ["revoked", "pending"]
     assert "that name is the bot's own" in await said(jobs, "job token", scope="discord")
+    assert (await said(jobs, "job token", scope="a b")).startswith("`scope`: has to be a name of 1 to 64 letters")
     assert "a name of 1 to 64 letters" in await said(jobs, "job token", scope="../x y")

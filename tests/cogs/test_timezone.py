@@ -142,3 +142,8 @@ async def test_who_shares_a_zone_is_seen_by_others_until_they_take_it_back(serve
     assert await seen() == hidden
     await own("timezone set", tz="Asia/Tokyo")
     assert await seen() == hidden  # forgotten with the zone
+
+
+async def test_a_zone_that_is_not_shared_is_refused_in_words_without_escapes(served: Stage) -> None:
+    refused = await served.bob.slash(served.general, "timezone show", member=served.alice)
+    assert _said(refused) == "They do not share a time zone. Whoever wants to says /timezone share on."

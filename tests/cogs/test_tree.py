@@ -14,6 +14,7 @@ from discord import app_commands
 
 from bot.tree import COGS, CogsFailed, Tree, load
 from cogs.operators import Operators
+from cogs.options import Text
 from tests.bot.fake_core import World
 from tests.cogs.stage import make_bot
 
@@ -198,6 +199,17 @@ async def test_every_option_says_what_it_is(tree: Tree) -> None:
     for name, payload in _leaves(tree):
         for option in payload.get("options", []):
             assert option["description"] != "…", f"{name} {option['name']}"
+
+
+async def test_a_refusal_names_the_option_that_people_see(tree: Tree) -> None:
+    named = 0
+    for command in tree.walk_commands():
+        for option in getattr(command, "parameters", ()):
+            transformer = option._Parameter__parent._annotation
+            if isinstance(transformer, Text):
+                named += 1
+                assert transformer.option == option.display_name, f"/{command.qualified_name}"
+    assert named > 50
 
 
 def _parts(payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
