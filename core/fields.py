@@ -238,11 +238,16 @@ def _wanted(value: Any, kind: Any, message: str) -> str:
     words = _words_of(kind)
     if words:
         return none_of(value, words)
-    names = [_SAID.get(get_origin(_bare(part)) or _bare(part)) for part in _parts(kind)]
+    names = [_name_of(part) for part in _parts(kind)]
     if any(_fits(value, part) for part in _parts(kind)) or None in names:
         # The type is right and a bound is not, or the type is our own and its sentence says more than we could.
         return _BOUND.sub(lambda found: _BOUND_WORDS[found["sign"]], message.partition(" - at `")[0])
     return f"has to be {' or '.join(str(name) for name in names)}, not {said(value)}"
+
+
+def _name_of(part: Any) -> str | None:
+    base = get_origin(_bare(part)) or _bare(part)
+    return _SAID[dict] if _is_struct(base) else _SAID.get(base)
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -32,7 +32,7 @@ def read_limits(text: str) -> dict[str, int | str]:
         if name in found:
             raise ValueError(f"{name} is there twice; write it once")
         if name != "rate" and not match[2].isdecimal():
-            raise ValueError(f"{match[2][:60]!r} is no whole number for {name}; write for example {name} 2")
+            raise ValueError(f"{match[2][:60]!r} is no whole number, 0 or more, for {name}; write for example {name} 2")
         found[name] = match[2] if name == "rate" else int(match[2])
     return found
 

@@ -121,7 +121,7 @@ def read_value(limit: str, text: str) -> Value:
     if match is None or (match[2] is not None and not limit.endswith("_bytes")):
         example = "16384 or 16 KiB" if limit.endswith("_bytes") else "50"
         raise Refusal(
-            f"`value`: {shorten(text, 60)!r} is no whole number; write for example {example}, `none` for no limit, or "
+            f"`value`: {shorten(text, 60)!r} is no whole number, 0 or more; write for example {example}, `none` for no limit, or "
             "`default` for what the plan says."
         )
     return int(match[1]) * _UNITS[match[2]]

@@ -12,7 +12,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEBUG: Final = "debug"
 """The key in the context's ``obj`` that ``--debug`` sets."""
 
-FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
+class _File(click.Path):
+    """The path of a file; an empty text, which would mean the folder one is in, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty; name a file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE: Final = _File(dir_okay=False, path_type=Path)
 with_config = click.option("--config", "file", type=FILE, metavar="FILE", help="The configuration file.")
 with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the HTTP API has it.")
 

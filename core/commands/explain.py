@@ -54,7 +54,7 @@ def mistakes(sentence: str, errors: Sequence[FieldError]) -> list[str]:
 
 
 def _usage(error: click.ClickException) -> list[str]:
-    sentence = error.format_message().rstrip(".")
+    sentence = " ".join(error.format_message().split()).rstrip(".")  # words to choose from stand on lines of their own
     if sentence.startswith(_TOO_MANY):  # it goes on with all of them, and a * has become every file there is
         sentence = "There are more words than it takes; put a text of several words, or with a *, in quotes"
     context = error.ctx if isinstance(error, click.UsageError) else None

@@ -18,6 +18,8 @@ from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaV
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
 _LIST: Final = "handlers"
 """The limit that is a list, written with commas."""
+MOST: Final = 2**63 - 1
+"""The largest number that travels."""
 _SET_BY: Final = {"configuration": "set by the configuration", "operator": "set by an operator"}
 
 
@@ -47,9 +49,11 @@ class Guilds(Remote):
     ) -> None:
         """Set some limits, lasting or for a time, and print what holds. Raises WrongInput."""
         changes = read_settings(settings)
+        known = self._ask(lambda client: client.get_guild(guild_id))
         self._say_quota(
             self._ask(lambda client: client.change_guild_quota(guild_id, changes, until=until, reset=reset, end=end))
         )
+        _say_if_unknown(known)
 
     def verify(self, guild_id: str) -> None:
         """Verify a guild, and print it."""
@@ -65,8 +69,7 @@ class Guilds(Remote):
 
     def _say_done(self, view: GuildView) -> None:
         self._say(view)
-        if view.name is None and view.present is None:
-            click.echo(f"The bot never told of a guild {view.guild_id}; it was done all the same.", err=True)
+        _say_if_unknown(view)
 
     def _say(self, view: GuildView) -> None:
         if self._as_json:
@@ -86,7 +89,7 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
     JSON, or else text as it stands.
 
     Raises:
-        WrongInput: one of them is no ``limit=value``, or says no limits of a schedule.
+        WrongInput: one of them is no ``limit=value``, stands there twice, or says what no limit can be.
     """
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -95,11 +98,24 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
             raise WrongInput(
                 f"{setting!r} is no limit=value; write for example running=50, rate=30/min, schedules=null or handlers=echo,discord"
             )
+        if name in changes:
+            raise WrongInput(f"{name} is there twice; write it once")
         try:
-            changes[name] = msgspec.json.decode(text)
+            changes[name] = _in_range(name, msgspec.json.decode(text))
         except msgspec.DecodeError:
             changes[name] = _read(name, text)
     return changes
+
+
+def _in_range(name: str, value: Any) -> Any:
+    if isinstance(value, int) and abs(value) > MOST:
+        raise WrongInput(f"{name}: {value} is too large; a number is at most {MOST}, and null is no limit")
+    return value
+
+
+def _say_if_unknown(view: GuildView) -> None:
+    if view.name is None and view.present is None:
+        click.echo(f"The bot never told of a guild {view.guild_id}; it was done all the same.", err=True)
 
 
 def _read(name: str, text: str) -> Any:

@@ -58,7 +58,7 @@ def _require_plain(said: Any) -> None:
             waiting.extend((each, place, depth + 1) for each, place in _within(value, path))
         elif isinstance(value, int):
             if not -BIGGEST <= value < BIGGEST:
-                raise _wrong(path, "is a whole number beyond 64 bits; send it as text")
+                raise _wrong(path, "is a whole number beyond 64 bits; send a smaller one, or text where text may stand")
         elif not (isinstance(value, float) and math.isfinite(value)):
             raise _wrong(path, "is neither text, number, true, false, null, list nor map")
 

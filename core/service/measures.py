@@ -93,6 +93,7 @@ class GuildMeasures:
         access.require_service(actor)
         wanted, reset = self._limits(request.changes), _limits_named(request.reset, "reset")
         _limits_named(request.end, "end")
+        _require_one_meaning(request, wanted, reset)
         if request.until is None:
 
             def set_some(before: Stored, now: int) -> Stored:
@@ -427,6 +428,17 @@ def in_whose_name(actor: Actor, by: str | None) -> str:
     """Who is noted. Only the bot, and who is inside the process, is believed to speak for somebody else."""
     believed = by is not None and access.runs_service(actor) and actor.via not in _FROM_OUTSIDE
     return by if by is not None and believed else actor.who
+
+
+def _require_one_meaning(request: ask.PatchGuildQuota, wanted: GuildQuota, reset: frozenset[str]) -> None:
+    """Raises Invalid for what would be set and be as in the plan at once, and for a plan that is none."""
+    if "plan" in request.changes and wanted.plan is None:
+        raise Invalid.at(
+            "changes.plan", "is never null; name a plan, or name plan in `reset` for the one it would have"
+        )
+    both = sorted(reset & request.changes.keys())
+    if both:
+        raise Invalid.at("reset", f"names {', '.join(both)}, which `changes` sets; leave it out of one of them")
 
 
 def _limits_named(names: Iterable[str], field: str) -> frozenset[str]:

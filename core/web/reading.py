@@ -182,7 +182,14 @@ def bound(body: bytes) -> None:
         elif isinstance(value, list):
             waiting.extend((each, f"{path}[{place}]", depth + 1) for place, each in enumerate(value))
         elif isinstance(value, int) and not -_BIGGEST <= value < _BIGGEST:
-            raise _invalid([FieldError(path, "is a whole number beyond 64 bits; send it as text")], "")
+            raise _invalid(
+                [
+                    FieldError(
+                        path, "is a whole number beyond 64 bits; send a smaller one, or text where text may stand"
+                    )
+                ],
+                "",
+            )
 
 
 def _is_shallow(body: bytes) -> bool:

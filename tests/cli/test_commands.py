@@ -214,6 +214,9 @@ def test_the_database_is_made_checked_and_copied(command: Command, tmp_path: Pat
     assert (tmp_path / "copy.db").stat().st_size > 0
     again = command("db", "backup", "copy.db")
     assert (again.code, again.err) == (1, "copy.db exists already; name a file that does not\n")
+    empty = command("db", "backup", "")
+    assert (empty.code, empty.err.count("\n")) == (2, 1)
+    assert "'FILE': is empty; name a file" in empty.err
 
 
 def test_a_damaged_database_is_one_sentence(command: Command, tmp_path: Path) -> None:

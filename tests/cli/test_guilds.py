@@ -59,6 +59,13 @@ def test_a_command_asks_what_it_says(command: Command, core: Core, arguments: tu
     assert json.loads(command("guilds", *arguments, "--json").out)
 
 
+def test_a_quota_of_a_guild_that_nobody_told_of_is_said_to_be_one(command: Command, core: Core) -> None:
+    core.door.answers[ask.GetGuild] = msgspec.structs.replace(GUILD, name=None, present=None)
+    said = command("guilds", "quota", "123", "running=5")
+    assert (said.code, said.err) == (0, "The bot never told of a guild 123; it was done all the same.\n")
+    assert command("guilds", "quota", "123").err == ""
+
+
 @pytest.mark.parametrize("what", ["verify", "suspend", "resume"])
 def test_a_guild_that_nobody_told_of_is_said_to_be_unknown(command: Command, core: Core, what: str) -> None:
     unknown = msgspec.structs.replace(GUILD, name=None, present=None)
@@ -122,6 +129,11 @@ def test_a_quota_says_who_set_what_and_what_ends(command: Command, core: Core) -
             ("each_schedule=fast",),
             "each_schedule: 'fast' is no limit of a schedule; write for example running 2, rate 1/min",
         ),
+        (("running=5", "running=6"), "running is there twice; write it once"),
+        (
+            ("running=9223372036854775808",),
+            "running: 9223372036854775808 is too large; a number is at most 9223372036854775807, and null is no limit",
+        ),
         (("--until", "in 1 hour"), "--until says how long a limit holds; name one"),
     ],
 )
@@ -138,6 +150,7 @@ def test_what_the_core_refuses_is_one_sentence(command: Command, core: Core) -> 
     core.door.answers[ask.GetGuild] = NotFound("There is no server '9' here.")
     said = command("guilds", "show", "9")
     assert (said.code, said.out, said.err) == (1, "", "There is no server '9' here.\n")
+    core.door.answers[ask.GetGuild] = GUILD
     core.door.answers[ask.PatchGuildQuota] = Invalid.at(
         "running", "has to be a whole number, 0 or more, or null for no limit"
     )

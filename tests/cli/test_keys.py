@@ -162,3 +162,12 @@ def test_the_list_can_be_read(command: Command, core: Core) -> None:
     said = command("keys", "list")
     assert "key_1" in said.out
     assert f"the core's own public key is {SERVER}" in said.out
+
+
+def test_a_role_that_is_missing_is_one_sentence(command: Command) -> None:
+    said = command("keys", "new", "a b")
+    assert said.code == 2
+    assert (
+        said.err
+        == "Missing option '--role'. Choose from: operator, bot, handler (see 'schedule-zero keys new --help')\n"
+    )

@@ -171,7 +171,8 @@ async def test_a_plan_is_set_and_taken_back(build: Build, staged: Staged) -> Non
     ("options", "sentence"),
     [
         ({"limit": "colour", "value": "1"}, "`limit`: 'colour' is no limit; there are running, rate"),
-        ({"limit": "running", "value": "many"}, "`value`: 'many' is no whole number; write for example 50"),
+        ({"limit": "running", "value": "many"}, "`value`: 'many' is no whole number, 0 or more; write for example 50"),
+        ({"limit": "running", "value": "-1"}, "`value`: '-1' is no whole number, 0 or more; write for example 50"),
         ({"limit": "running", "value": "5 KiB"}, "`value`: '5 KiB' is no whole number"),
         ({"limit": "rate", "value": "fast"}, "`value`:"),
         ({"limit": "min_interval", "value": "soon"}, "`value`: 'soon' is no length of time"),
@@ -182,7 +183,7 @@ async def test_a_plan_is_set_and_taken_back(build: Build, staged: Staged) -> Non
         ),
         (
             {"limit": "each_schedule", "value": "running two"},
-            "`value`: 'two' is no whole number for running; write for",
+            "`value`: 'two' is no whole number, 0 or more, for running; write for",
         ),
         ({"limit": "each_schedule", "value": "rate fast"}, "`value`: has to be a rate such as 10/s"),
         (

@@ -59,6 +59,13 @@ def test_a_list_that_is_too_long_is_said_to_be_so_and_its_items_are_left_alone()
     }  # fmt: skip
 
 
+def test_a_list_where_a_mapping_belongs_is_said_in_words() -> None:
+    inner = msgspec.defstruct("Inner", [("running", int | None, None)])
+    kind = msgspec.defstruct("Outer", [("each", inner | msgspec.UnsetType | None, msgspec.UNSET)])
+    assert errors({"each": []}, kind) == {"each": "has to be a mapping or null, not a list"}
+    assert errors({"each": 5}, kind) == {"each": "has to be a mapping, not 5"}
+
+
 def test_the_words_of_an_enumeration_are_said() -> None:
     kind = msgspec.defstruct("Asked", [("state", RunState | None, None)])
     assert errors({"state": "failed"}, kind) == {}

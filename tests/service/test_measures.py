@@ -187,6 +187,9 @@ async def test_a_plan_is_changed_and_set_back(build: Build) -> None:
         ({"running": 1}, {"until": "whenever"}, "until"),
         ({}, {"until": "in 1 hour"}, "changes"),
         ({"plan": "trusted"}, {"until": "in 1 hour"}, "changes.plan"),
+        ({"plan": None}, {}, "changes.plan"),
+        ({"running": 5, "rate": "1/s"}, {"reset": ["running"]}, "reset"),
+        ({"plan": "trusted"}, {"reset": ["plan"]}, "reset"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_its_place_and_changes_nothing(
