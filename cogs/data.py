@@ -160,6 +160,8 @@ class EraseForm(Form):
             done = await core.erase_user(actor.id)
         else:
             done = await core.erase_guild(require_home(interaction, "/data erase"))
+            if interaction.guild is not None:  # what it is called went, too, and the bot that is there tells it anew
+                interaction.client.dispatch("guild_available", interaction.guild)
         await show(interaction, _card(done))
 
     def again(self) -> Self:

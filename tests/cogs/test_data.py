@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import discord
@@ -86,7 +87,9 @@ async def test_only_a_servers_owner_is_asked_to_confirm(stage: Stage) -> None:
     channel, olga = guild.create_text_channel("general"), guild.add_member(owner)
     shown = await olga.slash(channel, "data erase", scope="server")
     assert shown.modal is not None
+    told = asyncio.create_task(stage.bot.wait_for("guild_available", timeout=30.0))
     done = await olga.submit_modal(shown, {_field(shown.modal): "olga's house"})
+    assert (await told).id == guild.id, "the core hears again what the server is called"
     assert "it goes on by itself" in _said(done)
     (request,) = stage.world.of(ask.EraseGuild)
     assert request.guild_id == str(guild.id)
