@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 import msgspec
+import structlog
 
 from core.service.closing_changes import (
     ClosingChanges,
@@ -34,6 +35,8 @@ from schedule_zero.errors import Invalid
 from schedule_zero.instant import DAY
 from schedule_zero.schedule import Calendar
 from schedule_zero.views import Suggestion, Suggestions
+
+log = structlog.get_logger("schedule_zero.calendars")
 
 NEXT_DAYS: Final = 5
 MOST_SUGGESTED: Final = 25
@@ -128,7 +131,12 @@ def _read(asked: views.CalendarDays, where: str, now: int) -> Calendar:
 
 
 def _next_days(calendar: Calendar, where: str, now: int) -> tuple[str, ...]:
-    clock, days = clock_of(zone(where)), closed_days(calendar, zone(where))
+    """None where a stored day cannot be read: the calendar is there to be put right."""
+    try:
+        clock, days = clock_of(zone(where)), closed_days(calendar, zone(where))
+    except BadTrigger as why:
+        log.warning("the next days of a stored calendar cannot be told", error=why.message)
+        return ()
     found: list[str] = []
     place = now
     while len(found) < NEXT_DAYS:

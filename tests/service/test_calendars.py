@@ -220,6 +220,7 @@ async def test_a_stored_text_that_cannot_be_read_costs_nothing_beside_it(house: 
         assert kept is not None
         document = msgspec.json.decode(kept)
         document["calendars"]["club"]["dates"][0] += "\x7f"
+        document["calendars"]["odd"] = {"dates": ["whenever"], "country": "XX"}
         document["calendars"]["other"] = {"dates": 3}
         document["hours"]["worse"] = {"windows": ["\x01"]}
         await tx.notes.put("closings", {"1": msgspec.json.encode(document).decode()})
@@ -232,7 +233,7 @@ async def test_a_stored_text_that_cannot_be_read_costs_nothing_beside_it(house: 
     await house.close()
     await house.open()  # and so it is read anew
     assert [(each.name, each.dates) for each in (await as_(house, ADMIN).list_calendars("1")).items] == [
-        ("club", ("2026-03-05 Retreat", "2026-03-07")),
+        ("club", ("2026-03-05 Retreat", "2026-03-07")), ("odd", ("whenever",)),
     ]  # fmt: skip
     assert [each.name for each in (await as_(house, ADMIN).list_hours("1")).items] == ["office"]
     assert days((await as_(house, MOD).get_schedule(made.id)).next_fire_times)[:2] == ["03-04", "03-06"]
