@@ -123,9 +123,10 @@ def _first(event: Any) -> date | None:
     begin = _dt(event, "DTSTART")
     if not isinstance(begin, datetime):
         return begin
+    if _within_a_day(begin):
+        return None  # whatever else it says
     end = _end(event, begin)
-    whole = end > begin and not _within_a_day(begin) and not _within_a_day(end)
-    return begin.date() if whole else None
+    return begin.date() if end > begin and not _within_a_day(end) else None
 
 
 def _within_a_day(moment: datetime) -> bool:

@@ -93,6 +93,7 @@ def test_what_lasts_from_midnight_to_midnight_lasts_whole_days(written: str, off
 def test_what_begins_or_ends_within_a_day_is_no_day_off() -> None:
     for hours in ("DTEND:20260302T120000", "DTEND:20260301T000000", "DURATION:-P1D", "X-NOTE:no end"):
         assert days(DAILY, f"DTSTART:20260301T000000\n{hours}")[-1] == "2026-03-04"
+    assert days(DAILY, "DTSTART:20260310T090000Z\nDURATION:soon")[-1] == "2026-03-04"
     assert days(DAILY, "DTSTART:20260310T090000\nDTEND:20260311T000000")[-1] == "2026-03-04"
 
 
