@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.governor.sends import DMS, OTHERS, SENDS
-from core.governor.verdict import Wait
+from core.governor.verdict import HANDLERS, Wait
 from schedule_zero.instant import spell
 
 # What is in use, and what has to happen when no time is known.
@@ -33,7 +33,7 @@ _NOTHING: Final = {
     **dict.fromkeys(("running", "runs_per_hour", "runs_per_day", "runs_per_month"), "run nothing"),
     DMS: "send no direct messages",
 }
-_NO_HANDLER: Final = frozenset({"handlers", "available"})
+_NO_HANDLER: Final = frozenset({HANDLERS, "available"})
 _OTHER: Final = ("has used {used} of {allowed} ({limit})", "when some of it is free again")
 
 
@@ -71,6 +71,8 @@ def sentence_of(refusal: Wait, *, now: int, monotonic: float) -> str:
 
 def said(refusal: Wait, until: str | None) -> str:
     """The same, where it is known already when it frees (RFC 3339; None: on release)."""
+    if refusal.limit == HANDLERS and refusal.scope.startswith("guild:"):
+        return f"{subject_of(refusal.scope)} may not use this handler; it goes on when that is allowed again."
     if refusal.limit in _NO_HANDLER:
         return f"No handler is free for {subject_of(refusal.scope, free=True)}; it goes on when one is."
     if refusal.allowed == 0 and refusal.limit in _NOTHING:

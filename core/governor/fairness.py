@@ -21,7 +21,7 @@ from typing import Final
 from core.governor.activity import Activity
 from core.governor.gates import Gates
 from core.governor.lanes import QUANTUM_S, Account, Band, Lane, Share, Standing, Waiting
-from core.governor.verdict import Wait
+from core.governor.verdict import HANDLERS, Wait
 
 __all__ = ["FairQueue", "Standing", "Waiting"]
 
@@ -117,8 +117,8 @@ class FairQueue:
     def park(self, entry: Waiting, wait: Wait, *, apart: bool = False) -> None:
         """A run just handed out was refused. It waits on, and with it whatever the same refusal would meet.
 
-        A refusal by ``global`` shuts the queue, one by a plan or a guild parks the guild, one by a method or a handler
-        parks that method of the guild; until the time it names, or until its scope is ``released``.
+        A refusal by ``global`` shuts the queue, one by a plan or a guild parks the guild, one by a method or a handler, or
+        because the guild may not use the handler, parks that method of the guild; until the time it names, or until its scope is ``released``.
 
         ``apart``: guilds wait for different instances of the handler, so none stands behind another's refusal.
         """
@@ -131,9 +131,11 @@ class FairQueue:
         kind, by_release = wait.scope.partition(":")[0], wait.until is None
         if kind == "global":
             self._shut = wait
+        elif kind == "guild" and wait.limit == HANDLERS:  # other handlers it may use; no end of a run changes that
+            self._gates.refuse(lane, wait.scope, wait, guild=entry.handler, until=None, releasable=False)
         elif kind in {"plan", "guild"}:
             self._gates.refuse(share, wait.scope, wait, until=wait.until, releasable=by_release)
-        elif kind == "handler" or wait.limit == "handlers":
+        elif kind == "handler" or wait.limit == HANDLERS:
             handler = self._handlers[lane.method] = f"handler:{entry.handler}"
             guild = f"{lane.share.account.scope if apart else ''} {entry.wants}"
             self._gates.refuse(lane, handler, wait, method=lane.method, guild=guild, until=wait.until, releasable=True)

@@ -18,7 +18,7 @@ from core.governor.limits import RateLimit, Scope
 from core.governor.measures import Measured
 from core.governor.own_scopes import OwnScope, OwnScopes, is_own, limits_schedules
 from core.governor.settings import Capacity, MethodQuota
-from core.governor.verdict import Admit, Wait, scope_of, scope_of_schedule
+from core.governor.verdict import HANDLERS, Admit, Wait, scope_of, scope_of_schedule
 
 HANDLERS_KEPT: Final = 64  # per method; processes come and go under new names
 SHARE: Final = "share"
@@ -68,18 +68,24 @@ class _Path:
     """What one guild's runs of one method pass through, with the calls laid out that each start and end makes.
 
     ``each_schedule``: each of the guild's schedules has limits of its own, which stand between ``outer`` and the method's.
+    ``barred``: the guild may not use the handler; nothing passes, whatever its own limits have room for.
     """
 
     __slots__ = ("checks", "each_schedule", "guild", "method", "outer", "releases", "scopes", "takes")
 
-    def __init__(self, guild: str | None, outer: Sequence[Scope], method: _Method, *, each_schedule: bool) -> None:
+    def __init__(
+        self, guild: str | None, outer: Sequence[Scope], method: _Method, *, each_schedule: bool, barred: Wait | None
+    ) -> None:
         scopes = (*outer, method.scope)
         self.guild = guild
         self.scopes = scopes
         self.method = method
         self.each_schedule = each_schedule
         self.outer = tuple(check for scope in outer for check in scope.checks)
-        self.checks = tuple(check for scope in scopes for check in scope.checks)
+        if barred is not None:
+            around = [check for scope in outer if scope.name != barred.scope for check in scope.checks]
+            self.outer = (*around, lambda _: barred)
+        self.checks = (*self.outer, *method.scope.checks)
         self.takes = tuple(limit.take for scope in scopes for limit in scope.limits)
         self.releases = tuple(scope.running.release for scope in scopes)
 
@@ -321,7 +327,7 @@ class Governor:
         if method is None:
             quota = self._measures.methods.get(name, _NO_QUOTA)
             method = self._methods[name] = _Method(name, quota, self._new_scope(f"method:{name}", quota))
-        scopes = [self._global]
+        scopes, barred = [self._global], None
         if guild is not None:
             plan = self._plans.get(self._measures.plan_of(guild))
             if plan is not None:
@@ -329,8 +335,11 @@ class Governor:
             if guild not in self._guilds:
                 self._guilds[guild] = self._new_scope(scope_of(guild), self._measures.quota_of(guild))
             scopes.append(self._guilds[guild])
+            handlers = self._measures.quota_of(guild).handlers
+            if handlers is not None and name.partition(".")[0] not in handlers:
+                barred = Wait(scope_of(guild), HANDLERS, 0, 0)
         each_schedule = limits_schedules(self._measures.quota_of(guild))
-        return _Path(guild, scopes, method, each_schedule=each_schedule)
+        return _Path(guild, scopes, method, each_schedule=each_schedule, barred=barred)
 
     def _new_plans(self, old: Mapping[str, Scope], now: float) -> dict[str, Scope]:
         """A scope for every plan whose guilds share limits."""
@@ -400,7 +409,7 @@ class Governor:
                     return name
             refusals.append(wait)
         if not refusals:
-            return Wait(method.scope.name, "handlers", 0, 0)
+            return Wait(method.scope.name, HANDLERS, 0, 0)
         return min(refusals, key=lambda wait: math.inf if wait.until is None else wait.until)
 
     def _share_refusal(self, name: str, crowd: Crowd, now: float) -> Wait | None:

@@ -12,6 +12,8 @@ from typing import Final
 import msgspec
 
 SCHEDULE: Final = "schedule:"
+HANDLERS: Final = "handlers"
+"""The limit of a guild that may not use a run's handler; of a method, that no process is there to do it."""
 
 
 class Admit(msgspec.Struct, frozen=True, gc=False):

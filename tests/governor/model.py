@@ -65,6 +65,12 @@ def are_limited(settings: GovernorSettings, guild: str | None) -> bool:
     return each is not None and (each.running, each.rate) != (None, None)
 
 
+def is_barred(settings: GovernorSettings, guild: str | None, method: str) -> bool:
+    """Whether a guild may not use the handler of a method."""
+    handlers = settings.quota_of(guild).handlers
+    return handlers is not None and method.partition(".")[0] not in handlers
+
+
 def outer_scopes(settings: GovernorSettings, guild: str | None, method: str, schedule: str) -> Iterator[str]:
     """What a guild's runs of a method pass through before a process is chosen."""
     yield "global"
@@ -144,6 +150,8 @@ class Model:
         outer = list(outer_scopes(self.settings, guild, method, schedule))
         self._meet(outer, now)
         for scope in outer:
+            if scope == f"guild:{guild}" and is_barred(self.settings, guild, method):
+                return Wait(scope, "handlers", 0, 0)
             if (refusal := self.refusal(scope, now)) is not None:
                 return refusal
         refusals = []

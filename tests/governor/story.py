@@ -45,7 +45,11 @@ MOVED = GovernorSettings(
     global_=USUAL.global_, plans=USUAL.plans, default_plan="large", methods=USUAL.methods,
     guilds={"1": GuildQuota(plan="free", each_schedule=Limits(running=1, rate="1/s")), "3": GuildQuota(plan="small", running=1), "4": GuildQuota(plan="small", rate=None)},
 )  # fmt: skip
-SETTINGS = [USUAL, RAISED, LOWERED, MOVED]
+BARRED = GovernorSettings(
+    global_=USUAL.global_, plans=USUAL.plans, default_plan="small", methods=USUAL.methods,
+    guilds={"1": GuildQuota(handlers=["web"]), "2": GuildQuota(handlers=[]), "4": GuildQuota(plan="free", handlers=["mail"])},
+)  # fmt: skip
+SETTINGS = [USUAL, RAISED, LOWERED, MOVED, BARRED]
 GUILDS = [None, "1", "2", "3", "4", "5"]
 METHODS = ["web.post", "web.get", "mail.send"]
 PROCESSES = {"web": ["web@a", "web@b"], "mail": ["mail@m", "mail@n"]}
@@ -138,6 +142,8 @@ class Story:
     def finish(self) -> None:
         """All handlers are well and stay, nothing new comes: everything has to start in the end, and nothing is left."""
         self.trouble.clear()
+        if self.floor.settings is BARRED:
+            self.reconfigure(SETTINGS.index(USUAL))  # until then runs of barred handlers wait
         self.floor.handlers = dict(PROCESSES)
         for handler in self.floor.handlers:
             self.floor.queue.released(f"handler:{handler}")

@@ -47,6 +47,8 @@ def test_on_release_has_no_time_and_the_past_is_now() -> None:
          "the next can start when one is free.")),
         (Wait("method:webhook.post", "handlers", 0, 0),
          "No handler is free for the method webhook.post; it goes on when one is."),
+        (Wait("guild:123", "handlers", 0, 0),
+         "Guild 123 may not use this handler; it goes on when that is allowed again."),
         (Wait("handler:webhook", "available", 0, 0),
          "No handler is free for the handler webhook; it goes on when one is."),
     ],

@@ -482,3 +482,19 @@ def test_why_names_the_nearest_reason_and_a_run_in_the_ring_has_none() -> None:
     shut = Wait("global", "running", 5, 5)
     queue.park(entry, shut)
     assert queue.why("a1") == queue.why("b0") == shut
+
+
+def test_a_handler_the_guild_may_not_use_holds_back_its_own_runs_alone() -> None:
+    queue = filled([run("a", method="x.a"), run("b", method="y.b"), run("c", method="z.c")])
+    for expected in "ab":
+        entry = queue.next(0.0)
+        assert entry is not None
+        assert entry.run_id == expected
+        queue.park(entry, Wait("guild:1", "handlers", 0, 0))
+    queue.released("guild:1")
+    assert drain(queue) == ["c"]
+    queue.wake_all()
+    entry = queue.next(1.0)
+    assert entry is not None
+    queue.park(entry, Wait("guild:1", "handlers", 0, 0))  # x still is not allowed, and y does not stand behind it
+    assert drain(queue, 1.0) == ["b"]

@@ -65,6 +65,19 @@ def test_the_operators_own_work_meets_no_plan_and_no_guild() -> None:
     assert told(governor.take("1", "a.b", ["x"], 0.0)) == ("guild:1", "running", None)
 
 
+def test_runs_of_a_handler_that_a_guild_may_not_use_any_more_wait_until_it_may_again() -> None:
+    governor = Governor(open_to_all())
+    governor.take("1", "a.b", ["x"], 0.0)
+    governor.reconfigure(open_to_all(guilds={"1": GuildQuota(handlers=["c"])}), 1.0)
+    assert governor.take("1", "a.b", ["x"], 1.0) == Wait("guild:1", "handlers", 0, 0)
+    assert governor.take("1", "c.d", ["x"], 1.0) == Admit("x")
+    assert governor.take("2", "a.b", ["x"], 1.0) == Admit("x")
+    governor.release("1", "a.b", "x", 1.0, 2.0)
+    governor.reconfigure(open_to_all(), 2.0)
+    assert governor.take("1", "a.b", ["x"], 2.0) == Admit("x")
+    assert used(governor)["guild:1"] == 2
+
+
 def test_guilds_of_a_plan_share_what_it_says_they_share() -> None:
     governor = Governor(GovernorSettings(plans={"p": Plan(shared=Limits(running=2))}, default_plan="p"))
     assert isinstance(governor.take("1", "a.b", ["x"], 0.0), Admit)

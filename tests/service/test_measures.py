@@ -271,6 +271,18 @@ async def test_operators_list_the_guilds_there_are_page_by_page(house: House) ->
         await as_(house, OWNER).list_guilds()
 
 
+async def test_runs_of_a_schedule_made_before_wait_while_its_server_may_not_use_the_handler(build: Build) -> None:
+    house = await build()
+    schedule = await house.schedule(policy={"overlap": "allow"})
+    await house.client.change_guild_quota("1", {"handlers": ["other"]})
+    run = await house.run_now(schedule)
+    held = await house.why(run)
+    assert (held.scope, held.limit, held.used, held.allowed, held.until) == ("guild:1", "handlers", 0, 0, None)
+    assert held.words == "Guild 1 may not use this handler; it goes on when that is allowed again."
+    await house.client.change_guild_quota("1", {}, reset=["handlers"])
+    assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
 # ── suspending ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
