@@ -23,7 +23,7 @@ from core.ledger.connection import Locked
 from core.ledger.file import FileDriver
 from core.ledger.ledger import StoredLedger
 from core.ledger.lock import FileLock
-from core.ledger.maintenance import damage
+from core.ledger.maintenance import check, damage
 from core.ledger.migrate import schema_state
 from core.ledger.owner import give, hand_on, make_folder, owner_of, require_same_owner
 from core.ledger.port import Ledger, StoreError
@@ -56,8 +56,8 @@ async def restore(path: Path, source: Path, renewing: Renewing[T]) -> Restored[T
         renewing: what is done to the copy before it is put in place.
 
     Raises:
-        StoreError: the file is in use, the backup is none, is damaged or is newer than this build, or the copy cannot be
-            given to whom the file belongs; nothing was changed.
+        StoreError: the file is in use, the backup is none, is damaged, breaks the ledger's own rules or is newer than this
+            build, or the copy cannot be given to whom the file belongs; nothing was changed.
     """
     path = _place(path)
     lock = FileLock(path)
@@ -71,7 +71,10 @@ async def restore(path: Path, source: Path, renewing: Renewing[T]) -> Restored[T
                 hand_on(lock.path, path if path.exists() else path.parent)
             copy_bytes(source, copy)
             older = _require_sound(source, copy)
-            result = await _renewed_copy(copy, renewing, older=older)
+            if older:
+                _migrate(source, copy)
+            _require_own_rules(source, copy)
+            result = await renewed(StoredLedger(FileDriver(copy)), renewing)
             return Restored(_put_in_place(path, copy), older, result)
         finally:
             _clear_away(copy)
@@ -126,13 +129,28 @@ def _require_sound(source: Path, copy: Path) -> bool:
     return state == "older"
 
 
-async def _renewed_copy(copy: Path, renewing: Renewing[T], *, older: bool) -> T:
-    if older:
-        from core.ledger.migrations.run import run_migrations  # noqa: PLC0415 - loading it takes longer than the rest
+def _migrate(source: Path, copy: Path) -> None:
+    """Bring the copy to this build's schema. Raises StoreError, also where it is not of the version that it says."""
+    from core.ledger.migrations.run import run_migrations  # noqa: PLC0415 - loading it takes longer than the rest
 
-        with explained(copy):
+    with explained(copy):
+        try:
             run_migrations(copy)
-    return await renewed(StoredLedger(FileDriver(copy)), renewing)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_ERROR:
+                raise
+            raise StoreError(
+                f"{source} cannot be brought to this version, because it is not of the version it says; nothing was "
+                "changed, restore another backup"
+            ) from error
+
+
+def _require_own_rules(source: Path, copy: Path) -> None:
+    broken = check(copy)
+    if broken:
+        raise StoreError(
+            f"{source} breaks the ledger's own rules ({broken[0]}); nothing was changed, restore another backup"
+        )
 
 
 def _put_in_place(path: Path, copy: Path) -> Path | None:

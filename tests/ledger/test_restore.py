@@ -127,11 +127,34 @@ def _damaged(source: Path) -> None:
     source.write_bytes(content)
 
 
+def _of_no_version(source: Path) -> None:
+    with closing(sqlite3.connect(source)) as database, database:
+        database.execute("DELETE FROM alembic_version")
+
+
+def _of_another_version_than_it_says(source: Path) -> None:
+    with closing(sqlite3.connect(source)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (REVISIONS[0],))
+
+
+def _of_a_nonsense_version(source: Path) -> None:
+    with closing(sqlite3.connect(source)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'banana'")
+
+
+def _without_rows(source: Path) -> None:
+    with closing(sqlite3.connect(source)) as database, database:
+        database.execute("DELETE FROM standings")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (_a_text, "is not a database"), (_nothing, "does not exist or is empty"), (_empty, "does not exist or is empty"),
         (_a_folder, "is a directory"), (_anothers, "another program"), (_newer, "newer version"), (_damaged, "is damaged"),
+        (_of_no_version, "cannot be brought"), (_of_another_version_than_it_says, "cannot be brought"),
+        (_of_a_nonsense_version, "newer version"),
+        (_without_rows, "schedule sch_new has a definition but does not say where it stands"),
     ],
 )  # fmt: skip
 async def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(
@@ -142,6 +165,7 @@ async def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(
     with pytest.raises(StoreError, match=said) as caught:
         await restore(place.path, place.source, nothing)
     assert str(place.source) in str(caught.value)
+    assert ".restoring" not in str(caught.value)
     assert beside(place.path) == before
     assert names(place.path) == {"sch_old", "sch_last"}
 
