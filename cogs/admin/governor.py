@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from cogs.options import UntilText
 from cogs.quota_cards import quota_card
 from cogs.refusals import Refusal, about
 from cogs.texts import fit, list_of, one_line, stamp
+from schedule_zero.client import CoreClient
 from schedule_zero.each_schedule import FIELDS
 from schedule_zero.views import GuildPage, QueueView, QuotaView
 
@@ -92,7 +94,21 @@ async def _set(interaction: Interaction, *, guild: str, limit: str, value: str, 
         done = f"**{label_of(name)}**: **{lasting}** from {from_when} on; until then {_now(after, name)}, which is set for a time"
     if until is not None:
         done += f" until {stamp(_for_a_time(after, name)[-1].until)}"
+    if isinstance(wanted, list):
+        done += await _about_handlers(core, wanted)
     await show(interaction, await _card(interaction, guild_id, done=done, buttons=_back(before, after, name, until)))
+
+
+async def _about_handlers(core: CoreClient, names: Sequence[str]) -> str:
+    """What a list of handlers comes to, small, where that is less than somebody may think."""
+    if not names:
+        return "\n-# Nothing can be made there, and what is there waits until handlers are allowed again."
+    known = {each.name for each in (await core.list_handlers()).items}
+    unknown = [name for name in names if name not in known]
+    if not unknown:
+        return ""
+    said = one_line(", ".join(unknown), _LONGEST)
+    return f"\n-# Nobody knows {'a handler' if len(unknown) == 1 else 'handlers'} called {said} so far."
 
 
 @on_press("quota_back")

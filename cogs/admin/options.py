@@ -18,6 +18,7 @@ from cogs.refusals import Refusal
 from cogs.texts import shorten
 from schedule_zero.each_schedule import EACH_SCHEDULE, EXAMPLE, FIELDS, read_limits, say_limits
 from schedule_zero.instant import say_duration
+from schedule_zero.shown.quota import say_handlers
 from schedule_zero.views import GuildSummary, QuotaView, Suggestion, Suggestions
 
 PLAN: Final = "plan"
@@ -136,7 +137,7 @@ def said_value(limit: str, value: Any) -> str:
     if isinstance(value, dict):
         return say_limits(value) or "no limit"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
+        return say_handlers(value)
     return number(value) if isinstance(value, int | float) else str(value)
 
 

@@ -12,7 +12,7 @@ from core.commands.explain import WrongInput
 from core.commands.output import say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.each_schedule import EACH_SCHEDULE, read_limits, say_limits
-from schedule_zero.shown.quota import MOST_WAITING
+from schedule_zero.shown.quota import MOST_WAITING, say_handlers
 from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaView
 
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
@@ -120,7 +120,7 @@ def _say_if_unknown(view: GuildView) -> None:
 
 def _read(name: str, text: str) -> Any:
     if name == _LIST:
-        return [each.strip() for each in text.split(",")]
+        return [name for each in text.split(",") if (name := each.strip())]
     if name != EACH_SCHEDULE:
         return text
     try:
@@ -205,4 +205,4 @@ def _said(value: Any) -> str:
         return "no limit"
     if isinstance(value, dict):
         return say_limits(value) or "no limit"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return say_handlers(value) if isinstance(value, list | tuple) else str(value)

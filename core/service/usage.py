@@ -22,7 +22,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.each_schedule import EACH_SCHEDULE, say_limits
 from schedule_zero.errors import NotFound
 from schedule_zero.instant import spell
-from schedule_zero.shown.quota import MOST_WAITING
+from schedule_zero.shown.quota import MOST_WAITING, say_handlers
 from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView, QuotaView
 
 LONGEST_PAGE: Final = 200
@@ -150,7 +150,7 @@ class Usage:
             Gauge(scope=scope, limit=EACH_SCHEDULE, words=_each_schedule(quota)),
             Gauge(scope=scope, limit="payload_bytes", allowed=quota.payload_bytes),
             Gauge(scope=scope, limit="min_interval", words=quota.min_interval or ""),
-            Gauge(scope=scope, limit="handlers", words="" if quota.handlers is None else ", ".join(quota.handlers)),
+            Gauge(scope=scope, limit="handlers", words=say_handlers(quota.handlers)),
         ]
         return self._with_origins(guild_id, found)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 MOST_WAITING: Final = 10_000
 """Up to so many of a guild's waiting runs are counted."""
+NO_HANDLER: Final = "none may be used"
+"""What a list of handlers says in which there is none; no list at all is no limit."""
+
+
+def say_handlers(handlers: Sequence[str] | None) -> str:
+    """The handlers that may be used, as people read them; empty where there is no limit."""
+    return "" if handlers is None else ", ".join(handlers) or NO_HANDLER
 
 
 class Gauge(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -11,6 +11,7 @@ import pytest
 from schedule_zero import requests as ask
 from schedule_zero import views
 from schedule_zero.errors import Invalid, NotFound
+from schedule_zero.shown.quota import say_handlers
 from tests.cli.conftest import Command, Core
 from tests.web.fake import GUILD
 
@@ -46,6 +47,7 @@ from tests.web.fake import GUILD
             ("quota", "123", 'each_schedule={"running": 2}', "--reset", "rate"),
             ask.PatchGuildQuota(guild_id="123", changes={"each_schedule": {"running": 2}}, reset=("rate",)),
         ),
+        (("quota", "123", "handlers=,"), ask.PatchGuildQuota(guild_id="123", changes={"handlers": []})),
         (("quota", "123", "handlers=null"), ask.PatchGuildQuota(guild_id="123", changes={"handlers": None})),
         (("verify", "123"), ask.VerifyGuild(guild_id="123")),
         (("suspend", "123", "--why", "spam"), ask.SuspendGuild(guild_id="123", why="spam")),
@@ -91,6 +93,7 @@ def test_a_guild_is_shown_with_its_gauges_and_marks(command: Command, core: Core
         ),
         views.Gauge(scope="guild:123", limit="runs_per_day", used=3),
         views.Gauge(scope="guild:123", limit="handlers", origin="operator"),
+        views.Gauge(scope="guild:123", limit="handlers", words=say_handlers([]), origin="operator"),
     )
     core.door.answers[ask.GetGuild] = msgspec.structs.replace(GUILD, gauges=gauges)
     lines = [line.split(None, 1) for line in command("guilds", "show", "123").out.splitlines()]
@@ -105,6 +108,7 @@ def test_a_guild_is_shown_with_its_gauges_and_marks(command: Command, core: Core
         ["rate", "9.5 of 10 (10/s), free again at 2026-11-21T09:00:01Z"],
         ["schedules", "3 of 8, until 2026-11-21T10:00:00Z"],
         ["handlers", "no limit, set by an operator"],
+        ["handlers", "none may be used, set by an operator"],
         ["waiting", "1 run"],
         ["most", "9 3"],
     ]

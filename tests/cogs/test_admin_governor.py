@@ -241,6 +241,17 @@ async def test_nothing_is_suggested_to_who_is_no_operator(limited: tuple[House, 
     assert await stage.bob.autocomplete(stage.general, "admin governor set", "guild", "") == []
 
 
+async def test_handlers_that_are_none_or_unknown_are_said_to_be(limited: tuple[House, Stage]) -> None:
+    _, stage = limited
+    shown = texts((await set_(stage, limit="handlers", value=",")).response)
+    assert "**Handlers**: no limit → **none may be used**\n-# Nothing can be made there" in shown
+    assert "- **Handlers** none may be used · set by an operator" in shown
+    assert "no limit" in texts((await set_(stage, limit="handlers", value="none")).response)
+    shown = texts((await set_(stage, limit="handlers", value="hands, nobody, none")).response)
+    assert "→ **hands, nobody, none**\n-# Nobody knows handlers called nobody, none so far." in shown
+    assert "Nobody knows" not in texts((await set_(stage, limit="handlers", value="hands")).response)
+
+
 @pytest.mark.parametrize(
     ("limit", "text", "value"),
     [

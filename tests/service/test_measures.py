@@ -276,9 +276,14 @@ async def test_runs_of_a_schedule_made_before_wait_while_its_server_may_not_use_
     schedule = await house.schedule(policy={"overlap": "allow"})
     await house.client.change_guild_quota("1", {"handlers": ["other"]})
     run = await house.run_now(schedule)
+    (gauge,) = [each for each in (await house.client.get_guild("1")).gauges if each.limit == "handlers"]
+    assert gauge.words == "other"
     held = await house.why(run)
     assert (held.scope, held.limit, held.used, held.allowed, held.until) == ("guild:1", "handlers", 0, 0, None)
     assert held.words == "Guild 1 may not use this handler; it goes on when that is allowed again."
+    await house.client.change_guild_quota("1", {"handlers": []})
+    (gauge,) = [each for each in (await house.client.get_guild("1")).gauges if each.limit == "handlers"]
+    assert gauge.words == "none may be used"
     await house.client.change_guild_quota("1", {}, reset=["handlers"])
     assert (await house.ended(run.id)).state is RunState.SUCCEEDED
 

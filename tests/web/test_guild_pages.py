@@ -19,7 +19,7 @@ from schedule_zero import views
 from schedule_zero.actor import MANAGE_GUILD, Actor
 from schedule_zero.errors import Conflict, NotFound
 from schedule_zero.schedule import ScheduleSpec
-from schedule_zero.shown.quota import MOST_WAITING
+from schedule_zero.shown.quota import MOST_WAITING, say_handlers
 from schedule_zero.trigger import TextTrigger
 from tests.discord_server import world
 from tests.playground.browser import NEEDS_BROWSER, browsing
@@ -223,6 +223,7 @@ async def test_a_person_sees_their_servers_and_an_operator_all_there_are(
         ({"limit": "each_schedule"}, "Each schedule alone: no limit", None),
         ({"limit": "min_interval"}, "Shortest interval: none", None),
         ({"limit": "handlers", "words": "discord"}, "Handlers: discord", None),
+        ({"limit": "handlers", "words": say_handlers([])}, "Handlers: none may be used", None),
         ({"limit": "handlers"}, "Handlers: all", None),
         ({"limit": "something_new", "used": 1, "allowed": 4}, "Something new: 1 of 4", 0.25),
     ],
