@@ -112,10 +112,11 @@ def _lag(lag: LagView) -> str:
 
 
 def _waiting(queue: QueueView) -> str:
-    return (
-        f"{runs_wait(queue.waiting)}, of {queue.guild_count:,} server{'' if queue.guild_count == 1 else 's'}; "
-        f"{queue.running:,} {'is' if queue.running == 1 else 'are'} under way."
+    servers = (
+        f"{queue.guild_count:,} server{'' if queue.guild_count == 1 else 's'}" if queue.guild_count else "no server"
     )
+    whose = f", of {servers}" if queue.waiting else ""
+    return f"{runs_wait(queue.waiting)}{whose}; {queue.running:,} {'is' if queue.running == 1 else 'are'} under way."
 
 
 def _scopes(scopes: tuple[QueueScope, ...]) -> str:
@@ -128,7 +129,7 @@ def _guilds(guilds: tuple[QueueGuild, ...], names: dict[str, str]) -> str:
 
 def _guild(guild: QueueGuild, names: dict[str, str]) -> str:
     known = names.get(guild.guild_id or "")
-    name = one_line(known, 60) if known else guild.guild_id or "the operator's own"
+    name = one_line(known, 60) if known else guild.guild_id or "of no server"
     why = ", ".join(f"{each.limit} {each.runs:,}" for each in guild.scopes)
     return f"**{name}**: {guild.waiting:,} waiting{f' ({why})' if why else ''}, {guild.running:,} under way"
 

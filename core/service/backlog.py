@@ -9,7 +9,9 @@ from typing import Final
 import msgspec
 
 from core.engine.choose import AVAILABLE
+from core.engine.entitle import Standing
 from core.engine.waiting import Place
+from core.governor.entitlement import limited
 from core.governor.explain import sentence_of, why_of
 from core.governor.verdict import Wait, scope_of
 from core.service import access
@@ -17,28 +19,35 @@ from core.service.absence import absence
 from core.service.desk import Desk
 from core.service.finding import page_length
 from core.service.suspension import why_held
+from core.service.why import calendar_quota
 from schedule_zero import requests as ask
 from schedule_zero.actor import Actor
 from schedule_zero.instant import SECOND, spell, spell_duration
+from schedule_zero.run import Why
 from schedule_zero.views import LagView, QueueGuild, QueueScope, QueueView
 
 MOST_GUILDS: Final = 50
 MOST_SCOPES: Final = 20
 SCOPES_OF_A_GUILD: Final = 3
 
-_TURN: Final = "turn", "turn", "They wait for their turn."
-_TIME: Final = "schedule", "due", "They wait for their own time: between two tries, or after another run."
-_QUOTA: Final = "guild", "quota", "They wait for a new quota: that of their server's hour, day or month is used up."
-_LINE: Final = "schedule", "overlap", "They wait for an earlier run of their schedule to end."
+_QUOTAS_READ: Final = 100
+"""Of so many kinds of runs it is read which calendar quota put them off."""
+
+
+def _why(scope: str, limit: str, words: str) -> Why:
+    return Why(scope=scope, limit=limit, used=0, allowed=0, words=words)
+
+
+_TURN: Final = _why("turn", "turn", "They wait for their turn.")
+_TIME: Final = _why("schedule", "due", "They wait for their own time: between two tries, or after another run.")
+_QUOTA: Final = _why("schedule", "quota", "They wait for a new hour, day or month of a calendar quota.")
+_LINE: Final = _why("schedule", "overlap", "They wait for an earlier run of their schedule to end.")
 
 
 class _Pile(msgspec.Struct):
     """Runs that wait for the same thing, and whose they are."""
 
-    scope: str
-    limit: str
-    words: str
-    wait: Wait | None = None
+    reason: Wait | Why
     runs: int = 0
     guilds: set[str | None] = msgspec.field(default_factory=set)
 
@@ -50,18 +59,14 @@ class _Piles:
         self.waiting = 0
         self._piles: dict[tuple[str, str], _Pile] = {}
 
-    def add(self, guild: str | None, runs: int, reason: Wait | tuple[str, str, str]) -> None:
-        scope, limit, words = (reason.scope, reason.limit, "") if isinstance(reason, Wait) else reason
-        pile = self._piles.get((scope, limit))
-        if pile is None:
-            wait = reason if isinstance(reason, Wait) else None
-            pile = self._piles[scope, limit] = _Pile(scope, limit, words, wait)
+    def add(self, guild: str | None, runs: int, reason: Wait | Why) -> None:
+        pile = self._piles.setdefault((reason.scope, reason.limit), _Pile(reason))
         pile.runs += runs
         pile.guilds.add(guild)
         self.waiting += runs
 
     def largest(self, count: int) -> list[_Pile]:
-        return sorted(self._piles.values(), key=lambda pile: (-pile.runs, pile.scope, pile.limit))[:count]
+        return sorted(self._piles.values(), key=lambda pile: (-pile.runs, pile.reason.scope, pile.reason.limit))[:count]
 
 
 class Backlog:
@@ -94,38 +99,56 @@ class Backlog:
         access.require_service(actor)
         wanted = page_length(request.guilds, MOST_GUILDS)
         everybody, guilds = _Piles(), dict[str | None, _Piles]()
-        for guild, runs, reason in self._waiting():
+        for guild, runs, reason in await self._waiting():
             everybody.add(guild, runs, reason)
             guilds.setdefault(guild, _Piles()).add(guild, runs, reason)
         running = Counter(dict(self._engine.queue.holders()))
         heaviest = sorted({*guilds, *running}, key=lambda id: self._weight(id, guilds, running))[:wanted]
         return QueueView(
-            waiting=everybody.waiting, running=len(self._engine.flights), guild_count=len(guilds),
+            waiting=everybody.waiting, running=len(self._engine.flights),
+            guild_count=len(guilds.keys() - {None}),
             scopes=self._scopes(everybody.largest(MOST_SCOPES)),
             guilds=tuple(self._guild(id, guilds.get(id) or _Piles(), running[id]) for id in heaviest),
         )  # fmt: skip
 
-    def _waiting(self) -> Iterable[tuple[str | None, int, Wait | tuple[str, str, str]]]:
+    async def _waiting(self) -> list[tuple[str | None, int, Wait | Why]]:
         """Whose runs, how many, and what they wait for."""
-        for standing in self._engine.queue.standing():
-            yield (
-                standing.guild,
-                standing.runs,
-                self._suspended(standing.guild, standing.wait) or standing.wait or _TURN,
-            )
+        found: list[tuple[str | None, int, Wait | Why]] = [
+            (each.guild, each.runs, self._suspended(each.guild, each.wait) or each.wait or _TURN)
+            for each in self._engine.queue.standing()
+        ]
         delayed, behind = self._engine.room.not_queued()
-        put_off, early = [each for each in delayed if each.put_off], [each for each in delayed if not each.put_off]
-        for places, reason in ((put_off, _QUOTA), (early, _TIME), (behind, _LINE)):
-            for guild, runs in Counter(place.guild_id for place in places).items():
-                yield guild, runs, reason
+        early = [each for each in delayed if not each.put_off]
+        for places, reason in ((early, _TIME), (behind, _LINE)):
+            found += [(guild, runs, reason) for guild, runs in Counter(place.guild_id for place in places).items()]
+        return found + await self._put_off([each for each in delayed if each.put_off])
 
-    def _suspended(self, guild: str | None, wait: Wait | None) -> tuple[str, str, str] | None:
+    async def _put_off(self, places: Iterable[Place]) -> list[tuple[str | None, int, Wait | Why]]:
+        """The runs that calendar quotas put off, those together that the same ones count, with the one that is used up."""
+        measures, now = self._engine.measures, self._desk.clock.now()
+        methods = {name for name, quota in measures.methods.items() if limited(quota)}
+        alike: Counter[tuple[str | None, str, str]] = Counter()
+        for place in places:
+            method = f"{place.handler}.{place.method}"
+            alone = limited(measures.quota_of(place.guild_id).each_schedule)
+            alike[place.guild_id, method if method in methods else "", place.schedule_id if alone else ""] += 1
+        found: list[tuple[str | None, int, Wait | Why]] = []
+        for place_in_line, ((guild, method, schedule), runs) in enumerate(alike.most_common()):
+            full: list[Standing] = []
+            if place_in_line < _QUOTAS_READ:
+                standing = await self._engine.entitler.standing(
+                    self._desk.reader.usage, guild, now, method=method, schedule_id=schedule
+                )
+                full = [each for each in standing if each.full]
+            found.append((guild, runs, calendar_quota(full) or _QUOTA))
+        return found
+
+    def _suspended(self, guild: str | None, wait: Wait | None) -> Why | None:
         """That an operator lets the guild start nothing, where that is what its runs wait for."""
         mark = self._engine.measures.suspended(guild)
         if mark is None or guild is None or wait is None or wait.scope != scope_of(guild):
             return None
-        held = why_held(guild, mark)
-        return held.scope, held.limit, held.words
+        return why_held(guild, mark)
 
     @staticmethod
     def _weight(id: str | None, guilds: dict[str | None, _Piles], running: Counter[str | None]) -> tuple[int, int, str]:
@@ -141,18 +164,21 @@ class Backlog:
         now, monotonic = self._desk.clock.now(), self._desk.clock.monotonic()
         found = []
         for pile in piles:
-            words, until = pile.words, None
-            if pile.wait is not None:
-                words = self._absent(pile) or sentence_of(pile.wait, now=now, monotonic=monotonic)
-                until = why_of(pile.wait, now=now, monotonic=monotonic)["until"]
-            known = None if until is None else str(until)
-            found.append(QueueScope(scope=pile.scope, limit=pile.limit, runs=pile.runs, words=words, until=known))
+            reason = pile.reason
+            if isinstance(reason, Wait):
+                words = self._absent(pile) or sentence_of(reason, now=now, monotonic=monotonic)
+                reason = msgspec.convert({**why_of(reason, now=now, monotonic=monotonic), "words": words}, Why)
+            found.append(
+                QueueScope(
+                    scope=reason.scope, limit=reason.limit, runs=pile.runs, words=reason.words, until=reason.until
+                )
+            )
         return tuple(found)
 
     def _absent(self, pile: _Pile) -> str | None:
         """What is wrong with the handler that they wait for, if it is the same for all of them."""
-        handler = pile.scope.partition(":")[2]
-        if pile.limit != AVAILABLE or (len(pile.guilds) > 1 and self._engine.fleet.is_shared_out(handler)):
+        handler = pile.reason.scope.partition(":")[2]
+        if pile.reason.limit != AVAILABLE or (len(pile.guilds) > 1 and self._engine.fleet.is_shared_out(handler)):
             return None
         found = absence(self._engine, handler, next(iter(pile.guilds)), everybodys=True)
         return None if found is None else found.words

@@ -48,7 +48,8 @@ class QueueGuild(msgspec.Struct, kw_only=True):
 
 
 class QueueView(msgspec.Struct, kw_only=True):
-    """What waits: by what it waits for, and the guilds with most of it, each the largest first."""
+    """What waits: by what it waits for, and the guilds with most of it, each the largest first. ``guild_count``: of how many
+    guilds; what belongs to none is none of them."""
 
     waiting: int
     running: int

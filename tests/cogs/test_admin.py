@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import discord
+import msgspec
 import pytest
 import simcord
 import simcord.backend.errors
@@ -10,6 +11,7 @@ import simcord.backend.errors
 from schedule_zero import requests as ask
 from schedule_zero.actor import OPERATOR
 from schedule_zero.errors import Unavailable
+from tests.bot import fake_core
 from tests.cogs import stage as stages
 from tests.cogs.stage import Stage, texts
 
@@ -49,7 +51,13 @@ async def test_queue_shows_what_runs_wait_for_and_the_heaviest_servers(run_by_al
     assert "40 runs wait, of 2 servers; 5 are under way." in shown
     assert "- **30** runs: Guild 7 has 2 of 2 runs going at once; the next can start <t:" in shown
     assert "**7**: 30 waiting (running 30), 2 under way" in shown
-    assert "**the operator's own**: 10 waiting, 3 under way" in shown
+    assert "**of no server**: 10 waiting, 3 under way" in shown
+
+
+async def test_runs_of_no_server_are_not_counted_as_one(run_by_alice: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake_core, "QUEUE", msgspec.structs.replace(fake_core.QUEUE, guild_count=0))
+    shown = _said(await run_by_alice.alice.slash(run_by_alice.general, "admin queue"))
+    assert "40 runs wait, of no server; 5 are under way." in shown
 
 
 @pytest.mark.parametrize("command", ["admin health", "admin lag", "admin queue", "admin governor show"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.governor.settings import GovernorSettings, GuildQuota, Limits, MethodQuota, Plan
 from tests.engine.conftest import Build
 from tests.engine.house import House, plan
 
@@ -20,7 +21,34 @@ async def test_runs_that_wait_for_a_quota_are_counted_and_said_to(build: Build) 
     schedule = await house.schedule(policy={"overlap": "allow"})
     for _ in range(3):
         await house.run_now(schedule)
-    assert await _piles(house) == {"turn": 1, "quota": 2}
+    assert await _piles(house) == {"turn": 1, "runs_per_day": 2}
+
+
+async def test_whose_quota_is_used_up_is_said_where_it_is_not_the_servers(build: Build) -> None:
+    shared = Plan(shared=Limits(runs_per_month=1))
+    governor = GovernorSettings(
+        global_=Limits(running=10), plans={"free": shared, "each": Plan(each_schedule=Limits(runs_per_hour=1))},
+        default_plan="free", guilds={"2": GuildQuota(plan="each")}, methods={"hands.work": MethodQuota(runs_per_day=2)},
+    )  # fmt: skip
+    house = await build(run=False, governor=governor)
+    for guild in ("1", "1", "2", None, None):
+        schedule = await house.schedule(guild_id=guild, policy={"overlap": "allow"})
+        await house.run_now(schedule)
+        if guild == "2":
+            await house.run_now(schedule)
+    queue = await house.client.queue()
+    assert queue.guild_count == 2, "what belongs to no server is none"
+    method = ("method:hands.work", "runs_per_day")
+    found = {each.guild_id: {(it.scope, it.limit): it.runs for it in each.scopes} for each in queue.guilds}
+    assert found == {
+        "1": {("turn", "turn"): 1, ("plan:free", "runs_per_month"): 1},
+        "2": {("turn", "turn"): 1, method: 1}, None: {method: 2},
+    }  # fmt: skip
+    words = {(each.scope, each.limit): (each.words, each.until) for each in queue.scopes}
+    assert words["plan:free", "runs_per_month"] == (
+        "Plan free has used 1 of 1 runs it may have in a month; the next can start at 2026-04-01T00:00:00+00:00.",
+        "2026-04-01T00:00:00+00:00",
+    )  # fmt: skip
 
 
 async def test_the_waiting_runs_of_a_guild_are_counted_where_none_of_them_is_in_memory(build: Build) -> None:
