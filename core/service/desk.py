@@ -327,9 +327,19 @@ class Desk:
         """An event about a run of a schedule, as of now."""
         return about_schedule(schedule, kind, self.clock.now(), facts(data), run_id=run_id)
 
-    async def cancel_waiting(self, tx: Transaction, effects: Effects, row: ScheduleRow, reason: str) -> None:
-        """Cancel the runs of a schedule that have no attempt yet: what pausing and deleting do."""
-        await self.withdraw(tx, effects, row, await self.unused(tx, row), RunState.CANCELLED, reason)
+    async def cancel_waiting(self, tx: Transaction, effects: Effects, row: ScheduleRow, reason: str) -> tuple[str, ...]:
+        """Cancel the runs of a schedule that have no attempt yet: what pausing and deleting do.
+
+        Returns:
+            Notes for who does it: how many that were, if there were any.
+        """
+        waiting = await self.unused(tx, row)
+        await self.withdraw(tx, effects, row, waiting, RunState.CANCELLED, reason)
+        if not waiting:
+            return ()
+        if len(waiting) == 1:
+            return ("a run that waited was cancelled, and Undo does not bring it back",)
+        return (f"{len(waiting):,} runs that waited were cancelled, and Undo brings none of them back",)
 
     async def unused(self, tx: Transaction, row: ScheduleRow) -> list[ActiveRun]:
         """The runs of a schedule that wait and have no attempt yet."""

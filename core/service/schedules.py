@@ -91,9 +91,11 @@ class Schedules:
         async def work(tx: Transaction, effects: Effects) -> Schedule:
             current = await self._changing.current(tx, before)
             after = self._changing.changed(current, state="deleted", next_due=None)
-            await self._desk.cancel_waiting(tx, effects, current, "deleted")
-            return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_DELETED,
+            cancelled = await self._desk.cancel_waiting(tx, effects, current, "deleted")
+            view = await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_DELETED,
                                        Action.SCHEDULE_DELETE)  # fmt: skip
+            view.notes += cancelled
+            return view
 
         return await self._desk.change(actor, request, Schedule, work)
 
@@ -117,9 +119,11 @@ class Schedules:
             )
             if self._changing.is_same(current, after):
                 return self._desk.view(current, newest=newest)
-            await self._desk.cancel_waiting(tx, effects, current, "paused")
-            return await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
+            cancelled = await self._desk.cancel_waiting(tx, effects, current, "paused")
+            view = await self._changing.replace(tx, effects, actor, current, after, EventKind.SCHEDULE_PAUSED,
                                        Action.SCHEDULE_PAUSE)  # fmt: skip
+            view.notes += cancelled
+            return view
 
         return await self._desk.change(actor, request, Schedule, work)
 

@@ -98,8 +98,9 @@ class Undoing:
             await self._room.require(tx, actor, restored)
         await self._require_links(tx, restored, current)
         await self._chaining.leave_out(tx, effects, current, restored)
+        cancelled: tuple[str, ...] = ()
         if restored.state in ("deleted", "paused"):
-            await self._desk.cancel_waiting(tx, effects, current, restored.state)
+            cancelled = await self._desk.cancel_waiting(tx, effects, current, restored.state)
         try:
             await tx.schedules.replace(restored, expected=current.revision)
         except NameTaken:
@@ -108,7 +109,7 @@ class Undoing:
         again = await self._desk.record(tx, actor, kind, action, current, restored, {"undone": True})
         effects.schedules.append(restored)
         view = self._desk.view(restored)
-        view.notes += names_lost(as_it_was, restored)
+        view.notes += names_lost(as_it_was, restored) + cancelled
         return with_undo(view, again)
 
     async def _standing(self, source: Reader | Transaction, actor: Actor, undo: UndoRow) -> ScheduleRow:

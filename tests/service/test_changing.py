@@ -251,6 +251,28 @@ async def test_pausing_cancels_what_waits_and_has_not_begun(house: House) -> Non
     assert (await house.client.retry_run(run.id)).state is RunState.WAITING
 
 
+@pytest.mark.parametrize("change", ["pause", "delete"])
+async def test_who_pauses_or_deletes_is_told_how_many_waiting_runs_that_cancels_for_good(
+    house: House, change: str
+) -> None:
+    schedule = await hourly(house, policy={"overlap": "allow"})
+    stop = house.client.pause_schedule if change == "pause" else house.client.delete_schedule
+    quiet = await stop(schedule.id)
+    assert [each for each in quiet.notes if "cancelled" in each] == []
+    assert quiet.undo is not None
+    await house.client.undo(quiet.undo.token)
+    for count, said in ((1, "a run that waited was cancelled, and Undo does not bring it back"),
+                        (2, "2 runs that waited were cancelled, and Undo brings none of them back")):  # fmt: skip
+        runs = [await house.client.run_schedule(schedule.id) for _ in range(count)]
+        stopped = await stop(schedule.id)
+        assert said in stopped.notes
+        assert stopped.undo is not None
+        back = await house.client.undo(stopped.undo.token)
+        assert (back.state, said in back.notes) == ("active", False)
+        for run in runs:
+            assert (await house.client.get_run(run.id)).state is RunState.CANCELLED
+
+
 @pytest.mark.parametrize("until", ["2026-03-03T15:00:00+01:00", "in 2 hours", "today at 15:00"])
 async def test_a_pause_ends_at_a_moment_said_as_an_instant_or_in_words(house: House, until: str) -> None:
     schedule = await hourly(house)
