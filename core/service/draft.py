@@ -39,7 +39,7 @@ from core.timing.exceptions import NONE
 from core.timing.rule import Rule
 from schedule_zero.errors import Invalid, QuotaExceeded
 from schedule_zero.instant import MINUTE
-from schedule_zero.schedule import Policy, ScheduleSpec
+from schedule_zero.schedule import MESSAGES, Policy, ScheduleSpec
 from schedule_zero.trigger import DateTrigger, Trigger
 from schedule_zero.views import GuildPolicy, GuildSettings
 
@@ -208,11 +208,11 @@ def check_work(
     mistakes: Mistakes,
     unknown: AbstractSet[str] = frozenset(),
 ) -> None:
-    """Check what a schedule asks to be done: whether the plan allows it, and a handler has it and takes the arguments.
+    """Check what a schedule asks to be done: whether its guild may use that, and a handler has it and takes the arguments.
     ``unknown``: places whose values only a run will have.
 
     Raises:
-        QuotaExceeded: the plan does not.
+        QuotaExceeded: it may not.
     """
     size = len(args.encode())
     _require_planned(spec, size, quota)
@@ -229,17 +229,19 @@ def check_work(
 
 
 def _require_planned(spec: ScheduleSpec, size: int, quota: Quota) -> None:
-    """Raises QuotaExceeded where the plan allows no such handler, or no arguments of so many bytes."""
-    scope = f"guild:{spec.guild_id or NO_GUILD}"
+    """Raises QuotaExceeded where such a handler may not be used, or arguments may not take so many bytes. It says so in
+    words of who schedules a message, too, and not whether it is the plan or an operator that says so."""
+    scope, where = f"guild:{spec.guild_id or NO_GUILD}", "in this server" if spec.guild_id else "outside servers"
+    is_message = spec.handler == MESSAGES
     if quota.handlers is not None and spec.handler not in quota.handlers:
+        what = "Messages are" if is_message else f"The handler {spec.handler!r} is"
         named = ", ".join(quota.handlers)
-        only = f"{named} only" if named else "none"
-        raise QuotaExceeded(
-            f"handler: of the handlers this server's plan allows {only}.", scope=scope, limit="handlers"
-        )
+        others = f"what may be used is {named}" if named else "no handler may be used"
+        raise QuotaExceeded(f"{what} not allowed {where}; {others}.", scope=scope, limit="handlers")
     if quota.payload_bytes is not None and size > quota.payload_bytes:
+        what = "This message is too large" if is_message else "The arguments are too large"
         raise QuotaExceeded(
-            f"args: take {size:,} bytes; this server's plan allows {quota.payload_bytes:,}.", scope=scope,
+            f"{what}: {size:,} bytes, and {quota.payload_bytes:,} are allowed {where}.", scope=scope,
             limit="payload_bytes", used=size, allowed=quota.payload_bytes,
         )  # fmt: skip
 

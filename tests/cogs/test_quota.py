@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cogs.gauges import bar, fill_of, fullest, gauge_line, lines_of, size_line
@@ -134,6 +136,18 @@ async def test_without_a_refusal_the_limit_that_would_be_met_next_is_named(limit
     assert "Nothing was refused to you here since the service started." in shown
     assert "None of the runs you may see here waits." in shown
     assert "**The limit that would be met next**\n🟢 `█████░░░░░` **Reminders** 1 of 2" in shown
+
+
+async def test_a_message_too_large_is_refused_in_words_of_what_was_typed(build: Build, staged: Staged) -> None:
+    house = await build(governor=plan(), run=False)
+    stage = await staged(house)
+    await house.client.change_guild_quota(stage.guild_id, {"payload_bytes": 30})
+    refused = await said(stage, "schedule message", when="in 2 hours", channel=stage.general, text="hello")
+    assert re.fullmatch(r"This message is too large: \d+ bytes, and 30 are allowed in this server\.", refused)
+    assert refused in await said(stage, "quota explain")
+    await house.client.change_guild_quota(stage.guild_id, {"handlers": ["hands"]})
+    refused = await said(stage, "schedule message", when="in 2 hours", channel=stage.general, text="hello")
+    assert refused == "Messages are not allowed in this server; what may be used is hands."
 
 
 async def test_another_person_s_refusal_is_nobody_else_s_business(limited: Stage) -> None:

@@ -180,7 +180,9 @@ async def test_a_rule_of_exactly_the_plans_pace_is_taken(small: House) -> None:
 
 
 async def test_arguments_are_no_larger_than_the_plan_allows(small: House) -> None:
-    with pytest.raises(QuotaExceeded, match=r"args: take 91 bytes; this server's plan allows 60\.") as caught:
+    with pytest.raises(
+        QuotaExceeded, match=r"^This message is too large: 91 bytes, and 60 are allowed in this server\.$"
+    ) as caught:
         await post(small, MOD, "x" * 60)
     assert caught.value.details == {"scope": "guild:1", "limit": "payload_bytes", "used": 91, "allowed": 60}
     schedule = await post(small, MOD, "é" * 10)
@@ -188,7 +190,7 @@ async def test_arguments_are_no_larger_than_the_plan_allows(small: House) -> Non
     for asking in (
         small.client.patch_schedule(schedule.id, {"args": too_long}), small.client.run_schedule(schedule.id, args=too_long),
     ):  # fmt: skip
-        with pytest.raises(QuotaExceeded, match="args: take "):
+        with pytest.raises(QuotaExceeded, match="This message is too large: "):
             await asking
 
 
@@ -200,10 +202,20 @@ async def test_no_guild_is_promised_more_than_arguments_may_ever_take(small: Hou
 
 async def test_handlers_are_those_of_the_plan(small: House) -> None:
     with pytest.raises(
-        QuotaExceeded, match="handler: of the handlers this server's plan allows discord only"
+        QuotaExceeded, match=r"^The handler 'hands' is not allowed in this server; what may be used is discord\.$"
     ) as caught:
         await small.schedule()
     assert caught.value.details == {"scope": "guild:1", "limit": "handlers"}
+    await small.client.change_guild_quota("1", {"handlers": ["hands"], "payload_bytes": 3})
+    with pytest.raises(QuotaExceeded, match=r"^Messages are not allowed in this server; what may be used is hands\.$"):
+        await post(small, MOD)
+    with pytest.raises(
+        QuotaExceeded, match=r"^The arguments are too large: 7 bytes, and 3 are allowed in this server\.$"
+    ):
+        await small.schedule(args={"n": 1})
+    await small.client.change_guild_quota("1", {"handlers": []})
+    with pytest.raises(QuotaExceeded, match=r"^Messages are not allowed in this server; no handler may be used\.$"):
+        await post(small, MOD)
 
 
 async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Build) -> None:
@@ -214,7 +226,7 @@ async def test_a_plan_that_became_smaller_does_not_lock_what_is_there(build: Bui
     await house.open(run=False)
     assert (await house.client.patch_schedule(schedule.id, {"name": "renamed"})).name == "renamed"
     assert (await house.client.pause_schedule(schedule.id)).state == "paused"
-    with pytest.raises(QuotaExceeded, match="plan allows"):
+    with pytest.raises(QuotaExceeded, match="hands' is not allowed"):
         await house.client.patch_schedule(schedule.id, {"args": {"n": 2}})
 
 
