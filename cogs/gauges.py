@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from cogs.texts import one_line, stamp
 from schedule_zero.instant import say_duration
+from schedule_zero.shown.quota import USED_UP, is_shared
 from schedule_zero.views import Gauge
 
 CELLS: Final = 10
@@ -45,8 +46,13 @@ def label_of(limit: str) -> str:
 
 
 def is_counted(gauge: Gauge) -> bool:
-    """Whether there is a bar to draw: so much of so much."""
-    return gauge.used is not None and gauge.allowed is not None
+    """Whether there is a bar to draw: so much of so much, or all of what is shared."""
+    return (gauge.used is not None and gauge.allowed is not None) or _is_used_up(gauge)
+
+
+def _is_used_up(gauge: Gauge) -> bool:
+    """Whether that is all there is to say of a limit that others share."""
+    return is_shared(gauge) and gauge.words == USED_UP
 
 
 def fill_of(gauge: Gauge) -> Fill:
@@ -70,11 +76,14 @@ def gauge_line(gauge: Gauge) -> str:
     used, allowed = gauge.used or 0.0, gauge.allowed or 0.0
     fill = fill_of(gauge)
     whose = "Your reminders" if gauge.scope.startswith("user:") else label_of(gauge.limit)
-    line = f"{MARKS[fill]} `{bar(used, allowed)}` **{whose}** {number(used)} of {number(allowed)}"
-    if gauge.words:
+    if is_shared(gauge):
+        whose += ", of all servers" if gauge.scope == "global" else ", of all servers with this plan"
+    amount = USED_UP if _is_used_up(gauge) else f"{number(used)} of {number(allowed)}"
+    line = f"{MARKS[fill]} `{bar(used, allowed)}` **{whose}** {amount}"
+    if gauge.words and amount != USED_UP:
         line += f" ({gauge.words})"
     notes = []
-    if gauge.until is not None and used > 0 and (fill != "free" or gauge.limit in _PERIODS):
+    if gauge.until is not None and (used > 0 or _is_used_up(gauge)) and (fill != "free" or gauge.limit in _PERIODS):
         notes.append(f"{'begins anew' if gauge.limit in _PERIODS else 'all free again'} {stamp(gauge.until, 'R')}")
     notes += _who_says(gauge)
     return f"{line}\n-# {' · '.join(notes)}" if notes else line
@@ -102,7 +111,9 @@ def ordered(gauges: Iterable[Gauge]) -> list[Gauge]:
 def fullest(gauges: Iterable[Gauge]) -> Gauge | None:
     """The limit that is met next, if nothing changes."""
     counted = [each for each in gauges if is_counted(each)]
-    return max(counted, key=lambda each: (each.used or 0.0) / (each.allowed or 0.1), default=None)
+    return max(
+        counted, key=lambda each: 1.0 if _is_used_up(each) else (each.used or 0.0) / (each.allowed or 0.1), default=None
+    )
 
 
 def number(value: float) -> str:

@@ -12,7 +12,7 @@ from core.commands.explain import WrongInput
 from core.commands.output import say_card, say_json, say_table
 from core.commands.remote import Remote
 from schedule_zero.each_schedule import EACH_SCHEDULE, read_limits, say_limits
-from schedule_zero.shown.quota import MOST_WAITING, say_handlers
+from schedule_zero.shown.quota import MOST_WAITING, is_shared, say_handlers
 from schedule_zero.views import Gauge, GuildSummary, GuildView, MarkView, QuotaView
 
 _TITLES: Final = ("guild", "name", "plan", "verified", "suspended", "bot")
@@ -145,7 +145,11 @@ def _facts(view: GuildView) -> list[tuple[str, Any]]:
         ("plan", view.plan),
         ("verified", _mark(view.verified) or "no"),
         ("suspended", _mark(view.suspended)),
-        *((each.limit, said) for each in view.gauges if (said := _gauge(each))),
+        *(
+            (f"{each.limit} of {each.scope}" if is_shared(each) else each.limit, said)
+            for each in view.gauges
+            if (said := _gauge(each))
+        ),
         ("waiting", _runs(view.waiting) if view.waiting else None),
         ("most", ", ".join(f"{each.owner_id} {each.schedules}" for each in view.most)),
     ]

@@ -307,6 +307,13 @@ class Governor:
         """A guild's own scope, with what is in use of it; None: it ran nothing here yet. To be looked at only."""
         return self._guilds.get(guild)
 
+    def around(self, guild: str) -> Iterator[Scope]:
+        """What a guild shares with others, with what is in use of it, from the outside in. To be looked at only."""
+        yield self._global
+        plan = self._plans.get(self._measures.plan_of(guild))
+        if plan is not None:
+            yield plan
+
     def in_flight(self, method: str, whose: Collection[str | None] | None = None) -> int:
         """How many attempts of a method are under way; ``whose``: only on processes bound to these guilds (None: free)."""
         known = self._methods.get(method)
@@ -329,9 +336,7 @@ class Governor:
             method = self._methods[name] = _Method(name, quota, self._new_scope(f"method:{name}", quota))
         scopes, barred = [self._global], None
         if guild is not None:
-            plan = self._plans.get(self._measures.plan_of(guild))
-            if plan is not None:
-                scopes.append(plan)
+            scopes = [*self.around(guild)]
             if guild not in self._guilds:
                 self._guilds[guild] = self._new_scope(scope_of(guild), self._measures.quota_of(guild))
             scopes.append(self._guilds[guild])

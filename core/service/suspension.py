@@ -1,4 +1,6 @@
-"""Suspension: what a guild that an operator suspended may still do. It may look, calm and tidy up; nothing acts."""
+"""Suspension: what a guild that an operator suspended may still do. It may look, calm, tidy up and set things; nothing acts.
+
+Who runs the service may make schedules for it all the same: they wait like what was there."""
 
 from __future__ import annotations
 

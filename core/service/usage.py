@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
+from core.engine.entitle import Standing
 from core.governor.limits import RateLimit
 from core.governor.measures import NOTHING, Mark, Measures, Stored
 from core.governor.sends import DMS, SENDS
@@ -22,7 +24,7 @@ from schedule_zero.actor import Actor
 from schedule_zero.each_schedule import EACH_SCHEDULE, say_limits
 from schedule_zero.errors import NotFound
 from schedule_zero.instant import spell
-from schedule_zero.shown.quota import MOST_WAITING, say_handlers
+from schedule_zero.shown.quota import MOST_WAITING, USED_UP, is_shared, say_handlers
 from schedule_zero.views import Gauge, GuildPage, GuildSummary, GuildView, Heavy, MarkView, QuotaView
 
 LONGEST_PAGE: Final = 200
@@ -71,14 +73,14 @@ class Usage:
         most = [
             Heavy(owner_id=id, schedules=n) for id, n in await self._desk.reader.schedules.owners(guild_id, MOST_OWNERS)
         ]
-        gauges = (*await self._gauges(guild_id), *own)
+        gauges = (*await self._gauges(actor, guild_id), *own)
         waiting = await self._desk.reader.runs.count_waiting(guild_id, MOST_WAITING)
         return msgspec.structs.replace(view, gauges=gauges, waiting=waiting, most=tuple(most))
 
     async def gauge(self, actor: Actor, guild_id: str, scope: str, limit: str) -> Gauge | None:
         """One limit of a guild, or of the person who asks, as it is now. Who met it was told as much then."""
         own = [await self._own(actor, guild_id)] if actor.kind == "member" else []
-        gauges = [*own, *await self._gauges(guild_id)]
+        gauges = [*own, *await self._gauges(actor, guild_id)]
         return next((each for each in gauges if (each.scope, each.limit) == (scope, limit)), None)
 
     async def summary(self, actor: Actor, source: Reader | Transaction, guild_id: str, stored: Stored) -> GuildView:
@@ -123,7 +125,7 @@ class Usage:
             allowed = min(allowed, used + max(0, left))
         return Gauge(scope=f"user:{actor.id}", limit="reminders", used=used, allowed=allowed)
 
-    async def _gauges(self, guild_id: str) -> list[Gauge]:
+    async def _gauges(self, actor: Actor, guild_id: str) -> list[Gauge]:
         quota, reader = self._measures.granted(guild_id), self._desk.reader
         scope = scope_of(guild_id)
         found = [
@@ -152,7 +154,33 @@ class Usage:
             Gauge(scope=scope, limit="min_interval", words=quota.min_interval or ""),
             Gauge(scope=scope, limit="handlers", words=say_handlers(quota.handlers)),
         ]
-        return self._with_origins(guild_id, found)
+        return self._with_origins(guild_id, found) + self._shared(actor, guild_id, standing)
+
+    def _shared(self, actor: Actor, guild_id: str, standing: Sequence[Standing]) -> list[Gauge]:
+        """What the guild shares with others, where it is used up. How much that is, is for who runs the service."""
+        found = [
+            Gauge(
+                scope=each.scope, limit=each.period.limit, used=each.used, allowed=each.period.allowed,
+                until=spell(each.period.until),
+            )
+            for each in standing if each.full
+        ]  # fmt: skip
+        monotonic = self._desk.clock.monotonic()
+        for scope in self._desk.engine.governor.around(guild_id):
+            running, rate = scope.running, scope.rate
+            if running.check(monotonic) is not None:
+                found.append(Gauge(scope=scope.name, limit="running", used=running.used, allowed=running.allowed))
+            if rate is not None and rate.check(monotonic) is not None:
+                found.append(self._rate(Gauge(scope=scope.name, limit=rate.name), rate))
+        shared = [each for each in found if is_shared(each)]
+        if access.runs_service(actor):
+            return shared
+        return [
+            Gauge(
+                scope=each.scope, limit=each.limit, words=USED_UP, until=each.until if each.limit in PERIODS else None
+            )
+            for each in shared
+        ]
 
     def _capacity(self, guild_id: str, quota: Quota) -> list[Gauge]:
         """What runs at once and how fast runs start; another core's guild is counted there alone."""

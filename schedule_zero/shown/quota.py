@@ -27,7 +27,8 @@ class Gauge(msgspec.Struct, kw_only=True, omit_defaults=True):
         used: how much is in use now; None: it is not counted (a size, a shortest interval), or another core counts it.
         allowed: how much there may be; None: no limit.
         until: when some of it frees, RFC 3339; None: when something of it ends.
-        words: the limit as people write it, such as ``30/min`` or ``PT5M``.
+        words: the limit as people write it, such as ``30/min`` or ``PT5M``; ``used up`` in the place of ``used`` and
+            ``allowed``, where others' share of it is not for who asks.
         origin: who says so: ``plan``, ``configuration``, ``operator`` or ``temporary``.
         ends: when a temporary limit ends.
     """
@@ -40,6 +41,15 @@ class Gauge(msgspec.Struct, kw_only=True, omit_defaults=True):
     words: str = ""
     origin: str = "plan"
     ends: str | None = None
+
+
+USED_UP: Final = "used up"
+"""What a shared limit says to who may not know how much of it others use."""
+
+
+def is_shared(gauge: Gauge) -> bool:
+    """Whether a guild shares a limit with others: that of its plan, or of the whole service."""
+    return gauge.scope == "global" or gauge.scope.startswith("plan:")
 
 
 class MarkView(msgspec.Struct, kw_only=True):

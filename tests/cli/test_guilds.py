@@ -92,6 +92,7 @@ def test_a_guild_is_shown_with_its_gauges_and_marks(command: Command, core: Core
             scope="guild:123", limit="schedules", used=3, allowed=8, origin="temporary", ends="2026-11-21T10:00:00Z"
         ),
         views.Gauge(scope="guild:123", limit="runs_per_day", used=3),
+        views.Gauge(scope="plan:p", limit="runs_per_day", words="used up"),
         views.Gauge(scope="guild:123", limit="handlers", origin="operator"),
         views.Gauge(scope="guild:123", limit="handlers", words=say_handlers([]), origin="operator"),
     )
@@ -107,6 +108,7 @@ def test_a_guild_is_shown_with_its_gauges_and_marks(command: Command, core: Core
         ["running", "1 of 2, set by an operator"],
         ["rate", "9.5 of 10 (10/s), free again at 2026-11-21T09:00:01Z"],
         ["schedules", "3 of 8, until 2026-11-21T10:00:00Z"],
+        ["runs_per_day", "of plan:p  used up"],
         ["handlers", "no limit, set by an operator"],
         ["handlers", "none may be used, set by an operator"],
         ["waiting", "1 run"],

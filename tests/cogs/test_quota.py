@@ -8,7 +8,7 @@ import pytest
 
 from cogs.gauges import bar, fill_of, fullest, gauge_line, lines_of, size_line
 from cogs.texts import explained, runs_wait
-from core.governor.settings import GovernorSettings, Limits, MethodQuota
+from core.governor.settings import GovernorSettings, Limits, MethodQuota, Plan
 from schedule_zero.run import Why
 from schedule_zero.views import Gauge
 from tests.cogs.stage import Stage, Staged, custom_ids, labels, offered, said, texts
@@ -278,6 +278,27 @@ def test_near_full_begins_at_four_fifths_and_a_rate_is_full_when_the_next_does_n
 def test_what_frees_by_itself_says_when_once_it_matters() -> None:
     rate = Gauge(scope="guild:1", limit="rate", used=9.5, allowed=10, until="2026-01-01T00:00:30Z", words="10/min")
     assert gauge_line(rate) == "🔴 `█████████░` **Starts** 9.5 of 10 (10/min)\n-# all free again <t:1767225630:R>"
+
+
+async def test_what_other_servers_used_up_is_shown_as_a_full_bar_without_figures(build: Build, staged: Staged) -> None:
+    shared = Plan(shared=Limits(runs_per_day=1))
+    house = await build(governor=GovernorSettings(plans={"p": shared}, default_plan="p"), run=False)
+    stage = await staged(house)
+    assert "of all servers" not in await said(stage, "quota show")
+    await house.run_now(await house.schedule(guild_id="2"))
+    shown = await said(stage, "quota show")
+    assert (
+        "🔴 `██████████` **Runs today, of all servers with this plan** used up\n-# begins anew <t:1767312000:R>"
+        in shown
+    )
+
+
+def test_what_is_shared_is_full_and_would_be_met_next() -> None:
+    gauge = Gauge(scope="global", limit="running", words="used up")
+    assert gauge_line(gauge) == "🔴 `██████████` **Runs going at once, of all servers** used up"
+    assert fullest([Gauge(scope="guild:1", limit="running", used=1, allowed=2), gauge]) == gauge
+    known = Gauge(scope="global", limit="rate", used=9.5, allowed=10, words="10/s")
+    assert gauge_line(known) == "🔴 `█████████░` **Starts, of all servers** 9.5 of 10 (10/s)"
 
 
 def test_limits_that_do_not_exist_are_left_out_and_sizes_have_units() -> None:

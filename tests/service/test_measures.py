@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.governor.settings import GovernorSettings, MethodQuota, Plan
+from core.governor.settings import GovernorSettings, Limits, MethodQuota, Plan
 from core.service import measures
 from core.service.service import _CHANGES
 from core.service.suspension import ACTING
 from schedule_zero import requests as ask
+from schedule_zero.client import CoreClient
+from schedule_zero.closings import HoursWindows
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
 from schedule_zero.instant import DAY, parse
 from schedule_zero.run import RunState
@@ -276,16 +278,41 @@ async def test_runs_of_a_schedule_made_before_wait_while_its_server_may_not_use_
     schedule = await house.schedule(policy={"overlap": "allow"})
     await house.client.change_guild_quota("1", {"handlers": ["other"]})
     run = await house.run_now(schedule)
-    (gauge,) = [each for each in (await house.client.get_guild("1")).gauges if each.limit == "handlers"]
-    assert gauge.words == "other"
+    assert gauge(await house.client.get_guild("1"), "handlers").words == "other"
     held = await house.why(run)
     assert (held.scope, held.limit, held.used, held.allowed, held.until) == ("guild:1", "handlers", 0, 0, None)
     assert held.words == "Guild 1 may not use this handler; it goes on when that is allowed again."
     await house.client.change_guild_quota("1", {"handlers": []})
-    (gauge,) = [each for each in (await house.client.get_guild("1")).gauges if each.limit == "handlers"]
-    assert gauge.words == "none may be used"
+    assert gauge(await house.client.get_guild("1"), "handlers").words == "none may be used"
     await house.client.change_guild_quota("1", {}, reset=["handlers"])
     assert (await house.ended(run.id)).state is RunState.SUCCEEDED
+
+
+async def test_a_limit_that_is_shared_with_others_is_shown_while_it_is_used_up_and_its_figures_to_operators_alone(
+    build: Build,
+) -> None:
+    shared = Plan(shared=Limits(runs_per_day=1, rate="1/d"))
+    governor = GovernorSettings(global_=Limits(running=1, runs_per_month=9), plans={"p": shared}, default_plan="p")
+    house = await build(governor=governor)
+
+    async def seen(client: CoreClient) -> list[Any]:
+        gauges = (await client.get_guild("1")).gauges
+        return [each for each in gauges if each.scope in ("global", "plan:p")]
+
+    await house.schedule(guild_id="1")
+    assert await seen(house.client) == await seen(as_(house, ADMIN)) == []
+    gate = house.hands.hold()
+    run = await house.run_now(await house.schedule(guild_id="2"))
+    await house.working(run.id)
+    midnight = "2026-03-04T00:00:00+00:00"
+    found = {(each.scope, each.limit): (each.used, each.allowed) for each in await seen(house.client)}
+    full = {("plan:p", "runs_per_day"): (1, 1), ("global", "running"): (1, 1), ("plan:p", "rate"): (1.0, 1)}
+    assert found == full
+    told = await seen(as_(house, ADMIN))
+    assert {(each.scope, each.limit) for each in told} == full.keys()
+    assert {(each.used, each.allowed, each.words) for each in told} == {(None, None, "used up")}
+    assert [each.until for each in told] == [midnight, None, None]
+    gate.set()
 
 
 # ── suspending ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -338,6 +365,22 @@ async def test_in_a_suspended_guild_nothing_is_made_and_everything_can_be_calmed
         await admin.resume_schedule(schedule.id)
     assert paused.state == "paused"
     assert (await admin.delete_schedule(schedule.id)).state == "deleted"
+
+
+async def test_for_a_suspended_guild_an_operator_makes_what_waits_and_its_managers_change_settings(
+    build: Build,
+) -> None:
+    house = await build()
+    await house.client.suspend_guild("1", "spam")
+    schedule = await house.schedule(guild_id="1")
+    run = await house.run_now(schedule)
+    assert (await house.why(run)).limit == "suspended"
+    admin = as_(house, ADMIN)
+    assert (await admin.change_guild_settings("1", {"timezone": "Europe/Berlin"})).timezone == "Europe/Berlin"
+    assert (await admin.put_hours("1", "office", HoursWindows(windows=("MO-FR 09:00-17:00",)))).name == "office"
+    house.engine.serve(Post())
+    with pytest.raises(QuotaExceeded, match="This server is suspended"):
+        await post(house, ADMIN)
 
 
 async def test_what_makes_something_act_is_known_of_every_change() -> None:

@@ -233,6 +233,15 @@ async def test_a_gauge_reads_at_a_glance(gauge: dict[str, object], words: str, p
     assert (f"{dial.label}: {dial.words}", dial.part) == (words, part)
 
 
+@pytest.mark.parametrize(
+    ("scope", "label"),
+    [("global", "Runs today, of all servers"), ("plan:p", "Runs today, of all servers with this plan")],
+)
+async def test_what_others_used_up_is_full_without_figures(scope: str, label: str) -> None:
+    (dial,) = dials_of([views.Gauge(scope=scope, limit="runs_per_day", words="used up", until=AT)])
+    assert (dial.label, dial.words, dial.part, dial.is_full, dial.frees) == (label, "used up", 1.0, True, AT)
+
+
 @pytest.mark.parametrize(("used", "frees"), [(3, AT), (0, None), (None, None)])
 async def test_what_is_not_in_use_frees_at_no_time(used: int | None, frees: str | None) -> None:
     (dial,) = dials_of([views.Gauge(scope="guild:1", limit="runs_per_day", used=used, allowed=9, until=AT)])

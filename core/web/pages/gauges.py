@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from schedule_zero.instant import say_duration
+from schedule_zero.shown.quota import USED_UP, is_shared
 from schedule_zero.views import Gauge
 
 _LABELS: Final = {
@@ -58,14 +59,18 @@ def dials_of(gauges: Iterable[Gauge]) -> list[Dial]:
 def _dial(gauge: Gauge) -> Dial:
     label = _LABELS.get(gauge.limit, gauge.limit.replace("_", " ").capitalize())
     used, allowed = gauge.used, gauge.allowed
-    is_full = used is not None and allowed is not None and used >= allowed
+    is_used_up = is_shared(gauge) and gauge.words == USED_UP
+    is_full = is_used_up or (used is not None and allowed is not None and used >= allowed)
     kind, _, name = gauge.scope.partition(":")
     if kind == "channel":
         label = f"{label}, {name.rpartition('/')[2]}"
+    elif is_shared(gauge):
+        label = f"{label}, of all servers{'' if kind == 'global' else ' with this plan'}"
+    part = None if used is None or allowed is None else _part(used, allowed)
     return Dial(
         label=f"Your {label.lower()}" if kind == "user" else label,
-        words=_words(gauge), part=None if used is None or allowed is None else _part(used, allowed), is_full=is_full,
-        frees=gauge.until if used else None, note=_ORIGINS.get(gauge.origin), ends=gauge.ends,
+        words=_words(gauge), part=1.0 if is_used_up else part, is_full=is_full,
+        frees=gauge.until if used or is_used_up else None, note=_ORIGINS.get(gauge.origin), ends=gauge.ends,
     )  # fmt: skip
 
 
