@@ -81,7 +81,9 @@ class _Path:
         self.scopes = scopes
         self.method = method
         self.each_schedule = each_schedule
-        self.outer = tuple(check for scope in outer for check in scope.checks)
+        self.outer: tuple[Callable[[float], Wait | None], ...] = tuple(
+            check for scope in outer for check in scope.checks
+        )
         if barred is not None:
             around = [check for scope in outer if scope.name != barred.scope for check in scope.checks]
             self.outer = (*around, lambda _: barred)
