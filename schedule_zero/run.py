@@ -81,8 +81,8 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
     scope: str
     limit: str
-    used: float
-    allowed: float
+    used: int | float
+    allowed: int | float
     until: str | None = None
     words: str = ""
 
