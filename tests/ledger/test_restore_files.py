@@ -93,7 +93,7 @@ async def test_root_gives_away_nothing_that_a_link_in_the_folder_leads_to(path: 
     lock.unlink()
     lock.symlink_to(roots)
     os.chown(path, ORDINARY, ORDINARY)
-    with pytest.raises(StoreError, match="cannot be given to them"):
+    with pytest.raises(StoreError, match="cannot be written"):
         await restore(path, source, nothing)
     assert owner(roots) == (0, 0)
     assert names(path) == {"sch_old"}
