@@ -143,7 +143,7 @@ async def memory(_: Path) -> Figures:
 def parked_mb(count: int) -> float:
     """How much a process grows by so many runs that wait for a handler that is away."""
     queue = FairQueue(1000)
-    room = WaitingRoom(queue, capacity=count)
+    room = WaitingRoom(queue, capacity=2 * count)  # nobody is to be left in the ledger
     gc.collect()
     before = resident_mb()
     for number in range(count):
