@@ -13,10 +13,11 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
-from core.engine.admit import Decision, advance_of, decide, events_of, look, passed_over
+from core.engine.admit import advance_of, decide, events_of, look, passed_over
 from core.engine.books import Books
 from core.engine.events import about_run, facts
 from core.engine.plan import Plan, PlanBook
+from core.engine.tick_unit import leave_out_known
 from core.ledger.port import Ledger, Reader, Transaction
 from core.ledger.rows import AttemptRow, Move, RunRow
 from schedule_zero.event import EventKind
@@ -89,7 +90,7 @@ async def _pass_over_schedules(ledger: Ledger, now: int) -> int:
                 decide(firing, advance_of(firing), now, (), lambda: ids.make("run", now)) for firing in firings
             ]
             await tx.schedules.advance([decision.advance for decision in decisions])
-            await _leave_out_known(tx, decisions)
+            await leave_out_known(tx, decisions)
             await tx.runs.insert([run for decision in decisions for run in decision.runs])
             pairs = zip(firings, decisions, strict=True)
             await tx.journal.append([told for each, made in pairs for told in events_of(made, each.plan.row, now)])
@@ -107,14 +108,6 @@ async def _plans(reader: Reader, ids: Sequence[str]) -> dict[str, Plan]:
         except Exception:  # any fault in one stored schedule must not keep the others from being restored
             log.warning("rule cannot be computed", schedule_id=row.id, exc_info=True)
     return plans
-
-
-async def _leave_out_known(tx: Transaction, decisions: Sequence[Decision]) -> None:
-    """A due time that has a row already needs no other."""
-    keys = [(run.schedule_id, run.occurrence) for decision in decisions for run in decision.runs]
-    known = {(run.schedule_id, run.occurrence) for run in await tx.runs.by_occurrences(keys)}
-    for decision in decisions:
-        decision.runs = [run for run in decision.runs if (run.schedule_id, run.occurrence) not in known]
 
 
 async def _pass_over_waiting(ledger: Ledger, now: int) -> int:

@@ -14,7 +14,16 @@ import msgspec
 from core.engine.admit import Decision
 from core.engine.books import Books, Charge, NoRoom, Way
 from core.engine.plan import Plan
-from core.governor.entitlement import BY_UTC, Calendar, Clocks, Period, calendars_of, limited, periods, periods_of
+from core.governor.entitlement import (
+    BY_UTC,
+    Alike,
+    Calendar,
+    Clocks,
+    Period,
+    calendars_of,
+    periods,
+    periods_of,
+)
 from core.governor.measures import Measured
 from core.governor.verdict import scope_of
 from core.ledger.port import Transaction, UsageReads
@@ -87,7 +96,7 @@ class Entitler:
         """Open the counters of everything that counts runs of these; the question for them travels with the next one."""
         books = Books(now)
         ways = self._ways(rows)
-        books.ask(tx, {id(way): way for way in ways if way is not None}.values())
+        books.ask(tx, dict.fromkeys(way for way in ways if way is not None))
         return Opened(books, ways)
 
     async def charge(self, tx: Transaction, opened: Opened, pairs: Sequence[tuple[Plan, Decision]]) -> list[EventRow]:
@@ -96,13 +105,13 @@ class Entitler:
         Returns:
             What is to be told.
         """
-        ways: dict[int, Way] = {}
+        ways: dict[Way, None] = {}
         for way, (plan, decision) in zip(opened.ways, pairs, strict=True):
             if way is not None and decision.runs:
                 wait = plan.terms.policy.on_quota == "wait"
                 way.fresh += [(run, wait) for run in decision.runs if run.state is RunState.WAITING]
-                ways[id(way)] = way
-        for way in ways.values():
+                ways[way] = None
+        for way in ways:
             await opened.books.charge_all(tx, way)
         await opened.books.write(tx)
         return opened.books.events
@@ -138,8 +147,7 @@ class Entitler:
             books.give_back([run.charged])
             if way is not None:
                 found = await books.find(tx, way, wait=True)
-                begins = max(found.instant, run.due) if isinstance(found, Charge) else run.not_before
-                if not isinstance(found, Charge) or (begins or now) >= (run.not_before or now):
+                if not isinstance(found, Charge) or max(found.instant, run.due) >= (run.not_before or now):
                     books.keep(run.charged)  # it keeps the place it was promised
                     continue
                 books.take(fresh, found)
@@ -166,17 +174,12 @@ class Entitler:
         return Way(calendars) if calendars else None
 
     def _ways(self, rows: Sequence[ScheduleRow]) -> list[Way | None]:
-        """The way of each. Those of one guild share theirs, unless their method or each of them has quotas of its own."""
-        methods = {name for name, quota in self._measures.methods.items() if limited(quota)}
-        alone: dict[str | None, bool] = {}
+        """The way of each; those that are alike share theirs."""
+        alike = Alike(self._measures)
         ways: dict[tuple[str | None, str, str], Way | None] = {}
         found: list[Way | None] = []
         for row in rows:
-            guild = row.guild_id
-            if guild not in alone:
-                alone[guild] = limited(self._measures.quota_of(guild).each_schedule)
-            method = f"{row.handler}.{row.method}" if methods else ""
-            key = (guild, method if method in methods else "", row.id if alone[guild] else "")
+            key = alike.of(row.guild_id, row.handler, row.method, row.id)
             if key not in ways:
                 calendars = self.calendars(*key)
                 ways[key] = Way(calendars) if calendars else None

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from core.engine.chronicle import roll_up
+from core.engine.occurred import not_yet
 from core.engine.over import forget_over
 from core.engine.plan import TermsBook
 from core.engine.ports import Clock
@@ -89,10 +90,7 @@ class Janitor:
 
         async def unit(tx: Transaction) -> list[ScheduleRow]:
             resumed = [each for each in found if await tx.schedules.replace(each.row, expected=each.row.revision - 1)]
-            missed = [run for each in resumed for run in each.runs]
-            await tx.runs.insert(
-                [run for run in missed if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
-            )
+            await tx.runs.insert(await not_yet(tx, [run for each in resumed for run in each.runs]))
             await tx.journal.append([event for each in resumed for event in each.events])
             return [each.row for each in resumed]
 

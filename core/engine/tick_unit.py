@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from core.engine.admit import Decision, Firing, MakeId, advance_of, decide, events_of
 from core.engine.entitle import Entitler, Opened
+from core.engine.occurred import not_yet
 from core.engine.stopping import want_stopped
 from core.ledger.port import ActiveRun, Transaction
 from core.ledger.rows import Advance, EventRow, Move, RunRow
@@ -81,7 +82,7 @@ class TickUnit:
             if met := active.get(firing.plan.row.id):
                 decisions[place] = decide(firing, done.advances[place], self._now, met, self._make_id)
         if doubting:
-            await _leave_out_known(tx, decisions)
+            await leave_out_known(tx, decisions)
         pairs = list(zip(firings, decisions, strict=True))
         await self._give_back(tx, pairs, active, opened)
         told = await self._entitler.charge(tx, opened, [(firing.plan, decision) for firing, decision in pairs])
@@ -123,9 +124,10 @@ class TickUnit:
             await self._entitler.give_back(tx, charged, opened)
 
 
-async def _leave_out_known(tx: Transaction, decisions: list[Decision]) -> None:
+async def leave_out_known(tx: Transaction, decisions: Sequence[Decision]) -> None:
     """Drop new runs whose occurrence has a row already, and with them what they would have done to that row."""
+    fresh = {run.id for run in await not_yet(tx, [run for decision in decisions for run in decision.runs])}
     for decision in decisions:
-        fresh = [run for run in decision.runs if await tx.runs.by_occurrence(run.schedule_id, run.occurrence) is None]
-        if len(fresh) < len(decision.runs):
-            decision.runs, decision.moves, decision.cancel, decision.missed = fresh, (), (), 0
+        left = [run for run in decision.runs if run.id in fresh]
+        if len(left) < len(decision.runs):
+            decision.runs, decision.moves, decision.cancel, decision.missed = left, (), (), 0

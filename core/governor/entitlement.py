@@ -103,6 +103,24 @@ def calendars_of(
     return [Calendar(scope, limits, own) for scope, limits, own in found if limits is not None and limited(limits)]
 
 
+class Alike:
+    """Tells which runs the same calendars count: those of one guild, unless their method, or each schedule there, has quotas
+    of its own."""
+
+    def __init__(self, measures: Measured) -> None:
+        self._measures = measures
+        self._methods = {name for name, quota in measures.methods.items() if limited(quota)}
+        self._alone: dict[str | None, bool] = {}
+
+    def of(self, guild: str | None, handler: str, method: str, schedule_id: str) -> tuple[str | None, str, str]:
+        """Guild, method and schedule as ``calendars_of`` takes them; empty where they make no difference."""
+        alone = self._alone.get(guild)
+        if alone is None:
+            alone = self._alone[guild] = limited(self._measures.quota_of(guild).each_schedule)
+        name = f"{handler}.{method}" if self._methods else ""
+        return guild, name if name in self._methods else "", schedule_id if alone else ""
+
+
 def periods_of(calendar: Calendar, instant: int) -> list[Period]:
     """The periods of a scope that count a run created at ``instant``: those of its clocks, shortest first, and of those it
     had before what was running when they were left, and still is."""

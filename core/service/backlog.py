@@ -11,7 +11,7 @@ import msgspec
 from core.engine.choose import AVAILABLE
 from core.engine.entitle import Standing
 from core.engine.waiting import Place
-from core.governor.entitlement import limited
+from core.governor.entitlement import Alike
 from core.governor.explain import sentence_of, why_of
 from core.governor.verdict import Wait, scope_of
 from core.service import access
@@ -125,15 +125,10 @@ class Backlog:
 
     async def _put_off(self, places: Iterable[Place]) -> list[tuple[str | None, int, Wait | Why]]:
         """The runs that calendar quotas put off, those together that the same ones count, with the one that is used up."""
-        measures, now = self._engine.measures, self._desk.clock.now()
-        methods = {name for name, quota in measures.methods.items() if limited(quota)}
-        alike: Counter[tuple[str | None, str, str]] = Counter()
-        for place in places:
-            method = f"{place.handler}.{place.method}"
-            alone = limited(measures.quota_of(place.guild_id).each_schedule)
-            alike[place.guild_id, method if method in methods else "", place.schedule_id if alone else ""] += 1
+        alike, now = Alike(self._engine.measures), self._desk.clock.now()
+        groups = Counter(alike.of(each.guild_id, each.handler, each.method, each.schedule_id) for each in places)
         found: list[tuple[str | None, int, Wait | Why]] = []
-        for place_in_line, ((guild, method, schedule), runs) in enumerate(alike.most_common()):
+        for place_in_line, ((guild, method, schedule), runs) in enumerate(groups.most_common()):
             full: list[Standing] = []
             if place_in_line < _QUOTAS_READ:
                 standing = await self._engine.entitler.standing(

@@ -18,11 +18,12 @@ from core.governor.measures import NOTHING, VERIFIED, ForATime, Mark, Measures, 
 from core.governor.settings import FIRST_PLAN, OVERRIDES, GuildQuota, Limits
 from core.governor.verdict import scope_of
 from core.ledger.port import StoreClosed, StoreError, Transaction
-from core.ledger.rows import EventRow, RunRow
+from core.ledger.rows import EventRow
 from core.service import access
 from core.service.desk import Desk
 from core.service.draft import MOST_ARGS
 from core.service.effects import Effects
+from core.service.forwarding import Forwarding
 from core.service.refusal import Refusal
 from core.service.rules import rules_change, when_rules_change
 from core.service.shape import shaped
@@ -46,7 +47,6 @@ LOOK_S: Final = 5.0
 LONGEST_LOOK_S: Final = 60.0
 """So soon it is noticed that somebody set the clock."""
 MOST_FOR_A_TIME: Final = 20
-AT_ONCE: Final = 500
 _FROM_OUTSIDE: Final = frozenset({"http", "cli", "page", "zmq"})
 SUSPICION: Final = "suspicion"
 SUSPECTING: Final = Actor(kind="core", id=SUSPICION)
@@ -68,7 +68,7 @@ class GuildMeasures:
         self._codes = Codes(desk)
         self._changed = asyncio.Event()
         self._followed = 0
-        self._forwarding: set[asyncio.Task[None]] = set()
+        self.forwarding = Forwarding(desk)
 
     # what people ask for
 
@@ -241,8 +241,7 @@ class GuildMeasures:
         a limit ended meanwhile, or the configuration is another one.
         """
         when_rules_change(self._desk, self._changed.set)
-        for guild in await self._desk.reader.runs.put_off_guilds(self._desk.clock.now()):
-            await self._forward(guild)
+        await self.forwarding.everybody()
         while True:
             await self._until_next_end()
             try:
@@ -262,7 +261,7 @@ class GuildMeasures:
             if different:
                 self._desk.engine.consequences.measures_changed(different)
             for guild in different:
-                self._bring_forward(guild)
+                self.forwarding.begin(guild)
 
     async def _until_next_end(self) -> None:
         end = self._measures.next_end()
@@ -274,10 +273,6 @@ class GuildMeasures:
         except TimeoutError:
             pass
         self._changed.clear()  # not before: a word that came while the last one was heeded counts
-
-    def forwarding(self) -> list[asyncio.Task[None]]:
-        """What is being brought forward at the moment."""
-        return list(self._forwarding)
 
     # steps
 
@@ -310,7 +305,7 @@ class GuildMeasures:
             return self._view(request.guild_id, after)
 
         view = await self._desk.change(actor, request, QuotaView, work)
-        self._bring_forward(request.guild_id)
+        self.forwarding.begin(request.guild_id)
         return view
 
     async def _change_guild(
@@ -332,7 +327,7 @@ class GuildMeasures:
             return await self._usage.summary(actor, tx, request.guild_id, after)
 
         view = await self._desk.change(actor, request, GuildView, work)
-        self._bring_forward(request.guild_id)
+        self.forwarding.begin(request.guild_id)
         return view
 
     async def _write(
@@ -359,36 +354,6 @@ class GuildMeasures:
         self._measures.put(guild_id, after, self._desk.clock.now())
         self._desk.engine.consequences.measures_changed([guild_id])
         self._changed.set()
-
-    def _bring_forward(self, guild_id: str) -> None:
-        task = asyncio.create_task(self._forward(guild_id), name="runs are brought forward")
-        self._forwarding.add(task)
-        task.add_done_callback(self._forwarding.discard)
-
-    async def _forward(self, guild_id: str | None) -> None:
-        """There may be room sooner for runs that a calendar quota put off. Who works for the guild sees to it, and no other
-        core: that one hears of the change within seconds."""
-        if not self._desk.engine.territory.owns(guild_id):
-            return
-        page: list[RunRow] = []
-        moved: list[RunRow] = []
-        behind: tuple[int, str] | None = None
-
-        async def unit(tx: Transaction) -> None:
-            now = self._desk.clock.now()
-            page[:] = await tx.runs.put_off(guild_id, now, behind, AT_ONCE)
-            moved[:] = await self._desk.engine.entitler.bring_forward(tx, page, now) if page else ()
-
-        try:
-            while True:
-                await self._desk.ledger.write_essential(unit)
-                self._desk.engine.consequences.runs_withdrawn([run.id for run in moved])
-                self._desk.engine.consequences.runs_created(moved)
-                if len(page) < AT_ONCE:
-                    return
-                behind = (page[-1].due, page[-1].id)
-        except StoreError as error:
-            log.warning("runs that wait for a later day stay there, for the store refused", error=str(error))
 
     def _view(self, guild_id: str, stored: Stored) -> QuotaView:
         """As it will be once this is stored."""

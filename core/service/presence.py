@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from core.engine.occurred import not_yet
 from core.engine.resuming import Resumption, resumption
 from core.ledger.port import ScheduleFilter, Transaction
 from core.ledger.rows import EventRow, ScheduleRow
@@ -207,10 +208,7 @@ class Presence:
         for each in going:
             if each.row.state != "active":
                 await tx.schedules.replace(each.row, expected=each.row.revision - 1)
-        missed = [run for each in going for run in each.runs]
-        there = await tx.runs.by_occurrences([(run.schedule_id, run.occurrence) for run in missed])
-        known = {(run.schedule_id, run.occurrence) for run in there}
-        await tx.runs.insert([run for run in missed if (run.schedule_id, run.occurrence) not in known])
+        await tx.runs.insert(await not_yet(tx, [run for each in going for run in each.runs]))
         await tx.journal.append([event for each in going for event in each.events])
         effects.schedules.extend(each.row for each in going)
 

@@ -26,6 +26,7 @@ from schedule_zero.views import BatchView, RefusalView, View, error_of
 log = structlog.get_logger("schedule_zero.refusals")
 
 KEPT: Final = 10_000
+_SHOWN: Final = ("scope", "limit", "used", "allowed", "until", "sentence")
 _Met = tuple[str, str, str | None, str | None]
 
 
@@ -97,9 +98,6 @@ class Refusals:
             await self._desk.ledger.write_new(unit)
         except StoreError as error:
             log.warning("the store refused the line of a refusal", error=str(error))
-
-
-_SHOWN: Final = ("scope", "limit", "used", "allowed", "until", "sentence")
 
 
 def _guild_in(request: ask.Request, error: QuotaExceeded) -> str | None:

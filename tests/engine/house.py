@@ -286,7 +286,7 @@ class House:
 
     async def forwarded(self) -> None:
         """Until there is nothing more to bring forward, of what was set so far."""
-        await asyncio.gather(*self.service.measures.forwarding())
+        await asyncio.gather(*self.service.measures.forwarding.under_way())
 
     # what the hands do
 

@@ -32,6 +32,17 @@ async def far(build: Build) -> tuple[House, Mute]:
     return house, mute
 
 
+async def killed_and_back(house: House, run: Run) -> Mute:
+    """The core is killed and there again, and so is who works at the run."""
+    await house.kill()
+    await house.open(serve=False)
+    again = Mute(house.engine)
+    house.engine.join(again)
+    house.engine.came_back(again.instance.name, [(run.id, 1)])
+    house.engine.beat(again.instance.name, [(run.id, 1)])
+    return again
+
+
 async def begun(house: House, mute: Mute, **fields: Any) -> tuple[Run, Order]:
     """A run that far hands have."""
     run = await house.run_now(await house.schedule(handler="far", **fields))
@@ -259,12 +270,7 @@ async def test_after_a_crash_what_was_written_is_there_once_and_the_numbers_go_o
     run, order = await begun(house, mute)
     say(mute, order, "a", "b", fraction=0.25, note="a quarter")
     await house.heard("run.progress", run_id=run.id)
-    await house.kill()
-    await house.open(serve=False)
-    again = Mute(house.engine)
-    house.engine.join(again)
-    house.engine.came_back(again.instance.name, [(run.id, 1)])
-    house.engine.beat(again.instance.name, [(run.id, 1)])
+    again = await killed_and_back(house, run)
     assert (await house.client.get_run(run.id)).progress == Progress(fraction=0.25, note="a quarter")
     say(again, order, "c")
     again.answer(order)
@@ -298,12 +304,7 @@ async def test_what_was_not_written_when_a_core_is_killed_is_lost_and_the_number
     await house.heard("run.progress", run_id=run.id)
     say(mute, order, "lost")
     assert await house.engine.settler.logbook.turn()  # within the second
-    await house.kill()
-    await house.open(serve=False)
-    again = Mute(house.engine)
-    house.engine.join(again)
-    house.engine.came_back(again.instance.name, [(run.id, 1)])
-    house.engine.beat(again.instance.name, [(run.id, 1)])
+    again = await killed_and_back(house, run)
     say(again, order, "b")
     again.answer(order)
     await house.ended(run.id)

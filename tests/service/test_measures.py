@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from core.governor.settings import GovernorSettings, Limits, MethodQuota, Plan
-from core.service import measures
+from core.service import forwarding
 from schedule_zero import requests as ask
 from schedule_zero.client import CoreClient
 from schedule_zero.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded
@@ -85,7 +85,7 @@ async def test_what_cannot_go_sooner_keeps_its_place_and_is_counted_there(build:
 async def test_what_a_raised_quota_frees_goes_however_many_wait_for_another_limit_before_it(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measures, "AT_ONCE", 2)
+    monkeypatch.setattr(forwarding, "AT_ONCE", 2)
     limits = GovernorSettings(
         methods={"hands.work": MethodQuota(runs_per_day=1)}, plans={"small": Plan(runs_per_day=3)}, default_plan="small"
     )
